@@ -1,0 +1,51 @@
+"""Writing a conversation's news to the store, and announcing it."""
+
+from __future__ import annotations
+
+from temporalio import activity
+
+from runtime.bus import Announcement, Bus
+from store import conversations, records
+from store.database import Database
+from workflows.contract import Commit, ConversationActivities, Facts, Opening
+
+
+class Recorder(ConversationActivities):
+    """Implements the activities of a conversation on a store and a bus."""
+
+    def __init__(self, db: Database, bus: Bus) -> None:
+        self._db = db
+        self._bus = bus
+
+    @activity.defn
+    async def record(self, commit: Commit) -> None:
+        """Writes the commit in one transaction, then announces it if it brought items."""
+        await conversations.record(
+            self._db,
+            commit.conversation_id,
+            opening=new_conversation(commit.opening) if commit.opening else None,
+            facts=_facts(commit.contact_id, commit.facts) if commit.facts else None,
+            items=[records.Item(**item.model_dump()) for item in commit.items],
+        )
+        if commit.items:
+            await self._bus.announce(Announcement(commit.conversation_id))
+
+
+def new_conversation(opening: Opening) -> records.NewConversation:
+    """The first record of a conversation, from what its workflow began with."""
+    fields = opening.model_dump(exclude={"contact_id"})
+    return records.NewConversation(id=opening.contact_id, **fields)
+
+
+def _facts(contact_id: str, facts: Facts) -> records.ConversationFacts:
+    return records.ConversationFacts(
+        revision=facts.revision,
+        contact_id=contact_id,
+        state=facts.state,
+        agent_user=facts.agent.user if facts.agent else None,
+        agent_connected_at=facts.agent_assigned_at,
+        ended_at=facts.ended_at,
+        end_reason=facts.end_reason,
+        closed_at=facts.closed_at,
+        participants=tuple(records.ParticipantFacts(**who.model_dump(exclude={"since"})) for who in facts.participants),
+    )

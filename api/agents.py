@@ -1,0 +1,128 @@
+"""The agent's desk, the small beginning of it: sign in, see one's contacts, join one as a ChatJS `AGENT`, and end it.
+
+A backend signs an agent in with its own access key and hands the desk token to the agent's client, which sees and moves
+only what is that agent's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.connect.caller import Authenticated
+from api.errors import AccessDenied, Ended, Malformed, NotFound
+from api.frames import iso
+from api.gateway import Gateway
+from api.participant.session import participant_token
+from api.services import Parts, Services
+from api.tokens import Kind
+from store import conversations
+from store.records import Contact, Conversation
+
+router = APIRouter(prefix="/v1")
+
+DESK_TOKEN_LIFE = timedelta(hours=12)
+
+
+class SignIn(BaseModel):
+    """Which agent signs in."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"instance": "demo", "user": "a1"}})
+
+    instance: Annotated[str, Field(min_length=1, max_length=100)]
+    user: Annotated[str, Field(min_length=1, max_length=256)]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """An agent who has signed in."""
+
+    instance: str
+    user: str
+
+
+def _desk(request: Request, parts: Parts) -> Desk:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise AccessDenied("The request needs 'Authorization: Bearer <desk token>'.")
+    claims = parts.tokens.read(Kind.DESK, token.strip())
+    instance = parts.settings.instances.get(claims.get("instance", ""))
+    if instance is None or claims["sub"] not in instance.agents:
+        raise AccessDenied("The desk token's agent does not exist any more.")
+    return Desk(claims["instance"], claims["sub"])
+
+
+AtDesk = Annotated[Desk, Depends(_desk)]
+Action = Literal["end", "close", "park", "resume"]
+
+
+@router.post("/agents/sign-in")
+async def sign_in(body: SignIn, parts: Parts, caller: Authenticated) -> dict[str, Any]:
+    """Gives a desk token for an agent, valid for 12 hours. For backends, with their access key."""
+    name, instance = parts.instance(body.instance, caller.instances)
+    agent = instance.agents.get(body.user)
+    if agent is None:
+        raise NotFound(f"user: instance {name!r} has no agent {body.user!r}.")
+    token = parts.tokens.make(Kind.DESK, body.user, DESK_TOKEN_LIFE, instance=name)
+    return {"token": token, "user": body.user, "name": agent.name, "expires_in": int(DESK_TOKEN_LIFE.total_seconds())}
+
+
+@router.get("/agent/contacts")
+async def my_contacts(parts: Parts, desk: AtDesk) -> dict[str, Any]:
+    """The agent's contacts that are not closed, oldest first."""
+    found = await conversations.contacts_of_agent(parts.db, desk.instance, desk.user)
+    return {"contacts": [_shown(contact, conversation) for contact, conversation in found]}
+
+
+@router.post("/agent/contacts/{contact_id}/session")
+async def join(contact_id: str, parts: Parts, desk: AtDesk) -> dict[str, Any]:
+    """The `chatDetails` with which `ChatSession.create({type: "AGENT"})` joins the chat."""
+    _, conversation, participant_id = await _mine(parts, desk, contact_id)
+    if conversation.ended_at is not None:
+        raise Ended
+    return {
+        "ContactId": contact_id,
+        "InitialContactId": conversation.id,
+        "ParticipantId": participant_id,
+        "ParticipantToken": participant_token(parts, participant_id, conversation.id),
+    }
+
+
+@router.post("/agent/contacts/{contact_id}/{action}")
+async def act(contact_id: str, action: Action, parts: Parts, desk: AtDesk) -> dict[str, Any]:
+    """Ends the chat, closes its wrap-up, parks it or takes it up again."""
+    _, conversation, participant_id = await _mine(parts, desk, contact_id)
+    does = {"end": Gateway.end, "close": Gateway.close, "park": Gateway.park, "resume": Gateway.resume}[action]
+    refused = await does(parts.gateway, conversation.id, by=participant_id)
+    if refused:
+        raise Malformed(f"{action}: {refused}.")
+    return {}
+
+
+async def _mine(parts: Services, desk: Desk, contact_id: str) -> tuple[Contact, Conversation, str]:
+    """The contact, if it is this agent's; another's is as unknown as none."""
+    found = await conversations.find_contact(parts.db, desk.instance, contact_id)
+    if found is None or found[0].agent_user != desk.user:
+        raise NotFound(f"contact: you have no contact {contact_id!r}.")
+    participant = await conversations.participant_of_user(parts.db, found[1].id, desk.user)
+    if participant is None:
+        raise NotFound(f"contact: you take no part in {contact_id!r}.")
+    return *found, participant.id
+
+
+def _shown(contact: Contact, conversation: Conversation) -> dict[str, Any]:
+    return {
+        "contact_id": contact.id,
+        "initial_contact_id": conversation.id,
+        "workstream": conversation.workstream,
+        "queue": contact.queue,
+        "mode": conversation.mode,
+        "state": conversation.state,
+        "started_at": iso(conversation.started_at),
+        "ended_at": iso(conversation.ended_at) if conversation.ended_at else None,
+        "attributes": conversation.attributes,
+    }

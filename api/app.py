@@ -1,0 +1,89 @@
+"""The HTTP application, and the parts behind it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+
+from api import agents, errors
+from api.connect import chats, contacts
+from api.gateway import Gateway
+from api.live import socket
+from api.live.hub import Hub
+from api.live.presence import Attendance
+from api.participant import connection, messages, transcript
+from api.paths import EncodedSlashes
+from api.services import Services
+from api.tokens import Tokens, token_keys
+from api.unserved import unserved
+from runtime.bus import Bus
+from runtime.settings import Settings
+from store.database import Database
+
+_ALLOWED_HEADERS = (
+    "authorization",
+    "content-type",
+    "x-amz-bearer",
+    "x-amz-content-sha256",
+    "x-amz-date",
+    "x-amz-user-agent",
+    "amz-sdk-invocation-id",
+    "amz-sdk-request",
+)
+
+
+def build_services(settings: Settings, db: Database, bus: Bus, gateway: Gateway) -> Services:
+    """Puts the parts of the API process together."""
+    return Services(
+        settings=settings,
+        db=db,
+        gateway=gateway,
+        bus=bus,
+        tokens=Tokens(token_keys(settings.token_keys, settings.data_dir)),
+        hub=Hub(db, bus),
+        attendance=Attendance(db, gateway, debounce=settings.presence_debounce, lease=settings.presence_lease),
+    )
+
+
+def create_app(services: Services) -> FastAPI:
+    """The application. While it runs it serves sockets and keeps this process's lease."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await services.hub.start()
+        await services.attendance.start()
+        yield
+        await services.attendance.stop()
+        await services.hub.stop()
+
+    app = FastAPI(title="Perennial", version="0.1.0", lifespan=lifespan, redirect_slashes=False)
+    app.state.services = services
+    app.add_middleware(EncodedSlashes)
+    # browsers may come from anywhere: what protects a chat is its token, never a cookie
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=["*"],
+        allow_methods=["GET", "POST", "PUT", "OPTIONS"],
+        allow_headers=_ALLOWED_HEADERS,
+        expose_headers=["x-amzn-errortype", "x-amzn-requestid"],
+        max_age=7200,
+    )
+    errors.install(app)
+    app.add_exception_handler(HTTPException, _unserved)
+    for module in (chats, contacts, connection, messages, transcript, socket, agents):
+        app.include_router(module.router)
+    app.add_api_route("/healthz", _healthy, include_in_schema=False)
+    return app
+
+
+async def _healthy() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+async def _unserved(request: Request, error: Exception) -> JSONResponse:
+    return errors.render(unserved(request.method, request.url.path), request.url.path)

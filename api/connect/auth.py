@@ -1,0 +1,128 @@
+"""Who may use the control plane: AWS Signature v4 made with a configured key, or that key as a bearer token.
+
+The signature is recomputed by botocore, from the request as it came in, and compared.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from http.client import HTTPMessage
+from typing import Any
+from urllib.parse import urlsplit
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from fastapi import Request
+
+from api.errors import AccessDenied
+from api.wire import raw_body
+from runtime.settings import AccessKey, Settings
+
+CLOCK_SKEW = timedelta(minutes=15)
+"""How far a signature's date may be from now, as on AWS."""
+
+_AUTHORIZATION = re.compile(
+    r"AWS4-HMAC-SHA256 Credential=(?P<key>[^/,]+)/(?P<day>\d{8})/(?P<region>[^/,]+)/(?P<service>[^/,]+)/aws4_request, ?"
+    r"SignedHeaders=(?P<headers>[^,]+), ?Signature=(?P<signature>[0-9a-f]{64})"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A backend that proved who it is."""
+
+    key_id: str
+    instances: frozenset[str]
+
+    def may_use(self, instance: str) -> bool:
+        """Whether its key is good for an instance."""
+        return not self.instances or instance in self.instances
+
+
+async def authenticate(request: Request, settings: Settings) -> Caller:
+    """Finds out who calls.
+
+    Raises:
+        AccessDenied: no credentials, an unknown key, a wrong or stale signature.
+    """
+    header = request.headers.get("authorization", "")
+    scheme, _, value = header.partition(" ")
+    if scheme.lower() == "bearer":
+        return _by_secret(value.strip(), settings)
+    if scheme == "AWS4-HMAC-SHA256":
+        return await _by_signature(request, header, settings)
+    raise AccessDenied("The request needs an AWS Signature v4 or 'Authorization: Bearer <key>'.")
+
+
+def _by_secret(secret: str, settings: Settings) -> Caller:
+    for key_id, key in settings.access_keys.items():
+        if hmac.compare_digest(secret.encode(), key.secret.encode()):
+            return Caller(key_id, key.instances)
+    raise AccessDenied("The bearer key is not known.")
+
+
+async def _by_signature(request: Request, header: str, settings: Settings) -> Caller:
+    claim = _AUTHORIZATION.fullmatch(header)
+    if claim is None:
+        raise AccessDenied("The Authorization header is not a complete AWS Signature v4.")
+    key = settings.access_keys.get(claim["key"])
+    if key is None:
+        raise AccessDenied(f"The access key id {claim['key']!r} is not known.")
+    signed = frozenset(claim["headers"].split(";"))
+    if "host" not in signed:
+        raise AccessDenied("The signature must cover the host header.")
+    body = await raw_body(request)
+    if request.headers.get("x-amz-content-sha256", digest := sha256(body).hexdigest()) != digest:
+        raise AccessDenied("The X-Amz-Content-SHA256 header is not the digest of the body.")
+    date = _fresh_date(request.headers.get("x-amz-date", ""), claim["day"])
+    expected = _signature(key, body, request, claim=claim.groupdict(), signed=signed, date=date)
+    if not hmac.compare_digest(expected, claim["signature"]):
+        raise AccessDenied("The signature does not match the request and the secret of its access key.")
+    return Caller(claim["key"], key.instances)
+
+
+def _fresh_date(date: str, day: str) -> str:
+    try:
+        at = datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        raise AccessDenied("The X-Amz-Date header is missing or not like 20260131T235959Z.") from None
+    if abs(datetime.now(UTC) - at) > CLOCK_SKEW or not date.startswith(day):
+        raise AccessDenied(f"The signature's date {date} is more than 15 minutes from now; is the clock right?")
+    return date
+
+
+def _signature(
+    key: AccessKey, body: bytes, request: Request, *, claim: dict[str, Any], signed: frozenset[str], date: str
+) -> str:
+    raw_path: bytes = request.scope["raw_path"]
+    query = request.scope["query_string"].decode("latin-1")
+    url = f"{request.url.scheme}://{request.headers.get('host', '')}{raw_path.decode('latin-1').partition('?')[0]}"
+    again = AWSRequest(method=request.method, url=f"{url}?{query}" if query else url, data=body)
+    for name, value in request.headers.items():
+        again.headers[name] = value
+    again.context["timestamp"] = date
+    auth = _Resigner(Credentials("-", key.secret), claim["service"], claim["region"], signed)
+    return auth.signature(auth.string_to_sign(again, auth.canonical_request(again)), again)
+
+
+class _Resigner(SigV4Auth):
+    """botocore's signer, over just the headers that the client signed."""
+
+    def __init__(self, credentials: Credentials, service: str, region: str, signed: frozenset[str]) -> None:
+        super().__init__(credentials, service, region)
+        self._signed = signed
+
+    def headers_to_sign(self, request: AWSRequest) -> HTTPMessage:
+        """The headers named in the request's own signature, and no others."""
+        headers = HTTPMessage()
+        for name, value in request.headers.items():
+            if name.lower() in self._signed:
+                headers[name.lower()] = value
+        if "host" not in headers:
+            headers["host"] = urlsplit(request.url).netloc
+        return headers

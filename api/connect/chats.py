@@ -1,0 +1,132 @@
+"""Starting and stopping chats."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4, uuid5
+
+from fastapi import APIRouter, Request
+
+from api.connect.caller import Authenticated
+from api.connect.requests import StartChatContact, StopContact, plain
+from api.errors import ContactNotFound, Ended, Malformed, NotFound
+from api.gateway import Words
+from api.participant.connection import connection_data
+from api.participant.session import participant_token
+from api.paths import resource_id
+from api.services import Parts, Services
+from api.wire import dump, read_body
+from store import conversations
+from store.records import NewConversation
+
+router = APIRouter()
+
+_NAMESPACE = UUID("6f1c4f6e-7f0e-4a4e-9d55-5a7c3f0d1b21")
+
+
+@router.put("/contact/chat")
+async def start_chat_contact(request: Request, parts: Parts, caller: Authenticated) -> dict[str, Any]:
+    """StartChatContact. One `ClientToken` starts one conversation, however often and for however long it is repeated."""
+    body = await read_body(request, StartChatContact)
+    instance, settings = parts.instance(body.instance_id, caller.instances)
+    workstream_id = resource_id(body.contact_flow_id)
+    workstream = settings.workstreams.get(workstream_id)
+    if workstream is None:
+        raise NotFound(f"ContactFlowId: instance {instance!r} has no workstream {workstream_id!r}.")
+    _refuse_what_is_not_served(body)
+
+    contact_id = _contact_id(instance, body.client_token)
+    if await conversations.find_conversation(parts.db, contact_id) is None:
+        new = NewConversation(
+            id=contact_id,
+            instance=instance,
+            workstream=workstream_id,
+            queue=workstream.queue,
+            mode=workstream.mode,
+            started_at=datetime.now(UTC),
+            customer_participant_id=_customer(contact_id),
+            customer_name=body.participant_details.display_name,
+            customer_id=body.customer_id,
+            attributes=await _inherited(parts, instance, body.related_contact_id) | body.attributes,
+            segment_attributes=plain(body.segment_attributes),
+            content_types=tuple(body.supported_messaging_content_types or ()),
+            related_contact_id=body.related_contact_id,
+        )
+        minutes = body.chat_duration_in_minutes
+        duration = timedelta(minutes=minutes) if minutes else None
+        # the workflow first: should we die in between, it writes the record itself
+        await parts.gateway.start(new, workstream, duration=duration, greeting=_greeting(body, new))
+        await conversations.open_conversation(parts.db, new)
+    return dump(
+        ContactId=contact_id,
+        ParticipantId=_customer(contact_id),
+        ParticipantToken=participant_token(parts, _customer(contact_id), contact_id),
+        **await _connection(request, parts, contact_id, frozenset(body.connection_types or ())),
+    )
+
+
+@router.post("/contact/stop")
+async def stop_contact(request: Request, parts: Parts, caller: Authenticated) -> dict[str, Any]:
+    """StopContact. Stopping a chat that has ended already changes nothing and is no error."""
+    body = await read_body(request, StopContact)
+    instance, _ = parts.instance(body.instance_id, caller.instances)
+    found = await conversations.find_contact(parts.db, instance, body.contact_id)
+    if found is None:
+        raise ContactNotFound(f"ContactId: instance {instance!r} has no contact {body.contact_id!r}.")
+    conversation = found[1]
+    if conversation.ended_at is None:
+        try:
+            await parts.gateway.end(conversation.id, by=f"api:{caller.key_id}")
+        except Ended:
+            pass
+    return {}
+
+
+def _refuse_what_is_not_served(body: StartChatContact) -> None:
+    if body.persistent_chat and body.related_contact_id:
+        raise Malformed("PersistentChat and RelatedContactId cannot both be given.")
+    if body.persistent_chat:
+        raise Malformed("PersistentChat: chats cannot be continued from a past contact here yet.")
+    if body.chat_streaming_configuration:
+        raise Malformed("ChatStreamingConfiguration: message streaming is not served here.")
+
+
+def _contact_id(instance: str, client_token: str | None) -> str:
+    return str(uuid5(_NAMESPACE, f"{instance}/{client_token}") if client_token else uuid4())
+
+
+def _customer(contact_id: str) -> str:
+    return str(uuid5(_NAMESPACE, f"{contact_id}/customer"))
+
+
+def _greeting(body: StartChatContact, new: NewConversation) -> Words | None:
+    if body.initial_message is None:
+        return None
+    return Words(
+        id=str(uuid5(_NAMESPACE, f"{new.id}/initial-message")),
+        at=new.started_at,
+        participant_id=new.customer_participant_id,
+        content=body.initial_message.content,
+        content_type=body.initial_message.content_type,
+    )
+
+
+async def _inherited(parts: Services, instance: str, related: str | None) -> dict[str, str]:
+    """A related contact's attributes are carried over; what the request gives wins."""
+    if related is None:
+        return {}
+    found = await conversations.find_contact(parts.db, instance, related)
+    if found is None:
+        raise NotFound(f"RelatedContactId: instance {instance!r} has no contact {related!r}.")
+    return dict(found[1].attributes)
+
+
+async def _connection(request: Request, parts: Services, contact_id: str, types: frozenset[str]) -> dict[str, Any]:
+    """Connection data in the response, where it is asked for and the chat has not ended already."""
+    if not types:
+        return {}
+    conversation = await conversations.find_conversation(parts.db, contact_id)
+    if conversation is None or conversation.ended_at:
+        return {}
+    return connection_data(request, parts, _customer(contact_id), contact_id, types)

@@ -1,0 +1,127 @@
+"""Describing contacts, their attributes, and giving them to an agent."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from api.connect.caller import Authenticated
+from api.connect.requests import MAX_ATTRIBUTE_BYTES, AssociateContactWithUser, UpdateContactAttributes
+from api.errors import Ended, InvalidValue, Malformed, NotFound
+from api.paths import resource_id
+from api.services import Parts
+from api.wire import dump, read_body
+from store import conversations
+from store.records import Contact, Conversation
+
+router = APIRouter()
+
+_DISCONNECT_REASONS = {
+    "customer ended": "CUSTOMER_DISCONNECT",
+    "agent ended": "AGENT_DISCONNECT",
+    "stopped": "API",
+    "customer lost": "OTHER",
+    "customer never connected": "OTHER",
+    "open too long": "EXPIRED",
+    "chat duration reached": "EXPIRED",
+}
+
+
+@router.get("/contacts/{instance_id}/{contact_id}")
+async def describe_contact(instance_id: str, contact_id: str, parts: Parts, caller: Authenticated) -> dict[str, Any]:
+    """DescribeContact."""
+    instance, _ = parts.instance(instance_id, caller.instances)
+    contact, conversation = await _contact(parts, instance, contact_id)
+    return {"Contact": _described(contact, conversation)}
+
+
+@router.get("/contact/attributes/{instance_id}/{initial_contact_id}")
+async def get_contact_attributes(
+    instance_id: str, initial_contact_id: str, parts: Parts, caller: Authenticated
+) -> dict[str, Any]:
+    """GetContactAttributes."""
+    instance, _ = parts.instance(instance_id, caller.instances)
+    _, conversation = await _contact(parts, instance, initial_contact_id)
+    return {"Attributes": conversation.attributes}
+
+
+@router.post("/contact/attributes")
+async def update_contact_attributes(request: Request, parts: Parts, caller: Authenticated) -> dict[str, Any]:
+    """UpdateContactAttributes, also of an ended contact."""
+    body = await read_body(request, UpdateContactAttributes)
+    instance, _ = parts.instance(body.instance_id, caller.instances)
+    written = await conversations.merge_attributes(
+        parts.db, instance, body.initial_contact_id, body.attributes, limit=MAX_ATTRIBUTE_BYTES
+    )
+    if written is None:
+        raise NotFound(f"InitialContactId: instance {instance!r} has no initial contact {body.initial_contact_id!r}.")
+    if not written:
+        raise InvalidValue(f"Attributes: with those there are, they exceed {MAX_ATTRIBUTE_BYTES} UTF-8 bytes.")
+    return {}
+
+
+@router.post("/contacts/{instance_id}/{contact_id}/associate-user")
+async def associate_contact_with_user(
+    request: Request, instance_id: str, contact_id: str, parts: Parts, caller: Authenticated
+) -> dict[str, Any]:
+    """AssociateContactWithUser: assigns a waiting chat to an agent."""
+    body = await read_body(request, AssociateContactWithUser)
+    instance, settings = parts.instance(instance_id, caller.instances)
+    _, conversation = await _contact(parts, instance, contact_id)
+    user = resource_id(body.user_id)
+    agent = settings.agents.get(user)
+    if agent is None:
+        raise NotFound(f"UserId: instance {instance!r} has no agent {user!r}.")
+    try:
+        refused = await parts.gateway.assign(conversation.id, user, agent.name, by=f"api:{caller.key_id}")
+    except Ended:
+        refused = "the conversation has ended"
+    if refused:
+        raise Malformed(f"ContactId: {refused}.")
+    return {}
+
+
+async def _contact(parts: Parts, instance: str, contact_id: str) -> tuple[Contact, Conversation]:
+    found = await conversations.find_contact(parts.db, instance, resource_id(contact_id))
+    if found is None:
+        raise NotFound(f"ContactId: instance {instance!r} has no contact {contact_id!r}.")
+    return found
+
+
+def _described(contact: Contact, conversation: Conversation) -> dict[str, Any]:
+    wrap_up_from = contact.ended_at if contact.agent_user else None
+    return dump(
+        Arn=f"arn:aws:connect:local:000000000000:instance/{conversation.instance}/contact/{contact.id}",
+        Id=contact.id,
+        InitialContactId=conversation.id,
+        PreviousContactId=contact.previous_contact_id,
+        ContactAssociationId=conversation.id,
+        RelatedContactId=contact.related_contact_id,
+        InitiationMethod=contact.initiation_method,
+        Channel="CHAT",
+        QueueInfo=dump(Id=contact.queue, EnqueueTimestamp=_epoch(contact.enqueued_at)),
+        AgentInfo=dump(
+            Id=contact.agent_user,
+            AcceptedByAgentTimestamp=_epoch(contact.agent_connected_at),
+            ConnectedToAgentTimestamp=_epoch(contact.agent_connected_at),
+            AfterContactWorkStartTimestamp=_epoch(wrap_up_from),
+            AfterContactWorkEndTimestamp=_epoch(contact.wrapped_up_at) if wrap_up_from else None,
+        )
+        if contact.agent_user
+        else None,
+        InitiationTimestamp=_epoch(contact.initiated_at),
+        ConnectedToSystemTimestamp=_epoch(contact.initiated_at),
+        DisconnectTimestamp=_epoch(contact.ended_at),
+        LastUpdateTimestamp=_epoch(conversation.updated_at),
+        DisconnectReason=_DISCONNECT_REASONS.get(conversation.end_reason or "") if contact.ended_at else None,
+        CustomerId=conversation.customer_id,
+        SegmentAttributes=conversation.segment_attributes or None,
+        Attributes=conversation.attributes or None,
+    )
+
+
+def _epoch(at: datetime | None) -> float | None:
+    """Seconds since 1970, with milliseconds: the timestamps of `connect`."""
+    return None if at is None else round(at.timestamp(), 3)

@@ -1,0 +1,147 @@
+"""Request bodies of the `connect` operations, with every limit that the server must enforce itself (botocore 1.44.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from annotated_types import Interval, MaxLen, MinLen
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from api.participant.content import ContentType, checked_content
+from api.wire import ClientToken, ContactId, InstanceId, Text, Wire
+from store.conversations import attribute_bytes
+
+MAX_ATTRIBUTE_BYTES = 32_768
+"""All keys and values of a contact's attributes together, in UTF-8 bytes (StartChatContact)."""
+
+
+def _within_limit(attributes: dict[str, str]) -> dict[str, str]:
+    if attribute_bytes(attributes) > MAX_ATTRIBUTE_BYTES:
+        raise ValueError(f"keys and values must be at most {MAX_ATTRIBUTE_BYTES} UTF-8 bytes in all")
+    return attributes
+
+
+AttributeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32767}$")]
+Attributes = Annotated[dict[AttributeName, Text], AfterValidator(_within_limit)]
+FlowId = Annotated[Text, MinLen(1), MaxLen(500)]
+UserId = Annotated[Text, MinLen(1), MaxLen(256)]
+
+
+class ParticipantDetails(Wire):
+    """Who the customer is."""
+
+    display_name: Annotated[Text, MinLen(1), MaxLen(256)]
+
+
+class InitialMessage(Wire):
+    """The chat's first message, said by the customer; at most 16,384 UTF-8 bytes."""
+
+    content_type: ContentType
+    content: Annotated[Text, MinLen(1), AfterValidator(checked_content)]
+
+
+class PersistentChat(Wire):
+    """The ended contact that a new chat continues."""
+
+    rehydration_type: Literal["ENTIRE_PAST_SESSION", "FROM_SEGMENT"] | None = None
+    source_contact_id: ContactId | None = None
+
+
+class ParticipantConfiguration(Wire):
+    """How bot text is to arrive."""
+
+    response_mode: Literal["INCREMENTAL", "COMPLETE"] | None = None
+
+
+class SegmentAttribute(Wire):
+    """A value of a system-defined attribute: exactly one of its members."""
+
+    value_string: Annotated[Text, MaxLen(1024)] | None = None
+    value_map: dict[Text, SegmentAttribute] | None = None
+    value_integer: int | None = None
+    value_list: list[SegmentAttribute] | None = None
+    value_arn: Annotated[Text, MaxLen(1024)] | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("must have exactly one of ValueString, ValueMap, ValueInteger, ValueList, ValueArn")
+        return self
+
+
+class StreamingConfiguration(Wire):
+    """Where a stream of the chat would go."""
+
+    streaming_endpoint_arn: Annotated[Text, MinLen(1), MaxLen(350)]
+
+
+def _with_plain_text(types: list[str]) -> list[str]:
+    if "text/plain" not in types:
+        raise ValueError("must contain text/plain")
+    return types
+
+
+ConnectionType = Literal["WEBSOCKET", "CONNECTION_CREDENTIALS", "WEBRTC_CONNECTION", "AUTHENTICATION_SESSION"]
+SegmentAttributeName = Annotated[Text, MinLen(1), MaxLen(128)]
+
+
+class StartChatContact(Wire):
+    """PUT /contact/chat."""
+
+    instance_id: InstanceId
+    contact_flow_id: FlowId
+    participant_details: ParticipantDetails
+    attributes: Attributes = Field(default_factory=dict)
+    initial_message: InitialMessage | None = None
+    client_token: ClientToken | None = None
+    chat_duration_in_minutes: Annotated[int, Interval(ge=60, le=10_080)] | None = None
+    supported_messaging_content_types: Annotated[list[ContentType], AfterValidator(_with_plain_text)] | None = None
+    persistent_chat: PersistentChat | None = None
+    related_contact_id: ContactId | None = None
+    participant_configuration: ParticipantConfiguration | None = None
+    segment_attributes: dict[SegmentAttributeName, SegmentAttribute] = Field(default_factory=dict)
+    customer_id: Annotated[Text, MinLen(1), MaxLen(128)] | None = None
+    disconnect_on_customer_exit: Annotated[list[Literal["AGENT"]], MinLen(1), MaxLen(1)] | None = None
+    connection_types: Annotated[list[ConnectionType], MinLen(1), MaxLen(2)] | None = None
+    chat_streaming_configuration: StreamingConfiguration | None = None
+
+    @model_validator(mode="after")
+    def _greeting_is_supported(self) -> Self:
+        supported, greeting = self.supported_messaging_content_types, self.initial_message
+        if supported and greeting and greeting.content_type not in supported:
+            raise ValueError("InitialMessage.ContentType is not one of SupportedMessagingContentTypes")
+        return self
+
+
+class DisconnectReason(Wire):
+    """Why a contact is stopped; of no effect for chats."""
+
+    code: Text | None = None
+
+
+class StopContact(Wire):
+    """POST /contact/stop."""
+
+    instance_id: InstanceId
+    contact_id: ContactId
+    disconnect_reason: DisconnectReason | None = None
+
+
+class UpdateContactAttributes(Wire):
+    """POST /contact/attributes."""
+
+    instance_id: InstanceId
+    initial_contact_id: ContactId
+    attributes: Attributes
+
+
+class AssociateContactWithUser(Wire):
+    """POST /contacts/{InstanceId}/{ContactId}/associate-user."""
+
+    user_id: UserId
+
+
+def plain(attributes: Mapping[str, SegmentAttribute]) -> dict[str, Any]:
+    """Segment attributes as they stand on the wire."""
+    return {name: value.model_dump(by_alias=True, exclude_unset=True) for name, value in attributes.items()}

@@ -1,0 +1,106 @@
+"""Transcript items and socket frames in the shape that ChatJS and boto3 read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from api.wire import dump
+from store.records import Item, Receipt
+
+EVENT_PREFIX = "application/vnd.amazonaws.connect.event."
+TYPING = EVENT_PREFIX + "typing"
+DELIVERED = EVENT_PREFIX + "message.delivered"
+READ = EVENT_PREFIX + "message.read"
+METADATA = EVENT_PREFIX + "message.metadata"
+CHAT_ENDED = EVENT_PREFIX + "chat.ended"
+
+HEARTBEAT = json.dumps({"topic": "aws/heartbeat"})
+PING = json.dumps({"topic": "aws/ping", "statusCode": 200, "statusContent": "OK"})
+
+
+def iso(at: datetime) -> str:
+    """An instant as the participant plane writes it: UTC, milliseconds, `Z`."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03}Z"
+
+
+def wire_item(item: Item, conversation_id: str, receipts: Sequence[Receipt] = ()) -> dict[str, Any]:
+    """A transcript item of the current conversation, for a socket or a transcript page."""
+    return dump(
+        Id=item.id,
+        AbsoluteTime=iso(item.at),
+        Type=item.type,
+        ContentType=item.content_type,
+        Content=item.content,
+        ParticipantId=item.participant_id,
+        DisplayName=item.name,
+        ParticipantRole=item.role,
+        InitialContactId=conversation_id,
+        ContactId=item.contact_id,
+        MessageMetadata=_metadata(item.id, receipts) if receipts else None,
+    )
+
+
+def passing_event(
+    *,
+    id: str,
+    at: datetime,
+    content_type: str,
+    participant_id: str,
+    role: str,
+    name: str,
+    conversation_id: str,
+    contact_id: str,
+) -> dict[str, Any]:
+    """An event that goes to the sockets and into no transcript (typing)."""
+    return {
+        "Id": id,
+        "AbsoluteTime": iso(at),
+        "Type": "EVENT",
+        "ContentType": content_type,
+        "ParticipantId": participant_id,
+        "DisplayName": name,
+        "ParticipantRole": role,
+        "InitialContactId": conversation_id,
+        "ContactId": contact_id,
+    }
+
+
+def receipt_event(item: Item, receipt: Receipt, at: datetime, conversation_id: str) -> dict[str, Any]:
+    """The news that somebody has received or read a message."""
+    return {
+        "Id": item.id,
+        "AbsoluteTime": iso(at),
+        "Type": "MESSAGEMETADATA",
+        "ContentType": METADATA,
+        "InitialContactId": conversation_id,
+        "ContactId": item.contact_id,
+        "MessageMetadata": _metadata(item.id, [receipt]),
+    }
+
+
+def chat_frame(item: dict[str, Any]) -> str:
+    """The frame that carries an item; its content is a JSON string, anything else ChatJS drops."""
+    return json.dumps({"topic": "aws/chat", "contentType": "application/json", "content": json.dumps(item)})
+
+
+def subscribed(topics: list[str], *, success: bool) -> str:
+    """The answer to a subscription."""
+    status = "success" if success else "failure"
+    return json.dumps({"topic": "aws/subscribe", "content": {"status": status, "topics": topics}})
+
+
+def _metadata(message_id: str, receipts: Sequence[Receipt]) -> dict[str, Any]:
+    return {
+        "MessageId": message_id,
+        "Receipts": [
+            dump(
+                RecipientParticipantId=receipt.participant_id,
+                DeliveredTimestamp=iso(receipt.delivered_at) if receipt.delivered_at else None,
+                ReadTimestamp=iso(receipt.read_at) if receipt.read_at else None,
+            )
+            for receipt in receipts
+        ],
+    }

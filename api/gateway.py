@@ -1,0 +1,203 @@
+"""The only door to Temporal: starts conversations, signals them, and asks them for answers.
+
+While one `message` signal of a conversation is on its way, what arrives for it meanwhile gathers and travels in the
+next one; at rest each message travels alone and at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import uuid4
+
+from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from api.errors import Ended, Unavailable
+from runtime.settings import Settings, Workstream
+from store.records import NewConversation
+from workflows import search
+from workflows.contract import ASK, WORKFLOW, Answer, Ask, Opening, StartConversation
+from workflows.events import Assign, Close, Command, Connect, Disconnect, End, Message, Messages, Park, Resume
+from workflows.values import DEFAULTS, Mode, Policy, State, Texts
+
+SIGNAL_MESSAGES = 50
+SIGNAL_BYTES = 256_000
+"""Most content of one signal in UTF-8 bytes, well under Temporal's 2 MB for a payload."""
+
+ENGINE_TIMEOUT = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A message as a client sent it, with the id and the instant it was given when it was accepted."""
+
+    id: str
+    at: datetime
+    participant_id: str
+    content: str
+    content_type: str
+
+
+class _Pending(NamedTuple):
+    words: Words
+    accepted: asyncio.Future[None]
+
+
+class Gateway:
+    """Conversations, as the API sees them. Every method raises `Ended` or `Unavailable` where the engine says so."""
+
+    def __init__(self, client: Client, settings: Settings) -> None:
+        self._client = client
+        self._settings = settings
+        self._outboxes: dict[str, list[_Pending]] = {}
+        self._couriers: set[asyncio.Task[None]] = set()
+
+    async def start(
+        self, new: NewConversation, workstream: Workstream, *, duration: timedelta | None, greeting: Words | None
+    ) -> None:
+        """Starts a conversation's workflow. One that was started before goes on as it is."""
+        start = StartConversation(
+            opening=Opening(contact_id=new.id, **{k: v for k, v in asdict(new).items() if k != "id"}),
+            policy=_policy(workstream, duration),
+            initial_message=_message(greeting) if greeting else None,
+            recycle_after=self._settings.recycle_after,
+        )
+        attributes = search.typed(
+            {
+                search.INSTANCE: new.instance,
+                search.WORKSTREAM: new.workstream,
+                search.QUEUE: new.queue,
+                search.MODE: new.mode,
+                search.STATE: State.OPEN.value,
+            }
+        )
+        try:
+            await self._client.start_workflow(
+                WORKFLOW,
+                start,
+                id=new.id,
+                task_queue=self._settings.temporal_task_queue,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                search_attributes=attributes,
+                static_summary=f"{new.mode} chat on {new.workstream}",
+                rpc_timeout=ENGINE_TIMEOUT,
+            )
+        except WorkflowAlreadyStartedError:
+            return
+        except RPCError as error:
+            raise _fault(error) from error
+
+    async def say(self, conversation_id: str, words: Words) -> None:
+        """Returns once the message is durable: it will stand exactly once in the transcript."""
+        accepted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        outbox = self._outboxes.get(conversation_id)
+        if outbox is None:
+            self._outboxes[conversation_id] = [_Pending(words, accepted)]
+            courier = asyncio.create_task(self._carry(conversation_id))
+            self._couriers.add(courier)
+            courier.add_done_callback(self._couriers.discard)
+        else:
+            outbox.append(_Pending(words, accepted))
+        await accepted
+
+    async def connected(self, conversation_id: str, participant_id: str, at: datetime) -> None:
+        """A participant's first connection is up."""
+        await self._signal(conversation_id, "connect", Connect(by=participant_id, at=at))
+
+    async def disconnected(self, conversation_id: str, participant_id: str, at: datetime) -> None:
+        """A participant's last connection was lost at that instant."""
+        await self._signal(conversation_id, "disconnect", Disconnect(by=participant_id, at=at))
+
+    async def assign(self, conversation_id: str, user: str, name: str, by: str) -> str | None:
+        """Gives the conversation to an agent. Returns why not, or None."""
+        return await self._ask(conversation_id, Assign(user=user, name=name, by=by))
+
+    async def end(self, conversation_id: str, by: str) -> str | None:
+        """Ends the chat for the customer. Returns why not, or None."""
+        return await self._ask(conversation_id, End(by=by))
+
+    async def close(self, conversation_id: str, by: str) -> str | None:
+        """Finishes the wrap-up. Returns why not, or None."""
+        return await self._ask(conversation_id, Close(by=by))
+
+    async def park(self, conversation_id: str, by: str) -> str | None:
+        """Sets the conversation aside. Returns why not, or None."""
+        return await self._ask(conversation_id, Park(by=by))
+
+    async def resume(self, conversation_id: str, by: str) -> str | None:
+        """Takes a parked conversation up again. Returns why not, or None."""
+        return await self._ask(conversation_id, Resume(by=by))
+
+    async def _carry(self, conversation_id: str) -> None:
+        outbox = self._outboxes[conversation_id]
+        while outbox:
+            batch = _first_batch(outbox)
+            del outbox[: len(batch)]
+            fault: Exception | None = None
+            try:
+                messages = Messages(messages=[_message(pending.words) for pending in batch])
+                await self._signal(conversation_id, "message", messages)
+            except (Ended, Unavailable) as error:
+                fault = error
+            for pending in batch:
+                if pending.accepted.done():
+                    continue
+                if fault:
+                    pending.accepted.set_exception(fault)
+                else:
+                    pending.accepted.set_result(None)
+        del self._outboxes[conversation_id]
+
+    async def _signal(self, conversation_id: str, name: str, body: Messages | Connect | Disconnect) -> None:
+        try:
+            await self._client.get_workflow_handle(conversation_id).signal(name, body, rpc_timeout=ENGINE_TIMEOUT)
+        except RPCError as error:
+            raise _fault(error) from error
+
+    async def _ask(self, conversation_id: str, command: Command) -> str | None:
+        handle = self._client.get_workflow_handle(conversation_id)
+        try:
+            answer = await handle.execute_update(
+                ASK, Ask(command=command), id=str(uuid4()), result_type=Answer, rpc_timeout=ENGINE_TIMEOUT
+            )
+        except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+            raise Unavailable("The conversation engine did not answer in time.") from error
+        except WorkflowUpdateFailedError as error:
+            raise Ended from error
+        except RPCError as error:
+            raise _fault(error) from error
+        return answer.refused
+
+
+def _first_batch(outbox: list[_Pending]) -> list[_Pending]:
+    size = 0
+    for count, pending in enumerate(outbox[:SIGNAL_MESSAGES]):
+        size += len(pending.words.content.encode())
+        if size > SIGNAL_BYTES and count:
+            return outbox[:count]
+    return outbox[:SIGNAL_MESSAGES]
+
+
+def _message(words: Words) -> Message:
+    return Message(
+        id=words.id, at=words.at, by=words.participant_id, content=words.content, content_type=words.content_type
+    )
+
+
+def _policy(workstream: Workstream, duration: timedelta | None) -> Policy:
+    """The mode's defaults, then what the workstream says, then what the request says."""
+    own = workstream.model_dump(exclude={"mode", "queue", "texts"}, exclude_none=True)
+    texts = {trigger: text or None for trigger, text in workstream.texts.model_dump(exclude_none=True).items()}
+    policy = DEFAULTS[Mode(workstream.mode)].model_copy(update={**own, "texts": Texts(**texts)})
+    return policy.model_copy(update={"duration": duration}) if duration else policy
+
+
+def _fault(error: RPCError) -> Ended | Unavailable:
+    if error.status is RPCStatusCode.NOT_FOUND:
+        return Ended()
+    return Unavailable(f"The conversation engine does not answer: {error.message}")

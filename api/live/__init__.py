@@ -1,0 +1,1 @@
+"""Delivery: WebSockets, presence, and the fan-out of transcript items to both."""

@@ -1,0 +1,188 @@
+"""The fan-out: from what is committed to the sockets of this process, by cursor.
+
+Each conversation with sockets here has a channel. An announcement only wakes it; what goes out is read from the store,
+so a lost announcement delays (until the next look) and never loses, doubles or reorders.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from api.frames import CHAT_ENDED, chat_frame, wire_item
+from runtime.bus import Announcement, Bus
+from store import transcript
+from store.database import Database
+from store.records import Item
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 2.0
+"""How often the store is asked for news that no announcement told of."""
+
+READ_ITEMS = 200
+QUEUED_FRAMES = 1_000
+"""Frames a socket may lag behind before it is dropped; its client reconnects and goes on where it was."""
+
+REMEMBERED_PARTICIPANTS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Text for one socket; `seq` when it carries a transcript item, `last` when nothing may follow it."""
+
+    text: str
+    seq: int = 0
+    last: bool = False
+
+
+@dataclass(eq=False)
+class Subscriber:
+    """One subscribed socket. `sent` is the last item handed to its connection."""
+
+    participant_id: str
+    conversation_id: str
+    overflow: Callable[[], None]
+    frames: asyncio.Queue[Frame] = field(default_factory=lambda: asyncio.Queue(QUEUED_FRAMES))
+    sent: int = 0
+
+    def offer(self, frame: Frame) -> None:
+        """Queues a frame, or drops the socket when it lags too far behind."""
+        try:
+            self.frames.put_nowait(frame)
+        except asyncio.QueueFull:
+            self.overflow()
+
+
+class _Channel:
+    """The sockets of one conversation, and how far they have been served."""
+
+    def __init__(self) -> None:
+        self.subscribers: set[Subscriber] = set()
+        self.cursor = -1
+        self.lock = asyncio.Lock()
+        self.pump: asyncio.Task[None] | None = None
+        self.again = False
+
+
+class Hub:
+    """All channels of this process."""
+
+    def __init__(self, db: Database, bus: Bus) -> None:
+        self._db = db
+        self._channels: dict[str, _Channel] = {}
+        self._served: OrderedDict[str, int] = OrderedDict()
+        self._looking: asyncio.Task[None] | None = None
+        bus.listen(self._hear)
+
+    async def start(self) -> None:
+        """Begins to look at the store for what was not announced."""
+        self._looking = asyncio.create_task(self._look_repeatedly())
+
+    async def stop(self) -> None:
+        """Ends looking."""
+        if self._looking:
+            self._looking.cancel()
+
+    def sockets(self, participant_id: str, conversation_id: str) -> int:
+        """How many sockets a participant has here."""
+        channel = self._channels.get(conversation_id)
+        return sum(s.participant_id == participant_id for s in channel.subscribers) if channel else 0
+
+    async def join(self, subscriber: Subscriber) -> None:
+        """Lets a socket have everything from now on, or from where its participant's last socket stopped."""
+        channel = self._channels.setdefault(subscriber.conversation_id, _Channel())
+        async with channel.lock:
+            if channel.cursor < 0:
+                heads = await transcript.heads(self._db, [subscriber.conversation_id])
+                channel.cursor = heads.get(subscriber.conversation_id, 0)
+            resumes = self.sockets(subscriber.participant_id, subscriber.conversation_id) == 0
+            subscriber.sent = self._served.get(subscriber.participant_id, channel.cursor) if resumes else channel.cursor
+            while missed := await self._read(subscriber.conversation_id, subscriber.sent, until=channel.cursor):
+                for item in missed:
+                    subscriber.offer(_frame(item, subscriber.conversation_id))
+                subscriber.sent = missed[-1].seq
+            channel.subscribers.add(subscriber)
+            self._channels[subscriber.conversation_id] = channel
+        self._wake(subscriber.conversation_id)
+
+    def leave(self, subscriber: Subscriber) -> None:
+        """Ends a socket's subscription and remembers how far it came."""
+        self._served[subscriber.participant_id] = max(subscriber.sent, self._served.pop(subscriber.participant_id, 0))
+        while len(self._served) > REMEMBERED_PARTICIPANTS:
+            self._served.popitem(last=False)
+        channel = self._channels.get(subscriber.conversation_id)
+        if channel is None:
+            return
+        channel.subscribers.discard(subscriber)
+        if not channel.subscribers and not channel.lock.locked():
+            del self._channels[subscriber.conversation_id]
+
+    def _hear(self, news: Announcement) -> None:
+        channel = self._channels.get(news.conversation_id)
+        if channel is None:
+            return
+        if news.frame is None:
+            self._wake(news.conversation_id)
+            return
+        frame = Frame(chat_frame(news.frame))
+        for subscriber in tuple(channel.subscribers):
+            if news.only_to in (None, subscriber.participant_id):
+                subscriber.offer(frame)
+
+    def _wake(self, conversation_id: str) -> None:
+        channel = self._channels.get(conversation_id)
+        if channel is None:
+            return
+        channel.again = True
+        if channel.pump is None or channel.pump.done():
+            channel.pump = asyncio.create_task(self._serve(conversation_id, channel))
+
+    async def _serve(self, conversation_id: str, channel: _Channel) -> None:
+        while channel.again:
+            channel.again = False
+            try:
+                async with channel.lock:
+                    while news := await self._read(conversation_id, channel.cursor):
+                        for item in news:
+                            frame = _frame(item, conversation_id)
+                            for subscriber in tuple(channel.subscribers):
+                                subscriber.offer(frame)
+                        channel.cursor = news[-1].seq
+            except Exception:
+                logger.exception("cannot read the news of %s; the next look tries again", conversation_id)
+
+    async def _read(self, conversation_id: str, after: int, until: int | None = None) -> list[Item]:
+        if until is not None and after >= until:
+            return []
+        items = await transcript.page(
+            self._db, conversation_id, transcript.Span(after + 1, forward=True), limit=READ_ITEMS
+        )
+        return [item for item in items if until is None or item.seq <= until]
+
+    async def _look_repeatedly(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                await self._look()
+            except Exception:
+                logger.exception("cannot look for news; trying again")
+
+    async def _look(self) -> None:
+        for idle in [name for name, channel in self._channels.items() if not channel.subscribers]:
+            if not self._channels[idle].lock.locked():
+                del self._channels[idle]
+        behind = list(self._channels)
+        for start in range(0, len(behind), READ_ITEMS):
+            heads = await transcript.heads(self._db, behind[start : start + READ_ITEMS])
+            for conversation_id, head in heads.items():
+                channel = self._channels.get(conversation_id)
+                if channel and 0 <= channel.cursor < head:
+                    self._wake(conversation_id)
+
+
+def _frame(item: Item, conversation_id: str) -> Frame:
+    return Frame(chat_frame(wire_item(item, conversation_id)), seq=item.seq, last=item.content_type == CHAT_ENDED)

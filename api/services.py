@@ -1,0 +1,56 @@
+"""What the operations work with, put together once by the process and handed to every request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from api.errors import AccessDenied, NotFound
+from api.gateway import Gateway
+from api.live.hub import Hub
+from api.live.presence import Attendance
+from api.paths import resource_id
+from api.tokens import Tokens
+from runtime.bus import Bus
+from runtime.settings import Instance, Settings
+from store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts of the API process."""
+
+    settings: Settings
+    db: Database
+    gateway: Gateway
+    bus: Bus
+    tokens: Tokens
+    hub: Hub
+    attendance: Attendance
+
+    def instance(self, name_or_arn: str, allowed: frozenset[str]) -> tuple[str, Instance]:
+        """The configured instance of an id or ARN.
+
+        Raises:
+            NotFound: there is none of this name.
+            AccessDenied: the caller's key is for other instances.
+        """
+        name = resource_id(name_or_arn)
+        instance = self.settings.instances.get(name)
+        if instance is None:
+            raise NotFound(f"InstanceId: there is no instance {name!r}.")
+        if allowed and name not in allowed:
+            raise AccessDenied(f"This access key is not for instance {name!r}.")
+        return name, instance
+
+
+def services(connection: HTTPConnection) -> Services:
+    """The parts of the process that serves this request."""
+    found: Services = connection.app.state.services
+    return found
+
+
+Parts = Annotated[Services, Depends(services)]

@@ -1,0 +1,84 @@
+"""Signed tokens: what a participant, a connection, a socket address, an agent's desk or a page of a transcript is proved by.
+
+All are JWTs (HS256) of one participant, agent or conversation. The first key signs, every key verifies, so keys rotate
+by putting a new one in front. A token never carries words or names of people.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from secrets import token_urlsafe
+from typing import Any
+
+import jwt
+
+from api.errors import AccessDenied
+
+_ALGORITHM = "HS256"
+
+
+class Kind(StrEnum):
+    """What a token is for; one kind never passes for another."""
+
+    PARTICIPANT = "participant"
+    CONNECTION = "connection"
+    SOCKET = "socket"
+    DESK = "desk"
+    PAGE = "page"
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Makes and checks tokens with a set of keys."""
+
+    keys: tuple[str, ...]
+
+    def make(self, kind: Kind, subject: str, life: timedelta | None = None, **claims: Any) -> str:
+        """A token for `subject`, valid for `life` from now, or without end."""
+        body = {"typ": kind.value, "sub": subject, **claims}
+        if life is not None:
+            body["exp"] = datetime.now(UTC) + life
+        return jwt.encode(body, self.keys[0], _ALGORITHM, headers={"kid": _key_id(self.keys[0])})
+
+    def read(self, kind: Kind, token: str) -> dict[str, Any]:
+        """What a token says.
+
+        Raises:
+            AccessDenied: it is not one of ours, of another kind, or expired.
+        """
+        try:
+            key_id = jwt.get_unverified_header(token).get("kid")
+            key = next(key for key in self.keys if _key_id(key) == key_id)
+            body: dict[str, Any] = jwt.decode(token, key, [_ALGORITHM], options={"require": ["typ", "sub"]})
+        except jwt.ExpiredSignatureError:
+            raise AccessDenied(f"The {kind} token has expired.") from None
+        except (jwt.InvalidTokenError, StopIteration):
+            raise AccessDenied(f"The {kind} token is not valid.") from None
+        if body["typ"] != kind:
+            raise AccessDenied(f"This is a {body['typ']} token, not a {kind} token.")
+        return body
+
+
+def token_keys(configured: tuple[str, ...], data_dir: Path) -> tuple[str, ...]:
+    """The configured keys; without any, one of this data folder that is made once and kept."""
+    if configured:
+        return configured
+    path = data_dir / "token.key"
+    if not path.exists():
+        data_dir.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(f".{token_urlsafe(8)}")
+        fresh.write_text(token_urlsafe(48))
+        fresh.chmod(0o600)
+        with suppress(FileExistsError):  # another process was first: its key counts
+            path.hardlink_to(fresh)
+        fresh.unlink()
+    return (path.read_text(),)
+
+
+def _key_id(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()[:8]

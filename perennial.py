@@ -1,0 +1,93 @@
+"""Everything on one machine: `python -m perennial` runs the Temporal server, the worker, the API and the store.
+
+The one place that knows worker and API together; `python -m worker` and `python -m api` run them apart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+
+from api.app import build_services, create_app
+from api.gateway import Gateway
+from api.server import serving
+from runtime.bus import open_bus
+from runtime.devserver import check_port, own_data_dir, temporal_server
+from runtime.problems import StartupProblem
+from runtime.settings import DEMO_SECRET, Settings, load_settings
+from runtime.stopping import stop_on_signals
+from runtime.temporal import connect, register_search_attributes
+from store.database import Database
+from store.migrate import migrate
+from worker import build_worker
+from workflows.search import KEYS
+
+
+async def run(settings: Settings) -> None:
+    """Runs until Ctrl-C or SIGTERM; then API, worker and Temporal stop, in this order."""
+    stop = stop_on_signals()
+    check_port(settings.api_host, settings.api_port, "The API", "PERENNIAL_API_PORT")
+    async with temporal_server(settings):
+        client = await connect(settings)
+        await register_search_attributes(client, KEYS)
+        db = Database.open(
+            settings.store_address, pool_size=settings.store_pool, durable=settings.durability == "power"
+        )
+        bus = open_bus(settings.store_address)
+        try:
+            await migrate(db)
+            await bus.start()
+            app = create_app(build_services(settings, db, bus, Gateway(client, settings)))
+            async with build_worker(client, settings, db, bus), serving(app, settings):
+                print(_welcome(settings), flush=True)  # noqa: T201
+                await stop.wait()
+                print("\nStopping...", flush=True)  # noqa: T201
+        finally:
+            await bus.stop()
+            await db.close()
+
+
+def _welcome(settings: Settings) -> str:
+    api = f"http://{settings.api_host}:{settings.api_port}"
+    key_id = next((name for name, key in settings.access_keys.items() if key.secret == DEMO_SECRET), None)
+    lines = [
+        "",
+        "Perennial runs. Ctrl-C stops it; started again, every conversation goes on.",
+        "",
+        f"  API          {api}",
+        f"  Temporal UI  http://127.0.0.1:{settings.ui_port}",
+        f"  Temporal     127.0.0.1:{settings.temporal_port}",
+        f"  data         {settings.data_dir.resolve()}",
+    ]
+    for name, instance in settings.instances.items():
+        lines.append(
+            f"  instance     {name}: workstreams {', '.join(instance.workstreams)}; agents {', '.join(instance.agents)}"
+        )
+    if key_id:
+        lines += [
+            f"  access key   {key_id} / {DEMO_SECRET} (for this machine only)",
+            "",
+            "Start a chat (pip install boto3):",
+            "",
+            "  import boto3",
+            f'  connect = boto3.client("connect", endpoint_url="{api}", region_name="local",',
+            f'                         aws_access_key_id="{key_id}", aws_secret_access_key="{DEMO_SECRET}")',
+            '  print(connect.start_chat_contact(InstanceId="demo", ContactFlowId="live", ParticipantDetails={"DisplayName": "Ada"}))',
+        ]
+    return "\n".join([*lines, ""])
+
+
+def main() -> None:
+    """Starts everything."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        settings = load_settings()
+        with own_data_dir(settings.data_dir):
+            asyncio.run(run(settings))
+    except StartupProblem as problem:
+        sys.exit(f"perennial: {problem}")
+
+
+if __name__ == "__main__":
+    main()

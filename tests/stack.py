@@ -1,0 +1,101 @@
+"""Perennial as a user runs it: `python -m perennial` as a process of its own, on free ports and a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+
+ROOT = Path(__file__).parent.parent
+KEY_ID, SECRET = "perennial", "perennial-demo-secret"
+READY_SECONDS = 60
+
+
+class Stack:
+    """One Perennial. It can be stopped, killed and started again on the same data."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+        self.folder = folder
+        self.api_port, self.temporal_port, self.ui_port = free_ports(3)
+        self.url = f"http://127.0.0.1:{self.api_port}"
+        self.temporal = f"127.0.0.1:{self.temporal_port}"
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("PERENNIAL_", "TEMPORAL_"))},
+            "PERENNIAL_DATA_DIR": str(folder),
+            "PERENNIAL_API_PORT": str(self.api_port),
+            "PERENNIAL_TEMPORAL_PORT": str(self.temporal_port),
+            "PERENNIAL_UI_PORT": str(self.ui_port),
+            **(settings or {}),
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts it and waits until it answers."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "perennial.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "perennial"], cwd=ROOT, env=self.environment, stdout=log, stderr=log
+            )
+        deadline = time.monotonic() + READY_SECONDS
+        while not self._answers():
+            assert self.process.poll() is None, f"it did not start:\n{self.log()}"
+            assert time.monotonic() < deadline, f"it does not answer:\n{self.log()}"
+            time.sleep(0.05)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Asks it to stop, waits for it, and returns its exit code."""
+        assert self.process
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+    def kill_everything(self) -> None:
+        """`kill -9` of it and of its Temporal server, at once."""
+        assert self.process
+        temporal = int((self.folder / "temporal.pid").read_text())
+        self.process.kill()
+        os.kill(temporal, signal.SIGKILL)
+        self.process.wait(60)
+
+    def log(self) -> str:
+        """What it has printed."""
+        return (self.folder / "perennial.log").read_text(errors="replace")
+
+    def connect(self, **options: Any) -> Any:
+        """boto3's `connect` client, pointed here."""
+        return self.client("connect", **options)
+
+    def participant(self, **options: Any) -> Any:
+        """boto3's `connectparticipant` client, pointed here."""
+        return self.client("connectparticipant", **options)
+
+    def client(self, service: str, **options: Any) -> Any:
+        """A boto3 client with the demo key."""
+        defaults = {"region_name": "local", "aws_access_key_id": KEY_ID, "aws_secret_access_key": SECRET}
+        return boto3.client(service, endpoint_url=self.url, **(defaults | options))  # pyright: ignore[reportUnknownMemberType]
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/healthz", timeout=2).is_success
+        except httpx.TransportError:
+            return False
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()

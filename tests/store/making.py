@@ -1,0 +1,90 @@
+"""What the tests put into a store."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, insert, select
+
+from store import schema
+from store.conversations import record
+from store.database import Database
+from store.records import ConversationFacts, Item, NewConversation, ParticipantFacts
+
+START = datetime(2026, 2, 28, 23, 59, 59, 987_000, tzinfo=UTC)
+INSTANCE = "11111111-2222-3333-4444-555555555555"
+CUSTOMER = ParticipantFacts("c-customer", "CUSTOMER", "Zoë", None, "connected", START, None)
+AGENT = ParticipantFacts("c-agent", "AGENT", "Ann", "ann", "connected", START + timedelta(minutes=1), None)
+
+
+def after(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def opening(id: str = "c", **changes: Any) -> NewConversation:
+    fields: dict[str, Any] = {
+        "id": id,
+        "instance": INSTANCE,
+        "workstream": "flow-1",
+        "queue": "support",
+        "mode": "persistent",
+        "started_at": START,
+        "customer_participant_id": f"{id}-customer",
+        "customer_name": "Zoë",
+        "customer_id": "crm-7",
+        "attributes": {"locale": "fr"},
+        "segment_attributes": {"connect:Subtype": {"ValueString": "connect:Chat"}},
+        "content_types": ("text/plain", "text/markdown"),
+        "related_contact_id": "earlier",
+    }
+    return NewConversation(**{**fields, **changes})
+
+
+def facts(revision: int, **changes: Any) -> ConversationFacts:
+    fields: dict[str, Any] = {
+        "revision": revision,
+        "contact_id": "c",
+        "state": "ACTIVE",
+        "agent_user": "ann",
+        "agent_connected_at": after(60),
+        "ended_at": None,
+        "end_reason": None,
+        "closed_at": None,
+        "participants": (CUSTOMER, AGENT),
+    }
+    return ConversationFacts(**{**fields, **changes})
+
+
+def item(seq: int, **changes: Any) -> Item:
+    """A message of the customer, one second after the one before."""
+    fields: dict[str, Any] = {
+        "id": f"item-{seq}",
+        "seq": seq,
+        "at": after(seq),
+        "contact_id": "c",
+        "type": "MESSAGE",
+        "content_type": "text/plain",
+        "content": f"text {seq}",
+        "participant_id": "c-customer",
+        "role": "CUSTOMER",
+        "name": "Zoë",
+        "trigger": None,
+    }
+    return Item(**{**fields, **changes})
+
+
+async def talk(db: Database, *seqs: int) -> None:
+    """A conversation "c" between its customer and an agent, in which the customer wrote those messages."""
+    await record(db, "c", opening=opening(), facts=facts(1), items=[item(seq) for seq in seqs])
+
+
+async def add_contact(db: Database, conversation: str, id: str, **values: Any) -> None:
+    row = {"id": id, "conversation_id": conversation, "initiation_method": "API", "initiated_at": START, **values}
+    async with db.write() as connection:
+        await connection.execute(insert(schema.contacts).values(row))
+
+
+async def count(db: Database, table: str) -> int:
+    async with db.read() as connection:
+        return (await connection.execute(select(func.count()).select_from(schema.metadata.tables[table]))).scalar_one()

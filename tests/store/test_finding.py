@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from store.conversations import (
+    contacts_of_agent,
+    find_contact,
+    find_conversation,
+    find_participant,
+    open_conversation,
+    participant_of_user,
+    record,
+)
+from store.database import Database
+from tests.store.making import AGENT, INSTANCE, add_contact, after, facts, opening, talk
+
+
+async def of_agent(db: Database, user: str = "ann", instance: str = INSTANCE) -> list[tuple[str, str]]:
+    return [(contact.id, conversation.id) for contact, conversation in await contacts_of_agent(db, instance, user)]
+
+
+async def active(db: Database, id: str, **changes: object) -> None:
+    """A conversation that the agent ann has."""
+    start = changes.pop("started_at", after(0))
+    await record(
+        db, id, opening=opening(id, started_at=start), facts=facts(1, contact_id=id, participants=(), **changes)
+    )
+
+
+async def test_what_is_not_there_is_not_found(db: Database) -> None:
+    await open_conversation(db, opening())
+    assert await find_conversation(db, "C") is None
+    assert await find_contact(db, INSTANCE, "x") is None
+    assert await find_participant(db, "x") is None
+    assert await participant_of_user(db, "x", "ann") is None
+    assert await contacts_of_agent(db, INSTANCE, "x") == []
+
+
+async def test_a_contact_is_found_in_its_own_instance_only(db: Database) -> None:
+    await open_conversation(db, opening())
+    await open_conversation(db, opening("d"))
+    found = await find_contact(db, INSTANCE, "c")
+    assert found is not None
+    assert (found[0].id, found[1]) == ("c", await find_conversation(db, "c"))
+    assert await find_contact(db, "another instance", "c") is None
+
+
+async def test_a_later_contact_leads_to_its_conversation(db: Database) -> None:
+    await open_conversation(db, opening())
+    await add_contact(db, "c", "leg-2", previous_contact_id="c", initiated_at=after(60))
+    found = await find_contact(db, INSTANCE, "leg-2")
+    assert found is not None
+    assert (found[0].id, found[0].previous_contact_id, found[1].id) == ("leg-2", "c", "c")
+
+
+async def test_a_participant_comes_with_the_conversation_and_its_latest_contact(db: Database) -> None:
+    await talk(db)
+    await open_conversation(db, opening("d", started_at=after(500)))
+    await add_contact(db, "c", "leg-3", initiated_at=after(120))
+    await add_contact(db, "c", "leg-2", initiated_at=after(60))
+    found = await find_participant(db, "c-agent")
+    assert found is not None
+    who, conversation, contact = found
+    assert (who.id, who.role, who.user, conversation.id, contact) == ("c-agent", "AGENT", "ann", "c", "leg-3")
+    assert conversation == await find_conversation(db, "c")
+
+
+async def test_an_agent_is_found_by_their_user_in_each_conversation(db: Database) -> None:
+    await talk(db)
+    await open_conversation(db, opening("d"))
+    await record(db, "d", facts=facts(1, contact_id="d", participants=(replace(AGENT, id="d-agent"),)))
+    for conversation, id in (("c", "c-agent"), ("d", "d-agent")):
+        found = await participant_of_user(db, conversation, "ann")
+        assert found is not None
+        assert (found.id, found.conversation_id, found.role) == (id, conversation, "AGENT")
+    assert await participant_of_user(db, "c", "bob") is None
+
+
+async def test_an_agent_has_their_contacts_oldest_first(db: Database) -> None:
+    for id, seconds in (("b", 2), ("c", 3), ("a", 1)):
+        await active(db, id, started_at=after(seconds))
+    assert await of_agent(db) == [("a", "a"), ("b", "b"), ("c", "c")]
+
+
+async def test_contacts_of_others_are_not_an_agents(db: Database) -> None:
+    await active(db, "c")
+    await active(db, "d", agent_user="bob")
+    await active(db, "e", agent_user=None)
+    assert await of_agent(db) == [("c", "c")]
+    assert await of_agent(db, "bob") == [("d", "d")]
+    assert await of_agent(db, instance="another instance") == []
+
+
+async def test_an_ended_contact_stays_with_the_agent_until_the_wrap_up_is_over(db: Database) -> None:
+    await active(db, "c")
+    await record(db, "c", facts=facts(2, state="WRAP_UP", ended_at=after(90), participants=()))
+    assert await of_agent(db) == [("c", "c")]
+    await record(db, "c", facts=facts(3, state="CLOSED", ended_at=after(90), closed_at=after(99), participants=()))
+    assert await of_agent(db) == []
+
+
+async def test_a_contact_that_ended_while_its_conversation_goes_on_is_no_longer_an_agents(db: Database) -> None:
+    await active(db, "c")
+    await add_contact(db, "c", "leg-2", agent_user="ann", initiated_at=after(60), ended_at=after(70))
+    assert await of_agent(db) == [("c", "c")]
+
+
+async def test_a_parked_conversation_stays_with_its_agent(db: Database) -> None:
+    await active(db, "c", state="WAITING")
+    [(contact, conversation)] = await contacts_of_agent(db, INSTANCE, "ann")
+    assert (contact.agent_connected_at, conversation.state) == (after(60), "WAITING")
+
+
+async def test_the_moment_of_the_last_change_is_kept(db: Database) -> None:
+    before = datetime.now(UTC).replace(microsecond=0)
+    await talk(db)
+    found = await find_conversation(db, "c")
+    assert found is not None
+    assert before <= found.updated_at <= datetime.now(UTC)

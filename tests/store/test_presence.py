@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import asyncio
+
+from sqlalchemy import select
+
+from store import schema
+from store.database import Database
+from store.presence import Connection, arrive, depart, drop_dead_processes, forget, orphans, renew_lease
+from tests.store.making import after, count
+
+PROCESSES = ("one", "two", "three")
+
+
+async def connections(db: Database) -> list[tuple[str, str, float | None]]:
+    """Who is connected to which process, and the second of their departure."""
+    table = schema.connections.c
+    query = select(table.participant_id, table.process_id, table.departed_at)
+    async with db.read() as connection:
+        rows = (await connection.execute(query)).all()
+    return sorted((row[0], row[1], row[2] and (row[2] - after(0)).total_seconds()) for row in rows)
+
+
+async def test_the_first_arrival_and_the_last_departure_are_told_from_the_others(db: Database) -> None:
+    assert await arrive(db, "ann", "c", "one") is True
+    assert await arrive(db, "ann", "c", "two") is False
+    assert await depart(db, "ann", "one", after(1)) is False
+    assert await connections(db) == [("ann", "two", None)]
+    assert await depart(db, "ann", "two", after(2)) is True
+
+
+async def test_arriving_or_departing_again_changes_nothing(db: Database) -> None:
+    await arrive(db, "ann", "c", "one")
+    assert await arrive(db, "ann", "c", "one") is False
+    assert await connections(db) == [("ann", "one", None)]
+    assert await depart(db, "ann", "one", after(1)) is True
+    assert await depart(db, "ann", "one", after(2)) is False
+    assert await connections(db) == [("ann", "one", 1)]
+
+
+async def test_who_never_arrived_cannot_depart(db: Database) -> None:
+    await arrive(db, "bob", "c", "one")
+    assert await depart(db, "ann", "one", after(1)) is False
+    assert await depart(db, "bob", "two", after(1)) is False
+    assert await connections(db) == [("bob", "one", None)]
+
+
+async def test_participants_come_and_go_each_for_themselves(db: Database) -> None:
+    await arrive(db, "ann", "c", "one")
+    assert await arrive(db, "bob", "c", "one") is True
+    assert await depart(db, "ann", "one", after(1)) is True
+    await forget(db, "bob")
+    assert await connections(db) == [("ann", "one", 1), ("bob", "one", None)]
+
+
+async def test_a_departure_is_on_record_until_it_is_forgotten(db: Database) -> None:
+    await arrive(db, "ann", "c", "one")
+    await depart(db, "ann", "one", after(1))
+    assert await connections(db) == [("ann", "one", 1)]
+    await forget(db, "ann")
+    await forget(db, "ann")
+    assert await connections(db) == []
+
+
+async def test_who_returns_before_the_departure_is_told_arrives_anew(db: Database) -> None:
+    await arrive(db, "ann", "c", "one")
+    await depart(db, "ann", "one", after(1))
+    assert await arrive(db, "ann", "c", "two") is True
+    await forget(db, "ann")
+    assert await connections(db) == [("ann", "two", None)]
+
+
+async def test_who_returns_to_the_same_process_is_there(db: Database) -> None:
+    await arrive(db, "ann", "c", "one")
+    await depart(db, "ann", "one", after(1))
+    assert await arrive(db, "ann", "c", "one") is True
+    assert await connections(db) == [("ann", "one", None)]
+
+
+async def test_of_those_who_arrive_and_depart_at_once_one_is_first_and_one_is_last(db: Database, url: str) -> None:
+    other = Database.open(url)
+    for round in range(10):
+        who = f"p{round}"
+        first = await asyncio.gather(
+            *(arrive((db, other)[n % 2], who, "c", process) for n, process in enumerate(PROCESSES))
+        )
+        assert sorted(first) == [False, False, True]
+        last = await asyncio.gather(
+            *(depart((db, other)[n % 2], who, process, after(1)) for n, process in enumerate(PROCESSES))
+        )
+        assert sorted(last) == [False, False, True]
+    await other.close()
+
+
+async def test_moving_to_another_process_is_a_return_or_nothing_at_all(db: Database, url: str) -> None:
+    other = Database.open(url)
+    for round in range(10):
+        who = f"p{round}"
+        await arrive(db, who, "c", "one")
+        departed, arrived = await asyncio.gather(depart(db, who, "one", after(1)), arrive(other, who, "c", "two"))
+        assert departed is arrived
+        assert (who, "two", None) in await connections(db)
+    await other.close()
+
+
+async def test_a_departure_that_many_find_is_one_departure(db: Database) -> None:
+    await arrive(db, "ann", "c", "dead")
+    found = await asyncio.gather(*(depart(db, "ann", "dead", after(n)) for n in range(10)))
+    assert sum(found) == 1
+
+
+async def test_connections_to_a_living_process_are_no_orphans(db: Database) -> None:
+    await arrive(db, "ann", "c", "one")
+    await renew_lease(db, "one", after(10))
+    assert await orphans(db, after(9.999)) == []
+    assert await orphans(db, after(10)) == []
+
+
+async def test_connections_to_a_process_whose_lease_ran_out_are_orphans(db: Database) -> None:
+    await arrive(db, "ann", "c", "one")
+    await arrive(db, "ann", "c", "two")
+    await arrive(db, "bob", "d", "one")
+    await arrive(db, "eve", "e", "never leased")
+    await renew_lease(db, "one", after(10))
+    await renew_lease(db, "two", after(20))
+    assert sorted(await orphans(db, after(10.001))) == [
+        Connection("ann", "one", "c", None),
+        Connection("bob", "one", "d", None),
+        Connection("eve", "never leased", "e", None),
+    ]
+
+
+async def test_a_renewed_lease_holds_from_then_on(db: Database) -> None:
+    await arrive(db, "ann", "c", "one")
+    await renew_lease(db, "one", after(10))
+    await renew_lease(db, "one", after(20))
+    assert await orphans(db, after(15)) == []
+    await renew_lease(db, "one", after(1))
+    assert await orphans(db, after(15)) == [Connection("ann", "one", "c", None)]
+    assert await count(db, "processes") == 1
+
+
+async def test_a_departure_that_was_not_told_becomes_an_orphan(db: Database) -> None:
+    await renew_lease(db, "one", after(100))
+    await arrive(db, "ann", "c", "one")
+    await depart(db, "ann", "one", after(5))
+    assert await orphans(db, after(5)) == []
+    assert await orphans(db, after(5.001)) == [Connection("ann", "one", "c", after(5))]
+    await forget(db, "ann")
+    assert await orphans(db, after(6)) == []
+
+
+async def test_orphans_come_in_portions(db: Database) -> None:
+    for n in range(5):
+        await arrive(db, f"p{n}", "c", "one")
+    found: list[str] = []
+    while portion := await orphans(db, after(0), limit=2):
+        assert len(portion) <= 2
+        for orphan in portion:
+            found.append(orphan.participant_id)
+            assert await depart(db, orphan.participant_id, orphan.process_id, after(0)) is True
+            await forget(db, orphan.participant_id)
+    assert sorted(found) == [f"p{n}" for n in range(5)]
+
+
+async def test_dead_processes_are_dropped_once_nobody_is_left_to_them(db: Database) -> None:
+    await renew_lease(db, "dead", after(1))
+    await renew_lease(db, "dead but used", after(1))
+    await renew_lease(db, "alive", after(10))
+    await arrive(db, "ann", "c", "dead but used")
+    await drop_dead_processes(db, after(10))
+    async with db.read() as connection:
+        names = (await connection.execute(select(schema.processes.c.id))).scalars().all()
+    assert sorted(names) == ["alive", "dead but used"]
+
+
+async def test_leases_renewed_at_once_all_hold(db: Database, url: str) -> None:
+    other = Database.open(url)
+    await asyncio.gather(*(renew_lease((db, other)[n % 2], f"process-{n % 6}", after(n)) for n in range(30)))
+    await other.close()
+    assert await count(db, "processes") == 6

@@ -1,0 +1,120 @@
+"""What crosses the border of the workflow: its input, its answers, and the signatures of the activities that it calls.
+
+Everything here stands in recorded histories: fields are added with a default, never renamed or removed.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
+from temporalio import activity
+
+from workflows.events import AnyEvent, Command, Message
+from workflows.state import ConversationState
+from workflows.values import EndReason, Item, Mode, Participant, Policy, State, Value
+
+WORKFLOW = "Conversation"
+TASK_QUEUE = "conversations"
+ASK = "ask"
+
+
+class Opening(Value):
+    """What is known of a conversation before it begins, and does not change by itself afterwards."""
+
+    contact_id: str
+    instance: str
+    workstream: str
+    queue: str
+    mode: Mode
+    started_at: datetime
+    customer_participant_id: str
+    customer_name: str
+    customer_id: str | None = None
+    attributes: dict[str, str] = Field(default_factory=dict)
+    segment_attributes: dict[str, object] = Field(default_factory=dict)
+    content_types: tuple[str, ...] = ()
+    related_contact_id: str | None = None
+
+
+class StartConversation(Value):
+    """Input of a conversation: what it begins with or, on later runs, what the earlier run carried over."""
+
+    opening: Opening | None = None
+    policy: Policy
+    initial_message: Message | None = None
+    recycle_after: int = 2_000
+    """Continue-as-new once a run's history holds this many events (Temporal's own suggestion comes at 4,096)."""
+    state: ConversationState | None = None
+    inbox: tuple[Annotated[AnyEvent, Field(discriminator="kind")], ...] = ()
+    runs: int = 1
+
+
+class Facts(Value):
+    """A conversation's record as it stands now, whole: writing it twice is writing it once, and the latest revision wins."""
+
+    revision: int
+    state: State
+    agent: Participant | None = None
+    agent_assigned_at: datetime | None = None
+    participants: tuple[Participant, ...]
+    ended_at: datetime | None = None
+    end_reason: EndReason | None = None
+    closed_at: datetime | None = None
+
+
+class Commit(Value):
+    """One write of a conversation's news: transcript items, and its record if that has changed."""
+
+    conversation_id: str
+    contact_id: str
+    opening: Opening | None = None
+    facts: Facts | None = None
+    items: tuple[Item, ...] = ()
+
+
+class Ask(Value):
+    """A command whose sender waits for the answer."""
+
+    command: Command
+
+
+class Answer(Value):
+    """The machine's answer, given once its consequences are in the store. `refused` says why nothing changed."""
+
+    refused: str | None = None
+    state: State
+
+
+class Outcome(Value):
+    """What a closed conversation leaves as its workflow's result."""
+
+    reason: EndReason | None
+    items: int
+    started_at: datetime
+    closed_at: datetime | None
+    runs: int
+
+
+class ConversationActivities:
+    """The activities a conversation calls, by signature; `activities/` implements them."""
+
+    @activity.defn
+    async def record(self, commit: Commit) -> None:
+        """Writes the commit to the store and announces it. Repeating it changes nothing."""
+        raise NotImplementedError
+
+
+def facts(state: ConversationState) -> Facts:
+    """The record that a state amounts to."""
+    return Facts(
+        revision=state.revision,
+        state=state.state,
+        agent=state.agent,
+        agent_assigned_at=state.agent_assigned_at,
+        participants=state.participants,
+        ended_at=state.ended_at,
+        end_reason=state.end_reason,
+        closed_at=state.closed_at,
+    )

@@ -1,0 +1,349 @@
+"""The conversation workflow: a thin engine around the pure machine.
+
+Handlers only append to the inbox. One serial loop takes what has arrived, lets the machine decide, writes the
+consequences in one batch and shows the new state. One lazy timer sleeps to the nearest deadline. Continue-as-new
+carries the state and what is still in the inbox; transcript text is never part of the state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RawValue, RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from pydantic import ValidationError
+
+    from workflows import search, view
+    from workflows.contract import (
+        WORKFLOW,
+        Answer,
+        Ask,
+        Commit,
+        ConversationActivities,
+        Facts,
+        Outcome,
+        StartConversation,
+        facts,
+    )
+    from workflows.events import (
+        AnyEvent,
+        Assign,
+        Close,
+        Connect,
+        Disconnect,
+        End,
+        Messages,
+        Park,
+        Resume,
+    )
+    from workflows.machine import begin, catch_up, decide
+    from workflows.state import ConversationState
+    from workflows.timers import Deadline, next_deadline
+    from workflows.values import Item, Participant, Role, State
+
+COMMIT_ITEMS = 50
+"""Most items of one write: with messages at their largest a commit stays under half of Temporal's payload limit of 2 MB."""
+
+CARRIED_INBOX = 10
+"""Continue-as-new waits until the inbox is at most this long, so that the carried input stays under 256 KB."""
+
+SIGNALS_PER_RUN = 5_000
+"""A run is renewed after this many signals; Temporal refuses more than 10,000."""
+
+EVENTS_AT_MOST = 10_000
+"""Beyond this many events a run is renewed whatever stands in the inbox; Temporal warns at 10,240."""
+
+PROMPT_WRITE = timedelta(seconds=5)
+"""How long a write may take as a local activity, before it becomes an ordinary one that an operator sees retrying."""
+
+
+class _Ticket:
+    """The place in the loop of somebody who waits for an answer."""
+
+    def __init__(self) -> None:
+        self.answer: Answer | None = None
+
+
+@workflow.defn(name=WORKFLOW)
+class Conversation:
+    """One conversation, from its start to its closing.
+
+    Signals, each with plain JSON (see `workflows.events`): `message`, `connect`, `disconnect`, `assign`, `park`,
+    `resume`, `end`, `close`. Update: `ask`, for callers that need the answer. Query: `status`.
+    """
+
+    @workflow.init
+    def __init__(self, start: StartConversation) -> None:
+        self._start = start
+        self._state = start.state or _fresh(start)
+        self._inbox: list[tuple[AnyEvent, _Ticket | None]] = [(event, None) for event in start.inbox]
+        self._nonsense: list[tuple[str, str]] = []
+        self._signals = 0
+        self._alarm: asyncio.Task[None] | None = None
+        self._alarm_due: Deadline | None = None
+        self._recorded: Facts | None = None if start.state is None else facts(self._state)
+        self._shown = search.attributes(self._state)
+
+    @workflow.run
+    async def run(self, start: StartConversation) -> Outcome:
+        """Runs until the conversation is closed; renews itself by continue-as-new before its history grows long."""
+        if start.state is None:
+            decision = begin(self._state, start.initial_message)
+            self._state = decision.state
+            await self._write(decision.items)
+        self._show()
+        while not self._is_finished():
+            self._arm()
+            await workflow.wait_condition(lambda: self._has_work() or self._is_finished())
+            await self._work()
+            if self._should_renew():
+                self._renew()
+        return self._outcome()
+
+    # What arrives
+
+    @workflow.signal
+    def message(self, *inputs: Any) -> None:
+        """Body: one message `{"content", "content_type"?, "by"?}` or `{"messages": [...]}`."""
+        self._signals += 1
+        try:
+            batch = Messages.model_validate(*inputs)
+        except (ValidationError, TypeError) as error:
+            self._nonsense.append(("message", _explain(error)))
+        else:
+            self._inbox.extend((message, None) for message in batch.messages)
+
+    @workflow.signal
+    def connect(self, *inputs: Any) -> None:
+        """Body: `{"by": participant}`."""
+        self._receive(Connect, inputs)
+
+    @workflow.signal
+    def disconnect(self, *inputs: Any) -> None:
+        """Body: `{"by": participant}`."""
+        self._receive(Disconnect, inputs)
+
+    @workflow.signal
+    def assign(self, *inputs: Any) -> None:
+        """Body: `{"user", "name", "by"?}`."""
+        self._receive(Assign, inputs)
+
+    @workflow.signal
+    def park(self, *inputs: Any) -> None:
+        """Body: `{"by"?}`."""
+        self._receive(Park, inputs)
+
+    @workflow.signal
+    def resume(self, *inputs: Any) -> None:
+        """Body: `{"by"?}`."""
+        self._receive(Resume, inputs)
+
+    @workflow.signal
+    def end(self, *inputs: Any) -> None:
+        """Body: `{"by"?}`: `customer`, `agent`, or the name of whoever stops it."""
+        self._receive(End, inputs)
+
+    @workflow.signal
+    def close(self, *inputs: Any) -> None:
+        """Body: `{"by"?}`."""
+        self._receive(Close, inputs)
+
+    @workflow.signal(dynamic=True)
+    def unknown(self, name: str, inputs: Sequence[RawValue]) -> None:
+        """Any other name: recorded as refused."""
+        self._signals += 1
+        self._nonsense.append((name, "there is no signal of this name"))
+
+    @workflow.update
+    async def ask(self, ask: Ask) -> Answer:
+        """Puts a command to the machine and answers once its consequences are written."""
+        ticket = _Ticket()
+        self._inbox.append((ask.command, ticket))
+        await workflow.wait_condition(lambda: ticket.answer is not None)
+        assert ticket.answer is not None
+        return ticket.answer
+
+    @workflow.query
+    def status(self) -> ConversationState:
+        """The whole state, for tools."""
+        return self._state
+
+    def _receive(
+        self, event: type[Connect | Disconnect | Assign | Park | Resume | End | Close], inputs: tuple[Any, ...]
+    ) -> None:
+        self._signals += 1
+        try:
+            self._inbox.append((event.model_validate(*(inputs or ({},))), None))
+        except (ValidationError, TypeError) as error:
+            self._nonsense.append((event.__name__.lower(), _explain(error)))
+
+    # The loop
+
+    def _is_finished(self) -> bool:
+        return self._state.state is State.CLOSED and not self._has_work() and workflow.all_handlers_finished()
+
+    def _has_work(self) -> bool:
+        return bool(self._inbox or self._nonsense or self._is_due())
+
+    def _is_due(self) -> bool:
+        deadline = next_deadline(self._state)
+        return deadline is not None and deadline.due <= workflow.now()
+
+    async def _work(self) -> None:
+        """Decides on what has arrived, in the order of arrival, and writes the consequences as one batch."""
+        now = workflow.now()
+        items: list[Item] = []
+        settled: list[tuple[_Ticket, Answer]] = []
+        while self._inbox and len(items) < COMMIT_ITEMS:
+            event, ticket = self._inbox.pop(0)
+            decision = decide(self._state, event, now)
+            self._state = decision.state
+            items.extend(decision.items)
+            if ticket:
+                settled.append((ticket, Answer(refused=decision.refused, state=self._state.state)))
+        if not self._inbox and self._is_due():
+            decision = catch_up(self._state, now)
+            self._state = decision.state
+            items.extend(decision.items)
+        while self._nonsense:
+            self._state = self._state.rejecting(*self._nonsense.pop(0), at=now)
+        await self._write(tuple(items))
+        for ticket, answer in settled:
+            ticket.answer = answer
+        self._show()
+
+    async def _write(self, items: tuple[Item, ...]) -> None:
+        changed = None
+        if facts(self._state) != self._recorded:
+            self._state = self._state.but(revision=self._state.revision + 1)
+            changed = facts(self._state)
+        elif not items:
+            return
+        commit = Commit(
+            conversation_id=self._state.id,
+            contact_id=self._state.contact_id,
+            opening=self._start.opening if self._recorded is None else None,
+            facts=changed,
+            items=items,
+        )
+        try:
+            await workflow.execute_local_activity_method(
+                ConversationActivities.record, commit, schedule_to_close_timeout=PROMPT_WRITE, summary=_summary(commit)
+            )
+        except ActivityError:
+            await workflow.execute_activity_method(
+                ConversationActivities.record,
+                commit,
+                start_to_close_timeout=timedelta(seconds=30),
+                retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=10)),
+                summary=_summary(commit),
+            )
+        self._recorded = changed or self._recorded
+
+    def _show(self) -> None:
+        workflow.set_current_details(view.details(self._state, self._start.runs))
+        attributes = search.attributes(self._state)
+        changed = [key.value_set(value) for key, value in attributes.items() if self._shown.get(key) != value]
+        if changed:
+            workflow.upsert_search_attributes(changed)
+            self._shown = attributes
+
+    # The one lazy timer
+
+    def _arm(self) -> None:
+        """Sees to it that the loop wakes at the next deadline. A timer that is merely too early is left to fire."""
+        deadline = next_deadline(self._state)
+        if deadline is None or deadline.due <= workflow.now():
+            return
+        if self._alarm_due and self._alarm_due.due <= deadline.due:
+            return
+        if self._alarm:
+            self._alarm.cancel()
+        self._alarm_due = deadline
+        self._alarm = asyncio.create_task(self._sleep_until(deadline))
+
+    async def _sleep_until(self, deadline: Deadline) -> None:
+        await workflow.sleep(deadline.due - workflow.now(), summary=view.deadline_summary(deadline))
+        self._alarm = self._alarm_due = None
+        self._arm()
+
+    # Continue-as-new
+
+    def _should_renew(self) -> bool:
+        if self._state.state is State.CLOSED or any(ticket for _, ticket in self._inbox):
+            return False
+        info = workflow.info()
+        length = info.get_current_history_length()
+        grown = (
+            info.is_continue_as_new_suggested()
+            or length >= self._start.recycle_after
+            or self._signals >= SIGNALS_PER_RUN
+        )
+        settled = len(self._inbox) <= CARRIED_INBOX and not self._nonsense
+        return workflow.all_handlers_finished() and grown and (settled or length >= EVENTS_AT_MOST)
+
+    def _renew(self) -> None:
+        """Nothing may be awaited from here on: a signal that comes later makes the server ask again."""
+        workflow.continue_as_new(
+            self._start.model_copy(
+                update={
+                    "opening": None,
+                    "initial_message": None,
+                    "state": self._state,
+                    "inbox": tuple(event for event, _ in self._inbox),
+                    "runs": self._start.runs + 1,
+                }
+            )
+        )
+
+    def _outcome(self) -> Outcome:
+        state = self._state
+        return Outcome(
+            reason=state.end_reason,
+            items=state.seq,
+            started_at=state.started_at,
+            closed_at=state.closed_at,
+            runs=self._start.runs,
+        )
+
+
+def _fresh(start: StartConversation) -> ConversationState:
+    opening = start.opening
+    if opening is None:
+        raise ApplicationError("a new conversation needs its opening", non_retryable=True)
+    return ConversationState(
+        id=opening.contact_id,
+        instance=opening.instance,
+        workstream=opening.workstream,
+        queue=opening.queue,
+        policy=start.policy,
+        contact_id=opening.contact_id,
+        since=opening.started_at,
+        started_at=opening.started_at,
+        clock=opening.started_at,
+        customer=Participant(
+            id=opening.customer_participant_id,
+            role=Role.CUSTOMER,
+            name=opening.customer_name,
+            since=opening.started_at,
+        ),
+    )
+
+
+def _summary(commit: Commit) -> str:
+    parts = [f"{len(commit.items)} items to {commit.items[-1].seq}"] if commit.items else []
+    return ", ".join(parts + ([f"state {commit.facts.state}"] if commit.facts else []))
+
+
+def _explain(error: ValidationError | TypeError) -> str:
+    if isinstance(error, TypeError):
+        return "takes one JSON object"
+    return "; ".join(
+        f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors(include_url=False)[:3]
+    )

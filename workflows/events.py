@@ -1,0 +1,114 @@
+"""What can happen to a conversation. Each event is also the JSON body of the signal of the same name.
+
+Every event says who did it (`by`): a participant's id, the word `customer` or `agent`, or any other name (an operator,
+another system). `at` is the instant at which the sender saw it happen; without it the instant of arrival counts.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, Field, StringConstraints, field_validator, model_validator
+
+from workflows.values import MAX_CONTENT_BYTES, Value
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
+"""A name or id; U+0000 is refused because PostgreSQL cannot store it."""
+
+
+class Event(Value):
+    """Common to all events."""
+
+    by: Name = "operator"
+    at: AwareDatetime | None = None
+
+
+class Message(Event):
+    """Somebody says something. With an `id` that was minted when the message was accepted, it is recorded in any state."""
+
+    kind: Literal["message"] = "message"
+    id: Name | None = None
+    content: str = Field(min_length=1)
+    content_type: str = Field(default="text/plain", min_length=1, max_length=100)
+
+    @field_validator("content")
+    @classmethod
+    def _can_be_kept(cls, content: str) -> str:
+        if "\x00" in content:
+            raise ValueError("must not contain U+0000")
+        if len(content.encode()) > MAX_CONTENT_BYTES:
+            raise ValueError(f"must be at most {MAX_CONTENT_BYTES} UTF-8 bytes")
+        return content
+
+
+class Messages(Value):
+    """Body of the `message` signal: one message, or several that travelled together."""
+
+    messages: list[Message] = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_is_a_list_of_one(cls, body: Any) -> Any:
+        several = isinstance(body, Messages) or (isinstance(body, dict) and "messages" in body)
+        return body if several else {"messages": [body]}
+
+
+class Connect(Event):
+    """A participant's first connection is up."""
+
+    kind: Literal["connect"] = "connect"
+    by: Name = "customer"
+
+
+class Disconnect(Event):
+    """A participant's last connection is lost."""
+
+    kind: Literal["disconnect"] = "disconnect"
+    by: Name = "customer"
+
+
+class Assign(Event):
+    """An agent gets the conversation."""
+
+    kind: Literal["assign"] = "assign"
+    user: Name
+    name: Name
+
+
+class Park(Event):
+    """The agent sets the conversation aside."""
+
+    kind: Literal["park"] = "park"
+    by: Name = "agent"
+
+
+class Resume(Event):
+    """The agent takes a parked conversation up again."""
+
+    kind: Literal["resume"] = "resume"
+    by: Name = "agent"
+
+
+class End(Event):
+    """The chat is over: by the customer, by the agent, or (any other name) stopped from outside."""
+
+    kind: Literal["end"] = "end"
+
+
+class Close(Event):
+    """The agent's work after the end is done."""
+
+    kind: Literal["close"] = "close"
+    by: Name = "agent"
+
+
+Command = Annotated[Assign | Park | Resume | End | Close | Connect | Disconnect, Field(discriminator="kind")]
+"""What a caller may ask for and be answered (the `ask` update)."""
+
+AnyEvent = Message | Assign | Park | Resume | End | Close | Connect | Disconnect
+
+
+def instant(event: AnyEvent, now: datetime) -> datetime:
+    """When the event counts as having happened: as its sender says, but never in the future."""
+    return min(event.at, now) if event.at is not None else now

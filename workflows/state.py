@@ -1,0 +1,119 @@
+"""All that a conversation must remember between two events, and nothing that can be derived."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Self
+from uuid import UUID, uuid5
+
+from workflows.values import EndReason, Item, ItemType, Mode, Participant, Policy, Role, State, Value
+
+REMEMBERED_IDS = 256
+"""How many recent message ids guard against a repeated signal. Older repeats are caught by the store's unique key."""
+
+SHOWN_REJECTIONS = 10
+"""How many refused signals an operator can still read; the count goes on."""
+
+
+class Rejection(Value):
+    """Input that changed nothing, kept for the operator to see."""
+
+    at: datetime
+    what: str
+    why: str
+
+
+class ConversationState(Value):
+    """The whole durable state of a conversation. Carried over continue-as-new; every later field needs a default."""
+
+    version: int = 1
+    id: str
+    instance: str
+    workstream: str
+    queue: str
+    policy: Policy
+    contact_id: str
+    state: State = State.OPEN
+    since: datetime
+    started_at: datetime
+    clock: datetime
+    customer: Participant
+    agent: Participant | None = None
+    agent_assigned_at: datetime | None = None
+    ended_at: datetime | None = None
+    end_reason: EndReason | None = None
+    closed_at: datetime | None = None
+    revision: int = 0
+    seq: int = 0
+    last_item_at: datetime | None = None
+    remembered: tuple[str, ...] = ()
+    rejections: tuple[Rejection, ...] = ()
+    rejected: int = 0
+
+    @property
+    def mode(self) -> Mode:
+        """The workstream's mode."""
+        return self.policy.mode
+
+    @property
+    def ended(self) -> bool:
+        """Whether the customer's side is over."""
+        return self.ended_at is not None
+
+    @property
+    def participants(self) -> tuple[Participant, ...]:
+        """Everybody who takes part, the customer first."""
+        return (self.customer,) if self.agent is None else (self.customer, self.agent)
+
+    def participant(self, by: str) -> Participant | None:
+        """Finds a participant by id or by the word `customer` or `agent`; `None` for anybody else."""
+        return next((p for p in self.participants if by == p.id or by == p.role.lower()), None)
+
+    def but(self, **changes: object) -> Self:
+        """This state with some fields changed."""
+        return self.model_copy(update=changes)
+
+    def with_participant(self, who: Participant) -> Self:
+        """This state with the participant of the same role replaced."""
+        return self.but(**{"customer" if who.role is Role.CUSTOMER else "agent": who})
+
+    def rejecting(self, what: str, why: str, at: datetime) -> Self:
+        """This state with one more refused input on record."""
+        kept = (*self.rejections, Rejection(at=at, what=what[:100], why=why[:300]))[-SHOWN_REJECTIONS:]
+        return self.but(rejections=kept, rejected=self.rejected + 1)
+
+    def with_item(
+        self,
+        *,
+        type: ItemType,
+        content_type: str,
+        content: str | None = None,
+        who: Participant | None = None,
+        id: str | None = None,
+        trigger: str | None = None,
+    ) -> tuple[Self, Item]:
+        """Mints the next transcript item; without `who` it is the system's. Returns the state that counts it, and it."""
+        seq = self.seq + 1
+        item = Item(
+            id=id or derived_id(self.id, f"item/{seq}"),
+            seq=seq,
+            at=self._next_item_time(),
+            contact_id=self.contact_id,
+            type=type,
+            content_type=content_type,
+            content=content,
+            participant_id=who.id if who else None,
+            role=who.role if who else Role.SYSTEM,
+            name=who.name if who else "SYSTEM_MESSAGE",
+            trigger=trigger,
+        )
+        return self.but(seq=seq, last_item_at=item.at), item
+
+    def _next_item_time(self) -> datetime:
+        at = self.clock.replace(microsecond=self.clock.microsecond // 1000 * 1000)
+        return at if self.last_item_at is None else max(at, self.last_item_at + timedelta(milliseconds=1))
+
+
+def derived_id(conversation: str, name: str) -> str:
+    """An id that is the same whenever it is derived again: for what the machine mints without a source of randomness."""
+    return str(uuid5(UUID(int=0), f"{conversation}/{name}"))

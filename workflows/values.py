@@ -1,0 +1,149 @@
+"""The words of a conversation: closed sets of names and small frozen values. No Temporal, no clock, no I/O."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+EVENT_PREFIX = "application/vnd.amazonaws.connect.event."
+"""Content types of transcript events start with this (Amazon Connect, ChatJS 5.0.0)."""
+
+MAX_CONTENT_BYTES = 16_384
+"""Longest content of one message, in UTF-8 bytes (connectparticipant SendMessage)."""
+
+
+class Value(BaseModel):
+    """A frozen value; fields it does not know are ignored, so that a newer writer never breaks an older reader."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Mode(StrEnum):
+    """How a workstream treats absence: `live` ends with it, `persistent` outlives it."""
+
+    LIVE = "live"
+    PERSISTENT = "persistent"
+
+
+class State(StrEnum):
+    """Where a conversation stands (Dynamics 365 status reasons)."""
+
+    OPEN = "OPEN"
+    ACTIVE = "ACTIVE"
+    WAITING = "WAITING"
+    WRAP_UP = "WRAP_UP"
+    CLOSED = "CLOSED"
+
+
+class Role(StrEnum):
+    """Participant roles of Amazon Connect."""
+
+    CUSTOMER = "CUSTOMER"
+    AGENT = "AGENT"
+    SYSTEM = "SYSTEM"
+    CUSTOM_BOT = "CUSTOM_BOT"
+    SUPERVISOR = "SUPERVISOR"
+
+
+class Presence(StrEnum):
+    """Whether a participant's client is there. `AWAITED`: it has never been."""
+
+    AWAITED = "awaited"
+    CONNECTED = "connected"
+    AWAY = "away"
+
+
+class EndReason(StrEnum):
+    """Why a conversation ended."""
+
+    CUSTOMER_ENDED = "customer ended"
+    AGENT_ENDED = "agent ended"
+    STOPPED = "stopped"
+    CUSTOMER_LOST = "customer lost"
+    NEVER_CONNECTED = "customer never connected"
+    OPEN_TOO_LONG = "open too long"
+    DURATION_REACHED = "chat duration reached"
+
+
+class EventType(StrEnum):
+    """Transcript events that a conversation writes, by the last part of their content type."""
+
+    JOINED = "participant.joined"
+    LEFT = "participant.left"
+    CHAT_ENDED = "chat.ended"
+
+    @property
+    def content_type(self) -> str:
+        """The full content type, as the wire carries it."""
+        return EVENT_PREFIX + self
+
+
+class ItemType(StrEnum):
+    """Kinds of transcript items (`Type` on the wire)."""
+
+    MESSAGE = "MESSAGE"
+    EVENT = "EVENT"
+
+
+class Texts(Value):
+    """A workstream's automated messages; `None` switches one off."""
+
+    customer_disconnected: str | None = "The customer has disconnected."
+
+
+class Policy(Value):
+    """How a conversation is to be treated, fixed when it starts. All limits are durations; `None` means never."""
+
+    mode: Mode
+    connect_within: timedelta | None = timedelta(minutes=5)
+    reconnect_window: timedelta | None = timedelta(minutes=3)
+    open_age: timedelta | None = timedelta(minutes=20)
+    wrap_up: timedelta = timedelta(minutes=15)
+    duration: timedelta | None = timedelta(hours=25)
+    customer_may_end: bool = True
+    texts: Texts = Texts()
+
+
+DEFAULTS = {
+    Mode.LIVE: Policy(mode=Mode.LIVE),
+    Mode.PERSISTENT: Policy(
+        mode=Mode.PERSISTENT,
+        reconnect_window=None,
+        open_age=timedelta(days=30),
+        wrap_up=timedelta(days=1),
+        duration=None,
+        customer_may_end=False,
+    ),
+}
+"""What a workstream gets where it says nothing itself (Dynamics 365 automatic closure; chat duration as on Connect)."""
+
+
+class Participant(Value):
+    """One party of a conversation, and since when it has been connected or away."""
+
+    id: str
+    role: Role
+    name: str
+    user: str | None = None
+    presence: Presence = Presence.AWAITED
+    since: datetime
+    joined_at: datetime | None = None
+    left_at: datetime | None = None
+
+
+class Item(Value):
+    """One entry of a transcript. `seq` orders a conversation's items; `at` increases strictly with it (milliseconds)."""
+
+    id: str
+    seq: int
+    at: datetime
+    contact_id: str
+    type: ItemType
+    content_type: str
+    content: str | None = None
+    participant_id: str | None = None
+    role: Role
+    name: str | None = None
+    trigger: str | None = None
