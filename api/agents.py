@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
+from annotated_types import MaxLen, MinLen
 from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from api.connect.caller import Authenticated
 from api.errors import AccessDenied, Ended, Malformed, NotFound
@@ -20,6 +21,7 @@ from api.gateway import Gateway
 from api.participant.session import participant_token
 from api.services import Parts, Services
 from api.tokens import Kind
+from api.wire import ContactId, Text, read_body
 from store import conversations
 from store.records import Contact, Conversation
 
@@ -31,10 +33,12 @@ DESK_TOKEN_LIFE = timedelta(hours=12)
 class SignIn(BaseModel):
     """Which agent signs in."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"instance": "demo", "user": "a1"}})
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, json_schema_extra={"example": {"instance": "demo", "user": "a1"}}
+    )
 
-    instance: Annotated[str, Field(min_length=1, max_length=100)]
-    user: Annotated[str, Field(min_length=1, max_length=256)]
+    instance: Annotated[Text, MinLen(1), MaxLen(100)]
+    user: Annotated[Text, MinLen(1), MaxLen(256)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +64,13 @@ AtDesk = Annotated[Desk, Depends(_desk)]
 Action = Literal["end", "close", "park", "resume"]
 
 
-@router.post("/agents/sign-in")
-async def sign_in(body: SignIn, parts: Parts, caller: Authenticated) -> dict[str, Any]:
+@router.post(
+    "/agents/sign-in",
+    openapi_extra={"requestBody": {"content": {"application/json": {"schema": SignIn.model_json_schema()}}}},
+)
+async def sign_in(request: Request, parts: Parts, caller: Authenticated) -> dict[str, Any]:
     """Gives a desk token for an agent, valid for 12 hours. For backends, with their access key."""
+    body = await read_body(request, SignIn)
     name, instance = parts.instance(body.instance, caller.instances)
     agent = instance.agents.get(body.user)
     if agent is None:
@@ -79,7 +87,7 @@ async def my_contacts(parts: Parts, desk: AtDesk) -> dict[str, Any]:
 
 
 @router.post("/agent/contacts/{contact_id}/session")
-async def join(contact_id: str, parts: Parts, desk: AtDesk) -> dict[str, Any]:
+async def join(contact_id: ContactId, parts: Parts, desk: AtDesk) -> dict[str, Any]:
     """The `chatDetails` with which `ChatSession.create({type: "AGENT"})` joins the chat."""
     _, conversation, participant_id = await _mine(parts, desk, contact_id)
     if conversation.ended_at is not None:
@@ -93,7 +101,7 @@ async def join(contact_id: str, parts: Parts, desk: AtDesk) -> dict[str, Any]:
 
 
 @router.post("/agent/contacts/{contact_id}/{action}")
-async def act(contact_id: str, action: Action, parts: Parts, desk: AtDesk) -> dict[str, Any]:
+async def act(contact_id: ContactId, action: Action, parts: Parts, desk: AtDesk) -> dict[str, Any]:
     """Ends the chat, closes its wrap-up, parks it or takes it up again."""
     _, conversation, participant_id = await _mine(parts, desk, contact_id)
     does = {"end": Gateway.end, "close": Gateway.close, "park": Gateway.park, "resume": Gateway.resume}[action]

@@ -64,6 +64,7 @@ def create_app(services: Services) -> FastAPI:
     app = FastAPI(title="Perennial", version="0.1.0", lifespan=lifespan, redirect_slashes=False)
     app.state.services = services
     app.add_middleware(EncodedSlashes)
+    app.add_middleware(errors.LastResort)
     # browsers may come from anywhere: what protects a chat is its token, never a cookie
     app.add_middleware(
         CORSMiddleware,

@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 logger = logging.getLogger(__name__)
 
@@ -127,18 +128,40 @@ def install(app: FastAPI) -> None:
     async def on_validation(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
         first = error.errors()[0]
-        member = ".".join(str(part) for part in first["loc"][1:]) or "body"
-        return render(Malformed(f"{member}: {first['msg']}"), request.url.path)
+        member = ".".join(str(part) for part in first["loc"][1:])
+        return render(Malformed(f"{member}: {first['msg'].removeprefix('Value error, ')}"), request.url.path)
 
     async def on_http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         return render(UnknownOperation(f"There is no {request.method} {request.url.path}."), request.url.path)
 
-    async def on_bug(request: Request, error: Exception) -> JSONResponse:
-        logger.exception("%s %s failed", request.method, request.url.path, exc_info=error)
-        return render(Unavailable("Something went wrong on our side."), request.url.path)
-
     app.add_exception_handler(Fault, on_fault)
     app.add_exception_handler(RequestValidationError, on_validation)
     app.add_exception_handler(HTTPException, on_http)
-    app.add_exception_handler(Exception, on_bug)
+
+
+class LastResort:
+    """ASGI middleware that answers for a bug. It stands inside of CORS: a browser retries a 500 only if it may see it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes on, and answers what failed before it had an answer."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        answered = False
+
+        async def sending(message: Message) -> None:
+            nonlocal answered
+            answered = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        except Exception:
+            if answered:
+                raise
+            logger.exception("%s %s failed", scope["method"], scope["path"])
+            await render(Unavailable("Something went wrong on our side."), scope["path"])(scope, receive, send)

@@ -6,9 +6,14 @@ router sees `%2F` untouched, and parameters are decoded afterwards.
 
 from __future__ import annotations
 
+from typing import Annotated
 from urllib.parse import unquote
 
+from fastapi import Path
+from pydantic import BeforeValidator
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.wire import ContactId, InstanceId
 
 
 class EncodedSlashes:
@@ -26,6 +31,15 @@ class EncodedSlashes:
         await self._app(scope, receive, send)
 
 
+def _with_slashes(value: str) -> str:
+    return value.replace("%2F", "/")
+
+
 def resource_id(value: str) -> str:
     """The id in a path parameter or member that may also hold an ARN: what follows the last slash."""
-    return unquote(value).rpartition("/")[2]
+    return value.rpartition("/")[2]
+
+
+InstanceIdInPath = Annotated[InstanceId, BeforeValidator(_with_slashes), Path(alias="InstanceId")]
+ContactIdInPath = Annotated[ContactId, BeforeValidator(_with_slashes), Path(alias="ContactId")]
+InitialContactIdInPath = Annotated[ContactId, BeforeValidator(_with_slashes), Path(alias="InitialContactId")]

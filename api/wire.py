@@ -8,6 +8,7 @@ from annotated_types import MaxLen, MinLen
 from fastapi import Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_pascal
+from starlette.requests import ClientDisconnect
 
 from api.errors import InvalidValue, Malformed, TooLarge
 
@@ -54,10 +55,13 @@ async def raw_body(request: Request) -> bytes:
     if kept is not None:
         return kept
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise TooLarge(f"The request is longer than {MAX_BODY_BYTES} bytes.")
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_BODY_BYTES:
+                raise TooLarge(f"The request is longer than {MAX_BODY_BYTES} bytes.")
+    except ClientDisconnect:
+        raise Malformed("The request ended before its body did.") from None
     request.state.body = bytes(body)
     return request.state.body
 

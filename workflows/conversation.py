@@ -50,14 +50,11 @@ with workflow.unsafe.imports_passed_through():
 COMMIT_ITEMS = 50
 """Most items of one write: with messages at their largest a commit stays under half of Temporal's payload limit of 2 MB."""
 
-CARRIED_INBOX = 10
-"""Continue-as-new waits until the inbox is at most this long, so that the carried input stays under 256 KB."""
+CARRIED_BYTES = 256_000
+"""Continue-as-new waits until what is still in the inbox is no larger than this, far below Temporal's 2 MB."""
 
 SIGNALS_PER_RUN = 5_000
 """A run is renewed after this many signals; Temporal refuses more than 10,000."""
-
-EVENTS_AT_MOST = 10_000
-"""Beyond this many events a run is renewed whatever stands in the inbox; Temporal warns at 10,240."""
 
 PROMPT_WRITE = timedelta(seconds=5)
 """How long a write may take as a local activity, before it becomes an ordinary one that an operator sees retrying."""
@@ -279,14 +276,15 @@ class Conversation:
         if self._state.state is State.CLOSED or any(ticket for _, ticket in self._inbox):
             return False
         info = workflow.info()
-        length = info.get_current_history_length()
         grown = (
             info.is_continue_as_new_suggested()
-            or length >= self._start.recycle_after
+            or info.get_current_history_length() >= self._start.recycle_after
             or self._signals >= SIGNALS_PER_RUN
         )
-        settled = len(self._inbox) <= CARRIED_INBOX and not self._nonsense
-        return workflow.all_handlers_finished() and grown and (settled or length >= EVENTS_AT_MOST)
+        return grown and not self._nonsense and workflow.all_handlers_finished() and self._carried() <= CARRIED_BYTES
+
+    def _carried(self) -> int:
+        return sum(len(event.model_dump_json().encode()) for event, _ in self._inbox)
 
     def _renew(self) -> None:
         """Nothing may be awaited from here on: a signal that comes later makes the server ask again."""

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from http.client import HTTPMessage
 from typing import Any
-from urllib.parse import urlsplit
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -101,7 +100,8 @@ def _signature(
 ) -> str:
     raw_path: bytes = request.scope["raw_path"]
     query = request.scope["query_string"].decode("latin-1")
-    url = f"{request.url.scheme}://{request.headers.get('host', '')}{raw_path.decode('latin-1').partition('?')[0]}"
+    # the host counts as the header that was signed; in this URL, a broken one could only fail to parse
+    url = f"http://-{raw_path.decode('latin-1').partition('?')[0]}"
     again = AWSRequest(method=request.method, url=f"{url}?{query}" if query else url, data=body)
     for name, value in request.headers.items():
         again.headers[name] = value
@@ -123,6 +123,4 @@ class _Resigner(SigV4Auth):
         for name, value in request.headers.items():
             if name.lower() in self._signed:
                 headers[name.lower()] = value
-        if "host" not in headers:
-            headers["host"] = urlsplit(request.url).netloc
         return headers

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from api.connect.caller import Authenticated
 from api.connect.requests import MAX_ATTRIBUTE_BYTES, AssociateContactWithUser, UpdateContactAttributes
 from api.errors import Ended, InvalidValue, Malformed, NotFound
-from api.paths import resource_id
+from api.paths import ContactIdInPath, InitialContactIdInPath, InstanceIdInPath, resource_id
 from api.services import Parts
 from api.wire import dump, read_body
 from store import conversations
@@ -21,25 +21,25 @@ router = APIRouter()
 _DISCONNECT_REASONS = {
     "customer ended": "CUSTOMER_DISCONNECT",
     "agent ended": "AGENT_DISCONNECT",
-    "stopped": "API",
     "customer lost": "OTHER",
     "customer never connected": "OTHER",
-    "open too long": "EXPIRED",
-    "chat duration reached": "EXPIRED",
+    "open too long": "OTHER",
+    "chat duration reached": "OTHER",
 }
+"""Those that Amazon Connect has for chats; a chat that the API stopped has none."""
 
 
-@router.get("/contacts/{instance_id}/{contact_id}")
-async def describe_contact(instance_id: str, contact_id: str, parts: Parts, caller: Authenticated) -> dict[str, Any]:
+@router.get("/contacts/{InstanceId}/{ContactId}")
+async def describe_contact(instance_id: InstanceIdInPath, contact_id: ContactIdInPath, parts: Parts, caller: Authenticated) -> dict[str, Any]:
     """DescribeContact."""
     instance, _ = parts.instance(instance_id, caller.instances)
     contact, conversation = await _contact(parts, instance, contact_id)
     return {"Contact": _described(contact, conversation)}
 
 
-@router.get("/contact/attributes/{instance_id}/{initial_contact_id}")
+@router.get("/contact/attributes/{InstanceId}/{InitialContactId}")
 async def get_contact_attributes(
-    instance_id: str, initial_contact_id: str, parts: Parts, caller: Authenticated
+    instance_id: InstanceIdInPath, initial_contact_id: InitialContactIdInPath, parts: Parts, caller: Authenticated
 ) -> dict[str, Any]:
     """GetContactAttributes."""
     instance, _ = parts.instance(instance_id, caller.instances)
@@ -62,9 +62,9 @@ async def update_contact_attributes(request: Request, parts: Parts, caller: Auth
     return {}
 
 
-@router.post("/contacts/{instance_id}/{contact_id}/associate-user")
+@router.post("/contacts/{InstanceId}/{ContactId}/associate-user")
 async def associate_contact_with_user(
-    request: Request, instance_id: str, contact_id: str, parts: Parts, caller: Authenticated
+    request: Request, instance_id: InstanceIdInPath, contact_id: ContactIdInPath, parts: Parts, caller: Authenticated
 ) -> dict[str, Any]:
     """AssociateContactWithUser: assigns a waiting chat to an agent."""
     body = await read_body(request, AssociateContactWithUser)

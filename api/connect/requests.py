@@ -25,6 +25,7 @@ def _within_limit(attributes: dict[str, str]) -> dict[str, str]:
 AttributeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32767}$")]
 Attributes = Annotated[dict[AttributeName, Text], AfterValidator(_within_limit)]
 FlowId = Annotated[Text, MinLen(1), MaxLen(500)]
+SegmentAttributeName = Annotated[Text, MinLen(1), MaxLen(128)]
 UserId = Annotated[Text, MinLen(1), MaxLen(256)]
 
 
@@ -58,14 +59,14 @@ class SegmentAttribute(Wire):
     """A value of a system-defined attribute: exactly one of its members."""
 
     value_string: Annotated[Text, MaxLen(1024)] | None = None
-    value_map: dict[Text, SegmentAttribute] | None = None
-    value_integer: int | None = None
+    value_map: dict[SegmentAttributeName, SegmentAttribute] | None = None
+    value_integer: Annotated[int, Interval(ge=-(2**31), lt=2**31)] | None = None
     value_list: list[SegmentAttribute] | None = None
     value_arn: Annotated[Text, MaxLen(1024)] | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        if len(self.model_fields_set) != 1:
+        if sum(getattr(self, name) is not None for name in type(self).model_fields) != 1:
             raise ValueError("must have exactly one of ValueString, ValueMap, ValueInteger, ValueList, ValueArn")
         return self
 
@@ -83,7 +84,6 @@ def _with_plain_text(types: list[str]) -> list[str]:
 
 
 ConnectionType = Literal["WEBSOCKET", "CONNECTION_CREDENTIALS", "WEBRTC_CONNECTION", "AUTHENTICATION_SESSION"]
-SegmentAttributeName = Annotated[Text, MinLen(1), MaxLen(128)]
 
 
 class StartChatContact(Wire):
@@ -144,4 +144,4 @@ class AssociateContactWithUser(Wire):
 
 def plain(attributes: Mapping[str, SegmentAttribute]) -> dict[str, Any]:
     """Segment attributes as they stand on the wire."""
-    return {name: value.model_dump(by_alias=True, exclude_unset=True) for name, value in attributes.items()}
+    return {name: value.model_dump(by_alias=True, exclude_none=True) for name, value in attributes.items()}

@@ -1,0 +1,90 @@
+"""Node, ChatJS, and who talks with it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chatjs.chats import Backend, Chat
+from tests.chatjs.driver import FOLDER, Tab
+from tests.stack import Stack
+
+OLDEST_NODE = 20
+INSTALL_SECONDS = 100
+
+
+@pytest.fixture(scope="session")
+def chatjs() -> None:
+    """ChatJS, installed exactly as locked."""
+    _require_node()
+    locked = sha256((FOLDER / "package-lock.json").read_bytes()).hexdigest()
+    stamp = FOLDER / "node_modules" / ".locked"
+    if stamp.exists() and stamp.read_text() == locked:
+        return
+    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}:\n{done.stderr}"
+    stamp.write_text(locked)
+
+
+def _require_node() -> None:
+    if shutil.which("node") and shutil.which("npm"):
+        version = subprocess.run(["node", "--version"], capture_output=True, text=True, timeout=20, check=True).stdout
+        if int(version.strip().lstrip("v").partition(".")[0]) >= OLDEST_NODE:
+            return
+    reason = f"ChatJS runs in Node, and there is no Node {OLDEST_NODE} or newer with npm on this machine"
+    # a build that silently leaves out the real client proves nothing
+    pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def backend(stack: Stack) -> Iterator[Backend]:
+    backend = Backend(stack)
+    yield backend
+    backend.close()
+
+
+class Tabs:
+    """Opens tabs, and closes whatever is still open after the test."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self._url = url
+        self._folder = folder
+        self._open: list[Tab] = []
+
+    async def customer(self, chat: Chat, url: str | None = None, **options: Any) -> Tab:
+        """The customer, connected."""
+        return await self._join(chat.customer, "CUSTOMER", url, **options)
+
+    async def agent(self, chat: Chat, url: str | None = None, **options: Any) -> Tab:
+        """The agent, connected."""
+        return await self._join(chat.agent, "AGENT", url, **options)
+
+    async def close(self) -> None:
+        """Closes all of them."""
+        for tab in self._open:
+            await tab.close()
+
+    async def _join(
+        self, details: dict[str, Any], type: str, url: str | None, *, library: str = "", **options: Any
+    ) -> Tab:
+        log = self._folder / f"{len(self._open)}-{type}.log"
+        tab = await (Tab.open(log, library) if library else Tab.open(log))
+        self._open.append(tab)
+        await tab.create(url or self._url, details, type, **options)
+        await tab.connect()
+        return tab
+
+
+@pytest.fixture
+async def tabs(chatjs: None, stack: Stack, tmp_path: Path) -> AsyncIterator[Tabs]:
+    tabs = Tabs(stack.url, tmp_path)
+    yield tabs
+    await tabs.close()

@@ -1,0 +1,154 @@
+"""Conversations on a real Temporal server, recorded in a real store, without the API in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError
+from temporalio.worker import Worker
+
+from runtime.bus import LocalBus
+from runtime.settings import Settings
+from store import transcript
+from store.database import Database
+from store.records import Item
+from worker import build_worker
+from workflows import search
+from workflows.contract import TASK_QUEUE, WORKFLOW, Answer, Ask, Opening, StartConversation
+from workflows.conversation import Conversation
+from workflows.events import Assign, Close, Command, End, Message
+from workflows.state import ConversationState
+from workflows.values import DEFAULTS, Mode, Policy
+
+T = TypeVar("T")
+
+EVENT = "application/vnd.amazonaws.connect.event."
+
+
+async def eventually(look: Callable[[], Awaitable[T | None]], what: str, seconds: float = 20) -> T:
+    """What `look` finds once it finds something."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while (found := await look()) is None:
+        assert asyncio.get_running_loop().time() < deadline, f"never happened: {what}"
+        await asyncio.sleep(0.02)
+    return found
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A Temporal server and a store."""
+
+    client: Client
+    db: Database
+
+    @asynccontextmanager
+    async def working(self, **options: Any) -> AsyncIterator[Worker]:
+        """A worker as `python -m worker` builds it. The cache is small, so that replay is exercised."""
+        settings = Settings(cached_conversations=options.pop("cached", 1_000))
+        worker = build_worker(self.client, settings, self.db, LocalBus())
+        async with worker:
+            yield worker
+
+    async def start(
+        self, mode: Mode = Mode.LIVE, *, greeting: str | None = None, recycle_after: int = 2_000, id: str | None = None, **policy: Any
+    ) -> Chat:
+        """A new conversation; `policy` changes the mode's defaults."""
+        contact_id = id or str(uuid4())
+        opening = Opening(
+            contact_id=contact_id,
+            instance="demo",
+            workstream=mode.value,
+            queue=mode.value,
+            mode=mode,
+            started_at=datetime.now(UTC),
+            customer_participant_id=f"{contact_id}-customer",
+            customer_name="Ada",
+        )
+        start = StartConversation(
+            opening=opening,
+            policy=Policy(**{**DEFAULTS[mode].model_dump(), **policy}),
+            initial_message=Message(id=f"{contact_id}-greeting", by=opening.customer_participant_id, content=greeting)
+            if greeting
+            else None,
+            recycle_after=recycle_after,
+        )
+        attributes = search.typed({search.INSTANCE: "demo", search.MODE: mode.value, search.STATE: "OPEN"})
+        handle = await self.client.start_workflow(
+            WORKFLOW, start, id=contact_id, task_queue=TASK_QUEUE, search_attributes=attributes
+        )
+        return Chat(self, contact_id, handle)
+
+
+@dataclass(frozen=True)
+class Chat:
+    """One conversation."""
+
+    engine: Engine
+    id: str
+    handle: WorkflowHandle[Any, Any]
+
+    async def signal(self, name: str, body: Any = None) -> None:
+        """A signal with plain JSON, to whichever run is the present one."""
+        present = self.engine.client.get_workflow_handle(self.id)
+        await present.signal(name, args=[] if body is None else [body])
+
+    async def ask(self, command: Command) -> str | None:
+        """A command; returns why it was refused."""
+        present = self.engine.client.get_workflow_handle(self.id)
+        answer: Answer = await present.execute_update("ask", Ask(command=command), result_type=Answer)
+        return answer.refused
+
+    async def assign(self, user: str = "a1") -> str | None:
+        """Gives it to an agent."""
+        return await self.ask(Assign(user=user, name=user.upper(), by="test"))
+
+    async def end(self, by: str = "agent") -> str | None:
+        """Ends it."""
+        return await self.ask(End(by=by))
+
+    async def close(self) -> str | None:
+        """Closes its wrap-up."""
+        return await self.ask(Close())
+
+    async def state(self) -> ConversationState:
+        """Its state, asked of the workflow."""
+        return await self.engine.client.get_workflow_handle(self.id).query(Conversation.status)
+
+    async def until(self, reached: Callable[[ConversationState], bool], what: str) -> ConversationState:
+        """Its state once that is reached."""
+
+        async def look() -> ConversationState | None:
+            try:
+                state = await self.state()
+            except RPCError:
+                return None
+            return state if reached(state) else None
+
+        return await eventually(look, what)
+
+    async def runs(self) -> int:
+        """How many runs it has had, the present one included."""
+        query = f"WorkflowId = '{self.id}'"
+
+        async def look() -> int | None:
+            found = [run async for run in self.engine.client.list_workflows(query)]
+            first = any(run.run_id == self.handle.first_execution_run_id for run in found)
+            return len(found) if first else None
+
+        return await eventually(look, "the runs are listed")
+
+    async def items(self) -> list[Item]:
+        """Its transcript, from the store, oldest first."""
+        span = transcript.Span(0, forward=True)
+        return await transcript.page(self.engine.db, self.id, span, 100_000)
+
+    async def words(self) -> list[str]:
+        """Its transcript in short: what was said, and events by name."""
+        return [item.content or item.content_type.removeprefix(EVENT) for item in await self.items()]

@@ -1,0 +1,131 @@
+"""Two thousand messages into one conversation, over several runs: each exactly once, in order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from temporalio.testing import WorkflowEnvironment
+
+from api.gateway import Gateway, Words
+from runtime.settings import Settings
+from store.database import Database
+from store.migrate import migrate
+from tests.stack import ROOT
+from tests.workflows.engine import Chat, Engine, eventually
+from workflows.values import Mode
+
+MESSAGES = 2_000
+RECYCLE_AFTER = 400
+
+
+async def test_signals_one_by_one(engine: Engine) -> None:
+    async with engine.working():
+        chat = await engine.start(recycle_after=RECYCLE_AFTER)
+        for number in range(MESSAGES):
+            await chat.signal("message", {"content": str(number), "by": "customer"})
+        await said_in_order(chat)
+        assert await chat.runs() >= 3
+
+
+async def test_messages_gathered_by_the_gateway(engine: Engine) -> None:
+    async with engine.working():
+        chat = await engine.start(recycle_after=RECYCLE_AFTER)
+        gateway = Gateway(engine.client, Settings())
+        await asyncio.gather(*(gateway.say(chat.id, words(chat, number)) for number in range(MESSAGES)))
+        await said_in_order(chat)
+
+
+async def test_each_message_repeated_stands_once(engine: Engine) -> None:
+    async with engine.working():
+        chat = await engine.start(recycle_after=RECYCLE_AFTER)
+        gateway = Gateway(engine.client, Settings())
+        for start in range(0, 400, 40):
+            some = [words(chat, number) for number in range(start, start + 40)]
+            await asyncio.gather(*(gateway.say(chat.id, each) for each in (*some, *some)))
+        await said_in_order(chat, 400)
+
+
+async def test_the_worker_killed_twice_in_between(environment: WorkflowEnvironment, tmp_path: Path) -> None:
+    db = Database.open(f"sqlite:///{tmp_path / 'store.db'}")
+    await migrate(db)
+    address = environment.client.service_client.config.target_host
+    engine = Engine(environment.client, db)
+    chat = await engine.start(Mode.LIVE, recycle_after=RECYCLE_AFTER)
+
+    async def flood(start: int, end: int) -> None:
+        for number in range(start, end):
+            await chat.signal("message", {"content": str(number), "by": "customer"})
+
+    for start, end in ((0, 700), (700, 1_400)):
+        with worker_process(address, tmp_path) as process:
+            flooding = asyncio.create_task(flood(start, end))
+            await recorded(chat, start + 200)
+            process.send_signal(signal.SIGKILL)
+        await flooding
+    with worker_process(address, tmp_path):
+        await flood(1_400, MESSAGES)
+        await said_in_order(chat)
+        assert await chat.runs() >= 3
+    await db.close()
+
+
+def words(chat: Chat, number: int) -> Words:
+    """A message as the API passes it on."""
+    return Words(
+        id=f"{chat.id}-{number}",
+        at=datetime.now(UTC),
+        participant_id=f"{chat.id}-customer",
+        content=str(number),
+        content_type="text/plain",
+    )
+
+
+async def recorded(chat: Chat, count: int) -> None:
+    """Waits until so many items stand in the store."""
+
+    async def look() -> bool | None:
+        return True if len(await chat.items()) >= count else None
+
+    await eventually(look, f"{count} items are recorded", seconds=60)
+
+
+async def said_in_order(chat: Chat, count: int = MESSAGES) -> None:
+    """Every message once, in the order in which it was sent, with a strictly increasing time."""
+    await recorded(chat, count + 1)
+    items = await chat.items()
+    assert [item.content for item in items[1:]] == [str(number) for number in range(count)]
+    assert [item.seq for item in items] == list(range(1, count + 2))
+    times = [item.at for item in items]
+    assert times == sorted(set(times))
+
+
+@contextmanager
+def worker_process(address: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """`python -m worker`, as operators start it."""
+    environment = {
+        **os.environ,
+        "TEMPORAL_ADDRESS": address,
+        "PERENNIAL_STORE_URL": f"sqlite:///{folder / 'store.db'}",
+        "PERENNIAL_DATA_DIR": str(folder),
+    }
+    with (folder / "worker.log").open("ab") as log:
+        process = subprocess.Popen([sys.executable, "-m", "worker"], cwd=ROOT, env=environment, stdout=log, stderr=log)
+    try:
+        yield process
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        code = process.wait(60)
+        if code not in (0, -signal.SIGKILL):
+            pytest.fail(f"the worker ended with {code}:\n{(folder / 'worker.log').read_text()}")
+    finally:
+        process.kill()
+        process.wait()

@@ -1,0 +1,123 @@
+"""Signals by hand, as from the Temporal UI: right ones work, nonsense is recorded as refused and blocks nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from temporalio.api.common.v1 import Payload
+from temporalio.common import RawValue
+
+from tests.workflows.engine import Engine
+from workflows.events import Park, Resume
+from workflows.values import EndReason, State
+
+NONSENSE: list[tuple[str, list[Any], str]] = [
+    ("message", [], "takes one JSON object"),
+    ("message", [{"content": "a"}, {"content": "b"}], "takes one JSON object"),
+    ("message", ["hello"], "messages.0"),
+    ("message", [{"contnet": "typo"}], "content"),
+    ("message", [{"content": ""}], "content"),
+    ("message", [{"content": "x" * 16_385}], "content"),
+    ("message", [{"content": "é" * 8_193}], "content"),
+    ("message", [{"content": "a\x00b"}], "content"),
+    ("message", [{"content": {"no": "text"}}], "content"),
+    ("message", [{"content": "hi", "by": "a stranger"}], "takes no part"),
+    ("message", [{"content": "hi", "at": "yesterday"}], "at"),
+    ("message", [{"messages": []}], "messages"),
+    ("message", [{"messages": "no"}], "messages"),
+    ("message", [None], "messages.0"),
+    ("connect", [{"by": "a stranger"}], "takes no part"),
+    ("disconnect", [{"by": 7}], "by"),
+    ("disconnect", [{"at": "2026-01-01T00:00:00"}], "at"),
+    ("assign", [], "user"),
+    ("assign", [{"user": "a1"}], "name"),
+    ("park", [{"by": ""}], "by"),
+    ("park", [], "not in this mode"),
+    ("resume", [], "not in this mode"),
+    ("end", [[1, 2, 3]], "body"),
+    ("close", [{}], "not possible"),
+    ("end", [{"by": "agent"}, 2, 3], "takes one JSON object"),
+    ("no_such_signal", [{"a": 1}], "no signal of this name"),
+    ("no_such_signal", [], "no signal of this name"),
+]
+
+
+@pytest.mark.parametrize(("name", "body", "why"), NONSENSE)
+async def test_nonsense_is_recorded_and_changes_nothing(engine: Engine, name: str, body: list[Any], why: str) -> None:
+    async with engine.working():
+        chat = await engine.start()
+        await chat.handle.signal(name, args=body)
+        state = await chat.until(lambda s: s.rejected == 1, "the refusal is recorded")
+        assert why in state.rejections[0].why
+        assert (state.state, await chat.words()) == (State.OPEN, [])
+        details = str(await chat.handle.query("__temporal_workflow_metadata"))
+        assert "1 refused" in details
+        await chat.signal("message", {"content": "goes on", "by": "customer"})
+        await chat.until(lambda s: s.seq == 2, "the next message is recorded")
+
+
+async def test_bytes_that_are_no_json_block_nothing(engine: Engine) -> None:
+    async with engine.working():
+        chat = await engine.start()
+        for encoding in (b"json/plain", b"binary/plain", b"no/such"):
+            await chat.handle.signal("end", RawValue(Payload(metadata={"encoding": encoding}, data=b"{nonsense")))
+        await chat.signal("message", {"content": "goes on", "by": "customer"})
+        state = await chat.until(lambda s: s.seq == 2, "the next message is recorded")
+        assert state.state is State.OPEN
+
+
+async def test_an_operator_speaks_and_ends_by_plain_json(engine: Engine) -> None:
+    async with engine.working():
+        chat = await engine.start(greeting="hello?")
+        await chat.signal("assign", {"user": "a2", "name": "Agent Two"})
+        await chat.signal("message", {"content": "we are on it"})
+        await chat.signal("message", {"messages": [{"content": "one", "by": "agent"}, {"content": "two", "by": "agent"}]})
+        await chat.signal("end", {"by": "kim"})
+        state = await chat.until(lambda s: s.ended, "it ends")
+        assert (state.state, state.end_reason, state.rejected) == (State.WRAP_UP, EndReason.STOPPED, 0)
+        await chat.signal("message", {"content": "too late"})
+        await chat.until(lambda s: s.rejected == 1, "the late message is refused")
+        await chat.signal("close", {"by": "kim"})
+        assert (await chat.handle.result())["reason"] == EndReason.STOPPED
+    said = ["hello?", "we are on it", "participant.joined", "one", "two", "participant.left", "chat.ended"]
+    assert await chat.words() == said
+
+
+async def test_accepted_messages_are_recorded_even_after_the_end(engine: Engine) -> None:
+    chat = await engine.start()
+    await chat.signal("end", {"by": "customer"})
+    await chat.signal("message", {"content": "crossed the end", "by": "customer", "id": "m-1"})
+    async with engine.working():
+        await chat.handle.result()
+    assert await chat.words() == ["chat.ended", "crossed the end"]
+
+
+async def test_park_and_resume_answer_that_it_is_not_possible(engine: Engine) -> None:
+    async with engine.working():
+        chat = await engine.start()
+        await chat.assign()
+        for command in (Park(), Resume()):
+            assert "not in this mode" in (await chat.ask(command) or "")
+
+
+async def test_a_second_agent_is_refused_and_the_same_again_is_not(engine: Engine) -> None:
+    async with engine.working():
+        chat = await engine.start()
+        assert await chat.assign("a1") is None
+        assert await chat.assign("a1") is None
+        assert "not possible" in (await chat.assign("a2") or "")
+        assert await chat.end("agent") is None
+        assert "has ended" in (await chat.assign("a1") or "")
+
+
+async def test_an_overtaken_loss_is_no_loss(engine: Engine) -> None:
+    async with engine.working():
+        chat = await engine.start()
+        await chat.signal("connect", {"by": "customer"})
+        connected = await chat.until(lambda s: s.seq == 1, "the customer has joined")
+        earlier = connected.started_at.isoformat()
+        await chat.signal("disconnect", {"by": "customer", "at": earlier})
+        await chat.signal("message", {"content": "here", "by": "customer"})
+        state = await chat.until(lambda s: s.seq == 2, "the message is recorded")
+        assert state.customer.presence == "connected"
