@@ -73,7 +73,8 @@ def _welcome(settings: Settings) -> str:
             "  import boto3",
             f'  connect = boto3.client("connect", endpoint_url="{api}", region_name="local",',
             f'                         aws_access_key_id="{key_id}", aws_secret_access_key="{DEMO_SECRET}")',
-            '  print(connect.start_chat_contact(InstanceId="demo", ContactFlowId="live", ParticipantDetails={"DisplayName": "Ada"}))',
+            '  print(connect.start_chat_contact(InstanceId="demo", ContactFlowId="live",',
+            '                                   ParticipantDetails={"DisplayName": "Ada"}))',
         ]
     return "\n".join([*lines, ""])
 

@@ -118,6 +118,11 @@ def render(fault: Fault, path: str) -> JSONResponse:
     )
 
 
+def wording(message: str) -> str:
+    """What pydantic says of a value, in the caller's terms: a length that it checks late is that of a text."""
+    return message.removeprefix("Value error, ").replace(" items after validation", " characters")
+
+
 def install(app: FastAPI) -> None:
     """Makes the application answer every failure in this way."""
 
@@ -129,7 +134,7 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, RequestValidationError)
         first = error.errors()[0]
         member = ".".join(str(part) for part in first["loc"][1:])
-        return render(Malformed(f"{member}: {first['msg'].removeprefix('Value error, ')}"), request.url.path)
+        return render(Malformed(f"{member}: {wording(first['msg'])}"), request.url.path)
 
     async def on_http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
@@ -141,7 +146,7 @@ def install(app: FastAPI) -> None:
 
 
 class LastResort:
-    """ASGI middleware that answers for a bug. It stands inside of CORS: a browser retries a 500 only if it may see it."""
+    """ASGI middleware that answers for a bug. It stands inside of CORS: no browser sees what CORS does not let it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
@@ -20,13 +20,13 @@ class _Server(uvicorn.Server):
     """uvicorn without signal handlers: the process has its own."""
 
     @contextmanager
-    def capture_signals(self) -> Iterator[None]:
+    def capture_signals(self) -> Generator[None, None, None]:
         """Leaves signals to the process."""
         yield
 
 
 @asynccontextmanager
-async def serving(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
+async def serving(app: FastAPI, settings: Settings) -> AsyncGenerator[None, None]:
     """Serves the application as long as the block lasts.
 
     Raises:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_pascal
 from starlette.requests import ClientDisconnect
 
-from api.errors import InvalidValue, Malformed, TooLarge
+from api.errors import InvalidValue, Malformed, TooLarge, wording
 
 MAX_BODY_BYTES = 1_000_000
 """No operation needs more: the largest legal one (attributes and a first message, escaped) stays under half of it."""
@@ -75,7 +75,7 @@ def parse(raw: bytes, model: type[Body]) -> Body:
         member = ".".join(str(part) for part in first["loc"]) or "The request body"
         kind = first["type"]
         fault = Malformed if kind in _SHAPE_ERRORS or kind.endswith("_type") else InvalidValue
-        raise fault(f"{member}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise fault(f"{member}: {wording(first['msg'])}") from None
 
 
 def dump(**members: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
@@ -22,7 +22,7 @@ STOP_SECONDS = 10
 
 
 @contextmanager
-def own_data_dir(data_dir: Path) -> Iterator[None]:
+def own_data_dir(data_dir: Path) -> Generator[None, None, None]:
     """Holds the data folder for this process alone.
 
     Raises:
@@ -55,7 +55,7 @@ def check_port(host: str, port: int, whose: str, variable: str) -> None:
 
 
 @asynccontextmanager
-async def temporal_server(settings: Settings) -> AsyncIterator[None]:
+async def temporal_server(settings: Settings) -> AsyncGenerator[None, None]:
     """Runs the server as long as the block lasts. Whatever a killed predecessor left running on the data folder ends first."""
     pid_file = settings.data_dir / "temporal.pid"
     await _end_leftover(pid_file)

@@ -227,5 +227,7 @@ def _unlabelled(row: RowMapping, table: Table, record: type[Any]) -> dict[str, A
     return {field.name: row[f"{table.name}_{field.name}"] for field in fields(record)}
 
 
-def _conversation(row: Mapping[str, Any]) -> Conversation:
-    return Conversation(**{**row, "content_types": tuple(row["content_types"])})
+def _conversation(row: RowMapping | Mapping[str, Any]) -> Conversation:
+    values: dict[str, Any] = dict(row)
+    values["content_types"] = tuple(values["content_types"])
+    return Conversation(**values)

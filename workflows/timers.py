@@ -6,6 +6,7 @@ Deadlines are derived from the state's absolute instants, so they survive contin
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
@@ -24,7 +25,8 @@ class Timer(StrEnum):
     WRAP_UP = "wrap-up"
 
 
-class Rule(NamedTuple):
+@dataclass(frozen=True)
+class Rule:
     """One line of the table: `timer` runs in `states` of `modes` while `when` holds, from `clock`, for `limit`."""
 
     timer: Timer

@@ -10,11 +10,11 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from http.client import HTTPMessage
 from typing import Any
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.compat import HTTPHeaders
 from botocore.credentials import Credentials
 from fastapi import Request
 
@@ -107,7 +107,7 @@ def _signature(
         again.headers[name] = value
     again.context["timestamp"] = date
     auth = _Resigner(Credentials("-", key.secret), claim["service"], claim["region"], signed)
-    return auth.signature(auth.string_to_sign(again, auth.canonical_request(again)), again)
+    return str(auth.signature(auth.string_to_sign(again, auth.canonical_request(again)), again))
 
 
 class _Resigner(SigV4Auth):
@@ -117,9 +117,9 @@ class _Resigner(SigV4Auth):
         super().__init__(credentials, service, region)
         self._signed = signed
 
-    def headers_to_sign(self, request: AWSRequest) -> HTTPMessage:
+    def headers_to_sign(self, request: AWSRequest) -> HTTPHeaders:
         """The headers named in the request's own signature, and no others."""
-        headers = HTTPMessage()
+        headers = HTTPHeaders()
         for name, value in request.headers.items():
             if name.lower() in self._signed:
                 headers[name.lower()] = value

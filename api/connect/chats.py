@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4, uuid5
@@ -76,10 +77,8 @@ async def stop_contact(request: Request, parts: Parts, caller: Authenticated) ->
         raise ContactNotFound(f"ContactId: instance {instance!r} has no contact {body.contact_id!r}.")
     conversation = found[1]
     if conversation.ended_at is None:
-        try:
+        with suppress(Ended):
             await parts.gateway.end(conversation.id, by=f"api:{caller.key_id}")
-        except Ended:
-            pass
     return {}
 
 

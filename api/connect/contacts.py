@@ -30,7 +30,9 @@ _DISCONNECT_REASONS = {
 
 
 @router.get("/contacts/{InstanceId}/{ContactId}")
-async def describe_contact(instance_id: InstanceIdInPath, contact_id: ContactIdInPath, parts: Parts, caller: Authenticated) -> dict[str, Any]:
+async def describe_contact(
+    instance_id: InstanceIdInPath, contact_id: ContactIdInPath, parts: Parts, caller: Authenticated
+) -> dict[str, Any]:
     """DescribeContact."""
     instance, _ = parts.instance(instance_id, caller.instances)
     contact, conversation = await _contact(parts, instance, contact_id)

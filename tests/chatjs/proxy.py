@@ -20,6 +20,7 @@ class Proxy:
         self._whole = asyncio.Event()
         self._whole.set()
         self._carriers: set[asyncio.Task[None]] = set()
+        self._frozen: set[asyncio.StreamWriter] = set()
         self._ends: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
 
@@ -46,6 +47,10 @@ class Proxy:
         self._whole.clear()
         for end in tuple(self._ends):
             end.transport.abort()
+
+    def freeze(self) -> None:
+        """Carries nothing more on the connections there are, which nobody is told; new ones are carried."""
+        self._frozen |= self._ends
 
     def mend(self) -> None:
         """Carries again, those who have waited first."""
@@ -75,6 +80,8 @@ class Proxy:
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while data := await reader.read(BYTES):
+                if writer in self._frozen:
+                    continue
                 self.dialled += data.count(DIAL)
                 writer.write(data)
                 await writer.drain()

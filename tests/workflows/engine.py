@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -49,7 +49,7 @@ class Engine:
     db: Database
 
     @asynccontextmanager
-    async def working(self, **options: Any) -> AsyncIterator[Worker]:
+    async def working(self, **options: Any) -> AsyncGenerator[Worker, None]:
         """A worker as `python -m worker` builds it. The cache is small, so that replay is exercised."""
         settings = Settings(cached_conversations=options.pop("cached", 1_000))
         worker = build_worker(self.client, settings, self.db, LocalBus())
@@ -57,7 +57,13 @@ class Engine:
             yield worker
 
     async def start(
-        self, mode: Mode = Mode.LIVE, *, greeting: str | None = None, recycle_after: int = 2_000, id: str | None = None, **policy: Any
+        self,
+        mode: Mode = Mode.LIVE,
+        *,
+        greeting: str | None = None,
+        recycle_after: int = 2_000,
+        id: str | None = None,
+        **policy: Any,
     ) -> Chat:
         """A new conversation; `policy` changes the mode's defaults."""
         contact_id = id or str(uuid4())

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -109,7 +109,7 @@ async def said_in_order(chat: Chat, count: int = MESSAGES) -> None:
 
 
 @contextmanager
-def worker_process(address: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def worker_process(address: str, folder: Path) -> Generator[subprocess.Popen[bytes], None, None]:
     """`python -m worker`, as operators start it."""
     environment = {
         **os.environ,

@@ -72,7 +72,9 @@ async def test_an_operator_speaks_and_ends_by_plain_json(engine: Engine) -> None
         chat = await engine.start(greeting="hello?")
         await chat.signal("assign", {"user": "a2", "name": "Agent Two"})
         await chat.signal("message", {"content": "we are on it"})
-        await chat.signal("message", {"messages": [{"content": "one", "by": "agent"}, {"content": "two", "by": "agent"}]})
+        await chat.signal(
+            "message", {"messages": [{"content": "one", "by": "agent"}, {"content": "two", "by": "agent"}]}
+        )
         await chat.signal("end", {"by": "kim"})
         state = await chat.until(lambda s: s.ended, "it ends")
         assert (state.state, state.end_reason, state.rejected) == (State.WRAP_UP, EndReason.STOPPED, 0)

@@ -1,0 +1,31 @@
+"""The script of the README, run as its reader runs it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.stack import Stack
+
+SCRIPT = Path(__file__).with_name("quickstart.py")
+
+
+def test_quickstart_runs_unmodified(stack: Stack, tmp_path: Path) -> None:
+    environment = {
+        name: value for name, value in stack.environment.items() if not name.startswith(("AWS_", "PERENNIAL_"))
+    }
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT)],
+        cwd=tmp_path,
+        env={**environment, "AWS_ENDPOINT_URL": stack.url},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    joined, question, end = done.stdout.splitlines()
+    assert joined.endswith("Ada application/vnd.amazonaws.connect.event.participant.joined")
+    assert question.endswith("Ada Do bees sleep?")
+    assert end.startswith("CHAT {'topic': 'bees'} ended at 20")

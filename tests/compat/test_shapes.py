@@ -1,0 +1,70 @@
+"""That the comparison with botocore's model finds what is wrong; everything in this folder relies on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.compat.shapes import check
+
+ITEM = {
+    "AbsoluteTime": "2026-01-31T23:59:59.000Z",
+    "Id": "i",
+    "Type": "MESSAGE",
+    "InitialContactId": "c",
+    "ContactId": "c",
+}
+
+
+def output(client: Any, operation: str) -> Any:
+    return client.meta.service_model.operation_model(operation).output_shape
+
+
+def transcript(**members: object) -> dict[str, object]:
+    return {"InitialContactId": "c", "Transcript": [{**ITEM, **members}]}
+
+
+def test_what_fits_passes(connect: Any, participant: Any) -> None:
+    check(output(participant, "GetTranscript"), transcript())
+    check(output(connect, "DescribeContact"), {"Contact": {"Id": "c", "InitiationTimestamp": 1_790_000_000.123}})
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"Unknown": "x"},
+        {"Id": 1},
+        {"Id": None},
+        {"Id": ""},
+        {"Id": "i" * 257},
+        {"Type": "GOSSIP"},
+        {"AbsoluteTime": "2026-01-31T23:59:59Z"},
+        {"AbsoluteTime": "2026-01-31T23:59:59.000+00:00"},
+        {"InitialContactId": 1},
+        {"Attachments": {}},
+        {"MessageMetadata": {"Receipts": [{"ReadTimestamp": 1}]}},
+        {"MessageMetadata": {"Receipts": [{"Reader": "x"}]}},
+    ],
+)
+def test_what_does_not_fit_an_item_is_found(participant: Any, members: dict[str, object]) -> None:
+    with pytest.raises(AssertionError):
+        check(output(participant, "GetTranscript"), transcript(**members))
+
+
+@pytest.mark.parametrize(
+    "contact",
+    [
+        {"InitiationTimestamp": "2026-01-31T23:59:59.000Z"},
+        {"InitiationTimestamp": 1_790_000_000_123},
+        {"InitiationTimestamp": True},
+        {"QueuePriority": "5"},
+        {"Channel": "SMOKE"},
+        {"Attributes": []},
+        {"Attributes": {"k": 1}},
+        {"PersistentChat": {}},
+    ],
+)
+def test_what_does_not_fit_a_contact_is_found(connect: Any, contact: dict[str, object]) -> None:
+    with pytest.raises(AssertionError):
+        check(output(connect, "DescribeContact"), {"Contact": contact})

@@ -1,0 +1,32 @@
+"""The real Temporal server with time skipping: each conversation has a clock of its own, which moves when told to."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
+
+from runtime.devserver import server_options, temporal_binary
+from workflows.search import KEYS
+
+
+@asynccontextmanager
+async def time_skipping_server(folder: Path) -> AsyncGenerator[WorkflowEnvironment, None]:
+    """The server of the all-in-one start, on a file in `folder`."""
+    environment = await WorkflowEnvironment.start_time_skipping_v2(
+        ts_config=TimeSkippingConfig(enabled=False),
+        dev_server_existing_path=temporal_binary(),
+        dev_server_database_filename=str(folder / "temporal.db"),
+        dev_server_extra_args=[
+            *server_options(durable=False),
+            *("--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"),
+        ],
+        data_converter=pydantic_data_converter,
+        search_attributes=KEYS,
+        identity="test",
+    )
+    async with environment:
+        yield environment
