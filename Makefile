@@ -2,22 +2,47 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-export PYTHONDONTWRITEBYTECODE ?= 1
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+
+.PHONY: help run test lint format lock histories
 
 help:  ## This list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 $(VENV)/run.stamp: requirements.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@echo "Installing what it needs..."
+	@$(INSTALL) -r requirements.lock
 	@touch $@
 
 $(VENV)/dev.stamp: requirements-dev.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	@touch $@ $(VENV)/run.stamp
+	@echo "Installing what it and its tests need..."
+	@$(INSTALL) -r requirements-dev.lock
+	@touch $(VENV)/run.stamp $@
 
-.PHONY: help run test lint format lock histories
-
-run: $(VENV)/run.stamp  ## Everything on one machine: Temporal, worker, API, SQLite
+run: $(VENV)/run.stamp  ## Everything on this machine: Temporal server and UI, worker, API, SQLite
 	@exec $(BIN)/python -m perennial
+
+test: $(VENV)/dev.stamp  ## All tests; those with ChatJS need Node 20 or newer and npm
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/dev.stamp  ## ruff, the arrows between the rooms, strict types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-cache > $(VENV)/arrows.log || { cat $(VENV)/arrows.log; exit 1; }
+	@$(BIN)/pyright
+
+format: $(VENV)/dev.stamp  ## Formats the code
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+histories: $(VENV)/dev.stamp  ## Records the conversations of tests/replay that have no history yet
+	@$(BIN)/python -m tests.replay.scenarios
+
+COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+
+lock: $(VENV)/dev.stamp  ## Pins the dependencies of pyproject.toml anew
+	@$(COMPILE) --output-file requirements.lock pyproject.toml
+	@$(COMPILE) --extra dev --output-file requirements-dev.lock pyproject.toml

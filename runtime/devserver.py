@@ -50,7 +50,8 @@ def check_port(host: str, port: int, whose: str, variable: str) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise StartupProblem(
-                f"{whose} cannot listen on {host}:{port} ({error.strerror}); stop what runs there, or choose another port with {variable}"
+                f"{whose} cannot listen on {host}:{port} ({error.strerror}); "
+                f"stop what runs there, or choose another port with {variable}"
             ) from None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,6 +30,9 @@ QUEUED_FRAMES = 1_000
 
 REMEMBERED_PARTICIPANTS = 20_000
 
+SILENT_SECONDS = 15.0
+"""A socket that has sent heartbeats and then none for so long is dead, whatever TCP believes; they come every 10 s."""
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -41,13 +45,34 @@ class Frame:
 
 @dataclass(eq=False)
 class Subscriber:
-    """One subscribed socket. `sent` is the last item handed to its connection."""
+    """One subscribed socket. `sent` is the last item handed to its connection, `arrived` the last one surely received."""
 
     participant_id: str
     conversation_id: str
     overflow: Callable[[], None]
     frames: asyncio.Queue[Frame] = field(default_factory=lambda: asyncio.Queue(QUEUED_FRAMES))
     sent: int = 0
+    arrived: int = 0
+    _answered: int = 0
+    _beat_at: float | None = None
+
+    def start(self, seq: int) -> None:
+        """Says that the client has everything up to this item."""
+        self.sent = self.arrived = self._answered = seq
+
+    def beat(self) -> None:
+        """Notes a heartbeat. A client sends its next one only when the last was answered: what went before has arrived."""
+        self.arrived, self._answered, self._beat_at = self._answered, self.sent, time.monotonic()
+
+    @property
+    def silent(self) -> bool:
+        """Whether its heartbeats have stopped."""
+        return self._beat_at is not None and time.monotonic() - self._beat_at > SILENT_SECONDS
+
+    @property
+    def reached(self) -> int:
+        """Where the next socket of its participant goes on."""
+        return self.arrived if self.silent else self.sent
 
     def offer(self, frame: Frame) -> None:
         """Queues a frame, or drops the socket when it lags too far behind."""
@@ -99,19 +124,21 @@ class Hub:
             if channel.cursor < 0:
                 heads = await transcript.heads(self._db, [subscriber.conversation_id])
                 channel.cursor = heads.get(subscriber.conversation_id, 0)
-            resumes = self.sockets(subscriber.participant_id, subscriber.conversation_id) == 0
-            subscriber.sent = self._served.get(subscriber.participant_id, channel.cursor) if resumes else channel.cursor
-            while missed := await self._read(subscriber.conversation_id, subscriber.sent, until=channel.cursor):
+            position = self._resume_from(subscriber, channel)
+            subscriber.start(position)
+            while missed := await self._read(subscriber.conversation_id, position, until=channel.cursor):
                 for item in missed:
                     subscriber.offer(_frame(item, subscriber.conversation_id))
-                subscriber.sent = missed[-1].seq
+                position = missed[-1].seq
             channel.subscribers.add(subscriber)
             self._channels[subscriber.conversation_id] = channel
         self._wake(subscriber.conversation_id)
 
     def leave(self, subscriber: Subscriber) -> None:
         """Ends a socket's subscription and remembers how far it came."""
-        self._served[subscriber.participant_id] = max(subscriber.sent, self._served.pop(subscriber.participant_id, 0))
+        self._served[subscriber.participant_id] = max(
+            subscriber.reached, self._served.pop(subscriber.participant_id, 0)
+        )
         while len(self._served) > REMEMBERED_PARTICIPANTS:
             self._served.popitem(last=False)
         channel = self._channels.get(subscriber.conversation_id)
@@ -120,6 +147,16 @@ class Hub:
         channel.subscribers.discard(subscriber)
         if not channel.subscribers and not channel.lock.locked():
             del self._channels[subscriber.conversation_id]
+
+    def _resume_from(self, subscriber: Subscriber, channel: _Channel) -> int:
+        """The last item that the client has: of a participant with a living socket, all; without one, what those had."""
+        others = [other for other in channel.subscribers if other.participant_id == subscriber.participant_id]
+        if any(not other.silent for other in others):
+            return channel.cursor
+        reached = [other.reached for other in others]
+        if subscriber.participant_id in self._served:
+            reached.append(self._served[subscriber.participant_id])
+        return max(reached, default=channel.cursor)
 
     def _hear(self, news: Announcement) -> None:
         channel = self._channels.get(news.conversation_id)

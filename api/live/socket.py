@@ -82,6 +82,7 @@ class _Socket:
             case "aws/subscribe":
                 await self._subscribe(request)
             case "aws/heartbeat":
+                self._subscriber.beat()
                 await self._subscriber.frames.put(Frame(frames.HEARTBEAT))
             case "aws/ping":
                 await self._subscriber.frames.put(Frame(frames.PING))

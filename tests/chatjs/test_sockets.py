@@ -14,14 +14,27 @@ DEBOUNCE_SECONDS = 0.3
 """After which the stack of the tests counts a lost connection."""
 
 
-async def test_heartbeats_keep_one_socket(tabs: Tabs, backend: Backend, stack: Stack) -> None:
-    async with Proxy(stack.api_port) as proxy:
-        customer = await tabs.customer(backend.start(), proxy.url)
+async def test_heartbeats_keep_one_socket_and_replace_a_dead_one(tabs: Tabs, backend: Backend, stack: Stack) -> None:
+    async with Proxy(stack.api_port) as whole, Proxy(stack.api_port) as frozen:
+        chat = backend.start()
+        agent, healthy = await tabs.agent(chat), await tabs.customer(chat, whole.url)
+        other = backend.start()
+        unlucky = await tabs.customer(other, frozen.url)
+        frozen.freeze()
+        await (desk := await tabs.agent(other)).say("does this arrive?")
+        await desk.hears("does this arrive?")
+
         # one at once and two of the 10 s ticks; a heartbeat without an answer would make a second socket at the first
-        await customer.seen("onDeepHeartbeatSuccess", times=3, within=22)
-        assert customer.count("onDeepHeartbeatFailure") == 0
-        assert customer.count("onConnectionLost") == 0
-        assert proxy.dialled == 1
+        await healthy.seen("onDeepHeartbeatSuccess", times=3, within=22)
+        assert healthy.count("onDeepHeartbeatFailure") == healthy.count("onConnectionLost") == 0
+        assert whole.dialled == 1
+        await agent.say("still the same socket")
+        await healthy.hears("still the same socket")
+
+        # nobody closed anything: ChatJS misses the answer, makes a second socket, and tells its page nothing of a gap
+        await unlucky.hears("does this arrive?", within=12)
+        assert frozen.dialled == 2
+        assert unlucky.count("onConnectionLost") == 0
 
 
 async def test_a_broken_socket_misses_nothing_and_repeats_nothing(tabs: Tabs, backend: Backend, stack: Stack) -> None:

@@ -70,22 +70,15 @@ def transcript(participant: Any, chat: Chat) -> list[dict[str, Any]]:
     return page["Transcript"]
 
 
-def has_item(participant: Any, chat: Chat, item_id: str) -> list[dict[str, Any]]:
-    """The transcript, once it holds an item."""
-    return eventually(
-        lambda: [*items] if any(i["Id"] == item_id for i in (items := transcript(participant, chat))) else None,
-        f"item {item_id}",
-    )
+def once_there(participant: Any, chat: Chat, *, item: str = "", event: str = "") -> list[dict[str, Any]]:
+    """The transcript, once it holds an item of this id or an event of this name."""
 
+    def look() -> list[dict[str, Any]] | None:
+        items = transcript(participant, chat)
+        found = any(i["Id"] == item or i["ContentType"] == EVENT + event for i in items)
+        return items if found else None
 
-def has_event(participant: Any, chat: Chat, name: str) -> list[dict[str, Any]]:
-    """The transcript, once it holds an event of this name."""
-    return eventually(
-        lambda: (
-            [*items] if any(i["ContentType"] == EVENT + name for i in (items := transcript(participant, chat))) else None
-        ),
-        f"event {name}",
-    )
+    return eventually(look, f"{item or event} in the transcript")
 
 
 def eventually(look: Callable[[], T | None], what: str, seconds: float = DEADLINE_SECONDS) -> T:
