@@ -16,6 +16,7 @@ from api.gateway import Gateway
 from api.live import socket
 from api.live.hub import Hub
 from api.live.presence import Attendance
+from api.live.settling import Settling
 from api.participant import connection, messages, transcript
 from api.paths import EncodedSlashes
 from api.services import Services
@@ -47,6 +48,7 @@ def build_services(settings: Settings, db: Database, bus: Bus, gateway: Gateway)
         tokens=Tokens(token_keys(settings.token_keys, settings.data_dir)),
         hub=Hub(db, bus),
         attendance=Attendance(db, gateway, debounce=settings.presence_debounce, lease=settings.presence_lease),
+        settling=Settling(db, bus),
     )
 
 

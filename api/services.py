@@ -12,6 +12,7 @@ from api.errors import AccessDenied, NotFound
 from api.gateway import Gateway
 from api.live.hub import Hub
 from api.live.presence import Attendance
+from api.live.settling import Settling
 from api.paths import resource_id
 from api.tokens import Tokens
 from runtime.bus import Bus
@@ -30,6 +31,7 @@ class Services:
     tokens: Tokens
     hub: Hub
     attendance: Attendance
+    settling: Settling
 
     def instance(self, name_or_arn: str, allowed: frozenset[str]) -> tuple[str, Instance]:
         """The configured instance of an id or ARN.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import tempfile
 import warnings
 from collections.abc import AsyncGenerator, Callable, Generator
@@ -100,6 +101,20 @@ def _process() -> Generator[str]:
     with tempfile.TemporaryDirectory(prefix="perennial-") as folder:
         process = get_server(Path(folder) / "data", cleanup_mode="delete")
         try:
-            yield process.get_uri()
+            with _watched(process.get_postmaster_info().pid, folder):
+                yield process.get_uri()
         finally:
             process.cleanup()
+
+
+@contextmanager
+def _watched(pid: int, folder: str) -> Generator[None]:
+    """Ends a server and removes its folder when this process is killed and cannot do it itself."""
+    # the pipe to the watch closes with this process, however that ends
+    last_will = 'cat; kill -QUIT "$0"; sleep 1; rm -rf "$1"'
+    watch = subprocess.Popen(["sh", "-c", last_will, str(pid), folder], stdin=subprocess.PIPE, start_new_session=True)
+    try:
+        yield
+    finally:
+        watch.kill()
+        watch.wait()

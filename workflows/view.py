@@ -6,7 +6,7 @@ from datetime import datetime
 
 from workflows.state import ConversationState
 from workflows.timers import Deadline, next_deadline
-from workflows.values import Participant, State
+from workflows.values import Participant, Presence, State
 
 
 def summary(state: ConversationState) -> str:
@@ -24,7 +24,7 @@ def details(state: ConversationState, runs: int) -> str:
     deadline = next_deadline(state)
     rows = [
         ("state", f"**{state.state}** since {_time(state.since)}"),
-        ("workstream", f"{state.workstream} ({state.mode}), queue {state.queue}, instance {state.instance}"),
+        ("workstream", f"{state.workstream}, queue {state.queue}, instance {state.instance}"),
         ("customer", _presence(state.customer)),
         ("agent", f"{state.agent.user}: {_presence(state.agent)}" if state.agent else "nobody assigned"),
         ("next deadline", f"**{deadline.timer}** at {_time(deadline.due)}" if deadline else "none"),
@@ -34,10 +34,12 @@ def details(state: ConversationState, runs: int) -> str:
     if state.end_reason and state.ended_at:
         rows.insert(1, ("ended", f"{_time(state.ended_at)}: {state.end_reason}"))
     table = "\n".join(f"| {name} | {value} |" for name, value in rows)
-    return f"| conversation | |\n|---|---|\n{table}\n\n{_refusals(state)}{_choices(state)}"
+    return f"| {state.mode} chat | |\n|---|---|\n{table}\n\n{_refusals(state)}{_choices(state)}"
 
 
 def _presence(who: Participant) -> str:
+    if who.presence is Presence.AWAITED:
+        return "not connected yet"
     return f"{who.presence} since {_time(who.since)}"
 
 

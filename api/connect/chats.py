@@ -57,8 +57,11 @@ async def start_chat_contact(request: Request, parts: Parts, caller: Authenticat
         minutes = body.chat_duration_in_minutes
         duration = timedelta(minutes=minutes) if minutes else None
         # the workflow first: should we die in between, it writes the record itself
-        await parts.gateway.start(new, workstream, duration=duration, greeting=_greeting(body, new))
+        greeting = _greeting(body, new)
+        await parts.gateway.start(new, workstream, duration=duration, greeting=greeting)
         await conversations.open_conversation(parts.db, new)
+        if greeting:
+            parts.settling.accepted(contact_id, greeting.id)
     return dump(
         ContactId=contact_id,
         ParticipantId=_customer(contact_id),

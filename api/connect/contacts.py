@@ -45,7 +45,7 @@ async def get_contact_attributes(
 ) -> dict[str, Any]:
     """GetContactAttributes."""
     instance, _ = parts.instance(instance_id, caller.instances)
-    _, conversation = await _contact(parts, instance, initial_contact_id)
+    _, conversation = await _contact(parts, instance, initial_contact_id, "InitialContactId")
     return {"Attributes": conversation.attributes}
 
 
@@ -85,10 +85,12 @@ async def associate_contact_with_user(
     return {}
 
 
-async def _contact(parts: Parts, instance: str, contact_id: str) -> tuple[Contact, Conversation]:
+async def _contact(
+    parts: Parts, instance: str, contact_id: str, member: str = "ContactId"
+) -> tuple[Contact, Conversation]:
     found = await conversations.find_contact(parts.db, instance, resource_id(contact_id))
     if found is None:
-        raise NotFound(f"ContactId: instance {instance!r} has no contact {contact_id!r}.")
+        raise NotFound(f"{member}: instance {instance!r} has no contact {contact_id!r}.")
     return found
 
 

@@ -66,6 +66,7 @@ async def send_message(request: Request, parts: Parts, session: ByConnectionToke
         id=item_id, at=now, participant_id=session.participant.id, content=body.content, content_type=body.content_type
     )
     await parts.gateway.say(session.conversation.id, words)
+    parts.settling.accepted(session.conversation.id, item_id)
     return {"Id": item_id, "AbsoluteTime": iso(now)}
 
 

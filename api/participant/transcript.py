@@ -6,7 +6,8 @@ is signed, and belongs to one conversation.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from annotated_types import Interval, MaxLen, MinLen
@@ -58,6 +59,7 @@ class GetTranscript(Wire):
 async def get_transcript(request: Request, parts: Parts, session: ByConnectionToken) -> dict[str, Any]:
     """GetTranscript. Also of a chat that has ended, as long as the connection token lives."""
     body = await read_body(request, GetTranscript)
+    await parts.settling.settled(session.conversation.id)
     await _check_contact(parts, session, body.contact_id)
     span = await _span(parts, session, body)
     limit = body.max_results or DEFAULT_RESULTS
@@ -105,8 +107,9 @@ async def _position(parts: Services, session: Session, start: StartPosition, for
         return item.seq
     if start.absolute_time is not None:
         at = _instant(start.absolute_time)
-        seek = transcript.first_since if forward else transcript.last_until
-        return await seek(db, conversation_id, at)
+        if forward:
+            return await transcript.first_since(db, conversation_id, _whole_millisecond(at))
+        return await transcript.last_until(db, conversation_id, at)
     if start.most_recent:
         return await transcript.nth_latest(db, conversation_id, start.most_recent)
     return END_OF_TIME
@@ -118,6 +121,13 @@ def _instant(text: str) -> datetime:
     except ValueError:
         raise InvalidValue("StartPosition.AbsoluteTime: must be like 2026-01-31T23:59:59.000Z.") from None
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at
+
+
+def _whole_millisecond(at: datetime) -> datetime:
+    """The first whole millisecond from `at` on: items stand at those, and the store would cut off what is finer."""
+    with suppress(OverflowError):  # at the end of time nothing comes later
+        return at + timedelta(microseconds=-at.microsecond % 1000)
+    return at
 
 
 def _next_token(parts: Services, session: Session, span: Span) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.chatjs.chats import Backend, Chat
-from tests.chatjs.driver import FOLDER, Tab
+from tests.chatjs.driver import CHATJS, FOLDER, Tab
 from tests.stack import Stack
 
 OLDEST_NODE = 20
@@ -59,26 +59,28 @@ class Tabs:
         self._folder = folder
         self._open: list[Tab] = []
 
-    async def customer(self, chat: Chat, url: str | None = None, **options: Any) -> Tab:
-        """The customer, connected."""
-        return await self._join(chat.customer, "CUSTOMER", url, **options)
+    async def open(self, library: str = CHATJS) -> Tab:
+        """A tab that has loaded ChatJS and nothing else."""
+        tab = await Tab.open(self._folder / f"tab-{len(self._open)}.log", library)
+        self._open.append(tab)
+        return tab
 
-    async def agent(self, chat: Chat, url: str | None = None, **options: Any) -> Tab:
+    async def customer(self, chat: Chat, url: str | None = None, tab: Tab | None = None) -> Tab:
+        """The customer, connected."""
+        return await self._join(chat.customer, "CUSTOMER", url, tab)
+
+    async def agent(self, chat: Chat, url: str | None = None, tab: Tab | None = None) -> Tab:
         """The agent, connected."""
-        return await self._join(chat.agent, "AGENT", url, **options)
+        return await self._join(chat.agent, "AGENT", url, tab)
 
     async def close(self) -> None:
         """Closes all of them."""
         for tab in self._open:
             await tab.close()
 
-    async def _join(
-        self, details: dict[str, Any], type: str, url: str | None, *, library: str = "", **options: Any
-    ) -> Tab:
-        log = self._folder / f"{len(self._open)}-{type}.log"
-        tab = await (Tab.open(log, library) if library else Tab.open(log))
-        self._open.append(tab)
-        await tab.create(url or self._url, details, type, **options)
+    async def _join(self, details: dict[str, Any], type: str, url: str | None, tab: Tab | None) -> Tab:
+        tab = tab or await self.open()
+        await tab.create(url or self._url, details, type)
         await tab.connect()
         return tab
 

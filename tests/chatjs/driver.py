@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 FOLDER = Path(__file__).parent
+CHATJS = "amazon-connect-chatjs"
 SECONDS = 10.0
 """How long anything may take that happens at once when all is well."""
 
 RECEIPT_THROTTLE_MS = 50
+UP, ANSWERED = "onConnectionEstablished", "onDeepHeartbeatSuccess"
 
 
 class Event(NamedTuple):
@@ -44,7 +46,7 @@ class Tab:
         self._reader = asyncio.create_task(self._read())
 
     @classmethod
-    async def open(cls, log: Path, library: str = "amazon-connect-chatjs") -> Self:
+    async def open(cls, log: Path, library: str = CHATJS) -> Self:
         """Loads a version of ChatJS."""
         with log.open("ab") as stderr:
             process = await asyncio.create_subprocess_exec(
@@ -61,18 +63,16 @@ class Tab:
         await tab.seen("ready")
         return tab
 
-    async def create(
-        self, endpoint: str, details: dict[str, Any], type: str, without: Sequence[str] = ("onTranscriptUpdated",)
-    ) -> None:
-        """`ChatSession.create`, pointed at an endpoint, and every callback but those `without`.
+    async def create(self, endpoint: str, details: dict[str, Any], type: str) -> None:
+        """`ChatSession.create`, pointed at an endpoint, with every callback listened to.
 
-        To listen to `onTranscriptUpdated` makes ChatJS ask for transcripts by itself.
+        All but `onTranscriptUpdated`: whoever listens to that makes ChatJS ask for transcripts by itself.
         """
         options = {"region": "local"}
         receipts = {"messageReceipts": {"throttleTime": RECEIPT_THROTTLE_MS}}
         config = {**options, "endpoint": endpoint, "loggerConfig": {}, "features": receipts}
         session = {"chatDetails": details, "type": type, "options": options, "disableCSM": True}
-        self._callbacks = await self.call("create", {"config": config, "without": without, **session})
+        self._callbacks = await self.call("create", {"config": config, "without": ["onTranscriptUpdated"], **session})
 
     async def connect(self) -> None:
         """Connects and waits for the socket: ChatJS calls `onConnectionEstablished` for the REST call, then for it."""
@@ -81,13 +81,11 @@ class Tab:
 
     async def established(self, times: int) -> None:
         """Waits until the socket is up and the server has answered on it, which it does after it has subscribed it."""
-        await self.seen("onConnectionEstablished", times=times)
-        if "onDeepHeartbeatSuccess" in self._callbacks:
-            at = [place for place, event in enumerate(self.events) if event.name == "onConnectionEstablished"][
-                times - 1
-            ]
-            before = sum(event.name == "onDeepHeartbeatSuccess" for event in self.events[:at])
-            await self.seen("onDeepHeartbeatSuccess", times=before + 1)
+        await self.seen(UP, times=times)
+        if ANSWERED in self._callbacks:
+            names = [event.name for event in self.events]
+            up = [place for place, name in enumerate(names) if name == UP][times - 1]
+            await self.seen(ANSWERED, times=names[:up].count(ANSWERED) + 1)
 
     async def call(self, method: str, *args: Any, within: float = SECONDS) -> Any:
         """Calls a method of the session and returns what it resolves to.

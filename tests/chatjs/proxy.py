@@ -85,4 +85,5 @@ class Proxy:
                 self.dialled += data.count(DIAL)
                 writer.write(data)
                 await writer.drain()
-            writer.write_eof()
+            if writer not in self._frozen:
+                writer.write_eof()

@@ -21,7 +21,7 @@ async def assert_ended(tab: Tab, leaver: dict[str, Any]) -> None:
     assert (left["ContentType"], left["ParticipantId"]) == (LEFT, leaver["ParticipantId"])
     assert ended["ContentType"] == ENDED
     assert tab.events[-1].name == "onEnded"
-    assert [event.name for event in tab.events].count("onEnded") == 1
+    assert tab.count("onEnded") == 1
     with pytest.raises(Refused, match="No active connection"):
         await tab.say("hello?")
 

@@ -12,8 +12,8 @@ from tests.chatjs.wire import ENDED, LEFT
 @pytest.mark.parametrize("library", ["chatjs-3", "chatjs-2"])
 async def test_an_older_version_talks_and_ends(tabs: Tabs, backend: Backend, library: str) -> None:
     chat = backend.start()
-    customer = await tabs.customer(chat, library=library)
-    agent = await tabs.agent(chat, library=library)
+    customer = await tabs.customer(chat, tab=await tabs.open(library))
+    agent = await tabs.agent(chat, tab=await tabs.open(library))
     first = await customer.say("is it you?")
     await agent.hears("is it you?")
     second = await agent.say("it is")

@@ -98,7 +98,9 @@ def test_describe_says_everything_that_start_was_given(connect: Any) -> None:
         DisconnectOnCustomerExit=["AGENT"],
     )
     contact = described(connect, chat.contact_id)
-    assert all(now(contact.pop(n)) for n in ("InitiationTimestamp", "LastUpdateTimestamp", "ConnectedToSystemTimestamp"))
+    assert all(
+        now(contact.pop(n)) for n in ("InitiationTimestamp", "LastUpdateTimestamp", "ConnectedToSystemTimestamp")
+    )
     assert now(contact["QueueInfo"].pop("EnqueueTimestamp"))
     assert contact == {
         "Arn": f"{ARN}/demo/contact/{chat.contact_id}",

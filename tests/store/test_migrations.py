@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncGenerator, Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -91,3 +94,17 @@ async def test_processes_that_migrate_at_once_do_it_once(empty: str) -> None:
     assert len(versions) == 1
     assert await inspected(processes[0], differences) == []
     await asyncio.gather(*(db.close() for db in processes))
+
+
+async def test_a_new_sqlite_file_that_another_process_is_at_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    db = Database.open(f"sqlite:///{path}")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        migrating = asyncio.create_task(migrate(db))
+        # time enough to fail; where it is not, the test finds nothing wrong
+        await asyncio.wait({migrating}, timeout=0.2)
+        other.execute("COMMIT")
+        await migrating
+    assert await inspected(db, differences) == []
+    await db.close()
