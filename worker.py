@@ -31,6 +31,8 @@ def build_worker(client: Client, settings: Settings, db: Database, bus: Bus) -> 
         workflows=[Conversation],
         activities=[recorder.record],
         max_cached_workflows=settings.cached_conversations,
+        # after a worker was killed its conversations wait this long before another one takes them over
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=3),
         graceful_shutdown_timeout=timedelta(seconds=30),
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
         activity_task_poller_behavior=PollerBehaviorAutoscaling(),

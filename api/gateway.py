@@ -142,7 +142,7 @@ class Gateway:
             try:
                 messages = Messages(messages=[_message(pending.words) for pending in batch])
                 await self._signal(conversation_id, "message", messages)
-            except (Ended, Unavailable) as error:
+            except Exception as error:  # whatever it is, those who wait must hear of it
                 fault = error
             for pending in batch:
                 if pending.accepted.done():

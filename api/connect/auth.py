@@ -72,14 +72,16 @@ async def _by_signature(request: Request, header: str, settings: Settings) -> Ca
     key = settings.access_keys.get(claim["key"])
     if key is None:
         raise AccessDenied(f"The access key id {claim['key']!r} is not known.")
-    signed = frozenset(claim["headers"].split(";"))
+    signed = claim["headers"].split(";")
     if "host" not in signed:
         raise AccessDenied("The signature must cover the host header.")
+    if signed != sorted({*signed} & {*request.headers.keys()}):
+        raise AccessDenied("SignedHeaders must name headers of the request, in their order.")
     body = await raw_body(request)
     if request.headers.get("x-amz-content-sha256", digest := sha256(body).hexdigest()) != digest:
         raise AccessDenied("The X-Amz-Content-SHA256 header is not the digest of the body.")
     date = _fresh_date(request.headers.get("x-amz-date", ""), claim["day"])
-    expected = _signature(key, body, request, claim=claim.groupdict(), signed=signed, date=date)
+    expected = _signature(key, body, request, claim=claim.groupdict(), signed=frozenset(signed), date=date)
     if not hmac.compare_digest(expected, claim["signature"]):
         raise AccessDenied("The signature does not match the request and the secret of its access key.")
     return Caller(claim["key"], key.instances)

@@ -87,6 +87,10 @@ class Api:
         token = chat["ConnectionCredentials"]["ConnectionToken"]
         return Chat(chat["ContactId"], chat["ParticipantId"], chat["ParticipantToken"], token)
 
+    def chat_for(self, operation: str, chat: Chat) -> Chat:
+        """The chat, or another for an operation that would end it."""
+        return self.start() if operation in ("StopContact", "DisconnectParticipant") else chat
+
     def end(self, chat: Chat) -> None:
         """Stops a chat."""
         self.send("StopContact", {"InstanceId": "demo", "ContactId": chat.contact_id}).raise_for_status()

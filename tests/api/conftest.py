@@ -33,3 +33,34 @@ def ended(api: Api) -> Chat:
     over = api.start()
     api.end(over)
     return over
+
+
+@pytest.fixture(scope="session")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """A Perennial of two tenants. The key `one` is for one of them, the key `all` for both."""
+    folder = tmp_path_factory.mktemp("two")
+    config = folder / "two.toml"
+    config.write_text(
+        """
+        [access_keys.all]
+        secret = "secret-of-the-key-all"
+        [access_keys.one]
+        secret = "secret-of-the-key-one"
+        instances = ["one"]
+        [instances.one.workstreams.persistent]
+        mode = "persistent"
+        queue = "queue"
+        [instances.one.agents.a1]
+        name = "Agent of One"
+        [instances.two.workstreams.persistent]
+        mode = "persistent"
+        queue = "queue"
+        [instances.two.agents.a1]
+        name = "Agent of Two"
+        """
+    )
+    running = Stack(folder / "data", {"PERENNIAL_CONFIG": str(config)})
+    running.start()
+    with httpx.Client(base_url=running.url, timeout=30) as http:
+        yield Api(running, http)
+    assert running.stop() == 0, running.log()

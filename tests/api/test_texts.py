@@ -104,7 +104,7 @@ def any_text(request: pytest.FixtureRequest) -> Text:
 
 def test_longest_is_taken(api: Api, chat: Chat, limited: tuple[Text, int]) -> None:
     text, most = limited
-    chat = api.start() if text.operation == "DisconnectParticipant" else chat
+    chat = api.chat_for(text.operation, chat)
     longest = ["a" * most, "😀" * (most // 4) if text.in_bytes else "€" * most]
     for value in longest:
         response = api.send(text.operation, body_with(text, chat, value), chat=chat)
@@ -126,7 +126,7 @@ def test_longer_is_refused(api: Api, chat: Chat, limited: tuple[Text, int]) -> N
 
 
 def test_shortest(api: Api, chat: Chat, text: Text) -> None:
-    chat = api.start() if text.operation == "DisconnectParticipant" else chat
+    chat = api.chat_for(text.operation, chat)
     response = api.send(text.operation, body_with(text, chat, ""), chat=chat)
     if text.least:
         assert_refused(response, 400, value_error(text.operation), text.member)

@@ -33,7 +33,7 @@ async def test_a_restart_loses_nothing(tabs: Tabs, mortal: Stack) -> None:
         for tab in (customer, agent):
             await tab.hears("before")
         patient.cut()
-        await asyncio.to_thread(mortal.stop)
+        assert await asyncio.to_thread(mortal.stop) == 0, mortal.log()
         await customer.seen("onConnectionBroken")
         await asyncio.to_thread(mortal.start)
         patient.mend()

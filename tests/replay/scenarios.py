@@ -13,13 +13,14 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from uuid import uuid4
 
 from temporalio.client import WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
 from store.database import Database
 from store.migrate import migrate
-from tests.workflows.engine import Chat, Engine
+from tests.workflows.engine import Chat, Engine, eventually
 from tests.workflows.server import time_skipping_server
 from workflows.values import Mode, Presence
 
@@ -87,7 +88,32 @@ async def renewed(engine: Engine, environment: WorkflowEnvironment) -> Chat:
     return talk
 
 
-SCENARIOS: dict[str, Scenario] = {"chat": chat, "reconnect": reconnect, "timeout": timeout, "renewed": renewed}
+async def outage(engine: Engine, _: WorkflowEnvironment) -> Chat:
+    """A store that cannot be written for a while: the write becomes an ordinary activity, and nothing is lost."""
+    talk = await engine.start(id=f"recorded-outage-{uuid4()}")
+    await talk.signal("connect")
+    await talk.until(lambda s: s.seq == 1, "the customer has joined")
+    await eventually(talk.first_item, "the first item is in the store")
+    async with engine.db.engine.connect() as blocking:
+        await blocking.execution_options(writes=True)
+        async with blocking.begin():
+            for number in range(3):
+                await talk.signal("message", {"content": f"message {number}", "by": "customer"})
+            await eventually(talk.pending_activity, "an ordinary activity tries to write")
+    await talk.assign()
+    await talk.end()
+    await talk.close()
+    await talk.handle.result()
+    return talk
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "chat": chat,
+    "reconnect": reconnect,
+    "timeout": timeout,
+    "renewed": renewed,
+    "outage": outage,
+}
 
 
 async def record() -> None:

@@ -1,4 +1,4 @@
-"""A store of its own for every test, on both backends."""
+"""An empty store for every test, on both backends."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import delete, make_url
 
+from store import schema
 from store.database import Database
 from store.migrate import migrate
 from tests import postgres
@@ -52,15 +53,19 @@ async def empty(fresh: Fresh) -> AsyncGenerator[str]:
         yield url
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def url(fresh: Fresh, migrated: str) -> AsyncGenerator[str]:
-    """The URL of a migrated store without rows."""
+    """The URL of a migrated store of this module."""
     async with fresh(migrated) as url:
         yield url
 
 
 @pytest.fixture
 async def db(url: str) -> AsyncGenerator[Database]:
+    """The store of this module without rows: a new one for every test would take most of the time."""
     db = Database.open(url)
+    async with db.write() as connection:
+        for table in reversed(schema.metadata.sorted_tables):
+            await connection.execute(delete(table))
     yield db
     await db.close()

@@ -106,6 +106,12 @@ async def test_a_contact_that_ended_while_its_conversation_goes_on_is_no_longer_
     assert await of_agent(db) == [("c", "c")]
 
 
+async def test_an_earlier_contact_that_is_wrapped_up_stays_so_while_a_later_one_is_not(db: Database) -> None:
+    await active(db, "c", state="WRAP_UP", ended_at=after(90))
+    await add_contact(db, "c", "leg-0", agent_user="ann", ended_at=after(-90), wrapped_up_at=after(-80))
+    assert await of_agent(db) == [("c", "c")]
+
+
 async def test_a_parked_conversation_stays_with_its_agent(db: Database) -> None:
     await active(db, "c", state="WAITING")
     [(contact, conversation)] = await contacts_of_agent(db, INSTANCE, "ann")

@@ -60,6 +60,20 @@ async def test_readers_neither_wait_for_a_writer_nor_see_what_is_not_committed(d
     assert await count(db, "processes") == 1
 
 
+async def test_writers_that_wait_for_their_turn_leave_room_for_readers(url: str, db: Database) -> None:
+    small = Database.open(url, pool_size=2)
+    async with small.write() as connection:
+        await add_process(connection, "p")
+        waiting = [asyncio.create_task(renew_lease(small, f"p{n}", START)) for n in range(3)]
+        # time enough to take all connections; where it is not, the test finds nothing wrong
+        await asyncio.wait(waiting, timeout=0.1)
+        async with asyncio.timeout(5):
+            await count(small, "items")
+    await asyncio.gather(*waiting)
+    await small.close()
+    assert await count(db, "processes") == 4
+
+
 async def test_thirty_writers_of_one_process_all_succeed(db: Database) -> None:
     await asyncio.gather(*(talk_alone(db, n) for n in range(30)))
     assert (await count(db, "conversations"), await count(db, "items")) == (30, 30)

@@ -150,6 +150,16 @@ class Chat:
 
         return await eventually(look, "the runs are listed")
 
+    async def pending_activity(self) -> str | None:
+        """The ordinary activity that is on its way, if there is one."""
+        description = await self.engine.client.get_workflow_handle(self.id).describe()
+        pending = description.raw_description.pending_activities
+        return pending[0].activity_type.name if pending else None
+
+    async def first_item(self) -> Item | None:
+        """Its first item, once it is recorded."""
+        return next(iter(await self.items()), None)
+
     async def items(self) -> list[Item]:
         """Its transcript, from the store, oldest first."""
         span = transcript.Span(0, forward=True)

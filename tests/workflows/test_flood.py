@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import Generator
-from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
 from temporalio.testing import WorkflowEnvironment
 
 from api.gateway import Gateway, Words
 from runtime.settings import Settings
 from store.database import Database
 from store.migrate import migrate
-from tests.stack import ROOT
+from tests.stack import running
 from tests.workflows.engine import Chat, Engine, eventually
 from workflows.values import Mode
 
@@ -54,6 +49,17 @@ async def test_each_message_repeated_stands_once(engine: Engine) -> None:
         await said_in_order(chat, 400)
 
 
+async def test_the_largest_messages(engine: Engine) -> None:
+    chat = await engine.start()
+    gateway = Gateway(engine.client, Settings())
+    largest = "\x01" * 16_384  # each of these characters takes six in JSON
+    sent = [replace(words(chat, number), content=largest) for number in range(100)]
+    await asyncio.gather(*(gateway.say(chat.id, each) for each in sent))
+    async with engine.working():
+        await recorded(chat, 101)
+        assert [item.id for item in (await chat.items())[1:]] == [each.id for each in sent]
+
+
 async def test_the_worker_killed_twice_in_between(environment: WorkflowEnvironment, tmp_path: Path) -> None:
     db = Database.open(f"sqlite:///{tmp_path / 'store.db'}")
     await migrate(db)
@@ -66,16 +72,21 @@ async def test_the_worker_killed_twice_in_between(environment: WorkflowEnvironme
             await chat.signal("message", {"content": str(number), "by": "customer"})
 
     for start, end in ((0, 700), (700, 1_400)):
-        with worker_process(address, tmp_path) as process:
+        with running("worker", tmp_path, environment_of(address, tmp_path)) as process:
             flooding = asyncio.create_task(flood(start, end))
             await recorded(chat, start + 200)
             process.send_signal(signal.SIGKILL)
         await flooding
-    with worker_process(address, tmp_path):
+    with running("worker", tmp_path, environment_of(address, tmp_path)):
         await flood(1_400, MESSAGES)
         await said_in_order(chat)
         assert await chat.runs() >= 3
     await db.close()
+
+
+def environment_of(address: str, folder: Path) -> dict[str, str]:
+    """What a worker is told: which Temporal, which store."""
+    return {"TEMPORAL_ADDRESS": address, "PERENNIAL_STORE_URL": f"sqlite:///{folder / 'store.db'}"}
 
 
 def words(chat: Chat, number: int) -> Words:
@@ -106,26 +117,3 @@ async def said_in_order(chat: Chat, count: int = MESSAGES) -> None:
     assert [item.seq for item in items] == list(range(1, count + 2))
     times = [item.at for item in items]
     assert times == sorted(set(times))
-
-
-@contextmanager
-def worker_process(address: str, folder: Path) -> Generator[subprocess.Popen[bytes], None, None]:
-    """`python -m worker`, as operators start it."""
-    environment = {
-        **os.environ,
-        "TEMPORAL_ADDRESS": address,
-        "PERENNIAL_STORE_URL": f"sqlite:///{folder / 'store.db'}",
-        "PERENNIAL_DATA_DIR": str(folder),
-    }
-    with (folder / "worker.log").open("ab") as log:
-        process = subprocess.Popen([sys.executable, "-m", "worker"], cwd=ROOT, env=environment, stdout=log, stderr=log)
-    try:
-        yield process
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        code = process.wait(60)
-        if code not in (0, -signal.SIGKILL):
-            pytest.fail(f"the worker ended with {code}:\n{(folder / 'worker.log').read_text()}")
-    finally:
-        process.kill()
-        process.wait()

@@ -1,0 +1,114 @@
+"""Whatever is sent, the answer is never that something went wrong on our side."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.api.calls import ABSENT, ROUTES, Api, changed, valid
+from tests.compat.chats import EVENT, Chat
+
+EXAMPLES = 60
+MEMBERS = {
+    "StartChatContact": (
+        *("InstanceId", "ContactFlowId", "ParticipantDetails", "ParticipantDetails.DisplayName", "Attributes"),
+        *("InitialMessage", "InitialMessage.Content", "ClientToken", "ChatDurationInMinutes", "PersistentChat"),
+        *("SupportedMessagingContentTypes", "RelatedContactId", "ParticipantConfiguration", "SegmentAttributes"),
+        *("SegmentAttributes.a", "SegmentAttributes.a.ValueMap", "SegmentAttributes.a.ValueList", "CustomerId"),
+        *("DisconnectOnCustomerExit", "ConnectionTypes", "ChatStreamingConfiguration", "Attributes.a"),
+    ),
+    "StopContact": ("InstanceId", "ContactId", "DisconnectReason", "DisconnectReason.Code"),
+    "UpdateContactAttributes": ("InstanceId", "InitialContactId", "Attributes", "Attributes.a"),
+    "AssociateContactWithUser": ("UserId",),
+    "SignIn": ("instance", "user"),
+    "CreateParticipantConnection": ("Type", "ConnectParticipant"),
+    "SendMessage": ("ContentType", "Content", "ClientToken"),
+    "SendEvent": ("ContentType", "Content", "ClientToken"),
+    "GetTranscript": (
+        *("ContactId", "MaxResults", "NextToken", "ScanDirection", "SortOrder", "StartPosition"),
+        *("StartPosition.Id", "StartPosition.AbsoluteTime", "StartPosition.MostRecent"),
+    ),
+    "DisconnectParticipant": ("ClientToken",),
+}
+TEXTS = st.one_of(
+    st.text(max_size=30),
+    st.text(st.characters(categories=["Cs", "Cc", "Lu"]), max_size=5),
+    st.sampled_from(["demo", "live", "persistent", "a1", "text/plain", "FORWARD", EVENT + "message.read", "WEBSOCKET"]),
+    st.sampled_from(['{"messageId": "x"}', "[" * 5000, "\0", "%00", "../..", "' OR 1=1 --", "2026-01-31T00:00:00Z"]),
+    st.integers(min_value=1, max_value=40_000).map(lambda n: "é" * n),
+    st.datetimes().map(lambda at: at.isoformat()),
+)
+NUMBERS = st.one_of(st.integers(), st.floats(), st.sampled_from([10**400, -1, 0, 1, 100, 101, 2**31, 2**63, 1e308]))
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), NUMBERS, TEXTS),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@st.composite
+def mutations(draw: st.DrawFn, operation: str) -> list[tuple[str, Any]]:
+    members = st.sampled_from(MEMBERS[operation])
+    return draw(st.lists(st.tuples(members, st.one_of(st.just(ABSENT), JSON)), min_size=1, max_size=3))
+
+
+@pytest.fixture(scope="module")
+def own(api: Api) -> Chat:
+    """A chat that may be ended by what is sent to it."""
+    return api.start()
+
+
+def mutated(body: dict[str, Any], member: str, value: object) -> dict[str, Any]:
+    """The body, changed where it still has the shape that the member's path needs."""
+    try:
+        return changed(body, member, value)
+    except (TypeError, AttributeError):
+        return body
+
+
+@pytest.mark.parametrize("operation", MEMBERS)
+def test_changed_bodies(api: Api, own: Chat, operation: str) -> None:
+    @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(changes=mutations(operation))
+    def send(changes: list[tuple[str, Any]]) -> None:
+        body = valid(operation, own)
+        for member, value in changes:
+            body = mutated(body, member, value)
+        response = api.send(operation, body, chat=own)
+        assert response.status_code < 500, response.text
+        assert isinstance(response.json(), dict)
+
+    send()
+
+
+@settings(max_examples=4 * EXAMPLES, deadline=None, database=None)
+@given(operation=st.sampled_from([*MEMBERS]), body=st.one_of(JSON.map(json.dumps).map(str.encode), st.binary()))
+def test_any_body(api: Api, own: Chat, operation: str, body: bytes) -> None:
+    assert api.send(operation, body, chat=own).status_code < 500
+
+
+@settings(max_examples=2 * EXAMPLES, deadline=None, database=None)
+@given(
+    operation=st.sampled_from([name for name, (_, path) in ROUTES.items() if "{" in path]),
+    ids=st.lists(st.binary(max_size=20).map(quote) | TEXTS.map(lambda t: quote(t[:300], errors="replace")), min_size=2),
+)
+def test_any_path(api: Api, operation: str, ids: list[str]) -> None:
+    path = {"InstanceId": ids[0], "ContactId": ids[1], "InitialContactId": ids[1]}
+    body = {"UserId": "a1"} if operation == "AssociateContactWithUser" else None
+    response = api.send(operation, body, path=path)
+    assert 400 <= response.status_code < 500
+
+
+@settings(max_examples=2 * EXAMPLES, deadline=None, database=None)
+@given(query=st.dictionaries(st.text(max_size=5), st.text(max_size=20), max_size=3), token=st.text(max_size=80))
+def test_any_query_and_token(api: Api, chat: Chat, query: dict[str, str], token: str) -> None:
+    bearer = {b"x-amz-bearer": token.encode(errors="replace").translate(None, bytes(range(32)) + b"\x7f").strip()}
+    response = api.http.post("/participant/transcript", params=query, headers=bearer, content=b"{}")
+    assert response.status_code == 403
+    described = api.http.get(f"/contacts/demo/{chat.contact_id}", params=query, headers={b"authorization": b"Bearer x"})
+    assert described.status_code == 403

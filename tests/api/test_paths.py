@@ -1,0 +1,129 @@
+"""What stands in paths: ids, and operations that nobody serves."""
+
+from __future__ import annotations
+
+import re
+import socket
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+import pytest
+from botocore import xform_name
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from botocore.session import Session
+
+from tests.api.calls import ROUTES, Api, assert_refused, valid
+from tests.compat.chats import Chat
+from tests.stack import Stack
+
+IDS = [
+    (operation, member)
+    for operation, (_, path) in ROUTES.items()
+    for member in re.findall(r"{(\w+)}", path)
+]  # fmt: skip
+MOST = {"InstanceId": 100, "ContactId": 256, "InitialContactId": 256}
+SERVICES = {"connect": "InvalidRequestException", "connectparticipant": "ValidationException"}
+
+
+def operations(service: str) -> list[Any]:
+    model: Any = Session().get_service_model(service)
+    return [model.operation_model(name) for name in model.operation_names]
+
+
+UNSERVED = [
+    (service, operation) for service in SERVICES for operation in operations(service) if operation.name not in ROUTES
+]
+
+
+def unserved_id(parameter: object) -> str:
+    return getattr(parameter, "name", str(parameter))
+
+
+@pytest.mark.parametrize(("operation", "member"), IDS)
+def test_id_in_a_path(api: Api, chat: Chat, operation: str, member: str) -> None:
+    def refused(value: str, status: int, name: str, mention: str = member) -> None:
+        body = valid(operation, chat) if operation == "AssociateContactWithUser" else None
+        response = api.send(operation, body, chat=chat, path={member: quote(value, safe="")})
+        assert_refused(response, status, name, mention)
+
+    most = MOST[member]
+    for unknown in ("x", "a" * most, "€" * most, "x y?z#", "%00", "..%2f", f"{uuid4()}", "arn:aws:connect:x/nowhere"):
+        refused(unknown, 404, "ResourceNotFoundException")
+    for longer in ("a" * (most + 1), "€" * (most + 1), "/" * (most + 1)):
+        refused(longer, 400, "InvalidRequestException")
+    for null in ("\0", "a\0b", "x/\0", "\0/x"):
+        refused(null, 400, "InvalidRequestException")
+
+
+def test_half_a_surrogate_pair_in_a_path_is_no_character(api: Api) -> None:
+    response = api.send("DescribeContact", path={"ContactId": "%ED%A0%80"})
+    assert_refused(response, 404, "ResourceNotFoundException", "ContactId")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/", "/contact", "/contact/", "/contact/chat/", "/CONTACT/CHAT", "//contact/chat", "/contact//chat"),
+        *("/participant", "/participant/", "/participant/message/", "/participant/message/x", "/v2", "/contact%2Fchat"),
+        *("/contacts/demo", "/participant/..%2fcontact/chat", "/contact/chat%00", "/%ff", "/a%0d%0ab"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH"])
+def test_unknown_path(api: Api, method: str, path: str) -> None:
+    assert_refused(api.http.request(method, path), 404, "UnknownOperationException", method)
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/contact/chat"), ("DELETE", "/participant/message")])
+def test_wrong_method(api: Api, method: str, path: str) -> None:
+    assert_refused(api.http.request(method, path), 404, "UnknownOperationException", path)
+
+
+@pytest.mark.parametrize(("service", "operation"), UNSERVED, ids=unserved_id)
+def test_unserved_operation(clients: dict[str, Any], service: str, operation: Any) -> None:
+    members = operation.input_shape.members if operation.input_shape else {}
+    in_path = {name: "x" for name, member in members.items() if member.serialization.get("location") == "uri"}
+    with pytest.raises(ClientError) as refused:
+        getattr(clients[service], xform_name(operation.name))(**in_path)
+    assert refused.value.response["Error"]["Code"] == SERVICES[service]
+    assert f"{service}:{operation.name} is not served" in refused.value.response["Error"]["Message"]
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+
+def test_models_hold_more_than_is_served() -> None:
+    assert len(UNSERVED) > 300
+    assert {operation.name for service in SERVICES for operation in operations(service)} > {*ROUTES} - {"SignIn"}
+
+
+@pytest.fixture(scope="module")
+def clients(stack: Stack) -> dict[str, Any]:
+    """boto3's clients, letting through what lacks the members that a real call would need."""
+    config = Config(parameter_validation=False, retries={"total_max_attempts": 1})
+    return {service: stack.client(service, config=config) for service in SERVICES}
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        b"GET /\xff\xfe HTTP/1.1",
+        b"GET /?\xff HTTP/1.1",
+        b"GET /contacts/demo/\xff%2f HTTP/1.1",
+        b"nonsense",
+        b"\x00\x01",
+    ],
+)
+def test_what_is_no_http(api: Api, request_line: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", api.stack.api_port)) as line:
+        line.settimeout(10)
+        line.sendall(request_line + b"\r\nhost: x\r\n\r\n")
+        assert line.recv(100).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("host", ["[::1", "x:abc", "a/b?c", "", "x y", "127.0.0.1:99999", "ä"])
+def test_host_that_is_none(api: Api, chat: Chat, host: str) -> None:
+    name = {b"host": host.encode()}
+    bearer = {b"x-amz-bearer": chat.participant_token.encode()}
+    connected = api.http.post("/participant/connection", json={"Type": ["WEBSOCKET"]}, headers={**name, **bearer})
+    assert connected.json()["Websocket"]["Url"].startswith("ws://")
+    assert_refused(api.http.get("/nowhere", headers=name), 404, "UnknownOperationException")

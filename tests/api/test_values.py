@@ -1,0 +1,135 @@
+"""Every number, list, map and choice of structure that an operation takes, at its limits and beyond."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.api.calls import ABSENT, Api, assert_refused, changed, shape_error, valid, value_error
+from tests.compat.chats import Chat
+
+IR, IP, V = "InvalidRequestException", "InvalidParameterException", "ValidationException"
+HUGE = 10**400
+TEXT_PLAIN = ["text/plain"]
+
+
+def tree(depth: int) -> dict[str, Any]:
+    """A segment attribute of so many levels."""
+    value: dict[str, Any] = {"ValueString": "leaf"}
+    for _ in range(depth):
+        value = {"ValueMap": {"b": value}}
+    return value
+
+
+TAKEN: list[tuple[str, str, Any]] = [
+    *[("StartChatContact", "ChatDurationInMinutes", minutes) for minutes in (60, 10_080)],
+    ("StartChatContact", "SupportedMessagingContentTypes", TEXT_PLAIN),
+    ("StartChatContact", "SupportedMessagingContentTypes", [*TEXT_PLAIN, "text/markdown", "application/json"]),
+    ("StartChatContact", "DisconnectOnCustomerExit", ["AGENT"]),
+    ("StartChatContact", "ConnectionTypes", ["AUTHENTICATION_SESSION"]),
+    ("StartChatContact", "ParticipantConfiguration", {}),
+    ("StartChatContact", "ParticipantConfiguration", {"ResponseMode": "INCREMENTAL"}),
+    ("StartChatContact", "Attributes", {}),
+    ("StartChatContact", "Attributes", {"a" * 32_767: "x"}),
+    ("StartChatContact", "Attributes", {"a": "x" * 32_767}),
+    ("StartChatContact", "Attributes", {"aZ09_-": "é" * 16_381}),
+    ("StartChatContact", "SegmentAttributes", {}),
+    ("StartChatContact", "SegmentAttributes", {"é" * 128: {"ValueString": "x"}}),
+    ("StartChatContact", "SegmentAttributes", {"a": {"ValueMap": {"é" * 128: {"ValueString": "x"}}}}),
+    ("StartChatContact", "SegmentAttributes", {"a": {"ValueMap": {}}, "b": {"ValueList": []}}),
+    ("StartChatContact", "SegmentAttributes", {"a": {"ValueInteger": 2**31 - 1}, "b": {"ValueInteger": -(2**31)}}),
+    ("StartChatContact", "SegmentAttributes", {"a": tree(80)}),
+    ("UpdateContactAttributes", "Attributes", {}),
+    ("CreateParticipantConnection", "ConnectParticipant", True),
+    ("CreateParticipantConnection", "Type", ["WEBSOCKET"] * 5),
+    *[("GetTranscript", "MaxResults", count) for count in (0, 1, 100)],
+    *[("GetTranscript", "StartPosition", {"MostRecent": count}) for count in (0, 1, 100)],
+    *[(operation, "Unknown", {"deep": [HUGE // 10**300]}) for operation in ("StartChatContact", "SendMessage")],
+]
+
+REFUSED: list[tuple[str, str, Any, str]] = [
+    *[("StartChatContact", "ChatDurationInMinutes", n, IP) for n in (59, 0, -1, 10_081, HUGE)],
+    *[("StartChatContact", "ChatDurationInMinutes", n, IR) for n in ("60", 60.5, True, [60], {})],
+    *[("StartChatContact", "ParticipantDetails", value, IR) for value in (ABSENT, None, "Ada", [], 1)],
+    *[("StartChatContact", "InitialMessage", value, IR) for value in ("hello", ["hello"], {}, 1)],
+    *[("StartChatContact", "SupportedMessagingContentTypes", value, IP) for value in ([], ["text/markdown"])],
+    *[("StartChatContact", "SupportedMessagingContentTypes", value, IR) for value in ("text/plain", {}, 1)],
+    ("StartChatContact", "SupportedMessagingContentTypes", [*TEXT_PLAIN, "image/png"], IP),
+    ("StartChatContact", "SupportedMessagingContentTypes", [*TEXT_PLAIN, 1], IP),
+    ("StartChatContact", "PersistentChat", {"SourceContactId": "c"}, IR),
+    *[("StartChatContact", "PersistentChat", value, IR) for value in ("c", [], 1)],
+    *[("StartChatContact", "ParticipantConfiguration", value, IR) for value in ("COMPLETE", [], 1)],
+    ("StartChatContact", "ChatStreamingConfiguration", {}, IR),
+    *[("StartChatContact", "DisconnectOnCustomerExit", value, IP) for value in ([], ["AGENT"] * 2, ["CUSTOMER"])],
+    *[("StartChatContact", "DisconnectOnCustomerExit", value, IR) for value in ("AGENT", {}, 1)],
+    *[("StartChatContact", "ConnectionTypes", value, IP) for value in ([], ["WEBSOCKET"] * 3, ["websocket"])],
+    *[("StartChatContact", "ConnectionTypes", value, IR) for value in ("WEBSOCKET", {"WEBSOCKET": 1}, 1)],
+    *[("StartChatContact", "Attributes", value, IR) for value in ("a=1", [], [["a", "1"]], {"a": 1}, {"a": None})],
+    *[("StartChatContact", "Attributes", {key: "x"}, IP) for key in ("", "a b", "ä", "a.b", "a\n", "a" * 32_768)],
+    ("StartChatContact", "Attributes", {"aa": "x" * 32_767}, IP),
+    ("StartChatContact", "Attributes", {"a": "é" * 16_384}, IP),
+    ("StartChatContact", "Attributes", {f"k{n:04}": "1234" for n in range(3_641)}, IP),
+    ("StartChatContact", "SegmentAttributes", {"": {"ValueString": "x"}}, IP),
+    ("StartChatContact", "SegmentAttributes", {"é" * 129: {"ValueString": "x"}}, IP),
+    ("StartChatContact", "SegmentAttributes", {"a\0": {"ValueString": "x"}}, IP),
+    ("StartChatContact", "SegmentAttributes", {"a": {"ValueMap": {"é" * 129: {"ValueString": "x"}}}}, IP),
+    ("StartChatContact", "SegmentAttributes", {"a": {"ValueMap": {"": {"ValueString": "x"}}}}, IP),
+    *[("StartChatContact", "SegmentAttributes", {"a": value}, IP) for value in ({}, {"ValueString": None}, {"X": 1})],
+    ("StartChatContact", "SegmentAttributes", {"a": {"ValueString": "x", "ValueInteger": 1}}, IP),
+    *[("StartChatContact", "SegmentAttributes", {"a": {"ValueInteger": n}}, IP) for n in (2**31, -(2**31) - 1, HUGE)],
+    *[("StartChatContact", "SegmentAttributes", {"a": {"ValueInteger": n}}, IR) for n in ("1", 1.5, True)],
+    *[("StartChatContact", "SegmentAttributes", value, IR) for value in ("a", [], {"a": "x"}, {"a": None})],
+    *[("StopContact", "DisconnectReason", value, IR) for value in ("because", [], 1)],
+    *[("UpdateContactAttributes", "Attributes", value, IR) for value in (ABSENT, None, "a=1", [], {"a": 1})],
+    *[("UpdateContactAttributes", "Attributes", {key: "x"}, IP) for key in ("", "a b", "ä", "a\n")],
+    ("UpdateContactAttributes", "Attributes", {"b": "é" * 16_384}, IP),
+    ("UpdateContactAttributes", "Attributes", {"b": "x" * 32_768}, IP),
+    *[("CreateParticipantConnection", "Type", value, V) for value in (ABSENT, None, [], ["SMOKE"], "WEBSOCKET", {}, 1)],
+    *[("CreateParticipantConnection", "Type", value, V) for value in ([1], [None], ["WEBRTC_CONNECTION"])],
+    *[("CreateParticipantConnection", "ConnectParticipant", value, V) for value in ("true", 1, [], {})],
+    *[("GetTranscript", "MaxResults", value, V) for value in (-1, 101, HUGE, "10", 1.5, True, [])],
+    *[("GetTranscript", "StartPosition", {"MostRecent": n}, V) for n in (-1, 101, HUGE, "1", 1.5, True)],
+    *[("GetTranscript", "StartPosition", value, V) for value in ("x", [], 1)],
+    ("GetTranscript", "StartPosition", {"Id": "x", "AbsoluteTime": "2026-01-31T00:00:00.000Z"}, V),
+]
+
+
+def short(value: Any) -> str:
+    return "absent" if value is ABSENT else f"{value}"[:40]
+
+
+@pytest.mark.parametrize(("operation", "member", "value"), TAKEN, ids=short)
+def test_taken(api: Api, operation: str, member: str, value: Any) -> None:
+    chat = api.start()
+    response = api.send(operation, changed(valid(operation, chat), member, value), chat=chat)
+    assert response.status_code == 200, response.text
+
+
+@pytest.mark.parametrize(("operation", "member", "value", "error"), REFUSED, ids=short)
+def test_refused(api: Api, chat: Chat, operation: str, member: str, value: Any, error: str) -> None:
+    response = api.send(operation, changed(valid(operation, chat), member, value), chat=chat)
+    assert_refused(response, 400, error, member)
+
+
+def test_deep_segment_attributes_come_back_whole(api: Api) -> None:
+    chat = api.start(SegmentAttributes={"a": tree(80)})
+    contact = api.send("DescribeContact", chat=chat).json()["Contact"]
+    assert contact["SegmentAttributes"] == {"a": tree(80)}
+
+
+def test_past_chat_and_related_contact_exclude_each_other(api: Api, chat: Chat) -> None:
+    both = {
+        "RelatedContactId": chat.contact_id,
+        "PersistentChat": {"RehydrationType": "FROM_SEGMENT", "SourceContactId": chat.contact_id},
+    }
+    body = valid("StartChatContact", chat) | both
+    assert_refused(api.send("StartChatContact", body), 400, IR, "PersistentChat and RelatedContactId")
+
+
+@pytest.mark.parametrize("operation", ["SendMessage", "SendEvent"])
+def test_content_type_and_content_of_one_another(api: Api, chat: Chat, operation: str) -> None:
+    other = "SendEvent" if operation == "SendMessage" else "SendMessage"
+    response = api.send(operation, valid(other, chat), chat=chat)
+    named = {"SendMessage": shape_error, "SendEvent": value_error}[operation](operation)
+    assert_refused(response, 400, named, "Content")

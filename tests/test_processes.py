@@ -1,0 +1,167 @@
+"""The processes apart: a worker and two API processes that share a Temporal server and a PostgreSQL store."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import AsyncGenerator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import websockets
+from websockets.asyncio.client import ClientConnection
+
+from tests import postgres
+from tests.stack import KEY_ID, SECRET, free_ports, running
+from tests.workflows.engine import eventually
+from tests.workflows.server import time_skipping_server
+from workflows.conversation import Conversation
+
+TYPING = "application/vnd.amazonaws.connect.event.typing"
+
+
+@dataclass
+class Apart:
+    """Where the processes are, and what they are told."""
+
+    folder: Path
+    environment: dict[str, str]
+    urls: list[str]
+    client: Any
+
+    def api(self, number: int) -> Any:
+        """One of the API processes, running."""
+        port = self.urls[number].rpartition(":")[2]
+        return running("api", self.folder, {**self.environment, "PERENNIAL_API_PORT": port})
+
+    def worker(self) -> Any:
+        """The worker, running."""
+        return running("worker", self.folder, self.environment)
+
+    async def ready(self) -> None:
+        """Returns once all API processes answer."""
+        for url in self.urls:
+            await eventually(lambda url=url: _answers(url), f"{url} answers", seconds=30)
+
+
+@pytest.fixture
+async def apart(tmp_path: Path) -> AsyncGenerator[Apart]:
+    with postgres.server() as server:
+        async with postgres.database(server) as url, time_skipping_server(tmp_path) as temporal:
+            environment = {
+                "TEMPORAL_ADDRESS": temporal.client.service_client.config.target_host,
+                "PERENNIAL_STORE_URL": url,
+                "PERENNIAL_PRESENCE_DEBOUNCE": "PT0.2S",
+                "PERENNIAL_PRESENCE_LEASE": "PT1S",
+            }
+            urls = [f"http://127.0.0.1:{port}" for port in free_ports(2)]
+            yield Apart(tmp_path, environment, urls, temporal.client)
+
+
+async def test_two_api_processes_serve_one_conversation(apart: Apart) -> None:
+    with ExitStack() as processes:
+        for process in (apart.worker(), apart.api(0), apart.api(1)):
+            processes.enter_context(process)
+        await apart.ready()
+        here, there = apart.urls
+        chat = await start_chat(here)
+        async with await subscribe(here, chat) as left, await subscribe(there, chat) as right:
+            token = await credentials(there, chat)
+            said = await post(there, "message", token, {"ContentType": "text/plain", "Content": "over the border"})
+            for socket in (left, right):
+                assert (await frame(socket, Type="MESSAGE"))["Id"] == said["Id"]
+            await post(here, "event", token, {"ContentType": TYPING})
+            for socket in (left, right):
+                await frame(socket, ContentType=TYPING)
+
+
+async def test_a_dead_api_process_leaves_nobody_connected(apart: Apart) -> None:
+    with ExitStack() as processes:
+        processes.enter_context(apart.worker())
+        dying = processes.enter_context(apart.api(0))
+        processes.enter_context(apart.api(1))
+        await apart.ready()
+        chat = await start_chat(apart.urls[0])
+        socket = await subscribe(apart.urls[0], chat)
+        await frame(socket, ContentType="application/vnd.amazonaws.connect.event.participant.joined")
+        dying.send_signal(signal.SIGKILL)
+        await presence(apart, chat, "away")
+        async with await subscribe(apart.urls[1], chat):
+            await presence(apart, chat, "connected")
+
+
+async def test_messages_are_accepted_while_no_worker_runs(apart: Apart) -> None:
+    with apart.api(0):
+        await eventually(lambda: _answers(apart.urls[0]), "the API answers", seconds=30)
+        chat = await start_chat(apart.urls[0])
+        token = await credentials(apart.urls[0], chat)
+        for number in range(5):
+            await post(apart.urls[0], "message", token, {"ContentType": "text/plain", "Content": str(number)})
+        with apart.worker():
+
+            async def recorded() -> list[str] | None:
+                page = await post(apart.urls[0], "transcript", token, {"SortOrder": "ASCENDING"})
+                said = [item["Content"] for item in page["Transcript"] if item["Type"] == "MESSAGE"]
+                return said if len(said) == 5 else None
+
+            assert await eventually(recorded, "all are recorded", seconds=30) == ["0", "1", "2", "3", "4"]
+
+
+async def start_chat(url: str) -> dict[str, Any]:
+    body = {"InstanceId": "demo", "ContactFlowId": "live", "ParticipantDetails": {"DisplayName": "Ada"}}
+    async with httpx.AsyncClient() as http:
+        answer = await http.put(f"{url}/contact/chat", json=body, headers={"Authorization": f"Bearer {SECRET}"})
+    assert answer.status_code == 200, (KEY_ID, answer.text)
+    return answer.json()
+
+
+async def post(url: str, operation: str, token: str, body: dict[str, Any]) -> dict[str, Any]:
+    async with httpx.AsyncClient() as http:
+        answer = await http.post(f"{url}/participant/{operation}", json=body, headers={"X-Amz-Bearer": token})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def credentials(url: str, chat: dict[str, Any]) -> str:
+    answer = await post(url, "connection", chat["ParticipantToken"], {"Type": ["CONNECTION_CREDENTIALS"]})
+    return answer["ConnectionCredentials"]["ConnectionToken"]
+
+
+async def subscribe(url: str, chat: dict[str, Any]) -> ClientConnection:
+    answer = await post(url, "connection", chat["ParticipantToken"], {"Type": ["WEBSOCKET"]})
+    socket = await websockets.connect(answer["Websocket"]["Url"])
+    await socket.send(json.dumps({"topic": "aws/subscribe", "content": {"topics": ["aws/chat"]}}))
+    assert json.loads(await socket.recv())["content"]["status"] == "success"
+    return socket
+
+
+async def frame(socket: ClientConnection, **members: str) -> dict[str, Any]:
+    """The next item on a socket that has these members."""
+    async with asyncio.timeout(20):
+        while True:
+            item = json.loads(json.loads(await socket.recv())["content"])
+            if members.items() <= item.items():
+                return item
+
+
+async def presence(apart: Apart, chat: dict[str, Any], expected: str) -> None:
+    """Waits until the conversation knows the customer as connected or away."""
+    handle = apart.client.get_workflow_handle(chat["ContactId"])
+
+    async def look() -> bool | None:
+        return True if (await handle.query(Conversation.status)).customer.presence == expected else None
+
+    await eventually(look, f"the customer is {expected}", seconds=30)
+
+
+async def _answers(url: str) -> bool | None:
+    async with httpx.AsyncClient() as http:
+        try:
+            return (await http.get(f"{url}/healthz")).is_success or None
+        except httpx.TransportError:
+            return None
