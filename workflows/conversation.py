@@ -15,7 +15,7 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
@@ -91,7 +91,17 @@ class Conversation:
 
     @workflow.run
     async def run(self, start: StartConversation) -> Outcome:
-        """Runs until the conversation is closed; renews itself by continue-as-new before its history grows long."""
+        """Runs until the conversation is closed. A request to cancel the workflow is a request to end the chat."""
+        life = asyncio.create_task(self._live(start))
+        try:
+            return await asyncio.shield(life)
+        except asyncio.CancelledError:
+            if workflow.cancellation_reason() is None:  # not a request: the SDK takes the workflow out of its cache
+                raise
+        self._inbox.append((End(by="cancellation"), None))
+        return await life
+
+    async def _live(self, start: StartConversation) -> Outcome:
         if start.state is None:
             decision = begin(self._state, start.initial_message)
             self._state = decision.state
@@ -237,7 +247,7 @@ class Conversation:
             await workflow.execute_local_activity_method(
                 ConversationActivities.record, commit, schedule_to_close_timeout=PROMPT_WRITE, summary=_summary(commit)
             )
-        except ActivityError:
+        except FailureError:  # an ActivityError when it happens, its bare cause when it is replayed (SDK 1.35)
             await workflow.execute_activity_method(
                 ConversationActivities.record,
                 commit,

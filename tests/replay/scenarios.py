@@ -107,12 +107,25 @@ async def outage(engine: Engine, _: WorkflowEnvironment) -> Chat:
     return talk
 
 
+async def cancelled(engine: Engine, _: WorkflowEnvironment) -> Chat:
+    """An operator asks for the workflow to be cancelled."""
+    talk = await engine.start(id="recorded-cancelled")
+    await talk.signal("connect")
+    await talk.assign()
+    await talk.handle.cancel()
+    await talk.until(lambda s: s.ended, "it ends")
+    await talk.close()
+    await talk.handle.result()
+    return talk
+
+
 SCENARIOS: dict[str, Scenario] = {
     "chat": chat,
     "reconnect": reconnect,
     "timeout": timeout,
     "renewed": renewed,
     "outage": outage,
+    "cancelled": cancelled,
 }
 
 

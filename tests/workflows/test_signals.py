@@ -86,6 +86,18 @@ async def test_an_operator_speaks_and_ends_by_plain_json(engine: Engine) -> None
     assert await chat.words() == said
 
 
+async def test_a_request_to_cancel_ends_the_chat_and_not_the_record_of_it(engine: Engine) -> None:
+    async with engine.working():
+        chat = await engine.start()
+        await chat.assign()
+        await chat.handle.cancel()
+        state = await chat.until(lambda s: s.ended, "it ends")
+        assert (state.state, state.end_reason) == (State.WRAP_UP, EndReason.STOPPED)
+        await chat.close()
+        assert (await chat.handle.result())["reason"] == EndReason.STOPPED
+    assert await chat.words() == ["chat.ended"]
+
+
 async def test_accepted_messages_are_recorded_even_after_the_end(engine: Engine) -> None:
     chat = await engine.start()
     await chat.signal("end", {"by": "customer"})
