@@ -5,21 +5,16 @@ The one place that knows worker and API together; `python -m worker` and `python
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import sys
 
 from api.app import build_services, create_app
 from api.gateway import Gateway
 from api.server import serving
-from runtime.bus import open_bus
+from parts import opened_parts
 from runtime.devserver import check_port, own_data_dir, temporal_server
-from runtime.problems import StartupProblem
-from runtime.settings import DEMO_SECRET, Settings, load_settings
-from runtime.stopping import stop_on_signals
+from runtime.process import run_process, stop_on_signals
+from runtime.settings import DEMO_SECRET, Settings
 from runtime.temporal import connect, register_search_attributes
-from store.database import Database
-from store.migrate import migrate
 from worker import build_worker
 from workflows.search import KEYS
 
@@ -27,25 +22,17 @@ from workflows.search import KEYS
 async def run(settings: Settings) -> None:
     """Runs until Ctrl-C or SIGTERM; then API, worker and Temporal stop, in this order."""
     stop = stop_on_signals()
-    check_port(settings.api_host, settings.api_port, "The API", "PERENNIAL_API_PORT")
-    async with temporal_server(settings):
-        client = await connect(settings)
-        await register_search_attributes(client, KEYS)
-        db = Database.open(
-            settings.store_address, pool_size=settings.store_pool, durable=settings.durability == "power"
-        )
-        bus = open_bus(settings.store_address)
-        try:
-            await migrate(db)
-            await bus.start()
-            app = create_app(build_services(settings, db, bus, Gateway(client, settings)))
-            async with build_worker(client, settings, db, bus), serving(app, settings):
-                print(_welcome(settings), flush=True)  # noqa: T201
-                await stop.wait()
-                print("\nStopping...", flush=True)  # noqa: T201
-        finally:
-            await bus.stop()
-            await db.close()
+    with own_data_dir(settings.data_dir):
+        check_port(settings.api_host, settings.api_port, "The API", "PERENNIAL_API_PORT")
+        async with temporal_server(settings):
+            client = await connect(settings)
+            await register_search_attributes(client, KEYS)
+            async with opened_parts(settings) as (db, bus):
+                app = create_app(build_services(settings, db, bus, Gateway(client, settings)))
+                async with build_worker(client, settings, db, bus), serving(app, settings):
+                    print(_welcome(settings), flush=True)  # noqa: T201
+                    await stop.wait()
+                    print("\nStopping...", flush=True)  # noqa: T201
 
 
 def _welcome(settings: Settings) -> str:
@@ -79,16 +66,5 @@ def _welcome(settings: Settings) -> str:
     return "\n".join([*lines, ""])
 
 
-def main() -> None:
-    """Starts everything."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    try:
-        settings = load_settings()
-        with own_data_dir(settings.data_dir):
-            asyncio.run(run(settings))
-    except StartupProblem as problem:
-        sys.exit(f"perennial: {problem}")
-
-
 if __name__ == "__main__":
-    main()
+    run_process(run, log_level=logging.WARNING)

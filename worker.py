@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import sys
 from datetime import timedelta
 
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
 from activities.recording import Recorder
-from runtime.bus import Bus, open_bus
-from runtime.problems import StartupProblem
-from runtime.settings import Settings, load_settings
-from runtime.stopping import stop_on_signals
+from parts import opened_parts
+from runtime.bus import Bus
+from runtime.process import run_process, stop_on_signals
+from runtime.settings import Settings
 from runtime.temporal import connect, register_search_attributes
 from store.database import Database
-from store.migrate import migrate
 from workflows.conversation import Conversation
 from workflows.search import KEYS
 
@@ -44,26 +40,9 @@ async def run(settings: Settings) -> None:
     stop = stop_on_signals()
     client = await connect(settings)
     await register_search_attributes(client, KEYS)
-    db = Database.open(settings.store_address, pool_size=settings.store_pool, durable=settings.durability == "power")
-    bus = open_bus(settings.store_address)
-    try:
-        await migrate(db)
-        await bus.start()
-        async with build_worker(client, settings, db, bus):
-            await stop.wait()
-    finally:
-        await bus.stop()
-        await db.close()
-
-
-def main() -> None:
-    """Starts the process."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    try:
-        asyncio.run(run(load_settings()))
-    except StartupProblem as problem:
-        sys.exit(f"perennial: {problem}")
+    async with opened_parts(settings) as (db, bus), build_worker(client, settings, db, bus):
+        await stop.wait()
 
 
 if __name__ == "__main__":
-    main()
+    run_process(run)

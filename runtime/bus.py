@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple, Protocol
 
 import asyncpg
@@ -123,6 +123,12 @@ class PostgresBus:
             listener(Announcement(*json.loads(str(payload))))
 
 
-def open_bus(store_url: str) -> Bus:
-    """The bus that suits a store."""
-    return PostgresBus(store_url) if store_url.startswith("postgres") else LocalBus()
+@asynccontextmanager
+async def opened_bus(store_url: str) -> AsyncGenerator[Bus, None]:
+    """The bus that suits a store, while the block lasts."""
+    bus = PostgresBus(store_url) if store_url.startswith("postgres") else LocalBus()
+    await bus.start()
+    try:
+        yield bus
+    finally:
+        await bus.stop()

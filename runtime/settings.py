@@ -139,6 +139,11 @@ class Settings(BaseSettings):
         """The store's URL, the embedded one included."""
         return self.store_url or f"sqlite:///{self.data_dir.resolve() / 'store.db'}"
 
+    @property
+    def survives_power_cut(self) -> bool:
+        """Whether SQLite waits for the disk."""
+        return self.durability == "power"
+
 
 def load_settings(**overrides: Any) -> Settings:
     """Reads `perennial.toml` (or the file that `PERENNIAL_CONFIG` names) and the environment.

@@ -78,7 +78,7 @@ class Database:
         dialect = postgresql if self.is_postgres else sqlite
         return dialect.insert(table).values([dict(row) for row in rows]).on_conflict_do_nothing()
 
-    def insert_new_from(self, table: Table, names: Sequence[str], query: Select[Any]) -> Any:
+    def insert_new_from(self, table: Table, names: Sequence[str], query: Select[*tuple[Any, ...]]) -> Any:
         """An insert of the rows that a query finds, which leaves rows alone that are there already."""
         dialect = postgresql if self.is_postgres else sqlite
         return dialect.insert(table).from_select(names, query).on_conflict_do_nothing()

@@ -114,6 +114,11 @@ WRONG_SETTINGS: list[tuple[dict[str, Any], str]] = [
     ({"PERENNIAL_CONFIG": "Makefile"}, "Makefile is not valid TOML"),
     ({"PERENNIAL_TOKEN_KEYS": '["short"]'}, "token_keys"),
     ({"PERENNIAL_CONNECTION_TOKEN_LIFE": "PT10S"}, "connection_token_life"),
+    ({"PERENNIAL_STORE_URL": "sqlite:///no/such/folder/store.db"}, "cannot be opened"),
+    (
+        {"PERENNIAL_STORE_URL": "postgresql://me:hidden@127.0.0.1:1/x"},
+        "the store postgresql://me:***@127.0.0.1:1/x cannot",
+    ),
     ({"PERENNIAL_STORE_URL": "mysql://here/x"}, "must be sqlite:///path or postgresql://"),
 ]
 

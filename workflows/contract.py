@@ -10,10 +10,11 @@ from typing import Annotated
 
 from pydantic import Field
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from workflows.events import AnyEvent, Command, Message
 from workflows.state import ConversationState
-from workflows.values import EndReason, Item, Mode, Participant, Policy, State, Value
+from workflows.values import EndReason, Item, Mode, Participant, Policy, Role, State, Value
 
 WORKFLOW = "Conversation"
 TASK_QUEUE = "conversations"
@@ -117,4 +118,32 @@ def facts(state: ConversationState) -> Facts:
         ended_at=state.ended_at,
         end_reason=state.end_reason,
         closed_at=state.closed_at,
+    )
+
+
+def fresh(start: StartConversation) -> ConversationState:
+    """The state that a conversation begins with.
+
+    Raises:
+        ApplicationError: the input has no opening; somebody started the workflow by hand.
+    """
+    opening = start.opening
+    if opening is None:
+        raise ApplicationError("a new conversation needs its opening", non_retryable=True)
+    return ConversationState(
+        id=opening.contact_id,
+        instance=opening.instance,
+        workstream=opening.workstream,
+        queue=opening.queue,
+        policy=start.policy,
+        contact_id=opening.contact_id,
+        since=opening.started_at,
+        started_at=opening.started_at,
+        clock=opening.started_at,
+        customer=Participant(
+            id=opening.customer_participant_id,
+            role=Role.CUSTOMER,
+            name=opening.customer_name,
+            since=opening.started_at,
+        ),
     )

@@ -15,12 +15,13 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy
-from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
     from workflows import search, view
+    from workflows.alarm import Alarm
     from workflows.contract import (
         WORKFLOW,
         Answer,
@@ -31,6 +32,7 @@ with workflow.unsafe.imports_passed_through():
         Outcome,
         StartConversation,
         facts,
+        fresh,
     )
     from workflows.events import (
         AnyEvent,
@@ -42,11 +44,12 @@ with workflow.unsafe.imports_passed_through():
         Messages,
         Park,
         Resume,
+        explain,
     )
     from workflows.machine import begin, catch_up, decide
     from workflows.state import ConversationState
-    from workflows.timers import Deadline, next_deadline
-    from workflows.values import Item, Participant, Role, State
+    from workflows.timers import next_deadline
+    from workflows.values import Item, State
 
 COMMIT_ITEMS = 50
 COMMIT_BYTES = 500_000
@@ -80,12 +83,11 @@ class Conversation:
     @workflow.init
     def __init__(self, start: StartConversation) -> None:
         self._start = start
-        self._state = start.state or _fresh(start)
+        self._state = start.state or fresh(start)
         self._inbox: deque[tuple[AnyEvent, _Ticket | None]] = deque((event, None) for event in start.inbox)
         self._nonsense: list[tuple[str, str]] = []
         self._signals = 0
-        self._alarm: asyncio.Task[None] | None = None
-        self._alarm_due: Deadline | None = None
+        self._alarm = Alarm(lambda: next_deadline(self._state))
         self._recorded: Facts | None = None if start.state is None else facts(self._state)
         self._shown = search.attributes(self._state)
 
@@ -108,7 +110,7 @@ class Conversation:
             await self._write(decision.items)
         self._show()
         while not self._is_finished():
-            self._arm()
+            self._alarm.set()
             await workflow.wait_condition(lambda: self._has_work() or self._is_finished())
             await self._work()
             if self._should_renew():
@@ -124,7 +126,7 @@ class Conversation:
         try:
             batch = Messages.model_validate(*inputs)
         except (ValidationError, TypeError) as error:
-            self._nonsense.append(("message", _explain(error)))
+            self._nonsense.append(("message", explain(error)))
         else:
             self._inbox.extend((message, None) for message in batch.messages)
 
@@ -190,7 +192,7 @@ class Conversation:
         try:
             self._inbox.append((event.model_validate(*(inputs or ({},))), None))
         except (ValidationError, TypeError) as error:
-            self._nonsense.append((event.__name__.lower(), _explain(error)))
+            self._nonsense.append((event.__name__.lower(), explain(error)))
 
     # The loop
 
@@ -198,11 +200,7 @@ class Conversation:
         return self._state.state is State.CLOSED and not self._has_work() and workflow.all_handlers_finished()
 
     def _has_work(self) -> bool:
-        return bool(self._inbox or self._nonsense or self._is_due())
-
-    def _is_due(self) -> bool:
-        deadline = next_deadline(self._state)
-        return deadline is not None and deadline.due <= workflow.now()
+        return bool(self._inbox or self._nonsense or self._alarm.is_due())
 
     async def _work(self) -> None:
         """Decides on what has arrived, in the order of arrival, and writes the consequences as one batch."""
@@ -218,7 +216,7 @@ class Conversation:
             size += sum(len(item.model_dump_json()) for item in decision.items)
             if ticket:
                 settled.append((ticket, Answer(refused=decision.refused, state=self._state.state)))
-        if not self._inbox and self._is_due():
+        if not self._inbox and self._alarm.is_due():
             decision = catch_up(self._state, now)
             self._state = decision.state
             items.extend(decision.items)
@@ -265,25 +263,6 @@ class Conversation:
             workflow.upsert_search_attributes(changed)
             self._shown = attributes
 
-    # The one lazy timer
-
-    def _arm(self) -> None:
-        """Sees to it that the loop wakes at the next deadline. A timer that is merely too early is left to fire."""
-        deadline = next_deadline(self._state)
-        if deadline is None or deadline.due <= workflow.now():
-            return
-        if self._alarm_due and self._alarm_due.due <= deadline.due:
-            return
-        if self._alarm:
-            self._alarm.cancel()
-        self._alarm_due = deadline
-        self._alarm = asyncio.create_task(self._sleep_until(deadline))
-
-    async def _sleep_until(self, deadline: Deadline) -> None:
-        await workflow.sleep(deadline.due - workflow.now(), summary=view.deadline_summary(deadline))
-        self._alarm = self._alarm_due = None
-        self._arm()
-
     # Continue-as-new
 
     def _should_renew(self) -> bool:
@@ -325,37 +304,6 @@ class Conversation:
         )
 
 
-def _fresh(start: StartConversation) -> ConversationState:
-    opening = start.opening
-    if opening is None:
-        raise ApplicationError("a new conversation needs its opening", non_retryable=True)
-    return ConversationState(
-        id=opening.contact_id,
-        instance=opening.instance,
-        workstream=opening.workstream,
-        queue=opening.queue,
-        policy=start.policy,
-        contact_id=opening.contact_id,
-        since=opening.started_at,
-        started_at=opening.started_at,
-        clock=opening.started_at,
-        customer=Participant(
-            id=opening.customer_participant_id,
-            role=Role.CUSTOMER,
-            name=opening.customer_name,
-            since=opening.started_at,
-        ),
-    )
-
-
 def _summary(commit: Commit) -> str:
     parts = [f"{len(commit.items)} items to {commit.items[-1].seq}"] if commit.items else []
     return ", ".join(parts + ([f"state {commit.facts.state}"] if commit.facts else []))
-
-
-def _explain(error: ValidationError | TypeError) -> str:
-    if isinstance(error, TypeError):
-        return "takes one JSON object"
-    return "; ".join(
-        f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors(include_url=False)[:3]
-    )

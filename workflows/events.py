@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints, field_validator, model_validator
+from pydantic import AwareDatetime, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from workflows.values import MAX_CONTENT_BYTES, Value
 
@@ -112,3 +112,12 @@ AnyEvent = Message | Assign | Park | Resume | End | Close | Connect | Disconnect
 def instant(event: AnyEvent, now: datetime) -> datetime:
     """When the event counts as having happened: as its sender says, but never in the future."""
     return min(event.at, now) if event.at is not None else now
+
+
+def explain(error: ValidationError | TypeError) -> str:
+    """Why a signal's body is none, for the operator who sent it: the fields that are wrong, at most three."""
+    if isinstance(error, TypeError):
+        return "takes one JSON object"
+    return "; ".join(
+        f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors(include_url=False)[:3]
+    )

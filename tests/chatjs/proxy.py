@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from contextlib import suppress
 from typing import Self
 
 HOST = "127.0.0.1"
 BYTES = 65_536
+RESET = struct.pack("ii", 1, 0)
 DIAL = b"GET /participant/websocket"
 
 
@@ -46,6 +49,8 @@ class Proxy:
         """Resets every connection, at both of its ends. Who comes now is let in, and waits."""
         self._whole.clear()
         for end in tuple(self._ends):
+            # a mere close would let ChatJS give up: in Node it tries again after a reset only
+            end.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             end.transport.abort()
 
     def freeze(self) -> None:
