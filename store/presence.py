@@ -67,9 +67,9 @@ async def depart(db: Database, participant_id: str, process_id: str, at: datetim
         return bool((await connection.execute(change)).rowcount)
 
 
-async def forget(db: Database, participant_id: str) -> None:
-    """Removes a departed participant, once their conversation has been told."""
-    departed = (_connections.participant_id == participant_id, _connections.departed_at.is_not(None))
+async def forget(db: Database, participant_id: str, at: datetime) -> None:
+    """Removes a departure of that instant, once the participant's conversation has been told of it."""
+    departed = (_connections.participant_id == participant_id, _connections.departed_at <= at)
     async with db.write() as connection:
         await connection.execute(delete(schema.connections).where(*departed))
 

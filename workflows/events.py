@@ -30,7 +30,7 @@ class Message(Event):
     kind: Literal["message"] = "message"
     id: Name | None = None
     content: str = Field(min_length=1)
-    content_type: str = Field(default="text/plain", min_length=1, max_length=100)
+    content_type: Annotated[Name, Field(max_length=100)] = "text/plain"
 
     @field_validator("content")
     @classmethod

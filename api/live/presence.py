@@ -79,7 +79,7 @@ class Attendance:
     async def _tell_of_departure(self, participant_id: str, conversation_id: str, process: str, at: datetime) -> None:
         if await presence.depart(self._db, participant_id, process, at):
             await _insist(lambda: self._gateway.disconnected(conversation_id, participant_id, at))
-            await presence.forget(self._db, participant_id)
+            await presence.forget(self._db, participant_id, at)
 
     async def _keep_watch(self) -> None:
         while True:
@@ -102,7 +102,7 @@ class Attendance:
             else:
                 with suppress(Ended):
                     await self._gateway.disconnected(orphan.conversation_id, orphan.participant_id, orphan.departed_at)
-                await presence.forget(self._db, orphan.participant_id)
+                await presence.forget(self._db, orphan.participant_id, orphan.departed_at)
         await presence.drop_dead_processes(self._db, now - KEEP_DEAD_PROCESSES)
 
     def _spawn(self, work: Awaitable[None]) -> None:

@@ -49,7 +49,7 @@ async def test_participants_come_and_go_each_for_themselves(db: Database) -> Non
     await arrive(db, "ann", "c", "one")
     assert await arrive(db, "bob", "c", "one") is True
     assert await depart(db, "ann", "one", after(1)) is True
-    await forget(db, "bob")
+    await forget(db, "bob", after(1))
     assert await connections(db) == [("ann", "one", 1), ("bob", "one", None)]
 
 
@@ -57,16 +57,25 @@ async def test_a_departure_is_on_record_until_it_is_forgotten(db: Database) -> N
     await arrive(db, "ann", "c", "one")
     await depart(db, "ann", "one", after(1))
     assert await connections(db) == [("ann", "one", 1)]
-    await forget(db, "ann")
-    await forget(db, "ann")
+    await forget(db, "ann", after(1))
+    await forget(db, "ann", after(1))
     assert await connections(db) == []
+
+
+async def test_a_later_departure_is_not_forgotten_with_an_earlier_one(db: Database) -> None:
+    await arrive(db, "ann", "c", "one")
+    await depart(db, "ann", "one", after(1))
+    await arrive(db, "ann", "c", "one")
+    await depart(db, "ann", "one", after(2))
+    await forget(db, "ann", after(1))
+    assert await connections(db) == [("ann", "one", 2)]
 
 
 async def test_who_returns_before_the_departure_is_told_arrives_anew(db: Database) -> None:
     await arrive(db, "ann", "c", "one")
     await depart(db, "ann", "one", after(1))
     assert await arrive(db, "ann", "c", "two") is True
-    await forget(db, "ann")
+    await forget(db, "ann", after(1))
     assert await connections(db) == [("ann", "two", None)]
 
 
@@ -146,7 +155,7 @@ async def test_a_departure_that_was_not_told_becomes_an_orphan(db: Database) -> 
     await depart(db, "ann", "one", after(5))
     assert await orphans(db, after(5)) == []
     assert await orphans(db, after(5.001)) == [Connection("ann", "one", "c", after(5))]
-    await forget(db, "ann")
+    await forget(db, "ann", after(5))
     assert await orphans(db, after(6)) == []
 
 
@@ -159,7 +168,7 @@ async def test_orphans_come_in_portions(db: Database) -> None:
         for orphan in portion:
             found.append(orphan.participant_id)
             assert await depart(db, orphan.participant_id, orphan.process_id, after(0)) is True
-            await forget(db, orphan.participant_id)
+            await forget(db, orphan.participant_id, after(0))
     assert sorted(found) == [f"p{n}" for n in range(5)]
 
 

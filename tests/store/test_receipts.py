@@ -72,6 +72,13 @@ async def test_delivery_after_reading_concerns_only_what_is_new(db: Database) ->
     assert await watermarks(db) == (3, 2)
 
 
+async def test_reading_on_leaves_the_moment_of_what_was_read_before(db: Database) -> None:
+    await talk(db, 1, 2)
+    await read(db, 1, 10)
+    assert await read(db, 2, 20) is True
+    assert await seen(db) == {1: (after(10), after(10)), 2: (after(20), after(20))}
+
+
 async def test_reading_less_than_was_delivered_takes_no_delivery_back(db: Database) -> None:
     await talk(db, 1, 2)
     await deliver(db, 2, 10)
@@ -127,8 +134,8 @@ async def test_receipts_of_one_participant_or_conversation_are_not_anothers(db: 
 async def test_a_message_has_the_receipts_of_all_who_got_it(db: Database) -> None:
     await talk(db)
     await record(db, "c", items=[item(1, participant_id=None)])
-    await read(db, 1, 10)
     await deliver(db, 1, 20, "c-customer")
+    await read(db, 1, 10)
     agent, customer = Receipt(1, "c-agent", after(10), after(10)), Receipt(1, "c-customer", after(20), None)
     assert await receipts_of(db, "c", [1, 7]) == {1: [agent, customer]}
 

@@ -22,6 +22,8 @@ NONSENSE: list[tuple[str, list[Any], str]] = [
     ("message", [{"content": "é" * 8_193}], "content"),
     ("message", [{"content": "a\x00b"}], "content"),
     ("message", [{"content": {"no": "text"}}], "content"),
+    ("message", [{"content": "hi", "content_type": "a\x00b"}], "content_type"),
+    ("message", [{"content": "hi", "content_type": "t" * 101}], "content_type"),
     ("message", [{"content": "hi", "by": "a stranger"}], "takes no part"),
     ("message", [{"content": "hi", "at": "yesterday"}], "at"),
     ("message", [{"messages": []}], "messages"),
