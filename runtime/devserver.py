@@ -14,6 +14,8 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
+from temporalio.client import Client
+
 from runtime.problems import StartupProblem
 from runtime.settings import Settings
 
@@ -118,9 +120,9 @@ async def _until_ready(settings: Settings, process: asyncio.subprocess.Process) 
     for _ in range(READY_SECONDS * 10):
         if process.returncode is not None:
             raise StartupProblem(f"the Temporal server ended at once; see {settings.data_dir / 'temporal.log'}")
-        with suppress(OSError):
-            _, writer = await asyncio.open_connection("127.0.0.1", settings.temporal_port)
-            writer.close()
+        # its port opens before its frontend is healthy; only a whole handshake proves that it is
+        with suppress(RuntimeError):
+            await Client.connect(f"127.0.0.1:{settings.temporal_port}")
             return
         await asyncio.sleep(0.1)
     raise StartupProblem(

@@ -71,7 +71,7 @@ class Subscriber:
 
     @property
     def reached(self) -> int:
-        """Where the next socket of its participant goes on."""
+        """Where the next socket goes on; after a dead one rather too early, since clients know an item again by its id."""
         return self.arrived if self.silent else self.sent
 
     def offer(self, frame: Frame) -> None:

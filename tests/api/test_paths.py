@@ -18,11 +18,7 @@ from tests.api.calls import ROUTES, Api, assert_refused, valid
 from tests.compat.chats import Chat
 from tests.stack import Stack
 
-IDS = [
-    (operation, member)
-    for operation, (_, path) in ROUTES.items()
-    for member in re.findall(r"{(\w+)}", path)
-]  # fmt: skip
+IDS = [(operation, member) for operation, (_, path) in ROUTES.items() for member in re.findall(r"{(\w+)}", path)]
 MOST = {"InstanceId": 100, "ContactId": 256, "InitialContactId": 256}
 SERVICES = {"connect": "InvalidRequestException", "connectparticipant": "ValidationException"}
 
