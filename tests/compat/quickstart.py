@@ -1,7 +1,6 @@
 """A chat from its beginning to its end, with nothing but boto3."""
 
 import os
-import time
 
 import boto3
 
@@ -21,12 +20,9 @@ connection = participant.create_participant_connection(
     ParticipantToken=chat["ParticipantToken"], Type=["WEBSOCKET", "CONNECTION_CREDENTIALS"]
 )
 token = connection["ConnectionCredentials"]["ConnectionToken"]
-sent = participant.send_message(ConnectionToken=token, ContentType="text/plain", Content="Do bees sleep?")
+participant.send_message(ConnectionToken=token, ContentType="text/plain", Content="Do bees sleep?")
 
-items = []
-while sent["Id"] not in [item["Id"] for item in items]:  # what is sent is safe at once, and readable a moment later
-    time.sleep(0.05)
-    items = participant.get_transcript(ConnectionToken=token, SortOrder="ASCENDING")["Transcript"]
+items = participant.get_transcript(ConnectionToken=token, SortOrder="ASCENDING")["Transcript"]
 for item in items:
     print(item["AbsoluteTime"], item["DisplayName"], item.get("Content", item["ContentType"]))
 

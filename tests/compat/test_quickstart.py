@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.stack import Stack
+from tests.stack import ROOT, Stack
 
 SCRIPT = Path(__file__).with_name("quickstart.py")
 
@@ -29,3 +29,8 @@ def test_quickstart_runs_unmodified(stack: Stack, tmp_path: Path) -> None:
     assert joined.endswith("Ada application/vnd.amazonaws.connect.event.participant.joined")
     assert question.endswith("Ada Do bees sleep?")
     assert end.startswith("CHAT {'topic': 'bees'} ended at 20")
+
+
+def test_the_readme_shows_the_script() -> None:
+    code = SCRIPT.read_text().split('"""', 2)[2].strip()
+    assert code in (ROOT / "README.md").read_text()
