@@ -117,8 +117,12 @@ class Hub:
         channel = self._channels.get(conversation_id)
         return sum(s.participant_id == participant_id for s in channel.subscribers) if channel else 0
 
-    async def join(self, subscriber: Subscriber) -> None:
-        """Lets a socket have everything from now on, or from where its participant's last socket stopped."""
+    async def join(self, subscriber: Subscriber, welcome: Frame) -> None:
+        """Lets a socket have everything from now on, or from where its participant's last socket stopped.
+
+        The welcome goes first, and only once the place is fixed from which on nothing is missed: a client that has it
+        and then reads the transcript finds there what came before.
+        """
         channel = self._channels.setdefault(subscriber.conversation_id, _Channel())
         async with channel.lock:
             if channel.cursor < 0:
@@ -126,6 +130,7 @@ class Hub:
                 channel.cursor = heads.get(subscriber.conversation_id, 0)
             position = self._resume_from(subscriber, channel)
             subscriber.start(position)
+            subscriber.offer(welcome)
             while missed := await self._read(subscriber.conversation_id, position, until=channel.cursor):
                 for item in missed:
                     subscriber.offer(_frame(item, subscriber.conversation_id))

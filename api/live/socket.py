@@ -93,14 +93,13 @@ class _Socket:
         content = request.get("content")
         topics = content.get("topics") if isinstance(content, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         success = isinstance(topics, list) and "aws/chat" in topics
-        acknowledged = ["aws/chat"] if success else []
-        await self._subscriber.frames.put(Frame(frames.subscribed(acknowledged, success=success)))
-        if success and not self._joined:
-            subscriber = self._subscriber
-            await self._parts.hub.join(subscriber)
-            self._joined = True
-            self._present = True
-            await self._parts.attendance.arrived(subscriber.participant_id, subscriber.conversation_id)
+        answer = Frame(frames.subscribed(["aws/chat"] if success else [], success=success))
+        if not success or self._joined:
+            await self._subscriber.frames.put(answer)
+            return
+        await self._parts.hub.join(self._subscriber, welcome=answer)
+        self._joined = self._present = True
+        await self._parts.attendance.arrived(self._subscriber.participant_id, self._subscriber.conversation_id)
 
     async def _write(self) -> None:
         try:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.api.calls import ABSENT, ROUTES, Api, changed, valid
 from tests.compat.chats import EVENT, Chat
 
-EXAMPLES = 120
+EXAMPLES = 200
 MEMBERS = {
     "StartChatContact": (
         *("InstanceId", "ContactFlowId", "ParticipantDetails", "ParticipantDetails.DisplayName", "Attributes"),

@@ -134,6 +134,13 @@ def test_message_arrives_as_it_was_sent(connect: Any, participant: Any, content_
     }
 
 
+def test_what_was_sent_can_be_read_at_once(connect: Any, participant: Any) -> None:
+    chat = start(connect, InitialMessage={"ContentType": "text/plain", "Content": "first"})
+    assert [item.get("Content") for item in transcript(participant, chat)][:1] == ["first"]
+    for n in range(10):
+        assert say(participant, chat, f"{n}") == transcript(participant, chat)[-1]["Id"]
+
+
 def test_unsupported_content_types_are_refused(stack: Stack, connect: Any, participant: Any) -> None:
     chat = start(connect, SupportedMessagingContentTypes=["text/plain", "application/json"])
     for supported in ("text/plain", "application/json"):
