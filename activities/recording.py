@@ -8,6 +8,7 @@ from runtime.bus import Announcement, Bus
 from store import conversations, records
 from store.database import Database
 from workflows.contract import Commit, ConversationActivities, Facts, Opening
+from workflows.state import Leg
 
 
 class Recorder(ConversationActivities):
@@ -24,7 +25,7 @@ class Recorder(ConversationActivities):
             self._db,
             commit.conversation_id,
             opening=new_conversation(commit.opening) if commit.opening else None,
-            facts=_facts(commit.contact_id, commit.facts) if commit.facts else None,
+            facts=_facts(commit.facts) if commit.facts else None,
             items=[records.Item(**item.model_dump()) for item in commit.items],
         )
         if commit.items:
@@ -33,19 +34,34 @@ class Recorder(ConversationActivities):
 
 def new_conversation(opening: Opening) -> records.NewConversation:
     """The first record of a conversation, from what its workflow began with."""
-    fields = opening.model_dump(exclude={"contact_id"})
-    return records.NewConversation(id=opening.contact_id, **fields)
+    fields = opening.model_dump(exclude={"contact_id", "past"})
+    past = records.Past(**opening.past.model_dump()) if opening.past else None
+    return records.NewConversation(id=opening.contact_id, past=past, **fields)
 
 
-def _facts(contact_id: str, facts: Facts) -> records.ConversationFacts:
+def _facts(facts: Facts) -> records.ConversationFacts:
     return records.ConversationFacts(
         revision=facts.revision,
-        contact_id=contact_id,
         state=facts.state,
-        agent_user=facts.agent.user if facts.agent else None,
-        agent_connected_at=facts.agent_assigned_at,
         ended_at=facts.ended_at,
         end_reason=facts.end_reason,
         closed_at=facts.closed_at,
+        contacts=tuple(_contact(leg, facts) for leg in facts.legs),
         participants=tuple(records.ParticipantFacts(**who.model_dump(exclude={"since"})) for who in facts.participants),
+    )
+
+
+def _contact(leg: Leg, facts: Facts) -> records.ContactFacts:
+    return records.ContactFacts(
+        id=leg.id,
+        initiation_method=leg.initiation,
+        previous_contact_id=leg.previous,
+        queue=leg.queue,
+        initiated_at=leg.began_at,
+        enqueued_at=leg.began_at,
+        agent_user=leg.agent_user,
+        agent_connected_at=leg.agent_assigned_at,
+        ended_at=leg.ended_at,
+        last_seq=leg.last_seq,
+        wrapped_up_at=facts.closed_at if leg.agent_user else None,
     )

@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, Literal
+from uuid import uuid4
 
 from annotated_types import MaxLen, MinLen
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict
 
 from api.connect.caller import Authenticated
+from api.connect.transfers import Target, transfer
 from api.errors import AccessDenied, Ended, Malformed, NotFound
 from api.frames import iso
 from api.gateway import Gateway
@@ -89,8 +91,8 @@ async def my_contacts(parts: Parts, desk: AtDesk) -> dict[str, Any]:
 @router.post("/agent/contacts/{contact_id}/session")
 async def join(contact_id: ContactId, parts: Parts, desk: AtDesk) -> dict[str, Any]:
     """The `chatDetails` with which `ChatSession.create({type: "AGENT"})` joins the chat."""
-    _, conversation, participant_id = await _mine(parts, desk, contact_id)
-    if conversation.ended_at is not None:
+    contact, conversation, participant_id = await _mine(parts, desk, contact_id)
+    if contact.ended_at is not None:
         raise Ended
     return {
         "ContactId": contact_id,
@@ -100,10 +102,32 @@ async def join(contact_id: ContactId, parts: Parts, desk: AtDesk) -> dict[str, A
     }
 
 
+class TransferTo(BaseModel):
+    """To whom a contact goes: a queue or an agent of the same instance."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"user": "a2"}})
+
+    queue: Annotated[Text, MinLen(1), MaxLen(256)] | None = None
+    user: Annotated[Text, MinLen(1), MaxLen(256)] | None = None
+
+
+@router.post("/agent/contacts/{contact_id}/transfer")
+async def hand_on(request: Request, contact_id: ContactId, parts: Parts, desk: AtDesk) -> dict[str, Any]:
+    """Transfers the contact; answers with the id of the contact that it goes on as."""
+    body = await read_body(request, TransferTo)
+    contact, conversation, participant_id = await _mine(parts, desk, contact_id)
+    instance, new_id = parts.settings.instances[desk.instance], str(uuid4())
+    target = Target(queue=body.queue, user=body.user)
+    await transfer(parts, instance, contact, conversation, target, new_id=new_id, by=participant_id)
+    return {"contact_id": new_id}
+
+
 @router.post("/agent/contacts/{contact_id}/{action}")
 async def act(contact_id: ContactId, action: Action, parts: Parts, desk: AtDesk) -> dict[str, Any]:
     """Ends the chat, closes its wrap-up, parks it or takes it up again."""
-    _, conversation, participant_id = await _mine(parts, desk, contact_id)
+    contact, conversation, participant_id = await _mine(parts, desk, contact_id)
+    if contact.ended_at is not None and action != "close":
+        raise Malformed(f"{action}: the contact has ended.")
     does = {"end": Gateway.end, "close": Gateway.close, "park": Gateway.park, "resume": Gateway.resume}[action]
     refused = await does(parts.gateway, conversation.id, by=participant_id)
     if refused:

@@ -6,9 +6,10 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 from api.wire import dump
-from store.records import Item, Receipt
+from store.records import Item, Participant, Receipt
 
 EVENT_PREFIX = "application/vnd.amazonaws.connect.event."
 TYPING = EVENT_PREFIX + "typing"
@@ -16,6 +17,8 @@ DELIVERED = EVENT_PREFIX + "message.delivered"
 READ = EVENT_PREFIX + "message.read"
 METADATA = EVENT_PREFIX + "message.metadata"
 CHAT_ENDED = EVENT_PREFIX + "chat.ended"
+REHYDRATED = EVENT_PREFIX + "chat.rehydrated"
+TRANSFERRED = EVENT_PREFIX + "transfer.succeeded"
 
 HEARTBEAT = json.dumps({"topic": "aws/heartbeat"})
 PING = json.dumps({"topic": "aws/ping", "statusCode": 200, "statusContent": "OK"})
@@ -24,6 +27,13 @@ PING = json.dumps({"topic": "aws/ping", "statusCode": 200, "statusContent": "OK"
 def iso(at: datetime) -> str:
     """An instant as the participant plane writes it: UTC, milliseconds, `Z`."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03}Z"
+
+
+def past_item(item: Item, receipts: Sequence[Receipt] = ()) -> dict[str, Any]:
+    """An item of an earlier conversation: it names its own contact as related, and belongs to no present one."""
+    shown = wire_item(item, "", receipts)
+    del shown["InitialContactId"], shown["ContactId"]
+    return {**shown, "RelatedContactId": item.contact_id}
 
 
 def wire_item(item: Item, conversation_id: str, receipts: Sequence[Receipt] = ()) -> dict[str, Any]:
@@ -44,28 +54,20 @@ def wire_item(item: Item, conversation_id: str, receipts: Sequence[Receipt] = ()
 
 
 def passing_event(
-    *,
-    id: str,
-    at: datetime,
-    content_type: str,
-    participant_id: str,
-    role: str,
-    name: str,
-    conversation_id: str,
-    contact_id: str,
+    content_type: str, *, conversation_id: str, contact_id: str, who: Participant | None = None
 ) -> dict[str, Any]:
-    """An event that goes to the sockets and into no transcript (typing)."""
-    return {
-        "Id": id,
-        "AbsoluteTime": iso(at),
-        "Type": "EVENT",
-        "ContentType": content_type,
-        "ParticipantId": participant_id,
-        "DisplayName": name,
-        "ParticipantRole": role,
-        "InitialContactId": conversation_id,
-        "ContactId": contact_id,
-    }
+    """An event that happens now, goes to the sockets and stands in no transcript; the system's without `who`."""
+    return dump(
+        Id=str(uuid4()),
+        AbsoluteTime=iso(datetime.now(UTC)),
+        Type="EVENT",
+        ContentType=content_type,
+        ParticipantId=who.id if who else None,
+        DisplayName=who.name if who else "SYSTEM_MESSAGE",
+        ParticipantRole=who.role if who else "SYSTEM",
+        InitialContactId=conversation_id,
+        ContactId=contact_id,
+    )
 
 
 def receipt_event(item: Item, receipt: Receipt, at: datetime, conversation_id: str) -> dict[str, Any]:

@@ -22,8 +22,8 @@ from runtime.settings import Settings, Workstream
 from store.records import NewConversation
 from workflows import search
 from workflows.contract import ASK, WORKFLOW, Answer, Ask, Opening, StartConversation
-from workflows.events import Assign, Close, Command, Connect, Disconnect, End, Message, Messages, Park, Resume
-from workflows.values import DEFAULTS, Mode, Policy, State, Texts
+from workflows.events import Assign, Close, Command, Connect, Disconnect, End, Message, Messages, Park, Resume, Transfer
+from workflows.values import DEFAULTS, Mode, Policy, Role, State, Texts
 
 SIGNAL_MESSAGES = 50
 SIGNAL_BYTES = 256_000
@@ -39,6 +39,8 @@ class Words:
     id: str
     at: datetime
     participant_id: str
+    role: str
+    name: str
     content: str
     content_type: str
 
@@ -117,6 +119,14 @@ class Gateway:
         """Gives the conversation to an agent. Returns why not, or None."""
         return await self._ask(conversation_id, Assign(user=user, name=name, by=by))
 
+    async def transfer(
+        self, conversation_id: str, contact_id: str, *, queue: str, agent: tuple[str, str] | None, by: str
+    ) -> str | None:
+        """Hands the conversation on as a new contact, to a queue or to an agent (user and name). Returns why not, or None."""
+        user, name = agent or (None, None)
+        command = Transfer(contact_id=contact_id, queue=queue, user=user, name=name, by=by)
+        return await self._ask(conversation_id, command)
+
     async def end(self, conversation_id: str, by: str) -> str | None:
         """Ends the chat for the customer. Returns why not, or None."""
         return await self._ask(conversation_id, End(by=by))
@@ -185,7 +195,13 @@ def _first_batch(outbox: list[_Pending]) -> list[_Pending]:
 
 def _message(words: Words) -> Message:
     return Message(
-        id=words.id, at=words.at, by=words.participant_id, content=words.content, content_type=words.content_type
+        id=words.id,
+        at=words.at,
+        by=words.participant_id,
+        role=Role(words.role),
+        name=words.name,
+        content=words.content,
+        content_type=words.content_type,
     )
 
 

@@ -52,8 +52,9 @@ class Workstream(Section):
 
 
 class Agent(Section):
-    """Somebody who can be given conversations."""
+    """Somebody who can be given conversations; `queues` names those they serve, left out means all."""
 
+    queues: frozenset[Identifier] | None = None
     name: Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
 
@@ -62,6 +63,15 @@ class Instance(Section):
 
     workstreams: dict[Identifier, Workstream] = Field(min_length=1)
     agents: dict[Identifier, Agent] = Field(default_factory=dict)
+
+    @property
+    def queues(self) -> frozenset[str]:
+        """The queues of its workstreams."""
+        return frozenset(workstream.queue for workstream in self.workstreams.values())
+
+    def serving(self, queue: str) -> list[str]:
+        """The agents who serve a queue."""
+        return [user for user, agent in self.agents.items() if agent.queues is None or queue in agent.queues]
 
 
 class AccessKey(Section):
@@ -98,6 +108,8 @@ class Settings(BaseSettings):
     presence_debounce: timedelta = timedelta(seconds=5)
     """How long a lost connection may stay unnoticed, so that a page refresh leaves no trace."""
     presence_lease: Positive = timedelta(seconds=15)
+    same_customer: bool = True
+    """A past contact that belongs to a `CustomerId` can only be continued with the same one."""
     sockets_per_participant: int = Field(default=10, ge=2)
     recycle_after: int = Field(default=2_000, ge=20)
     """A conversation's workflow continues as new once its history holds this many events."""

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import schema
 from store.database import Database
-from store.records import Contact, Conversation, ConversationFacts, Item, NewConversation, Participant
+from store.records import Contact, Conversation, ConversationFacts, Item, NewConversation, Participant, Past
 
 T = TypeVar("T")
 
@@ -105,7 +105,12 @@ async def contacts_of_agent(db: Database, instance: str, user: str) -> list[tupl
     query = (
         select(*_labelled(contact, Contact), *_labelled(conversation, Conversation))
         .join(conversation, conversation.c.id == contact.c.conversation_id)
-        .where(contact.c.agent_user == user, conversation.c.instance == instance, contact.c.wrapped_up_at.is_(None))
+        .where(
+            contact.c.agent_user == user,
+            conversation.c.instance == instance,
+            contact.c.wrapped_up_at.is_(None),
+            contact.c.last_seq.is_(None),
+        )
         .where(or_(contact.c.ended_at.is_(None), conversation.c.state == "WRAP_UP"))
         .order_by(contact.c.initiated_at)
     )
@@ -159,6 +164,7 @@ async def _open(db: Database, connection: AsyncConnection, new: NewConversation)
         "started_at": new.started_at,
         "revision": 0,
         "updated_at": new.started_at,
+        **pointer(new.past),
     }
     contact = {
         "id": new.id,
@@ -199,19 +205,25 @@ async def _state(db: Database, connection: AsyncConnection, conversation_id: str
     )
     if not changed.rowcount:
         return
-    await connection.execute(
-        update(schema.contacts)
-        .where(schema.contacts.c.id == facts.contact_id)
-        .values(
-            agent_user=facts.agent_user,
-            agent_connected_at=facts.agent_connected_at,
-            ended_at=facts.ended_at,
-            wrapped_up_at=facts.closed_at,
-        )
-    )
+    for contact in facts.contacts:
+        row = {"conversation_id": conversation_id, **asdict(contact)}
+        await connection.execute(db.upsert(schema.contacts, [row]))
     rows = [{"conversation_id": conversation_id, **asdict(participant)} for participant in facts.participants]
     if rows:
         await connection.execute(db.upsert(schema.participants, rows))
+
+
+def pointer(past: Past | None) -> dict[str, str | int]:
+    """The columns of a conversation that say what it continues."""
+    if past is None:
+        return {}
+    return {
+        "association_id": past.association_id,
+        "continued_from": past.contact_id,
+        "past_id": past.conversation_id,
+        "past_seq": past.seq,
+        "past_items": past.items,
+    }
 
 
 def columns(table: Table, record: type[Any]) -> list[Any]:

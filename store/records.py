@@ -9,6 +9,20 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """What a conversation continues: a contact, and the last item of that contact's conversation that belongs to it.
+
+    `items` is how many items of that conversation are visible at most.
+    """
+
+    contact_id: str
+    association_id: str
+    conversation_id: str
+    seq: int
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
 class NewConversation:
     """A conversation's first record: with it the conversation, its first contact and its customer exist."""
 
@@ -25,6 +39,7 @@ class NewConversation:
     segment_attributes: Mapping[str, Any]
     content_types: tuple[str, ...]
     related_contact_id: str | None
+    past: Past | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +56,32 @@ class ParticipantFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ContactFacts:
+    """A contact as the conversation knows it. `last_seq` is set once another contact follows it."""
+
+    id: str
+    initiation_method: str
+    previous_contact_id: str | None
+    queue: str
+    initiated_at: datetime
+    enqueued_at: datetime
+    agent_user: str | None
+    agent_connected_at: datetime | None
+    ended_at: datetime | None
+    last_seq: int | None
+    wrapped_up_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class ConversationFacts:
     """A conversation as it stands at one revision; an older revision never overwrites a newer one."""
 
     revision: int
-    contact_id: str
     state: str
-    agent_user: str | None
-    agent_connected_at: datetime | None
     ended_at: datetime | None
     end_reason: str | None
     closed_at: datetime | None
+    contacts: tuple[ContactFacts, ...]
     participants: tuple[ParticipantFacts, ...]
 
 
@@ -91,6 +121,10 @@ class Conversation:
     closed_at: datetime | None
     end_reason: str | None
     updated_at: datetime
+    association_id: str | None = None
+    continued_from: str | None = None
+    past_id: str | None = None
+    past_seq: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +142,7 @@ class Contact:
     agent_user: str | None
     agent_connected_at: datetime | None
     ended_at: datetime | None
+    last_seq: int | None
     wrapped_up_at: datetime | None
 
 

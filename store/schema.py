@@ -59,6 +59,12 @@ conversations = Table(
     Column("end_reason", String(64)),
     Column("revision", BigInteger, nullable=False),
     Column("updated_at", Instant, nullable=False),
+    # the past: the contact that this conversation continues, and where in its conversation the visible past ends
+    Column("association_id", String(256)),
+    Column("continued_from", String(256)),
+    Column("past_id", String(256)),
+    Column("past_seq", BigInteger),
+    Column("past_items", BigInteger),
 )
 
 contacts = Table(
@@ -76,6 +82,7 @@ contacts = Table(
     Column("agent_connected_at", Instant),
     Column("ended_at", Instant),
     Column("wrapped_up_at", Instant),
+    Column("last_seq", BigInteger),
 )
 
 participants = Table(

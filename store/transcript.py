@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import and_, func, literal, select, update
+from sqlalchemy import and_, func, literal, select, tuple_, update
 
 from store import schema
 from store.conversations import columns
@@ -22,6 +23,8 @@ class Span:
 
     seq: int
     forward: bool
+    present_only: bool = False
+    """Whether the past stays out of it, however far the scan goes."""
 
 
 async def page(db: Database, conversation_id: str, span: Span, limit: int, contact_id: str | None = None) -> list[Item]:
@@ -122,16 +125,17 @@ async def acknowledge(
     return True
 
 
-async def receipts_of(db: Database, conversation_id: str, seqs: Sequence[int]) -> dict[int, list[Receipt]]:
-    """The receipts of some messages, by `seq`."""
+async def receipts_of(db: Database, messages: Sequence[tuple[str, int]]) -> dict[tuple[str, int], list[Receipt]]:
+    """The receipts of some messages, by conversation and `seq`."""
     table = schema.receipts
     query = (
-        select(*columns(table, Receipt))
-        .where(table.c.conversation_id == conversation_id, table.c.seq.in_(seqs))
+        select(table.c.conversation_id, *columns(table, Receipt))
+        .where(tuple_(table.c.conversation_id, table.c.seq).in_(messages))
         .order_by(table.c.seq, table.c.participant_id)
     )
-    found: dict[int, list[Receipt]] = {}
+    found: dict[tuple[str, int], list[Receipt]] = {}
     async with db.read() as connection:
         for row in (await connection.execute(query)).mappings():
-            found.setdefault(row["seq"], []).append(Receipt(**row))
+            values: dict[str, Any] = dict(row)
+            found.setdefault((values.pop("conversation_id"), row["seq"]), []).append(Receipt(**values))
     return found

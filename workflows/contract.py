@@ -13,12 +13,22 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from workflows.events import AnyEvent, Command, Message
-from workflows.state import ConversationState
+from workflows.state import ConversationState, Leg
 from workflows.values import EndReason, Item, Mode, Participant, Policy, Role, State, Value
 
 WORKFLOW = "Conversation"
 TASK_QUEUE = "conversations"
 ASK = "ask"
+
+
+class Past(Value):
+    """What a conversation continues; see `store.records.Past`."""
+
+    contact_id: str
+    association_id: str
+    conversation_id: str
+    seq: int
+    items: int
 
 
 class Opening(Value):
@@ -37,6 +47,7 @@ class Opening(Value):
     segment_attributes: dict[str, object] = Field(default_factory=dict)
     content_types: tuple[str, ...] = ()
     related_contact_id: str | None = None
+    past: Past | None = None
 
 
 class StartConversation(Value):
@@ -57,8 +68,7 @@ class Facts(Value):
 
     revision: int
     state: State
-    agent: Participant | None = None
-    agent_assigned_at: datetime | None = None
+    legs: tuple[Leg, ...] = ()
     participants: tuple[Participant, ...]
     ended_at: datetime | None = None
     end_reason: EndReason | None = None
@@ -69,7 +79,6 @@ class Commit(Value):
     """One write of a conversation's news: transcript items, and its record if that has changed."""
 
     conversation_id: str
-    contact_id: str
     opening: Opening | None = None
     facts: Facts | None = None
     items: tuple[Item, ...] = ()
@@ -112,9 +121,8 @@ def facts(state: ConversationState) -> Facts:
     return Facts(
         revision=state.revision,
         state=state.state,
-        agent=state.agent,
-        agent_assigned_at=state.agent_assigned_at,
-        participants=state.participants,
+        legs=(*state.unrecorded_legs, state.leg),
+        participants=(*state.unrecorded_leavers, *state.participants),
         ended_at=state.ended_at,
         end_reason=state.end_reason,
         closed_at=state.closed_at,

@@ -44,6 +44,7 @@ with workflow.unsafe.imports_passed_through():
         Messages,
         Park,
         Resume,
+        Transfer,
         explain,
     )
     from workflows.machine import begin, catch_up, decide
@@ -146,6 +147,11 @@ class Conversation:
         self._receive(Assign, inputs)
 
     @workflow.signal
+    def transfer(self, *inputs: Any) -> None:
+        """Body: `{"contact_id", "queue", "user"?, "name"?, "by"?}`."""
+        self._receive(Transfer, inputs)
+
+    @workflow.signal
     def park(self, *inputs: Any) -> None:
         """Body: `{"by"?}`."""
         self._receive(Park, inputs)
@@ -186,7 +192,9 @@ class Conversation:
         return self._state
 
     def _receive(
-        self, event: type[Connect | Disconnect | Assign | Park | Resume | End | Close], inputs: tuple[Any, ...]
+        self,
+        event: type[Connect | Disconnect | Assign | Transfer | Park | Resume | End | Close],
+        inputs: tuple[Any, ...],
     ) -> None:
         self._signals += 1
         try:
@@ -236,7 +244,6 @@ class Conversation:
             return
         commit = Commit(
             conversation_id=self._state.id,
-            contact_id=self._state.contact_id,
             opening=self._start.opening if self._recorded is None else None,
             facts=changed,
             items=items,
@@ -253,7 +260,9 @@ class Conversation:
                 retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=10)),
                 summary=_summary(commit),
             )
-        self._recorded = changed or self._recorded
+        if changed:
+            self._state = self._state.but(unrecorded_legs=(), unrecorded_leavers=())
+            self._recorded = facts(self._state)
 
     def _show(self) -> None:
         workflow.set_current_details(view.details(self._state, self._start.runs))

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints, ValidationError, field_validator, model_validator
 
-from workflows.values import MAX_CONTENT_BYTES, Value
+from workflows.values import MAX_CONTENT_BYTES, Role, Value
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
 """A name or id; U+0000 is refused because PostgreSQL cannot store it."""
@@ -31,6 +31,9 @@ class Message(Event):
     id: Name | None = None
     content: str = Field(min_length=1)
     content_type: Annotated[Name, Field(max_length=100)] = "text/plain"
+    role: Role | None = None
+    """With `name`: who `by` was when the message was accepted, should they have left before it is recorded."""
+    name: str | None = None
 
     @field_validator("content")
     @classmethod
@@ -76,6 +79,17 @@ class Assign(Event):
     name: Name
 
 
+class Transfer(Event):
+    """The agent hands the conversation on, to a queue or to another agent; it goes on as a new contact."""
+
+    kind: Literal["transfer"] = "transfer"
+    by: Name = "agent"
+    contact_id: Name
+    queue: Name
+    user: Name | None = None
+    name: Name | None = None
+
+
 class Park(Event):
     """The agent sets the conversation aside."""
 
@@ -103,10 +117,10 @@ class Close(Event):
     by: Name = "agent"
 
 
-Command = Annotated[Assign | Park | Resume | End | Close | Connect | Disconnect, Field(discriminator="kind")]
+Command = Annotated[Assign | Transfer | Park | Resume | End | Close | Connect | Disconnect, Field(discriminator="kind")]
 """What a caller may ask for and be answered (the `ask` update)."""
 
-AnyEvent = Message | Assign | Park | Resume | End | Close | Connect | Disconnect
+AnyEvent = Message | Assign | Transfer | Park | Resume | End | Close | Connect | Disconnect
 
 
 def instant(event: AnyEvent, now: datetime) -> datetime:

@@ -11,10 +11,22 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from workflows.events import AnyEvent, Assign, Close, Connect, Disconnect, End, Message, Park, Resume, instant
+from workflows.events import AnyEvent, Assign, Close, Connect, Disconnect, End, Message, Park, Resume, Transfer, instant
 from workflows.state import REMEMBERED_IDS, ConversationState, derived_id
 from workflows.timers import Timer, next_deadline
-from workflows.values import EndReason, EventType, Item, ItemType, Mode, Participant, Policy, Presence, Role, State
+from workflows.values import (
+    EndReason,
+    EventType,
+    Initiation,
+    Item,
+    ItemType,
+    Mode,
+    Participant,
+    Policy,
+    Presence,
+    Role,
+    State,
+)
 
 
 class Decision(NamedTuple):
@@ -29,6 +41,8 @@ class Trigger(StrEnum):
     """What can move a conversation from one state to another."""
 
     ASSIGNED = "assign"
+    TRANSFERRED = "transfer to a queue"
+    HANDED_OVER = "transfer to an agent"
     PARKED = "park"
     RESUMED = "resume"
     CUSTOMER_ENDS = "end by the customer"
@@ -99,10 +113,14 @@ def _apply(state: ConversationState, event: AnyEvent) -> Decision:
             return _disconnect(state, event)
         case Assign():
             return _change(state, Trigger.ASSIGNED, event)
+        case Transfer():
+            return _change(state, Trigger.HANDED_OVER if event.user else Trigger.TRANSFERRED, event)
         case Park():
             return _change(state, Trigger.PARKED, event)
         case Resume():
             return _change(state, Trigger.RESUMED, event)
+        case End() if event.by in state.former:
+            return _refuse(state, "end", "they have left the conversation")
         case End():
             return _change(state, _who_ends(state, event), event)
         case Close():
@@ -113,6 +131,8 @@ def _change(state: ConversationState, trigger: Trigger, event: AnyEvent | None) 
     for row in TABLE:
         if (row.source, row.trigger) == (state.state, trigger) and row.applies(state.policy):
             return row.action(state.but(state=row.target, since=state.clock), event)
+    if isinstance(event, Transfer) and event.contact_id == state.contact_id:
+        return Decision(state)  # a repeated transfer is no news
     if isinstance(event, Assign) and state.agent and state.agent.user == event.user and not state.ended:
         return Decision(state)  # a repeated assignment to the same agent is no news
     return _refuse(state, trigger, _why_not(state, trigger))
@@ -148,11 +168,20 @@ def _message(state: ConversationState, message: Message, *, proves_presence: boo
     who = state.participant(message.by)
     if state.ended and message.id is None:
         return _refuse(state, "message", "the conversation has ended")
+    if who is None and message.role and message.name:
+        who = Participant(id=message.by, role=message.role, name=message.name, since=state.clock, joined_at=state.clock)
+        return _said(state, message, who)
     if who is None and message.by not in ("system", "operator"):
         return _refuse(state, "message", f"by: {message.by!r} takes no part in this conversation")
     items: tuple[Item, ...] = ()
     if who and not state.ended and proves_presence:
         state, items = _seen(state, who)
+    return _said(state, message, who, items)
+
+
+def _said(
+    state: ConversationState, message: Message, who: Participant | None, before: tuple[Item, ...] = ()
+) -> Decision:
     state, item = state.with_item(
         type=ItemType.MESSAGE,
         content_type=message.content_type,
@@ -160,7 +189,7 @@ def _message(state: ConversationState, message: Message, *, proves_presence: boo
         who=who,
         id=message.id,
     )
-    return Decision(state.but(remembered=(*state.remembered, item.id)[-REMEMBERED_IDS:]), (*items, item))
+    return Decision(state.but(remembered=(*state.remembered, item.id)[-REMEMBERED_IDS:]), (*before, item))
 
 
 def _seen(state: ConversationState, who: Participant) -> tuple[ConversationState, tuple[Item, ...]]:
@@ -185,6 +214,8 @@ def _join(state: ConversationState, who: Participant) -> tuple[ConversationState
 
 def _connect(state: ConversationState, event: Connect) -> Decision:
     who = state.participant(event.by)
+    if who is None and event.by in state.former:
+        return Decision(state)
     if who is None:
         return _refuse(state, "connect", f"by: {event.by!r} takes no part in this conversation")
     if state.ended:
@@ -194,6 +225,8 @@ def _connect(state: ConversationState, event: Connect) -> Decision:
 
 def _disconnect(state: ConversationState, event: Disconnect) -> Decision:
     who = state.participant(event.by)
+    if who is None and event.by in state.former:
+        return Decision(state)
     if who is None:
         return _refuse(state, "disconnect", f"by: {event.by!r} takes no part in this conversation")
     overtaken = event.at is not None and event.at < who.since  # they were back before this news of their loss came
@@ -216,6 +249,23 @@ def _seat_agent(state: ConversationState, event: AnyEvent | None) -> Decision:
         since=state.clock,
     )
     return Decision(state.but(agent=agent, agent_assigned_at=state.clock))
+
+
+def _hand_on(state: ConversationState, event: AnyEvent | None) -> Decision:
+    """The present contact ends and a new one begins. The customer notices nothing but that somebody left and joins."""
+    assert isinstance(event, Transfer)
+    items: list[Item] = []
+    leaver = state.agent
+    if leaver and leaver.joined_at is not None:
+        state, left = _event(state, EventType.LEFT, leaver)
+        items.append(left)
+    state, transferred = _event(state, EventType.TRANSFERRED, leaver)
+    items.append(transferred)
+    state = state.on_next_leg(event.contact_id, Initiation.TRANSFER, event.queue)
+    if event.user is None:
+        return Decision(state, tuple(items))
+    seated = _seat_agent(state, Assign(user=event.user, name=event.name or event.user, by=event.by))
+    return Decision(seated.state, tuple(items))
 
 
 def _ends(reason: EndReason) -> Action:
@@ -274,6 +324,8 @@ TABLE = (
     Row(6,  State.ACTIVE,  Trigger.CUSTOMER_ENDS,    _may_end, State.WRAP_UP,  _ends(EndReason.CUSTOMER_ENDED)),
     Row(7,  State.ACTIVE,  Trigger.CUSTOMER_LOST,    _live,    State.WRAP_UP,  _ends(EndReason.CUSTOMER_LOST)),
     Row(7,  State.ACTIVE,  Trigger.NEVER_CONNECTED,  _live,    State.WRAP_UP,  _ends(EndReason.NEVER_CONNECTED)),
+    Row(9,  State.ACTIVE,  Trigger.TRANSFERRED,      _any,     State.OPEN,     _hand_on),
+    Row(9,  State.ACTIVE,  Trigger.HANDED_OVER,      _any,     State.ACTIVE,   _hand_on),
     Row(14, State.WRAP_UP, Trigger.CLOSED,           _any,     State.CLOSED,   _close),
     Row(14, State.WRAP_UP, Trigger.WRAP_UP_OVER,     _any,     State.CLOSED,   _close),
     Row(15, State.OPEN,    Trigger.STOPPED,          _any,     State.CLOSED,   _ends(EndReason.STOPPED)),

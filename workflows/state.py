@@ -6,10 +6,13 @@ from datetime import datetime, timedelta
 from typing import Self
 from uuid import UUID, uuid5
 
-from workflows.values import EndReason, Item, ItemType, Mode, Participant, Policy, Role, State, Value
+from workflows.values import EndReason, Initiation, Item, ItemType, Mode, Participant, Policy, Role, State, Value
 
 REMEMBERED_IDS = 256
 """How many recent message ids guard against a repeated signal. Older repeats are caught by the store's unique key."""
+
+REMEMBERED_LEAVERS = 20
+"""How many agents who have left are still known as such, when something late comes from them."""
 
 SHOWN_REJECTIONS = 10
 """How many refused signals an operator can still read; the count goes on."""
@@ -21,6 +24,20 @@ class Rejection(Value):
     at: datetime
     what: str
     why: str
+
+
+class Leg(Value):
+    """One contact of a conversation: who had it, from when to when, and up to which item. A later one follows it."""
+
+    id: str
+    initiation: Initiation = Initiation.API
+    previous: str | None = None
+    queue: str
+    began_at: datetime
+    agent_user: str | None = None
+    agent_assigned_at: datetime | None = None
+    ended_at: datetime | None = None
+    last_seq: int | None = None
 
 
 class ConversationState(Value):
@@ -40,6 +57,13 @@ class ConversationState(Value):
     customer: Participant
     agent: Participant | None = None
     agent_assigned_at: datetime | None = None
+    initiation: Initiation = Initiation.API
+    previous_contact_id: str | None = None
+    contact_began_at: datetime | None = None
+    contact_ended_at: datetime | None = None
+    unrecorded_legs: tuple[Leg, ...] = ()
+    unrecorded_leavers: tuple[Participant, ...] = ()
+    former: tuple[str, ...] = ()
     ended_at: datetime | None = None
     end_reason: EndReason | None = None
     closed_at: datetime | None = None
@@ -64,6 +88,38 @@ class ConversationState(Value):
     def participants(self) -> tuple[Participant, ...]:
         """Everybody who takes part, the customer first."""
         return (self.customer,) if self.agent is None else (self.customer, self.agent)
+
+    @property
+    def leg(self) -> Leg:
+        """The present contact."""
+        return Leg(
+            id=self.contact_id,
+            initiation=self.initiation,
+            previous=self.previous_contact_id,
+            queue=self.queue,
+            began_at=self.contact_began_at or self.started_at,
+            agent_user=self.agent.user if self.agent else None,
+            agent_assigned_at=self.agent_assigned_at,
+            ended_at=self.contact_ended_at or self.ended_at,
+        )
+
+    def on_next_leg(self, contact_id: str, initiation: Initiation, queue: str) -> Self:
+        """This state with its contact ended and a new one begun; whoever had it as an agent has left."""
+        ended = self.leg.model_copy(update={"ended_at": self.contact_ended_at or self.clock, "last_seq": self.seq})
+        leavers = () if self.agent is None else (self.agent.model_copy(update={"left_at": self.clock}),)
+        return self.but(
+            unrecorded_legs=(*self.unrecorded_legs, ended),
+            unrecorded_leavers=(*self.unrecorded_leavers, *leavers),
+            former=(*self.former, *(leaver.id for leaver in leavers))[-REMEMBERED_LEAVERS:],
+            contact_id=contact_id,
+            initiation=initiation,
+            previous_contact_id=self.contact_id,
+            queue=queue,
+            contact_began_at=self.clock,
+            contact_ended_at=None,
+            agent=None,
+            agent_assigned_at=None,
+        )
 
     def participant(self, by: str) -> Participant | None:
         """Finds a participant by id or by the word `customer` or `agent`; `None` for anybody else."""

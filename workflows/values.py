@@ -73,11 +73,20 @@ class EventType(StrEnum):
     JOINED = "participant.joined"
     LEFT = "participant.left"
     CHAT_ENDED = "chat.ended"
+    TRANSFERRED = "transfer.succeeded"
 
     @property
     def content_type(self) -> str:
         """The full content type, as the wire carries it."""
         return EVENT_PREFIX + self
+
+
+class Initiation(StrEnum):
+    """How a contact came to be (`InitiationMethod` on the wire)."""
+
+    API = "API"
+    TRANSFER = "TRANSFER"
+    DISCONNECT = "DISCONNECT"
 
 
 class ItemType(StrEnum):

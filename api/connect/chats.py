@@ -10,8 +10,9 @@ from uuid import UUID, uuid4, uuid5
 from fastapi import APIRouter, Request
 
 from api.connect.caller import Authenticated
-from api.connect.requests import StartChatContact, StopContact, plain
-from api.errors import ContactNotFound, Ended, Malformed, NotFound
+from api.connect.rehydration import find_past
+from api.connect.requests import MAX_ATTRIBUTE_BYTES, StartChatContact, StopContact, plain
+from api.errors import ContactNotFound, Ended, InvalidValue, Malformed, NotFound
 from api.gateway import Words
 from api.participant.connection import connection_data
 from api.participant.session import participant_token
@@ -19,7 +20,7 @@ from api.paths import resource_id
 from api.services import Parts, Services
 from api.wire import dump, read_body
 from store import conversations
-from store.records import NewConversation
+from store.records import NewConversation, Past
 
 router = APIRouter()
 
@@ -38,7 +39,11 @@ async def start_chat_contact(request: Request, parts: Parts, caller: Authenticat
     _refuse_what_is_not_served(body)
 
     contact_id = _contact_id(instance, body.client_token)
-    if await conversations.find_conversation(parts.db, contact_id) is None:
+    conversation = await conversations.find_conversation(parts.db, contact_id)
+    continued_from = conversation.continued_from if conversation else None
+    if conversation is None:
+        attributes, past = await _carried_over(parts, instance, body)
+        continued_from = past.contact_id if past else None
         new = NewConversation(
             id=contact_id,
             instance=instance,
@@ -49,10 +54,11 @@ async def start_chat_contact(request: Request, parts: Parts, caller: Authenticat
             customer_participant_id=_customer(contact_id),
             customer_name=body.participant_details.display_name,
             customer_id=body.customer_id,
-            attributes=await _inherited(parts, instance, body.related_contact_id) | body.attributes,
+            attributes=attributes,
             segment_attributes=plain(body.segment_attributes),
             content_types=tuple(body.supported_messaging_content_types or ()),
-            related_contact_id=body.related_contact_id,
+            related_contact_id=continued_from or body.related_contact_id,
+            past=past,
         )
         minutes = body.chat_duration_in_minutes
         duration = timedelta(minutes=minutes) if minutes else None
@@ -66,6 +72,7 @@ async def start_chat_contact(request: Request, parts: Parts, caller: Authenticat
         ContactId=contact_id,
         ParticipantId=_customer(contact_id),
         ParticipantToken=participant_token(parts, _customer(contact_id), contact_id),
+        ContinuedFromContactId=continued_from,
         **await _connection(request, parts, contact_id, frozenset(body.connection_types or ())),
     )
 
@@ -88,8 +95,6 @@ async def stop_contact(request: Request, parts: Parts, caller: Authenticated) ->
 def _refuse_what_is_not_served(body: StartChatContact) -> None:
     if body.persistent_chat and body.related_contact_id:
         raise Malformed("PersistentChat and RelatedContactId cannot both be given.")
-    if body.persistent_chat:
-        raise Malformed("PersistentChat: chats cannot be continued from a past contact here yet.")
     if body.chat_streaming_configuration:
         raise Malformed("ChatStreamingConfiguration: message streaming is not served here.")
 
@@ -109,19 +114,28 @@ def _greeting(body: StartChatContact, new: NewConversation) -> Words | None:
         id=str(uuid5(_NAMESPACE, f"{new.id}/initial-message")),
         at=new.started_at,
         participant_id=new.customer_participant_id,
+        role="CUSTOMER",
+        name=new.customer_name,
         content=body.initial_message.content,
         content_type=body.initial_message.content_type,
     )
 
 
-async def _inherited(parts: Services, instance: str, related: str | None) -> dict[str, str]:
-    """A related contact's attributes are carried over; what the request gives wins."""
-    if related is None:
-        return {}
-    found = await conversations.find_contact(parts.db, instance, related)
-    if found is None:
-        raise NotFound(f"RelatedContactId: instance {instance!r} has no contact {related!r}.")
-    return dict(found[1].attributes)
+async def _carried_over(parts: Services, instance: str, body: StartChatContact) -> tuple[dict[str, str], Past | None]:
+    """The attributes that a chat begins with, a past contact's among them, and the past that it continues."""
+    inherited, past = {}, None
+    if body.persistent_chat:
+        source, past = await find_past(parts, instance, body.persistent_chat, body.customer_id)
+        inherited = dict(source.attributes)
+    elif body.related_contact_id:
+        found = await conversations.find_contact(parts.db, instance, body.related_contact_id)
+        if found is None:
+            raise NotFound(f"RelatedContactId: instance {instance!r} has no contact {body.related_contact_id!r}.")
+        inherited = dict(found[1].attributes)
+    attributes = inherited | body.attributes
+    if conversations.attribute_bytes(attributes) > MAX_ATTRIBUTE_BYTES:
+        raise InvalidValue(f"Attributes: with those carried over, they exceed {MAX_ATTRIBUTE_BYTES} UTF-8 bytes.")
+    return attributes, past
 
 
 async def _connection(request: Request, parts: Services, contact_id: str, types: frozenset[str]) -> dict[str, Any]:

@@ -97,11 +97,11 @@ async def _contact(
 def _described(contact: Contact, conversation: Conversation) -> dict[str, Any]:
     wrap_up_from = contact.ended_at if contact.agent_user else None
     return dump(
-        Arn=f"arn:aws:connect:local:000000000000:instance/{conversation.instance}/contact/{contact.id}",
+        Arn=contact_arn(conversation.instance, contact.id),
         Id=contact.id,
         InitialContactId=conversation.id,
         PreviousContactId=contact.previous_contact_id,
-        ContactAssociationId=conversation.id,
+        ContactAssociationId=conversation.association_id or conversation.id,
         RelatedContactId=contact.related_contact_id,
         InitiationMethod=contact.initiation_method,
         Channel="CHAT",
@@ -124,6 +124,11 @@ def _described(contact: Contact, conversation: Conversation) -> dict[str, Any]:
         SegmentAttributes=conversation.segment_attributes or None,
         Attributes=conversation.attributes or None,
     )
+
+
+def contact_arn(instance: str, contact_id: str) -> str:
+    """A contact's name in the form that AWS clients know."""
+    return f"arn:aws:connect:local:000000000000:instance/{instance}/contact/{contact_id}"
 
 
 def _epoch(at: datetime | None) -> float | None:

@@ -49,6 +49,12 @@ class PersistentChat(Wire):
     source_contact_id: ContactId | None = None
 
 
+class CreatePersistentContactAssociation(PersistentChat):
+    """POST /contact/persistent-contact-association/{InstanceId}/{InitialContactId}."""
+
+    client_token: ClientToken | None = None
+
+
 class ParticipantConfiguration(Wire):
     """How bot text is to arrive."""
 
@@ -134,6 +140,17 @@ class UpdateContactAttributes(Wire):
     instance_id: InstanceId
     initial_contact_id: ContactId
     attributes: Attributes
+
+
+class TransferContact(Wire):
+    """POST /contact/transfer. Amazon Connect serves it for tasks and e-mail only; here it transfers chats."""
+
+    instance_id: InstanceId
+    contact_id: ContactId
+    contact_flow_id: FlowId
+    queue_id: Annotated[Text, MinLen(1), MaxLen(256)] | None = None
+    user_id: UserId | None = None
+    client_token: ClientToken | None = None
 
 
 class AssociateContactWithUser(Wire):

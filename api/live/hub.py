@@ -10,10 +10,10 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
-from api.frames import CHAT_ENDED, chat_frame, wire_item
+from api.frames import CHAT_ENDED, TRANSFERRED, chat_frame, wire_item
 from runtime.bus import Announcement, Bus
 from store import transcript
 from store.database import Database
@@ -117,7 +117,7 @@ class Hub:
         channel = self._channels.get(conversation_id)
         return sum(s.participant_id == participant_id for s in channel.subscribers) if channel else 0
 
-    async def join(self, subscriber: Subscriber, welcome: Frame) -> None:
+    async def join(self, subscriber: Subscriber, welcome: Sequence[Frame]) -> None:
         """Lets a socket have everything from now on, or from where its participant's last socket stopped.
 
         The welcome goes first, and only once the place is fixed from which on nothing is missed: a client that has it
@@ -130,7 +130,8 @@ class Hub:
                 channel.cursor = heads.get(subscriber.conversation_id, 0)
             position = self._resume_from(subscriber, channel)
             subscriber.start(position)
-            subscriber.offer(welcome)
+            for frame in welcome:
+                subscriber.offer(frame)
             while missed := await self._read(subscriber.conversation_id, position, until=channel.cursor):
                 for item in missed:
                     subscriber.offer(_frame(item, subscriber.conversation_id))
@@ -192,7 +193,7 @@ class Hub:
                         for item in news:
                             frame = _frame(item, conversation_id)
                             for subscriber in tuple(channel.subscribers):
-                                subscriber.offer(frame)
+                                subscriber.offer(replace(frame, last=True) if _is_farewell(item, subscriber) else frame)
                         channel.cursor = news[-1].seq
             except Exception:
                 logger.exception("cannot read the news of %s; the next look tries again", conversation_id)
@@ -224,6 +225,11 @@ class Hub:
                 channel = self._channels.get(conversation_id)
                 if channel and 0 <= channel.cursor < head:
                     self._wake(conversation_id)
+
+
+def _is_farewell(item: Item, subscriber: Subscriber) -> bool:
+    """Whether the item tells an agent that the conversation is no longer theirs: what follows is not for them."""
+    return item.content_type == TRANSFERRED and item.participant_id == subscriber.participant_id
 
 
 def _frame(item: Item, conversation_id: str) -> Frame:

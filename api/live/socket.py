@@ -12,6 +12,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from api import frames
 from api.errors import AccessDenied
+from api.frames import REHYDRATED, chat_frame, passing_event
 from api.live.hub import Frame, Subscriber
 from api.services import Parts
 from api.tokens import Kind
@@ -34,13 +35,14 @@ async def participant_websocket(socket: WebSocket, parts: Parts, token: str = ""
         await socket.close()
         return
     found = await conversations.find_participant(parts.db, claims["sub"])
-    if found is None or found[1].ended_at is not None:
+    if found is None or found[1].ended_at is not None or found[0].left_at is not None:
         await socket.close()
         return
-    participant, conversation, _ = found
+    participant, conversation, contact_id = found
+    past = passing_event(REHYDRATED, conversation_id=conversation.id, contact_id=contact_id)
     await socket.accept()
     session = _Socket(socket, parts, participant.id, conversation.id)
-    await session.serve()
+    await session.serve(chat_frame(past) if conversation.continued_from else None)
 
 
 class _Socket:
@@ -50,11 +52,13 @@ class _Socket:
         self._socket = socket
         self._parts = parts
         self._joined = self._present = False
+        self._rehydrated: str | None = None
         self._subscriber = Subscriber(participant_id, conversation_id, overflow=self._drop)
         self._writer = asyncio.create_task(self._write())
 
-    async def serve(self) -> None:
-        """Runs until either side closes."""
+    async def serve(self, rehydrated: str | None) -> None:
+        """Runs until either side closes. With `rehydrated` the client is told, once subscribed, that there is a past."""
+        self._rehydrated = rehydrated
         try:
             await self._read()
         finally:
@@ -97,7 +101,8 @@ class _Socket:
         if not success or self._joined:
             await self._subscriber.frames.put(answer)
             return
-        await self._parts.hub.join(self._subscriber, welcome=answer)
+        past = [Frame(self._rehydrated)] if self._rehydrated else []
+        await self._parts.hub.join(self._subscriber, welcome=[answer, *past])
         self._joined = self._present = True
         await self._parts.attendance.arrived(self._subscriber.participant_id, self._subscriber.conversation_id)
 

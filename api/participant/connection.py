@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
-from uuid import uuid4
 
 from annotated_types import MinLen
 from fastapi import APIRouter, Request
@@ -103,15 +102,7 @@ def _socket_base(request: Request, parts: Services) -> str:
 
 async def _leave(parts: Services, session: Session) -> None:
     """The customer goes and the conversation stays: their clients are told that it is over for them, nobody else is."""
-    now = datetime.now(UTC)
     farewell = passing_event(
-        id=str(uuid4()),
-        at=now,
-        content_type=CHAT_ENDED,
-        participant_id=session.participant.id,
-        role=session.participant.role,
-        name=session.participant.name,
-        conversation_id=session.conversation.id,
-        contact_id=session.contact_id,
+        CHAT_ENDED, conversation_id=session.conversation.id, contact_id=session.contact_id, who=session.participant
     )
     await parts.bus.announce(Announcement(session.conversation.id, farewell, only_to=session.participant.id))

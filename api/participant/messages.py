@@ -63,7 +63,13 @@ async def send_message(request: Request, parts: Parts, session: ByConnectionToke
         item_id = str(uuid4())
     now = datetime.now(UTC)
     words = Words(
-        id=item_id, at=now, participant_id=session.participant.id, content=body.content, content_type=body.content_type
+        id=item_id,
+        at=now,
+        participant_id=session.participant.id,
+        role=session.participant.role,
+        name=session.participant.name,
+        content=body.content,
+        content_type=body.content_type,
     )
     await parts.gateway.say(session.conversation.id, words)
     parts.settling.accepted(session.conversation.id, item_id)
@@ -75,24 +81,17 @@ async def send_event(request: Request, parts: Parts, session: ByConnectionToken)
     """SendEvent: typing goes to the sockets and is kept nowhere; receipts are kept with their message."""
     body = await read_body(request, SendEvent)
     session.must_go_on()
-    event_id, now = str(uuid4()), datetime.now(UTC)
+    now = datetime.now(UTC)
     if body.content_type == TYPING:
-        await _typing(parts, session, event_id, now)
+        await _typing(parts, session)
     elif body.content_type in (DELIVERED, READ):
         await _receipt(parts, session, body, now)
-    return {"Id": event_id, "AbsoluteTime": iso(now)}
+    return {"Id": str(uuid4()), "AbsoluteTime": iso(now)}
 
 
-async def _typing(parts: Services, session: Session, event_id: str, now: datetime) -> None:
+async def _typing(parts: Services, session: Session) -> None:
     frame = passing_event(
-        id=event_id,
-        at=now,
-        content_type=TYPING,
-        participant_id=session.participant.id,
-        role=session.participant.role,
-        name=session.participant.name,
-        conversation_id=session.conversation.id,
-        contact_id=session.contact_id,
+        TYPING, conversation_id=session.conversation.id, contact_id=session.contact_id, who=session.participant
     )
     await parts.bus.announce(Announcement(session.conversation.id, frame))
 

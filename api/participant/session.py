@@ -23,12 +23,12 @@ class Session:
     contact_id: str
 
     def must_go_on(self) -> None:
-        """Refuses what can only be done in a chat that goes on.
+        """Refuses what can only be done in a chat that goes on, by somebody who has not left it.
 
         Raises:
             Ended: it does not.
         """
-        if self.conversation.ended_at is not None:
+        if self.conversation.ended_at is not None or self.participant.left_at is not None:
             raise Ended
 
 

@@ -1,11 +1,13 @@
-"""GetTranscript of the current conversation: paging, sorting and start positions.
+"""GetTranscript: paging, sorting and start positions of the current conversation, and the way back into its past.
 
 A page is a run of items from a position in a direction. `NextToken` names the position after it, in the same direction,
-is signed, and belongs to one conversation.
+is signed, and belongs to one conversation. Going backwards, the current conversation comes first, by itself; then, token
+by token, all that it continues. `StartPosition` and `ContactId` do not reach the past, as on Amazon Connect.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
@@ -15,12 +17,14 @@ from fastapi import APIRouter, Request
 from pydantic import model_validator
 
 from api.errors import AccessDenied, InvalidValue
-from api.frames import wire_item
+from api.frames import past_item, wire_item
 from api.participant.session import ByConnectionToken, Session
 from api.services import Parts, Services
 from api.tokens import Kind
 from api.wire import ContactId, Text, Wire, dump, read_body
 from store import conversations, transcript
+from store.past import Place, page_of_past
+from store.records import Item, Receipt
 from store.transcript import Span
 
 router = APIRouter()
@@ -61,20 +65,56 @@ async def get_transcript(request: Request, parts: Parts, session: ByConnectionTo
     body = await read_body(request, GetTranscript)
     await parts.settling.settled(session.conversation.id)
     await _check_contact(parts, session, body.contact_id)
-    span = await _span(parts, session, body)
+    start = await _start(parts, session, body)
     limit = body.max_results or DEFAULT_RESULTS
-    items = []
-    if span is not None:
-        items = await transcript.page(parts.db, session.conversation.id, span, limit + 1, body.contact_id)
-    page, rest = items[:limit], items[limit:]
-    page.sort(key=lambda item: item.seq, reverse=body.sort_order == "DESCENDING")
-    seqs = [item.seq for item in page if item.type == "MESSAGE"]
-    receipts = await transcript.receipts_of(parts.db, session.conversation.id, seqs) if seqs else {}
+    if isinstance(start, Place):
+        page, rest = await _past_page(parts, start, limit)
+    else:
+        page, rest = await _present_page(parts, session, start, limit, body)
+    if body.sort_order == "ASCENDING" and not _is_forward(start):
+        page.reverse()
+    if body.sort_order == "DESCENDING" and _is_forward(start):
+        page.reverse()
     return dump(
         InitialContactId=session.conversation.id,
-        Transcript=[wire_item(item, session.conversation.id, receipts.get(item.seq, ())) for item in page],
-        NextToken=_next_token(parts, session, Span(rest[0].seq, span.forward)) if rest and span else None,
+        Transcript=page,
+        NextToken=_next_token(parts, session, rest) if rest else None,
     )
+
+
+async def _present_page(
+    parts: Services, session: Session, span: Span | None, limit: int, body: GetTranscript
+) -> tuple[list[dict[str, Any]], Span | Place | None]:
+    """A page of the current conversation, in the direction of the scan, and where the next page starts."""
+    conversation = session.conversation
+    items = []
+    if span is not None:
+        items = await transcript.page(parts.db, conversation.id, span, limit + 1, body.contact_id)
+    page = items[:limit]
+    receipts = await _receipts(parts, [(conversation.id, item) for item in page])
+    shown = [wire_item(item, conversation.id, receipts.get((conversation.id, item.seq), ())) for item in page]
+    if span is not None and len(items) > limit:
+        return shown, Span(items[limit].seq, span.forward, span.present_only)
+    past_follows = span is not None and not span.forward and not span.present_only and body.contact_id is None
+    if past_follows and conversation.past_id is not None and conversation.past_seq is not None:
+        return shown, Place(conversation.past_id, conversation.past_seq)
+    return shown, None
+
+
+async def _past_page(parts: Services, start: Place, limit: int) -> tuple[list[dict[str, Any]], Place | None]:
+    """A page of the past, the latest first, and where the next page starts."""
+    page, rest = await page_of_past(parts.db, start, limit)
+    receipts = await _receipts(parts, page)
+    return [past_item(item, receipts.get((chat, item.seq), ())) for chat, item in page], rest
+
+
+async def _receipts(parts: Services, page: Sequence[tuple[str, Item]]) -> dict[tuple[str, int], list[Receipt]]:
+    messages = [(chat, item.seq) for chat, item in page if item.type == "MESSAGE"]
+    return await transcript.receipts_of(parts.db, messages) if messages else {}
+
+
+def _is_forward(start: Span | Place | None) -> bool:
+    return isinstance(start, Span) and start.forward
 
 
 async def _check_contact(parts: Services, session: Session, contact_id: str | None) -> None:
@@ -85,17 +125,17 @@ async def _check_contact(parts: Services, session: Session, contact_id: str | No
         raise InvalidValue(f"ContactId: {contact_id!r} is not a contact of this chat.")
 
 
-async def _span(parts: Services, session: Session, body: GetTranscript) -> Span | None:
+async def _start(parts: Services, session: Session, body: GetTranscript) -> Span | Place | None:
     """Where the page starts and which way it goes; None when nothing lies that way."""
+    position = body.start_position
+    named = position.model_dump(exclude_none=True) if position else {}
     if body.next_token:
-        return _continued(parts, session, body.next_token, body.scan_direction)
-    start = body.start_position
-    named = start.model_dump(exclude_none=True) if start else {}
+        return _continued(parts, session, body)
     forward = body.scan_direction == "FORWARD" if body.scan_direction else bool(named)
-    if start is None or not named:
+    if position is None or not named:
         return Span(END_OF_TIME, forward)
-    seq = await _position(parts, session, start, forward)
-    return None if seq is None else Span(seq, forward)
+    seq = await _position(parts, session, position, forward)
+    return None if seq is None else Span(seq, forward, present_only=True)
 
 
 async def _position(parts: Services, session: Session, start: StartPosition, forward: bool) -> int | None:
@@ -130,17 +170,28 @@ def _whole_millisecond(at: datetime) -> datetime:
     return at
 
 
-def _next_token(parts: Services, session: Session, span: Span) -> str:
-    return parts.tokens.make(Kind.PAGE, session.conversation.id, seq=span.seq, fwd=span.forward)
+def _next_token(parts: Services, session: Session, rest: Span | Place) -> str:
+    chat = session.conversation.id
+    if isinstance(rest, Place):
+        return parts.tokens.make(Kind.PAGE, chat, past=rest.conversation_id, seq=rest.seq)
+    return parts.tokens.make(Kind.PAGE, chat, seq=rest.seq, fwd=rest.forward, now=rest.present_only)
 
 
-def _continued(parts: Services, session: Session, token: str, direction: str | None) -> Span:
+def _continued(parts: Services, session: Session, body: GetTranscript) -> Span | Place:
     try:
-        claims = parts.tokens.read(Kind.PAGE, token)
+        claims = parts.tokens.read(Kind.PAGE, body.next_token or "")
     except AccessDenied:
         raise InvalidValue("NextToken: is not one that this operation gave.") from None
     if claims["sub"] != session.conversation.id:
         raise InvalidValue("NextToken: belongs to another chat.")
-    if direction is not None and (direction == "FORWARD") != claims["fwd"]:
+    past = claims.get("past")
+    forward = bool(claims.get("fwd"))
+    if body.scan_direction is not None and (body.scan_direction == "FORWARD") != forward:
         raise InvalidValue("NextToken: goes in the other ScanDirection.")
-    return Span(claims["seq"], claims["fwd"])
+    if past is None:
+        return Span(claims["seq"], forward, present_only=bool(claims.get("now")))
+    if body.contact_id is not None:
+        raise InvalidValue("ContactId: cannot be used for items of past chats.")
+    if body.start_position and body.start_position.model_dump(exclude_none=True):
+        raise InvalidValue("StartPosition: cannot be used for items of past chats.")
+    return Place(past, claims["seq"])

@@ -39,7 +39,7 @@ async def test_a_change_that_breaks_running_conversations_is_noticed(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def write_otherwise(self: Conversation, items: tuple[Item, ...]) -> None:
-        commit = Commit(conversation_id="c", contact_id="c", items=items)
+        commit = Commit(conversation_id="c", items=items)
         await workflow.execute_activity_method(
             ConversationActivities.record, commit, start_to_close_timeout=timedelta(seconds=30)
         )

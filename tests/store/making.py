@@ -10,7 +10,7 @@ from sqlalchemy import func, insert, select
 from store import schema
 from store.conversations import record
 from store.database import Database
-from store.records import ConversationFacts, Item, NewConversation, ParticipantFacts
+from store.records import ContactFacts, ConversationFacts, Item, NewConversation, ParticipantFacts
 
 START = datetime(2026, 2, 28, 23, 59, 59, 987_000, tzinfo=UTC)
 INSTANCE = "11111111-2222-3333-4444-555555555555"
@@ -41,13 +41,38 @@ def opening(id: str = "c", **changes: Any) -> NewConversation:
     return NewConversation(**{**fields, **changes})
 
 
-def facts(revision: int, **changes: Any) -> ConversationFacts:
+def contact(id: str = "c", **changes: Any) -> ContactFacts:
     fields: dict[str, Any] = {
-        "revision": revision,
-        "contact_id": "c",
-        "state": "ACTIVE",
+        "id": id,
+        "initiation_method": "API",
+        "previous_contact_id": None,
+        "queue": "support",
+        "initiated_at": START,
+        "enqueued_at": START,
         "agent_user": "ann",
         "agent_connected_at": after(60),
+        "ended_at": None,
+        "last_seq": None,
+        "wrapped_up_at": None,
+    }
+    return ContactFacts(**{**fields, **changes})
+
+
+def facts(
+    revision: int, contact_id: str = "c", agent_user: str | None = "ann", began_at: datetime = START, **changes: Any
+) -> ConversationFacts:
+    """A conversation of one contact, which ends and is wrapped up with it."""
+    only = contact(
+        contact_id,
+        agent_user=agent_user,
+        initiated_at=began_at,
+        ended_at=changes.get("ended_at"),
+        wrapped_up_at=changes.get("closed_at"),
+    )
+    fields: dict[str, Any] = {
+        "revision": revision,
+        "state": "ACTIVE",
+        "contacts": (only,),
         "ended_at": None,
         "end_reason": None,
         "closed_at": None,

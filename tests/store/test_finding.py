@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from store.conversations import (
     contacts_of_agent,
@@ -20,11 +21,14 @@ async def of_agent(db: Database, user: str = "ann", instance: str = INSTANCE) ->
     return [(contact.id, conversation.id) for contact, conversation in await contacts_of_agent(db, instance, user)]
 
 
-async def active(db: Database, id: str, **changes: object) -> None:
+async def active(db: Database, id: str, **changes: Any) -> None:
     """A conversation that the agent ann has."""
     start = changes.pop("started_at", after(0))
     await record(
-        db, id, opening=opening(id, started_at=start), facts=facts(1, contact_id=id, participants=(), **changes)
+        db,
+        id,
+        opening=opening(id, started_at=start),
+        facts=facts(1, contact_id=id, began_at=start, participants=(), **changes),
     )
 
 

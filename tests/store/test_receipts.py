@@ -28,10 +28,10 @@ async def read(db: Database, seq: int, at: float, who: str = "c-agent") -> bool:
 
 
 async def seen(db: Database, who: str = "c-agent") -> Seen:
-    found = await receipts_of(db, "c", range(1, 100))
+    found = await receipts_of(db, [("c", n) for n in range(1, 100)])
     return {
         seq: (receipt.delivered_at, receipt.read_at)
-        for seq, receipts in found.items()
+        for (_, seq), receipts in found.items()
         for receipt in receipts
         if receipt.participant_id == who
     }
@@ -123,11 +123,11 @@ async def test_receipts_of_one_participant_or_conversation_are_not_anothers(db: 
     await record(db, "c", items=[item(2, participant_id="c-agent")])
     await read(db, 2, 10)
     await deliver(db, 2, 20, "c-customer")
-    assert await receipts_of(db, "c", [1, 2]) == {
-        1: [Receipt(1, "c-agent", after(10), after(10))],
-        2: [Receipt(2, "c-customer", after(20), None)],
+    assert await receipts_of(db, [("c", 1), ("c", 2)]) == {
+        ("c", 1): [Receipt(1, "c-agent", after(10), after(10))],
+        ("c", 2): [Receipt(2, "c-customer", after(20), None)],
     }
-    assert await receipts_of(db, "d", [1]) == {}
+    assert await receipts_of(db, [("d", 1)]) == {}
     assert await watermarks(db, "d-customer") == (0, 0)
 
 
@@ -137,13 +137,13 @@ async def test_a_message_has_the_receipts_of_all_who_got_it(db: Database) -> Non
     await deliver(db, 1, 20, "c-customer")
     await read(db, 1, 10)
     agent, customer = Receipt(1, "c-agent", after(10), after(10)), Receipt(1, "c-customer", after(20), None)
-    assert await receipts_of(db, "c", [1, 7]) == {1: [agent, customer]}
+    assert await receipts_of(db, [("c", 1), ("c", 7)]) == {("c", 1): [agent, customer]}
 
 
 async def test_no_messages_have_no_receipts(db: Database) -> None:
     await talk(db, 1)
     await read(db, 1, 10)
-    assert await receipts_of(db, "c", []) == {}
+    assert await receipts_of(db, []) == {}
 
 
 async def test_the_same_receipt_at_once_is_news_once(db: Database, url: str) -> None:

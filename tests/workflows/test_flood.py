@@ -95,6 +95,8 @@ def words(chat: Chat, number: int) -> Words:
         id=f"{chat.id}-{number}",
         at=datetime.now(UTC),
         participant_id=f"{chat.id}-customer",
+        role="CUSTOMER",
+        name="Ada",
         content=str(number),
         content_type="text/plain",
     )

@@ -1,0 +1,87 @@
+"""Continuing an ended chat: which contact a new chat continues from, and who may."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from api.connect.caller import Authenticated
+from api.connect.requests import CreatePersistentContactAssociation, PersistentChat
+from api.errors import InvalidValue, Malformed, NotFound
+from api.frames import REHYDRATED, passing_event
+from api.paths import resource_id
+from api.services import Parts, Services
+from api.wire import ContactId, InstanceId, read_body
+from runtime.bus import Announcement
+from store import conversations, past
+from store.records import Contact, Conversation, Past
+
+router = APIRouter()
+
+
+@router.post("/contact/persistent-contact-association/{InstanceId}/{InitialContactId}")
+async def create_persistent_contact_association(
+    request: Request, InstanceId: InstanceId, InitialContactId: ContactId, parts: Parts, caller: Authenticated
+) -> dict[str, Any]:
+    """CreatePersistentContactAssociation: a running chat continues a past one. Once only; the same again is no error."""
+    body = await read_body(request, CreatePersistentContactAssociation)
+    instance, _ = parts.instance(InstanceId, caller.instances)
+    initial = resource_id(InitialContactId)
+    found = await conversations.find_contact(parts.db, instance, initial)
+    if found is None or found[0].id != found[1].id:
+        raise NotFound(f"InitialContactId: instance {instance!r} has no initial contact {initial!r}.")
+    contact, conversation = found
+    if conversation.ended_at is not None:
+        raise Malformed("InitialContactId: the chat has ended.")
+    source, history = await find_past(parts, instance, body, conversation.customer_id, current=conversation.id)
+    if conversation.continued_from == history.contact_id:
+        return {"ContinuedFromContactId": history.contact_id}
+    if not await past.associate(parts.db, conversation.id, history, source.attributes):
+        raise Malformed("InitialContactId: the chat continues, or is related to, a past contact already.")
+    await parts.bus.announce(Announcement(conversation.id, rehydrated_event(conversation.id, contact.id)))
+    return {"ContinuedFromContactId": history.contact_id}
+
+
+async def find_past(
+    parts: Services, instance: str, wanted: PersistentChat, customer_id: str | None, current: str | None = None
+) -> tuple[Conversation, Past]:
+    """The conversation and the past that a chat is to continue.
+
+    Raises:
+        Malformed: a member is missing, or the source cannot be continued.
+        NotFound: there is no such contact, or it is of another customer.
+    """
+    if wanted.source_contact_id is None or wanted.rehydration_type is None:
+        raise Malformed("PersistentChat: SourceContactId and RehydrationType are both needed.")
+    source_id = resource_id(wanted.source_contact_id)
+    found = await past.past_from(parts.db, instance, source_id)
+    if found is None or not _may_continue(parts, found[1], customer_id):
+        raise NotFound(f"SourceContactId: there is no contact {source_id!r} that could be continued.")
+    contact, conversation, history = found
+    if conversation.id == current:
+        raise Malformed("SourceContactId: a chat cannot continue itself.")
+    if conversation.ended_at is None:
+        raise Malformed(f"SourceContactId: the chat of contact {source_id!r} has not ended.")
+    if wanted.rehydration_type == "FROM_SEGMENT":
+        return conversation, history
+    return conversation, await _entire(parts, instance, contact, conversation)
+
+
+async def _entire(parts: Services, instance: str, contact: Contact, conversation: Conversation) -> Past:
+    if contact.id != conversation.id:
+        raise InvalidValue("SourceContactId: ENTIRE_PAST_SESSION needs the first contact of the past session.")
+    last = await past.last_ended_contact(parts.db, conversation.id)
+    found = await past.past_from(parts.db, instance, last or contact.id)
+    assert found is not None
+    return found[2]
+
+
+def _may_continue(parts: Services, source: Conversation, customer_id: str | None) -> bool:
+    """Words of a known customer are for that customer only; who asks for another's learns not even that they exist."""
+    return source.customer_id is None or source.customer_id == customer_id or not parts.settings.same_customer
+
+
+def rehydrated_event(conversation_id: str, contact_id: str) -> dict[str, Any]:
+    """Tells clients that a past can be read."""
+    return passing_event(REHYDRATED, conversation_id=conversation_id, contact_id=contact_id)
