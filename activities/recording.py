@@ -46,12 +46,13 @@ def _facts(facts: Facts) -> records.ConversationFacts:
         ended_at=facts.ended_at,
         end_reason=facts.end_reason,
         closed_at=facts.closed_at,
-        contacts=tuple(_contact(leg, facts) for leg in facts.legs),
+        contacts=tuple(_contact(leg) for leg in facts.legs),
+        answers=facts.answers,
         participants=tuple(records.ParticipantFacts(**who.model_dump(exclude={"since"})) for who in facts.participants),
     )
 
 
-def _contact(leg: Leg, facts: Facts) -> records.ContactFacts:
+def _contact(leg: Leg) -> records.ContactFacts:
     return records.ContactFacts(
         id=leg.id,
         initiation_method=leg.initiation,
@@ -63,5 +64,5 @@ def _contact(leg: Leg, facts: Facts) -> records.ContactFacts:
         agent_connected_at=leg.agent_assigned_at,
         ended_at=leg.ended_at,
         last_seq=leg.last_seq,
-        wrapped_up_at=facts.closed_at if leg.agent_user else None,
+        wrapped_up_at=leg.wrapped_up_at,
     )

@@ -17,8 +17,12 @@ DELIVERED = EVENT_PREFIX + "message.delivered"
 READ = EVENT_PREFIX + "message.read"
 METADATA = EVENT_PREFIX + "message.metadata"
 CHAT_ENDED = EVENT_PREFIX + "chat.ended"
+LEFT = EVENT_PREFIX + "participant.left"
 REHYDRATED = EVENT_PREFIX + "chat.rehydrated"
 TRANSFERRED = EVENT_PREFIX + "transfer.succeeded"
+
+SURVEY = "survey"
+"""What a conversation names as the trigger of the items that belong to its post-chat survey."""
 
 HEARTBEAT = json.dumps({"topic": "aws/heartbeat"})
 PING = json.dumps({"topic": "aws/ping", "statusCode": 200, "statusContent": "OK"})

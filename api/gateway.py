@@ -23,7 +23,9 @@ from store.records import NewConversation
 from workflows import search
 from workflows.contract import ASK, WORKFLOW, Answer, Ask, Opening, StartConversation
 from workflows.events import Assign, Close, Command, Connect, Disconnect, End, Message, Messages, Park, Resume, Transfer
-from workflows.values import DEFAULTS, Mode, Policy, Role, State, Texts
+from workflows.policy import DEFAULTS, Policy, Texts
+from workflows.survey import INTERACTIVE, INTERACTIVE_RESPONSE, Survey
+from workflows.values import Mode, Role, State
 
 SIGNAL_MESSAGES = 50
 SIGNAL_BYTES = 256_000
@@ -65,7 +67,7 @@ class Gateway:
         """Starts a conversation's workflow. One that was started before goes on as it is."""
         start = StartConversation(
             opening=Opening(contact_id=new.id, **{k: v for k, v in asdict(new).items() if k != "id"}),
-            policy=_policy(workstream, duration),
+            policy=_policy(workstream, duration, new.content_types),
             initial_message=_message(greeting) if greeting else None,
             recycle_after=self._settings.recycle_after,
         )
@@ -205,9 +207,12 @@ def _message(words: Words) -> Message:
     )
 
 
-def _policy(workstream: Workstream, duration: timedelta | None) -> Policy:
+def _policy(workstream: Workstream, duration: timedelta | None, content_types: tuple[str, ...]) -> Policy:
     """The mode's defaults, then what the workstream says, then what the request says."""
-    own = workstream.model_dump(exclude={"mode", "queue", "texts"}, exclude_none=True)
+    own = workstream.model_dump(exclude={"mode", "queue", "texts", "survey"}, exclude_none=True)
+    if workstream.survey:
+        own["survey"] = Survey(**workstream.survey.model_dump(exclude_none=True))
+    own["interactive"] = {INTERACTIVE, INTERACTIVE_RESPONSE} <= set(content_types)
     texts = {trigger: text or None for trigger, text in workstream.texts.model_dump(exclude_none=True).items()}
     policy = DEFAULTS[Mode(workstream.mode)].model_copy(update={**own, "texts": Texts(**texts)})
     return policy.model_copy(update={"duration": duration}) if duration else policy

@@ -37,6 +37,23 @@ class Texts(Section):
     customer_disconnected: str | None = Field(default=None, max_length=2000)
 
 
+class Question(Section):
+    """A question of a survey; the answer becomes the attribute `key`. With `choices` only one of them is an answer."""
+
+    key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
+    text: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+    choices: tuple[Annotated[str, StringConstraints(min_length=1, max_length=256)], ...] = ()
+
+
+class Survey(Section):
+    """What is asked after the agent has ended a chat, and how long the customer has to answer it all."""
+
+    questions: tuple[Question, ...] = Field(min_length=1, max_length=20)
+    deadline: Positive | None = None
+    not_a_choice: str | None = Field(default=None, max_length=2000)
+    thanks: str | None = Field(default=None, max_length=2000)
+
+
 class Workstream(Section):
     """A policy for conversations. What is left out has the default of the mode, see `workflows.values.DEFAULTS`."""
 
@@ -49,6 +66,7 @@ class Workstream(Section):
     duration: Positive | None = None
     customer_may_end: bool | None = None
     texts: Texts = Texts()
+    survey: Survey | None = None
 
 
 class Agent(Section):

@@ -109,7 +109,6 @@ async def contacts_of_agent(db: Database, instance: str, user: str) -> list[tupl
             contact.c.agent_user == user,
             conversation.c.instance == instance,
             contact.c.wrapped_up_at.is_(None),
-            contact.c.last_seq.is_(None),
         )
         .where(or_(contact.c.ended_at.is_(None), conversation.c.state == "WRAP_UP"))
         .order_by(contact.c.initiated_at)
@@ -205,6 +204,12 @@ async def _state(db: Database, connection: AsyncConnection, conversation_id: str
     )
     if not changed.rowcount:
         return
+    if facts.answers:
+        attributes = (
+            await connection.execute(select(table.c.attributes).where(table.c.id == conversation_id))
+        ).scalar_one()
+        merged = {**attributes, **facts.answers}
+        await connection.execute(update(table).where(table.c.id == conversation_id).values(attributes=merged))
     for contact in facts.contacts:
         row = {"conversation_id": conversation_id, **asdict(contact)}
         await connection.execute(db.upsert(schema.contacts, [row]))

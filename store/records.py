@@ -82,6 +82,7 @@ class ConversationFacts:
     end_reason: str | None
     closed_at: datetime | None
     contacts: tuple[ContactFacts, ...]
+    answers: Mapping[str, str]
     participants: tuple[ParticipantFacts, ...]
 
 

@@ -13,8 +13,9 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from workflows.events import AnyEvent, Command, Message
+from workflows.policy import Policy
 from workflows.state import ConversationState, Leg
-from workflows.values import EndReason, Item, Mode, Participant, Policy, Role, State, Value
+from workflows.values import EndReason, Item, Mode, Participant, Role, State, Value
 
 WORKFLOW = "Conversation"
 TASK_QUEUE = "conversations"
@@ -70,6 +71,7 @@ class Facts(Value):
     state: State
     legs: tuple[Leg, ...] = ()
     participants: tuple[Participant, ...]
+    answers: dict[str, str] = Field(default_factory=dict)
     ended_at: datetime | None = None
     end_reason: EndReason | None = None
     closed_at: datetime | None = None
@@ -121,12 +123,21 @@ def facts(state: ConversationState) -> Facts:
     return Facts(
         revision=state.revision,
         state=state.state,
-        legs=(*state.unrecorded_legs, state.leg),
+        legs=(*state.unrecorded_legs, *_worked(state), state.leg),
+        answers=dict(state.answers),
         participants=(*state.unrecorded_leavers, *state.participants),
         ended_at=state.ended_at,
         end_reason=state.end_reason,
         closed_at=state.closed_at,
     )
+
+
+def _worked(state: ConversationState) -> tuple[Leg, ...]:
+    """The contact whose agent's wrap-up outlasts it, while a survey follows it."""
+    if state.worked_leg is None:
+        return ()
+    done = state.agent_done_at or state.closed_at
+    return (state.worked_leg.model_copy(update={"wrapped_up_at": done}),)
 
 
 def fresh(start: StartConversation) -> ConversationState:

@@ -9,12 +9,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import AwareDatetime, Field, ValidationError, field_validator, model_validator
 
-from workflows.values import MAX_CONTENT_BYTES, Role, Value
-
-Name = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
-"""A name or id; U+0000 is refused because PostgreSQL cannot store it."""
+from workflows.values import MAX_CONTENT_BYTES, Name, Role, Value
 
 
 class Event(Value):

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import Self
 from uuid import UUID, uuid5
 
-from workflows.values import EndReason, Initiation, Item, ItemType, Mode, Participant, Policy, Role, State, Value
+from workflows.policy import Policy
+from workflows.values import EndReason, Initiation, Item, ItemType, Mode, Participant, Role, State, Value
 
 REMEMBERED_IDS = 256
 """How many recent message ids guard against a repeated signal. Older repeats are caught by the store's unique key."""
@@ -37,6 +38,7 @@ class Leg(Value):
     agent_user: str | None = None
     agent_assigned_at: datetime | None = None
     ended_at: datetime | None = None
+    wrapped_up_at: datetime | None = None
     last_seq: int | None = None
 
 
@@ -64,6 +66,11 @@ class ConversationState(Value):
     unrecorded_legs: tuple[Leg, ...] = ()
     unrecorded_leavers: tuple[Participant, ...] = ()
     former: tuple[str, ...] = ()
+    worked_leg: Leg | None = None
+    agent_done_at: datetime | None = None
+    survey_step: int | None = None
+    survey_since: datetime | None = None
+    answers: tuple[tuple[str, str], ...] = ()
     ended_at: datetime | None = None
     end_reason: EndReason | None = None
     closed_at: datetime | None = None
@@ -85,6 +92,17 @@ class ConversationState(Value):
         return self.ended_at is not None
 
     @property
+    def surveying(self) -> bool:
+        """Whether the customer is being asked after the agent has ended."""
+        return self.survey_step is not None and not self.ended
+
+    @property
+    def answered(self) -> bool:
+        """Whether nothing is left to ask."""
+        survey = self.policy.survey
+        return survey is not None and self.survey_step is not None and self.survey_step >= len(survey.questions)
+
+    @property
     def participants(self) -> tuple[Participant, ...]:
         """Everybody who takes part, the customer first."""
         return (self.customer,) if self.agent is None else (self.customer, self.agent)
@@ -101,14 +119,22 @@ class ConversationState(Value):
             agent_user=self.agent.user if self.agent else None,
             agent_assigned_at=self.agent_assigned_at,
             ended_at=self.contact_ended_at or self.ended_at,
+            wrapped_up_at=self.closed_at if self.agent else None,
         )
 
     def on_next_leg(self, contact_id: str, initiation: Initiation, queue: str) -> Self:
         """This state with its contact ended and a new one begun; whoever had it as an agent has left."""
-        ended = self.leg.model_copy(update={"ended_at": self.contact_ended_at or self.clock, "last_seq": self.seq})
+        ended = self.leg.model_copy(
+            update={
+                "ended_at": self.contact_ended_at or self.clock,
+                "last_seq": self.seq,
+                "wrapped_up_at": self.clock if initiation is Initiation.TRANSFER else None,
+            }
+        )
         leavers = () if self.agent is None else (self.agent.model_copy(update={"left_at": self.clock}),)
         return self.but(
             unrecorded_legs=(*self.unrecorded_legs, ended),
+            worked_leg=ended if initiation is Initiation.DISCONNECT else None,
             unrecorded_leavers=(*self.unrecorded_leavers, *leavers),
             former=(*self.former, *(leaver.id for leaver in leavers))[-REMEMBERED_LEAVERS:],
             contact_id=contact_id,

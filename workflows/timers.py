@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+from workflows.policy import Policy
 from workflows.state import ConversationState
-from workflows.values import Mode, Policy, Presence, State
+from workflows.values import Mode, Presence, State
 
 
 class Timer(StrEnum):
@@ -23,6 +24,7 @@ class Timer(StrEnum):
     OPEN_AGE = "open too long"
     DURATION = "chat duration"
     WRAP_UP = "wrap-up"
+    SURVEY = "survey"
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ RULES = (
     Rule(Timer.RECONNECT, _LIVE, _TALKING,                   _customer_is(Presence.AWAY),     lambda s: s.customer.since,  lambda p: p.reconnect_window),
     Rule(Timer.OPEN_AGE,  _ANY,  frozenset({State.OPEN}),    _always,                         lambda s: s.since,           lambda p: p.open_age),
     Rule(Timer.DURATION,  _ANY,  _TALKING,                   _always,                         lambda s: s.started_at,      lambda p: p.duration),
-    Rule(Timer.WRAP_UP,   _ANY,  frozenset({State.WRAP_UP}), _always,                         lambda s: s.since,           lambda p: p.wrap_up),
+    Rule(Timer.SURVEY,    _ANY,  frozenset({State.WRAP_UP}), lambda s: s.surveying,           lambda s: s.survey_since or s.since, lambda p: p.survey.deadline if p.survey else None),
+    Rule(Timer.WRAP_UP,   _ANY,  frozenset({State.WRAP_UP}), lambda s: s.agent_done_at is None, lambda s: s.since,         lambda p: p.wrap_up),
 )  # fmt: skip
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 EVENT_PREFIX = "application/vnd.amazonaws.connect.event."
 """Content types of transcript events start with this (Amazon Connect, ChatJS 5.0.0)."""
@@ -18,6 +19,10 @@ class Value(BaseModel):
     """A frozen value; fields it does not know are ignored, so that a newer writer never breaks an older reader."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
+"""A name or id; U+0000 is refused because PostgreSQL cannot store it."""
 
 
 class Mode(StrEnum):
@@ -94,39 +99,6 @@ class ItemType(StrEnum):
 
     MESSAGE = "MESSAGE"
     EVENT = "EVENT"
-
-
-class Texts(Value):
-    """A workstream's automated messages; `None` switches one off."""
-
-    customer_disconnected: str | None = "The customer has disconnected."
-
-
-class Policy(Value):
-    """How a conversation is to be treated, fixed when it starts. All limits are durations; `None` means never."""
-
-    mode: Mode
-    connect_within: timedelta | None = timedelta(minutes=5)
-    reconnect_window: timedelta | None = timedelta(minutes=3)
-    open_age: timedelta | None = timedelta(minutes=20)
-    wrap_up: timedelta = timedelta(minutes=15)
-    duration: timedelta | None = timedelta(hours=25)
-    customer_may_end: bool = True
-    texts: Texts = Texts()
-
-
-DEFAULTS = {
-    Mode.LIVE: Policy(mode=Mode.LIVE),
-    Mode.PERSISTENT: Policy(
-        mode=Mode.PERSISTENT,
-        reconnect_window=None,
-        open_age=timedelta(days=30),
-        wrap_up=timedelta(days=1),
-        duration=None,
-        customer_may_end=False,
-    ),
-}
-"""What a workstream gets where it says nothing itself (Dynamics 365 automatic closure; chat duration as on Connect)."""
 
 
 class Participant(Value):

@@ -12,6 +12,7 @@ from api.connect.requests import MAX_ATTRIBUTE_BYTES, AssociateContactWithUser, 
 from api.errors import Ended, InvalidValue, Malformed, NotFound
 from api.paths import ContactIdInPath, InitialContactIdInPath, InstanceIdInPath, resource_id
 from api.services import Parts
+from api.settled import recent_contact
 from api.wire import dump, read_body
 from store import conversations
 from store.records import Contact, Conversation
@@ -88,7 +89,7 @@ async def associate_contact_with_user(
 async def _contact(
     parts: Parts, instance: str, contact_id: str, member: str = "ContactId"
 ) -> tuple[Contact, Conversation]:
-    found = await conversations.find_contact(parts.db, instance, resource_id(contact_id))
+    found = await recent_contact(parts, instance, resource_id(contact_id))
     if found is None:
         raise NotFound(f"{member}: instance {instance!r} has no contact {contact_id!r}.")
     return found

@@ -12,6 +12,7 @@ from api.errors import InvalidValue, Malformed, NotFound
 from api.frames import REHYDRATED, passing_event
 from api.paths import resource_id
 from api.services import Parts, Services
+from api.settled import recent_contact
 from api.wire import ContactId, InstanceId, read_body
 from runtime.bus import Announcement
 from store import conversations, past
@@ -55,6 +56,7 @@ async def find_past(
     if wanted.source_contact_id is None or wanted.rehydration_type is None:
         raise Malformed("PersistentChat: SourceContactId and RehydrationType are both needed.")
     source_id = resource_id(wanted.source_contact_id)
+    await recent_contact(parts, instance, source_id)
     found = await past.past_from(parts.db, instance, source_id)
     if found is None or not _may_continue(parts, found[1], customer_id):
         raise NotFound(f"SourceContactId: there is no contact {source_id!r} that could be continued.")

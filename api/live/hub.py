@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from api.frames import CHAT_ENDED, TRANSFERRED, chat_frame, wire_item
+from api.frames import CHAT_ENDED, LEFT, SURVEY, TRANSFERRED, chat_frame, passing_event, wire_item
 from runtime.bus import Announcement, Bus
 from store import transcript
 from store.database import Database
@@ -191,9 +191,9 @@ class Hub:
                 async with channel.lock:
                     while news := await self._read(conversation_id, channel.cursor):
                         for item in news:
-                            frame = _frame(item, conversation_id)
                             for subscriber in tuple(channel.subscribers):
-                                subscriber.offer(replace(frame, last=True) if _is_farewell(item, subscriber) else frame)
+                                for frame in _frames_for(subscriber, item):
+                                    subscriber.offer(frame)
                         channel.cursor = news[-1].seq
             except Exception:
                 logger.exception("cannot read the news of %s; the next look tries again", conversation_id)
@@ -227,9 +227,20 @@ class Hub:
                     self._wake(conversation_id)
 
 
-def _is_farewell(item: Item, subscriber: Subscriber) -> bool:
-    """Whether the item tells an agent that the conversation is no longer theirs: what follows is not for them."""
-    return item.content_type == TRANSFERRED and item.participant_id == subscriber.participant_id
+def _frames_for(subscriber: Subscriber, item: Item) -> list[Frame]:
+    """The item as one socket gets it. To an agent who has left, what follows is not sent: it is no longer theirs.
+
+    Who transferred the chat is told so; who ended it before a survey is told that it is over, as for them it is.
+    """
+    frame = _frame(item, subscriber.conversation_id)
+    if item.participant_id != subscriber.participant_id:
+        return [frame]
+    if item.content_type == TRANSFERRED:
+        return [replace(frame, last=True)]
+    if item.content_type == LEFT and item.trigger == SURVEY:
+        over = passing_event(CHAT_ENDED, conversation_id=subscriber.conversation_id, contact_id=item.contact_id)
+        return [frame, Frame(chat_frame(over), last=True)]
+    return [frame]
 
 
 def _frame(item: Item, conversation_id: str) -> Frame:

@@ -33,11 +33,15 @@ class Settling:
         while self._latest and next(iter(self._latest.values()))[1] < monotonic() - PATIENCE_SECONDS:
             self._latest.popitem(last=False)
 
-    async def settled(self, conversation_id: str) -> None:
-        """Returns once the latest accepted message is recorded, or too much time has passed since it came."""
+    async def settled(self, conversation_id: str) -> bool:
+        """Returns once the latest accepted message is recorded, or too much time has passed since it came.
+
+        Returns:
+            Whether there was anything to wait for.
+        """
         latest = self._latest.get(conversation_id)
         if latest is None:
-            return
+            return False
         item_id, at = latest
         news = asyncio.Event()
         self._waiting.setdefault(conversation_id, set()).add(news)
@@ -56,6 +60,7 @@ class Settling:
                 del self._waiting[conversation_id]
         if self._latest.get(conversation_id) == latest:
             del self._latest[conversation_id]
+        return True
 
     def _hear(self, news: Announcement) -> None:
         for waiting in self._waiting.get(news.conversation_id, ()):

@@ -73,6 +73,7 @@ def facts(
         "revision": revision,
         "state": "ACTIVE",
         "contacts": (only,),
+        "answers": {},
         "ended_at": None,
         "end_reason": None,
         "closed_at": None,

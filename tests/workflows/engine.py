@@ -24,8 +24,9 @@ from workflows import search
 from workflows.contract import TASK_QUEUE, WORKFLOW, Answer, Ask, Opening, StartConversation
 from workflows.conversation import Conversation
 from workflows.events import Assign, Close, Command, End, Message
+from workflows.policy import DEFAULTS, Policy
 from workflows.state import ConversationState
-from workflows.values import DEFAULTS, Mode, Policy
+from workflows.values import Mode
 
 T = TypeVar("T")
 

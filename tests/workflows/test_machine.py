@@ -4,28 +4,35 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflows.events import AnyEvent, Assign, Close, Connect, Disconnect, End, Message, Park, Resume
+from workflows.events import AnyEvent, Assign, Close, Connect, Disconnect, End, Message, Park, Resume, Transfer
 from workflows.machine import TABLE, catch_up, decide
+from workflows.policy import DEFAULTS
 from workflows.state import REMEMBERED_IDS, SHOWN_REJECTIONS, ConversationState
+from workflows.survey import Question, Survey
 from workflows.timers import RULES, next_deadline
-from workflows.values import DEFAULTS, Mode, Participant, Presence, Role, State
+from workflows.values import Mode, Participant, Presence, Role, State
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def fresh(mode: Mode = Mode.LIVE) -> ConversationState:
+SURVEY = Survey(
+    questions=(Question(key="score", text="How was it?", choices=("Good", "Bad")), Question(key="why", text="Why?"))
+)
+
+
+def fresh(mode: Mode = Mode.LIVE, survey: Survey | None = None) -> ConversationState:
     return ConversationState(
         id="c",
         instance="demo",
         workstream="w",
         queue="q",
-        policy=DEFAULTS[mode],
+        policy=DEFAULTS[mode].model_copy(update={"survey": survey}),
         contact_id="c",
         since=START,
         started_at=START,
@@ -44,6 +51,9 @@ EVENTS: list[AnyEvent] = [
     Disconnect(by="agent"),
     Assign(user="a1", name="A1"),
     Assign(user="a2", name="A2"),
+    Transfer(contact_id="t1", queue="q2"),
+    Transfer(contact_id="t2", queue="q", user="a2", name="A2"),
+    Message(by="customer", content="good", id="m2"),
     Park(),
     Resume(),
     End(by="customer"),
@@ -55,16 +65,25 @@ EVENTS: list[AnyEvent] = [
 
 def test_no_two_rows_say_different_things_of_the_same() -> None:
     for mode in Mode:
-        rows = Counter((row.source, row.trigger) for row in TABLE if row.applies(DEFAULTS[mode]))
-        assert max(rows.values()) == 1
+        for situation in situations(mode):
+            rows = Counter((row.source, row.trigger) for row in TABLE if row.applies(situation))
+            assert max(rows.values()) == 1
 
 
 def test_every_timer_that_can_run_has_a_row_for_its_end() -> None:
     for rule in RULES:
-        for mode in rule.modes:
-            for state in rule.states:
-                ends = [r for r in TABLE if (r.source, r.trigger) == (state, rule.timer) and r.applies(DEFAULTS[mode])]
-                assert ends, f"{rule.timer} of a {mode} conversation in {state} leads nowhere"
+        for mode, source in product(rule.modes, rule.states):
+            for situation in situations(mode):
+                state = situation.but(state=source)
+                ends = [r for r in TABLE if (r.source, r.trigger) == (source, rule.timer) and r.applies(state)]
+                assert ends or not rule.when(state), f"{rule.timer} of a {mode} conversation in {source} leads nowhere"
+
+
+def situations(mode: Mode) -> list[ConversationState]:
+    """States between which the rows of a pair of state and trigger may choose."""
+    plain = fresh(mode)
+    asked = fresh(mode, SURVEY).but(survey_step=0)
+    return [plain, asked, asked.but(agent_done_at=START)]
 
 
 def test_closed_is_final() -> None:
@@ -76,9 +95,9 @@ steps = st.lists(
 )
 
 
-@given(mode=st.sampled_from(list(Mode)), steps=steps)
-def test_whatever_happens(mode: Mode, steps: list[tuple[AnyEvent, float]]) -> None:
-    state, now, items = fresh(mode), START, []
+@given(mode=st.sampled_from(list(Mode)), survey=st.sampled_from([None, SURVEY]), steps=steps)
+def test_whatever_happens(mode: Mode, survey: Survey | None, steps: list[tuple[AnyEvent, float]]) -> None:
+    state, now, items = fresh(mode, survey), START, []
     for event, later in steps:
         before = state
         now += timedelta(seconds=later)
@@ -94,8 +113,9 @@ def test_whatever_happens(mode: Mode, steps: list[tuple[AnyEvent, float]]) -> No
         assert before.state is not State.CLOSED or state.state is State.CLOSED
         deadline = next_deadline(state)
         assert deadline is None or deadline.due > now
-        assert state.ended == (state.state in (State.WRAP_UP, State.CLOSED))
-        assert (state.agent is not None) or state.state in (State.OPEN, State.CLOSED)
+        assert (state.ended or state.surveying) == (state.state in (State.WRAP_UP, State.CLOSED))
+        assert (state.state is State.ACTIVE) <= (state.agent is not None)
+        assert not (state.surveying and state.state is State.CLOSED)
         assert len(state.remembered) <= REMEMBERED_IDS
         assert len(state.rejections) <= SHOWN_REJECTIONS
     assert [item.seq for item in items] == list(range(1, len(items) + 1))

@@ -1,0 +1,85 @@
+"""What happens within a state: messages, and participants who come and are lost."""
+
+from __future__ import annotations
+
+from workflows.decision import Decision, event_item, refuse
+from workflows.events import Connect, Disconnect, Message
+from workflows.state import REMEMBERED_IDS, ConversationState
+from workflows.values import EventType, Item, ItemType, Participant, Presence
+
+
+def say(state: ConversationState, message: Message, *, proves_presence: bool = True) -> Decision:
+    """Somebody says something. What was accepted is recorded in any state, once."""
+    if message.id in state.remembered:
+        return Decision(state)
+    who = state.participant(message.by)
+    if state.ended and message.id is None:
+        return refuse(state, "message", "the conversation has ended")
+    if who is None and message.role and message.name:
+        who = Participant(id=message.by, role=message.role, name=message.name, since=state.clock, joined_at=state.clock)
+        return _said(state, message, who)
+    if who is None and message.by not in ("system", "operator"):
+        return refuse(state, "message", f"by: {message.by!r} takes no part in this conversation")
+    items: tuple[Item, ...] = ()
+    if who and not state.ended and proves_presence:
+        state, items = _seen(state, who)
+    return _said(state, message, who, items)
+
+
+def _said(
+    state: ConversationState, message: Message, who: Participant | None, before: tuple[Item, ...] = ()
+) -> Decision:
+    state, item = state.with_item(
+        type=ItemType.MESSAGE,
+        content_type=message.content_type,
+        content=message.content,
+        who=who,
+        id=message.id,
+    )
+    return Decision(state.but(remembered=(*state.remembered, item.id)[-REMEMBERED_IDS:]), (*before, item))
+
+
+def _seen(state: ConversationState, who: Participant) -> tuple[ConversationState, tuple[Item, ...]]:
+    """A message proves that its sender is there: the first counts as joining, a later one restarts the absence."""
+    if who.presence is Presence.AWAITED:
+        return _join(state, who)
+    if who.presence is Presence.AWAY:
+        state = state.with_participant(who.model_copy(update={"since": state.clock}))
+    return state, ()
+
+
+def _join(state: ConversationState, who: Participant) -> tuple[ConversationState, tuple[Item, ...]]:
+    joined = who.model_copy(
+        update={"presence": Presence.CONNECTED, "since": state.clock, "joined_at": who.joined_at or state.clock}
+    )
+    state = state.with_participant(joined)
+    if who.joined_at is not None:
+        return state, ()
+    state, item = event_item(state, EventType.JOINED, joined)
+    return state, (item,)
+
+
+def connect(state: ConversationState, event: Connect) -> Decision:
+    """A participant is there."""
+    who = state.participant(event.by)
+    if who is None and event.by in state.former:
+        return Decision(state)
+    if who is None:
+        return refuse(state, "connect", f"by: {event.by!r} takes no part in this conversation")
+    if state.ended:
+        return Decision(state)
+    return Decision(*_join(state, who))
+
+
+def disconnect(state: ConversationState, event: Disconnect) -> Decision:
+    """A participant is lost."""
+    who = state.participant(event.by)
+    if who is None and event.by in state.former:
+        return Decision(state)
+    if who is None:
+        return refuse(state, "disconnect", f"by: {event.by!r} takes no part in this conversation")
+    overtaken = event.at is not None and event.at < who.since  # they were back before this news of their loss came
+    if state.ended or who.presence is not Presence.CONNECTED or overtaken:
+        return Decision(state)
+    away = who.model_copy(update={"presence": Presence.AWAY, "since": state.clock})
+    return Decision(state.with_participant(away))
