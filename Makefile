@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help run test lint format lock histories
+.PHONY: help run test lint format lock histories bench
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ format: $(VENV)/dev.stamp  ## Formats the code
 
 histories: $(VENV)/dev.stamp  ## Records the conversations of tests/replay that have no history yet
 	@$(BIN)/python -m tests.replay.scenarios
+
+bench: $(VENV)/dev.stamp  ## Measures a page of a long past against one of a long chat
+	@$(BIN)/python -m bench.rehydration
 
 COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links

@@ -7,8 +7,10 @@ from datetime import timedelta
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
+from activities.archiving import Archivist
 from activities.recording import Recorder
 from parts import opened_parts
+from runtime.archive import opened_archive
 from runtime.bus import Bus
 from runtime.process import run_process, stop_on_signals
 from runtime.settings import Settings
@@ -19,13 +21,17 @@ from workflows.search import KEYS
 
 
 def build_worker(client: Client, settings: Settings, db: Database, bus: Bus) -> Worker:
-    """The worker with everything it runs."""
-    recorder = Recorder(db, bus)
+    """The worker with everything it runs.
+
+    Raises:
+        StartupProblem: the archive of transcripts cannot be used.
+    """
+    recorder, archivist = Recorder(db, bus), Archivist(db, opened_archive(settings))
     return Worker(
         client,
         task_queue=settings.temporal_task_queue,
         workflows=[Conversation],
-        activities=[recorder.record],
+        activities=[recorder.record, archivist.archive],
         max_cached_workflows=settings.cached_conversations,
         # after a worker was killed its conversations wait this long before another one takes them over
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=3),

@@ -10,8 +10,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
-from api import agents, errors
-from api.connect import chats, contacts, rehydration, transfers
+from api import agents, errors, transcripts
+from api.connect import bots, chats, contacts, rehydration, searching, transfers
 from api.gateway import Gateway
 from api.live import socket
 from api.live.hub import Hub
@@ -78,7 +78,20 @@ def create_app(services: Services) -> FastAPI:
     )
     errors.install(app)
     app.add_exception_handler(HTTPException, _unserved)
-    for module in (chats, contacts, transfers, rehydration, connection, messages, transcript, socket, agents):
+    for module in (
+        chats,
+        contacts,
+        bots,
+        transfers,
+        rehydration,
+        searching,
+        connection,
+        messages,
+        transcript,
+        socket,
+        agents,
+        transcripts,
+    ):
         app.include_router(module.router)
     app.add_api_route("/healthz", _healthy, include_in_schema=False)
     return app

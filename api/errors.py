@@ -85,6 +85,14 @@ class TooLarge(Fault):
     participant = "ValidationException"
 
 
+class QuotaExceeded(Fault):
+    """As many as there may be are there already."""
+
+    status = 402
+    connect = "ServiceQuotaExceededException"
+    participant = "ServiceQuotaExceededException"
+
+
 class Throttled(Fault):
     """Too much at once; clients try again by themselves."""
 

@@ -9,9 +9,9 @@ from typing import Any
 from uuid import uuid4
 
 from api.wire import dump
+from store.documents import EVENT_PREFIX, iso, item_document, metadata
 from store.records import Item, Participant, Receipt
 
-EVENT_PREFIX = "application/vnd.amazonaws.connect.event."
 TYPING = EVENT_PREFIX + "typing"
 DELIVERED = EVENT_PREFIX + "message.delivered"
 READ = EVENT_PREFIX + "message.read"
@@ -28,11 +28,6 @@ HEARTBEAT = json.dumps({"topic": "aws/heartbeat"})
 PING = json.dumps({"topic": "aws/ping", "statusCode": 200, "statusContent": "OK"})
 
 
-def iso(at: datetime) -> str:
-    """An instant as the participant plane writes it: UTC, milliseconds, `Z`."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03}Z"
-
-
 def past_item(item: Item, receipts: Sequence[Receipt] = ()) -> dict[str, Any]:
     """An item of an earlier conversation: it names its own contact as related, and belongs to no present one."""
     shown = wire_item(item, "", receipts)
@@ -42,19 +37,7 @@ def past_item(item: Item, receipts: Sequence[Receipt] = ()) -> dict[str, Any]:
 
 def wire_item(item: Item, conversation_id: str, receipts: Sequence[Receipt] = ()) -> dict[str, Any]:
     """A transcript item of the current conversation, for a socket or a transcript page."""
-    return dump(
-        Id=item.id,
-        AbsoluteTime=iso(item.at),
-        Type=item.type,
-        ContentType=item.content_type,
-        Content=item.content,
-        ParticipantId=item.participant_id,
-        DisplayName=item.name,
-        ParticipantRole=item.role,
-        InitialContactId=conversation_id,
-        ContactId=item.contact_id,
-        MessageMetadata=_metadata(item.id, receipts) if receipts else None,
-    )
+    return {**item_document(item, receipts), "InitialContactId": conversation_id, "ContactId": item.contact_id}
 
 
 def passing_event(
@@ -83,7 +66,7 @@ def receipt_event(item: Item, receipt: Receipt, at: datetime, conversation_id: s
         "ContentType": METADATA,
         "InitialContactId": conversation_id,
         "ContactId": item.contact_id,
-        "MessageMetadata": _metadata(item.id, [receipt]),
+        "MessageMetadata": metadata(item.id, [receipt]),
     }
 
 
@@ -96,17 +79,3 @@ def subscribed(topics: list[str], *, success: bool) -> str:
     """The answer to a subscription."""
     status = "success" if success else "failure"
     return json.dumps({"topic": "aws/subscribe", "content": {"status": status, "topics": topics}})
-
-
-def _metadata(message_id: str, receipts: Sequence[Receipt]) -> dict[str, Any]:
-    return {
-        "MessageId": message_id,
-        "Receipts": [
-            dump(
-                RecipientParticipantId=receipt.participant_id,
-                DeliveredTimestamp=iso(receipt.delivered_at) if receipt.delivered_at else None,
-                ReadTimestamp=iso(receipt.read_at) if receipt.read_at else None,
-            )
-            for receipt in receipts
-        ],
-    }

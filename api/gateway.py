@@ -22,7 +22,21 @@ from runtime.settings import Settings, Workstream
 from store.records import NewConversation
 from workflows import search
 from workflows.contract import ASK, WORKFLOW, Answer, Ask, Opening, StartConversation
-from workflows.events import Assign, Close, Command, Connect, Disconnect, End, Message, Messages, Park, Resume, Transfer
+from workflows.events import (
+    Assign,
+    Close,
+    Command,
+    Connect,
+    Disconnect,
+    End,
+    Invite,
+    Leave,
+    Message,
+    Messages,
+    Park,
+    Resume,
+    Transfer,
+)
 from workflows.policy import DEFAULTS, Policy, Texts
 from workflows.survey import INTERACTIVE, INTERACTIVE_RESPONSE, Survey
 from workflows.values import Mode, Role, State
@@ -67,7 +81,9 @@ class Gateway:
         """Starts a conversation's workflow. One that was started before goes on as it is."""
         start = StartConversation(
             opening=Opening(contact_id=new.id, **{k: v for k, v in asdict(new).items() if k != "id"}),
-            policy=_policy(workstream, duration, new.content_types),
+            policy=_policy(workstream, duration, new.content_types).model_copy(
+                update={"archive": self._settings.archive_address is not None}
+            ),
             initial_message=_message(greeting) if greeting else None,
             recycle_after=self._settings.recycle_after,
         )
@@ -128,6 +144,14 @@ class Gateway:
         user, name = agent or (None, None)
         command = Transfer(contact_id=contact_id, queue=queue, user=user, name=name, by=by)
         return await self._ask(conversation_id, command)
+
+    async def invite(self, conversation_id: str, participant_id: str, name: str, by: str) -> str | None:
+        """Lets a bot take part. Returns why not, or None."""
+        return await self._ask(conversation_id, Invite(participant_id=participant_id, name=name, by=by))
+
+    async def leave(self, conversation_id: str, by: str) -> str | None:
+        """A bot takes part no more. Returns why not, or None."""
+        return await self._ask(conversation_id, Leave(by=by))
 
     async def end(self, conversation_id: str, by: str) -> str | None:
         """Ends the chat for the customer. Returns why not, or None."""

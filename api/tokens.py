@@ -1,7 +1,7 @@
-"""Signed tokens: what a participant, a connection, a socket address, an agent's desk or a page of a transcript is proved by.
+"""Signed tokens: what a participant, a connection, a socket address, an agent's desk, or a page is proved by.
 
-All are JWTs (HS256) of one participant, agent or conversation. The first key signs, every key verifies, so keys rotate
-by putting a new one in front. A token never carries words or names of people.
+All are JWTs (HS256) of one participant, agent, conversation or instance. The first key signs, every key verifies, so keys
+rotate by putting a new one in front. A token never carries words or names of people.
 """
 
 from __future__ import annotations

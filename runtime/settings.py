@@ -12,6 +12,7 @@ from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -46,9 +47,12 @@ class Question(Section):
 
 
 class Survey(Section):
-    """What is asked after the agent has ended a chat, and how long the customer has to answer it all."""
+    """What is asked after the agent has ended a chat, and how long the customer has to answer it all.
 
-    questions: tuple[Question, ...] = Field(min_length=1, max_length=20)
+    Without questions a bot asks, which joins by CreateParticipant; the survey is over when it leaves.
+    """
+
+    questions: tuple[Question, ...] = Field(default=(), max_length=20)
     deadline: Positive | None = None
     not_a_choice: str | None = Field(default=None, max_length=2000)
     thanks: str | None = Field(default=None, max_length=2000)
@@ -117,6 +121,11 @@ class Settings(BaseSettings):
     store_pool: int = Field(default=10, ge=1)
     durability: Literal["process", "power"] = "process"
     """What an acknowledged message survives on SQLite: the death of every process, or a power cut too (slower)."""
+    archive_url: str | None = None
+    """Where transcripts of ended contacts go: `file:///folder`, `s3://bucket/prefix`, or `off`; without it the folder
+    `transcripts` in the data folder. What S3 needs comes from `AWS_*` variables (`AWS_ACCESS_KEY_ID`, `AWS_REGION`...)."""
+    archive_endpoint: str | None = None
+    """Base URL of an S3-compatible server (`https://minio.example.org:9000`); without it Amazon's."""
     token_keys: tuple[Annotated[str, StringConstraints(min_length=32)], ...] = ()
     """Secrets of participant tokens: the first signs, all verify. Without them one is made and kept in the data folder."""
     participant_token_life: Positive = timedelta(days=365)
@@ -163,6 +172,32 @@ class Settings(BaseSettings):
         if url is not None and not url.startswith(("sqlite:///", "postgresql://", "postgres://")):
             raise ValueError("must be sqlite:///path or postgresql://...")
         return url
+
+    @field_validator("archive_url")
+    @classmethod
+    def _known_archive(cls, url: str | None) -> str | None:
+        if url in (None, "", "off"):
+            return url
+        parts = urlsplit(url)
+        if (parts.scheme == "file" and not parts.netloc and parts.path.startswith("/")) or (
+            parts.scheme == "s3" and parts.netloc
+        ):
+            return url
+        raise ValueError("must be file:///folder, s3://bucket/prefix or off")
+
+    @field_validator("archive_endpoint")
+    @classmethod
+    def _is_address(cls, url: str | None) -> str | None:
+        if url is not None and not (url.startswith(("http://", "https://")) and urlsplit(url).netloc):
+            raise ValueError("must be http://host:port or https://host:port")
+        return url
+
+    @property
+    def archive_address(self) -> str | None:
+        """The URL of the archive, the local folder included; None when nothing is archived."""
+        if self.archive_url is None:
+            return (self.data_dir.resolve() / "transcripts").as_uri()
+        return None if self.archive_url in ("", "off") else self.archive_url
 
     @property
     def store_address(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import RowMapping, Table, and_, or_, select, update
+from sqlalchemy import RowMapping, Select, Table, and_, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import schema
@@ -52,17 +52,10 @@ async def find_conversation(db: Database, conversation_id: str) -> Conversation 
 
 async def find_contact(db: Database, instance: str, contact_id: str) -> tuple[Contact, Conversation] | None:
     """A contact of an instance with the conversation it is a leg of."""
-    contact, conversation = schema.contacts, schema.conversations
-    query = (
-        select(*_labelled(contact, Contact), *_labelled(conversation, Conversation))
-        .join(conversation, conversation.c.id == contact.c.conversation_id)
-        .where(contact.c.id == contact_id, conversation.c.instance == instance)
-    )
+    query = select_legs().where(schema.contacts.c.id == contact_id, schema.conversations.c.instance == instance)
     async with db.read() as connection:
         row = (await connection.execute(query)).mappings().one_or_none()
-    if row is None:
-        return None
-    return Contact(**_unlabelled(row, contact, Contact)), _conversation(_unlabelled(row, conversation, Conversation))
+    return None if row is None else leg(row)
 
 
 async def find_participant(db: Database, participant_id: str) -> tuple[Participant, Conversation, str] | None:
@@ -99,12 +92,29 @@ async def participant_of_user(db: Database, conversation_id: str, user: str) -> 
     return None if row is None else Participant(**row)
 
 
+async def participants_of_contact(db: Database, contact: Contact) -> list[Participant]:
+    """The customer of a contact, its agent, and everybody else who has an item in it; the earliest first."""
+    who, item = schema.participants.c, schema.items.c
+    left_an_item = exists().where(
+        item.conversation_id == contact.conversation_id, item.contact_id == contact.id, item.participant_id == who.id
+    )
+    is_its_agent = and_(who.user.is_not(None), who.user == contact.agent_user)
+    query = (
+        select(*columns(schema.participants, Participant))
+        .where(who.conversation_id == contact.conversation_id)
+        .where(or_(who.role == "CUSTOMER", is_its_agent, left_an_item))
+        .order_by(who.joined_at.is_(None), who.joined_at, who.id)
+    )
+    async with db.read() as connection:
+        rows = (await connection.execute(query)).mappings().all()
+    return [Participant(**row) for row in rows]
+
+
 async def contacts_of_agent(db: Database, instance: str, user: str) -> list[tuple[Contact, Conversation]]:
     """The contacts that an agent has and that are not closed, oldest first."""
     contact, conversation = schema.contacts, schema.conversations
     query = (
-        select(*_labelled(contact, Contact), *_labelled(conversation, Conversation))
-        .join(conversation, conversation.c.id == contact.c.conversation_id)
+        select_legs()
         .where(
             contact.c.agent_user == user,
             conversation.c.instance == instance,
@@ -115,10 +125,7 @@ async def contacts_of_agent(db: Database, instance: str, user: str) -> list[tupl
     )
     async with db.read() as connection:
         rows = (await connection.execute(query)).mappings().all()
-    return [
-        (Contact(**_unlabelled(row, contact, Contact)), _conversation(_unlabelled(row, conversation, Conversation)))
-        for row in rows
-    ]
+    return [leg(row) for row in rows]
 
 
 async def merge_attributes(
@@ -234,6 +241,20 @@ def pointer(past: Past | None) -> dict[str, str | int]:
 def columns(table: Table, record: type[Any]) -> list[Any]:
     """The columns of a table that a record holds, in its order."""
     return [table.c[field.name] for field in fields(record)]
+
+
+def select_legs() -> Select[*tuple[Any, ...]]:
+    """Contacts, each with the conversation it is a leg of; `leg` reads the rows."""
+    contact, conversation = schema.contacts, schema.conversations
+    return select(*_labelled(contact, Contact), *_labelled(conversation, Conversation)).join(
+        conversation, conversation.c.id == contact.c.conversation_id
+    )
+
+
+def leg(row: RowMapping) -> tuple[Contact, Conversation]:
+    """A row of `select_legs`."""
+    contact, conversation = schema.contacts, schema.conversations
+    return Contact(**_unlabelled(row, contact, Contact)), _conversation(_unlabelled(row, conversation, Conversation))
 
 
 def _labelled(table: Table, record: type[Any]) -> list[Any]:

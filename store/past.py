@@ -1,8 +1,9 @@
 """What came before a conversation: rehydration, and the walk back through all that it continues.
 
 Each conversation points to at most one earlier one and to the last item of it that is visible, so the whole past is one
-walk backwards. A conversation that can be pointed to has at least one item, so a page of `n` items never needs more than
-`n` steps; and as the pointer knows how many items it makes visible, the walk ends as soon as a page is full.
+walk backwards. A conversation of which nothing is visible is never pointed to while there is something before it, so a
+page of `n` items never needs more than `n + 1` steps; and as the pointer knows how many items it makes visible, the walk
+ends as soon as a page is full.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, RowMapping, Select, and_, false, func, literal, or_, select, update
+from sqlalchemy import CTE, BigInteger, ColumnElement, Select, String, and_, bindparam, func, literal, select, update
 
 from store import schema
 from store.conversations import columns, find_contact, pointer
@@ -21,6 +22,8 @@ from store.records import Contact, Conversation, Item, Past
 _conversations = schema.conversations.c
 _contacts = schema.contacts.c
 _items = schema.items.c
+_AT, _UPTO = bindparam("at", type_=String), bindparam("upto", type_=BigInteger)
+_WANTED = bindparam("wanted", type_=BigInteger)
 
 
 class Place(NamedTuple):
@@ -38,32 +41,33 @@ class PastItem(NamedTuple):
 
 
 async def past_from(db: Database, instance: str, contact_id: str) -> tuple[Contact, Conversation, Past] | None:
-    """The past that begins with a contact and leaves out the legs after it."""
+    """The past that begins with a contact and leaves out the legs after it.
+
+    Where nothing is visible of the contact's conversation, it goes on with what that one continues itself.
+    """
     found = await find_contact(db, instance, contact_id)
     if found is None:
         return None
     contact, conversation = found
-    upto = select(func.max(_items.seq), func.count()).where(_items.conversation_id == conversation.id)
+    visible = select(func.max(_items.seq), func.count()).where(_items.conversation_id == conversation.id)
     if contact.last_seq is not None:
-        upto = upto.where(_items.seq <= contact.last_seq)
+        visible = visible.where(_items.seq <= contact.last_seq)
+    before = select(_conversations.past_id, _conversations.past_seq, _conversations.past_items)
     async with db.read() as connection:
-        seq, count = (await connection.execute(upto)).one()
-    past = Past(
-        contact_id=contact.id,
-        association_id=conversation.association_id or conversation.id,
-        conversation_id=conversation.id,
-        seq=seq or 0,
-        items=count,
-    )
-    return contact, conversation, past
+        seq, count = (await connection.execute(visible)).one()
+        end: tuple[str, int, int] = (conversation.id, seq or 0, count)
+        if not count and conversation.past_id is not None:
+            row = (await connection.execute(before.where(_conversations.id == conversation.id))).one()
+            end = (row.past_id, row.past_seq, row.past_items)
+    return contact, conversation, Past(contact.id, conversation.association_id or conversation.id, *end)
 
 
 async def last_ended_contact(db: Database, conversation_id: str) -> str | None:
-    """The contact of a conversation that ended last."""
+    """The contact of a conversation that ended last. Of those that ended in the same millisecond it is the latest leg."""
     query = (
         select(_contacts.id)
         .where(_contacts.conversation_id == conversation_id, _contacts.ended_at.is_not(None))
-        .order_by(_contacts.ended_at.desc(), _contacts.initiated_at.desc())
+        .order_by(_contacts.ended_at.desc(), _contacts.last_seq.desc().nulls_first(), _contacts.initiated_at.desc())
         .limit(1)
     )
     async with db.read() as connection:
@@ -74,11 +78,13 @@ async def associate(db: Database, conversation_id: str, past: Past, inherited: M
     """Lets a running conversation continue a past, unless it continues one already; its own attributes win.
 
     Returns:
-        False when it has a past, or a related contact, already.
+        False when it has a past, or a related contact, already, or when it has ended.
     """
     free = (
         _conversations.id == conversation_id,
         _conversations.continued_from.is_(None),
+        # what has ended can be continued: a past that it got afterwards could lead back to itself
+        _conversations.ended_at.is_(None),
         ~select(_contacts.id)
         .where(_contacts.id == conversation_id, _contacts.related_contact_id.is_not(None))
         .exists(),
@@ -102,60 +108,55 @@ async def associate(db: Database, conversation_id: str, past: Past, inherited: M
 async def page_of_past(db: Database, start: Place, limit: int) -> tuple[list[PastItem], Place | None]:
     """At most `limit` items of the past from a place on, the latest first, and the place where the next page starts.
 
-    Two queries, however long the past is.
+    One query, however long the past is. A page is shorter than `limit` only where the past ends.
     """
-    wanted = limit + 1
+    values = {"at": start.conversation_id, "upto": start.seq, "wanted": limit + 1}
     async with db.read() as connection:
-        steps = [_Step(*row) for row in await connection.execute(_walk(start, wanted))]
-        # numbers have few gaps: the `wanted` numbers below a position hold a page, or all but a few of it
-        stretches = [
-            and_(_items.conversation_id == step.id, _items.seq <= step.seq, _items.seq > step.seq - wanted)
-            for step in steps
-        ]
-        query = select(_items.conversation_id, *columns(schema.items, Item)).where(or_(false(), *stretches))
-        rows = (await connection.execute(query.order_by(_items.seq.desc()))).mappings().all()
-    page: list[PastItem] = []
-    rest: Place | None = None
-    for step in steps:
-        found = [_past_item(row) for row in rows if row["conversation_id"] == step.id]
-        page += found
-        if len(page) > limit:
-            rest = Place(page[limit].conversation_id, page[limit].item.seq)
-            break
-        if step.seq > wanted:
-            rest = Place(step.id, step.seq - wanted)
-            break
-        rest = Place(step.past_id, step.past_seq) if step.past_id and step.past_seq else None
-    return page[:limit], rest
+        rows = (await connection.execute(_PAGE, values)).all()
+    page = [PastItem(row[0], Item(*row[3:])) for row in rows if row[3] is not None]
+    if len(page) > limit:
+        return page[:limit], Place(page[limit].conversation_id, page[limit].item.seq)
+    _, past_id, past_seq = rows[-1][:3] if rows else (None, None, None)
+    return page, Place(past_id, past_seq) if past_id and past_seq else None
 
 
-class _Step(NamedTuple):
-    id: str
-    seq: int
-    past_id: str | None
-    past_seq: int | None
+def _page() -> Select[*tuple[Any, ...]]:
+    """The conversations from a place back until they hold as many items as wanted, and the latest `wanted` of each.
+
+    The first three columns are the conversation and what it continues; a conversation without items has a row as well.
+    """
+    walk = _walk()
+    shown = and_(_items.conversation_id == walk.c.id, _items.seq.between(walk.c.lowest, walk.c.seq))
+    return (
+        select(walk.c.id, walk.c.past_id, walk.c.past_seq, *columns(schema.items, Item))
+        .select_from(walk.outerjoin(schema.items, shown))
+        .order_by(walk.c.step, _items.seq.desc())
+    )
 
 
-def _walk(start: Place, wanted: int) -> Select[*tuple[Any, ...]]:
-    """The conversations from a place back, each with its last visible item, until they hold as many as wanted."""
+def _walk() -> CTE:
+    """The conversations from a place back until they hold as many items as wanted, each with the numbers to show of it."""
     first, earlier = schema.conversations, schema.conversations.alias("earlier")
+    own = _below(_AT, _UPTO).limit(_WANTED).subquery("own")
     walk = (
         select(
             first.c.id,
-            literal(start.seq, BigInteger).label("seq"),
-            literal(start.seq, BigInteger).label("total"),
+            _UPTO.label("seq"),
+            _lowest(_AT, _UPTO).label("lowest"),
+            select(func.count()).select_from(own).scalar_subquery().label("total"),
             literal(0).label("step"),
             first.c.past_id,
             first.c.past_seq,
             first.c.past_items,
         )
-        .where(first.c.id == start.conversation_id)
+        .where(first.c.id == _AT)
         .cte("walk", recursive=True)
     )
-    walk = walk.union_all(
+    return walk.union_all(
         select(
             earlier.c.id,
             walk.c.past_seq,
+            _lowest(earlier.c.id, walk.c.past_seq),
             walk.c.total + walk.c.past_items,
             walk.c.step + 1,
             earlier.c.past_id,
@@ -163,11 +164,20 @@ def _walk(start: Place, wanted: int) -> Select[*tuple[Any, ...]]:
             earlier.c.past_items,
         )
         .join(earlier, earlier.c.id == walk.c.past_id)
-        .where(walk.c.total < wanted)
+        .where(walk.c.total < _WANTED)
     )
-    return select(walk.c.id, walk.c.seq, walk.c.past_id, walk.c.past_seq).order_by(walk.c.step)
 
 
-def _past_item(row: RowMapping) -> PastItem:
-    values: dict[str, Any] = dict(row)
-    return PastItem(values.pop("conversation_id"), Item(**values))
+def _lowest(conversation_id: ColumnElement[str], upto: ColumnElement[int]) -> ColumnElement[int]:
+    """How far down `wanted` items reach. Numbers may have gaps, so that cannot be calculated."""
+    return func.coalesce(_below(conversation_id, upto).limit(1).offset(_WANTED - 1).scalar_subquery(), 0)
+
+
+def _below(conversation_id: ColumnElement[str], upto: ColumnElement[int]) -> Select[int]:
+    below = schema.items.alias("below").c
+    query = select(below.seq).where(below.conversation_id == conversation_id, below.seq <= upto)
+    return query.order_by(below.seq.desc())
+
+
+_PAGE = _page()
+"""Built once: putting it together takes longer than running it."""

@@ -10,9 +10,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What a conversation continues: a contact, and the last item of that contact's conversation that belongs to it.
+    """What a conversation continues: a contact, and the item with which the past ends that becomes visible with it.
 
-    `items` is how many items of that conversation are visible at most.
+    That item stands in the contact's conversation or, where nothing of that one is visible, in one before it. `items` is
+    how many items of `conversation_id` are visible.
     """
 
     contact_id: str

@@ -83,6 +83,11 @@ contacts = Table(
     Column("ended_at", Instant),
     Column("wrapped_up_at", Instant),
     Column("last_seq", BigInteger),
+    # what a search ranges over, and the order in which its pages come
+    Index("contacts_by_initiation", "initiated_at", "id"),
+    Index("contacts_by_enqueuing", "enqueued_at", "id"),
+    Index("contacts_by_connection", "agent_connected_at", "id"),
+    Index("contacts_by_end", "ended_at", "id"),
 )
 
 participants = Table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from sqlalchemy import and_, func, literal, select, tuple_, update
 from store import schema
 from store.conversations import columns
 from store.database import Database
-from store.records import Item, Receipt
+from store.records import Contact, Item, Receipt
 
 _items = schema.items.c
 
@@ -39,6 +39,26 @@ async def page(db: Database, conversation_id: str, span: Span, limit: int, conta
     async with db.read() as connection:
         rows = (await connection.execute(query.limit(limit))).mappings().all()
     return [Item(**row) for row in rows]
+
+
+async def pages_of_contact(
+    db: Database, contact: Contact, size: int = 500
+) -> AsyncIterator[list[tuple[Item, list[Receipt]]]]:
+    """All items that a contact has now, in their order and with their receipts, at most `size` at a time.
+
+    Each page is a transaction of its own, so that a slow reader holds none; what arrives meanwhile stays out.
+    """
+    chat = contact.conversation_id
+    end = (await heads(db, [chat])).get(chat, 0)
+    seq = 0
+    while seq < end:
+        found = await page(db, chat, Span(seq + 1, forward=True), size, contact.id)
+        items = [item for item in found if item.seq <= end]
+        if not items:
+            return
+        seq = items[-1].seq
+        receipts = await _receipts_between(db, chat, items[0].seq, seq)
+        yield [(item, receipts.get(item.seq, [])) for item in items]
 
 
 async def find_item(db: Database, conversation_id: str, item_id: str) -> Item | None:
@@ -138,4 +158,19 @@ async def receipts_of(db: Database, messages: Sequence[tuple[str, int]]) -> dict
         for row in (await connection.execute(query)).mappings():
             values: dict[str, Any] = dict(row)
             found.setdefault((values.pop("conversation_id"), row["seq"]), []).append(Receipt(**values))
+    return found
+
+
+async def _receipts_between(db: Database, conversation_id: str, first: int, last: int) -> dict[int, list[Receipt]]:
+    """The receipts of a run of messages, by `seq`."""
+    table = schema.receipts
+    query = (
+        select(*columns(table, Receipt))
+        .where(table.c.conversation_id == conversation_id, table.c.seq.between(first, last))
+        .order_by(table.c.seq, table.c.participant_id)
+    )
+    found: dict[int, list[Receipt]] = {}
+    async with db.read() as connection:
+        for row in (await connection.execute(query)).mappings():
+            found.setdefault(row["seq"], []).append(Receipt(**row))
     return found

@@ -24,7 +24,8 @@ def seat_agent(state: ConversationState, event: AnyEvent | None) -> Decision:
         user=event.user,
         since=state.clock,
     )
-    return Decision(state.but(agent=agent, agent_assigned_at=state.clock))
+    former = tuple(leaver for leaver in state.former if leaver != agent.id)
+    return Decision(state.but(agent=agent, agent_assigned_at=state.clock, former=former))
 
 
 def hand_on(state: ConversationState, event: AnyEvent | None) -> Decision:
@@ -67,7 +68,7 @@ def ends(reason: EndReason) -> Action:
         ended_state = state.but(
             ended_at=state.clock, end_reason=state.end_reason or reason, closed_at=closed_at, survey_step=None
         )
-        return Decision(ended_state, (*items, ended))
+        return Decision(ended_state.to_archive(), (*items, ended))
 
     return end
 
@@ -94,6 +95,8 @@ def agent_ends(state: ConversationState, event: AnyEvent | None) -> Decision:
     contact_id = derived_id(state.id, f"survey/{state.contact_id}")
     state = state.on_next_leg(contact_id, Initiation.DISCONNECT, state.queue)
     state = state.but(end_reason=EndReason.AGENT_ENDED, survey_since=state.clock, survey_step=0)
+    if state.survey_from_outside:
+        return Decision(state, tuple(items))
     state, question = _ask(state)
     return Decision(state, (*items, question))
 
@@ -114,7 +117,9 @@ def reply(state: ConversationState, message: Message) -> Decision:
     question = survey.questions[step]
     given = answer(question, message.content_type, message.content)
     if given is None:
-        return _system_says(state, survey.not_a_choice)
+        told = _system_says(state, survey.not_a_choice)
+        state, again = _ask(told.state)  # with its choices: quick replies vanish once one has typed something else
+        return Decision(state, (*told.items, again))
     state = state.but(answers=(*state.answers, (question.key, given)), survey_step=step + 1)
     if not state.answered:
         state, item = _ask(state)

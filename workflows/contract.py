@@ -109,12 +109,25 @@ class Outcome(Value):
     runs: int
 
 
+class ArchiveJob(Value):
+    """A contact that has ended, to be written to a file."""
+
+    conversation_id: str
+    instance: str
+    contact_id: str
+
+
 class ConversationActivities:
     """The activities a conversation calls, by signature; `activities/` implements them."""
 
     @activity.defn
     async def record(self, commit: Commit) -> None:
         """Writes the commit to the store and announces it. Repeating it changes nothing."""
+        raise NotImplementedError
+
+    @activity.defn
+    async def archive(self, job: ArchiveJob) -> str:
+        """Writes the transcript of a contact to a file and returns its address. Repeating it writes the same file."""
         raise NotImplementedError
 
 

@@ -25,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.contract import (
         WORKFLOW,
         Answer,
+        ArchiveJob,
         Ask,
         Commit,
         ConversationActivities,
@@ -41,6 +42,8 @@ with workflow.unsafe.imports_passed_through():
         Connect,
         Disconnect,
         End,
+        Invite,
+        Leave,
         Messages,
         Park,
         Resume,
@@ -48,7 +51,7 @@ with workflow.unsafe.imports_passed_through():
         explain,
     )
     from workflows.machine import begin, catch_up, decide
-    from workflows.state import ConversationState
+    from workflows.state import ConversationState, Unarchived
     from workflows.timers import next_deadline
     from workflows.values import Item, State
 
@@ -88,6 +91,7 @@ class Conversation:
         self._inbox: deque[tuple[AnyEvent, _Ticket | None]] = deque((event, None) for event in start.inbox)
         self._nonsense: list[tuple[str, str]] = []
         self._signals = 0
+        self._archiving: dict[Unarchived, asyncio.Task[None]] = {}
         self._alarm = Alarm(lambda: next_deadline(self._state))
         self._recorded: Facts | None = None if start.state is None else facts(self._state)
         self._shown = search.attributes(self._state)
@@ -109,6 +113,7 @@ class Conversation:
             decision = begin(self._state, start.initial_message)
             self._state = decision.state
             await self._write(decision.items)
+        self._archive()
         self._show()
         while not self._is_finished():
             self._alarm.set()
@@ -152,6 +157,16 @@ class Conversation:
         self._receive(Transfer, inputs)
 
     @workflow.signal
+    def invite(self, *inputs: Any) -> None:
+        """Body: `{"participant_id", "name", "by"?}`."""
+        self._receive(Invite, inputs)
+
+    @workflow.signal
+    def leave(self, *inputs: Any) -> None:
+        """Body: `{"by": participant}`."""
+        self._receive(Leave, inputs)
+
+    @workflow.signal
     def park(self, *inputs: Any) -> None:
         """Body: `{"by"?}`."""
         self._receive(Park, inputs)
@@ -193,7 +208,7 @@ class Conversation:
 
     def _receive(
         self,
-        event: type[Connect | Disconnect | Assign | Transfer | Park | Resume | End | Close],
+        event: type[AnyEvent],
         inputs: tuple[Any, ...],
     ) -> None:
         self._signals += 1
@@ -205,7 +220,8 @@ class Conversation:
     # The loop
 
     def _is_finished(self) -> bool:
-        return self._state.state is State.CLOSED and not self._has_work() and workflow.all_handlers_finished()
+        closed = self._state.state is State.CLOSED and not self._state.unarchived
+        return closed and not self._has_work() and workflow.all_handlers_finished()
 
     def _has_work(self) -> bool:
         return bool(self._inbox or self._nonsense or self._alarm.is_due())
@@ -233,6 +249,7 @@ class Conversation:
         await self._write(tuple(items))
         for ticket, answer in settled:
             ticket.answer = answer
+        self._archive()
         self._show()
 
     async def _write(self, items: tuple[Item, ...]) -> None:
@@ -263,6 +280,24 @@ class Conversation:
         if changed:
             self._state = self._state.but(unrecorded_legs=(), unrecorded_leavers=())
             self._recorded = facts(self._state)
+
+    def _archive(self) -> None:
+        """Has a file written of every contact that has ended, beside the conversation, for as long as that takes."""
+        for contact in self._state.unarchived:
+            if contact not in self._archiving:
+                self._archiving[contact] = asyncio.create_task(self._write_file(contact))
+
+    async def _write_file(self, contact: Unarchived) -> None:
+        await workflow.execute_activity_method(
+            ConversationActivities.archive,
+            ArchiveJob(conversation_id=self._state.id, instance=self._state.instance, contact_id=contact.contact_id),
+            start_to_close_timeout=timedelta(minutes=5),
+            retry_policy=RetryPolicy(maximum_interval=timedelta(minutes=5)),
+            summary="transcript file of an ended contact",
+        )
+        del self._archiving[contact]
+        rest = tuple(other for other in self._state.unarchived if other != contact)
+        self._state = self._state.but(unarchived=rest)
 
     def _show(self) -> None:
         workflow.set_current_details(view.details(self._state, self._start.runs))

@@ -87,6 +87,20 @@ class Transfer(Event):
     name: Name | None = None
 
 
+class Invite(Event):
+    """A bot of the customer's backend takes part from now on."""
+
+    kind: Literal["invite"] = "invite"
+    participant_id: Name
+    name: Name
+
+
+class Leave(Event):
+    """A bot takes part no more."""
+
+    kind: Literal["leave"] = "leave"
+
+
 class Park(Event):
     """The agent sets the conversation aside."""
 
@@ -114,10 +128,12 @@ class Close(Event):
     by: Name = "agent"
 
 
-Command = Annotated[Assign | Transfer | Park | Resume | End | Close | Connect | Disconnect, Field(discriminator="kind")]
+Command = Annotated[
+    Assign | Transfer | Invite | Leave | Park | Resume | End | Close | Connect | Disconnect, Field(discriminator="kind")
+]
 """What a caller may ask for and be answered (the `ask` update)."""
 
-AnyEvent = Message | Assign | Transfer | Park | Resume | End | Close | Connect | Disconnect
+AnyEvent = Message | Assign | Transfer | Invite | Leave | Park | Resume | End | Close | Connect | Disconnect
 
 
 def instant(event: AnyEvent, now: datetime) -> datetime:

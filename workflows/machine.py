@@ -13,9 +13,23 @@ from typing import NamedTuple
 
 from workflows.changes import Action, agent_ends, agent_is_done, close, ends, hand_on, reply, seat_agent
 from workflows.decision import Decision, refuse
-from workflows.events import AnyEvent, Assign, Close, Connect, Disconnect, End, Message, Park, Resume, Transfer, instant
+from workflows.events import (
+    AnyEvent,
+    Assign,
+    Close,
+    Connect,
+    Disconnect,
+    End,
+    Invite,
+    Leave,
+    Message,
+    Park,
+    Resume,
+    Transfer,
+    instant,
+)
 from workflows.state import ConversationState
-from workflows.talk import connect, disconnect, say
+from workflows.talk import connect, disconnect, invite, leave, say
 from workflows.timers import Timer, next_deadline
 from workflows.values import (
     EndReason,
@@ -97,6 +111,10 @@ def _apply(state: ConversationState, event: AnyEvent) -> Decision:
             return connect(state, event)
         case Disconnect():
             return disconnect(state, event)
+        case Invite():
+            return invite(state, event)
+        case Leave():
+            return _left(state, event)
         case Assign():
             return _change(state, Trigger.ASSIGNED, event)
         case Transfer():
@@ -117,11 +135,27 @@ def _said(state: ConversationState, message: Message) -> Decision:
     """A message; from the customer of a survey it is also an answer, and the last one ends the chat."""
     who, surveying = state.participant(message.by), state.surveying
     recorded = say(state, message)
-    if not surveying or recorded.refused or not recorded.items or who is None or who.role is not Role.CUSTOMER:
+    if (
+        not surveying
+        or state.survey_from_outside
+        or recorded.refused
+        or not recorded.items
+        or who is None
+        or who.role is not Role.CUSTOMER
+    ):
         return recorded
     replied = reply(recorded.state, message)
     over = _change(replied.state, Trigger.SURVEY_OVER, None) if replied.state.answered else Decision(replied.state)
     return Decision(over.state, (*recorded.items, *replied.items, *over.items))
+
+
+def _left(state: ConversationState, event: Leave) -> Decision:
+    """A bot leaves; when it ran the survey, that is over with it."""
+    gone = leave(state, event)
+    if gone.refused or not (state.surveying and state.survey_from_outside):
+        return gone
+    over = _change(gone.state, Trigger.SURVEY_OVER, None)
+    return Decision(over.state, (*gone.items, *over.items))
 
 
 def _change(state: ConversationState, trigger: Trigger, event: AnyEvent | None) -> Decision:

@@ -26,6 +26,8 @@ class Policy(Value):
     customer_may_end: bool = True
     texts: Texts = Texts()
     survey: Survey | None = None
+    archive: bool = False
+    """Whether contacts that have ended become files. Off for conversations that began before there were any."""
     interactive: bool = False
     """Whether the customer's client shows interactive messages."""
 

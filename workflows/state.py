@@ -12,6 +12,9 @@ from workflows.values import EndReason, Initiation, Item, ItemType, Mode, Partic
 REMEMBERED_IDS = 256
 """How many recent message ids guard against a repeated signal. Older repeats are caught by the store's unique key."""
 
+MOST_BOTS = 5
+"""How many bots may take part at once."""
+
 REMEMBERED_LEAVERS = 20
 """How many agents who have left are still known as such, when something late comes from them."""
 
@@ -42,6 +45,13 @@ class Leg(Value):
     last_seq: int | None = None
 
 
+class Unarchived(Value):
+    """A contact that has ended and whose file is to be written, with all its items up to `seq`."""
+
+    contact_id: str
+    seq: int
+
+
 class ConversationState(Value):
     """The whole durable state of a conversation. Carried over continue-as-new; every later field needs a default."""
 
@@ -66,6 +76,8 @@ class ConversationState(Value):
     unrecorded_legs: tuple[Leg, ...] = ()
     unrecorded_leavers: tuple[Participant, ...] = ()
     former: tuple[str, ...] = ()
+    bots: tuple[Participant, ...] = ()
+    unarchived: tuple[Unarchived, ...] = ()
     worked_leg: Leg | None = None
     agent_done_at: datetime | None = None
     survey_step: int | None = None
@@ -97,15 +109,21 @@ class ConversationState(Value):
         return self.survey_step is not None and not self.ended
 
     @property
+    def survey_from_outside(self) -> bool:
+        """Whether a bot asks instead of the system: a survey without questions."""
+        return self.policy.survey is not None and not self.policy.survey.questions
+
+    @property
     def answered(self) -> bool:
         """Whether nothing is left to ask."""
         survey = self.policy.survey
-        return survey is not None and self.survey_step is not None and self.survey_step >= len(survey.questions)
+        return survey is not None and self.survey_step is not None and 0 < len(survey.questions) <= self.survey_step
 
     @property
     def participants(self) -> tuple[Participant, ...]:
         """Everybody who takes part, the customer first."""
-        return (self.customer,) if self.agent is None else (self.customer, self.agent)
+        agents = () if self.agent is None else (self.agent,)
+        return (self.customer, *agents, *self.bots)
 
     @property
     def leg(self) -> Leg:
@@ -132,7 +150,7 @@ class ConversationState(Value):
             }
         )
         leavers = () if self.agent is None else (self.agent.model_copy(update={"left_at": self.clock}),)
-        return self.but(
+        return self.to_archive().but(
             unrecorded_legs=(*self.unrecorded_legs, ended),
             worked_leg=ended if initiation is Initiation.DISCONNECT else None,
             unrecorded_leavers=(*self.unrecorded_leavers, *leavers),
@@ -147,6 +165,20 @@ class ConversationState(Value):
             agent_assigned_at=None,
         )
 
+    def without_bot(self, bot: Participant) -> Self:
+        """This state without a bot, who has left."""
+        return self.but(
+            bots=tuple(other for other in self.bots if other.id != bot.id),
+            unrecorded_leavers=(*self.unrecorded_leavers, bot.model_copy(update={"left_at": self.clock})),
+            former=(*self.former, bot.id)[-REMEMBERED_LEAVERS:],
+        )
+
+    def to_archive(self) -> Self:
+        """This state with its present contact, which has ended, still to be written to a file."""
+        if not self.policy.archive:
+            return self
+        return self.but(unarchived=(*self.unarchived, Unarchived(contact_id=self.contact_id, seq=self.seq)))
+
     def participant(self, by: str) -> Participant | None:
         """Finds a participant by id or by the word `customer` or `agent`; `None` for anybody else."""
         return next((p for p in self.participants if by == p.id or by == p.role.lower()), None)
@@ -156,7 +188,9 @@ class ConversationState(Value):
         return self.model_copy(update=changes)
 
     def with_participant(self, who: Participant) -> Self:
-        """This state with the participant of the same role replaced."""
+        """This state with a participant's entry replaced."""
+        if who.role is Role.CUSTOM_BOT:
+            return self.but(bots=tuple(who if bot.id == who.id else bot for bot in self.bots))
         return self.but(**{"customer" if who.role is Role.CUSTOMER else "agent": who})
 
     def rejecting(self, what: str, why: str, at: datetime) -> Self:

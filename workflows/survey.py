@@ -29,9 +29,12 @@ class Question(Value):
 
 
 class Survey(Value):
-    """The questions of a workstream, in their order, and how long the customer has for all of them."""
+    """The questions of a workstream, in their order, and how long the customer has for all of them.
 
-    questions: Annotated[tuple[Question, ...], Field(min_length=1, max_length=20)]
+    Without questions a bot asks from outside: it joins the contact, and the survey is over when it leaves.
+    """
+
+    questions: Annotated[tuple[Question, ...], Field(max_length=20)] = ()
     deadline: timedelta = timedelta(minutes=10)
     not_a_choice: str = "Please answer with one of the choices."
     thanks: str | None = None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from workflows.decision import Decision, event_item, refuse
-from workflows.events import Connect, Disconnect, Message
-from workflows.state import REMEMBERED_IDS, ConversationState
-from workflows.values import EventType, Item, ItemType, Participant, Presence
+from workflows.events import Connect, Disconnect, Invite, Leave, Message
+from workflows.state import MOST_BOTS, REMEMBERED_IDS, ConversationState
+from workflows.values import EventType, Item, ItemType, Participant, Presence, Role
 
 
 def say(state: ConversationState, message: Message, *, proves_presence: bool = True) -> Decision:
@@ -26,6 +26,27 @@ def say(state: ConversationState, message: Message, *, proves_presence: bool = T
     return _said(state, message, who, items)
 
 
+def invite(state: ConversationState, event: Invite) -> Decision:
+    """A bot joins. Its presence is not watched: it is connected until it leaves."""
+    if any(bot.id == event.participant_id for bot in state.bots):
+        return Decision(state)  # a repeated invitation is no news
+    if state.ended:
+        return refuse(state, "invite", "the conversation has ended")
+    if len(state.bots) >= MOST_BOTS:
+        return refuse(state, "invite", f"at most {MOST_BOTS} bots can take part")
+    bot = Participant(id=event.participant_id, role=Role.CUSTOM_BOT, name=event.name, since=state.clock)
+    return Decision(*_join(state.but(bots=(*state.bots, bot)), bot))
+
+
+def leave(state: ConversationState, event: Leave) -> Decision:
+    """A bot leaves."""
+    bot = next((bot for bot in state.bots if bot.id == event.by), None)
+    if bot is None:
+        return refuse(state, "leave", f"by: {event.by!r} is no bot in this conversation")
+    state, left = event_item(state, EventType.LEFT, bot)
+    return Decision(state.without_bot(bot), (left,))
+
+
 def _said(
     state: ConversationState, message: Message, who: Participant | None, before: tuple[Item, ...] = ()
 ) -> Decision:
@@ -36,6 +57,8 @@ def _said(
         who=who,
         id=message.id,
     )
+    if state.ended:  # it crossed the end on its way: the file is to be written once more
+        state = state.to_archive()
     return Decision(state.but(remembered=(*state.remembered, item.id)[-REMEMBERED_IDS:]), (*before, item))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -10,6 +9,7 @@ from fastapi import APIRouter, Request
 from api.connect.caller import Authenticated
 from api.connect.requests import MAX_ATTRIBUTE_BYTES, AssociateContactWithUser, UpdateContactAttributes
 from api.errors import Ended, InvalidValue, Malformed, NotFound
+from api.instants import epoch_seconds
 from api.paths import ContactIdInPath, InitialContactIdInPath, InstanceIdInPath, resource_id
 from api.services import Parts
 from api.settled import recent_contact
@@ -106,20 +106,20 @@ def _described(contact: Contact, conversation: Conversation) -> dict[str, Any]:
         RelatedContactId=contact.related_contact_id,
         InitiationMethod=contact.initiation_method,
         Channel="CHAT",
-        QueueInfo=dump(Id=contact.queue, EnqueueTimestamp=_epoch(contact.enqueued_at)),
+        QueueInfo=dump(Id=contact.queue, EnqueueTimestamp=epoch_seconds(contact.enqueued_at)),
         AgentInfo=dump(
             Id=contact.agent_user,
-            AcceptedByAgentTimestamp=_epoch(contact.agent_connected_at),
-            ConnectedToAgentTimestamp=_epoch(contact.agent_connected_at),
-            AfterContactWorkStartTimestamp=_epoch(wrap_up_from),
-            AfterContactWorkEndTimestamp=_epoch(contact.wrapped_up_at) if wrap_up_from else None,
+            AcceptedByAgentTimestamp=epoch_seconds(contact.agent_connected_at),
+            ConnectedToAgentTimestamp=epoch_seconds(contact.agent_connected_at),
+            AfterContactWorkStartTimestamp=epoch_seconds(wrap_up_from),
+            AfterContactWorkEndTimestamp=epoch_seconds(contact.wrapped_up_at) if wrap_up_from else None,
         )
         if contact.agent_user
         else None,
-        InitiationTimestamp=_epoch(contact.initiated_at),
-        ConnectedToSystemTimestamp=_epoch(contact.initiated_at),
-        DisconnectTimestamp=_epoch(contact.ended_at),
-        LastUpdateTimestamp=_epoch(conversation.updated_at),
+        InitiationTimestamp=epoch_seconds(contact.initiated_at),
+        ConnectedToSystemTimestamp=epoch_seconds(contact.initiated_at),
+        DisconnectTimestamp=epoch_seconds(contact.ended_at),
+        LastUpdateTimestamp=epoch_seconds(conversation.updated_at),
         DisconnectReason=_DISCONNECT_REASONS.get(conversation.end_reason or "") if contact.ended_at else None,
         CustomerId=conversation.customer_id,
         SegmentAttributes=conversation.segment_attributes or None,
@@ -130,8 +130,3 @@ def _described(contact: Contact, conversation: Conversation) -> dict[str, Any]:
 def contact_arn(instance: str, contact_id: str) -> str:
     """A contact's name in the form that AWS clients know."""
     return f"arn:aws:connect:local:000000000000:instance/{instance}/contact/{contact_id}"
-
-
-def _epoch(at: datetime | None) -> float | None:
-    """Seconds since 1970, with milliseconds: the timestamps of `connect`."""
-    return None if at is None else round(at.timestamp(), 3)

@@ -10,10 +10,10 @@ from api.connect.caller import Authenticated
 from api.connect.requests import CreatePersistentContactAssociation, PersistentChat
 from api.errors import InvalidValue, Malformed, NotFound
 from api.frames import REHYDRATED, passing_event
-from api.paths import resource_id
+from api.paths import InitialContactIdInPath, InstanceIdInPath, resource_id
 from api.services import Parts, Services
 from api.settled import recent_contact
-from api.wire import ContactId, InstanceId, read_body
+from api.wire import read_body
 from runtime.bus import Announcement
 from store import conversations, past
 from store.records import Contact, Conversation, Past
@@ -23,12 +23,16 @@ router = APIRouter()
 
 @router.post("/contact/persistent-contact-association/{InstanceId}/{InitialContactId}")
 async def create_persistent_contact_association(
-    request: Request, InstanceId: InstanceId, InitialContactId: ContactId, parts: Parts, caller: Authenticated
+    request: Request,
+    instance_id: InstanceIdInPath,
+    initial_contact_id: InitialContactIdInPath,
+    parts: Parts,
+    caller: Authenticated,
 ) -> dict[str, Any]:
     """CreatePersistentContactAssociation: a running chat continues a past one. Once only; the same again is no error."""
     body = await read_body(request, CreatePersistentContactAssociation)
-    instance, _ = parts.instance(InstanceId, caller.instances)
-    initial = resource_id(InitialContactId)
+    instance, _ = parts.instance(instance_id, caller.instances)
+    initial = resource_id(initial_contact_id)
     found = await conversations.find_contact(parts.db, instance, initial)
     if found is None or found[0].id != found[1].id:
         raise NotFound(f"InitialContactId: instance {instance!r} has no initial contact {initial!r}.")

@@ -153,6 +153,30 @@ class TransferContact(Wire):
     client_token: ClientToken | None = None
 
 
+class ParticipantCapabilities(Wire):
+    """What a participant could send besides text; of no effect for chats."""
+
+    video: Literal["SEND"] | None = None
+    screen_share: Literal["SEND"] | None = None
+
+
+class ParticipantToAdd(Wire):
+    """Who joins. For chats only a `CUSTOM_BOT` can."""
+
+    participant_role: Literal["AGENT", "CUSTOMER", "SYSTEM", "CUSTOM_BOT", "SUPERVISOR"] | None = None
+    display_name: Annotated[Text, MinLen(1), MaxLen(256)] | None = None
+    participant_capabilities: ParticipantCapabilities | None = None
+
+
+class CreateParticipant(Wire):
+    """POST /contact/create-participant."""
+
+    instance_id: InstanceId
+    contact_id: ContactId
+    client_token: ClientToken | None = None
+    participant_details: ParticipantToAdd
+
+
 class AssociateContactWithUser(Wire):
     """POST /contacts/{InstanceId}/{ContactId}/associate-user."""
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field, replace
 
 from api.frames import CHAT_ENDED, LEFT, SURVEY, TRANSFERRED, chat_frame, passing_event, wire_item
 from runtime.bus import Announcement, Bus
-from store import transcript
+from store import conversations, transcript
 from store.database import Database
-from store.records import Item
+from store.records import Conversation, Item
 
 logger = logging.getLogger(__name__)
 
@@ -117,11 +117,15 @@ class Hub:
         channel = self._channels.get(conversation_id)
         return sum(s.participant_id == participant_id for s in channel.subscribers) if channel else 0
 
-    async def join(self, subscriber: Subscriber, welcome: Sequence[Frame]) -> None:
+    async def join(self, subscriber: Subscriber, welcome: Callable[[Conversation, str], Sequence[Frame]]) -> bool:
         """Lets a socket have everything from now on, or from where its participant's last socket stopped.
 
-        The welcome goes first, and only once the place is fixed from which on nothing is missed: a client that has it
-        and then reads the transcript finds there what came before.
+        The welcome, made of the conversation and its latest contact, goes first, and only once the place is fixed from
+        which on nothing is missed: a client that has it and then reads the transcript finds there what came before.
+        Who has left is looked up after that, too: of leaving before it no frame would come, of leaving after it one will.
+
+        Returns:
+            False when nothing is to come for this participant, who has left.
         """
         channel = self._channels.setdefault(subscriber.conversation_id, _Channel())
         async with channel.lock:
@@ -129,16 +133,28 @@ class Hub:
                 heads = await transcript.heads(self._db, [subscriber.conversation_id])
                 channel.cursor = heads.get(subscriber.conversation_id, 0)
             position = self._resume_from(subscriber, channel)
+            found = await conversations.find_participant(self._db, subscriber.participant_id)
+            if found is None:
+                return False
+            participant, conversation, contact_id = found
+            customer = participant.role == "CUSTOMER"
+            if participant.left_at is not None and not (customer and position < channel.cursor):
+                return False
+            # an agent who comes back has the other legs in the transcript; here they would bring the transfers,
+            # and each makes the ChatJS of an agent stop listening
+            theirs = None if participant.role != "AGENT" else contact_id
             subscriber.start(position)
-            for frame in welcome:
+            for frame in welcome(conversation, contact_id):
                 subscriber.offer(frame)
             while missed := await self._read(subscriber.conversation_id, position, until=channel.cursor):
                 for item in missed:
-                    subscriber.offer(_frame(item, subscriber.conversation_id))
+                    if theirs in (None, item.contact_id):
+                        subscriber.offer(_frame(item, subscriber.conversation_id))
                 position = missed[-1].seq
             channel.subscribers.add(subscriber)
             self._channels[subscriber.conversation_id] = channel
         self._wake(subscriber.conversation_id)
+        return True
 
     def leave(self, subscriber: Subscriber) -> None:
         """Ends a socket's subscription and remembers how far it came."""

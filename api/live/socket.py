@@ -17,6 +17,7 @@ from api.live.hub import Frame, Subscriber
 from api.services import Parts
 from api.tokens import Kind
 from store import conversations
+from store.records import Conversation
 
 logger = logging.getLogger(__name__)
 router = APIRouter()
@@ -38,11 +39,9 @@ async def participant_websocket(socket: WebSocket, parts: Parts, token: str = ""
     if found is None or found[1].ended_at is not None or found[0].left_at is not None:
         await socket.close()
         return
-    participant, conversation, contact_id = found
-    past = passing_event(REHYDRATED, conversation_id=conversation.id, contact_id=contact_id)
+    participant, conversation, _ = found
     await socket.accept()
-    session = _Socket(socket, parts, participant.id, conversation.id)
-    await session.serve(chat_frame(past) if conversation.continued_from else None)
+    await _Socket(socket, parts, participant.id, conversation.id).serve()
 
 
 class _Socket:
@@ -52,13 +51,11 @@ class _Socket:
         self._socket = socket
         self._parts = parts
         self._joined = self._present = False
-        self._rehydrated: str | None = None
         self._subscriber = Subscriber(participant_id, conversation_id, overflow=self._drop)
         self._writer = asyncio.create_task(self._write())
 
-    async def serve(self, rehydrated: str | None) -> None:
-        """Runs until either side closes. With `rehydrated` the client is told, once subscribed, that there is a past."""
-        self._rehydrated = rehydrated
+    async def serve(self) -> None:
+        """Runs until either side closes."""
         try:
             await self._read()
         finally:
@@ -101,8 +98,16 @@ class _Socket:
         if not success or self._joined:
             await self._subscriber.frames.put(answer)
             return
-        past = [Frame(self._rehydrated)] if self._rehydrated else []
-        await self._parts.hub.join(self._subscriber, welcome=[answer, *past])
+
+        def welcome(conversation: Conversation, contact_id: str) -> list[Frame]:
+            if conversation.continued_from is None:
+                return [answer]
+            past = passing_event(REHYDRATED, conversation_id=conversation.id, contact_id=contact_id)
+            return [answer, Frame(chat_frame(past))]
+
+        if not await self._parts.hub.join(self._subscriber, welcome):
+            await self._socket.close()  # a client that then asks for another socket learns why it gets none
+            return
         self._joined = self._present = True
         await self._parts.attendance.arrived(self._subscriber.participant_id, self._subscriber.conversation_id)
 

@@ -55,8 +55,9 @@ async def create_participant_connection(request: Request, parts: Parts, session:
 async def disconnect_participant(request: Request, parts: Parts, session: ByConnectionToken) -> dict[str, Any]:
     """DisconnectParticipant: the agent ends the chat; so does the customer, where the policy lets them, else they leave."""
     await read_body(request, DisconnectParticipant)
+    goes = parts.gateway.leave if session.participant.role == "CUSTOM_BOT" else parts.gateway.end
     try:
-        refused = await parts.gateway.end(session.conversation.id, by=session.participant.id)
+        refused = await goes(session.conversation.id, by=session.participant.id)
     except Ended:
         return {}
     if refused and session.conversation.ended_at is None:

@@ -8,8 +8,7 @@ by token, all that it continues. `StartPosition` and `ContactId` do not reach th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
 from annotated_types import Interval, MaxLen, MinLen
@@ -18,6 +17,7 @@ from pydantic import model_validator
 
 from api.errors import AccessDenied, InvalidValue
 from api.frames import past_item, wire_item
+from api.instants import whole_millisecond
 from api.participant.session import ByConnectionToken, Session
 from api.services import Parts, Services
 from api.tokens import Kind
@@ -148,7 +148,7 @@ async def _position(parts: Services, session: Session, start: StartPosition, for
     if start.absolute_time is not None:
         at = _instant(start.absolute_time)
         if forward:
-            return await transcript.first_since(db, conversation_id, _whole_millisecond(at))
+            return await transcript.first_since(db, conversation_id, whole_millisecond(at))
         return await transcript.last_until(db, conversation_id, at)
     if start.most_recent:
         return await transcript.nth_latest(db, conversation_id, start.most_recent)
@@ -161,13 +161,6 @@ def _instant(text: str) -> datetime:
     except ValueError:
         raise InvalidValue("StartPosition.AbsoluteTime: must be like 2026-01-31T23:59:59.000Z.") from None
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at
-
-
-def _whole_millisecond(at: datetime) -> datetime:
-    """The first whole millisecond from `at` on: items stand at those, and the store would cut off what is finer."""
-    with suppress(OverflowError):  # at the end of time nothing comes later
-        return at + timedelta(microseconds=-at.microsecond % 1000)
-    return at
 
 
 def _next_token(parts: Services, session: Session, rest: Span | Place) -> str:

@@ -26,6 +26,13 @@ ROUTES = {
     "GetContactAttributes": ("GET", "/contact/attributes/{InstanceId}/{InitialContactId}"),
     "UpdateContactAttributes": ("POST", "/contact/attributes"),
     "AssociateContactWithUser": ("POST", "/contacts/{InstanceId}/{ContactId}/associate-user"),
+    "SearchContacts": ("POST", "/search-contacts"),
+    "TransferContact": ("POST", "/contact/transfer"),
+    "CreateParticipant": ("POST", "/contact/create-participant"),
+    "CreatePersistentContactAssociation": (
+        "POST",
+        "/contact/persistent-contact-association/{InstanceId}/{InitialContactId}",
+    ),
     "SignIn": ("POST", "/v1/agents/sign-in"),
     "CreateParticipantConnection": ("POST", "/participant/connection"),
     "SendMessage": ("POST", "/participant/message"),
@@ -33,7 +40,9 @@ ROUTES = {
     "GetTranscript": ("POST", "/participant/transcript"),
     "DisconnectParticipant": ("POST", "/participant/disconnect"),
 }
-WITH_BODY = [name for name, (method, _) in ROUTES.items() if method != "GET"]
+NEEDS_A_PAST = "CreatePersistentContactAssociation"
+"""No body is valid for it by itself; tests/compat/test_rehydration.py has the rest."""
+WITH_BODY = [name for name, (method, _) in ROUTES.items() if method != "GET" and name != NEEDS_A_PAST]
 PARTICIPANT = [name for name, (_, path) in ROUTES.items() if path.startswith("/participant/")]
 CONTROL = [name for name in ROUTES if name not in PARTICIPANT]
 
@@ -88,8 +97,13 @@ class Api:
         return Chat(chat["ContactId"], chat["ParticipantId"], chat["ParticipantToken"], token)
 
     def chat_for(self, operation: str, chat: Chat) -> Chat:
-        """The chat, or another for an operation that would end it."""
-        return self.start() if operation in ("StopContact", "DisconnectParticipant") else chat
+        """The chat, or another for an operation that would end or change it."""
+        if operation == "TransferContact":
+            fresh = self.start()
+            self.send("AssociateContactWithUser", {"UserId": "a1"}, chat=fresh).raise_for_status()
+            return fresh
+        fresh_for = ("StopContact", "DisconnectParticipant", "CreateParticipant")
+        return self.start() if operation in fresh_for else chat
 
     def end(self, chat: Chat) -> None:
         """Stops a chat."""
@@ -130,6 +144,28 @@ def valid(operation: str, chat: Chat) -> dict[str, Json]:
             "Attributes": {"a": "1"},
         },
         "AssociateContactWithUser": {"UserId": "a1"},
+        "SearchContacts": {
+            "InstanceId": "demo",
+            "TimeRange": {"Type": "INITIATION_TIMESTAMP", "StartTime": 0, "EndTime": 4_000_000_000},
+            "SearchCriteria": {
+                "SearchableContactAttributes": {"Criteria": [{"Key": "a", "Values": ["1"]}], "MatchType": "MATCH_ALL"}
+            },
+            "Sort": {"FieldName": "INITIATION_TIMESTAMP", "Order": "ASCENDING"},
+        },
+        "TransferContact": {
+            "InstanceId": "demo",
+            "ContactId": chat.contact_id,
+            "ContactFlowId": "persistent",
+            "QueueId": "persistent",
+            "ClientToken": f"to-{chat.contact_id}",
+        },
+        "CreateParticipant": {
+            "InstanceId": "demo",
+            "ContactId": chat.contact_id,
+            "ParticipantDetails": {"ParticipantRole": "CUSTOM_BOT", "DisplayName": "Bot"},
+            "ClientToken": f"bot-{chat.contact_id}",
+        },
+        "CreatePersistentContactAssociation": {"RehydrationType": "FROM_SEGMENT", "SourceContactId": "unknown"},
         "SignIn": {"instance": "demo", "user": "a1"},
         "CreateParticipantConnection": {"Type": ["WEBSOCKET", "CONNECTION_CREDENTIALS"]},
         "SendMessage": {"ContentType": "text/plain", "Content": "hello"},

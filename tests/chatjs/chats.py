@@ -1,15 +1,15 @@
-"""Chats to talk in, and an agent's desk: what a backend does around ChatJS, over the same HTTP that it would use."""
+"""Chats to talk in, and the agents' desks: what a backend does around ChatJS, over the same HTTP that it would use."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 
 from tests.stack import SECRET, Stack
 
-INSTANCE, AGENT = "demo", "a1"
+INSTANCE, AGENT, OTHER_AGENT = "demo", "a1", "a2"
 
 
 @dataclass(frozen=True)
@@ -26,33 +26,60 @@ class Chat:
 
 
 class Backend:
-    """A backend with the demo key, and agent a1 at a desk."""
+    """A backend with the demo key, and both demo agents at their desks."""
 
     def __init__(self, stack: Stack) -> None:
         self._connect = stack.connect()
         self._http = httpx.Client(base_url=stack.url, timeout=20)
-        signed_in = self._post(
-            "/v1/agents/sign-in", {"authorization": f"Bearer {SECRET}"}, {"instance": INSTANCE, "user": AGENT}
-        )
-        self._desk = {"authorization": f"Bearer {signed_in['token']}"}
+        self._desks = {user: self._sign_in(user) for user in (AGENT, OTHER_AGENT)}
 
-    def start(self, flow: str = "live", name: str = "Ada") -> Chat:
+    def start(self, flow: str = "live", name: str = "Ada", **members: Any) -> Chat:
         """Starts a chat and gives it to the agent."""
         response = self._connect.start_chat_contact(
-            InstanceId=INSTANCE, ContactFlowId=flow, ParticipantDetails={"DisplayName": name}
+            InstanceId=INSTANCE, ContactFlowId=flow, ParticipantDetails={"DisplayName": name}, **members
         )
         response.pop("ResponseMetadata")
         contact = response["ContactId"]
         self._connect.associate_contact_with_user(InstanceId=INSTANCE, ContactId=contact, UserId=AGENT)
-        return Chat(response, self._post(f"/v1/agent/contacts/{contact}/session", self._desk))
+        return Chat(response, self.session(contact, AGENT))
 
-    def end(self, chat: Chat) -> None:
-        """The agent ends the chat at the desk."""
-        self._post(f"/v1/agent/contacts/{chat.contact}/end", self._desk)
+    def session(self, contact: str, user: str) -> dict[str, Any]:
+        """What an agent's desk gives to join a contact with."""
+        return self._post(f"/v1/agent/contacts/{contact}/session", self._desks[user])
+
+    def end(self, contact: str, user: str = AGENT) -> None:
+        """An agent ends the chat at the desk."""
+        self._post(f"/v1/agent/contacts/{contact}/end", self._desks[user])
+
+    def hand_on(self, contact: str, user: str, to: str) -> str:
+        """An agent transfers a contact at the desk; returns the contact that it goes on as."""
+        return self._post(f"/v1/agent/contacts/{contact}/transfer", self._desks[user], {"user": to})["contact_id"]
+
+    def transfer(self, contact: str, to: str) -> str:
+        """The backend transfers a contact with TransferContact; returns the contact that it goes on as."""
+        response = self._connect.transfer_contact(
+            InstanceId=INSTANCE, ContactId=contact, ContactFlowId="live", UserId=to
+        )
+        return response["ContactId"]
+
+    def associate(self, chat: Chat, source: str, kind: Literal["FROM_SEGMENT", "ENTIRE_PAST_SESSION"]) -> None:
+        """CreatePersistentContactAssociation."""
+        self._connect.create_persistent_contact_association(
+            InstanceId=INSTANCE, InitialContactId=chat.contact, SourceContactId=source, RehydrationType=kind
+        )
+
+    def attributes(self, chat: Chat) -> dict[str, str]:
+        """GetContactAttributes."""
+        return self._connect.get_contact_attributes(InstanceId=INSTANCE, InitialContactId=chat.contact)["Attributes"]
 
     def close(self) -> None:
         """Closes its connections."""
         self._http.close()
+
+    def _sign_in(self, user: str) -> dict[str, str]:
+        key = {"authorization": f"Bearer {SECRET}"}
+        signed_in = self._post("/v1/agents/sign-in", key, {"instance": INSTANCE, "user": user})
+        return {"authorization": f"Bearer {signed_in['token']}"}
 
     def _post(self, path: str, headers: dict[str, str], body: dict[str, Any] | None = None) -> dict[str, Any]:
         response = self._http.post(path, headers=headers, json=body)

@@ -53,22 +53,25 @@ class Tabs:
 
     async def customer(self, chat: Chat, url: str | None = None, tab: Tab | None = None) -> Tab:
         """The customer, connected."""
-        return await self._join(chat.customer, "CUSTOMER", url, tab)
+        return await self.join(chat.customer, "CUSTOMER", url, tab)
 
     async def agent(self, chat: Chat, url: str | None = None, tab: Tab | None = None) -> Tab:
         """The agent, connected."""
-        return await self._join(chat.agent, "AGENT", url, tab)
+        return await self.join(chat.agent, "AGENT", url, tab)
+
+    async def join(
+        self, details: dict[str, Any], type: str = "AGENT", url: str | None = None, tab: Tab | None = None
+    ) -> Tab:
+        """Whoever these details are for, connected."""
+        tab = tab or await self.open()
+        await tab.create(url or self._url, details, type)
+        await tab.connect()
+        return tab
 
     async def close(self) -> None:
         """Closes all of them."""
         for tab in self._open:
             await tab.close()
-
-    async def _join(self, details: dict[str, Any], type: str, url: str | None, tab: Tab | None) -> Tab:
-        tab = tab or await self.open()
-        await tab.create(url or self._url, details, type)
-        await tab.connect()
-        return tab
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ SECONDS = 10.0
 """How long anything may take that happens at once when all is well."""
 
 RECEIPT_THROTTLE_MS = 50
+MOST_PAGES = 20
 UP, ANSWERED = "onConnectionEstablished", "onDeepHeartbeatSuccess"
 
 
@@ -112,6 +113,18 @@ class Tab:
         """Sends a message and returns the id that the response gave it."""
         sent = await self.call("sendMessage", {"message": text, "contentType": "text/plain"})
         return sent["Id"]
+
+    async def pages(self, size: int, **arguments: Any) -> list[list[dict[str, Any]]]:
+        """The transcript, page by page, until no token leads on."""
+        found: list[list[dict[str, Any]]] = []
+        token: dict[str, str] = {}
+        while len(found) < MOST_PAGES:
+            page = await self.call("getTranscript", {"maxResults": size, **arguments, **token})
+            found.append(page["Transcript"])
+            if "NextToken" not in page:
+                return found
+            token = {"nextToken": page["NextToken"]}
+        raise AssertionError(f"more than {MOST_PAGES} pages")
 
     async def seen(
         self, name: str, where: Callable[[Any], bool] = lambda _: True, *, times: int = 1, within: float = SECONDS

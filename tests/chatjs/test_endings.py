@@ -10,6 +10,7 @@ from tests.chatjs.chats import Backend
 from tests.chatjs.conftest import Tabs
 from tests.chatjs.driver import Refused, Tab
 from tests.chatjs.proxy import Proxy
+from tests.chatjs.raw import Ear, ask
 from tests.chatjs.wire import ENDED, LEFT
 from tests.stack import Stack
 
@@ -41,7 +42,7 @@ async def test_the_customer_ends_it(tabs: Tabs, backend: Backend) -> None:
 async def test_the_agent_ends_it(tabs: Tabs, backend: Backend) -> None:
     chat = backend.start()
     customer, agent = await tabs.customer(chat), await tabs.agent(chat)
-    backend.end(chat)
+    backend.end(chat.contact)
     for tab in (customer, agent):
         await assert_ended(tab, leaver=chat.agent)
 
@@ -52,12 +53,21 @@ async def test_who_was_away_learns_of_the_end(tabs: Tabs, backend: Backend, stac
         customer, agent = await tabs.customer(chat, proxy.url), await tabs.agent(chat)
         proxy.cut()
         await customer.seen("onConnectionLost")
-        backend.end(chat)
+        backend.end(chat.contact)
         await agent.seen("onEnded")
         assert customer.count("onEnded") == 0
         proxy.mend()
         await customer.seen("onEnded")
         assert proxy.dialled == 1
+
+
+async def test_a_socket_that_was_opening_is_not_left_in_silence(backend: Backend, stack: Stack) -> None:
+    chat = backend.start()
+    ear = await Ear.open(stack.url, chat.customer)
+    backend.end(chat.contact)
+    await ear.subscribe()
+    assert await ear.everything() == []
+    assert (await ask(stack.url, chat.customer)).status_code == 403
 
 
 async def test_a_persistent_chat_is_left_and_found_again(tabs: Tabs, backend: Backend) -> None:

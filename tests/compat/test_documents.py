@@ -143,7 +143,8 @@ def test_a_session_with_an_open_survey_has_not_ended(stack: Stack) -> None:
     with pytest.raises(stack.connect().exceptions.ClientError, match="has not ended"):
         start(stack, talk.id)
     talk.say("Terrible")
-    assert talk.said()[:2] == ["Please answer with one of the choices.", "Terrible"]
+    asked = "How did we do?\n1. Good\n2. Fair\n3. Poor"
+    assert talk.said()[:4] == [asked, "Please answer with one of the choices.", "Terrible", asked]
     talk.say("3", "no")
     assert describe(stack, talk.id)["Attributes"] == {"satisfaction": "Poor", "comment": "no"}
     assert start(stack, talk.id).started["ContinuedFromContactId"] == talk.id

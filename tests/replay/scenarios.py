@@ -119,6 +119,30 @@ async def cancelled(engine: Engine, _: WorkflowEnvironment) -> Chat:
     return talk
 
 
+async def legs(engine: Engine, environment: WorkflowEnvironment) -> Chat:
+    """A transfer to an agent, a bot, a survey that is answered, the files of the three contacts."""
+    survey = {
+        "questions": [{"key": "score", "text": "How was it?", "choices": ["Good", "Bad"]}],
+        "thanks": "Thank you.",
+    }
+    talk = await engine.start(id=f"recorded-legs-{uuid4()}", survey=survey, archive=True)
+    await talk.signal("connect")
+    await talk.assign()
+    await talk.signal("invite", {"participant_id": "bot", "name": "Bee"})
+    await talk.signal("message", {"content": "beep", "by": "bot"})
+    await talk.signal("leave", {"by": "bot"})
+    await talk.signal("transfer", {"contact_id": f"{talk.id}-2", "queue": "live", "user": "a2", "name": "A2"})
+    await talk.until(lambda s: s.contact_id != talk.id, "it is transferred")
+    await talk.end()
+    await talk.signal("message", {"content": "so so", "by": "customer"})
+    await talk.until(lambda s: s.seq == 9, "it is asked again")
+    await talk.signal("message", {"content": "good", "by": "customer"})
+    await talk.until(lambda s: s.ended, "the survey is answered")
+    await talk.close()
+    await talk.handle.result()
+    return talk
+
+
 SCENARIOS: dict[str, Scenario] = {
     "chat": chat,
     "reconnect": reconnect,
@@ -126,6 +150,7 @@ SCENARIOS: dict[str, Scenario] = {
     "renewed": renewed,
     "outage": outage,
     "cancelled": cancelled,
+    "legs": legs,
 }
 
 

@@ -51,8 +51,9 @@ class Engine:
 
     @asynccontextmanager
     async def working(self, **options: Any) -> AsyncGenerator[Worker, None]:
-        """A worker as `python -m worker` builds it. The cache is small, so that replay is exercised."""
-        settings = Settings(cached_conversations=options.pop("cached", 1_000))
+        """A worker as `python -m worker` builds it. The cache is small, so that replay is exercised; `archive` is a URL."""
+        cached, archive = options.pop("cached", 1_000), options.pop("archive", "off")
+        settings = Settings(cached_conversations=cached, archive_url=archive)
         worker = build_worker(self.client, settings, self.db, LocalBus())
         async with worker:
             yield worker

@@ -10,7 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflows.events import AnyEvent, Assign, Close, Connect, Disconnect, End, Message, Park, Resume, Transfer
+from workflows.events import (
+    AnyEvent,
+    Assign,
+    Close,
+    Connect,
+    Disconnect,
+    End,
+    Invite,
+    Leave,
+    Message,
+    Park,
+    Resume,
+    Transfer,
+)
 from workflows.machine import TABLE, catch_up, decide
 from workflows.policy import DEFAULTS
 from workflows.state import REMEMBERED_IDS, SHOWN_REJECTIONS, ConversationState
@@ -47,6 +60,9 @@ EVENTS: list[AnyEvent] = [
     Message(by="stranger", content="hi"),
     Connect(by="customer"),
     Connect(by="agent"),
+    Invite(participant_id="b", name="Bot"),
+    Message(by="b", content="beep"),
+    Leave(by="b"),
     Disconnect(by="customer"),
     Disconnect(by="agent"),
     Assign(user="a1", name="A1"),
@@ -95,7 +111,7 @@ steps = st.lists(
 )
 
 
-@given(mode=st.sampled_from(list(Mode)), survey=st.sampled_from([None, SURVEY]), steps=steps)
+@given(mode=st.sampled_from(list(Mode)), survey=st.sampled_from([None, SURVEY, Survey()]), steps=steps)
 def test_whatever_happens(mode: Mode, survey: Survey | None, steps: list[tuple[AnyEvent, float]]) -> None:
     state, now, items = fresh(mode, survey), START, []
     for event, later in steps:

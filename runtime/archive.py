@@ -1,0 +1,108 @@
+"""The archive: where transcripts are kept as files, in a local folder or in S3-compatible storage.
+
+Both through obstore (Rust's `object_store`): it is asynchronous and typed, streams in bounded memory, replaces a file only
+by a whole one, and has nothing to install beside it, where boto3 would need a thread and a temporary file for the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote, urlsplit
+
+from obstore import put_async
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, S3Store
+
+from runtime.problems import StartupProblem
+from runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig, S3Config
+
+PART_BYTES = 8 * 1024 * 1024
+"""What is longer goes to S3 in parts of this size (at least 5 MiB, and at most 10,000 of them)."""
+
+PARTS_AT_ONCE = 4
+
+REQUEST_LIMIT = timedelta(seconds=30)
+"""How long one request to S3 may take."""
+
+RETRY_LIMIT = timedelta(seconds=15)
+"""How long failed requests are repeated here; after that it is for the caller to try again, where it can be seen."""
+
+
+class Archive:
+    """A place for files. Writing one replaces it as a whole or leaves it as it was."""
+
+    def __init__(self, store: LocalStore | S3Store, address: str) -> None:
+        self._store = store
+        self._address = address.rstrip("/")
+
+    async def put(self, path: str, content: AsyncIterator[bytes], content_type: str) -> str:
+        """Writes a file and returns its URL.
+
+        Args:
+            path: its place in the archive, folders separated by `/`.
+            content: its bytes, in pieces of any size; what fails in there leaves the file as it was.
+            content_type: MIME type; a local file has none.
+
+        Raises:
+            obstore.exceptions.BaseError, OSError: it could not be written.
+        """
+        head = bytearray()
+        async for piece in content:
+            head += piece
+            if len(head) >= PART_BYTES:
+                break
+        short = len(head) < PART_BYTES
+        await put_async(
+            self._store,
+            path,
+            bytes(head) if short else _chained(bytes(head), content),
+            attributes={"Content-Type": content_type} if isinstance(self._store, S3Store) else None,
+            use_multipart=not short,
+            chunk_size=PART_BYTES,
+            max_concurrency=PARTS_AT_ONCE,
+        )
+        return f"{self._address}/{path if isinstance(self._store, S3Store) else quote(path)}"
+
+
+def opened_archive(settings: Settings) -> Archive | None:
+    """The archive that the settings name, None when nothing is archived. A local folder is made if it is missing.
+
+    Raises:
+        StartupProblem: the folder cannot be made, or the `AWS_*` variables make no sense.
+    """
+    address = settings.archive_address
+    if address is None:
+        return None
+    try:
+        return Archive(_store(address, settings.archive_endpoint), address)
+    except (BaseError, OSError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise StartupProblem(f"the archive {address} cannot be used: {reason}") from error
+
+
+def _store(address: str, endpoint: str | None) -> LocalStore | S3Store:
+    parts = urlsplit(address)
+    if parts.scheme == "file":
+        folder = Path(unquote(parts.path))
+        folder.mkdir(parents=True, exist_ok=True)
+        return LocalStore(folder)
+    config: S3Config = {}
+    client: ClientConfig = {"timeout": REQUEST_LIMIT}
+    if endpoint:
+        config = {"endpoint": endpoint, "aws_endpoint_url_s3": endpoint}
+        client["allow_http"] = endpoint.startswith("http://")
+    retry: RetryConfig = {"max_retries": 3, "retry_timeout": RETRY_LIMIT}
+    prefix = parts.path.strip("/")
+    return S3Store(parts.netloc, prefix=prefix or None, config=config, client_options=client, retry_config=retry)
+
+
+async def _chained(head: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield head
+    async for piece in rest:
+        yield piece

@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from store.conversations import find_contact, participants_of_contact, record
+from store.database import Database
+from store.documents import EVENT_PREFIX, Entry, Subject, transcript_json, transcript_text
+from store.records import Item, ParticipantFacts
+from store.transcript import acknowledge, pages_of_contact
+from tests.store.making import AGENT, CUSTOMER, INSTANCE, after, contact, facts, item, opening, talk
+
+ENDED: dict[str, Any] = {"state": "CLOSED", "ended_at": after(70), "end_reason": "agent ended", "closed_at": after(80)}
+SYSTEM: dict[str, Any] = {"participant_id": None, "role": "SYSTEM", "name": "SYSTEM_MESSAGE"}
+
+
+def event(seq: int, what: str, **changes: Any) -> Item:
+    return item(seq, **{"type": "EVENT", "content_type": EVENT_PREFIX + what, "content": None, **changes})
+
+
+async def subject(db: Database, contact_id: str = "c") -> Subject:
+    found = await find_contact(db, INSTANCE, contact_id)
+    assert found
+    return Subject(*found, await participants_of_contact(db, found[0]))
+
+
+async def joined(pieces: AsyncIterator[bytes]) -> str:
+    return b"".join([piece async for piece in pieces]).decode()
+
+
+async def as_json(db: Database, contact_id: str = "c", size: int = 500) -> Any:
+    about = await subject(db, contact_id)
+    return json.loads(await joined(transcript_json(about, pages_of_contact(db, about.contact, size))))
+
+
+async def as_text(db: Database, contact_id: str = "c", size: int = 500) -> str:
+    about = await subject(db, contact_id)
+    return await joined(transcript_text(about, pages_of_contact(db, about.contact, size)))
+
+
+async def a_chat(db: Database) -> None:
+    """A customer and an agent, who read what the customer wrote; over."""
+    by_agent = {"participant_id": "c-agent", "role": "AGENT", "name": "Ann"}
+    items = [
+        event(1, "participant.joined"),
+        item(2, content='Grüße "\n'),
+        event(3, "participant.joined", **by_agent),
+        item(4, content="Hi", **by_agent),
+        event(5, "participant.left", **by_agent),
+        event(6, "chat.ended", **SYSTEM),
+        item(7, content="Bye.", **SYSTEM),
+    ]
+    await record(db, "c", opening=opening(), facts=facts(1, **ENDED), items=items)
+    await acknowledge(db, "c", "c-agent", 2, read=True, at=after(4.5))
+
+
+async def test_json_is_what_amazon_connect_stores(db: Database) -> None:
+    await a_chat(db)
+    agent = {"ParticipantId": "c-agent", "DisplayName": "Ann", "ParticipantRole": "AGENT"}
+    customer = {"ParticipantId": "c-customer", "DisplayName": "Zoë", "ParticipantRole": "CUSTOMER"}
+    at = "2026-03-01T00:00:0{}.987Z".format
+    read = {"RecipientParticipantId": "c-agent", "DeliveredTimestamp": "2026-03-01T00:00:04.487Z"}
+    receipts = {"MessageId": "item-2", "Receipts": [{**read, "ReadTimestamp": "2026-03-01T00:00:04.487Z"}]}
+
+    def entry(seq: int, type: str, content_type: str, **members: Any) -> dict[str, Any]:
+        return {"AbsoluteTime": at(seq - 1), "ContentType": content_type, "Id": f"item-{seq}", "Type": type, **members}
+
+    def happened(seq: int, name: str, **members: Any) -> dict[str, Any]:
+        return entry(seq, "EVENT", EVENT_PREFIX + name, **members)
+
+    system = {"DisplayName": "SYSTEM_MESSAGE", "ParticipantRole": "SYSTEM"}
+    assert await as_json(db) == {
+        "Version": "2019-08-26",
+        "AWSAccountId": "000000000000",
+        "InstanceId": INSTANCE,
+        "InitialContactId": "c",
+        "ContactId": "c",
+        "Participants": [{"ParticipantId": "c-customer"}, {"ParticipantId": "c-agent"}],
+        "Transcript": [
+            happened(1, "participant.joined", **customer),
+            entry(2, "MESSAGE", "text/plain", Content='Grüße "\n', MessageMetadata=receipts, **customer),
+            happened(3, "participant.joined", **agent),
+            entry(4, "MESSAGE", "text/plain", Content="Hi", **agent),
+            happened(5, "participant.left", **agent),
+            happened(6, "chat.ended"),
+            entry(7, "MESSAGE", "text/plain", Content="Bye.", **system),
+        ],
+    }
+
+
+async def test_text_is_for_people(db: Database) -> None:
+    await a_chat(db)
+    assert await as_text(db) == (
+        "Contact:      c\n"
+        "Conversation: c\n"
+        f"Instance:     {INSTANCE}\n"
+        "Queue:        support\n"
+        "Agent:        Ann (ann)\n"
+        "Customer:     Zoë\n"
+        "Began:        2026-02-28 23:59:59Z\n"
+        "Ended:        2026-03-01 00:01:09Z (agent ended)\n"
+        "\n"
+        "2026-03-01 00:00:00Z  customer    Zoë joined\n"
+        '2026-03-01 00:00:01Z  customer    Zoë: Grüße "\n'
+        "2026-03-01 00:00:02Z  agent       Ann joined\n"
+        "2026-03-01 00:00:03Z  agent       Ann: Hi\n"
+        "2026-03-01 00:00:04Z  agent       Ann left\n"
+        "2026-03-01 00:00:05Z  system      The chat ended\n"
+        "2026-03-01 00:00:06Z  system      System: Bye.\n"
+    )
+
+
+async def test_a_chat_that_goes_on_without_a_word(db: Database) -> None:
+    await record(db, "c", opening=opening(), facts=facts(1, agent_user=None, participants=(CUSTOMER,)))
+    assert (await as_json(db))["Transcript"] == []
+    text = await as_text(db)
+    assert "Agent:        none\n" in text
+    assert text.endswith("Ended:        not yet\n\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [
+        ("a\nb\r\nc", "a ⏎ b ⏎ c"),
+        (
+            "ok\n2026-03-01 00:00:09Z  agent       Ann: I promise",
+            "ok ⏎ 2026-03-01 00:00:09Z  agent       Ann: I promise",
+        ),
+        ("a\u2028b\x85c\x0bd", "a ⏎ b ⏎ c ⏎ d"),
+        ("\x1b[2Jgone\x07", "�[2Jgone�"),
+        ("\u202egnp.exe", "�gnp.exe"),
+        ("a\tb", "a b"),
+        ("👩\u200d🚀 {x} %s שלום", "👩\u200d🚀 {x} %s שלום"),
+    ],
+)
+async def test_what_somebody_writes_stays_on_their_line(db: Database, content: str, shown: str) -> None:
+    await record(db, "c", opening=opening(), items=[item(1, content=content, name=f"Z\n{content}")])
+    lines = (await as_text(db)).removesuffix("\n").split("\n")
+    assert len(lines) == 10
+    assert lines[-1] == f"2026-03-01 00:00:00Z  customer    Z ⏎ {shown}: {shown}"
+    assert (await as_json(db))["Transcript"][0]["Content"] == content
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("transfer.succeeded", "Zoë transferred the chat"),
+        ("transfer.failed", "Zoë could not transfer the chat"),
+        ("participant.invited", "Zoë was invited"),
+        ("something.quite.new", "Zoë: something quite new"),
+        ("{odd}", "Zoë: {odd}"),
+    ],
+)
+async def test_events_in_words(db: Database, name: str, words: str) -> None:
+    await record(db, "c", opening=opening(), items=[event(1, name)])
+    assert (await as_text(db)).endswith(f"customer    {words}\n")
+
+
+async def test_an_item_without_words_and_a_bot(db: Database) -> None:
+    await record(db, "c", opening=opening(), items=[item(1, content=None, role="CUSTOM_BOT", name="Bee")])
+    assert (await as_text(db)).endswith("bot         Bee sent text/plain\n")
+
+
+async def test_each_contact_has_its_own(db: Database) -> None:
+    bob = ParticipantFacts("c-bob", "AGENT", "Bob", "bob", "connected", after(40), None)
+    unseated = ParticipantFacts("c-bot", "CUSTOM_BOT", "Bot", None, "away", None, None)
+    first = contact(ended_at=after(4), last_seq=3)
+    second = contact(
+        "c2", agent_user="bob", previous_contact_id="c", initiation_method="TRANSFER", initiated_at=after(4)
+    )
+    legs = facts(1, contacts=(first, second), participants=(CUSTOMER, AGENT, bob, unseated))
+    items = [item(n, contact_id="c" if n < 4 else "c2") for n in range(1, 8)]
+    await record(db, "c", opening=opening(), facts=legs, items=items)
+    await record(db, "d", opening=opening("d"), items=[item(1, contact_id="d")])
+
+    one, two = await as_json(db), await as_json(db, "c2")
+    assert [entry["Id"] for entry in one["Transcript"]] == ["item-1", "item-2", "item-3"]
+    assert [entry["Id"] for entry in two["Transcript"]] == ["item-4", "item-5", "item-6", "item-7"]
+    assert (two["InitialContactId"], two["ContactId"]) == ("c", "c2")
+    assert [who["ParticipantId"] for who in one["Participants"]] == ["c-customer", "c-agent"]
+    assert [who["ParticipantId"] for who in two["Participants"]] == ["c-customer", "c-bob"]
+    assert "Ended:        2026-03-01 00:00:03Z\n" in await as_text(db)
+
+
+async def test_a_contact_without_an_agent_names_no_bot_that_said_nothing(db: Database) -> None:
+    silent = ParticipantFacts("c-bot", "CUSTOM_BOT", "Bot", None, "connected", after(1), None)
+    await record(db, "c", opening=opening(), facts=facts(1, agent_user=None, participants=(CUSTOMER, silent)))
+    assert [who["ParticipantId"] for who in (await as_json(db))["Participants"]] == ["c-customer"]
+    await record(db, "c", items=[item(1, participant_id="c-bot", role="CUSTOM_BOT")])
+    assert [who["ParticipantId"] for who in (await as_json(db))["Participants"]] == ["c-customer", "c-bot"]
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 5, 6, 10, 23])
+async def test_pages_follow_each_other_without_gap_or_repeat(db: Database, count: int) -> None:
+    seqs = [2 * n for n in range(1, count + 1)]
+    await talk(db, *seqs)
+    about = await subject(db)
+    pages = [page async for page in pages_of_contact(db, about.contact, 5)]
+    assert [entry[0].seq for page in pages for entry in page] == seqs
+    assert [len(page) for page in pages] == [5] * (count // 5) + ([count % 5] if count % 5 else [])
+    for found in (await as_json(db, size=5), await as_json(db)):
+        assert [entry["Id"] for entry in found["Transcript"]] == [f"item-{seq}" for seq in seqs]
+    assert (await as_text(db, size=5)).count("\n") == 9 + count
+
+
+async def test_what_arrives_while_it_is_read_stays_out(db: Database) -> None:
+    await talk(db, 1, 2, 3)
+    about, seen = await subject(db), list[int]()
+    async for page in pages_of_contact(db, about.contact, 2):
+        seen += [entry[0].seq for entry in page]
+        await record(db, "c", items=[item(max(seen) + 100)])
+    assert seen == [1, 2, 3]
+
+
+async def test_every_message_keeps_its_receipts_across_pages(db: Database) -> None:
+    await talk(db, *range(1, 8))
+    await acknowledge(db, "c", "c-agent", 5, read=False, at=after(10))
+    found = (await as_json(db, size=2))["Transcript"]
+    assert [entry["Id"] for entry in found if "MessageMetadata" in entry] == [f"item-{n}" for n in range(1, 6)]
+    assert "ReadTimestamp" not in found[0]["MessageMetadata"]["Receipts"][0]
+
+
+async def test_a_transcript_is_never_in_memory_as_a_whole(db: Database) -> None:
+    await talk(db)
+    about, asked = await subject(db), list[int]()
+
+    async def endless() -> AsyncIterator[Sequence[Entry]]:
+        for n in range(1_000):
+            asked.append(n)
+            yield [(item(n, at=after(0) + timedelta(days=n)), ())]
+
+    for render in (transcript_json, transcript_text):
+        pieces = render(about, endless())
+        asked.clear()
+        for n in range(10):
+            await anext(pieces)
+            assert len(asked) <= n + 1
