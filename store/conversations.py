@@ -68,7 +68,8 @@ async def find_participant(db: Database, participant_id: str) -> tuple[Participa
         .join(conversation, conversation.c.id == participant.c.conversation_id)
         .join(contact, contact.c.conversation_id == conversation.c.id)
         .where(participant.c.id == participant_id)
-        .order_by(contact.c.initiated_at.desc())
+        # the one that no other follows; legs may begin in the same millisecond
+        .order_by(contact.c.last_seq.is_not(None), contact.c.initiated_at.desc())
         .limit(1)
     )
     async with db.read() as connection:

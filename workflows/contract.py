@@ -138,7 +138,8 @@ def facts(state: ConversationState) -> Facts:
         state=state.state,
         legs=(*state.unrecorded_legs, *_worked(state), state.leg),
         answers=dict(state.answers),
-        participants=(*state.unrecorded_leavers, *state.participants),
+        # each once: who left may be back already
+        participants=tuple({who.id: who for who in (*state.unrecorded_leavers, *state.participants)}.values()),
         ended_at=state.ended_at,
         end_reason=state.end_reason,
         closed_at=state.closed_at,

@@ -50,9 +50,7 @@ def test_nobody_else_joins_this_way(stack: Stack, role: str) -> None:
     talk = start(stack)
     details = {"ParticipantRole": role, "DisplayName": "Eve"}
     ask = stack.connect().create_participant
-    message = refused(
-        "InvalidRequestException", ask, InstanceId="demo", ContactId=talk.id, ParticipantDetails=details
-    )
+    message = refused("InvalidRequestException", ask, InstanceId="demo", ContactId=talk.id, ParticipantDetails=details)
     assert "ParticipantRole" in message
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workflows.contract import facts
 from workflows.events import (
     AnyEvent,
     Assign,
@@ -69,6 +70,7 @@ EVENTS: list[AnyEvent] = [
     Assign(user="a2", name="A2"),
     Transfer(contact_id="t1", queue="q2"),
     Transfer(contact_id="t2", queue="q", user="a2", name="A2"),
+    Transfer(contact_id="t3", queue="q", user="a1", name="A1"),
     Message(by="customer", content="good", id="m2"),
     Park(),
     Resume(),
@@ -132,6 +134,8 @@ def test_whatever_happens(mode: Mode, survey: Survey | None, steps: list[tuple[A
         assert (state.ended or state.surveying) == (state.state in (State.WRAP_UP, State.CLOSED))
         assert (state.state is State.ACTIVE) <= (state.agent is not None)
         assert not (state.surveying and state.state is State.CLOSED)
+        people = [who.id for who in facts(state).participants]
+        assert len(people) == len(set(people))
         assert len(state.remembered) <= REMEMBERED_IDS
         assert len(state.rejections) <= SHOWN_REJECTIONS
     assert [item.seq for item in items] == list(range(1, len(items) + 1))
@@ -165,3 +169,10 @@ def test_a_message_that_names_a_later_instant_happened_now() -> None:
     decision = decide(fresh(), message, START + timedelta(seconds=1))
     assert decision.items[-1].at < START + timedelta(seconds=2)
     assert decision.state.customer.presence is Presence.CONNECTED
+
+
+def test_who_left_and_is_back_stands_once_in_the_record() -> None:
+    state = decide(fresh(), Assign(user="a1", name="A1"), START).state
+    state = decide(state, Transfer(contact_id="t", queue="q", user="a1", name="A1"), START).state
+    people = [(who.user, who.left_at) for who in facts(state).participants]
+    assert people == [("a1", None), (None, None)]
