@@ -10,12 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import RawValue, RetryPolicy
-from temporalio.exceptions import FailureError
+from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
@@ -25,10 +23,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.contract import (
         WORKFLOW,
         Answer,
-        ArchiveJob,
         Ask,
         Commit,
-        ConversationActivities,
         Facts,
         Outcome,
         StartConversation,
@@ -54,6 +50,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.state import ConversationState, Unarchived
     from workflows.timers import next_deadline
     from workflows.values import Item, State
+    from workflows.writing import Files, write
 
 COMMIT_ITEMS = 50
 COMMIT_BYTES = 500_000
@@ -64,9 +61,6 @@ CARRIED_BYTES = 256_000
 
 SIGNALS_PER_RUN = 5_000
 """A run is renewed after this many signals; Temporal refuses more than 10,000."""
-
-PROMPT_WRITE = timedelta(seconds=5)
-"""How long a write may take as a local activity, before it becomes an ordinary one that an operator sees retrying."""
 
 
 class _Ticket:
@@ -91,7 +85,7 @@ class Conversation:
         self._inbox: deque[tuple[AnyEvent, _Ticket | None]] = deque((event, None) for event in start.inbox)
         self._nonsense: list[tuple[str, str]] = []
         self._signals = 0
-        self._archiving: dict[Unarchived, asyncio.Task[None]] = {}
+        self._files = Files(self._file_is_written)
         self._alarm = Alarm(lambda: next_deadline(self._state))
         self._recorded: Facts | None = None if start.state is None else facts(self._state)
         self._shown = search.attributes(self._state)
@@ -113,7 +107,7 @@ class Conversation:
             decision = begin(self._state, start.initial_message)
             self._state = decision.state
             await self._write(decision.items)
-        self._archive()
+        self._files.write(self._state)
         self._show()
         while not self._is_finished():
             self._alarm.set()
@@ -249,7 +243,7 @@ class Conversation:
         await self._write(tuple(items))
         for ticket, answer in settled:
             ticket.answer = answer
-        self._archive()
+        self._files.write(self._state)
         self._show()
 
     async def _write(self, items: tuple[Item, ...]) -> None:
@@ -265,37 +259,12 @@ class Conversation:
             facts=changed,
             items=items,
         )
-        try:
-            await workflow.execute_local_activity_method(
-                ConversationActivities.record, commit, schedule_to_close_timeout=PROMPT_WRITE, summary=_summary(commit)
-            )
-        except FailureError:  # an ActivityError when it happens, its bare cause when it is replayed (SDK 1.35)
-            await workflow.execute_activity_method(
-                ConversationActivities.record,
-                commit,
-                start_to_close_timeout=timedelta(seconds=30),
-                retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=10)),
-                summary=_summary(commit),
-            )
+        await write(commit)
         if changed:
             self._state = self._state.but(unrecorded_legs=(), unrecorded_leavers=())
             self._recorded = facts(self._state)
 
-    def _archive(self) -> None:
-        """Has a file written of every contact that has ended, beside the conversation, for as long as that takes."""
-        for contact in self._state.unarchived:
-            if contact not in self._archiving:
-                self._archiving[contact] = asyncio.create_task(self._write_file(contact))
-
-    async def _write_file(self, contact: Unarchived) -> None:
-        await workflow.execute_activity_method(
-            ConversationActivities.archive,
-            ArchiveJob(conversation_id=self._state.id, instance=self._state.instance, contact_id=contact.contact_id),
-            start_to_close_timeout=timedelta(minutes=5),
-            retry_policy=RetryPolicy(maximum_interval=timedelta(minutes=5)),
-            summary="transcript file of an ended contact",
-        )
-        del self._archiving[contact]
+    def _file_is_written(self, contact: Unarchived) -> None:
         rest = tuple(other for other in self._state.unarchived if other != contact)
         self._state = self._state.but(unarchived=rest)
 
@@ -346,8 +315,3 @@ class Conversation:
             closed_at=state.closed_at,
             runs=self._start.runs,
         )
-
-
-def _summary(commit: Commit) -> str:
-    parts = [f"{len(commit.items)} items to {commit.items[-1].seq}"] if commit.items else []
-    return ", ".join(parts + ([f"state {commit.facts.state}"] if commit.facts else []))
