@@ -94,6 +94,15 @@ def test_related_contact_of_another_tenant_is_unknown(two: Api) -> None:
     assert_refused(refused, 404, "ResourceNotFoundException", "RelatedContactId")
 
 
+def test_a_past_of_another_tenant_is_unknown(two: Api) -> None:
+    other = start(two, "two")["ContactId"]
+    two.send("StopContact", {"InstanceId": "two", "ContactId": other}, token=ALL).raise_for_status()
+    past = {"SourceContactId": other, "RehydrationType": "FROM_SEGMENT"}
+    body = {**valid("StartChatContact", Chat("", "", "", "")), "InstanceId": "one", "PersistentChat": past}
+    refused = two.send("StartChatContact", body, token=ALL)
+    assert_refused(refused, 404, "ResourceNotFoundException", "SourceContactId")
+
+
 def test_agents_of_one_name_are_two_people(two: Api) -> None:
     contact_id = start(two, "two")["ContactId"]
     assert send(two, "AssociateContactWithUser", "two", contact_id, ALL).status_code == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -171,6 +172,24 @@ def test_one_token_continues_once_and_two_continue_twice(stack: Stack) -> None:
     assert once.id == again.id != other.id
     assert once.started["ContinuedFromContactId"] == again.started["ContinuedFromContactId"] == first.id
     assert once.said() == other.said() == ["one"]
+
+
+def test_continued_many_times_at_the_same_moment(stack: Stack) -> None:
+    first = start(stack, Attributes={"topic": "bees"}).say("one").end()
+    tokens = [f"same-{first.id}"] * 5 + [f"{number}-{first.id}" for number in range(5)]
+
+    def continued(token: str) -> Talk:
+        return start(stack, first.id, ClientToken=token)
+
+    with ThreadPoolExecutor(len(tokens)) as pool:
+        chats = list(pool.map(continued, tokens))
+    assert len({chat.id for chat in chats[:5]}) == 1
+    assert len({chat.id for chat in chats}) == 6
+    for chat in chats[4:]:
+        assert chat.started["ContinuedFromContactId"] == first.id
+        contact = describe(stack, chat.id)
+        assert (contact["RelatedContactId"], contact["Attributes"]) == (first.id, {"topic": "bees"})
+        assert chat.said() == ["one"]
 
 
 def test_a_running_chat_is_associated_once(stack: Stack) -> None:
