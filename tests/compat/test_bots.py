@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.compat.test_rehydration import Talk, describe, refused, start
+from tests.compat.talks import Talk, describe, refused, start
 from tests.stack import Stack
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.compat.test_rehydration import Talk, describe, start
+from tests.compat.talks import Talk, describe, start
 from tests.stack import SECRET, Stack
 
 EVENT = "application/vnd.amazonaws.connect.event."
