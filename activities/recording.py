@@ -63,6 +63,7 @@ def _contact(leg: Leg) -> records.ContactFacts:
         agent_user=leg.agent_user,
         agent_connected_at=leg.agent_assigned_at,
         ended_at=leg.ended_at,
+        end_reason=leg.end_reason,
         last_seq=leg.last_seq,
         wrapped_up_at=leg.wrapped_up_at,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import RowMapping, Select, Table, and_, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,8 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store import schema
 from store.database import Database
 from store.records import Contact, Conversation, ConversationFacts, Item, NewConversation, Participant, Past
-
-T = TypeVar("T")
 
 
 async def open_conversation(db: Database, new: NewConversation) -> None:

@@ -71,6 +71,7 @@ class ContactFacts:
     ended_at: datetime | None
     last_seq: int | None
     wrapped_up_at: datetime | None
+    end_reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,7 @@ class Contact:
     ended_at: datetime | None
     last_seq: int | None
     wrapped_up_at: datetime | None
+    end_reason: str | None
 
 
 @dataclass(frozen=True, slots=True)

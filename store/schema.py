@@ -83,6 +83,7 @@ contacts = Table(
     Column("ended_at", Instant),
     Column("wrapped_up_at", Instant),
     Column("last_seq", BigInteger),
+    Column("end_reason", String(64)),
     # what a search ranges over, and the order in which its pages come
     Index("contacts_by_initiation", "initiated_at", "id"),
     Index("contacts_by_enqueuing", "enqueued_at", "id"),

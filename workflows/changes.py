@@ -120,7 +120,7 @@ def reply(state: ConversationState, message: Message) -> Decision:
         told = _system_says(state, survey.not_a_choice)
         state, again = _ask(told.state)  # with its choices: quick replies vanish once one has typed something else
         return Decision(state, (*told.items, again))
-    state = state.but(answers=(*state.answers, (question.key, given)), survey_step=step + 1)
+    state = state.but(unrecorded_answers=(*state.unrecorded_answers, (question.key, given)), survey_step=step + 1)
     if not state.answered:
         state, item = _ask(state)
         return Decision(state, (item,))

@@ -18,7 +18,6 @@ from workflows.state import ConversationState, Leg
 from workflows.values import EndReason, Item, Mode, Participant, Role, State, Value
 
 WORKFLOW = "Conversation"
-TASK_QUEUE = "conversations"
 ASK = "ask"
 
 
@@ -72,6 +71,7 @@ class Facts(Value):
     legs: tuple[Leg, ...] = ()
     participants: tuple[Participant, ...]
     answers: dict[str, str] = Field(default_factory=dict)
+    """What a survey has brought since the last write; written once, so that a backend may correct it."""
     ended_at: datetime | None = None
     end_reason: EndReason | None = None
     closed_at: datetime | None = None
@@ -137,7 +137,7 @@ def facts(state: ConversationState) -> Facts:
         revision=state.revision,
         state=state.state,
         legs=(*state.unrecorded_legs, *_worked(state), state.leg),
-        answers=dict(state.answers),
+        answers=dict(state.unrecorded_answers),
         # each once: who left may be back already
         participants=tuple({who.id: who for who in (*state.unrecorded_leavers, *state.participants)}.values()),
         ended_at=state.ended_at,

@@ -74,8 +74,8 @@ class _Ticket:
 class Conversation:
     """One conversation, from its start to its closing.
 
-    Signals, each with plain JSON (see `workflows.events`): `message`, `connect`, `disconnect`, `assign`, `park`,
-    `resume`, `end`, `close`. Update: `ask`, for callers that need the answer. Query: `status`.
+    Signals, each with plain JSON (see `workflows.events`): `message`, `connect`, `disconnect`, `assign`, `transfer`,
+    `invite`, `leave`, `park`, `resume`, `end`, `close`. Update: `ask`, for callers that need the answer. Query: `status`.
     """
 
     @workflow.init
@@ -200,11 +200,7 @@ class Conversation:
         """The whole state, for tools."""
         return self._state
 
-    def _receive(
-        self,
-        event: type[AnyEvent],
-        inputs: tuple[Any, ...],
-    ) -> None:
+    def _receive(self, event: type[AnyEvent], inputs: tuple[Any, ...]) -> None:
         self._signals += 1
         try:
             self._inbox.append((event.model_validate(*(inputs or ({},))), None))
@@ -261,7 +257,7 @@ class Conversation:
         )
         await write(commit)
         if changed:
-            self._state = self._state.but(unrecorded_legs=(), unrecorded_leavers=())
+            self._state = self._state.but(unrecorded_legs=(), unrecorded_leavers=(), unrecorded_answers=())
             self._recorded = facts(self._state)
 
     def _file_is_written(self, contact: Unarchived) -> None:

@@ -41,6 +41,7 @@ class Leg(Value):
     agent_user: str | None = None
     agent_assigned_at: datetime | None = None
     ended_at: datetime | None = None
+    end_reason: EndReason | None = None
     wrapped_up_at: datetime | None = None
     last_seq: int | None = None
 
@@ -72,9 +73,9 @@ class ConversationState(Value):
     initiation: Initiation = Initiation.API
     previous_contact_id: str | None = None
     contact_began_at: datetime | None = None
-    contact_ended_at: datetime | None = None
     unrecorded_legs: tuple[Leg, ...] = ()
     unrecorded_leavers: tuple[Participant, ...] = ()
+    unrecorded_answers: tuple[tuple[str, str], ...] = ()
     former: tuple[str, ...] = ()
     bots: tuple[Participant, ...] = ()
     unarchived: tuple[Unarchived, ...] = ()
@@ -82,7 +83,6 @@ class ConversationState(Value):
     agent_done_at: datetime | None = None
     survey_step: int | None = None
     survey_since: datetime | None = None
-    answers: tuple[tuple[str, str], ...] = ()
     ended_at: datetime | None = None
     end_reason: EndReason | None = None
     closed_at: datetime | None = None
@@ -136,23 +136,26 @@ class ConversationState(Value):
             began_at=self.contact_began_at or self.started_at,
             agent_user=self.agent.user if self.agent else None,
             agent_assigned_at=self.agent_assigned_at,
-            ended_at=self.contact_ended_at or self.ended_at,
+            ended_at=self.ended_at,
+            end_reason=None if self.initiation is Initiation.DISCONNECT else self.end_reason,
             wrapped_up_at=self.closed_at if self.agent else None,
         )
 
     def on_next_leg(self, contact_id: str, initiation: Initiation, queue: str) -> Self:
         """This state with its contact ended and a new one begun; whoever had it as an agent has left."""
+        transferred = initiation is Initiation.TRANSFER
         ended = self.leg.model_copy(
             update={
-                "ended_at": self.contact_ended_at or self.clock,
+                "ended_at": self.clock,
+                "end_reason": EndReason.TRANSFERRED if transferred else EndReason.AGENT_ENDED,
                 "last_seq": self.seq,
-                "wrapped_up_at": self.clock if initiation is Initiation.TRANSFER else None,
+                "wrapped_up_at": self.clock if transferred else None,
             }
         )
         leavers = () if self.agent is None else (self.agent.model_copy(update={"left_at": self.clock}),)
         return self.to_archive().but(
             unrecorded_legs=(*self.unrecorded_legs, ended),
-            worked_leg=ended if initiation is Initiation.DISCONNECT else None,
+            worked_leg=None if transferred else ended,
             unrecorded_leavers=(*self.unrecorded_leavers, *leavers),
             former=(*self.former, *(leaver.id for leaver in leavers))[-REMEMBERED_LEAVERS:],
             contact_id=contact_id,
@@ -160,7 +163,6 @@ class ConversationState(Value):
             previous_contact_id=self.contact_id,
             queue=queue,
             contact_began_at=self.clock,
-            contact_ended_at=None,
             agent=None,
             agent_assigned_at=None,
         )

@@ -69,6 +69,7 @@ class EndReason(StrEnum):
     CUSTOMER_LOST = "customer lost"
     NEVER_CONNECTED = "customer never connected"
     OPEN_TOO_LONG = "open too long"
+    TRANSFERRED = "transferred"
     DURATION_REACHED = "chat duration reached"
 
 

@@ -120,7 +120,7 @@ def _described(contact: Contact, conversation: Conversation) -> dict[str, Any]:
         ConnectedToSystemTimestamp=epoch_seconds(contact.initiated_at),
         DisconnectTimestamp=epoch_seconds(contact.ended_at),
         LastUpdateTimestamp=epoch_seconds(conversation.updated_at),
-        DisconnectReason=_DISCONNECT_REASONS.get(conversation.end_reason or "") if contact.ended_at else None,
+        DisconnectReason=_DISCONNECT_REASONS.get(contact.end_reason or ""),
         CustomerId=conversation.customer_id,
         SegmentAttributes=conversation.segment_attributes or None,
         Attributes=conversation.attributes or None,

@@ -79,6 +79,7 @@ def test_the_session_has_three_contacts(stack: Stack, session: Session) -> None:
     assert {c["ContactAssociationId"] for c in (one, two, three)} == {session.c1}
     assert [c.get("RelatedContactId") for c in (one, two, three)] == [None, None, None]
     assert [c.get("AgentInfo", {}).get("Id") for c in (one, two, three)] == ["a1", "a2", None]
+    assert [c.get("DisconnectReason") for c in (one, two, three)] == [None, "AGENT_DISCONNECT", None]
     assert one["DisconnectTimestamp"] == two["InitiationTimestamp"]
     assert two["DisconnectTimestamp"] == three["InitiationTimestamp"]
     assert three["DisconnectTimestamp"] > three["InitiationTimestamp"]
@@ -147,4 +148,8 @@ def test_a_session_with_an_open_survey_has_not_ended(stack: Stack) -> None:
     assert talk.said()[:4] == [asked, "Please answer with one of the choices.", "Terrible", asked]
     talk.say("3", "no")
     assert describe(stack, talk.id)["Attributes"] == {"satisfaction": "Poor", "comment": "no"}
+    corrected = {"satisfaction": "Fair", "comment": "no"}
+    stack.connect().update_contact_attributes(InstanceId="demo", InitialContactId=talk.id, Attributes=corrected)
+    desk(stack, "a1", talk.id, "close")
+    assert describe(stack, talk.id)["Attributes"] == corrected
     assert start(stack, talk.id).started["ContinuedFromContactId"] == talk.id

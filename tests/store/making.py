@@ -54,6 +54,7 @@ def contact(id: str = "c", **changes: Any) -> ContactFacts:
         "ended_at": None,
         "last_seq": None,
         "wrapped_up_at": None,
+        "end_reason": None,
     }
     return ContactFacts(**{**fields, **changes})
 

@@ -51,7 +51,9 @@ async def test_an_opened_conversation_has_its_contact_and_its_customer(db: Datab
         end_reason=None,
         updated_at=START,
     )
-    assert contact == Contact("c", "c", "API", None, "earlier", "support", START, START, None, None, None, None, None)
+    assert contact == Contact(
+        "c", "c", "API", None, "earlier", "support", START, START, None, None, None, None, None, None
+    )
     assert await person(db, "c-customer") == Participant(
         "c-customer", "c", "CUSTOMER", "Zoë", None, "awaited", None, None, 0, 0
     )

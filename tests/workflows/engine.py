@@ -21,7 +21,7 @@ from store.database import Database
 from store.records import Item
 from worker import build_worker
 from workflows import search
-from workflows.contract import TASK_QUEUE, WORKFLOW, Answer, Ask, Opening, StartConversation
+from workflows.contract import WORKFLOW, Answer, Ask, Opening, StartConversation
 from workflows.conversation import Conversation
 from workflows.events import Assign, Close, Command, End, Message
 from workflows.policy import DEFAULTS, Policy
@@ -89,7 +89,7 @@ class Engine:
         )
         attributes = search.typed({search.INSTANCE: "demo", search.MODE: mode.value, search.STATE: "OPEN"})
         handle = await self.client.start_workflow(
-            WORKFLOW, start, id=contact_id, task_queue=TASK_QUEUE, search_attributes=attributes
+            WORKFLOW, start, id=contact_id, task_queue=Settings().temporal_task_queue, search_attributes=attributes
         )
         return Chat(self, contact_id, handle)
 
