@@ -44,7 +44,8 @@ async def create_persistent_contact_association(
         return {"ContinuedFromContactId": history.contact_id}
     if not await past.associate(parts.db, conversation.id, history, source.attributes):
         raise Malformed("InitialContactId: the chat continues, or is related to, a past contact already.")
-    await parts.bus.announce(Announcement(conversation.id, rehydrated_event(conversation.id, contact.id)))
+    event = passing_event(REHYDRATED, conversation_id=conversation.id, contact_id=contact.id)
+    await parts.bus.announce(Announcement(conversation.id, event))
     return {"ContinuedFromContactId": history.contact_id}
 
 
@@ -86,8 +87,3 @@ async def _entire(parts: Services, instance: str, contact: Contact, conversation
 def _may_continue(parts: Services, source: Conversation, customer_id: str | None) -> bool:
     """Words of a known customer are for that customer only; who asks for another's learns not even that they exist."""
     return source.customer_id is None or source.customer_id == customer_id or not parts.settings.same_customer
-
-
-def rehydrated_event(conversation_id: str, contact_id: str) -> dict[str, Any]:
-    """Tells clients that a past can be read."""
-    return passing_event(REHYDRATED, conversation_id=conversation_id, contact_id=contact_id)

@@ -71,9 +71,7 @@ async def get_transcript(request: Request, parts: Parts, session: ByConnectionTo
         page, rest = await _past_page(parts, start, limit)
     else:
         page, rest = await _present_page(parts, session, start, limit, body)
-    if body.sort_order == "ASCENDING" and not _is_forward(start):
-        page.reverse()
-    if body.sort_order == "DESCENDING" and _is_forward(start):
+    if (body.sort_order == "ASCENDING") != _is_forward(start):
         page.reverse()
     return dump(
         InitialContactId=session.conversation.id,
