@@ -30,9 +30,7 @@ PING = json.dumps({"topic": "aws/ping", "statusCode": 200, "statusContent": "OK"
 
 def past_item(item: Item, receipts: Sequence[Receipt] = ()) -> dict[str, Any]:
     """An item of an earlier conversation: it names its own contact as related, and belongs to no present one."""
-    shown = wire_item(item, "", receipts)
-    del shown["InitialContactId"], shown["ContactId"]
-    return {**shown, "RelatedContactId": item.contact_id}
+    return {**item_document(item, receipts), "RelatedContactId": item.contact_id}
 
 
 def wire_item(item: Item, conversation_id: str, receipts: Sequence[Receipt] = ()) -> dict[str, Any]:
