@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from typing import NoReturn
 
 from runtime.problems import StartupProblem
 from runtime.settings import Settings, load_settings
 
 
-def run_process(run: Callable[[Settings], Awaitable[None]], *, log_level: int = logging.INFO) -> None:
-    """Reads the settings and runs; a problem at the start ends the process with one sentence and exit code 1."""
+def run_process(run: Callable[[Settings], Awaitable[None]], *, log_level: int = logging.INFO) -> NoReturn:
+    """Reads the settings and runs; a problem at the start ends the process with one sentence and exit code 1.
+
+    Never returns.
+    """
     logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
     async def whole() -> None:
         await run(load_settings())
 
+    code = 0
     try:
         asyncio.run(whole())
     except StartupProblem as problem:
-        sys.exit(f"perennial: {problem}")
+        sys.stderr.write(f"perennial: {problem}\n")
+        code = 1
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # not sys.exit: threads of the Temporal SDK may still call into an interpreter that is being taken down, and abort it
+    os._exit(code)
 
 
 def stop_on_signals() -> asyncio.Event:
