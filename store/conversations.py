@@ -11,6 +11,7 @@ from sqlalchemy import RowMapping, Select, Table, and_, exists, or_, select, upd
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import schema
+from store.appending import Head, append
 from store.database import Database
 from store.records import Contact, Conversation, ConversationFacts, Item, NewConversation, Participant, Past
 
@@ -28,16 +29,18 @@ async def record(
     opening: NewConversation | None = None,
     facts: ConversationFacts | None = None,
     items: Sequence[Item] = (),
-) -> None:
-    """Writes a conversation's news in one transaction. Repeating it, or an older one after it, changes nothing."""
+) -> Head | None:
+    """Writes a conversation's news in one transaction. Repeating it, or an older one after it, changes nothing.
+
+    Returns:
+        Where the transcript ends, if items have got other numbers; see `store.appending`.
+    """
     async with db.write() as connection:
         if opening:
             await _open(db, connection, opening)
         if facts:
             await _state(db, connection, conversation_id, facts)
-        if items:
-            rows = [{"conversation_id": conversation_id, **asdict(item)} for item in items]
-            await connection.execute(db.insert_new(schema.items, rows))
+        return await append(db, connection, conversation_id, items) if items else None
 
 
 async def find_conversation(db: Database, conversation_id: str) -> Conversation | None:
@@ -198,7 +201,8 @@ async def _state(db: Database, connection: AsyncConnection, conversation_id: str
     table = schema.conversations
     changed = await connection.execute(
         update(table)
-        .where(and_(table.c.id == conversation_id, table.c.revision < facts.revision))
+        # a task of the workflow that is done again has the same revision, and more to say
+        .where(and_(table.c.id == conversation_id, table.c.revision <= facts.revision))
         .values(
             revision=facts.revision,
             state=facts.state,

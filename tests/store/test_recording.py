@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import pytest
 
@@ -101,8 +101,16 @@ async def test_a_repeated_record_changes_nothing(db: Database) -> None:
     for _ in range(2):
         await record(db, "c", opening=opening(), facts=facts(1), items=[item(1)])
     before = await stored(db), await transcript(db)
-    await record(db, "c", opening=opening(), facts=facts(1, state="CLOSED", participants=()), items=[item(1)])
+    await record(db, "c", opening=opening(), facts=facts(0, state="CLOSED", participants=()), items=[item(1)])
     assert (await stored(db), await transcript(db)) == before
+
+
+async def test_a_task_that_is_done_again_has_the_last_word(db: Database) -> None:
+    await record(db, "c", opening=opening(), facts=facts(1), items=[item(1)])
+    await record(db, "c", facts=facts(1, state="CLOSED"), items=[item(1), item(2)])
+    conversation, _ = await stored(db)
+    assert conversation.state == "CLOSED"
+    assert await transcript(db) == [item(1), item(2)]
 
 
 @pytest.mark.parametrize("order", list(permutations((1, 2, 3))), ids=str)
@@ -153,11 +161,35 @@ async def test_an_opening_that_comes_late_leaves_the_facts(db: Database) -> None
     assert (await stored(db), await person(db, "c-customer")) == before
 
 
-async def test_an_item_whose_id_or_number_is_taken_is_left_out(db: Database) -> None:
-    await talk(db, 1, 2)
-    news = [item(1, content="other"), item(2, id="fresh"), item(9, id="item-1"), item(3), item(3, id="twice"), item(4)]
-    await record(db, "c", items=news)
-    assert await transcript(db) == [item(1), item(2), item(3), item(4)]
+async def test_what_comes_under_a_number_that_is_taken_gets_the_next(db: Database) -> None:
+    await record(db, "c", opening=opening(), items=[item(1), item(2, id="reminder", content="Still there?")])
+    head = await record(db, "c", items=[item(1), item(2, id="accepted", content="yes"), item(3)])
+    assert [(i.seq, i.id) for i in await transcript(db)] == [
+        (1, "item-1"),
+        (2, "reminder"),
+        (3, "accepted"),
+        (4, "item-3"),
+    ]
+    assert head
+    assert (head.seq, head.at) == (4, (await transcript(db))[-1].at)
+    assert all(one.at < other.at for one, other in pairwise(await transcript(db)))
+
+
+async def test_an_id_that_has_gone_to_something_else_is_another_one(db: Database) -> None:
+    await record(db, "c", opening=opening(), items=[item(1, content="assigned")])
+    news = [item(1, content="left"), item(2)]
+    heads = [await record(db, "c", items=news) for _ in range(2)]
+    assert [(i.seq, i.id, i.content) for i in await transcript(db)] == [
+        (1, "item-1", "assigned"),
+        (2, "item-1/again", "left"),
+        (3, "item-2", item(2).content),
+    ]
+    assert [head and head.seq for head in heads] == [3, None]
+
+
+async def test_a_repeat_of_what_others_follow_is_no_news(db: Database) -> None:
+    await talk(db, 1, 2, 3)
+    assert await record(db, "c", items=[item(2)]) is None
 
 
 async def test_two_conversations_may_use_the_same_item_ids(db: Database) -> None:
