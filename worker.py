@@ -1,13 +1,18 @@
-"""The worker process: `python -m worker`. Runs conversations and their activities against a Temporal server."""
+"""The worker process: `python -m worker`. Runs conversations and their activities against a Temporal server.
+
+`python -m worker register` only makes the cluster know the search attributes, for clusters that let no worker do so.
+"""
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
 from activities.archiving import Archivist
+from activities.opening import Doorkeeper
 from activities.recording import Recorder
 from parts import opened_parts
 from runtime.archive import opened_archive
@@ -26,12 +31,12 @@ def build_worker(client: Client, settings: Settings, db: Database, bus: Bus) -> 
     Raises:
         StartupProblem: the archive of transcripts cannot be used.
     """
-    recorder, archivist = Recorder(db, bus), Archivist(db, opened_archive(settings))
+    recorder, archivist, doorkeeper = Recorder(db, bus), Archivist(db, opened_archive(settings)), Doorkeeper(settings)
     return Worker(
         client,
         task_queue=settings.temporal_task_queue,
         workflows=[Conversation],
-        activities=[recorder.record, archivist.archive],
+        activities=[recorder.record, doorkeeper.opening_hours, archivist.archive],
         max_cached_workflows=settings.cached_conversations,
         # after a worker was killed its conversations wait this long before another one takes them over
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=3),
@@ -50,5 +55,18 @@ async def run(settings: Settings) -> None:
         await stop.wait()
 
 
+async def register(settings: Settings) -> None:
+    """Makes the cluster know the search attributes, and says so."""
+    client = await connect(settings)
+    await register_search_attributes(client, KEYS)
+    print(f"{client.namespace} knows {', '.join(key.name for key in KEYS)}")  # noqa: T201
+
+
 if __name__ == "__main__":
-    run_process(run)
+    match sys.argv[1:]:
+        case []:
+            run_process(run)
+        case ["register"]:
+            run_process(register)
+        case _:
+            sys.exit("usage: python -m worker [register]")

@@ -7,8 +7,10 @@ from temporalio import activity
 from runtime.bus import Announcement, Bus
 from store import conversations, records
 from store.database import Database
-from workflows.contract import Commit, ConversationActivities, Facts, Opening
+from store.documents import wire_item
+from workflows.contract import Commit, ConversationActivities, Facts, Opening, Recorded
 from workflows.state import Leg
+from workflows.values import Item
 
 
 class Recorder(ConversationActivities):
@@ -19,17 +21,22 @@ class Recorder(ConversationActivities):
         self._bus = bus
 
     @activity.defn
-    async def record(self, commit: Commit) -> None:
-        """Writes the commit in one transaction, then announces it if it brought items."""
-        await conversations.record(
+    async def record(self, commit: Commit) -> Recorded | None:
+        """Writes the commit in one transaction, then announces what it brought."""
+        head = await conversations.record(
             self._db,
             commit.conversation_id,
             opening=new_conversation(commit.opening) if commit.opening else None,
             facts=_facts(commit.facts) if commit.facts else None,
-            items=[records.Item(**item.model_dump()) for item in commit.items],
+            items=[_item(item) for item in commit.items],
         )
+        # first what no transcript keeps: a client that has been sent the end listens to nothing after it
+        for notice in commit.notices:
+            frame = wire_item(_item(notice.item), commit.conversation_id)
+            await self._bus.announce(Announcement(commit.conversation_id, frame, only_to=notice.to))
         if commit.items:
             await self._bus.announce(Announcement(commit.conversation_id))
+        return Recorded(seq=head.seq, at=head.at) if head else None
 
 
 def new_conversation(opening: Opening) -> records.NewConversation:
@@ -37,6 +44,10 @@ def new_conversation(opening: Opening) -> records.NewConversation:
     fields = opening.model_dump(exclude={"contact_id", "past"})
     past = records.Past(**opening.past.model_dump()) if opening.past else None
     return records.NewConversation(id=opening.contact_id, past=past, **fields)
+
+
+def _item(item: Item) -> records.Item:
+    return records.Item(**item.model_dump())
 
 
 def _facts(facts: Facts) -> records.ConversationFacts:

@@ -19,13 +19,13 @@ from api.connect.caller import Authenticated
 from api.connect.transfers import Target, transfer
 from api.errors import AccessDenied, Ended, Malformed, NotFound
 from api.frames import iso
-from api.gateway import Gateway
 from api.participant.session import participant_token
+from api.reconnections import reconnect_link
 from api.services import Parts, Services
 from api.tokens import Kind
 from api.wire import ContactId, Text, read_body
 from store import conversations
-from store.records import Contact, Conversation
+from store.records import Contact, Conversation, Participant
 
 router = APIRouter(prefix="/v1")
 
@@ -63,7 +63,7 @@ def _desk(request: Request, parts: Parts) -> Desk:
 
 
 AtDesk = Annotated[Desk, Depends(_desk)]
-Action = Literal["end", "close", "park", "resume"]
+Action = Literal["end", "close", "park", "resume", "release"]
 
 
 @router.post(
@@ -91,14 +91,16 @@ async def my_contacts(parts: Parts, desk: AtDesk) -> dict[str, Any]:
 @router.post("/agent/contacts/{contact_id}/session")
 async def join(contact_id: ContactId, parts: Parts, desk: AtDesk) -> dict[str, Any]:
     """The `chatDetails` with which `ChatSession.create({type: "AGENT"})` joins the chat."""
-    contact, conversation, participant_id = await _mine(parts, desk, contact_id)
+    contact, conversation, me = await _mine(parts, desk, contact_id)
     if contact.ended_at is not None:
         raise Ended
+    if me.left_at is not None:
+        raise Malformed("session: you have left the chat; resume it first.")
     return {
         "ContactId": contact_id,
         "InitialContactId": conversation.id,
-        "ParticipantId": participant_id,
-        "ParticipantToken": participant_token(parts, participant_id, conversation.id),
+        "ParticipantId": me.id,
+        "ParticipantToken": participant_token(parts, me.id, conversation.id),
     }
 
 
@@ -115,27 +117,52 @@ class TransferTo(BaseModel):
 async def hand_on(request: Request, contact_id: ContactId, parts: Parts, desk: AtDesk) -> dict[str, Any]:
     """Transfers the contact; answers with the id of the contact that it goes on as."""
     body = await read_body(request, TransferTo)
-    contact, conversation, participant_id = await _mine(parts, desk, contact_id)
+    contact, conversation, me = await _mine(parts, desk, contact_id)
     instance, new_id = parts.settings.instances[desk.instance], str(uuid4())
     target = Target(queue=body.queue, user=body.user)
-    await transfer(parts, instance, contact, conversation, target, new_id=new_id, by=participant_id)
+    await transfer(parts, instance, contact, conversation, target, new_id=new_id, by=me.id)
     return {"contact_id": new_id}
+
+
+@router.post("/agent/contacts/{contact_id}/reconnect-link")
+async def link_back(contact_id: ContactId, parts: Parts, desk: AtDesk) -> dict[str, Any]:
+    """A link to send to the customer, by which they can go back to the chat; see the backends' route of this name."""
+    contact, conversation, _ = await _mine(parts, desk, contact_id)
+    if contact.ended_at is not None:
+        raise Malformed("contact_id: the contact has ended.")
+    return reconnect_link(parts, parts.settings.instances[desk.instance], conversation)
 
 
 @router.post("/agent/contacts/{contact_id}/{action}")
 async def act(contact_id: ContactId, action: Action, parts: Parts, desk: AtDesk) -> dict[str, Any]:
-    """Ends the chat, closes its wrap-up, parks it or takes it up again."""
-    contact, conversation, participant_id = await _mine(parts, desk, contact_id)
+    """Ends the chat, closes its wrap-up, parks it, takes it up again, or gives it back to its queue."""
+    contact, conversation, me = await _mine(parts, desk, contact_id)
     if contact.ended_at is not None and action != "close":
         raise Malformed(f"{action}: the contact has ended.")
-    does = {"end": Gateway.end, "close": Gateway.close, "park": Gateway.park, "resume": Gateway.resume}[action]
-    refused = await does(parts.gateway, conversation.id, by=participant_id)
+    if contact.wrapped_up_at is not None:
+        raise Ended
+    refused = await _does(parts, desk, action, conversation.id, by=me.id)
     if refused:
         raise Malformed(f"{action}: {refused}.")
     return {}
 
 
-async def _mine(parts: Services, desk: Desk, contact_id: str) -> tuple[Contact, Conversation, str]:
+async def _does(parts: Services, desk: Desk, action: Action, conversation_id: str, by: str) -> str | None:
+    match action:
+        case "end":
+            return await parts.gateway.end(conversation_id, by=by)
+        case "close":
+            return await parts.gateway.close(conversation_id, by=by)
+        case "park":
+            return await parts.gateway.park(conversation_id, by=by)
+        case "release":
+            return await parts.gateway.release(conversation_id, by=by)
+        case "resume":
+            name = parts.settings.instances[desk.instance].agents[desk.user].name
+            return await parts.gateway.resume(conversation_id, user=desk.user, name=name, by=by)
+
+
+async def _mine(parts: Services, desk: Desk, contact_id: str) -> tuple[Contact, Conversation, Participant]:
     """The contact, if it is this agent's; another's is as unknown as none."""
     found = await conversations.find_contact(parts.db, desk.instance, contact_id)
     if found is None or found[0].agent_user != desk.user:
@@ -143,7 +170,7 @@ async def _mine(parts: Services, desk: Desk, contact_id: str) -> tuple[Contact, 
     participant = await conversations.participant_of_user(parts.db, found[1].id, desk.user)
     if participant is None:
         raise NotFound(f"contact: you take no part in {contact_id!r}.")
-    return *found, participant.id
+    return *found, participant
 
 
 def _shown(contact: Contact, conversation: Conversation) -> dict[str, Any]:

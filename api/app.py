@@ -10,8 +10,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
-from api import agents, errors, transcripts
-from api.connect import bots, chats, contacts, rehydration, searching, transfers
+from api import agents, errors, reconnections, transcripts
+from api.connect import bots, chats, contacts, rehydration, roles, searching, transfers
 from api.gateway import Gateway
 from api.live import socket
 from api.live.hub import Hub
@@ -19,6 +19,7 @@ from api.live.presence import Attendance
 from api.live.settling import Settling
 from api.participant import connection, messages, transcript
 from api.paths import EncodedSlashes
+from api.policies import check_policies
 from api.services import Services
 from api.tokens import Tokens, token_keys
 from api.unserved import unserved
@@ -39,7 +40,12 @@ _ALLOWED_HEADERS = (
 
 
 def build_services(settings: Settings, db: Database, bus: Bus, gateway: Gateway) -> Services:
-    """Puts the parts of the API process together."""
+    """Puts the parts of the API process together.
+
+    Raises:
+        StartupProblem: a workstream's policy is wrong.
+    """
+    check_policies(settings)
     return Services(
         settings=settings,
         db=db,
@@ -85,11 +91,13 @@ def create_app(services: Services) -> FastAPI:
         transfers,
         rehydration,
         searching,
+        roles,
         connection,
         messages,
         transcript,
         socket,
         agents,
+        reconnections,
         transcripts,
     ):
         app.include_router(module.router)

@@ -21,9 +21,6 @@ LEFT = EVENT_PREFIX + "participant.left"
 REHYDRATED = EVENT_PREFIX + "chat.rehydrated"
 TRANSFERRED = EVENT_PREFIX + "transfer.succeeded"
 
-SURVEY = "survey"
-"""What a conversation names as the trigger of the items that belong to its post-chat survey."""
-
 HEARTBEAT = json.dumps({"topic": "aws/heartbeat"})
 PING = json.dumps({"topic": "aws/ping", "statusCode": 200, "statusContent": "OK"})
 
@@ -31,11 +28,6 @@ PING = json.dumps({"topic": "aws/ping", "statusCode": 200, "statusContent": "OK"
 def past_item(item: Item, receipts: Sequence[Receipt] = ()) -> dict[str, Any]:
     """An item of an earlier conversation: it names its own contact as related, and belongs to no present one."""
     return {**item_document(item, receipts), "RelatedContactId": item.contact_id}
-
-
-def wire_item(item: Item, conversation_id: str, receipts: Sequence[Receipt] = ()) -> dict[str, Any]:
-    """A transcript item of the current conversation, for a socket or a transcript page."""
-    return {**item_document(item, receipts), "InitialContactId": conversation_id, "ContactId": item.contact_id}
 
 
 def passing_event(

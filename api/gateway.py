@@ -7,8 +7,9 @@ next one; at rest each message travels alone and at once.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -18,14 +19,16 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.errors import Ended, Unavailable
-from runtime.settings import Settings, Workstream
+from api.policies import policy_for
+from runtime.settings import Settings
 from store.records import NewConversation
-from workflows import search
+from workflows import search, view
 from workflows.contract import ASK, WORKFLOW, Answer, Ask, Opening, StartConversation
 from workflows.events import (
     Assign,
     Close,
     Command,
+    Configure,
     Connect,
     Disconnect,
     End,
@@ -34,12 +37,13 @@ from workflows.events import (
     Message,
     Messages,
     Park,
+    Release,
     Resume,
+    TimerSetting,
     Transfer,
 )
-from workflows.policy import DEFAULTS, Policy, Texts
-from workflows.survey import INTERACTIVE, INTERACTIVE_RESPONSE, Survey
-from workflows.values import Mode, Role, State
+from workflows.state import EDITION
+from workflows.values import Role
 
 SIGNAL_MESSAGES = 50
 SIGNAL_BYTES = 256_000
@@ -61,6 +65,17 @@ class Words:
     content_type: str
 
 
+class SilenceLimit(NamedTuple):
+    """How long a role (`CUSTOMER`, `AGENT`) may be silent before its timer of a kind acts; without `limit` it has none.
+
+    Kinds are `IDLE`, which tells everybody, and `DISCONNECT_NONCUSTOMER`, which lets all but the customer go.
+    """
+
+    role: str
+    kind: str
+    limit: timedelta | None
+
+
 class _Pending(NamedTuple):
     words: Words
     accepted: asyncio.Future[None]
@@ -76,25 +91,16 @@ class Gateway:
         self._couriers: set[asyncio.Task[None]] = set()
 
     async def start(
-        self, new: NewConversation, workstream: Workstream, *, duration: timedelta | None, greeting: Words | None
+        self, new: NewConversation, *, duration: timedelta | None = None, greeting: Words | None = None
     ) -> None:
         """Starts a conversation's workflow. One that was started before goes on as it is."""
+        opening = Opening(contact_id=new.id, **{k: v for k, v in asdict(new).items() if k != "id"})
         start = StartConversation(
-            opening=Opening(contact_id=new.id, **{k: v for k, v in asdict(new).items() if k != "id"}),
-            policy=_policy(workstream, duration, new.content_types).model_copy(
-                update={"archive": self._settings.archive_address is not None}
-            ),
+            opening=opening,
+            policy=policy_for(self._settings, new, duration),
             initial_message=_message(greeting) if greeting else None,
             recycle_after=self._settings.recycle_after,
-        )
-        attributes = search.typed(
-            {
-                search.INSTANCE: new.instance,
-                search.WORKSTREAM: new.workstream,
-                search.QUEUE: new.queue,
-                search.MODE: new.mode,
-                search.STATE: State.OPEN.value,
-            }
+            edition=EDITION,
         )
         try:
             await self._client.start_workflow(
@@ -103,8 +109,9 @@ class Gateway:
                 id=new.id,
                 task_queue=self._settings.temporal_task_queue,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                search_attributes=attributes,
-                static_summary=f"{new.mode} chat on {new.workstream}",
+                search_attributes=search.at_start(opening),
+                static_summary=view.summary(new.mode, new.workstream),
+                static_details=view.rules(start.policy),
                 rpc_timeout=ENGINE_TIMEOUT,
             )
         except WorkflowAlreadyStartedError:
@@ -165,9 +172,18 @@ class Gateway:
         """Sets the conversation aside. Returns why not, or None."""
         return await self._ask(conversation_id, Park(by=by))
 
-    async def resume(self, conversation_id: str, by: str) -> str | None:
-        """Takes a parked conversation up again. Returns why not, or None."""
-        return await self._ask(conversation_id, Resume(by=by))
+    async def resume(self, conversation_id: str, user: str, name: str, by: str) -> str | None:
+        """Gives a parked conversation to an agent again. Returns why not, or None."""
+        return await self._ask(conversation_id, Resume(user=user, name=name, by=by))
+
+    async def release(self, conversation_id: str, by: str) -> str | None:
+        """Gives the conversation back to its queue, as a new contact. Returns why not, or None."""
+        return await self._ask(conversation_id, Release(by=by))
+
+    async def configure(self, conversation_id: str, limits: Sequence[SilenceLimit], by: str) -> str | None:
+        """Sets or takes away participant timers; those not named stay. Returns why not, or None."""
+        timers = tuple(TimerSetting.model_validate(limit._asdict()) for limit in limits)
+        return await self._ask(conversation_id, Configure(timers=timers, by=by))
 
     async def _carry(self, conversation_id: str) -> None:
         outbox = self._outboxes[conversation_id]
@@ -197,9 +213,11 @@ class Gateway:
 
     async def _ask(self, conversation_id: str, command: Command) -> str | None:
         handle = self._client.get_workflow_handle(conversation_id)
+        # dated, so that it leads to the same when the engine must decide on it a second time
+        given = command.model_copy(update={"at": datetime.now(UTC)})
         try:
             answer = await handle.execute_update(
-                ASK, Ask(command=command), id=str(uuid4()), result_type=Answer, rpc_timeout=ENGINE_TIMEOUT
+                ASK, Ask(command=given), id=str(uuid4()), result_type=Answer, rpc_timeout=ENGINE_TIMEOUT
             )
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:
             raise Unavailable("The conversation engine did not answer in time.") from error
@@ -229,17 +247,6 @@ def _message(words: Words) -> Message:
         content=words.content,
         content_type=words.content_type,
     )
-
-
-def _policy(workstream: Workstream, duration: timedelta | None, content_types: tuple[str, ...]) -> Policy:
-    """The mode's defaults, then what the workstream says, then what the request says."""
-    own = workstream.model_dump(exclude={"mode", "queue", "texts", "survey"}, exclude_none=True)
-    if workstream.survey:
-        own["survey"] = Survey(**workstream.survey.model_dump(exclude_none=True))
-    own["interactive"] = {INTERACTIVE, INTERACTIVE_RESPONSE} <= set(content_types)
-    texts = {trigger: text or None for trigger, text in workstream.texts.model_dump(exclude_none=True).items()}
-    policy = DEFAULTS[Mode(workstream.mode)].model_copy(update={**own, "texts": Texts(**texts)})
-    return policy.model_copy(update={"duration": duration}) if duration else policy
 
 
 def _fault(error: RPCError) -> Ended | Unavailable:

@@ -16,7 +16,8 @@ from api.live.settling import Settling
 from api.paths import resource_id
 from api.tokens import Tokens
 from runtime.bus import Bus
-from runtime.settings import Instance, Settings
+from runtime.instances import Instance
+from runtime.settings import Settings
 from store.database import Database
 
 

@@ -1,4 +1,4 @@
-"""Signed tokens: what a participant, a connection, a socket address, an agent's desk, or a page is proved by.
+"""Signed tokens: what a participant, a connection, a socket address, an agent's desk, a page or a way back is proved by.
 
 All are JWTs (HS256) of one participant, agent, conversation or instance. The first key signs, every key verifies, so keys
 rotate by putting a new one in front. A token never carries words or names of people.
@@ -30,6 +30,7 @@ class Kind(StrEnum):
     SOCKET = "socket"
     DESK = "desk"
     PAGE = "page"
+    RECONNECT = "reconnect"
 
 
 @dataclass(frozen=True, slots=True)

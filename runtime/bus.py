@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 CHANNEL = "perennial"
 RECONNECT_SECONDS = 1.0
+MOST_BYTES = 7_999
+"""Longest payload of a NOTIFY that PostgreSQL takes, as it is built."""
 
 
 class Announcement(NamedTuple):
@@ -111,7 +113,7 @@ class PostgresBus:
                     await connection.add_listener(CHANNEL, self._receive)
                     while True:
                         news = await self._outbox.get()
-                        await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, json.dumps(news))
+                        await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, _payload(news))
                 finally:
                     await connection.close(timeout=1)
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
@@ -121,6 +123,17 @@ class PostgresBus:
     def _receive(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         for listener in self._listeners:
             listener(Announcement(*json.loads(str(payload))))
+
+
+def _payload(news: Announcement) -> str:
+    """The announcement as it travels. One that is too long for that goes without its frame, which then is lost."""
+    # in UTF-8, where escapes would take up to three times as much; half a surrogate pair has no place in it
+    payload = json.dumps(news, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+    if len(payload) <= MOST_BYTES or news.frame is None:
+        return payload.decode()
+    frame = f"{news.frame.get('Type')} {news.frame.get('ContentType')} {news.frame.get('Id')}"
+    logger.warning("%s: too long to announce, nobody gets it: %s", news.conversation_id, frame)
+    return _payload(Announcement(news.conversation_id))
 
 
 @asynccontextmanager

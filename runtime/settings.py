@@ -14,86 +14,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from runtime.instances import Instance
 from runtime.problems import StartupProblem
+from runtime.sections import Identifier, Positive, Section
 
 DEMO_SECRET = "perennial-demo-secret"
 """The published secret of the demo key; nothing that listens beyond loopback may accept it."""
-
-Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
-Positive = Annotated[timedelta, Field(gt=timedelta(0))]
-
-
-class Section(BaseModel):
-    """A table of the configuration file; a key it does not know is a mistake."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Texts(Section):
-    """Automated messages; left out is the default, an empty text switches one off."""
-
-    customer_disconnected: str | None = Field(default=None, max_length=2000)
-
-
-class Question(Section):
-    """A question of a survey; the answer becomes the attribute `key`. With `choices` only one of them is an answer."""
-
-    key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
-    text: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
-    choices: tuple[Annotated[str, StringConstraints(min_length=1, max_length=256)], ...] = ()
-
-
-class Survey(Section):
-    """What is asked after the agent has ended a chat, and how long the customer has to answer it all.
-
-    Without questions a bot asks, which joins by CreateParticipant; the survey is over when it leaves.
-    """
-
-    questions: tuple[Question, ...] = Field(default=(), max_length=20)
-    deadline: Positive | None = None
-    not_a_choice: str | None = Field(default=None, max_length=2000)
-    thanks: str | None = Field(default=None, max_length=2000)
-
-
-class Workstream(Section):
-    """A policy for conversations. What is left out has the default of the mode, see `workflows.values.DEFAULTS`."""
-
-    mode: Literal["live", "persistent"]
-    queue: Identifier
-    connect_within: Positive | None = None
-    reconnect_window: Positive | None = None
-    open_age: Positive | None = None
-    wrap_up: Positive | None = None
-    duration: Positive | None = None
-    customer_may_end: bool | None = None
-    texts: Texts = Texts()
-    survey: Survey | None = None
-
-
-class Agent(Section):
-    """Somebody who can be given conversations; `queues` names those they serve, left out means all."""
-
-    queues: frozenset[Identifier] | None = None
-    name: Annotated[str, StringConstraints(min_length=1, max_length=256)]
-
-
-class Instance(Section):
-    """A tenant: its workstreams and its agents."""
-
-    workstreams: dict[Identifier, Workstream] = Field(min_length=1)
-    agents: dict[Identifier, Agent] = Field(default_factory=dict)
-
-    @property
-    def queues(self) -> frozenset[str]:
-        """The queues of its workstreams."""
-        return frozenset(workstream.queue for workstream in self.workstreams.values())
-
-    def serving(self, queue: str) -> list[str]:
-        """The agents who serve a queue."""
-        return [user for user, agent in self.agents.items() if agent.queues is None or queue in agent.queues]
 
 
 class AccessKey(Section):
@@ -139,7 +68,7 @@ class Settings(BaseSettings):
     """A past contact that belongs to a `CustomerId` can only be continued with the same one."""
     sockets_per_participant: int = Field(default=10, ge=2)
     recycle_after: int = Field(default=2_000, ge=20)
-    """A conversation's workflow continues as new once its history holds this many events."""
+    """A conversation's workflow continues as new once its history holds about this many events."""
     cached_conversations: int = Field(default=1_000, ge=0)
     access_keys: dict[Identifier, AccessKey] = Field(default_factory=dict)
     instances: dict[Identifier, Instance] = Field(default_factory=dict)
@@ -230,8 +159,12 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**{**values, **overrides})
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors())
+        wrong = "; ".join(f"{_key(e['loc'])}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors())
         raise StartupProblem(f"the settings are wrong ({path} or PERENNIAL_*): {wrong}") from None
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location if part != "[key]") or "settings"
 
 
 def _is_loopback(host: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
@@ -15,6 +16,12 @@ from temporalio.service import RPCError
 
 from runtime.problems import StartupProblem
 from runtime.settings import Settings
+
+_TYPES = {
+    SearchAttributeIndexedValueType.KEYWORD: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    SearchAttributeIndexedValueType.KEYWORD_LIST: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
+    SearchAttributeIndexedValueType.DATETIME: IndexedValueType.INDEXED_VALUE_TYPE_DATETIME,
+}
 
 
 async def connect(settings: Settings) -> Client:
@@ -31,7 +38,7 @@ async def connect(settings: Settings) -> Client:
         raise StartupProblem(f"Temporal does not answer at {address}: {error}") from None
 
 
-async def register_search_attributes(client: Client, keys: Sequence[SearchAttributeKey[str]]) -> None:
+async def register_search_attributes(client: Client, keys: Sequence[SearchAttributeKey[Any]]) -> None:
     """Makes the cluster know the search attributes; those it has are left alone.
 
     Raises:
@@ -50,7 +57,5 @@ async def register_search_attributes(client: Client, keys: Sequence[SearchAttrib
         raise StartupProblem(f"Temporal does not take the search attributes: {error.message}") from None
 
 
-def _type(key: SearchAttributeKey[str]) -> IndexedValueType.ValueType:
-    if key.indexed_value_type is not SearchAttributeIndexedValueType.KEYWORD:
-        raise ValueError(f"search attribute {key.name} is not a keyword")
-    return IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
+def _type(key: SearchAttributeKey[Any]) -> IndexedValueType.ValueType:
+    return _TYPES[key.indexed_value_type]

@@ -99,6 +99,11 @@ def item_document(item: Item, receipts: Sequence[Receipt] = ()) -> dict[str, Any
     return {name: value for name, value in members.items() if value is not None}
 
 
+def wire_item(item: Item, conversation_id: str, receipts: Sequence[Receipt] = ()) -> dict[str, Any]:
+    """An item of the current conversation, for a socket or a transcript page."""
+    return {**item_document(item, receipts), "InitialContactId": conversation_id, "ContactId": item.contact_id}
+
+
 def metadata(message_id: str, receipts: Sequence[Receipt]) -> dict[str, Any]:
     """`MessageMetadata`: who has received and read a message."""
     return {"MessageId": message_id, "Receipts": [_receipt(receipt) for receipt in receipts]}
@@ -132,7 +137,7 @@ def _heading(subject: Subject) -> list[str]:
     agent = next((who for who in subject.participants if who.user == contact.agent_user), None)
     customer = next((who for who in subject.participants if who.role == "CUSTOMER"), None)
     ended = None if contact.ended_at is None else _moment(contact.ended_at)
-    reason = conversation.end_reason if contact.ended_at == conversation.ended_at else None
+    reason = contact.end_reason or (conversation.end_reason if contact.ended_at == conversation.ended_at else None)
     facts = {
         "Contact": contact.id,
         "Conversation": conversation.id,

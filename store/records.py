@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+TALK_IS_OVER = frozenset({"WRAP_UP", "CLOSED"})
+"""States of a conversation in which there is nobody left to talk with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Past:
@@ -128,6 +131,11 @@ class Conversation:
     continued_from: str | None = None
     past_id: str | None = None
     past_seq: int | None = None
+
+    @property
+    def talk_is_over(self) -> bool:
+        """Whether nobody can go on talking in it; a survey may still be open."""
+        return self.state in TALK_IS_OVER
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,8 @@ conversations = Table(
     Column("past_id", String(256)),
     Column("past_seq", BigInteger),
     Column("past_items", BigInteger),
+    # where a returning customer goes on; the instance first would draw SQLite away from the order of a search's pages
+    Index("conversations_by_customer", "customer_id", "workstream", "instance", "started_at"),
 )
 
 contacts = Table(

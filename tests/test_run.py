@@ -120,6 +120,10 @@ WRONG_SETTINGS: list[tuple[dict[str, Any], str]] = [
         "the store postgresql://me:***@127.0.0.1:1/x cannot",
     ),
     ({"PERENNIAL_STORE_URL": "mysql://here/x"}, "must be sqlite:///path or postgresql://"),
+    (
+        {"PERENNIAL_INSTANCES__demo__workstreams__live__texts__ended": "Bye {Nobody}"},
+        "instances.demo.workstreams.live.texts.ended: there is no {Nobody}",
+    ),
 ]
 
 

@@ -1,76 +1,122 @@
-"""What a change of state does besides changing it: seats, transfers, endings and the survey."""
+"""What a change of state does besides changing it: who gets the conversation, who leaves it, and how it ends."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from workflows.decision import Decision, event_item
-from workflows.events import AnyEvent, Assign, Message, Transfer
+from workflows.asking import TRIGGER as SURVEY
+from workflows.asking import ask
+from workflows.decision import Decision, announces, event_item, leaves, notifies
+from workflows.events import AnyEvent, Assign, Resume, Transfer
 from workflows.state import ConversationState, derived_id
-from workflows.survey import answer, asked
-from workflows.values import EndReason, EventType, Initiation, Item, ItemType, Participant, Presence, Role, State
+from workflows.values import EndReason, EventType, Initiation, Participant, Presence, Role, State
 
 Action = Callable[[ConversationState, AnyEvent | None], Decision]
 """What a change of state does besides changing it; the event is `None` when a timer brought it about."""
 
 
 def seat_agent(state: ConversationState, event: AnyEvent | None) -> Decision:
-    """An agent has the conversation."""
+    """An agent has the conversation. What another one had parked goes on as a new contact: each has one agent."""
     assert isinstance(event, Assign)
-    agent = Participant(
-        id=derived_id(state.id, f"agent/{event.user}"),
-        role=Role.AGENT,
-        name=event.name,
-        user=event.user,
-        since=state.clock,
+    return _seat(state, event.user, event.name)
+
+
+def take_up(state: ConversationState, event: AnyEvent | None) -> Decision:
+    """A parked conversation is worked on again, by the agent named, else by the one who parked it."""
+    assert isinstance(event, Resume)
+    before = state.parked_by
+    assert before is not None
+    assert before.user is not None
+    user = event.user or before.user
+    return _seat(state, user, event.name or (before.name if user == before.user else user))
+
+
+def _seat(state: ConversationState, user: str, name: str) -> Decision:
+    if state.parked_by and state.parked_by.user != user:
+        state = state.on_next_leg(_next_contact(state), Initiation.TRANSFER, state.queue, EndReason.TRANSFERRED)
+    id = derived_id(state.id, f"agent/{user}")
+    agent = Participant(id=id, role=Role.AGENT, name=name, user=user, since=state.clock)
+    seated = state.but(
+        agent=agent,
+        agent_assigned_at=state.agent_assigned_at or state.clock,
+        seated_at=state.clock,
+        seated_after=state.seq,
+        parked_by=None,
+        told_position=None,
+        former=tuple(leaver for leaver in state.former if leaver != id),
     )
-    former = tuple(leaver for leaver in state.former if leaver != agent.id)
-    return Decision(state.but(agent=agent, agent_assigned_at=state.clock, former=former))
+    return announces(seated, "agent_assigned")
 
 
 def hand_on(state: ConversationState, event: AnyEvent | None) -> Decision:
     """The present contact ends and a new one begins. The customer notices nothing but that somebody left and joins."""
     assert isinstance(event, Transfer)
-    items: list[Item] = []
     leaver = state.agent
-    if leaver and leaver.joined_at is not None:
-        state, left = event_item(state, EventType.LEFT, leaver)
-        items.append(left)
-    state, transferred = event_item(state, EventType.TRANSFERRED, leaver)
-    items.append(transferred)
-    state = state.on_next_leg(event.contact_id, Initiation.TRANSFER, event.queue)
+    handed = (leaves(state, leaver) if leaver else Decision(state)).then(
+        lambda s: event_item(s, EventType.TRANSFERRED, leaver)
+    )
+    handed = handed.then(lambda s: announces(s, "transferred", QueueName=event.queue)).then(
+        lambda s: Decision(s.on_next_leg(event.contact_id, Initiation.TRANSFER, event.queue, EndReason.TRANSFERRED))
+    )
     if event.user is None:
-        return Decision(state, tuple(items))
-    seated = seat_agent(state, Assign(user=event.user, name=event.name or event.user, by=event.by))
-    return Decision(seated.state, tuple(items))
+        return handed
+    user, name = event.user, event.name or event.user
+    return handed.then(lambda s: _seat(s, user, name))
+
+
+def park(state: ConversationState, event: AnyEvent | None) -> Decision:
+    """The agent sets the conversation aside: it stays theirs, takes nothing of their time, and is the same contact."""
+    assert state.agent is not None
+    said = leaves(state, state.agent, trigger="parked").then(lambda s: announces(s, "parked"))
+    agent = state.agent.model_copy(update={"left_at": state.clock})
+    return said.then(lambda s: Decision(s.without_agent().but(parked_by=agent)))
+
+
+def requeue(reason: EndReason, trigger: str) -> Action:
+    """The conversation goes back to its queue, as a new contact."""
+
+    def back(state: ConversationState, event: AnyEvent | None) -> Decision:
+        assert state.agent is not None
+        said = leaves(state, state.agent, trigger=trigger).then(lambda s: announces(s, trigger))
+        return said.then(lambda s: Decision(s.on_next_leg(_next_contact(s), Initiation.TRANSFER, s.queue, reason)))
+
+    return back
+
+
+def returned(state: ConversationState, event: AnyEvent | None) -> Decision:
+    """The customer of a parked conversation has written again: it stands in the queue, and is still its agent's."""
+    return Decision(state)
 
 
 def ends(reason: EndReason) -> Action:
     """The end for the customer: who left is recorded, whoever ended it first, then `chat.ended`, the last they see."""
 
     def end(state: ConversationState, event: AnyEvent | None) -> Decision:
-        items: list[Item] = []
-        if reason is EndReason.CUSTOMER_LOST and (text := state.policy.texts.customer_disconnected):
-            state, said = state.with_item(
-                type=ItemType.MESSAGE, content_type="text/plain", content=text, trigger="customer_disconnected"
-            )
-            items.append(said)
-        leaver = Role.AGENT if reason is EndReason.AGENT_ENDED else Role.CUSTOMER
+        decision = Decision(state)
+        if reason is EndReason.CUSTOMER_LOST:
+            decision = decision.then(lambda s: announces(s, "customer_disconnected"))
+        decision = decision.then(lambda s: announces(s, "ended"))
+        leaver = Role.AGENT if reason in (EndReason.AGENT_ENDED, EndReason.AUTO_DISCONNECTED) else Role.CUSTOMER
         for who in sorted(state.participants, key=lambda p: p.role is not leaver):
-            if who.joined_at is not None:
-                state, left = event_item(state, EventType.LEFT, who)
-                items.append(left)
-            state = state.with_participant(
-                who.model_copy(update={"presence": Presence.AWAY, "since": state.clock, "left_at": state.clock})
-            )
-        state, ended = event_item(state, EventType.CHAT_ENDED, None)
-        closed_at = state.clock if state.state is State.CLOSED else None
-        ended_state = state.but(
-            ended_at=state.clock, end_reason=state.end_reason or reason, closed_at=closed_at, survey_step=None
-        )
-        return Decision(ended_state.to_archive(), (*items, ended))
+            decision = decision.then(lambda s, who=who: leaves(s, who)).then(lambda s, who=who: _gone(s, who))
+        return decision.then(lambda s: event_item(s, EventType.CHAT_ENDED, None)).then(lambda s: _ended(s, reason))
 
     return end
+
+
+def _gone(state: ConversationState, who: Participant) -> Decision:
+    gone = {"presence": Presence.AWAY, "since": state.clock, "left_at": state.clock}
+    return Decision(state.with_participant(who.model_copy(update=gone)))
+
+
+def _ended(state: ConversationState, reason: EndReason) -> Decision:
+    ended = state.but(
+        ended_at=state.clock,
+        end_reason=state.end_reason or reason,
+        closed_at=state.clock if state.state is State.CLOSED else None,
+        survey_step=None,
+    )
+    return Decision(ended.to_archive())
 
 
 def close(state: ConversationState, event: AnyEvent | None) -> Decision:
@@ -84,49 +130,31 @@ def agent_is_done(state: ConversationState, event: AnyEvent | None) -> Decision:
 
 
 def agent_ends(state: ConversationState, event: AnyEvent | None) -> Decision:
+    """The agent ends the chat."""
+    return announces(state, "agent_ended").then(lambda s: _or_survey(s, event, EndReason.AGENT_ENDED))
+
+
+def disconnects_others(state: ConversationState, event: AnyEvent | None) -> Decision:
+    """A participant timer leaves nobody but the customer (Amazon Connect: then the disconnect flow runs, the survey)."""
+    told = notifies(state, EventType.AUTO_DISCONNECTED, state.agent or next(iter(state.bots), None))
+    return told.then(lambda s: _or_survey(s, event, EndReason.AUTO_DISCONNECTED))
+
+
+def _or_survey(state: ConversationState, event: AnyEvent | None, reason: EndReason) -> Decision:
     """The end, or the survey before it, which a customer who has never been there is spared."""
     agent, survey = state.agent, state.policy.survey
     if survey is None or agent is None or state.customer.joined_at is None:
-        return ends(EndReason.AGENT_ENDED)(state, event)
-    items: list[Item] = []
-    if agent.joined_at is not None:
-        state, left = event_item(state, EventType.LEFT, agent, trigger="survey")
-        items.append(left)
+        return ends(reason)(state, event)
     contact_id = derived_id(state.id, f"survey/{state.contact_id}")
-    state = state.on_next_leg(contact_id, Initiation.DISCONNECT, state.queue)
-    state = state.but(end_reason=EndReason.AGENT_ENDED, survey_since=state.clock, survey_step=0)
-    if state.survey_from_outside:
-        return Decision(state, tuple(items))
-    state, question = _ask(state)
-    return Decision(state, (*items, question))
+    left = leaves(state, agent, trigger=SURVEY).then(
+        lambda s: Decision(
+            s.on_next_leg(contact_id, Initiation.DISCONNECT, s.queue, reason).but(
+                end_reason=reason, survey_since=s.clock, survey_step=0
+            )
+        )
+    )
+    return left if state.survey_from_outside else left.then(ask)
 
 
-def _ask(state: ConversationState) -> tuple[ConversationState, Item]:
-    assert state.policy.survey is not None
-    assert state.survey_step is not None
-    question = state.policy.survey.questions[state.survey_step]
-    content_type, content = asked(question, interactive=state.policy.interactive)
-    return state.with_item(type=ItemType.MESSAGE, content_type=content_type, content=content, trigger="survey")
-
-
-def reply(state: ConversationState, message: Message) -> Decision:
-    """What follows an answer: the next question, the same again after none, or thanks when there is no more to ask."""
-    survey, step = state.policy.survey, state.survey_step
-    assert survey is not None
-    assert step is not None
-    question = survey.questions[step]
-    given = answer(question, message.content_type, message.content)
-    if given is None:
-        told = _system_says(state, survey.not_a_choice)
-        state, again = _ask(told.state)  # with its choices: quick replies vanish once one has typed something else
-        return Decision(state, (*told.items, again))
-    state = state.but(unrecorded_answers=(*state.unrecorded_answers, (question.key, given)), survey_step=step + 1)
-    if not state.answered:
-        state, item = _ask(state)
-        return Decision(state, (item,))
-    return _system_says(state, survey.thanks) if survey.thanks else Decision(state)
-
-
-def _system_says(state: ConversationState, text: str) -> Decision:
-    state, item = state.with_item(type=ItemType.MESSAGE, content_type="text/plain", content=text, trigger="survey")
-    return Decision(state, (item,))
+def _next_contact(state: ConversationState) -> str:
+    return derived_id(state.id, f"leg/{state.contact_id}")

@@ -12,10 +12,10 @@ from pydantic import Field
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from workflows.events import AnyEvent, Command, Message
+from workflows.events import AnyEvent, Command, Hours, Message
 from workflows.policy import Policy
 from workflows.state import ConversationState, Leg
-from workflows.values import EndReason, Item, Mode, Participant, Role, State, Value
+from workflows.values import EndReason, Item, Mode, Notice, Participant, Role, State, Value
 
 WORKFLOW = "Conversation"
 ASK = "ask"
@@ -57,7 +57,9 @@ class StartConversation(Value):
     policy: Policy
     initial_message: Message | None = None
     recycle_after: int = 2_000
-    """Continue-as-new once a run's history holds this many events (Temporal's own suggestion comes at 4,096)."""
+    """Continue-as-new once a run's history holds about this many events (Temporal's own suggestion comes at 4,096)."""
+    edition: int = 1
+    """By which edition of the rules it goes on, see `workflows.state.EDITION`."""
     state: ConversationState | None = None
     inbox: tuple[Annotated[AnyEvent, Field(discriminator="kind")], ...] = ()
     runs: int = 1
@@ -84,6 +86,22 @@ class Commit(Value):
     opening: Opening | None = None
     facts: Facts | None = None
     items: tuple[Item, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+
+class Recorded(Value):
+    """The end of a transcript in which items have got other numbers: a task that was done before had written others."""
+
+    seq: int
+    at: datetime
+
+
+class HoursQuestion(Value):
+    """Whether a queue is open at an instant."""
+
+    instance: str
+    queue: str
+    at: datetime
 
 
 class Ask(Value):
@@ -121,8 +139,17 @@ class ConversationActivities:
     """The activities a conversation calls, by signature; `activities/` implements them."""
 
     @activity.defn
-    async def record(self, commit: Commit) -> None:
-        """Writes the commit to the store and announces it. Repeating it changes nothing."""
+    async def record(self, commit: Commit) -> Recorded | None:
+        """Writes the commit to the store and announces it. Repeating it changes nothing.
+
+        Returns:
+            What the conversation must know of it, if anything.
+        """
+        raise NotImplementedError
+
+    @activity.defn
+    async def opening_hours(self, question: HoursQuestion) -> Hours:
+        """What the queue's opening hours say. A queue without any is always open."""
         raise NotImplementedError
 
     @activity.defn

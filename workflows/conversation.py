@@ -8,16 +8,10 @@ carries the state and what is still in the inbox; transcript text is never part 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Sequence
-from typing import Any
 
 from temporalio import workflow
-from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
-    from pydantic import ValidationError
-
     from workflows import search, view
     from workflows.alarm import Alarm
     from workflows.contract import (
@@ -26,31 +20,21 @@ with workflow.unsafe.imports_passed_through():
         Ask,
         Commit,
         Facts,
+        HoursQuestion,
         Outcome,
         StartConversation,
         facts,
         fresh,
     )
-    from workflows.events import (
-        AnyEvent,
-        Assign,
-        Close,
-        Connect,
-        Disconnect,
-        End,
-        Invite,
-        Leave,
-        Messages,
-        Park,
-        Resume,
-        Transfer,
-        explain,
-    )
+    from workflows.decision import Decision
+    from workflows.events import End
     from workflows.machine import begin, catch_up, decide
-    from workflows.state import ConversationState, Unarchived
+    from workflows.mailbox import Mailbox, Ticket
+    from workflows.memory import Unarchived
+    from workflows.state import EDITION, ConversationState
     from workflows.timers import next_deadline
-    from workflows.values import Item, State
-    from workflows.writing import Files, write
+    from workflows.values import State
+    from workflows.writing import Files, opening_hours, write
 
 COMMIT_ITEMS = 50
 COMMIT_BYTES = 500_000
@@ -62,33 +46,30 @@ CARRIED_BYTES = 256_000
 SIGNALS_PER_RUN = 5_000
 """A run is renewed after this many signals; Temporal refuses more than 10,000."""
 
+EVENTS_PER_ROUND = 8
+"""How many events a turn of the loop brings about at most, as a rule: a task, a write, a timer set and fired, attributes."""
 
-class _Ticket:
-    """The place in the loop of somebody who waits for an answer."""
-
-    def __init__(self) -> None:
-        self.answer: Answer | None = None
+CHARACTERS_PER_RUN = 4_000_000
+"""A run is renewed after so many characters of messages; Temporal ends one whose history exceeds 50 MB."""
 
 
 @workflow.defn(name=WORKFLOW)
-class Conversation:
+class Conversation(Mailbox):
     """One conversation, from its start to its closing.
 
-    Signals, each with plain JSON (see `workflows.events`): `message`, `connect`, `disconnect`, `assign`, `transfer`,
-    `invite`, `leave`, `park`, `resume`, `end`, `close`. Update: `ask`, for callers that need the answer. Query: `status`.
+    Signals: see `Mailbox`. Update: `ask`, for callers that need the answer. Query: `status`.
     """
 
     @workflow.init
     def __init__(self, start: StartConversation) -> None:
+        super().__init__(start.inbox)
         self._start = start
-        self._state = start.state or fresh(start)
-        self._inbox: deque[tuple[AnyEvent, _Ticket | None]] = deque((event, None) for event in start.inbox)
-        self._nonsense: list[tuple[str, str]] = []
-        self._signals = 0
+        self._state = (start.state or fresh(start)).but(edition=_edition(start))
+        self._rounds = 0
         self._files = Files(self._file_is_written)
         self._alarm = Alarm(lambda: next_deadline(self._state))
         self._recorded: Facts | None = None if start.state is None else facts(self._state)
-        self._shown = search.attributes(self._state)
+        self._shown = search.attributes(self._state.but(edition=start.edition))
 
     @workflow.run
     async def run(self, start: StartConversation) -> Outcome:
@@ -99,14 +80,14 @@ class Conversation:
         except asyncio.CancelledError:
             if workflow.cancellation_reason() is None:  # not a request: the SDK takes the workflow out of its cache
                 raise
-        self._inbox.append((End(by="cancellation"), None))
+        self.inbox.append((End(by="cancellation"), None))
         return await life
 
     async def _live(self, start: StartConversation) -> Outcome:
         if start.state is None:
-            decision = begin(self._state, start.initial_message)
-            self._state = decision.state
-            await self._write(decision.items)
+            begun = begin(self._state, start.initial_message)
+            self._state = begun.state
+            await self._write(await self._with_hours(begun))
         self._files.write(self._state)
         self._show()
         while not self._is_finished():
@@ -117,80 +98,13 @@ class Conversation:
                 self._renew()
         return self._outcome()
 
-    # What arrives
-
-    @workflow.signal
-    def message(self, *inputs: Any) -> None:
-        """Body: one message `{"content", "content_type"?, "by"?}` or `{"messages": [...]}`."""
-        self._signals += 1
-        try:
-            batch = Messages.model_validate(*inputs)
-        except (ValidationError, TypeError) as error:
-            self._nonsense.append(("message", explain(error)))
-        else:
-            self._inbox.extend((message, None) for message in batch.messages)
-
-    @workflow.signal
-    def connect(self, *inputs: Any) -> None:
-        """Body: `{"by": participant}`."""
-        self._receive(Connect, inputs)
-
-    @workflow.signal
-    def disconnect(self, *inputs: Any) -> None:
-        """Body: `{"by": participant}`."""
-        self._receive(Disconnect, inputs)
-
-    @workflow.signal
-    def assign(self, *inputs: Any) -> None:
-        """Body: `{"user", "name", "by"?}`."""
-        self._receive(Assign, inputs)
-
-    @workflow.signal
-    def transfer(self, *inputs: Any) -> None:
-        """Body: `{"contact_id", "queue", "user"?, "name"?, "by"?}`."""
-        self._receive(Transfer, inputs)
-
-    @workflow.signal
-    def invite(self, *inputs: Any) -> None:
-        """Body: `{"participant_id", "name", "by"?}`."""
-        self._receive(Invite, inputs)
-
-    @workflow.signal
-    def leave(self, *inputs: Any) -> None:
-        """Body: `{"by": participant}`."""
-        self._receive(Leave, inputs)
-
-    @workflow.signal
-    def park(self, *inputs: Any) -> None:
-        """Body: `{"by"?}`."""
-        self._receive(Park, inputs)
-
-    @workflow.signal
-    def resume(self, *inputs: Any) -> None:
-        """Body: `{"by"?}`."""
-        self._receive(Resume, inputs)
-
-    @workflow.signal
-    def end(self, *inputs: Any) -> None:
-        """Body: `{"by"?}`: `customer`, `agent`, or the name of whoever stops it."""
-        self._receive(End, inputs)
-
-    @workflow.signal
-    def close(self, *inputs: Any) -> None:
-        """Body: `{"by"?}`."""
-        self._receive(Close, inputs)
-
-    @workflow.signal(dynamic=True)
-    def unknown(self, name: str, inputs: Sequence[RawValue]) -> None:
-        """Any other name: recorded as refused."""
-        self._signals += 1
-        self._nonsense.append((name, "there is no signal of this name"))
+    # What is asked
 
     @workflow.update
     async def ask(self, ask: Ask) -> Answer:
         """Puts a command to the machine and answers once its consequences are written."""
-        ticket = _Ticket()
-        self._inbox.append((ask.command, ticket))
+        ticket = Ticket()
+        self.inbox.append((ask.command, ticket))
         await workflow.wait_condition(lambda: ticket.answer is not None)
         assert ticket.answer is not None
         return ticket.answer
@@ -200,13 +114,6 @@ class Conversation:
         """The whole state, for tools."""
         return self._state
 
-    def _receive(self, event: type[AnyEvent], inputs: tuple[Any, ...]) -> None:
-        self._signals += 1
-        try:
-            self._inbox.append((event.model_validate(*(inputs or ({},))), None))
-        except (ValidationError, TypeError) as error:
-            self._nonsense.append((event.__name__.lower(), explain(error)))
-
     # The loop
 
     def _is_finished(self) -> bool:
@@ -214,48 +121,63 @@ class Conversation:
         return closed and not self._has_work() and workflow.all_handlers_finished()
 
     def _has_work(self) -> bool:
-        return bool(self._inbox or self._nonsense or self._alarm.is_due())
+        return bool(self.inbox or self.nonsense or self._alarm.is_due() or self.renewal_asked)
 
     async def _work(self) -> None:
         """Decides on what has arrived, in the order of arrival, and writes the consequences as one batch."""
+        self._rounds += 1
         now = workflow.now()
-        items: list[Item] = []
-        settled: list[tuple[_Ticket, Answer]] = []
+        batch = Decision(self._state)
+        settled: list[tuple[Ticket, Answer]] = []
         size = 0
-        while self._inbox and len(items) < COMMIT_ITEMS and size < COMMIT_BYTES:
-            event, ticket = self._inbox.popleft()
-            decision = decide(self._state, event, now)
-            self._state = decision.state
-            items.extend(decision.items)
+        while self.inbox and len(batch.items) < COMMIT_ITEMS and size < COMMIT_BYTES:
+            event, ticket = self.inbox.popleft()
+            decision = decide(batch.state, event, now)
             size += sum(len(item.model_dump_json()) for item in decision.items)
+            batch = batch.then(lambda _, decision=decision: decision)
             if ticket:
-                settled.append((ticket, Answer(refused=decision.refused, state=self._state.state)))
-        if not self._inbox and self._alarm.is_due():
-            decision = catch_up(self._state, now)
-            self._state = decision.state
-            items.extend(decision.items)
-        while self._nonsense:
-            self._state = self._state.rejecting(*self._nonsense.pop(0), at=now)
-        await self._write(tuple(items))
+                settled.append((ticket, Answer(refused=decision.refused, state=decision.state.state)))
+        self._state = batch.state
+        if not self.inbox and self._alarm.is_due():
+            batch = batch.then(lambda state: catch_up(state, now))
+            self._state = batch.state
+        batch = await self._with_hours(batch)
+        while self.nonsense:
+            self._state = self._state.rejecting(*self.nonsense.pop(0), at=now)
+        await self._write(batch)
         for ticket, answer in settled:
             ticket.answer = answer
         self._files.write(self._state)
         self._show()
 
-    async def _write(self, items: tuple[Item, ...]) -> None:
+    async def _with_hours(self, batch: Decision) -> Decision:
+        """What has been decided and, if the conversation stands in a queue of which it must know it, what its hours say."""
+        if not self._state.must_ask_hours:
+            return batch
+        state = self._state
+        question = HoursQuestion(instance=state.instance, queue=state.queue, at=workflow.now())
+        answer = await opening_hours(question)
+        told = decide(self._state, answer, workflow.now())
+        self._state = told.state
+        return batch.then(lambda _: told)
+
+    async def _write(self, batch: Decision) -> None:
         changed = None
         if facts(self._state) != self._recorded:
             self._state = self._state.but(revision=self._state.revision + 1)
             changed = facts(self._state)
-        elif not items:
+        elif not batch.items and not batch.notices:
             return
         commit = Commit(
             conversation_id=self._state.id,
             opening=self._start.opening if self._recorded is None else None,
             facts=changed,
-            items=items,
+            items=batch.items,
+            notices=batch.notices,
         )
-        await write(commit)
+        recorded = await write(commit)
+        if recorded:
+            self._state = self._state.but(seq=recorded.seq, last_item_at=recorded.at)
         if changed:
             self._state = self._state.but(unrecorded_legs=(), unrecorded_leavers=(), unrecorded_answers=())
             self._recorded = facts(self._state)
@@ -267,7 +189,7 @@ class Conversation:
     def _show(self) -> None:
         workflow.set_current_details(view.details(self._state, self._start.runs))
         attributes = search.attributes(self._state)
-        changed = [key.value_set(value) for key, value in attributes.items() if self._shown.get(key) != value]
+        changed = search.changes(self._shown, attributes)
         if changed:
             workflow.upsert_search_attributes(changed)
             self._shown = attributes
@@ -275,18 +197,25 @@ class Conversation:
     # Continue-as-new
 
     def _should_renew(self) -> bool:
-        if self._state.state is State.CLOSED or any(ticket for _, ticket in self._inbox):
+        if self._state.state is State.CLOSED:
+            self.renewal_asked = False
             return False
-        info = workflow.info()
-        grown = (
-            info.is_continue_as_new_suggested()
-            or info.get_current_history_length() >= self._start.recycle_after
-            or self._signals >= SIGNALS_PER_RUN
-        )
-        return grown and not self._nonsense and workflow.all_handlers_finished() and self._carried() <= CARRIED_BYTES
+        if any(ticket for _, ticket in self.inbox):
+            return False
+        grown = self._has_grown() or self.signals >= SIGNALS_PER_RUN or self.renewal_asked
+        return grown and not self.nonsense and workflow.all_handlers_finished() and self._carried() <= CARRIED_BYTES
+
+    def _has_grown(self) -> bool:
+        """Whether the history is long enough, as far as a replay knows it too: after a local activity it does not always
+        see the length that was seen then, so what makes it grow is counted."""
+        if self._state.edition < 2:
+            info = workflow.info()
+            return info.is_continue_as_new_suggested() or info.get_current_history_length() >= self._start.recycle_after
+        events = self._rounds * EVENTS_PER_ROUND + self.signals
+        return events >= self._start.recycle_after or self.characters >= CHARACTERS_PER_RUN
 
     def _carried(self) -> int:
-        return sum(len(event.model_dump_json().encode()) for event, _ in self._inbox)
+        return sum(len(event.model_dump_json().encode()) for event, _ in self.inbox)
 
     def _renew(self) -> None:
         """Nothing may be awaited from here on: a signal that comes later makes the server ask again."""
@@ -295,8 +224,9 @@ class Conversation:
                 update={
                     "opening": None,
                     "initial_message": None,
+                    "edition": self._state.edition,
                     "state": self._state,
-                    "inbox": tuple(event for event, _ in self._inbox),
+                    "inbox": tuple(event for event, _ in self.inbox),
                     "runs": self._start.runs + 1,
                 }
             )
@@ -311,3 +241,8 @@ class Conversation:
             closed_at=state.closed_at,
             runs=self._start.runs,
         )
+
+
+def _edition(start: StartConversation) -> int:
+    """The rules that this run goes by. One that began before the present edition keeps its own, so that it replays."""
+    return max(start.edition, EDITION if start.edition >= EDITION or workflow.patched("second edition") else 1)

@@ -6,12 +6,12 @@ another system). `at` is the instant at which the sender saw it happen; without 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field, ValidationError, field_validator, model_validator
 
-from workflows.values import MAX_CONTENT_BYTES, Name, Role, Value
+from workflows.values import MAX_CONTENT_BYTES, Name, ParticipantTimer, Role, Value
 
 
 class Event(Value):
@@ -108,11 +108,59 @@ class Park(Event):
     by: Name = "agent"
 
 
+class Release(Event):
+    """The agent gives the conversation back to its queue; it goes on as a new contact."""
+
+    kind: Literal["release"] = "release"
+    by: Name = "agent"
+
+
 class Resume(Event):
     """The agent takes a parked conversation up again."""
 
     kind: Literal["resume"] = "resume"
     by: Name = "agent"
+    user: Name | None = None
+    """Who takes it up, with `name`; without it whoever parked it."""
+    name: Name | None = None
+
+
+class Position(Event):
+    """The customer's place in the queue, for those who are told of it."""
+
+    kind: Literal["position"] = "position"
+    by: Name = "board"
+    position: Annotated[int, Field(ge=1)]
+    average_wait: timedelta | None = None
+
+
+class Hours(Event):
+    """What the queue's opening hours say at this moment."""
+
+    kind: Literal["hours"] = "hours"
+    by: Name = "hours"
+    queue: Name
+    open: bool
+    until: AwareDatetime | None = None
+    """When to look again; `None` means that it stays so."""
+    holiday: bool = False
+    opens: str | None = None
+    """When it opens, for people: in the queue's own time."""
+
+
+class TimerSetting(Value):
+    """One participant timer, of a role and a kind; without `limit` it is taken away. Amazon Connect: 2 to 480 minutes."""
+
+    role: Literal[Role.CUSTOMER, Role.AGENT]
+    kind: ParticipantTimer
+    limit: Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(minutes=480))] | None = None
+
+
+class Configure(Event):
+    """Sets or takes away participant timers (UpdateParticipantRoleConfig)."""
+
+    kind: Literal["configure"] = "configure"
+    timers: Annotated[tuple[TimerSetting, ...], Field(min_length=1, max_length=6)]
 
 
 class End(Event):
@@ -129,11 +177,28 @@ class Close(Event):
 
 
 Command = Annotated[
-    Assign | Transfer | Invite | Leave | Park | Resume | End | Close | Connect | Disconnect, Field(discriminator="kind")
+    Assign | Transfer | Release | Invite | Leave | Park | Resume | End | Close | Connect | Disconnect | Configure,
+    Field(discriminator="kind"),
 ]
 """What a caller may ask for and be answered (the `ask` update)."""
 
-AnyEvent = Message | Assign | Transfer | Invite | Leave | Park | Resume | End | Close | Connect | Disconnect
+AnyEvent = (
+    Message
+    | Assign
+    | Transfer
+    | Release
+    | Invite
+    | Leave
+    | Park
+    | Resume
+    | End
+    | Close
+    | Connect
+    | Disconnect
+    | Configure
+    | Position
+    | Hours
+)
 
 
 def instant(event: AnyEvent, now: datetime) -> datetime:

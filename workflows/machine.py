@@ -1,79 +1,51 @@
 """The conversation's decisions: `decide(state, event, now) -> Decision`. Pure; never raises on input.
 
 Changes of state are rows of `TABLE`, numbered as in the project's design. What no row covers is refused and changes
-nothing. Messages and connections happen within a state and have a function each.
+nothing. Messages, connections and what is told to those who wait happen within a state and have a function each.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
-from enum import StrEnum
-from typing import NamedTuple
+from datetime import UTC, datetime
 
-from workflows.changes import Action, agent_ends, agent_is_done, close, ends, hand_on, reply, seat_agent
-from workflows.decision import Decision, refuse
+from workflows.asking import reply
+from workflows.decision import Decision, announces, refuse
 from workflows.events import (
     AnyEvent,
     Assign,
     Close,
+    Configure,
     Connect,
     Disconnect,
     End,
+    Hours,
     Invite,
     Leave,
     Message,
     Park,
+    Position,
+    Release,
     Resume,
     Transfer,
     instant,
 )
+from workflows.policy import IdleAction
+from workflows.silence import goes_idle, reminds, step_is
 from workflows.state import ConversationState
-from workflows.talk import connect, disconnect, invite, leave, say
+from workflows.table import TABLE, Trigger
+from workflows.talk import configure, connect, disconnect, hours, invite, leave, position, say
 from workflows.timers import Timer, next_deadline
-from workflows.values import (
-    EndReason,
-    Item,
-    Mode,
-    Role,
-    State,
-)
+from workflows.values import Mode, Presence, Role, State
 
-
-class Trigger(StrEnum):
-    """What can move a conversation from one state to another."""
-
-    ASSIGNED = "assign"
-    TRANSFERRED = "transfer to a queue"
-    HANDED_OVER = "transfer to an agent"
-    PARKED = "park"
-    RESUMED = "resume"
-    CUSTOMER_ENDS = "end by the customer"
-    AGENT_ENDS = "end by the agent"
-    STOPPED = "stop"
-    CLOSED = "close"
-    NEVER_CONNECTED = Timer.CONNECT
-    CUSTOMER_LOST = Timer.RECONNECT
-    OPEN_TOO_LONG = Timer.OPEN_AGE
-    DURATION_REACHED = Timer.DURATION
-    WRAP_UP_OVER = Timer.WRAP_UP
-    SURVEY_OVER = Timer.SURVEY
-
-
-class Row(NamedTuple):
-    """One line of the table of state changes."""
-
-    number: int
-    source: State
-    trigger: Trigger
-    applies: Callable[[ConversationState], bool]
-    target: State
-    action: Action
+SECOND_EDITION = (Park, Resume, Release, Configure, Position, Hours)
+"""Events that an earlier edition of the rules refused."""
 
 
 def begin(state: ConversationState, greeting: Message | None) -> Decision:
     """The first decision of a conversation: its initial message, if it has one. It does not prove that anybody is there."""
-    return say(state, greeting, proves_presence=False) if greeting else Decision(state)
+    begun = say(state, greeting, proves_presence=False) if greeting else Decision(state)
+    return begun.then(lambda s: announces(s, "greeting"))
 
 
 def decide(state: ConversationState, event: AnyEvent, now: datetime) -> Decision:
@@ -85,25 +57,24 @@ def decide(state: ConversationState, event: AnyEvent, now: datetime) -> Decision
         now: the present instant; an event that names a later one counts as happening now.
     """
     at = instant(event, now)
-    state, overdue, _ = catch_up(state, at)
-    state, items, refused = _apply(_at(state, at), event)
-    return Decision(state, (*overdue, *items), refused)
+    return catch_up(state, at).then(lambda s: _apply(_at(s, at), event))
 
 
 def catch_up(state: ConversationState, now: datetime) -> Decision:
     """What the deadlines that have passed until `now` lead to."""
-    items: tuple[Item, ...] = ()
-    while (deadline := next_deadline(state)) and deadline.due <= now:
-        state, more, _ = _change(_at(state, deadline.due), Trigger(deadline.timer), None)
-        items += more
-    return Decision(state, items)
+    decision = Decision(state)
+    while (deadline := next_deadline(decision.state)) and deadline.due <= now:
+        decision = decision.then(lambda s, due=deadline.due, timer=deadline.timer: _ring(_at(s, due), timer))
+    return decision
 
 
 def _at(state: ConversationState, instant: datetime) -> ConversationState:
-    return state.but(clock=max(state.clock, instant))
+    return state if instant <= state.clock else state.but(clock=instant.astimezone(UTC))
 
 
 def _apply(state: ConversationState, event: AnyEvent) -> Decision:
+    if state.edition < 2 and isinstance(event, SECOND_EDITION):
+        return refuse(state, event.kind, "not before this conversation's run is renewed: signal `renew`")
     match event:
         case Message():
             return _said(state, event)
@@ -118,35 +89,41 @@ def _apply(state: ConversationState, event: AnyEvent) -> Decision:
         case Assign():
             return _change(state, Trigger.ASSIGNED, event)
         case Transfer():
-            return _change(state, Trigger.HANDED_OVER if event.user else Trigger.TRANSFERRED, event)
+            return _handed_on(state, event)
+        case Release():
+            return _by_an_agent(state, Trigger.RELEASED, event)
         case Park():
-            return _change(state, Trigger.PARKED, event)
+            return _by_an_agent(state, Trigger.PARKED, event)
         case Resume():
-            return _change(state, Trigger.RESUMED, event)
+            return _by_an_agent(state, Trigger.RESUMED, event)
         case End() if event.by in state.former:
             return refuse(state, "end", "they have left the conversation")
+        case End() if event.by == "agent" and state.agent is None and state.edition >= 2:
+            return refuse(state, "end", "by: there is no agent; an operator gives their own name")
         case End():
             return _change(state, _who_ends(state, event), event)
         case Close():
             return _change(state, Trigger.CLOSED, event)
+        case Configure():
+            return configure(state, event)
+        case Position():
+            return position(state, event)
+        case Hours():
+            return hours(state, event)
 
 
 def _said(state: ConversationState, message: Message) -> Decision:
-    """A message; from the customer of a survey it is also an answer, and the last one ends the chat."""
+    """A message; from the customer of a survey it is also an answer, and of a parked conversation their return."""
     who, surveying = state.participant(message.by), state.surveying
     recorded = say(state, message)
-    if (
-        not surveying
-        or state.survey_from_outside
-        or recorded.refused
-        or not recorded.items
-        or who is None
-        or who.role is not Role.CUSTOMER
-    ):
+    if recorded.refused or not recorded.items or who is None or who.role is not Role.CUSTOMER:
         return recorded
-    replied = reply(recorded.state, message)
-    over = _change(replied.state, Trigger.SURVEY_OVER, None) if replied.state.answered else Decision(replied.state)
-    return Decision(over.state, (*recorded.items, *replied.items, *over.items))
+    if state.state is State.WAITING:
+        return recorded.then(lambda s: _change(s, Trigger.CUSTOMER_RETURNED, message))
+    if not surveying or state.survey_from_outside:
+        return recorded
+    replied = recorded.then(lambda s: reply(s, message))
+    return replied.then(_survey_over) if replied.state.answered else replied
 
 
 def _left(state: ConversationState, event: Leave) -> Decision:
@@ -154,20 +131,75 @@ def _left(state: ConversationState, event: Leave) -> Decision:
     gone = leave(state, event)
     if gone.refused or not (state.surveying and state.survey_from_outside):
         return gone
-    over = _change(gone.state, Trigger.SURVEY_OVER, None)
-    return Decision(over.state, (*gone.items, *over.items))
+    return gone.then(_survey_over)
+
+
+def _survey_over(state: ConversationState) -> Decision:
+    return _change(state, Trigger.SURVEY_OVER, None)
+
+
+def _handed_on(state: ConversationState, event: Transfer) -> Decision:
+    """A transfer; one that has been made already is no news, whatever has happened since."""
+    trigger = Trigger.HANDED_OVER if event.user else Trigger.TRANSFERRED
+    if state.edition < 2:
+        return _change(state, trigger, event)
+    return Decision(state) if event.contact_id in state.contacts else _by_an_agent(state, trigger, event)
+
+
+def _by_an_agent(state: ConversationState, trigger: Trigger, event: Park | Release | Resume | Transfer) -> Decision:
+    """What the agent does, or an operator for them, but nobody else who takes part."""
+    who = state.participant(event.by)
+    if who is not None and who.role is not Role.AGENT:
+        return refuse(state, trigger, f"by: only an agent can {trigger}")
+    if event.by in state.former and trigger is not Trigger.RESUMED:
+        return refuse(state, trigger, "by: they have left the conversation")
+    return _change(state, trigger, event)
+
+
+def _ring(state: ConversationState, timer: Timer) -> Decision:
+    """A timer has ended: something happens within the state, or a row of the table says where it leads."""
+    for within, applies, action in WITHIN:
+        if within is timer and applies(state):
+            return action(state)
+    return _change(state, Trigger(timer), None)
 
 
 def _change(state: ConversationState, trigger: Trigger, event: AnyEvent | None) -> Decision:
     for row in TABLE:
         if (row.source, row.trigger) == (state.state, trigger) and row.applies(state):
-            moved = state if row.target is state.state else state.but(state=row.target, since=state.clock)
-            return row.action(moved, event)
+            return row.action(_moved(state, row.target, trigger, event), event)
     if isinstance(event, Transfer) and event.contact_id == state.contact_id:
         return Decision(state)  # a repeated transfer is no news
     if isinstance(event, Assign) and state.agent and state.agent.user == event.user and not state.ended:
         return Decision(state)  # a repeated assignment to the same agent is no news
+    if isinstance(event, Park) and state.state is State.WAITING:
+        return Decision(state)  # nor is parking what is parked
     return refuse(state, trigger, _why_not(state, trigger))
+
+
+def _moved(state: ConversationState, target: State, trigger: Trigger, event: AnyEvent | None) -> ConversationState:
+    what = f"{trigger}{_whither(event)}" + (f" by {_known(state, event.by)}" if event else "")
+    if target is state.state:
+        return state.noting(what)
+    return state.but(state=target, since=state.clock).noting(f"{what}: {state.state} → {target}")
+
+
+def _whither(event: AnyEvent | None) -> str:
+    match event:
+        case Assign(user=user) | Transfer(user=str(user)) | Resume(user=str(user)):
+            return f" ({user})"
+        case Transfer(queue=queue):
+            return f" ({queue})"
+        case _:
+            return ""
+
+
+def _known(state: ConversationState, by: str) -> str:
+    """Who did it, for operators: participants by their role, anybody else as they call themselves."""
+    who = state.participant(by)
+    if who is not None:
+        return f"agent {who.user}" if who.user else f"the {who.role.lower()}"
+    return "an agent who has left" if by in state.former else by
 
 
 def _who_ends(state: ConversationState, event: End) -> Trigger:
@@ -182,62 +214,43 @@ def _why_not(state: ConversationState, trigger: Trigger) -> str:
         return "the conversation has ended"
     if trigger is Trigger.CUSTOMER_ENDS and not state.policy.customer_may_end:
         return "the customer may leave this conversation, but only the agent may end it"
-    if trigger in (Trigger.PARKED, Trigger.RESUMED):
-        return f"not in this mode: a {state.mode} conversation in state {state.state} cannot do it"
+    if trigger in (Trigger.PARKED, Trigger.RESUMED) and state.mode is Mode.LIVE:
+        return "not in this mode: only a persistent conversation can be parked"
     return f"not possible for a {state.mode} conversation in state {state.state}"
 
 
-def _any(_: ConversationState) -> bool:
+def _persistent(state: ConversationState) -> bool:
+    return state.mode is Mode.PERSISTENT
+
+
+def _always(_: ConversationState) -> bool:
     return True
 
 
-def _live(state: ConversationState) -> bool:
-    return state.mode is Mode.LIVE
+def _counts_as_away(state: ConversationState) -> Decision:
+    """The customer of a persistent conversation has never come: they are away, and nothing ends."""
+    away = {"presence": Presence.AWAY, "since": state.clock}
+    return Decision(state.with_participant(state.customer.model_copy(update=away)))
 
 
-def _may_end(state: ConversationState) -> bool:
-    return state.policy.customer_may_end
+def _looks_again(state: ConversationState) -> Decision:
+    """What is known of the opening hours is no longer true; the engine asks."""
+    assert state.hours is not None
+    return Decision(
+        state.but(hours=state.hours.model_copy(update={"stale": True, "until": None, "lapsed_at": state.hours.until}))
+    )
 
 
-def _no_survey(state: ConversationState) -> bool:
-    return not state.surveying
-
-
-def _survey(state: ConversationState) -> bool:
-    return state.surveying and state.agent_done_at is None
-
-
-def _survey_last(state: ConversationState) -> bool:
-    """The survey is all that is still open."""
-    return state.surveying and state.agent_done_at is not None
-
-
-TABLE = (
-    #   no.  from           on                        applies   to              and then
-    Row(2,  State.OPEN,    Trigger.ASSIGNED,         _any,     State.ACTIVE,   seat_agent),
-    Row(3,  State.OPEN,    Trigger.CUSTOMER_ENDS,    _may_end, State.CLOSED,   ends(EndReason.CUSTOMER_ENDED)),
-    Row(3,  State.OPEN,    Trigger.CUSTOMER_LOST,    _live,    State.CLOSED,   ends(EndReason.CUSTOMER_LOST)),
-    Row(3,  State.OPEN,    Trigger.NEVER_CONNECTED,  _live,    State.CLOSED,   ends(EndReason.NEVER_CONNECTED)),
-    Row(4,  State.OPEN,    Trigger.OPEN_TOO_LONG,    _any,     State.CLOSED,   ends(EndReason.OPEN_TOO_LONG)),
-    Row(5,  State.ACTIVE,  Trigger.AGENT_ENDS,       _any,     State.WRAP_UP,  agent_ends),
-    Row(6,  State.ACTIVE,  Trigger.CUSTOMER_ENDS,    _may_end, State.WRAP_UP,  ends(EndReason.CUSTOMER_ENDED)),
-    Row(7,  State.ACTIVE,  Trigger.CUSTOMER_LOST,    _live,    State.WRAP_UP,  ends(EndReason.CUSTOMER_LOST)),
-    Row(7,  State.ACTIVE,  Trigger.NEVER_CONNECTED,  _live,    State.WRAP_UP,  ends(EndReason.NEVER_CONNECTED)),
-    Row(9,  State.ACTIVE,  Trigger.TRANSFERRED,      _any,     State.OPEN,     hand_on),
-    Row(9,  State.ACTIVE,  Trigger.HANDED_OVER,      _any,     State.ACTIVE,   hand_on),
-    Row(14, State.WRAP_UP, Trigger.CLOSED,           _no_survey,   State.CLOSED,  close),
-    Row(14, State.WRAP_UP, Trigger.WRAP_UP_OVER,     _no_survey,   State.CLOSED,  close),
-    Row(14, State.WRAP_UP, Trigger.CLOSED,           _survey,      State.WRAP_UP, agent_is_done),
-    Row(14, State.WRAP_UP, Trigger.WRAP_UP_OVER,     _survey,      State.WRAP_UP, agent_is_done),
-    Row(14, State.WRAP_UP, Trigger.SURVEY_OVER,      _survey,      State.WRAP_UP, ends(EndReason.AGENT_ENDED)),
-    Row(14, State.WRAP_UP, Trigger.SURVEY_OVER,      _survey_last, State.CLOSED,  ends(EndReason.AGENT_ENDED)),
-    Row(14, State.WRAP_UP, Trigger.CUSTOMER_ENDS,    _survey,      State.WRAP_UP, ends(EndReason.CUSTOMER_ENDED)),
-    Row(14, State.WRAP_UP, Trigger.CUSTOMER_ENDS,    _survey_last, State.CLOSED,  ends(EndReason.CUSTOMER_ENDED)),
-    Row(15, State.WRAP_UP, Trigger.STOPPED,          _survey,      State.WRAP_UP, ends(EndReason.STOPPED)),
-    Row(15, State.WRAP_UP, Trigger.STOPPED,          _survey_last, State.CLOSED,  ends(EndReason.STOPPED)),
-    Row(15, State.OPEN,    Trigger.STOPPED,          _any,     State.CLOSED,   ends(EndReason.STOPPED)),
-    Row(15, State.ACTIVE,  Trigger.STOPPED,          _any,     State.WRAP_UP,  ends(EndReason.STOPPED)),
-    Row(15, State.OPEN,    Trigger.DURATION_REACHED, _any,     State.CLOSED,   ends(EndReason.DURATION_REACHED)),
-    Row(15, State.ACTIVE,  Trigger.DURATION_REACHED, _any,     State.WRAP_UP,  ends(EndReason.DURATION_REACHED)),
-)  # fmt: skip
-"""Every change of state. Rows 8 to 13 belong to the board and to parking, which this table does not know yet."""
+WITHIN: tuple[tuple[Timer, Callable[[ConversationState], bool], Callable[[ConversationState], Decision]], ...] = (
+    (Timer.CONNECT, _persistent, _counts_as_away),
+    (Timer.HOURS, _always, _looks_again),
+    (Timer.CUSTOMER_IDLE, _always, lambda s: goes_idle(s, Role.CUSTOMER)),
+    (Timer.AGENT_IDLE, _always, lambda s: goes_idle(s, Role.AGENT)),
+    (
+        Timer.CUSTOMER_SILENT,
+        step_is(Role.CUSTOMER, IdleAction.REMIND, IdleAction.WARN),
+        lambda s: reminds(s, Role.CUSTOMER),
+    ),
+    (Timer.AGENT_SILENT, step_is(Role.AGENT, IdleAction.REMIND, IdleAction.WARN), lambda s: reminds(s, Role.AGENT)),
+)
+"""Timers whose end changes no state."""

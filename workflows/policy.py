@@ -1,17 +1,68 @@
-"""How a conversation is to be treated: a workstream's policy, and the defaults of the two modes."""
+"""How a conversation is to be treated: a workstream's policy, and the defaults of the two modes.
+
+A field that brings behaviour which did not exist before is off by default: the conversations that run already have
+policies without it. What new conversations get is in `DEFAULTS`.
+"""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from enum import StrEnum
+from typing import Literal
 
 from workflows.survey import Survey
 from workflows.values import Mode, Value
 
+MAX_TEXT = 2_000
+"""Longest automated message, in characters (Dynamics 365 has the same limit)."""
+
+SLUGS = ("AgentName", "CustomerName", "QueueName", "OpeningTime", "PeopleAhead", "WaitMinutes")
+"""What automated messages may name in braces: `{AgentName}`. One of which nothing is known becomes the empty text."""
+
 
 class Texts(Value):
-    """A workstream's automated messages; `None` switches one off."""
+    """A workstream's automated messages by their trigger, in the language of the customer; `None` switches one off."""
 
+    greeting: str | None = None
+    agent_assigned: str | None = None
+    agent_joined: str | None = None
+    agent_disconnected: str | None = None
+    agent_ended: str | None = None
+    parked: str | None = None
+    released: str | None = None
+    transferred: str | None = None
     customer_disconnected: str | None = "The customer has disconnected."
+    out_of_hours: str | None = None
+    holiday: str | None = None
+    closed: str | None = None
+    """Instead of the two before it, when nobody knows when the queue opens again."""
+    position_in_queue: str | None = None
+    next_in_line: str | None = None
+    average_wait: str | None = None
+    ended: str | None = None
+
+
+class IdleAction(StrEnum):
+    """What happens when somebody has been silent for long enough."""
+
+    REMIND = "remind"
+    WARN = "warn"
+    CLOSE = "close"
+    RELEASE = "release"
+
+
+class IdleRule(Value):
+    """One step of a chain: once `silent` has said nothing for `after`, counted from the other's last message.
+
+    A silent customer can be reminded, warned, and have the chat closed; a silent agent can be reminded, and lose it to
+    the queue. The steps of a party's chain stand in the order of `after`.
+    """
+
+    silent: Literal["customer", "agent"]
+    after: timedelta
+    action: IdleAction
+    text: str | None = None
+    """Said to who is silent (remind, warn), or to the customer (close, release)."""
 
 
 class Policy(Value):
@@ -21,10 +72,15 @@ class Policy(Value):
     connect_within: timedelta | None = timedelta(minutes=5)
     reconnect_window: timedelta | None = timedelta(minutes=3)
     open_age: timedelta | None = timedelta(minutes=20)
+    waiting_period: timedelta | None = None
     wrap_up: timedelta = timedelta(minutes=15)
     duration: timedelta | None = timedelta(hours=25)
+    agent_grace: timedelta | None = None
     customer_may_end: bool = True
+    hours: bool = False
+    """Whether its queues may have opening hours, so that it must ask."""
     texts: Texts = Texts()
+    idle_rules: tuple[IdleRule, ...] = ()
     survey: Survey | None = None
     archive: bool = False
     """Whether contacts that have ended become files. Off for conversations that began before there were any."""
@@ -32,15 +88,35 @@ class Policy(Value):
     """Whether the customer's client shows interactive messages."""
 
 
+_TEXTS = Texts(
+    agent_disconnected="Your agent has lost the connection. You are in the queue again, ahead of the others.",
+    out_of_hours="We are closed at the moment. We open again on {OpeningTime}.",
+    holiday="We are closed for a holiday. We open again on {OpeningTime}.",
+    closed="We are closed at the moment.",
+)
+
 DEFAULTS = {
-    Mode.LIVE: Policy(mode=Mode.LIVE),
+    Mode.LIVE: Policy(
+        mode=Mode.LIVE,
+        agent_grace=timedelta(seconds=150),
+        texts=_TEXTS.model_copy(
+            update={
+                "position_in_queue": "People ahead of you: {PeopleAhead}",
+                "next_in_line": "You're next in line.",
+                "average_wait": "Average wait time: {WaitMinutes} minutes",
+            }
+        ),
+    ),
     Mode.PERSISTENT: Policy(
         mode=Mode.PERSISTENT,
         reconnect_window=None,
         open_age=timedelta(days=30),
+        waiting_period=timedelta(days=30),
         wrap_up=timedelta(days=1),
         duration=None,
+        agent_grace=timedelta(seconds=150),
         customer_may_end=False,
+        texts=_TEXTS,
     ),
 }
 """What a workstream gets where it says nothing itself (Dynamics 365 automatic closure; chat duration as on Connect)."""

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 
+from temporalio.common import SearchAttributeKey, SearchAttributePair, SearchAttributeUpdate, TypedSearchAttributes
+
+from workflows.contract import Opening
 from workflows.state import ConversationState
+from workflows.values import State
 
 INSTANCE = SearchAttributeKey.for_keyword("ChatInstance")
 WORKSTREAM = SearchAttributeKey.for_keyword("ChatWorkstream")
@@ -14,25 +20,56 @@ STATE = SearchAttributeKey.for_keyword("ChatState")
 AGENT = SearchAttributeKey.for_keyword("ChatAgent")
 END_REASON = SearchAttributeKey.for_keyword("ChatEndReason")
 
-KEYS = (INSTANCE, WORKSTREAM, QUEUE, MODE, STATE, AGENT, END_REASON)
+SINCE = SearchAttributeKey.for_datetime("ChatStateSince")
+CONTACTS = SearchAttributeKey.for_keyword_list("ChatContacts")
+
+KEYS: tuple[SearchAttributeKey[Any], ...] = (
+    *(INSTANCE, WORKSTREAM, QUEUE, MODE, STATE, AGENT, END_REASON),
+    *(SINCE, CONTACTS),
+)
+
+Found = Mapping[SearchAttributeKey[Any], str | datetime | list[str]]
+"""What a conversation is found by."""
 
 
-def attributes(state: ConversationState) -> dict[SearchAttributeKey[str], str]:
-    """What a state is found by."""
-    found = {
+def attributes(state: ConversationState) -> Found:
+    """What a state is found by. A parked conversation is still its agent's."""
+    found: dict[SearchAttributeKey[Any], str | datetime | list[str]] = {
         INSTANCE: state.instance,
         WORKSTREAM: state.workstream,
         QUEUE: state.queue,
         MODE: state.mode.value,
         STATE: state.state.value,
     }
-    if state.agent and state.agent.user:
-        found[AGENT] = state.agent.user
+    if state.owner and state.owner.user:
+        found[AGENT] = state.owner.user
     if state.end_reason:
         found[END_REASON] = state.end_reason.value
+    if state.edition >= 2:
+        found[SINCE] = state.since
+        found[CONTACTS] = list(state.contacts)
     return found
 
 
-def typed(values: dict[SearchAttributeKey[str], str]) -> TypedSearchAttributes:
-    """The same as Temporal's client wants it at the start of a workflow."""
-    return TypedSearchAttributes([SearchAttributePair(key, value) for key, value in values.items()])
+def at_start(opening: Opening) -> TypedSearchAttributes:
+    """What a conversation is found by before its first workflow task."""
+    found: Found = {
+        INSTANCE: opening.instance,
+        WORKSTREAM: opening.workstream,
+        QUEUE: opening.queue,
+        MODE: opening.mode.value,
+        STATE: State.OPEN.value,
+        SINCE: opening.started_at,
+        CONTACTS: [opening.contact_id],
+    }
+    return TypedSearchAttributes([SearchAttributePair[Any](key, value) for key, value in found.items()])
+
+
+def changes(shown: Found, now: Found) -> list[SearchAttributeUpdate[Any]]:
+    """What must be told so that those shown become the present ones.
+
+    One that is gone is taken away since the second edition of the rules only, which is known by its own attributes.
+    """
+    news = [key.value_set(value) for key, value in now.items() if shown.get(key) != value]
+    gone = [key.value_unset() for key in shown if key not in now] if SINCE in now else []
+    return [*news, *gone]

@@ -6,8 +6,25 @@ from datetime import datetime, timedelta
 from typing import Self
 from uuid import UUID, uuid5
 
+from workflows.events import TimerSetting
+from workflows.memory import Leg, Note, QueueHours, Rejection, Unarchived, Voice
 from workflows.policy import Policy
-from workflows.values import EndReason, Initiation, Item, ItemType, Mode, Participant, Role, State, Value
+from workflows.values import (
+    EndReason,
+    Initiation,
+    Item,
+    ItemType,
+    Mode,
+    Participant,
+    ParticipantTimer,
+    Role,
+    State,
+    Value,
+)
+
+EDITION = 2
+"""The present edition of the rules. A run that began under an earlier one keeps it until it continues as new, so that
+its history replays; the second brought parking, releasing and everything that has to do with them."""
 
 REMEMBERED_IDS = 256
 """How many recent message ids guard against a repeated signal. Older repeats are caught by the store's unique key."""
@@ -16,47 +33,21 @@ MOST_BOTS = 5
 """How many bots may take part at once."""
 
 REMEMBERED_LEAVERS = 20
-"""How many agents who have left are still known as such, when something late comes from them."""
+"""How many agents who have left are still known as such, when something late comes from them; contacts likewise."""
 
 SHOWN_REJECTIONS = 10
 """How many refused signals an operator can still read; the count goes on."""
 
 
-class Rejection(Value):
-    """Input that changed nothing, kept for the operator to see."""
-
-    at: datetime
-    what: str
-    why: str
-
-
-class Leg(Value):
-    """One contact of a conversation: who had it, from when to when, and up to which item. A later one follows it."""
-
-    id: str
-    initiation: Initiation = Initiation.API
-    previous: str | None = None
-    queue: str
-    began_at: datetime
-    agent_user: str | None = None
-    agent_assigned_at: datetime | None = None
-    ended_at: datetime | None = None
-    end_reason: EndReason | None = None
-    wrapped_up_at: datetime | None = None
-    last_seq: int | None = None
-
-
-class Unarchived(Value):
-    """A contact that has ended and whose file is to be written, with all its items up to `seq`."""
-
-    contact_id: str
-    seq: int
+SHOWN_NOTES = 12
+"""How many of the latest changes an operator can still read."""
 
 
 class ConversationState(Value):
     """The whole durable state of a conversation. Carried over continue-as-new; every later field needs a default."""
 
     version: int = 1
+    edition: int = 1
     id: str
     instance: str
     workstream: str
@@ -70,8 +61,15 @@ class ConversationState(Value):
     customer: Participant
     agent: Participant | None = None
     agent_assigned_at: datetime | None = None
+    """When the present contact first had an agent; `seated_at` is when its present agent got it."""
+    seated_at: datetime | None = None
+    seated_after: int = 0
+    """The number of the last item before that: what an agent said is after it, whatever the clock says."""
+    parked_by: Participant | None = None
+    """The agent who set it aside, until somebody has it again."""
     initiation: Initiation = Initiation.API
     previous_contact_id: str | None = None
+    past_contacts: tuple[str, ...] = ()
     contact_began_at: datetime | None = None
     unrecorded_legs: tuple[Leg, ...] = ()
     unrecorded_leavers: tuple[Participant, ...] = ()
@@ -83,6 +81,15 @@ class ConversationState(Value):
     agent_done_at: datetime | None = None
     survey_step: int | None = None
     survey_since: datetime | None = None
+    last_word: Role | None = None
+    """Whose turn it is not: the customer's or the agent's, who spoke last."""
+    spoken_at: datetime | None = None
+    customer_voice: Voice = Voice()
+    agent_voice: Voice = Voice()
+    participant_timers: tuple[TimerSetting, ...] = ()
+    hours: QueueHours | None = None
+    told_position: int | None = None
+    told_wait: bool = False
     ended_at: datetime | None = None
     end_reason: EndReason | None = None
     closed_at: datetime | None = None
@@ -92,6 +99,8 @@ class ConversationState(Value):
     remembered: tuple[str, ...] = ()
     rejections: tuple[Rejection, ...] = ()
     rejected: int = 0
+    notes: tuple[Note, ...] = ()
+    noticed: int = 0
 
     @property
     def mode(self) -> Mode:
@@ -126,45 +135,79 @@ class ConversationState(Value):
         return (self.customer, *agents, *self.bots)
 
     @property
+    def contacts(self) -> tuple[str, ...]:
+        """The ids of its contacts, the latest last; of very many the earlier ones are forgotten here."""
+        return (*self.past_contacts, self.contact_id)
+
+    @property
+    def owner(self) -> Participant | None:
+        """The agent whose conversation it is: who works on it or, while nobody does, who parked it."""
+        return self.agent or self.parked_by
+
+    @property
+    def closed_queue(self) -> bool:
+        """Whether it stands in a queue that is closed."""
+        return self.hours is not None and self.hours.queue == self.queue and not self.hours.open
+
+    @property
+    def must_ask_hours(self) -> bool:
+        """Whether it stands in a queue of which it does not know whether it is open."""
+        known = self.hours is not None and self.hours.queue == self.queue and not self.hours.stale
+        return self.policy.hours and self.state is State.OPEN and not known
+
+    @property
     def leg(self) -> Leg:
         """The present contact."""
+        owner = self.owner
         return Leg(
             id=self.contact_id,
             initiation=self.initiation,
             previous=self.previous_contact_id,
             queue=self.queue,
             began_at=self.contact_began_at or self.started_at,
-            agent_user=self.agent.user if self.agent else None,
+            agent_user=owner.user if owner else None,
             agent_assigned_at=self.agent_assigned_at,
             ended_at=self.ended_at,
             end_reason=None if self.initiation is Initiation.DISCONNECT else self.end_reason,
-            wrapped_up_at=self.closed_at if self.agent else None,
+            wrapped_up_at=self.closed_at if owner else None,
         )
 
-    def on_next_leg(self, contact_id: str, initiation: Initiation, queue: str) -> Self:
+    def on_next_leg(self, contact_id: str, initiation: Initiation, queue: str, reason: EndReason) -> Self:
         """This state with its contact ended and a new one begun; whoever had it as an agent has left."""
-        transferred = initiation is Initiation.TRANSFER
+        handed_on = initiation is Initiation.TRANSFER
         ended = self.leg.model_copy(
             update={
                 "ended_at": self.clock,
-                "end_reason": EndReason.TRANSFERRED if transferred else EndReason.AGENT_ENDED,
+                "end_reason": reason,
                 "last_seq": self.seq,
-                "wrapped_up_at": self.clock if transferred else None,
+                "wrapped_up_at": self.clock if handed_on else None,
             }
         )
+        return (
+            self.to_archive()
+            .without_agent()
+            .but(
+                unrecorded_legs=(*self.unrecorded_legs, ended),
+                worked_leg=None if handed_on else ended,
+                contact_id=contact_id,
+                initiation=initiation,
+                previous_contact_id=self.contact_id,
+                past_contacts=self.contacts[-REMEMBERED_LEAVERS:],
+                queue=queue,
+                contact_began_at=self.clock,
+                agent_assigned_at=None,
+                parked_by=None,
+            )
+        )
+
+    def without_agent(self) -> Self:
+        """This state without its agent, who has left."""
         leavers = () if self.agent is None else (self.agent.model_copy(update={"left_at": self.clock}),)
-        return self.to_archive().but(
-            unrecorded_legs=(*self.unrecorded_legs, ended),
-            worked_leg=None if transferred else ended,
+        return self.but(
+            agent=None,
+            seated_at=None,
             unrecorded_leavers=(*self.unrecorded_leavers, *leavers),
             former=(*self.former, *(leaver.id for leaver in leavers))[-REMEMBERED_LEAVERS:],
-            contact_id=contact_id,
-            initiation=initiation,
-            previous_contact_id=self.contact_id,
-            queue=queue,
-            contact_began_at=self.clock,
-            agent=None,
-            agent_assigned_at=None,
         )
 
     def without_bot(self, bot: Participant) -> Self:
@@ -180,6 +223,19 @@ class ConversationState(Value):
         if not self.policy.archive:
             return self
         return self.but(unarchived=(*self.unarchived, Unarchived(contact_id=self.contact_id, seq=self.seq)))
+
+    def voice(self, role: Role) -> Voice:
+        """What is known of when the customer, or the agent, spoke."""
+        return self.customer_voice if role is Role.CUSTOMER else self.agent_voice
+
+    def with_voice(self, role: Role, **changes: object) -> Self:
+        """This state with that changed."""
+        name = "customer_voice" if role is Role.CUSTOMER else "agent_voice"
+        return self.but(**{name: self.voice(role).model_copy(update=changes)})
+
+    def participant_timer(self, role: Role, kind: ParticipantTimer) -> timedelta | None:
+        """How long a participant timer runs, None where there is none."""
+        return next((t.limit for t in self.participant_timers if (t.role, t.kind) == (role, kind)), None)
 
     def participant(self, by: str) -> Participant | None:
         """Finds a participant by id or by the word `customer` or `agent`; `None` for anybody else."""
@@ -211,11 +267,37 @@ class ConversationState(Value):
         trigger: str | None = None,
     ) -> tuple[Self, Item]:
         """Mints the next transcript item; without `who` it is the system's. Returns the state that counts it, and it."""
-        seq = self.seq + 1
-        item = Item(
-            id=id or derived_id(self.id, f"item/{seq}"),
+        seq, at = self.seq + 1, self._next_item_time()
+        item = self._item(id or derived_id(self.id, f"item/{seq}"), seq, at, type, content_type, content, who, trigger)
+        return self.but(seq=seq, last_item_at=at), item
+
+    def with_passing_item(
+        self, *, type: ItemType, content_type: str, content: str | None, who: Participant | None, trigger: str | None
+    ) -> tuple[Self, Item]:
+        """Mints an item that no transcript keeps and that has no number."""
+        count = self.noticed + 1
+        id = derived_id(self.id, f"notice/{count}")
+        return self.but(noticed=count), self._item(id, 0, self.clock, type, content_type, content, who, trigger)
+
+    def noting(self, what: str) -> Self:
+        """This state with one more change on record for operators."""
+        return self.but(notes=(*self.notes, Note(at=self.clock, what=what))[-SHOWN_NOTES:])
+
+    def _item(
+        self,
+        id: str,
+        seq: int,
+        at: datetime,
+        type: ItemType,
+        content_type: str,
+        content: str | None,
+        who: Participant | None,
+        trigger: str | None,
+    ) -> Item:
+        return Item(
+            id=id,
             seq=seq,
-            at=self._next_item_time(),
+            at=at,
             contact_id=self.contact_id,
             type=type,
             content_type=content_type,
@@ -225,7 +307,6 @@ class ConversationState(Value):
             name=who.name if who else "SYSTEM_MESSAGE",
             trigger=trigger,
         )
-        return self.but(seq=seq, last_item_at=item.at), item
 
     def _next_item_time(self) -> datetime:
         at = self.clock.replace(microsecond=self.clock.microsecond // 1000 * 1000)

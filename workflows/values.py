@@ -69,17 +69,25 @@ class EndReason(StrEnum):
     CUSTOMER_LOST = "customer lost"
     NEVER_CONNECTED = "customer never connected"
     OPEN_TOO_LONG = "open too long"
+    WAITED_TOO_LONG = "waited too long"
     TRANSFERRED = "transferred"
+    RELEASED = "released"
+    AGENT_LOST = "agent lost"
+    CUSTOMER_SILENT = "customer silent"
+    AUTO_DISCONNECTED = "participant idle"
     DURATION_REACHED = "chat duration reached"
 
 
 class EventType(StrEnum):
-    """Transcript events that a conversation writes, by the last part of their content type."""
+    """Events that a conversation writes or sends, by the last part of their content type."""
 
     JOINED = "participant.joined"
     LEFT = "participant.left"
     CHAT_ENDED = "chat.ended"
     TRANSFERRED = "transfer.succeeded"
+    IDLE = "participant.idle"
+    RETURNED = "participant.returned"
+    AUTO_DISCONNECTED = "participant.autodisconnection"
 
     @property
     def content_type(self) -> str:
@@ -93,6 +101,13 @@ class Initiation(StrEnum):
     API = "API"
     TRANSFER = "TRANSFER"
     DISCONNECT = "DISCONNECT"
+
+
+class ParticipantTimer(StrEnum):
+    """What a participant timer does when it ends (`TimerType` on the wire)."""
+
+    IDLE = "IDLE"
+    DISCONNECT_NONCUSTOMER = "DISCONNECT_NONCUSTOMER"
 
 
 class ItemType(StrEnum):
@@ -129,3 +144,10 @@ class Item(Value):
     role: Role
     name: str | None = None
     trigger: str | None = None
+
+
+class Notice(Value):
+    """Something for the sockets alone, which no transcript keeps: `item` has no number. `to` is one participant's id."""
+
+    item: Item
+    to: str | None = None

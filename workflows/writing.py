@@ -3,33 +3,50 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import FailureError
 
-from workflows.contract import ArchiveJob, Commit, ConversationActivities
-from workflows.state import ConversationState, Unarchived
+from workflows.contract import ArchiveJob, Commit, ConversationActivities, HoursQuestion, Recorded
+from workflows.events import Hours
+from workflows.memory import Unarchived
+from workflows.state import ConversationState
+
+_Input = TypeVar("_Input")
+_Output = TypeVar("_Output")
 
 PROMPT_WRITE = timedelta(seconds=5)
 """How long a write may take as a local activity, before it becomes an ordinary one that an operator sees retrying."""
 
 
-async def write(commit: Commit) -> None:
+async def write(commit: Commit) -> Recorded | None:
     """Returns once the commit is in the store, however long that takes."""
+    return await _promptly(ConversationActivities.record, commit, _summary(commit))
+
+
+async def opening_hours(question: HoursQuestion) -> Hours:
+    """What the opening hours of a queue say."""
+    return await _promptly(ConversationActivities.opening_hours, question, f"opening hours of {question.queue}"[:200])
+
+
+async def _promptly(
+    activity: Callable[[ConversationActivities, _Input], Awaitable[_Output]], input: _Input, summary: str
+) -> _Output:
     try:
-        await workflow.execute_local_activity_method(
-            ConversationActivities.record, commit, schedule_to_close_timeout=PROMPT_WRITE, summary=_summary(commit)
+        return await workflow.execute_local_activity_method(
+            activity, input, schedule_to_close_timeout=PROMPT_WRITE, summary=summary
         )
     except FailureError:  # an ActivityError when it happens, its bare cause when it is replayed (SDK 1.35)
-        await workflow.execute_activity_method(
-            ConversationActivities.record,
-            commit,
+        return await workflow.execute_activity_method(
+            activity,
+            input,
             start_to_close_timeout=timedelta(seconds=30),
             retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=10)),
-            summary=_summary(commit),
+            summary=summary,
         )
 
 

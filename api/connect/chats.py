@@ -10,6 +10,7 @@ from uuid import UUID, uuid4, uuid5
 from fastapi import APIRouter, Request
 
 from api.connect.caller import Authenticated
+from api.connect.hours import refuse_if_closed
 from api.connect.rehydration import find_past
 from api.connect.requests import MAX_ATTRIBUTE_BYTES, StartChatContact, StopContact, plain
 from api.errors import ContactNotFound, Ended, InvalidValue, Malformed, NotFound
@@ -42,6 +43,8 @@ async def start_chat_contact(request: Request, parts: Parts, caller: Authenticat
     conversation = await conversations.find_conversation(parts.db, contact_id)
     continued_from = conversation.continued_from if conversation else None
     if conversation is None:
+        if workstream.refuses_when_closed:
+            refuse_if_closed(settings, workstream.queue, "ContactFlowId")
         attributes, past = await _carried_over(parts, instance, body)
         continued_from = past.contact_id if past else None
         new = NewConversation(
@@ -64,7 +67,7 @@ async def start_chat_contact(request: Request, parts: Parts, caller: Authenticat
         duration = timedelta(minutes=minutes) if minutes else None
         # the workflow first: should we die in between, it writes the record itself
         greeting = _greeting(body, new)
-        await parts.gateway.start(new, workstream, duration=duration, greeting=greeting)
+        await parts.gateway.start(new, duration=duration, greeting=greeting)
         await conversations.open_conversation(parts.db, new)
         if greeting:
             parts.settling.accepted(contact_id, greeting.id)

@@ -25,9 +25,13 @@ _DISCONNECT_REASONS = {
     "customer lost": "OTHER",
     "customer never connected": "OTHER",
     "open too long": "OTHER",
+    "waited too long": "OTHER",
+    "customer silent": "OTHER",
+    "participant idle": "OTHER",
+    "agent lost": "OTHER",
     "chat duration reached": "OTHER",
 }
-"""Those that Amazon Connect has for chats; a chat that the API stopped has none."""
+"""Those that Amazon Connect has for chats; a chat that the API stopped has none, nor has a contact that was handed on."""
 
 
 @router.get("/contacts/{InstanceId}/{ContactId}")

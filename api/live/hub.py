@@ -13,10 +13,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from api.frames import CHAT_ENDED, LEFT, SURVEY, TRANSFERRED, chat_frame, passing_event, wire_item
+from api.frames import CHAT_ENDED, LEFT, TRANSFERRED, chat_frame, passing_event
 from runtime.bus import Announcement, Bus
 from store import conversations, transcript
 from store.database import Database
+from store.documents import wire_item
 from store.records import Conversation, Item
 
 logger = logging.getLogger(__name__)
@@ -132,6 +133,8 @@ class Hub:
             if channel.cursor < 0:
                 heads = await transcript.heads(self._db, [subscriber.conversation_id])
                 channel.cursor = heads.get(subscriber.conversation_id, 0)
+            # first to those who are here: what once made the newcomer leave, who is back since, must not reach them as new
+            await self._bring_up_to_date(subscriber.conversation_id, channel)
             position = self._resume_from(subscriber, channel)
             found = await conversations.find_participant(self._db, subscriber.participant_id)
             if found is None:
@@ -187,7 +190,7 @@ class Hub:
         if news.frame is None:
             self._wake(news.conversation_id)
             return
-        frame = Frame(chat_frame(news.frame))
+        frame = Frame(chat_frame(news.frame), last=news.frame["ContentType"] == CHAT_ENDED)
         for subscriber in tuple(channel.subscribers):
             if news.only_to in (None, subscriber.participant_id):
                 subscriber.offer(frame)
@@ -205,14 +208,17 @@ class Hub:
             channel.again = False
             try:
                 async with channel.lock:
-                    while news := await self._read(conversation_id, channel.cursor):
-                        for item in news:
-                            for subscriber in tuple(channel.subscribers):
-                                for frame in _frames_for(subscriber, item):
-                                    subscriber.offer(frame)
-                        channel.cursor = news[-1].seq
+                    await self._bring_up_to_date(conversation_id, channel)
             except Exception:
                 logger.exception("cannot read the news of %s; the next look tries again", conversation_id)
+
+    async def _bring_up_to_date(self, conversation_id: str, channel: _Channel) -> None:
+        while news := await self._read(conversation_id, channel.cursor):
+            for item in news:
+                for subscriber in tuple(channel.subscribers):
+                    for frame in _frames_for(subscriber, item):
+                        subscriber.offer(frame)
+            channel.cursor = news[-1].seq
 
     async def _read(self, conversation_id: str, after: int, until: int | None = None) -> list[Item]:
         if until is not None and after >= until:
@@ -246,14 +252,15 @@ class Hub:
 def _frames_for(subscriber: Subscriber, item: Item) -> list[Frame]:
     """The item as one socket gets it. To an agent who has left, what follows is not sent: it is no longer theirs.
 
-    Who transferred the chat is told so; who ended it before a survey is told that it is over, as for them it is.
+    Who transferred the chat is told so. Where something else made them leave (its trigger: a survey, parking, their own
+    silence...), the chat goes on without them, and they are told that it is over, as for them it is.
     """
     frame = _frame(item, subscriber.conversation_id)
     if item.participant_id != subscriber.participant_id:
         return [frame]
     if item.content_type == TRANSFERRED:
         return [replace(frame, last=True)]
-    if item.content_type == LEFT and item.trigger == SURVEY:
+    if item.content_type == LEFT and item.trigger is not None:
         over = passing_event(CHAT_ENDED, conversation_id=subscriber.conversation_id, contact_id=item.contact_id)
         return [frame, Frame(chat_frame(over), last=True)]
     return [frame]

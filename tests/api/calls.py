@@ -33,13 +33,17 @@ ROUTES = {
         "POST",
         "/contact/persistent-contact-association/{InstanceId}/{InitialContactId}",
     ),
+    "UpdateParticipantRoleConfig": ("PUT", "/contact/participant-role-config/{InstanceId}/{ContactId}"),
     "SignIn": ("POST", "/v1/agents/sign-in"),
+    "Reconnect": ("POST", "/v1/reconnections"),
     "CreateParticipantConnection": ("POST", "/participant/connection"),
     "SendMessage": ("POST", "/participant/message"),
     "SendEvent": ("POST", "/participant/event"),
     "GetTranscript": ("POST", "/participant/transcript"),
     "DisconnectParticipant": ("POST", "/participant/disconnect"),
 }
+OWN = ("SignIn", "Reconnect")
+"""Those that Amazon Connect does not have."""
 NEEDS_A_PAST = "CreatePersistentContactAssociation"
 """No body is valid for it by itself; tests/compat/test_rehydration.py has the rest."""
 WITH_BODY = [name for name, (method, _) in ROUTES.items() if method != "GET" and name != NEEDS_A_PAST]
@@ -166,13 +170,29 @@ def valid(operation: str, chat: Chat) -> dict[str, Json]:
             "ClientToken": f"bot-{chat.contact_id}",
         },
         "CreatePersistentContactAssociation": {"RehydrationType": "FROM_SEGMENT", "SourceContactId": "unknown"},
+        "UpdateParticipantRoleConfig": {
+            "ChannelConfiguration": {
+                "Chat": {
+                    "ParticipantTimerConfigList": [
+                        timer("CUSTOMER", "IDLE", ParticipantTimerDurationInMinutes=480),
+                        timer("AGENT", "DISCONNECT_NONCUSTOMER", ParticipantTimerAction="Unset"),
+                    ]
+                }
+            }
+        },
         "SignIn": {"instance": "demo", "user": "a1"},
+        "Reconnect": {"instance": "demo", "workstream": "persistent", "customer_id": f"crm-{chat.contact_id}"},
         "CreateParticipantConnection": {"Type": ["WEBSOCKET", "CONNECTION_CREDENTIALS"]},
         "SendMessage": {"ContentType": "text/plain", "Content": "hello"},
         "SendEvent": {"ContentType": EVENT + "typing"},
         "GetTranscript": {"StartPosition": {}},
         "DisconnectParticipant": {},
     }[operation]
+
+
+def timer(role: str, kind: str, **value: Json) -> Json:
+    """A participant timer as UpdateParticipantRoleConfig takes it."""
+    return {"ParticipantRole": role, "TimerType": kind, "TimerValue": value}
 
 
 def changed(body: dict[str, Json], member: str, value: Json) -> dict[str, Json]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from tests.api.calls import Api
 from tests.compat.chats import Chat
 from tests.stack import Stack
+
+SOON = (datetime.now(UTC) + timedelta(days=3)).date()
 
 
 @pytest.fixture(scope="session")
@@ -37,11 +40,14 @@ def ended(api: Api) -> Chat:
 
 @pytest.fixture(scope="session")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """A Perennial of two tenants. The key `one` is for one of them, the key `all` for both."""
+    """A Perennial of two tenants, and of a third with opening hours. The key `one` is for one of them, the key `all` for all.
+
+    Of the third's queues `closed` never opens, `soon` is closed for at least two days, and `open` is open.
+    """
     folder = tmp_path_factory.mktemp("two")
     config = folder / "two.toml"
     config.write_text(
-        """
+        f"""
         [access_keys.all]
         secret = "secret-of-the-key-all"
         [access_keys.one]
@@ -57,6 +63,35 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
         queue = "queue"
         [instances.two.agents.a1]
         name = "Agent of Two"
+
+        [instances.hours.hours.never]
+        time_zone = "UTC"
+        [instances.hours.hours.soon]
+        time_zone = "UTC"
+        special = {{ "{SOON}" = ["08:00-12:00"] }}
+        [instances.hours.queues.closed]
+        hours = "never"
+        [instances.hours.queues.soon]
+        hours = "soon"
+        [instances.hours.workstreams.open]
+        mode = "live"
+        queue = "open"
+        [instances.hours.workstreams.closed]
+        mode = "live"
+        queue = "closed"
+        [instances.hours.workstreams.soon]
+        mode = "live"
+        queue = "soon"
+        [instances.hours.workstreams.waiting]
+        mode = "live"
+        queue = "soon"
+        outside_hours = "queue"
+        texts = {{ out_of_hours = {{ en = "We open: {{OpeningTime}}.", de = "Wir öffnen: {{OpeningTime}}." }} }}
+        [instances.hours.workstreams.persistent]
+        mode = "persistent"
+        queue = "closed"
+        [instances.hours.agents.a1]
+        name = "Agent with Hours"
         """
     )
     running = Stack(folder / "data", {"PERENNIAL_CONFIG": str(config)})

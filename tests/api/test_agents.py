@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,7 +17,7 @@ from tests.compat.chats import EVENT, Chat, eventually
 DENIED = (403, "AccessDeniedException")
 NOT_FOUND = (404, "ResourceNotFoundException")
 REFUSED = (400, "InvalidRequestException")
-ACTIONS = ("end", "close", "park", "resume")
+ACTIONS = ("end", "close", "park", "resume", "release")
 
 
 class Desk:
@@ -36,6 +37,11 @@ class Desk:
 
     def do(self, action: str, chat: Chat) -> httpx.Response:
         return self._api.http.post(f"/v1/agent/contacts/{chat.contact_id}/{action}", headers=self._headers)
+
+    def hand_on(self, chat: Chat, user: str) -> Chat:
+        path = f"/v1/agent/contacts/{chat.contact_id}/transfer"
+        answer = self._api.http.post(path, headers=self._headers, json={"user": user}).raise_for_status()
+        return replace(chat, contact_id=answer.json()["contact_id"])
 
 
 def sign_in(api: Api, user: str) -> Desk:
@@ -161,12 +167,57 @@ def test_end_leaves_the_wrap_up_and_close_finishes_it(api: Api, a1: Desk) -> Non
     assert_refused(a1.do("close", chat), *DENIED, "ended")
 
 
-@pytest.mark.parametrize("workstream", ["live", "persistent"])
-@pytest.mark.parametrize("action", ["park", "resume"])
-def test_parking_is_not_for_these_modes(api: Api, a1: Desk, workstream: str, action: str) -> None:
+@pytest.mark.parametrize(("workstream", "action"), [("live", "park"), ("live", "resume"), ("persistent", "resume")])
+def test_actions_that_do_not_fit(api: Api, a1: Desk, workstream: str, action: str) -> None:
     chat = assigned(api, workstream=workstream)
-    assert_refused(a1.do(action, chat), *REFUSED, "not in this mode")
+    assert_refused(a1.do(action, chat), *REFUSED, f"{action}: ")
     assert a1.contacts()[chat.contact_id]["state"] == "ACTIVE"
+
+
+def test_a_parked_chat_stays_the_agents_and_is_taken_up_again(api: Api, a1: Desk, a2: Desk) -> None:
+    chat = assigned(api)
+    place = a1.do("session", chat).json()
+    body = {"Type": ["CONNECTION_CREDENTIALS"], "ConnectParticipant": True}
+    api.send("CreateParticipantConnection", body, token=place["ParticipantToken"]).raise_for_status()
+    assert a1.do("park", chat).json() == {}
+    assert a1.contacts()[chat.contact_id]["state"] == "WAITING"
+    assert_refused(a1.do("session", chat), *REFUSED, "resume it first")
+    assert_refused(api.send("CreateParticipantConnection", body, token=place["ParticipantToken"]), *DENIED)
+    for action in ("park", "release", "end"):
+        assert a1.do(action, chat).status_code == 400
+    assert_refused(a2.do("resume", chat), *NOT_FOUND)
+
+    api.send("SendMessage", valid("SendMessage", chat), chat=chat).raise_for_status()
+    eventually(lambda: a1.contacts()[chat.contact_id]["state"] == "OPEN", "chat that its customer came back to")
+    assert a1.do("resume", chat).json() == {}
+    assert a1.contacts()[chat.contact_id]["state"] == "ACTIVE"
+    again = a1.do("session", chat).json()
+    assert (again["ContactId"], again["ParticipantId"]) == (chat.contact_id, place["ParticipantId"])
+    connected = api.send("CreateParticipantConnection", body, token=again["ParticipantToken"]).json()
+    token = connected["ConnectionCredentials"]["ConnectionToken"]
+    assert api.send("SendMessage", valid("SendMessage", chat), token=token).status_code == 200
+
+
+def test_a_released_chat_is_no_longer_the_agents(api: Api, a1: Desk, a2: Desk) -> None:
+    chat = assigned(api)
+    assert a1.do("release", chat).json() == {}
+    assert chat.contact_id not in a1.contacts()
+    released = described(api, chat)
+    assert "DisconnectReason" not in released
+    for action in ("end", "park", "release", "resume"):
+        assert_refused(a1.do(action, chat), *REFUSED, "the contact has ended")
+    assert_refused(a1.do("session", chat), *DENIED)
+    # whose wrap-up is over cannot close that of the next one
+    assert_refused(a1.do("close", chat), *DENIED)
+    assert "DisconnectTimestamp" in released
+
+
+def test_who_handed_a_chat_on_cannot_close_it(api: Api, a1: Desk, a2: Desk) -> None:
+    chat = assigned(api)
+    leg = a1.hand_on(chat, "a2")
+    a2.do("end", leg).raise_for_status()
+    assert_refused(a1.do("close", chat), *DENIED)
+    assert a2.contacts()[leg.contact_id]["state"] == "WRAP_UP"
 
 
 @pytest.mark.parametrize("action", ["session", *ACTIONS])

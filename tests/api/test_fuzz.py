@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.api.calls import ABSENT, ROUTES, Api, changed, valid
+from tests.api.calls import ABSENT, ROUTES, WITH_BODY, Api, changed, valid
 from tests.compat.chats import EVENT, Chat
 
 EXAMPLES = 200
@@ -40,7 +40,11 @@ MEMBERS = {
         *("SearchCriteria.SearchableContactAttributes", "SearchCriteria.SearchableContactAttributes.Criteria"),
         *("SearchCriteria.Name", "SearchCriteria.InitiationMethods", "NextToken", "Sort.FieldName", "Sort.Order"),
     ),
+    "UpdateParticipantRoleConfig": (
+        *("ChannelConfiguration", "ChannelConfiguration.Chat", "ChannelConfiguration.Chat.ParticipantTimerConfigList"),
+    ),
     "SignIn": ("instance", "user"),
+    "Reconnect": ("instance", "workstream", "customer_id", "reconnect_id"),
     "CreateParticipantConnection": ("Type", "ConnectParticipant"),
     "SendMessage": ("ContentType", "Content", "ClientToken"),
     "SendEvent": ("ContentType", "Content", "ClientToken"),
@@ -120,7 +124,7 @@ def test_any_body(api: Api, chat: Chat, operation: str, body: bytes) -> None:
 )
 def test_any_path(api: Api, operation: str, ids: list[str]) -> None:
     path = {"InstanceId": ids[0], "ContactId": ids[1], "InitialContactId": ids[1]}
-    body = {"UserId": "a1"} if operation == "AssociateContactWithUser" else None
+    body = valid(operation, Chat("", "", "", "")) if operation in WITH_BODY else None
     response = api.send(operation, body, path=path)
     assert 400 <= response.status_code < 500
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.calls import ABSENT, Api, assert_refused, changed, shape_error, valid, value_error
+from tests.api.calls import ABSENT, Api, assert_refused, changed, shape_error, timer, valid, value_error
 from tests.compat.chats import Chat
 
 IR, IP, V = "InvalidRequestException", "InvalidParameterException", "ValidationException"
@@ -20,6 +20,17 @@ def tree(depth: int) -> dict[str, Any]:
     for _ in range(depth):
         value = {"ValueMap": {"b": value}}
     return value
+
+
+TIMERS = "ChannelConfiguration.Chat.ParticipantTimerConfigList"
+MINUTES = "ParticipantTimerDurationInMinutes"
+ALL_TIMERS = [
+    timer(role, kind, **{MINUTES: 2}) for role in ("CUSTOMER", "AGENT") for kind in ("IDLE", "DISCONNECT_NONCUSTOMER")
+]
+
+
+def idle(**value: Any) -> list[Any]:
+    return [timer("CUSTOMER", "IDLE", **value)]
 
 
 TAKEN: list[tuple[str, str, Any]] = [
@@ -43,6 +54,10 @@ TAKEN: list[tuple[str, str, Any]] = [
     ("UpdateContactAttributes", "Attributes", {}),
     ("CreateParticipantConnection", "ConnectParticipant", True),
     ("CreateParticipantConnection", "Type", ["WEBSOCKET"] * 5),
+    *[("UpdateParticipantRoleConfig", TIMERS, idle(**{MINUTES: minutes})) for minutes in (2, 480)],
+    ("UpdateParticipantRoleConfig", TIMERS, idle(ParticipantTimerAction="Unset")),
+    ("UpdateParticipantRoleConfig", TIMERS, idle(ParticipantTimerAction="Unset", **{MINUTES: None})),
+    ("UpdateParticipantRoleConfig", TIMERS, ALL_TIMERS),
     *[("GetTranscript", "MaxResults", count) for count in (0, 1, 100)],
     *[("GetTranscript", "StartPosition", {"MostRecent": count}) for count in (0, 1, 100)],
     *[(operation, "Unknown", {"deep": [HUGE // 10**300]}) for operation in ("StartChatContact", "SendMessage")],
@@ -85,6 +100,24 @@ REFUSED: list[tuple[str, str, Any, str]] = [
     *[("UpdateContactAttributes", "Attributes", {key: "x"}, IP) for key in ("", "a b", "ä", "a\n")],
     ("UpdateContactAttributes", "Attributes", {"b": "é" * 16_384}, IP),
     ("UpdateContactAttributes", "Attributes", {"b": "x" * 32_768}, IP),
+    *[("UpdateParticipantRoleConfig", TIMERS, idle(**{MINUTES: n}), IP) for n in (1, 0, -2, 481, HUGE)],
+    *[("UpdateParticipantRoleConfig", TIMERS, idle(**{MINUTES: n}), IR) for n in ("2", 2.5, True, [2], {})],
+    *[("UpdateParticipantRoleConfig", TIMERS, idle(ParticipantTimerAction=x), IP) for x in ("Set", "unset", "", 1)],
+    *[("UpdateParticipantRoleConfig", TIMERS, idle(**value), IP) for value in ({}, {MINUTES: None}, {"Minutes": 2})],
+    ("UpdateParticipantRoleConfig", TIMERS, idle(ParticipantTimerAction="Unset", **{MINUTES: 2}), IP),
+    ("UpdateParticipantRoleConfig", TIMERS, [], IP),
+    ("UpdateParticipantRoleConfig", TIMERS, [*ALL_TIMERS, *ALL_TIMERS], IP),
+    *[("UpdateParticipantRoleConfig", TIMERS, [*ALL_TIMERS, *ALL_TIMERS][:n], IR) for n in (5, 6)],
+    ("UpdateParticipantRoleConfig", TIMERS, [*idle(**{MINUTES: 2}), *idle(ParticipantTimerAction="Unset")], IR),
+    *[("UpdateParticipantRoleConfig", TIMERS, [timer(x, "IDLE", **{MINUTES: 2})], IP) for x in ("SYSTEM", "agent", "")],
+    *[
+        ("UpdateParticipantRoleConfig", TIMERS, [timer("AGENT", x, **{MINUTES: 2})], IP)
+        for x in ("DISCONNECT", "idle", "")
+    ],
+    *[("UpdateParticipantRoleConfig", TIMERS, value, IR) for value in (ABSENT, None, {}, "x", 1, [1], [None], [{}])],
+    *[("UpdateParticipantRoleConfig", "ChannelConfiguration.Chat", value, IR) for value in (ABSENT, None, [], "x", 1)],
+    ("UpdateParticipantRoleConfig", "ChannelConfiguration.Voice", {}, IR),
+    *[("UpdateParticipantRoleConfig", "ChannelConfiguration", value, IR) for value in (ABSENT, None, {}, [], "x", 1)],
     *[("CreateParticipantConnection", "Type", value, V) for value in (ABSENT, None, [], ["SMOKE"], "WEBSOCKET", {}, 1)],
     *[("CreateParticipantConnection", "Type", value, V) for value in ([1], [None], ["WEBRTC_CONNECTION"])],
     *[("CreateParticipantConnection", "ConnectParticipant", value, V) for value in ("true", 1, [], {})],
@@ -109,7 +142,7 @@ def test_taken(api: Api, operation: str, member: str, value: Any) -> None:
 @pytest.mark.parametrize(("operation", "member", "value", "error"), REFUSED, ids=short)
 def test_refused(api: Api, chat: Chat, operation: str, member: str, value: Any, error: str) -> None:
     response = api.send(operation, changed(valid(operation, chat), member, value), chat=chat)
-    assert_refused(response, 400, error, member)
+    assert_refused(response, 400, error, member.rpartition(".")[2])
 
 
 def test_deep_segment_attributes_come_back_whole(api: Api) -> None:

@@ -40,8 +40,12 @@ class Backend:
         )
         response.pop("ResponseMetadata")
         contact = response["ContactId"]
-        self._connect.associate_contact_with_user(InstanceId=INSTANCE, ContactId=contact, UserId=AGENT)
+        self.assign(contact, AGENT)
         return Chat(response, self.session(contact, AGENT))
+
+    def assign(self, contact: str, user: str) -> None:
+        """AssociateContactWithUser."""
+        self._connect.associate_contact_with_user(InstanceId=INSTANCE, ContactId=contact, UserId=user)
 
     def session(self, contact: str, user: str) -> dict[str, Any]:
         """What an agent's desk gives to join a contact with."""
@@ -49,7 +53,16 @@ class Backend:
 
     def end(self, contact: str, user: str = AGENT) -> None:
         """An agent ends the chat at the desk."""
-        self._post(f"/v1/agent/contacts/{contact}/end", self._desks[user])
+        self.act(contact, "end", user)
+
+    def act(self, contact: str, action: str, user: str = AGENT) -> dict[str, Any]:
+        """An agent does something with a contact at the desk."""
+        return self._post(f"/v1/agent/contacts/{contact}/{action}", self._desks[user])
+
+    def come_back(self, **how: str) -> dict[str, Any]:
+        """What a customer who is back is offered."""
+        key = {"authorization": f"Bearer {SECRET}"}
+        return self._post("/v1/reconnections", key, {"instance": INSTANCE, **how})
 
     def hand_on(self, contact: str, user: str, to: str) -> str:
         """An agent transfers a contact at the desk; returns the contact that it goes on as."""
@@ -71,6 +84,15 @@ class Backend:
     def attributes(self, chat: Chat) -> dict[str, str]:
         """GetContactAttributes."""
         return self._connect.get_contact_attributes(InstanceId=INSTANCE, InitialContactId=chat.contact)["Attributes"]
+
+    def described(self, chat: Chat) -> dict[str, Any]:
+        """DescribeContact."""
+        return self._connect.describe_contact(InstanceId=INSTANCE, ContactId=chat.contact)["Contact"]
+
+    def transcript(self, chat: Chat) -> list[dict[str, Any]]:
+        """All that is kept of a contact."""
+        path, key = f"/v1/contacts/{chat.contact}/transcript", {"authorization": f"Bearer {SECRET}"}
+        return self._http.get(path, headers=key, params={"instance": INSTANCE}).raise_for_status().json()["Transcript"]
 
     def close(self) -> None:
         """Closes its connections."""

@@ -20,8 +20,10 @@ from temporalio.testing import WorkflowEnvironment
 
 from store.database import Database
 from store.migrate import migrate
+from tests.replay.second_edition import SECOND_EDITION
 from tests.workflows.engine import Chat, Engine, eventually
 from tests.workflows.server import time_skipping_server
+from tests.workflows.test_hours import INSTANCES
 from workflows.values import Mode, Presence
 
 HISTORIES = Path(__file__).parent / "histories"
@@ -151,6 +153,7 @@ SCENARIOS: dict[str, Scenario] = {
     "outage": outage,
     "cancelled": cancelled,
     "legs": legs,
+    **SECOND_EDITION,
 }
 
 
@@ -164,7 +167,7 @@ async def record() -> None:
             for name, scenario in SCENARIOS.items():
                 if any(HISTORIES.glob(f"{name}-*.json")):
                     continue
-                async with engine.working():
+                async with engine.working(instances=INSTANCES):
                     talk = await scenario(engine, environment)
                 for number, run in enumerate(await _runs(engine, talk), start=1):
                     text = json.dumps(json.loads((await run.fetch_history()).to_json()), indent=1)

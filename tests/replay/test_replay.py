@@ -15,7 +15,7 @@ from temporalio.workflow import NondeterminismError
 from tests.replay.scenarios import HISTORIES, SCENARIOS
 from workflows.contract import Commit, ConversationActivities
 from workflows.conversation import Conversation
-from workflows.values import Item
+from workflows.decision import Decision
 
 RECORDED = sorted(HISTORIES.glob("*.json"))
 
@@ -38,8 +38,8 @@ def test_every_scenario_is_recorded() -> None:
 async def test_a_change_that_breaks_running_conversations_is_noticed(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def write_otherwise(self: Conversation, items: tuple[Item, ...]) -> None:
-        commit = Commit(conversation_id="c", items=items)
+    async def write_otherwise(self: Conversation, batch: Decision) -> None:
+        commit = Commit(conversation_id="c", items=batch.items)
         await workflow.execute_activity_method(
             ConversationActivities.record, commit, start_to_close_timeout=timedelta(seconds=30)
         )

@@ -186,6 +186,18 @@ async def test_each_contact_has_its_own(db: Database) -> None:
     assert "Ended:        2026-03-01 00:00:03Z\n" in await as_text(db)
 
 
+@pytest.mark.parametrize("reason", ["transferred", "released", "agent lost", "participant idle"])
+async def test_each_contact_says_why_it_ended(db: Database, reason: str) -> None:
+    first = contact(ended_at=after(4), last_seq=3, end_reason=reason)
+    last = contact("c2", previous_contact_id="c", initiated_at=after(4), ended_at=after(70), end_reason="agent ended")
+    survey = contact("c3", previous_contact_id="c2", initiated_at=after(70), ended_at=after(80))
+    over: dict[str, Any] = {"state": "CLOSED", "ended_at": after(80), "end_reason": "agent ended"}
+    await record(db, "c", opening=opening(), facts=facts(1, contacts=(first, last, survey), **over))
+    assert f"Ended:        2026-03-01 00:00:03Z ({reason})\n" in await as_text(db)
+    assert "Ended:        2026-03-01 00:01:09Z (agent ended)\n" in await as_text(db, "c2")
+    assert "Ended:        2026-03-01 00:01:19Z (agent ended)\n" in await as_text(db, "c3")
+
+
 async def test_a_contact_without_an_agent_names_no_bot_that_said_nothing(db: Database) -> None:
     silent = ParticipantFacts("c-bot", "CUSTOM_BOT", "Bot", None, "connected", after(1), None)
     await record(db, "c", opening=opening(), facts=facts(1, agent_user=None, participants=(CUSTOMER, silent)))

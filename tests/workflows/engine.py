@@ -25,7 +25,7 @@ from workflows.contract import WORKFLOW, Answer, Ask, Opening, StartConversation
 from workflows.conversation import Conversation
 from workflows.events import Assign, Close, Command, End, Message
 from workflows.policy import DEFAULTS, Policy
-from workflows.state import ConversationState
+from workflows.state import EDITION, ConversationState
 from workflows.values import Mode
 
 T = TypeVar("T")
@@ -50,12 +50,26 @@ class Engine:
     db: Database
 
     @asynccontextmanager
-    async def working(self, **options: Any) -> AsyncGenerator[Worker, None]:
-        """A worker as `python -m worker` builds it. The cache is small, so that replay is exercised; `archive` is a URL."""
-        cached, archive = options.pop("cached", 1_000), options.pop("archive", "off")
-        settings = Settings(cached_conversations=cached, archive_url=archive)
-        worker = build_worker(self.client, settings, self.db, LocalBus())
-        async with worker:
+    async def working(
+        self,
+        *,
+        cached: int = 1_000,
+        archive: str = "off",
+        bus: LocalBus | None = None,
+        instances: dict[str, Any] | None = None,
+    ) -> AsyncGenerator[Worker, None]:
+        """A worker as `python -m worker` builds it.
+
+        Args:
+            cached: how many conversations it keeps; few exercise replay.
+            archive: the URL of the archive.
+            bus: what it announces on, for those who listen.
+            instances: the tenants that are configured.
+        """
+        settings = Settings.model_validate(
+            {"cached_conversations": cached, "archive_url": archive, "instances": instances or {}}
+        )
+        async with build_worker(self.client, settings, self.db, bus or LocalBus()) as worker:
             yield worker
 
     async def start(
@@ -65,15 +79,17 @@ class Engine:
         greeting: str | None = None,
         recycle_after: int = 2_000,
         id: str | None = None,
+        queue: str | None = None,
+        edition: int = EDITION,
         **policy: Any,
     ) -> Chat:
-        """A new conversation; `policy` changes the mode's defaults."""
+        """A new conversation, in a queue that is called as its mode; `policy` changes the mode's defaults."""
         contact_id = id or str(uuid4())
         opening = Opening(
             contact_id=contact_id,
             instance="demo",
             workstream=mode.value,
-            queue=mode.value,
+            queue=queue or mode.value,
             mode=mode,
             started_at=datetime.now(UTC),
             customer_participant_id=f"{contact_id}-customer",
@@ -86,10 +102,14 @@ class Engine:
             if greeting
             else None,
             recycle_after=recycle_after,
+            edition=edition,
         )
-        attributes = search.typed({search.INSTANCE: "demo", search.MODE: mode.value, search.STATE: "OPEN"})
         handle = await self.client.start_workflow(
-            WORKFLOW, start, id=contact_id, task_queue=Settings().temporal_task_queue, search_attributes=attributes
+            WORKFLOW,
+            start,
+            id=contact_id,
+            task_queue=Settings().temporal_task_queue,
+            search_attributes=search.at_start(opening),
         )
         return Chat(self, contact_id, handle)
 
@@ -124,6 +144,36 @@ class Chat:
     async def close(self) -> str | None:
         """Closes its wrap-up."""
         return await self.ask(Close())
+
+    async def do(self, *commands: Command) -> None:
+        """Commands one after the other, none of which is refused."""
+        for command in commands:
+            assert await self.ask(command) is None, command
+
+    async def say(self, content: str, by: str = "customer") -> None:
+        """A message; returns when it is recorded."""
+        id = str(uuid4())
+        await self.signal("message", {"id": id, "content": content, "by": by})
+
+        async def look() -> bool | None:
+            return True if any(item.id == id for item in await self.items()) else None
+
+        await eventually(look, f"{content!r} is recorded")
+
+    async def renew(self) -> None:
+        """Has it continue as new; returns when its new run is under way."""
+        before = await self.run_id()
+        await self.signal("renew")
+
+        async def look() -> bool | None:
+            return True if await self.run_id() != before else None
+
+        await eventually(look, "it continues as new")
+        await self.state()  # else a worker that stops now takes the new run's first task with it, for ten seconds
+
+    async def run_id(self) -> str | None:
+        """The id of its present run."""
+        return (await self.engine.client.get_workflow_handle(self.id).describe()).run_id
 
     async def state(self) -> ConversationState:
         """Its state, asked of the workflow."""

@@ -23,6 +23,10 @@ async def time_skipping_server(folder: Path) -> AsyncGenerator[WorkflowEnvironme
         dev_server_extra_args=[
             *server_options(durable=False),
             *("--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"),
+            # else each timer that ends costs the suite a second, for the sake of hosts whose clocks differ,
+            *("--dynamic-config-value", 'history.timerProcessorMaxTimeShift="10ms"'),
+            # and so does each continue-as-new of a run that is as young
+            *("--dynamic-config-value", 'history.workflowIdReuseMinimalInterval="0s"'),
         ],
         data_converter=pydantic_data_converter,
         search_attributes=KEYS,

@@ -10,8 +10,9 @@ from temporalio.testing import WorkflowEnvironment
 
 from store import conversations
 from store.records import Contact
+from tests.workflows.clock import forward
 from tests.workflows.engine import Chat, Engine, eventually
-from tests.workflows.test_timers import active, forward
+from tests.workflows.test_timers import active
 from workflows.events import Invite, Leave, Transfer
 from workflows.survey import Question, Survey
 from workflows.values import EndReason, State
@@ -80,12 +81,12 @@ async def test_the_survey_ends_at_its_deadline(environment: WorkflowEnvironment,
         chat = await surveyed(engine)
         began = (await chat.state()).survey_since
     async with engine.working():
-        await forward(environment, chat, minutes=10, seconds=1)
+        await forward(environment, chat, minutes=10, seconds=10)
         state = await chat.until(lambda s: s.ended, "the deadline passes")
         assert began is not None
         assert (state.state, state.ended_at) == (State.WRAP_UP, began + timedelta(minutes=10))
         assert state.end_reason is EndReason.AGENT_ENDED
-        await forward(environment, chat, minutes=5, seconds=1)
+        await forward(environment, chat, minutes=5, seconds=10)
         assert (await chat.handle.result())["closed_at"] is not None
 
 

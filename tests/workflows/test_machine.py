@@ -1,178 +1,195 @@
-"""The machine alone: every pair of state and trigger is a row of the table or a refusal, every timer leads somewhere."""
+"""The machine alone: whatever can happen, in every situation and both modes, does what the table of expectations says."""
 
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
-from itertools import pairwise, product
+from datetime import timedelta
+from typing import get_args
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from tests.workflows import expectations, happenings
+from tests.workflows.expectations import Expected
+from tests.workflows.happenings import LIMIT, OFF
+from tests.workflows.situations import BOTH, SITUATIONS, reach, stands
+from tests.workflows.story import MOMENT, START, Story, fresh
 from workflows.contract import facts
-from workflows.events import (
-    AnyEvent,
-    Assign,
-    Close,
-    Connect,
-    Disconnect,
-    End,
-    Invite,
-    Leave,
-    Message,
-    Park,
-    Resume,
-    Transfer,
+from workflows.decision import Decision
+from workflows.events import AnyEvent, Assign, Message, Transfer
+from workflows.machine import SECOND_EDITION, catch_up, decide
+from workflows.state import EDITION, ConversationState
+from workflows.table import TABLE, Row
+from workflows.timers import RULES, Timer, deadlines
+from workflows.values import EndReason, Mode, Presence, State
+
+EVENTS = expectations.read(expectations.EVENTS)
+TIMERS = expectations.read(expectations.TIMERS)
+FIRST_TIMERS = ("customer must connect", "reconnect window", "open too long", "chat duration", "wrap-up", "survey")
+KINDS = {event.model_fields["kind"].default: event for event in get_args(AnyEvent)}
+
+
+def named(cell: Expected) -> str:
+    return f"{cell.what}-{cell.situation}-{cell.mode}"
+
+
+def without_record(state: ConversationState) -> ConversationState:
+    """A state without what is noted of refusals, and without the clock."""
+    return state.but(rejections=(), rejected=0, clock=state.started_at)
+
+
+def check(cell: Expected, before: ConversationState, decision: Decision) -> None:
+    """Whether a decision is the one that the table names."""
+    after, said = decision.state, (*decision.items, *decision.notices)
+    match cell.leads_to:
+        case "no":
+            assert decision.refused
+            assert after.rejections[-1].why == decision.refused
+            assert after.rejected == before.rejected + 1
+            assert (without_record(after), said) == (without_record(before), ())
+        case "=":
+            assert decision.refused is None
+            assert (after.but(clock=before.clock), said) == (before, ())
+        case "in":
+            assert decision.refused is None
+            assert stands(after) == stands(before)
+            assert after.but(clock=before.clock) != before
+        case state:
+            assert decision.refused is None
+            assert stands(after) == state
+            assert len(after.notes) > len(before.notes)
+            assert endings(before, after) <= {before.end_reason or cell.because}
+
+
+def endings(before: ConversationState, after: ConversationState) -> set[EndReason | None]:
+    """Why contacts, or the chat, have ended in between."""
+    legs = {leg.end_reason for leg in after.unrecorded_legs if leg not in before.unrecorded_legs}
+    return legs | ({after.end_reason} if after.ended and not before.ended else set())
+
+
+@pytest.mark.parametrize("cell", EVENTS, ids=named)
+def test_what_an_event_leads_to(cell: Expected) -> None:
+    story = before_event(cell)
+    check(cell, story.state, decide(story.state, happenings.EVENTS[cell.what], story.now + MOMENT))
+
+
+def before_event(cell: Expected, edition: int = EDITION) -> Story:
+    """A conversation in the cell's situation."""
+    return reach(cell.mode, cell.situation, edition=edition, **happenings.POLICIES.get(cell.what, {}))
+
+
+@pytest.mark.parametrize("cell", TIMERS, ids=named)
+def test_what_the_end_of_a_timer_leads_to(cell: Expected) -> None:
+    check_timer(cell)
+
+
+def check_timer(cell: Expected, edition: int = EDITION) -> None:
+    """Whether a timer runs, and if so leads where the table says, at its instant and not a millisecond earlier."""
+    story = timed(cell, edition)
+    due = {deadline.timer: deadline.due for deadline in deadlines(story.state)}.get(happenings.TIMERS[cell.what].timer)
+    if cell.leads_to == "-":
+        assert due is None
+        return
+    assert due is not None
+    assert due <= story.now + LIMIT
+    assert catch_up(story.state, due - timedelta(milliseconds=1)) == Decision(story.state)
+    rung = catch_up(story.state, due)
+    check(cell, story.state, rung)
+    assert rung.state.clock == due
+
+
+def timed(cell: Expected, edition: int = EDITION) -> Story:
+    """A conversation in the cell's situation, in which no timer runs but that of the cell, if it does."""
+    running = happenings.TIMERS[cell.what]
+    policy = {**OFF, **running.policy}
+    story = reach(cell.mode, cell.situation, first=running.first, edition=edition, **policy)
+    last = running.lastly(story.state)
+    if last is None:
+        return story
+    now = story.now + MOMENT
+    return Story(decide(story.state, last, now).state, now)
+
+
+def test_the_expectations_name_everything_that_can_happen() -> None:
+    assert {cell.what for cell in EVENTS} == set(happenings.EVENTS)
+    assert {cell.what for cell in TIMERS} == set(happenings.TIMERS)
+    assert {what.partition(":")[0] for what in happenings.EVENTS} == set(KINDS)
+    assert {running.timer for running in happenings.TIMERS.values()} == set(Timer)
+
+
+def test_each_row_of_the_table_is_reached_by_the_expectations() -> None:
+    unreached = set(TABLE)
+    for cell in EVENTS:
+        story = before_event(cell)
+        after = decide(story.state, happenings.EVENTS[cell.what], story.now + MOMENT).state
+        unreached -= rows_between(story.state, after)
+    for cell in TIMERS:
+        before = timed(cell).state
+        unreached -= rows_between(before, catch_up(before, before.clock + LIMIT).state)
+    assert not unreached
+
+
+def rows_between(before: ConversationState, after: ConversationState) -> set[Row]:
+    """The rows that led from one state to another, by what the operator reads of it."""
+    news = [note.what for note in after.notes if note not in before.notes]
+    applying = [row for row in TABLE if row.source is before.state and row.applies(before)]
+    return {row for row in applying if any(what.startswith(row.trigger) for what in news)}
+
+
+@pytest.mark.parametrize("cell", [cell for cell in EVENTS if cell.situation in BOTH], ids=named)
+def test_an_earlier_edition_refuses_what_came_later_and_raises_nothing(cell: Expected) -> None:
+    story, event = before_event(cell, edition=1), happenings.EVENTS[cell.what]
+    decision = decide(story.state, event, story.now + MOMENT)
+    if isinstance(event, SECOND_EDITION):
+        check(cell._replace(leads_to="no"), story.state, decision)
+
+
+@pytest.mark.parametrize(
+    "cell", [cell for cell in TIMERS if cell.what in FIRST_TIMERS and cell.situation in BOTH], ids=named
 )
-from workflows.machine import TABLE, catch_up, decide
-from workflows.policy import DEFAULTS
-from workflows.state import REMEMBERED_IDS, SHOWN_REJECTIONS, ConversationState
-from workflows.survey import Question, Survey
-from workflows.timers import RULES, next_deadline
-from workflows.values import Mode, Participant, Presence, Role, State
-
-START = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-SURVEY = Survey(
-    questions=(Question(key="score", text="How was it?", choices=("Good", "Bad")), Question(key="why", text="Why?"))
-)
-
-
-def fresh(mode: Mode = Mode.LIVE, survey: Survey | None = None) -> ConversationState:
-    return ConversationState(
-        id="c",
-        instance="demo",
-        workstream="w",
-        queue="q",
-        policy=DEFAULTS[mode].model_copy(update={"survey": survey}),
-        contact_id="c",
-        since=START,
-        started_at=START,
-        clock=START,
-        customer=Participant(id="p", role=Role.CUSTOMER, name="Ada", since=START),
-    )
-
-
-EVENTS: list[AnyEvent] = [
-    Message(by="customer", content="hi"),
-    Message(by="agent", content="hi", id="m1"),
-    Message(by="stranger", content="hi"),
-    Connect(by="customer"),
-    Connect(by="agent"),
-    Invite(participant_id="b", name="Bot"),
-    Message(by="b", content="beep"),
-    Leave(by="b"),
-    Disconnect(by="customer"),
-    Disconnect(by="agent"),
-    Assign(user="a1", name="A1"),
-    Assign(user="a2", name="A2"),
-    Transfer(contact_id="t1", queue="q2"),
-    Transfer(contact_id="t2", queue="q", user="a2", name="A2"),
-    Transfer(contact_id="t3", queue="q", user="a1", name="A1"),
-    Message(by="customer", content="good", id="m2"),
-    Park(),
-    Resume(),
-    End(by="customer"),
-    End(by="agent"),
-    End(by="operator"),
-    Close(),
-]
+def test_an_earlier_edition_has_the_timers_that_it_had(cell: Expected) -> None:
+    never_awaited = cell.mode is Mode.PERSISTENT and cell.what == "customer must connect"
+    check_timer(cell._replace(leads_to="-") if never_awaited else cell, edition=1)
 
 
 def test_no_two_rows_say_different_things_of_the_same() -> None:
-    for mode in Mode:
-        for situation in situations(mode):
-            rows = Counter((row.source, row.trigger) for row in TABLE if row.applies(situation))
-            assert max(rows.values()) == 1
-
-
-def test_every_timer_that_can_run_has_a_row_for_its_end() -> None:
-    for rule in RULES:
-        for mode, source in product(rule.modes, rule.states):
-            for situation in situations(mode):
-                state = situation.but(state=source)
-                ends = [r for r in TABLE if (r.source, r.trigger) == (source, rule.timer) and r.applies(state)]
-                assert ends or not rule.when(state), f"{rule.timer} of a {mode} conversation in {source} leads nowhere"
-
-
-def situations(mode: Mode) -> list[ConversationState]:
-    """States between which the rows of a pair of state and trigger may choose."""
-    plain = fresh(mode)
-    asked = fresh(mode, SURVEY).but(survey_step=0)
-    return [plain, asked, asked.but(agent_done_at=START)]
+    for mode, name in SITUATIONS:
+        state = reach(mode, name).state
+        rows = Counter((row.source, row.trigger) for row in TABLE if row.applies(state))
+        assert max(rows.values()) == 1
 
 
 def test_closed_is_final() -> None:
     assert not [row for row in TABLE if row.source is State.CLOSED]
+    assert not [rule for rule in RULES if State.CLOSED in rule.states]
 
 
-steps = st.lists(
-    st.tuples(st.sampled_from(EVENTS), st.sampled_from([0.0, 0.001, 1, 60, 200, 3_600, 90_000])), max_size=40
-)
-
-
-@given(mode=st.sampled_from(list(Mode)), survey=st.sampled_from([None, SURVEY, Survey()]), steps=steps)
-def test_whatever_happens(mode: Mode, survey: Survey | None, steps: list[tuple[AnyEvent, float]]) -> None:
-    state, now, items = fresh(mode, survey), START, []
-    for event, later in steps:
-        before = state
-        now += timedelta(seconds=later)
-        decision = decide(state, event, now)
-        state = decision.state
-        items += decision.items
-        if decision.refused is not None:
-            caught_up = catch_up(before, now)
-            assert decision.items == caught_up.items
-            assert state.state is caught_up.state.state
-        assert state.clock <= now
-        assert not (before.ended and not state.ended)
-        assert before.state is not State.CLOSED or state.state is State.CLOSED
-        deadline = next_deadline(state)
-        assert deadline is None or deadline.due > now
-        assert (state.ended or state.surveying) == (state.state in (State.WRAP_UP, State.CLOSED))
-        assert (state.state is State.ACTIVE) <= (state.agent is not None)
-        assert not (state.surveying and state.state is State.CLOSED)
-        people = [who.id for who in facts(state).participants]
-        assert len(people) == len(set(people))
-        assert len(state.remembered) <= REMEMBERED_IDS
-        assert len(state.rejections) <= SHOWN_REJECTIONS
-    assert [item.seq for item in items] == list(range(1, len(items) + 1))
-    assert all(one.at < other.at for one, other in pairwise(items))
-    endings = [item for item in items if item.content_type.endswith("chat.ended")]
-    assert len(endings) == int(state.ended)
-
-
-@pytest.mark.parametrize("mode", list(Mode))
-def test_a_state_is_the_same_after_a_round_trip(mode: Mode) -> None:
-    state = decide(fresh(mode), Connect(by="customer"), START + timedelta(seconds=1)).state
+@pytest.mark.parametrize(("mode", "name"), SITUATIONS)
+def test_a_state_is_the_same_after_a_round_trip(mode: Mode, name: str) -> None:
+    state = reach(mode, name).state
     assert ConversationState.model_validate_json(state.model_dump_json()) == state
 
 
 def test_a_later_field_of_a_newer_writer_is_no_obstacle() -> None:
-    state = fresh()
+    state = reach(Mode.LIVE, "active").state
     text = state.model_dump_json()[:-1] + ', "invented_later": 1}'
     assert ConversationState.model_validate_json(text) == state
 
 
 def test_a_repeated_message_is_no_news() -> None:
-    state = fresh()
     message = Message(by="customer", content="hi", id="m")
-    first = decide(state, message, START)
-    again = decide(first.state, message, START + timedelta(seconds=1))
+    first = decide(fresh(), message, START)
+    again = decide(first.state, message, START + MOMENT)
     assert (len(first.items), again.items, again.refused) == (2, (), None)
 
 
 def test_a_message_that_names_a_later_instant_happened_now() -> None:
     message = Message(by="customer", content="hi", at=START + timedelta(days=900))
-    decision = decide(fresh(), message, START + timedelta(seconds=1))
-    assert decision.items[-1].at < START + timedelta(seconds=2)
+    decision = decide(fresh(), message, START + MOMENT)
+    assert [item.at for item in decision.items] == [START + MOMENT, START + MOMENT + timedelta(milliseconds=1)]
     assert decision.state.customer.presence is Presence.CONNECTED
 
 
 def test_who_left_and_is_back_stands_once_in_the_record() -> None:
-    state = decide(fresh(), Assign(user="a1", name="A1"), START).state
-    state = decide(state, Transfer(contact_id="t", queue="q", user="a1", name="A1"), START).state
-    people = [(who.user, who.left_at) for who in facts(state).participants]
+    events = (Assign(user="a1", name="A1"), Transfer(contact_id="t", queue="q", user="a1", name="A1"))
+    people = [(who.user, who.left_at) for who in facts(Story(fresh()).then(*events).state).participants]
     assert people == [("a1", None), (None, None)]

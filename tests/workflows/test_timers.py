@@ -1,23 +1,18 @@
-"""The durable timers on the real server, to the second, with the worker restarted while they run."""
+"""The reconnect window on the real server, with the worker restarted while it runs; see test_deadlines.py for every timer."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from temporalio.testing import WorkflowEnvironment
 
+from tests.workflows.clock import forward
 from tests.workflows.engine import Chat, Engine
 from workflows.state import ConversationState
 from workflows.values import EndReason, Mode, Presence, State
 
 LOST = "The customer has disconnected."
-
-
-async def forward(environment: WorkflowEnvironment, chat: Chat, **time: float) -> None:
-    """Lets the conversation's clock run ahead."""
-    await environment.fast_forward(environment.client.get_workflow_handle(chat.id), timedelta(**time))
 
 
 async def active(engine: Engine, mode: Mode = Mode.LIVE, **policy: Any) -> Chat:
@@ -38,7 +33,7 @@ async def test_gone_less_than_the_window_goes_on(environment: WorkflowEnvironmen
         chat = await active(engine)
         await lose_customer(chat)
     async with engine.working():
-        await forward(environment, chat, minutes=2, seconds=59)
+        await forward(environment, chat, minutes=2, seconds=50)
     async with engine.working():
         await chat.signal("connect")
         await chat.until(lambda s: s.customer.presence is Presence.CONNECTED, "the customer is back")
@@ -52,7 +47,7 @@ async def test_gone_longer_than_the_window_ends(environment: WorkflowEnvironment
         chat = await active(engine)
         lost = await lose_customer(chat)
     async with engine.working():
-        await forward(environment, chat, minutes=3, seconds=1)
+        await forward(environment, chat, minutes=3, seconds=10)
         state = await chat.until(lambda s: s.ended, "the window closes")
     assert (state.state, state.end_reason) == (State.WRAP_UP, EndReason.CUSTOMER_LOST)
     assert state.ended_at == lost.customer.since + timedelta(minutes=3)
@@ -90,7 +85,7 @@ async def test_the_loss_of_an_unassigned_customer_closes(environment: WorkflowEn
         chat = await engine.start()
         await chat.signal("connect")
         await lose_customer(chat)
-        await forward(environment, chat, minutes=3, seconds=1)
+        await forward(environment, chat, minutes=3, seconds=10)
         outcome = await chat.handle.result()
     assert outcome["reason"] == EndReason.CUSTOMER_LOST
     assert await chat.words() == ["participant.joined", LOST, "participant.left", "chat.ended"]
@@ -105,79 +100,10 @@ async def test_a_message_by_rest_alone_proves_that_the_customer_lives(
         await forward(environment, chat, minutes=2)
         await chat.signal("message", {"content": "still here", "by": "customer"})
         await chat.until(lambda s: s.seq == 2, "the message is recorded")
-        await forward(environment, chat, minutes=2, seconds=59)
+        await forward(environment, chat, minutes=2, seconds=50)
         assert (await chat.state()).state is State.ACTIVE
-        await forward(environment, chat, seconds=2)
+        await forward(environment, chat, seconds=20)
         await chat.until(lambda s: s.ended, "the window closes")
-
-
-@pytest.mark.parametrize(
-    ("mode", "policy", "limit", "reason"),
-    [
-        (Mode.LIVE, {}, timedelta(minutes=5), EndReason.NEVER_CONNECTED),
-        (Mode.LIVE, {"connect_within": None}, timedelta(minutes=20), EndReason.OPEN_TOO_LONG),
-        (Mode.PERSISTENT, {}, timedelta(days=30), EndReason.OPEN_TOO_LONG),
-        (Mode.PERSISTENT, {"duration": timedelta(hours=1)}, timedelta(hours=1), EndReason.DURATION_REACHED),
-    ],
-)
-async def test_an_open_conversation_closes_at_its_limit(
-    environment: WorkflowEnvironment,
-    engine: Engine,
-    mode: Mode,
-    policy: dict[str, Any],
-    limit: timedelta,
-    reason: EndReason,
-) -> None:
-    async with engine.working():
-        chat = await engine.start(mode, **policy)
-        started = (await chat.until(lambda s: True, "it runs")).started_at
-        await forward(environment, chat, seconds=limit.total_seconds() - 5)
-        assert (await chat.state()).state is State.OPEN
-    async with engine.working():
-        await forward(environment, chat, seconds=6)
-        outcome = await chat.handle.result()
-    assert (outcome["reason"], outcome["closed_at"]) == (reason, (started + limit).isoformat().replace("+00:00", "Z"))
-
-
-async def test_chat_duration_ends_even_a_lively_chat(environment: WorkflowEnvironment, engine: Engine) -> None:
-    async with engine.working():
-        chat = await active(engine, duration=timedelta(minutes=60))
-        await forward(environment, chat, minutes=59, seconds=50)
-        assert (await chat.state()).state is State.ACTIVE
-    async with engine.working():
-        await forward(environment, chat, seconds=15)
-        state = await chat.until(lambda s: s.ended, "the duration is reached")
-        assert (state.state, state.end_reason) == (State.WRAP_UP, EndReason.DURATION_REACHED)
-        assert state.ended_at == state.started_at + timedelta(minutes=60)
-        await forward(environment, chat, minutes=15, seconds=1)
-        assert (await chat.handle.result())["closed_at"] is not None
-
-
-@pytest.mark.parametrize(("mode", "limit"), [(Mode.LIVE, {"minutes": 15}), (Mode.PERSISTENT, {"days": 1})])
-async def test_wrap_up_ends_by_itself(
-    environment: WorkflowEnvironment, engine: Engine, mode: Mode, limit: dict[str, float]
-) -> None:
-    async with engine.working():
-        chat = await active(engine, mode)
-        assert await chat.end() is None
-        ended = await chat.state()
-        assert ended.state is State.WRAP_UP
-    async with engine.working():
-        await forward(environment, chat, seconds=timedelta(**limit).total_seconds() + 1)
-        outcome = await chat.handle.result()
-    assert ended.ended_at is not None
-    assert outcome["closed_at"] == (ended.ended_at + timedelta(**limit)).isoformat().replace("+00:00", "Z")
-
-
-async def test_an_absent_customer_does_not_end_a_persistent_conversation(
-    environment: WorkflowEnvironment, engine: Engine
-) -> None:
-    async with engine.working():
-        chat = await active(engine, Mode.PERSISTENT)
-        await lose_customer(chat)
-        await forward(environment, chat, days=200)
-        state = await chat.state()
-        assert (state.state, state.customer.presence) == (State.ACTIVE, Presence.AWAY)
 
 
 async def test_deadlines_survive_continue_as_new(environment: WorkflowEnvironment, engine: Engine) -> None:
@@ -190,7 +116,7 @@ async def test_deadlines_survive_continue_as_new(environment: WorkflowEnvironmen
         for number in range(30):
             await chat.signal("message", {"content": f"no. {number}", "by": "agent"})
         await chat.until(lambda s: s.seq >= 61, "all are recorded")
-        await forward(environment, chat, minutes=3, seconds=1)
+        await forward(environment, chat, minutes=3, seconds=10)
         state = await chat.until(lambda s: s.ended, "the window closes")
         assert state.ended_at == lost.customer.since + timedelta(minutes=3)
         assert (await chat.runs()) > 2

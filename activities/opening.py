@@ -1,0 +1,33 @@
+"""Telling conversations whether their queue is open."""
+
+from __future__ import annotations
+
+from temporalio import activity
+
+from runtime.hours import for_people, opening
+from runtime.settings import Settings
+from workflows.contract import ConversationActivities, HoursQuestion
+from workflows.events import Hours
+
+
+class Doorkeeper(ConversationActivities):
+    """Knows the opening hours that are configured now."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._instances = settings.instances
+
+    @activity.defn
+    async def opening_hours(self, question: HoursQuestion) -> Hours:
+        """What the queue's opening hours say of the instant. A queue that has none, or is not configured any more, is open."""
+        instance = self._instances.get(question.instance)
+        schedule = instance.schedule(question.queue) if instance else None
+        if schedule is None:
+            return Hours(queue=question.queue, open=True)
+        now = opening(schedule, question.at)
+        return Hours(
+            queue=question.queue,
+            open=now.open,
+            until=now.until,
+            holiday=now.holiday,
+            opens=for_people(schedule, now.until) if now.until and not now.open else None,
+        )

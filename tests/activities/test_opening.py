@@ -1,0 +1,51 @@
+"""What conversations are told of their queue's opening hours."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from activities.opening import Doorkeeper
+from runtime.settings import Settings
+from workflows.contract import HoursQuestion
+from workflows.events import Hours
+
+INSTANCE: dict[str, Any] = {
+    "hours": {
+        "office": {
+            "time_zone": "Europe/Vienna",
+            "weekly": {"mon": ["08:00-12:00"], "tue": ["08:00-12:00"]},
+            "closed": ["2026-11-23"],
+        },
+        "never": {"time_zone": "Europe/Vienna"},
+    },
+    "queues": {"office": {"hours": "office"}, "shut": {"hours": "never"}, "always": {}},
+    "workstreams": {"live": {"mode": "live", "queue": "live"}},
+}
+OPENS = {"until": datetime.fromisoformat("2026-11-24T08:00+01:00"), "opens": "2026-11-24 08:00 CET"}
+CLOSES = {"until": datetime.fromisoformat("2026-11-24T12:00+01:00")}
+
+
+@pytest.mark.parametrize(
+    ("queue", "at", "told"),
+    [
+        ("office", "2026-11-22T12:00+01:00", {"open": False, **OPENS}),
+        ("office", "2026-11-23T09:00+01:00", {"open": False, "holiday": True, **OPENS}),
+        ("office", "2026-11-24T08:00+01:00", {"open": True, **CLOSES}),
+        ("shut", "2026-11-24T08:00+01:00", {"open": False}),
+        ("always", "2026-11-24T08:00+01:00", {"open": True}),
+        ("live", "2026-11-24T08:00+01:00", {"open": True}),
+        ("no such queue", "2026-11-24T08:00+01:00", {"open": True}),
+    ],
+)
+async def test_a_queue(queue: str, at: str, told: dict[str, Any]) -> None:
+    settings = Settings.model_validate({"instances": {"i": INSTANCE}})
+    question = HoursQuestion(instance="i", queue=queue, at=datetime.fromisoformat(at))
+    assert await Doorkeeper(settings).opening_hours(question) == Hours(queue=queue, **told)
+
+
+async def test_an_instance_that_is_gone() -> None:
+    question = HoursQuestion(instance="i", queue="office", at=datetime.fromisoformat("2026-11-22T12:00+01:00"))
+    assert await Doorkeeper(Settings()).opening_hours(question) == Hours(queue="office", open=True)

@@ -1,0 +1,59 @@
+"""A Perennial whose workstreams can, or cannot, be gone back to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.api.calls import Api
+from tests.api.reconnections.calls import LATE
+from tests.stack import Stack
+
+CONFIG = """
+[access_keys.perennial]
+secret = "perennial-demo-secret"
+[access_keys.one]
+secret = "secret-of-the-key-one"
+instances = ["other"]
+
+[instances.demo.workstreams]
+plain = { mode = "live", queue = "q" }
+persistent = { mode = "persistent", queue = "q" }
+quiet = { mode = "live", queue = "q", reconnection = { limit = "PT1H" } }
+hasty = { mode = "live", queue = "q", connect_within = 0.2, reconnection = { limit = 0.2, redirect_url = "LATE" } }
+parkable = { mode = "persistent", queue = "q", reconnection = { portal_url = "http://localhost:3000/#/chat" } }
+
+[instances.demo.workstreams.live]
+mode = "live"
+queue = "q"
+reconnection = { limit = "PT1H", portal_url = "https://portal.example/?lang=en#help", redirect_url = "LATE" }
+
+[instances.demo.workstreams.asking]
+mode = "live"
+queue = "q"
+reconnection = { limit = "PT1H" }
+survey = { questions = [{ key = "score", text = "How was it?" }] }
+
+[instances.demo.agents]
+a1 = { name = "Agent One" }
+a2 = { name = "Agent Two" }
+
+[instances.other.workstreams.live]
+mode = "live"
+queue = "q"
+reconnection = { limit = "PT1H" }
+"""
+
+
+@pytest.fixture(scope="package")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    folder = tmp_path_factory.mktemp("reconnections")
+    (folder / "own.toml").write_text(CONFIG.replace("LATE", LATE))
+    running = Stack(folder / "data", {"PERENNIAL_CONFIG": str(folder / "own.toml")})
+    running.start()
+    with httpx.Client(base_url=running.url, timeout=30) as http:
+        yield Api(running, http)
+    assert "Traceback" not in running.log()
+    assert running.stop() == 0, running.log()

@@ -1,0 +1,201 @@
+"""From settings to the policy that a conversation starts with."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from api.policies import check_policies, policy_for
+from runtime import sections, workstreams
+from runtime.problems import StartupProblem
+from runtime.settings import Settings
+from store.records import NewConversation
+from tests.stack import ROOT
+from workflows import policy
+from workflows.policy import DEFAULTS, IdleAction, IdleRule, Policy
+from workflows.survey import INTERACTIVE, INTERACTIVE_RESPONSE, Survey
+from workflows.values import Mode
+
+MINUTE = timedelta(minutes=1)
+
+
+def configured(workstream: dict[str, Any] | None = None, mode: str = "live", **instance: Any) -> Settings:
+    table = {"mode": mode, "queue": "q", **(workstream or {})}
+    return Settings.model_validate(
+        {"archive_url": "off", "instances": {"i": {"workstreams": {"w": table}, **instance}}}
+    )
+
+
+def started(
+    settings: Settings,
+    *,
+    duration: timedelta | None = None,
+    attributes: dict[str, str] | None = None,
+    content_types: tuple[str, ...] = (),
+) -> Policy:
+    new = NewConversation(
+        id="c",
+        instance="i",
+        workstream="w",
+        queue="q",
+        mode=settings.instances["i"].workstreams["w"].mode,
+        started_at=datetime.now(UTC),
+        customer_participant_id="p",
+        customer_name="Ada",
+        customer_id=None,
+        attributes=attributes or {},
+        segment_attributes={},
+        content_types=content_types,
+        related_contact_id=None,
+    )
+    return policy_for(settings, new, duration)
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_a_workstream_that_says_nothing_has_the_defaults(mode: Mode) -> None:
+    assert started(configured(mode=mode)) == DEFAULTS[mode]
+
+
+@pytest.mark.parametrize(
+    "name", ["connect_within", "reconnect_window", "open_age", "duration", "agent_grace", "wrap_up"]
+)
+def test_what_it_says_itself_counts(name: str) -> None:
+    assert started(configured({name: "PT7M"})) == DEFAULTS[Mode.LIVE].model_copy(update={name: 7 * MINUTE})
+
+
+@pytest.mark.parametrize("name", ["connect_within", "reconnect_window", "open_age", "duration", "agent_grace"])
+def test_never(name: str) -> None:
+    assert getattr(DEFAULTS[Mode.LIVE], name) is not None
+    assert getattr(started(configured({name: "never"})), name) is None
+
+
+def test_a_parked_chat_may_wait_for_ever() -> None:
+    assert started(configured({"waiting_period": "never"}, "persistent")).waiting_period is None
+    assert started(configured({"waiting_period": "P3D"}, "persistent")).waiting_period == timedelta(days=3)
+
+
+def test_who_may_end() -> None:
+    assert not started(configured({"customer_may_end": False})).customer_may_end
+    assert started(configured({"customer_may_end": True}, "persistent")).customer_may_end
+
+
+def test_the_request_decides_on_the_duration() -> None:
+    for configuration in ({}, {"duration": "never"}, {"duration": "PT1H"}):
+        assert started(configured(configuration), duration=7 * MINUTE).duration == 7 * MINUTE
+
+
+def test_reconnection_takes_the_place_of_the_window() -> None:
+    assert started(configured({"reconnection": {"limit": "PT15M"}})).reconnect_window == 15 * MINUTE
+    assert started(configured({"reconnection": {}}, "persistent")).reconnect_window is None
+
+
+def test_the_survey() -> None:
+    asked = started(configured({"survey": {"deadline": "PT5M"}})).survey
+    assert asked == Survey(deadline=5 * MINUTE)
+
+
+def test_what_the_client_shows_and_the_operator_keeps() -> None:
+    settings = configured()
+    types = ("text/plain", INTERACTIVE, INTERACTIVE_RESPONSE)
+    assert started(settings, content_types=types).interactive
+    assert not started(settings, content_types=types[:2]).interactive
+    assert started(settings.model_copy(update={"archive_url": None})).archive
+
+
+def test_one_queue_with_hours_makes_all_ask() -> None:
+    """A chat can be transferred to any queue of its instance."""
+    hours = {"h": {"time_zone": "Europe/Vienna"}}
+    assert not started(configured(hours=hours, queues={"q": {}})).hours
+    assert started(configured(hours=hours, queues={"other": {"hours": "h"}})).hours
+
+
+def test_texts_are_the_default_or_its_own_or_none() -> None:
+    texts = started(configured({"texts": {"agent_joined": "{AgentName} is here.", "out_of_hours": ""}})).texts
+    expected = {"agent_joined": "{AgentName} is here.", "out_of_hours": None}
+    assert texts == DEFAULTS[Mode.LIVE].texts.model_copy(update=expected)
+
+
+GREETINGS = {"de": "Hallo", "de-AT": "Servus", "en": "Hello"}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "fallback", "said"),
+    [
+        ({"language": "de-AT"}, "en", "Servus"),
+        ({"language": "de-CH"}, "en", "Hallo"),
+        ({"language": "fr"}, "en", "Hello"),
+        ({}, "en-GB", "Hello"),
+        ({"language": "fr"}, None, "Hallo"),
+        ({"language": "not a language"}, None, "Hallo"),
+        ({"Language": "en"}, "de", "Hallo"),
+    ],
+)
+def test_the_customers_language(attributes: dict[str, str], fallback: str | None, said: str) -> None:
+    rule = {"silent": "customer", "after": "PT1M", "action": "remind", "text": GREETINGS}
+    workstream = {"texts": {"greeting": GREETINGS}, "idle_rules": [rule]}
+    chat = started(configured(workstream | ({"language": fallback} if fallback else {})), attributes=attributes)
+    assert (chat.texts.greeting, chat.idle_rules[0].text) == (said, said)
+
+
+def test_a_text_switched_off_in_one_language() -> None:
+    settings = configured({"texts": {"out_of_hours": {"en": "Closed.", "de": ""}}})
+    assert started(settings, attributes={"language": "de"}).texts.out_of_hours is None
+    assert started(settings, attributes={"language": "en"}).texts.out_of_hours == "Closed."
+
+
+def test_idle_rules() -> None:
+    rules = [
+        {"silent": "customer", "after": "PT10M", "action": "warn", "text": "Hello?"},
+        {"silent": "agent", "after": 60, "action": "release"},
+        {"silent": "customer", "after": "PT15M", "action": "close", "text": ""},
+    ]
+    assert started(configured({"idle_rules": rules})).idle_rules == (
+        IdleRule(silent="customer", after=10 * MINUTE, action=IdleAction.WARN, text="Hello?"),
+        IdleRule(silent="agent", after=MINUTE, action=IdleAction.RELEASE),
+        IdleRule(silent="customer", after=15 * MINUTE, action=IdleAction.CLOSE),
+    )
+
+
+RULE = {"silent": "customer", "after": "PT1M", "action": "remind"}
+
+
+@pytest.mark.parametrize(
+    ("workstream", "sentence"),
+    [
+        ({"texts": {"greeting": "Hi {CustomerNam}"}}, "texts.greeting: there is no {CustomerNam}"),
+        ({"texts": {"greeting": "Hi {customername}"}}, "texts.greeting: there is no {customername}"),
+        ({"texts": {"ended": {"en": "Bye", "de": "Ade {$Name$}"}}}, "texts.ended: there is no {$Name$}"),
+        ({"idle_rules": [RULE | {"text": "Hi {}"}]}, "idle_rules.0.text: there is no {}"),
+    ],
+)
+def test_an_unknown_slug_keeps_it_from_starting(workstream: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(StartupProblem) as problem:
+        check_policies(configured(workstream))
+    assert f"instances.i.workstreams.w.{sentence}" in str(problem.value)
+    assert all(f"{{{slug}}}" in str(problem.value) for slug in policy.SLUGS)
+
+
+def test_every_slug_is_allowed() -> None:
+    check_policies(configured({"texts": {"greeting": " ".join(f"{{{slug}}}" for slug in policy.SLUGS)}}))
+
+
+def test_what_can_be_configured_is_what_there_is() -> None:
+    """`runtime` may not know `workflows`, and has these once more."""
+    assert set(workstreams.Texts.model_fields) == set(policy.Texts.model_fields)
+    assert sections.MAX_TEXT == policy.MAX_TEXT
+    steps = {(silent, action) for silent, actions in workstreams.ACTIONS.items() for action in actions}
+    assert {action for _, action in steps} == set(IdleAction)
+    assert {silent for silent, _ in steps} == {"customer", "agent"}
+
+
+def test_the_examples_of_the_readme() -> None:
+    blocks = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    settings = Settings.model_validate(tomllib.loads("\n".join(blocks)))
+    check_policies(settings)
+    demo = settings.instances["demo"]
+    assert demo.schedule("live") == demo.hours["office"]
+    assert demo.workstreams["live"].idle_rules

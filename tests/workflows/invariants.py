@@ -1,0 +1,211 @@
+"""What must hold of every conversation, whatever happens: of its state, of each decision, and of what is recorded of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import Protocol
+
+from workflows.contract import facts
+from workflows.decision import Decision
+from workflows.events import AnyEvent, Message
+from workflows.state import (
+    MOST_BOTS,
+    REMEMBERED_IDS,
+    REMEMBERED_LEAVERS,
+    SHOWN_NOTES,
+    SHOWN_REJECTIONS,
+    ConversationState,
+)
+from workflows.timers import Timer, deadlines, next_deadline
+from workflows.values import EVENT_PREFIX, EventType, ItemType, Mode, Notice, ParticipantTimer, Presence, Role, State
+
+FOR_SOCKETS = {EventType.IDLE.content_type, EventType.RETURNED.content_type, EventType.AUTO_DISCONNECTED.content_type}
+FOR_WHO_WAITS = {"position_in_queue", "next_in_line", "average_wait"}
+
+
+class Entry(Protocol):
+    """A transcript item, of the machine or of the store."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def seq(self) -> int: ...
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def contact_id(self) -> str: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def content_type(self) -> str: ...
+    @property
+    def participant_id(self) -> str | None: ...
+    @property
+    def trigger(self) -> str | None: ...
+
+
+class Stretch(Protocol):
+    """A contact, of the machine or of the store."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def last_seq(self) -> int | None: ...
+
+
+def state_holds(state: ConversationState) -> None:
+    """What is true of a conversation at any time."""
+    stage, agent = state.state, state.agent
+    over = state.ended or state.surveying
+    assert over == (stage in (State.WRAP_UP, State.CLOSED))
+    assert not (state.surveying and stage is State.CLOSED)
+    assert (state.closed_at is not None) == (stage is State.CLOSED)
+    assert (state.end_reason is not None) == over
+    assert (agent is not None) >= (stage is State.ACTIVE)
+    assert (agent is None) >= (stage in (State.OPEN, State.WAITING) or state.surveying)
+    assert (agent is None) == (state.seated_at is None)
+    if stage is State.WAITING:
+        assert state.mode is Mode.PERSISTENT
+        assert state.parked_by
+    if state.parked_by:
+        assert stage is not State.ACTIVE
+        assert state.mode is Mode.PERSISTENT
+        assert state.parked_by.role is Role.AGENT
+    people = [who.id for who in facts(state).participants]
+    assert len(people) == len(set(people))
+    assert not set(state.former) & {who.id for who in state.participants}
+    instants = [state.since, *(who.since for who in state.participants), state.spoken_at, state.seated_at]
+    assert all(instant <= state.clock for instant in instants if instant)
+    _is_small(state)
+    _can_go_on(state)
+
+
+def _is_small(state: ConversationState) -> None:
+    assert len(state.remembered) <= REMEMBERED_IDS
+    assert len(state.rejections) <= SHOWN_REJECTIONS
+    assert len(state.notes) <= SHOWN_NOTES
+    assert len(state.former) <= REMEMBERED_LEAVERS
+    assert len(state.past_contacts) <= REMEMBERED_LEAVERS
+    assert len(state.bots) <= MOST_BOTS
+    assert len(state.participant_timers) <= 2 * len(ParticipantTimer)
+    assert len(state.participant_timers) == len({(timer.role, timer.kind) for timer in state.participant_timers})
+
+
+def _can_go_on(state: ConversationState) -> None:
+    """No conversation stands still for ever, unless its policy has no limit for where it stands."""
+    running, policy = {deadline.timer for deadline in deadlines(state)}, state.policy
+    if state.surveying:
+        assert Timer.SURVEY in running
+    if state.state is State.WRAP_UP and not state.surveying:
+        assert Timer.WRAP_UP in running
+    if state.state is State.WAITING and policy.waiting_period:
+        assert Timer.WAITING in running
+    if state.state is State.OPEN and policy.open_age and not (state.mode is Mode.LIVE and state.closed_queue):
+        assert Timer.OPEN_AGE in running
+    if state.state in (State.OPEN, State.ACTIVE, State.WAITING) and policy.duration:
+        assert Timer.DURATION in running
+    if state.state is State.ACTIVE and policy.agent_grace and state.agent and state.agent.presence is Presence.AWAY:
+        assert Timer.AGENT_GRACE in running
+    if state.state is State.CLOSED:
+        assert not running
+
+
+def decision_holds(
+    before: ConversationState, event: AnyEvent, decision: Decision, caught_up: Decision, now: datetime
+) -> None:
+    """What is true of each decision; `caught_up` is what the deadlines before it led to."""
+    after = decision.state
+    goes_on(before, after)
+    assert after.clock <= max(now, before.clock)
+    new = decision.items[len(caught_up.items) :]
+    assert decision.items[: len(caught_up.items)] == caught_up.items
+    if decision.refused is not None:
+        assert decision.refused
+        assert after.rejected == caught_up.state.rejected + 1
+        record = {"rejections": (), "rejected": 0, "clock": before.clock}
+        assert after.but(**record) == caught_up.state.but(**record)
+        assert (decision.items, decision.notices) == (caught_up.items, caught_up.notices)
+    if isinstance(event, Message) and event.id:
+        mine = [item for item in new if item.id == event.id]
+        accepted = event.role is not None or caught_up.state.participant(event.by) is not None
+        assert len(mine) == int(accepted and event.id not in caught_up.state.remembered)
+        assert [item.content for item in mine] == [event.content] * len(mine)
+    for item in decision.items:
+        assert item.content_type not in FOR_SOCKETS
+        if item.trigger in FOR_WHO_WAITS:
+            assert (before.mode, caught_up.state.state) == (Mode.LIVE, State.OPEN)
+    for notice in decision.notices:
+        _is_heard(notice, before, after)
+
+
+def goes_on(before: ConversationState, after: ConversationState) -> None:
+    """What never goes backwards."""
+    assert after.clock >= before.clock
+    assert after.seq >= before.seq
+    if before.ended:
+        frozen = ("ended_at", "end_reason", "contact_id", "parked_by", "agent", "survey_step")
+        assert [getattr(after, name) for name in frozen] == [getattr(before, name) for name in frozen]
+    if before.state is State.CLOSED:
+        late = (
+            "clock",
+            "seq",
+            "last_item_at",
+            "remembered",
+            "spoken_at",
+            "unarchived",
+            "hours",
+            "rejections",
+            "rejected",
+        )
+        assert after.but(**{name: getattr(before, name) for name in late}) == before
+
+
+def _is_heard(notice: Notice, before: ConversationState, after: ConversationState) -> None:
+    assert notice.item.seq == 0
+    if notice.item.content_type == EventType.CHAT_ENDED.content_type:
+        assert notice.to  # the part of one who leaves is over, not the chat
+    else:
+        assert notice.item.type is ItemType.MESSAGE or notice.item.content_type in FOR_SOCKETS
+    present = {who.id for state in (before, after) for who in state.participants}
+    assert notice.to is None or notice.to in present
+    assert not before.ended
+
+
+def nothing_is_overdue(state: ConversationState, now: datetime) -> None:
+    """After everything has taken effect, no deadline lies in the past."""
+    deadline = next_deadline(state)
+    assert deadline is None or deadline.due > now
+
+
+def transcript_holds(items: Sequence[Entry], state: ConversationState) -> None:
+    """What is true of a transcript: every number once and in order, one end, who has joined leaves."""
+    assert [item.seq for item in items] == list(range(1, state.seq + 1))
+    assert all(one.at < other.at for one, other in pairwise(items))
+    assert len({item.id for item in items}) == len(items)
+    names = [item.content_type.removeprefix(EVENT_PREFIX) for item in items]
+    assert names.count(EventType.CHAT_ENDED) == int(state.ended)
+    if state.ended:
+        assert all(item.type == ItemType.MESSAGE for item in items[names.index(EventType.CHAT_ENDED) + 1 :])
+    there: set[str | None] = set()
+    for name, item in zip(names, items, strict=True):
+        if name == EventType.JOINED:
+            assert item.participant_id not in there
+            there.add(item.participant_id)
+        if name == EventType.LEFT:
+            there.remove(item.participant_id)
+    assert there == (set() if state.ended else {who.id for who in state.participants if who.joined_at})
+    assert [item.trigger for item in items].count("average_wait") <= 1
+
+
+def legs_hold(legs: Sequence[Stretch], items: Sequence[Entry]) -> None:
+    """Contacts, the first one first, each a stretch of the transcript: no id twice, and no item between two of them."""
+    assert len({leg.id for leg in legs}) == len(legs)
+    assert all(leg.last_seq is not None for leg in legs[:-1])
+    seq = 0
+    for leg in legs:
+        last = len(items) if leg.last_seq is None else leg.last_seq
+        assert last >= seq
+        assert {item.contact_id for item in items[seq:last]} <= {leg.id}
+        seq = last

@@ -1,0 +1,86 @@
+"""A conversation led as the engine leads it, without the engine: everything is checked after each step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tests.workflows import invariants
+from tests.workflows.steps import Doors, Step
+from tests.workflows.story import START
+from workflows.contract import Facts, facts
+from workflows.decision import Decision
+from workflows.events import AnyEvent, Hours
+from workflows.machine import catch_up, decide
+from workflows.memory import Leg
+from workflows.state import ConversationState
+from workflows.values import Item
+
+
+class Model:
+    """Takes steps, and keeps what a store would hold."""
+
+    def __init__(self, state: ConversationState, doors: Sequence[Doors]) -> None:
+        self.state, self.now = state, START
+        self.items: list[Item] = []
+        self.legs: dict[str, Leg] = {}
+        self._doors, self._asked = doors, 0
+
+    def take(self, step: Step) -> None:
+        """One step; what has been decided is written unless the next step belongs to the same batch."""
+        if not step.batched:
+            self.settle()
+        self.now += step.later
+        if step.event is None:
+            self.settle()
+            return
+        at = None if step.late is None else self.now - step.late
+        self.decide(step.event.model_copy(update={"at": at}))
+
+    def decide(self, event: AnyEvent) -> Decision:
+        """What an event leads to, decided twice: by the state, and by what is left of it on its way through JSON."""
+        before, now = self.state, self.now
+        decision = decide(before, event, now)
+        carried = ConversationState.model_validate_json(before.model_dump_json())
+        assert carried == before
+        assert decide(carried, type(event).model_validate_json(event.model_dump_json()), now) == decision
+        caught_up = catch_up(before, now if event.at is None else min(event.at, now))
+        invariants.decision_holds(before, event, decision, caught_up, now)
+        self._keep(decision)
+        return decision
+
+    def settle(self) -> None:
+        """What is overdue takes effect, the opening hours are asked for, and all is written."""
+        before = self.state
+        self._keep(catch_up(before, self.now))
+        invariants.goes_on(before, self.state)
+        if self.state.must_ask_hours:
+            self.decide(self._answer())
+            assert not self.state.must_ask_hours
+        invariants.nothing_is_overdue(self.state, self.now)
+        self._write(facts(self.state))
+        self.state = self.state.but(unrecorded_legs=(), unrecorded_leavers=(), unrecorded_answers=())
+        invariants.transcript_holds(self.items, self.state)
+        invariants.legs_hold(list(self.legs.values()), self.items)
+
+    def _answer(self) -> Hours:
+        doors = self._doors[self._asked % len(self._doors)]
+        self._asked += 1
+        until = self.now + doors.holds if doors.holds else None
+        return Hours(queue=self.state.queue, open=doors.open, until=until, holiday=doors.holiday)
+
+    def _keep(self, decision: Decision) -> None:
+        self.state = decision.state
+        self.items += decision.items
+        invariants.state_holds(self.state)
+
+    def _write(self, written: Facts) -> None:
+        for leg in written.legs:
+            known = self.legs.get(leg.id)
+            if known:
+                assert known.agent_user in (None, leg.agent_user)
+                assert known.ended_at in (None, leg.ended_at)
+                assert known.last_seq in (None, leg.last_seq)
+                assert (known.began_at, known.previous) == (leg.began_at, leg.previous)
+            elif self.legs:
+                assert leg.previous == next(reversed(self.legs))
+            self.legs[leg.id] = leg

@@ -1,0 +1,140 @@
+"""Random conversations on the real engine: what happens in them is sent as clients send it, and all is looked at afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import NamedTuple
+
+from temporalio.api.enums.v1 import EventType as HistoryEvent
+from temporalio.api.enums.v1 import WorkflowTaskFailedCause
+from temporalio.client import WorkflowHistory
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.testing import WorkflowEnvironment
+
+from store import conversations
+from tests.workflows import invariants
+from tests.workflows.clock import now
+from tests.workflows.engine import Chat, eventually
+from tests.workflows.steps import Step
+from workflows.contract import Outcome
+from workflows.events import Close, End, Hours, Message, Position
+from workflows.state import ConversationState
+from workflows.values import State
+
+NOTICEABLE = timedelta(seconds=1)
+"""Shorter pauses pass by themselves."""
+
+SLOW = "[TMPRL1101]"
+"""The SDK's mark for a task that took more than two seconds."""
+
+
+class Ended(NamedTuple):
+    """A conversation that is closed."""
+
+    outcome: Outcome
+    state: ConversationState
+
+
+@dataclass
+class Player:
+    """One conversation, and what has been accepted of what was said in it."""
+
+    environment: WorkflowEnvironment
+    chat: Chat
+    accepted: list[str] = field(default_factory=list[str])
+    gone: bool = False
+
+    async def take(self, *steps: Step) -> None:
+        """Some steps. Those of a batch follow each other at once; after any other its state is looked at."""
+        for step in steps:
+            if self.gone:
+                return
+            try:
+                await self._take(step)
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+                self.gone = True
+
+    async def finish(self) -> Ended:
+        """Ends it if it has not ended; how it stands then, and what it left as its result."""
+        for event in (End(by="kim"), Close(by="kim")):
+            await self.take(Step(event, timedelta(0), None, True))
+        handle = self.chat.engine.client.get_workflow_handle(self.chat.id, result_type=Outcome)
+        return Ended(await handle.result(), await self.chat.state())
+
+    async def _take(self, step: Step) -> None:
+        if step.later >= NOTICEABLE:
+            await at_rest(self.chat)
+            await self.environment.fast_forward(self.environment.client.get_workflow_handle(self.chat.id), step.later)
+        if step.event:
+            await self._send(step)
+        if not step.batched:
+            await at_rest(self.chat)
+            invariants.state_holds(await self.chat.state())
+
+    async def _send(self, step: Step) -> None:
+        assert step.event
+        event = step.event
+        if step.late is not None:
+            event = event.model_copy(update={"at": await now(self.environment, self.chat) - step.late})
+        if step.batched or isinstance(event, Message | Position | Hours):  # which nobody asks for, to be answered
+            await self.chat.signal(event.kind, event.model_dump(mode="json", exclude_none=True))
+        else:
+            await self.chat.ask(event)
+        if isinstance(event, Message) and event.id and event.role and event.id not in self.accepted:
+            self.accepted.append(event.id)
+
+
+async def at_rest(chat: Chat) -> None:
+    """Returns when none of its tasks is under way.
+
+    One that is would be lost for ten seconds by running ahead, and split by a query, which replays at other instants.
+    """
+
+    async def look() -> bool | None:
+        description = await chat.engine.client.get_workflow_handle(chat.id).describe()
+        return None if description.raw_description.HasField("pending_workflow_task") else True
+
+    await eventually(look, "its tasks are done")
+
+
+async def agrees(player: Player, ended: Ended) -> None:
+    """Whether the store tells of a finished conversation what its workflow does."""
+    chat, (outcome, state) = player.chat, ended
+    invariants.state_holds(state)
+    assert (state.state, outcome.items) == (State.CLOSED, state.seq)
+    items = await chat.items()
+    invariants.transcript_holds(items, state)
+    assert [item.id for item in items if item.id in set(player.accepted)] == player.accepted
+    found = [await conversations.find_contact(chat.engine.db, "demo", id) for id in state.contacts]
+    legs = [leg for leg, _ in filter(None, found)]
+    assert [leg.id for leg in legs] == list(state.contacts)
+    invariants.legs_hold(legs, items)
+    record = await conversations.find_conversation(chat.engine.db, chat.id)
+    assert record
+    assert (record.state, record.end_reason) == (state.state, state.end_reason) == (State.CLOSED, outcome.reason)
+    assert record.closed_at
+    assert outcome.closed_at
+    assert abs(record.closed_at - outcome.closed_at) < timedelta(milliseconds=1)  # the store's resolution
+
+
+async def histories(chat: Chat) -> list[WorkflowHistory]:
+    """The histories of all its runs, the first one first."""
+    client, found = chat.engine.client, list[WorkflowHistory]()
+    run_id = chat.handle.first_execution_run_id
+    while run_id:
+        history = await client.get_workflow_handle(chat.id, run_id=run_id).fetch_history()
+        found.append(history)
+        run_id = history.events[-1].workflow_execution_continued_as_new_event_attributes.new_execution_run_id
+    return found
+
+
+def no_task_failed(history: WorkflowHistory) -> None:
+    """No task failed, save those that were repeated because something arrived at the end, or on a machine that was too busy."""
+    for event in history.events:
+        if event.event_type == HistoryEvent.EVENT_TYPE_WORKFLOW_TASK_FAILED:
+            failed = event.workflow_task_failed_event_attributes
+            repeated = failed.cause == WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND
+            assert repeated or SLOW in failed.failure.message, failed

@@ -1,0 +1,194 @@
+"""What can happen to a conversation, at random: policies, and sequences of events with the time between them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import product
+from typing import Any, NamedTuple
+
+from hypothesis import strategies as st
+
+from tests.workflows.story import SURVEY
+from workflows.events import (
+    AnyEvent,
+    Assign,
+    Close,
+    Configure,
+    Connect,
+    Disconnect,
+    End,
+    Hours,
+    Invite,
+    Leave,
+    Message,
+    Park,
+    Position,
+    Release,
+    Resume,
+    TimerSetting,
+    Transfer,
+)
+from workflows.policy import IdleAction, IdleRule, Texts
+from workflows.state import derived_id
+from workflows.survey import Survey
+from workflows.values import Mode, ParticipantTimer, Role
+
+
+class Step(NamedTuple):
+    """One thing that happens, or nothing but time passing."""
+
+    event: AnyEvent | None
+    later: timedelta
+    late: timedelta | None
+    """How long ago the sender saw it; negative for a clock that is ahead."""
+    batched: bool
+    """Whether it is decided together with what came before, and nothing written in between."""
+
+
+class Doors(NamedTuple):
+    """What is said when somebody asks for the opening hours, and for how long it holds."""
+
+    open: bool
+    holds: timedelta | None
+    holiday: bool = False
+
+
+MINUTE = timedelta(minutes=1)
+USERS = ("a1", "a2", "a3")
+BOTS = ("b1", "b2")
+QUEUES = ("q", "q2")
+
+_PAUSES = [MINUTE * n for n in (*(6 * [0, 1 / 60_000, 1 / 60]), *(4 * [1, 3]), *(2 * [5, 10]), 20, 60, 1_440, 43_200)]
+_LATENESS = [None, None, None, *(MINUTE * n for n in (1 / 60_000, 1 / 60, 1, 5, 60, -1)), 43_200 * MINUTE]
+_SETTINGS = [
+    TimerSetting(role=role, kind=kind, limit=limit)
+    for role in (Role.CUSTOMER, Role.AGENT)
+    for kind in ParticipantTimer
+    for limit in (2 * MINUTE, 10 * MINUTE, None)
+]
+
+
+def agent_id(conversation: str, user: str) -> str:
+    """The id of the participant that an agent is."""
+    return derived_id(conversation, f"agent/{user}")
+
+
+def events(conversation: str) -> list[AnyEvent]:
+    """What is drawn from; what is drawn more often stands more often."""
+    agents = [agent_id(conversation, user) for user in USERS]
+    talking = ["customer", "agent", *BOTS]
+    anybody = [*talking, *agents, "kim", "stranger"]
+    accepted = [
+        Message(id=f"{conversation}/m{n}", by=by, content=content, role=role, name="Somebody")
+        for n, (by, role) in enumerate(3 * [("customer", Role.CUSTOMER), *((agent, Role.AGENT) for agent in agents)])
+        for content in ("good", "2")[n % 2 :][:1]
+    ]
+    return [
+        *(2 * [Connect(by=by) for by in talking]),
+        *(Connect(by=by) for by in anybody),
+        *(2 * [Disconnect(by=by) for by in talking]),
+        *(Disconnect(by=by) for by in anybody),
+        *(5 * [Assign(user=user, name=user) for user in USERS]),
+        *(2 * accepted),
+        *(3 * [Message(by=by, content="Good") for by in talking]),
+        *(Message(by=by, content="1") for by in (*anybody, "system")),
+        *(Transfer(contact_id=f"{conversation}/t{n}", queue=queue) for n in range(4) for queue in QUEUES),
+        *(Transfer(contact_id=f"{conversation}/u{n}", queue="q", user=user, name=user) for n in range(2) for user in USERS),
+        *(Transfer(contact_id=f"{conversation}/v", queue="q", by=by) for by in anybody),
+        *(4 * [Release(), Park(), Park(), Resume()]),
+        *(action(by=by) for action in (Release, Park, Resume) for by in anybody),
+        *(Resume(by="kim", user=user, name=user) for user in USERS),
+        *(3 * [Invite(participant_id=bot, name="Bot") for bot in BOTS]),
+        *(Invite(participant_id=id, name="Bot") for id in ("customer", f"{conversation}-customer")),
+        *(Invite(participant_id=id, name="Bot") for id in ("b3", "b4", "b5", "b6")),
+        *(3 * [Leave(by=bot) for bot in BOTS]),
+        *(Leave(by=by) for by in anybody),
+        *(3 * [End(by="agent"), End(by="customer")]),
+        *(End(by=by) for by in anybody),
+        *(4 * [Close()]),
+        *(Close(by=by) for by in anybody),
+        *(2 * [Configure(timers=(setting,)) for setting in _SETTINGS]),
+        Configure(timers=tuple(_SETTINGS[::3])),
+        *(Position(position=n, average_wait=wait) for n in (1, 2, 5) for wait in (None, MINUTE / 2, 7 * MINUTE)),
+        *(Hours(queue=queue, open=open) for queue in QUEUES for open in (True, False)),
+    ]  # fmt: skip
+
+
+def openings(conversation: str) -> list[tuple[AnyEvent, ...]]:
+    """How a conversation may begin, so that much happens deep in it."""
+    connected = (Connect(by="customer"),)
+    active = (*connected, Assign(user="a1", name="a1"), Connect(by="agent"))
+    spoken = (*active, Message(by="customer", content="Hello?"), Message(by="agent", content="Hello"))
+    return [
+        (),
+        connected,
+        (*connected, Invite(participant_id="b1", name="Bot")),
+        active,
+        spoken,
+        (*active, Configure(timers=tuple(_SETTINGS[::3]))),
+        (*spoken, Disconnect(by="customer")),
+        (*spoken, Disconnect(by="agent")),
+        (*spoken, Park()),
+        (*spoken, Park(), Message(by="customer", content="Again")),
+        (*active, End(by="agent")),
+        (*active, End(by="agent"), Close()),
+        (*active, Release()),
+        (*active, Transfer(contact_id=f"{conversation}/t0", queue="q2")),
+    ]
+
+
+def _chain(silent: str, *steps: tuple[int, IdleAction]) -> tuple[IdleRule, ...]:
+    return tuple(
+        IdleRule.model_validate(
+            {"silent": silent, "after": minutes * MINUTE, "action": action, "text": f"{action}, {{AgentName}}"}
+        )
+        for minutes, action in steps
+    )
+
+
+_CUSTOMER = _chain("customer", (2, IdleAction.REMIND), (4, IdleAction.WARN), (9, IdleAction.CLOSE))
+_AGENT = _chain("agent", (1, IdleAction.REMIND), (3, IdleAction.RELEASE))
+_TEXTS = Texts(**{name: f"{name} {{AgentName}} {{QueueName}} {{PeopleAhead}}" for name in Texts.model_fields})
+_NO_LIMITS = dict.fromkeys(
+    ("connect_within", "reconnect_window", "open_age", "waiting_period", "duration", "agent_grace")
+)
+_SHORT_LIMITS = {name: (n + 2) * MINUTE for n, name in enumerate(_NO_LIMITS)}
+
+
+def _limits(mode: Mode) -> st.SearchStrategy[dict[str, Any]]:
+    keep = {"reconnect_window": None} if mode is Mode.PERSISTENT else {}
+    return st.sampled_from([{}, {}, {**_NO_LIMITS}, {**_SHORT_LIMITS, **keep, "wrap_up": 7 * MINUTE}])
+
+
+def policies(mode: Mode) -> st.SearchStrategy[dict[str, Any]]:
+    """Changes to the mode's defaults."""
+    others = st.fixed_dictionaries(
+        {
+            "survey": st.sampled_from(
+                [None, SURVEY, Survey(), Survey(questions=SURVEY.questions[:1], thanks="Thanks")]
+            ),
+            "customer_may_end": st.booleans(),
+            "texts": st.sampled_from([Texts(), _TEXTS]),
+            "idle_rules": st.sampled_from([(), _CUSTOMER, _AGENT, (*_CUSTOMER, *_AGENT), _CUSTOMER[:1], _AGENT[:1]]),
+            "hours": st.booleans(),
+            "archive": st.booleans(),
+        }
+    )
+    return st.tuples(_limits(mode), others).map(lambda both: {**both[0], **both[1]})
+
+
+doors = st.lists(
+    st.builds(Doors, st.booleans(), st.sampled_from([None, 5 * MINUTE, 60 * MINUTE, 4_320 * MINUTE]), st.booleans()),
+    min_size=1,
+    max_size=3,
+)
+
+
+def steps(conversation: str, shortest: int = 10, longest: int = 30) -> st.SearchStrategy[list[Step]]:
+    """Sequences of what happens in a conversation of this id."""
+    event = st.sampled_from([*events(conversation), *(40 * [None])])
+    when = st.sampled_from(list(product(_PAUSES, _LATENESS, (False, True))))
+    step = st.tuples(event, when).map(lambda drawn: Step(drawn[0], *drawn[1]))
+    begun = [[Step(e, timedelta(seconds=1), None, False) for e in opening] for opening in openings(conversation)]
+    more = st.lists(step, min_size=shortest, max_size=longest)
+    return st.tuples(st.sampled_from(begun), more).map(lambda drawn: [*drawn[0], *drawn[1]])

@@ -1,0 +1,100 @@
+"""Three years of one persistent conversation: its history stays small, its timers right, and nothing is lost."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from temporalio.api.enums.v1 import EventType
+from temporalio.testing import WorkflowEnvironment
+
+from tests.workflows.clock import forward_to, now, rings
+from tests.workflows.engine import Chat, Engine
+from tests.workflows.test_chains import step
+from workflows.policy import IdleAction
+from workflows.timers import Timer
+from workflows.values import EndReason, Mode, State
+
+MONTHS = 36
+MONTH = timedelta(days=365.25) / 12
+REMINDED_AFTER = timedelta(days=14)
+WAITING_PERIOD = timedelta(days=60)
+RECYCLE_AFTER = 100
+MOST_EVENTS = 150
+"""A run goes on until its batch is written; one month is some thirty events."""
+
+
+async def visit(environment: WorkflowEnvironment, chat: Chat, month: int) -> list[str]:
+    """The customer writes, an agent takes it up, answers, is lost in some months, and parks it; what they say."""
+    state = await chat.state()
+    user = "a2" if month % 5 == 4 else None
+    said = [f"{month}: here I am", f"{month}: welcome", f"{month}: thanks", f"{month}: anything else?"]
+    await chat.signal("connect")
+    await chat.signal("message", {"content": said[0], "by": "customer"})
+    if state.parked_by is None:
+        await chat.signal("assign", {"user": "a1", "name": "A1"})
+    else:
+        await chat.signal("resume", {"user": user, "name": "A2"} if user else {})
+    await chat.signal("connect", {"by": "agent"})
+    await chat.signal("message", {"content": said[1], "by": "agent"})
+    if month % 6 == 5:
+        await chat.signal("disconnect", {"by": "agent"})
+        lost = (await chat.until(lambda s: s.agent is not None and s.agent.presence == "away", "they are lost")).agent
+        assert lost is not None
+        queued = await rings(environment, chat, Timer.AGENT_GRACE, lost.since + timedelta(seconds=150))
+        assert (queued.state, queued.agent) == (State.OPEN, None)
+        await chat.signal("assign", {"user": "a3", "name": "A3"})
+        await chat.signal("connect", {"by": "agent"})
+    await chat.signal("message", {"content": said[2], "by": "customer"})
+    await chat.signal("message", {"content": said[3], "by": "agent"})
+    await chat.signal("park")
+    await chat.signal("disconnect")
+    await chat.until(lambda s: s.state is State.WAITING and s.customer.presence == "away", f"month {month} is over")
+    return said
+
+
+async def test_three_years(environment: WorkflowEnvironment, engine: Engine) -> None:
+    said: list[str] = []
+    reminder = step("customer", 14 * 24 * 60, IdleAction.REMIND, "Is it solved?")
+    chat = await engine.start(
+        Mode.PERSISTENT, recycle_after=RECYCLE_AFTER, waiting_period=WAITING_PERIOD, idle_rules=[reminder]
+    )
+    async with engine.working():
+        began = (await chat.state()).started_at
+    for year in range(3):
+        async with engine.working():
+            for month in range(year * 12, year * 12 + 12):
+                said += await visit(environment, chat, month)
+                await forward_to(environment, chat, began + (month + 1) * MONTH)
+    async with engine.working():
+        state = await chat.state()
+        assert (state.state, state.rejected) == (State.WAITING, 0)
+        assert await now(environment, chat) - began >= timedelta(days=3 * 365)
+        state = await rings(environment, chat, Timer.WAITING, state.since + WAITING_PERIOD)
+        assert (state.state, state.end_reason) == (State.CLOSED, EndReason.WAITED_TOO_LONG)
+        runs = (await chat.handle.result())["runs"]
+    items = await chat.items()
+    assert [item.content for item in items if item.role in ("CUSTOMER", "AGENT") and item.content] == said
+    assert [item.seq for item in items] == list(range(1, len(items) + 1))
+    assert [item.at for item in items] == sorted({item.at for item in items})
+    asked = [item.at for item in items if item.content and item.content.endswith("anything else?")]
+    reminded = [item.at for item in items if item.trigger == "customer_idle_remind"]
+    late = [reminder - question - REMINDED_AFTER for question, reminder in zip(asked, reminded, strict=True)]
+    assert len(late) == MONTHS
+    assert max(map(abs, late)) < timedelta(seconds=1)
+    sizes = await events_per_run(chat)
+    assert len(sizes) == runs
+    assert max(sizes) <= MOST_EVENTS
+    assert runs <= sum(sizes) / RECYCLE_AFTER + 1
+
+
+async def events_per_run(chat: Chat) -> list[int]:
+    """How many events the history of each of its runs holds, the latest run first."""
+    sizes: list[int] = []
+    run_id = await chat.run_id()
+    while run_id:
+        run = chat.engine.client.get_workflow_handle(chat.id, run_id=run_id)
+        events = [event async for event in run.fetch_history_events()]
+        sizes.append(len(events))
+        assert events[0].event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED
+        run_id = events[0].workflow_execution_started_event_attributes.continued_execution_run_id
+    return sizes

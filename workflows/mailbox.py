@@ -1,0 +1,147 @@
+"""What arrives at a conversation: signals with plain JSON, each checked and put into the inbox, and nothing decided yet."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RawValue
+
+with workflow.unsafe.imports_passed_through():
+    from pydantic import ValidationError
+
+    from workflows.contract import Answer
+    from workflows.events import (
+        AnyEvent,
+        Assign,
+        Close,
+        Configure,
+        Connect,
+        Disconnect,
+        End,
+        Invite,
+        Leave,
+        Messages,
+        Park,
+        Position,
+        Release,
+        Resume,
+        Transfer,
+        explain,
+    )
+
+
+class Ticket:
+    """The place in the loop of somebody who waits for an answer."""
+
+    def __init__(self) -> None:
+        self.answer: Answer | None = None
+
+
+class Mailbox:
+    """The handlers of a conversation's signals. They are synchronous, so that none is ever unfinished."""
+
+    def __init__(self, carried: Sequence[AnyEvent]) -> None:
+        self.inbox: deque[tuple[AnyEvent, Ticket | None]] = deque((event, None) for event in carried)
+        self.nonsense: list[tuple[str, str]] = []
+        self.signals = 0
+        self.characters = 0
+        self.renewal_asked = False
+
+    @workflow.signal
+    def message(self, *inputs: Any) -> None:
+        """Body: one message `{"content", "content_type"?, "by"?}` or `{"messages": [...]}`."""
+        self.signals += 1
+        try:
+            batch = Messages.model_validate(*inputs)
+        except (ValidationError, TypeError) as error:
+            self.nonsense.append(("message", explain(error)))
+        else:
+            self.inbox.extend((message, None) for message in batch.messages)
+            self.characters += sum(len(message.content) for message in batch.messages)
+
+    @workflow.signal
+    def connect(self, *inputs: Any) -> None:
+        """Body: `{"by": participant}`."""
+        self._receive(Connect, inputs)
+
+    @workflow.signal
+    def disconnect(self, *inputs: Any) -> None:
+        """Body: `{"by": participant}`."""
+        self._receive(Disconnect, inputs)
+
+    @workflow.signal
+    def assign(self, *inputs: Any) -> None:
+        """Body: `{"user", "name", "by"?}`."""
+        self._receive(Assign, inputs)
+
+    @workflow.signal
+    def transfer(self, *inputs: Any) -> None:
+        """Body: `{"contact_id", "queue", "user"?, "name"?, "by"?}`."""
+        self._receive(Transfer, inputs)
+
+    @workflow.signal
+    def release(self, *inputs: Any) -> None:
+        """Body: `{"by"?}`."""
+        self._receive(Release, inputs)
+
+    @workflow.signal
+    def invite(self, *inputs: Any) -> None:
+        """Body: `{"participant_id", "name", "by"?}`."""
+        self._receive(Invite, inputs)
+
+    @workflow.signal
+    def leave(self, *inputs: Any) -> None:
+        """Body: `{"by": participant}`."""
+        self._receive(Leave, inputs)
+
+    @workflow.signal
+    def park(self, *inputs: Any) -> None:
+        """Body: `{"by"?}`."""
+        self._receive(Park, inputs)
+
+    @workflow.signal
+    def resume(self, *inputs: Any) -> None:
+        """Body: `{"user"?, "name"?, "by"?}`."""
+        self._receive(Resume, inputs)
+
+    @workflow.signal
+    def end(self, *inputs: Any) -> None:
+        """Body: `{"by"?}`: `customer`, `agent`, or the name of whoever stops it."""
+        self._receive(End, inputs)
+
+    @workflow.signal
+    def close(self, *inputs: Any) -> None:
+        """Body: `{"by"?}`."""
+        self._receive(Close, inputs)
+
+    @workflow.signal
+    def configure(self, *inputs: Any) -> None:
+        """Body: `{"timers": [{"role", "kind", "limit"?}]}`."""
+        self._receive(Configure, inputs)
+
+    @workflow.signal
+    def position(self, *inputs: Any) -> None:
+        """Body: `{"position", "average_wait"?}`."""
+        self._receive(Position, inputs)
+
+    @workflow.signal
+    def renew(self, *_: Any) -> None:
+        """The run is to continue as new, so that it goes on under the present edition of the rules."""
+        self.signals += 1
+        self.renewal_asked = True
+
+    @workflow.signal(dynamic=True)
+    def unknown(self, name: str, inputs: Sequence[RawValue]) -> None:
+        """Any other name: recorded as refused."""
+        self.signals += 1
+        self.nonsense.append((name, "there is no signal of this name"))
+
+    def _receive(self, event: type[AnyEvent], inputs: tuple[Any, ...]) -> None:
+        self.signals += 1
+        try:
+            self.inbox.append((event.model_validate(*(inputs or ({},))), None))
+        except (ValidationError, TypeError) as error:
+            self.nonsense.append((event.__name__.lower(), explain(error)))
