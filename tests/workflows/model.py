@@ -50,17 +50,21 @@ class Model:
 
     def settle(self) -> None:
         """What is overdue takes effect, the opening hours are asked for, and all is written."""
-        before = self.state
-        self._keep(catch_up(before, self.now))
-        invariants.goes_on(before, self.state)
-        if self.state.must_ask_hours:
+        self._catch_up()
+        while self.state.must_ask_hours:
             self.decide(self._answer())
             assert not self.state.must_ask_hours
+            self._catch_up()  # what counts from the opening may be overdue when one hears of it
         invariants.nothing_is_overdue(self.state, self.now)
         self._write(facts(self.state))
         self.state = self.state.but(unrecorded_legs=(), unrecorded_leavers=(), unrecorded_answers=())
         invariants.transcript_holds(self.items, self.state)
         invariants.legs_hold(list(self.legs.values()), self.items)
+
+    def _catch_up(self) -> None:
+        before = self.state
+        self._keep(catch_up(before, self.now))
+        invariants.goes_on(before, self.state)
 
     def _answer(self) -> Hours:
         doors = self._doors[self._asked % len(self._doors)]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from temporalio.api.enums.v1 import EventType as HistoryEvent
 from temporalio.api.enums.v1 import WorkflowTaskFailedCause
@@ -18,9 +19,9 @@ from tests.workflows.clock import now
 from tests.workflows.engine import Chat, eventually
 from tests.workflows.steps import Step
 from workflows.contract import Outcome
-from workflows.events import Close, End, Hours, Message, Position
+from workflows.events import Close, End, Hours, Message, Messages, Position
 from workflows.state import ConversationState
-from workflows.values import State
+from workflows.values import Role, State
 
 NOTICEABLE = timedelta(seconds=1)
 """Shorter pauses pass by themselves."""
@@ -48,14 +49,18 @@ class Player:
     async def take(self, *steps: Step) -> None:
         """Some steps. Those of a batch follow each other at once; after any other its state is looked at."""
         for step in steps:
-            if self.gone:
-                return
-            try:
-                await self._take(step)
-            except RPCError as error:
-                if error.status is not RPCStatusCode.NOT_FOUND:
-                    raise
-                self.gone = True
+            await self._unless_gone(self._take(step))
+
+    async def burst(self, size: int) -> None:
+        """The customer says so much at once that it takes more than one write."""
+        said = [
+            Message(id=f"{self.chat.id}/b{n}", by="customer", role=Role.CUSTOMER, name="Ada", content=str(n))
+            for n in range(size)
+        ]
+        body = Messages(messages=said).model_dump(mode="json", exclude_none=True)
+        await self._unless_gone(self.chat.signal("message", body))
+        if not self.gone:
+            self.accepted += [message.id for message in said if message.id]
 
     async def finish(self) -> Ended:
         """Ends it if it has not ended; how it stands then, and what it left as its result."""
@@ -63,6 +68,17 @@ class Player:
             await self.take(Step(event, timedelta(0), None, True))
         handle = self.chat.engine.client.get_workflow_handle(self.chat.id, result_type=Outcome)
         return Ended(await handle.result(), await self.chat.state())
+
+    async def _unless_gone(self, action: Coroutine[Any, Any, None]) -> None:
+        if self.gone:
+            action.close()
+            return
+        try:
+            await action
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            self.gone = True
 
     async def _take(self, step: Step) -> None:
         if step.later >= NOTICEABLE:

@@ -18,12 +18,12 @@ from temporalio.worker import Replayer
 from tests.workflows.engine import Chat, Engine
 from tests.workflows.players import Player, agrees, at_rest, histories, no_task_failed
 from tests.workflows.steps import Step, policies, steps
-from workflows.conversation import Conversation
+from workflows.conversation import COMMIT_ITEMS, Conversation
 from workflows.values import Mode
 
 CONVERSATIONS = 100
-AT_ONCE = 20
-VARIETY = 10
+AT_ONCE = 10
+VARIETY = 4
 """Of what Hypothesis draws, neighbours resemble each other: one of so many is taken."""
 
 
@@ -55,7 +55,7 @@ def plays() -> list[Play]:
         id = f"{run}-{len(drawn)}"
         mode = data.draw(st.sampled_from(list(Mode)))
         policy, recycle_after = data.draw(policies(mode)), data.draw(st.sampled_from([15, 40, 2_000]))
-        drawn.append(Play(id, mode, policy, recycle_after, data.draw(steps(id, shortest=3, longest=8))))
+        drawn.append(Play(id, mode, policy, recycle_after, data.draw(steps(id, shortest=2, longest=7))))
 
     draw()
     return drawn[::VARIETY][:CONVERSATIONS]
@@ -70,7 +70,7 @@ async def test_whatever_happens_on_the_engine(environment: WorkflowEnvironment, 
 
 
 async def together(environment: WorkflowEnvironment, engine: Engine, drawn: list[Play], archive: str) -> list[Chat]:
-    """Some conversations at once, whose worker is another one for their second half."""
+    """Some conversations at once, whose worker is another one for their second half; some have much to do by then."""
     async with engine.working(archive=archive):
         chats = [
             await engine.start(play.mode, id=play.id, recycle_after=play.recycle_after, **plain(play.policy))
@@ -82,6 +82,7 @@ async def together(environment: WorkflowEnvironment, engine: Engine, drawn: list
             *(player.take(*play.steps[:half]) for player, play, half in zip(players, drawn, halves, strict=True))
         )
         await asyncio.gather(*(at_rest(chat) for chat in chats))
+    await asyncio.gather(*(player.burst(COMMIT_ITEMS + 10) for player in players[::3]))
     async with engine.working(archive=archive):
         await asyncio.gather(
             *(player.take(*play.steps[half:]) for player, play, half in zip(players, drawn, halves, strict=True))
