@@ -25,7 +25,7 @@ run: $(VENV)/run.stamp  ## Everything on this machine: Temporal server and UI, w
 	@exec $(BIN)/python -m perennial
 
 test: $(VENV)/dev.stamp  ## All tests, on real parts (ChatJS comes from npm; Node comes with the test dependencies)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/dev.stamp  ## ruff, the arrows between the rooms, strict types
 	@$(BIN)/ruff check .

@@ -10,10 +10,15 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import uuid4
 
-from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.client import (
+    Client,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
@@ -50,6 +55,8 @@ SIGNAL_BYTES = 256_000
 """Most content of one signal in UTF-8 bytes, well under Temporal's 2 MB for a payload."""
 
 ENGINE_TIMEOUT = timedelta(seconds=10)
+DROPPED_PAUSES = (0.02, 0.1, 0.5, 2.0)
+"""Seconds after which a command that the engine dropped is given again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,9 +223,7 @@ class Gateway:
         # dated, so that it leads to the same when the engine must decide on it a second time
         given = command.model_copy(update={"at": datetime.now(UTC)})
         try:
-            answer = await handle.execute_update(
-                ASK, Ask(command=given), id=str(uuid4()), result_type=Answer, rpc_timeout=ENGINE_TIMEOUT
-            )
+            answer = await self._answer(handle, Ask(command=given))
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:
             raise Unavailable("The conversation engine did not answer in time.") from error
         except WorkflowUpdateFailedError as error:
@@ -226,6 +231,19 @@ class Gateway:
         except RPCError as error:
             raise _fault(error) from error
         return answer.refused
+
+    async def _answer(self, handle: WorkflowHandle[Any, Any], ask: Ask) -> Answer:
+        """The machine's answer. The engine drops an update whose task it does again, since something crossed it."""
+        for pause in (*DROPPED_PAUSES, None):
+            try:
+                return await handle.execute_update(
+                    ASK, ask, id=str(uuid4()), result_type=Answer, rpc_timeout=ENGINE_TIMEOUT
+                )
+            except RPCError as error:
+                if error.status is not RPCStatusCode.FAILED_PRECONDITION or pause is None:
+                    raise
+            await asyncio.sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
 
 
 def _first_batch(outbox: list[_Pending]) -> list[_Pending]:

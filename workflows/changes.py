@@ -98,10 +98,15 @@ def ends(reason: EndReason) -> Action:
         decision = decision.then(lambda s: announces(s, "ended"))
         leaver = Role.AGENT if reason in (EndReason.AGENT_ENDED, EndReason.AUTO_DISCONNECTED) else Role.CUSTOMER
         for who in sorted(state.participants, key=lambda p: p.role is not leaver):
-            decision = decision.then(lambda s, who=who: leaves(s, who)).then(lambda s, who=who: _gone(s, who))
-        return decision.then(lambda s: event_item(s, EventType.CHAT_ENDED, None)).then(lambda s: _ended(s, reason))
+            decision = decision.then(lambda s, who=who: _left_for_good(s, who)).then(lambda s, who=who: _gone(s, who))
+        ended = decision.then(lambda s: event_item(s, EventType.CHAT_ENDED, None, once=True))
+        return ended.then(lambda s: _ended(s, reason))
 
     return end
+
+
+def _left_for_good(state: ConversationState, who: Participant) -> Decision:
+    return Decision(state) if who.joined_at is None else event_item(state, EventType.LEFT, who, once=True)
 
 
 def _gone(state: ConversationState, who: Participant) -> Decision:

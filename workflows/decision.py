@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from workflows.policy import SLUGS
-from workflows.state import ConversationState
+from workflows.state import ConversationState, derived_id
 from workflows.values import EventType, Item, ItemType, Notice, Participant
 
 _SLUG = re.compile(r"\{(" + "|".join(SLUGS) + r")\}")
@@ -34,10 +34,17 @@ def refuse(state: ConversationState, what: str, why: str) -> Decision:
 
 
 def event_item(
-    state: ConversationState, event: EventType, who: Participant | None, trigger: str | None = None
+    state: ConversationState,
+    event: EventType,
+    who: Participant | None,
+    trigger: str | None = None,
+    *,
+    once: bool = False,
 ) -> Decision:
-    """The transcript's note of an event."""
-    state, item = state.with_item(type=ItemType.EVENT, content_type=event.content_type, who=who, trigger=trigger)
+    """The transcript's note of an event. What can happen but once has an id that says so: written again, it is the same."""
+    id = derived_id(state.id, f"{event}/{who.id if who else 'system'}") if once else None
+    kind, content_type = ItemType.EVENT, event.content_type
+    state, item = state.with_item(type=kind, content_type=content_type, who=who, trigger=trigger, id=id)
     return Decision(state, (item,))
 
 

@@ -167,7 +167,7 @@ class TestBoto3:
             {"aws_access_key_id": "nobody"},
             {"config": Config(signature_version=UNSIGNED)},
         ],
-        ids=str,
+        ids=["secret", "key", "unsigned"],
     )
     def test_wrong_credentials(self, api: Api, chat: Chat, credentials: dict[str, Any]) -> None:
         stranger = api.stack.connect(**credentials)

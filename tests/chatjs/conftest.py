@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from hashlib import sha256
@@ -20,6 +21,12 @@ INSTALL_SECONDS = 100
 @pytest.fixture(scope="session")
 def chatjs() -> None:
     """ChatJS, installed exactly as locked."""
+    with (FOLDER / "package-lock.json").open() as lock:  # tests run in several processes
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _install()
+
+
+def _install() -> None:
     locked = sha256((FOLDER / "package-lock.json").read_bytes()).hexdigest()
     stamp = FOLDER / "node_modules" / ".locked"
     if stamp.exists() and stamp.read_text() == locked:

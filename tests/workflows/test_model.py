@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -30,6 +31,7 @@ settings.register_profile(
 situations = st.sampled_from(list(Mode)).flatmap(lambda mode: st.tuples(st.just(mode), policies(mode)))
 
 
+@pytest.mark.timeout(3_600 if EXPLORING else 600)
 @settings(settings.get_profile("machine"))
 @given(situation=situations, doors=doors, steps=steps("c"))
 def test_whatever_happens(situation: tuple[Mode, dict[str, Any]], doors: list[Doors], steps: list[Step]) -> None:

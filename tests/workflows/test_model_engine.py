@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from temporalio.client import WorkflowHistory
@@ -61,6 +62,7 @@ def plays() -> list[Play]:
     return drawn[::VARIETY][:CONVERSATIONS]
 
 
+@pytest.mark.timeout(600)
 async def test_whatever_happens_on_the_engine(environment: WorkflowEnvironment, engine: Engine, tmp_path: Path) -> None:
     drawn = plays()
     assert len(drawn) == CONVERSATIONS

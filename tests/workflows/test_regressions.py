@@ -8,7 +8,9 @@ from datetime import timedelta, timezone
 import pytest
 from pydantic import ValidationError
 
+from api.gateway import Gateway
 from runtime.bus import Announcement, LocalBus
+from runtime.settings import Settings
 from store import conversations
 from tests.workflows.engine import Engine
 from tests.workflows.story import MOMENT, START, Story, fresh
@@ -50,6 +52,19 @@ async def test_what_a_repeated_task_writes_is_what_counts(engine: Engine) -> Non
     assert record
     assert (record.state, record.end_reason) == (state.state, state.end_reason)
     assert await chat.words() == ["participant.joined", "participant.left", "chat.ended"]
+
+
+async def test_a_command_that_something_crosses_is_still_answered(engine: Engine) -> None:
+    bus = Interrupting(1)
+    gateway = Gateway(engine.client, Settings())
+    async with engine.working(bus=bus):
+        chat = await engine.start()
+        await chat.state()
+        # the end completes the workflow; a signal that arrives meanwhile makes the engine drop the update with its task
+        bus.interrupt = lambda: chat.signal("message", {"content": "wait", "id": "m"})
+        assert await gateway.end(chat.id, by="kim") is None
+        await chat.handle.result()
+    assert sorted(await chat.words()) == ["chat.ended", "wait"]
 
 
 async def test_a_message_that_crosses_the_end_that_a_timer_brings_is_recorded(engine: Engine) -> None:
