@@ -149,7 +149,10 @@ async def _end_leftover(pid_file: Path) -> None:
 async def _command_line(pid: int) -> str:
     """The command line of a process, empty when it is gone or only waits to be reaped."""
     ps = await asyncio.create_subprocess_exec(
-        *("ps", "-o", "stat=,command=", "-p", str(pid)), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        # -ww: with COLUMNS in the environment it would cut the line
+        *("ps", "-ww", "-o", "stat=,command=", "-p", str(pid)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     )
     state, _, command = (await ps.communicate())[0].decode().strip().partition(" ")
     return "" if state.startswith("Z") else command.strip()

@@ -82,6 +82,7 @@ def test_it_goes_on_after_it_alone_was_killed(own_stack: Stack) -> None:
     assert own_stack.process
     own_stack.process.kill()
     own_stack.process.wait()
+    own_stack.environment["COLUMNS"] = "40"  # no terminal's width may keep it from knowing its own
     own_stack.start()  # its Temporal server still runs on the port and the file
     goes_on(own_stack, contact_id, token)
 
