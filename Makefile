@@ -40,8 +40,9 @@ format: $(VENV)/dev.stamp  ## Formats the code
 histories: $(VENV)/dev.stamp  ## Records the conversations of tests/replay that have no history yet
 	@$(BIN)/python -m tests.replay.scenarios
 
-bench: $(VENV)/dev.stamp  ## Measures a page of a long past against one of a long chat
+bench: $(VENV)/dev.stamp  ## Measures a page of a long past against one of a long chat, and what an assignment costs
 	@$(BIN)/python -m bench.rehydration
+	@$(BIN)/python -m bench.board
 
 COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links

@@ -7,20 +7,30 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     Dialect,
     ForeignKey,
     Index,
+    Integer,
     MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.types import TypeDecorator
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
+FOREVER = datetime(9999, 12, 31, tzinfo=UTC)
+"""The end of what has no end, for columns that are compared."""
+
+
+def whole(instant: datetime) -> datetime:
+    """An instant as it comes back from the store."""
+    return EPOCH + (instant - EPOCH) // MILLISECOND * MILLISECOND
 
 
 class Instant(TypeDecorator[datetime]):
@@ -151,4 +161,111 @@ connections = Table(
     Column("process_id", String(64), primary_key=True, index=True),
     Column("conversation_id", String(256), nullable=False),
     Column("departed_at", Instant, index=True),
+)
+
+agents = Table(
+    "agents",
+    metadata,
+    Column("instance", String(100), primary_key=True),
+    Column("user", String(256), primary_key=True),
+    Column("name", String(256), nullable=False),
+    Column("capacity", Integer, nullable=False),
+    Column("presence", String(32), nullable=False),
+    Column("presence_since", Instant, nullable=False),
+    # what they become once nothing takes their capacity; until then they are offered nothing
+    Column("next_presence", String(32)),
+    Column("last_assigned_at", Instant),
+    # since when nothing was given to them and nothing of theirs ended
+    Column("idle_since", Instant, nullable=False),
+    # offers missed one after the other
+    Column("missed", Integer, nullable=False),
+)
+
+agent_queues = Table(
+    "agent_queues",
+    metadata,
+    Column("instance", String(100), primary_key=True),
+    Column("queue", String(256), primary_key=True),
+    Column("user", String(256), primary_key=True),
+    Index("agent_queues_by_user", "instance", "user", "queue"),
+)
+
+_IS_WAITING = text("stage = 'queued' AND offer_id IS NULL")
+_IS_BOUND = text("stage = 'queued' AND offer_id IS NULL AND bound_to <> ''")
+_IS_OFFERED = text("offer_id IS NOT NULL")
+
+board = Table(
+    "board",
+    metadata,
+    Column("conversation_id", String(256), primary_key=True),
+    # what the conversation says
+    Column("revision", BigInteger, nullable=False),
+    Column("instance", String(100), nullable=False),
+    Column("queue", String(256), nullable=False),
+    Column("workstream", String(500), nullable=False),
+    Column("contact_id", String(256), nullable=False),
+    Column("stage", String(16), nullable=False),
+    Column("agent", String(256)),
+    Column("units", Integer, nullable=False),
+    # false: ahead of those whose turn it is
+    Column("in_turn", Boolean, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("enqueued_at", Instant, nullable=False),
+    # the only agent who may be offered it, until then; '': anybody may
+    Column("bound_to", String(256), nullable=False),
+    Column("bound_until", Instant),
+    # whose capacity it takes, and until when
+    Column("holder", String(256)),
+    Column("holds_until", Instant),
+    # what the board has done meanwhile: offered it to the holder
+    Column("offer_id", String(64)),
+    Column("offered_at", Instant),
+    Column("offer_until", Instant),
+    Column("told", Boolean, nullable=False),
+    # the first of each kind of conversation that waits in a queue, and those behind it
+    Index(
+        "board_by_kind",
+        *("instance", "queue", "workstream", "bound_to", "units"),
+        *("in_turn", "priority", "enqueued_at", "conversation_id"),
+        sqlite_where=_IS_WAITING,
+        postgresql_where=_IS_WAITING,
+    ),
+    # who waits in a queue, in order
+    Index(
+        "board_by_turn",
+        *("instance", "queue", "in_turn", "priority", "enqueued_at", "conversation_id"),
+        sqlite_where=_IS_WAITING,
+        postgresql_where=_IS_WAITING,
+    ),
+    # which bindings have run out
+    Index(
+        "board_by_binding",
+        *("instance", "queue", "workstream", "bound_to", "bound_until"),
+        sqlite_where=_IS_BOUND,
+        postgresql_where=_IS_BOUND,
+    ),
+    # what an agent's capacity is taken by
+    Index("board_by_holder", "instance", "holder", "holds_until", "units"),
+    # offers that nobody answered or was told of
+    Index("board_by_offer", "offer_until", sqlite_where=_IS_OFFERED, postgresql_where=_IS_OFFERED),
+)
+
+board_passes = Table(
+    "board_passes",
+    metadata,
+    # who rejected or missed a conversation while it waits
+    Column("conversation_id", String(256), primary_key=True),
+    Column("user", String(256), primary_key=True),
+    Column("at", Instant, nullable=False),
+)
+
+board_waits = Table(
+    "board_waits",
+    metadata,
+    # how long those waited who were lately taken from a queue
+    Column("instance", String(100), primary_key=True),
+    Column("queue", String(256), primary_key=True),
+    Column("taken_at", Instant, primary_key=True),
+    Column("conversation_id", String(256), primary_key=True),
+    Column("milliseconds", BigInteger, nullable=False),
 )

@@ -1,0 +1,103 @@
+"""Agents: who there is, which queues they serve, and how they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import bindparam, delete, exists, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store import schema
+from store.board.load import load_of
+from store.board.rows import lock_agents
+from store.board.values import Agent, AgentState, Presence
+from store.database import Database
+
+_agents = schema.agents.c
+_served = schema.agent_queues.c
+
+
+async def configure(db: Database, instance: str, agents: Sequence[Agent], now: datetime) -> None:
+    """Brings the agents of an instance to what is configured. New ones are offline; the others stay as they are.
+
+    What agents who are gone still work on stays with them; what waits for one of them is offered to others.
+    """
+    async with db.write() as connection:
+        await db.one_at_a_time(connection, f"agents of {instance}")
+        await _configure_agents(db, connection, instance, agents, now)
+        await _configure_queues(connection, instance, agents)
+
+
+async def _configure_agents(
+    db: Database, connection: AsyncConnection, instance: str, agents: Sequence[Agent], now: datetime
+) -> None:
+    known = select(_agents.user, _agents.name, _agents.capacity).where(_agents.instance == instance)
+    before = {user: (name, capacity) for user, name, capacity in await connection.execute(known)}
+    wanted = {agent.user: (agent.name, agent.capacity) for agent in agents}
+    gone = before.keys() - wanted.keys()
+    changed = {user for user in before.keys() & wanted.keys() if before[user] != wanted[user]}
+    # locked in the order of their names, like everywhere
+    await lock_agents(db, connection, instance, gone | changed)
+    this = (_agents.instance == instance, _agents.user == bindparam("which"))
+    if gone:
+        await connection.execute(delete(schema.agents).where(*this), [{"which": user} for user in gone])
+    for user in changed:
+        name, capacity = wanted[user]
+        await connection.execute(
+            update(schema.agents).where(*this).values(name=name, capacity=capacity), {"which": user}
+        )
+    rows = [
+        {
+            "instance": instance,
+            "user": agent.user,
+            "name": agent.name,
+            "capacity": agent.capacity,
+            "presence": Presence.OFFLINE,
+            "presence_since": now,
+            "idle_since": now,
+            "missed": 0,
+        }
+        for agent in agents
+        if agent.user not in before
+    ]
+    if rows:
+        await connection.execute(insert(schema.agents), rows)
+
+
+async def _configure_queues(connection: AsyncConnection, instance: str, agents: Sequence[Agent]) -> None:
+    known = select(_served.queue, _served.user).where(_served.instance == instance)
+    before = {(queue, user) for queue, user in await connection.execute(known)}
+    wanted = {(queue, agent.user) for agent in agents for queue in agent.queues}
+    gone = [{"from_queue": queue, "which": user} for queue, user in before - wanted]
+    new = [{"instance": instance, "queue": queue, "user": user} for queue, user in sorted(wanted - before)]
+    if gone:
+        this = (_served.queue == bindparam("from_queue"), _served.user == bindparam("which"))
+        await connection.execute(delete(schema.agent_queues).where(_served.instance == instance, *this), gone)
+    if new:
+        await connection.execute(insert(schema.agent_queues), new)
+
+
+async def agents_now(
+    db: Database, instance: str, now: datetime, *, users: Iterable[str] | None = None, queue: str | None = None
+) -> list[AgentState]:
+    """How the agents of an instance stand, by user: all, or some of them, or those who serve a queue."""
+    query = (
+        select(
+            *(_agents.user, _agents.name, _agents.capacity, load_of(_agents.instance, _agents.user, now)),
+            *(_agents.presence, _agents.presence_since, _agents.next_presence),
+            *(_agents.last_assigned_at, _agents.idle_since, _agents.missed),
+        )
+        .where(_agents.instance == instance)
+        .order_by(_agents.user)
+    )
+    if users is not None:
+        query = query.where(_agents.user.in_(set(users)))
+    if queue is not None:
+        serves = (_served.instance == instance, _served.queue == queue, _served.user == _agents.user)
+        query = query.where(exists().where(*serves))
+    async with db.read() as connection:
+        rows = (await connection.execute(query)).all()
+    return [
+        AgentState(*row[:4], Presence(row[4]), row[5], Presence(row[6]) if row[6] else None, *row[7:]) for row in rows
+    ]

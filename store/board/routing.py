@@ -1,0 +1,189 @@
+"""Which conversation of a queue comes next, and who is to be offered it.
+
+Conversations of the same workstream, binding and units are of one kind: whoever may have one of them may have all, except for
+those that they passed on. So of each kind only the first has to be looked at, and behind it only where everybody who is free
+has passed on it: what that costs grows with the kinds and the passes, not with the length of the queue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from heapq import heapify, heappop, heappush
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store.board import looking
+from store.board.rows import ANYBODY, lock_agents, try_to_lock_agent
+from store.board.values import Method, Rules
+from store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A conversation that may be next; see `store.schema.board`."""
+
+    conversation_id: str
+    workstream: str
+    bound_to: str
+    units: int
+    in_turn: bool
+    priority: int
+    enqueued_at: datetime
+
+    @property
+    def place(self) -> tuple[bool, int, datetime, str]:
+        """Its place in the queue."""
+        return self.in_turn, self.priority, self.enqueued_at, self.conversation_id
+
+
+@dataclass(frozen=True, slots=True)
+class BoundAgent:
+    """An agent of the queue to whom something is bound. `free` is the capacity that they have left."""
+
+    user: str
+    presence: str
+    presence_since: datetime
+    leaving: bool
+    free: int
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The first conversation of a kind.
+
+    If the kind is bound: when the first binding of it runs out, and to whom; None if no such agent serves the queue.
+    """
+
+    first: Candidate
+    first_until: datetime | None
+    agent: BoundAgent | None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A conversation and the agent whom it is to be offered to."""
+
+    conversation: Candidate
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A queue at a moment, and how each workstream is offered from it."""
+
+    instance: str
+    name: str
+    rules: Mapping[str, Rules]
+    now: datetime
+
+    @property
+    def turn(self) -> str:
+        """What whoever offers from this queue has to have to themselves."""
+        return f"offers of {self.instance} {self.name}"
+
+    def rules_of(self, workstream: str) -> Rules:
+        """A workstream without rules is offered by the defaults: taken out of the configuration, it strands nobody."""
+        return self.rules.get(workstream) or _DEFAULT
+
+
+_DEFAULT = Rules()
+
+
+async def heads(connection: AsyncConnection, queue: Queue) -> list[Head]:
+    """The first conversation of each kind that waits in a queue."""
+    here = {"instance": queue.instance, "queue": queue.name}
+    found = [(Candidate(*row[:-1]), row[-1]) for row in await connection.execute(looking.HEADS, here)]
+    users = {first.bound_to for first, _ in found} - {ANYBODY}
+    agents: dict[str, BoundAgent] = {}
+    if users:
+        asked = {**here, "users": sorted(users), "now": queue.now}
+        known = (BoundAgent(*row) for row in await connection.execute(looking.BOUND_AGENTS, asked))
+        agents = {agent.user: agent for agent in known}
+    return [Head(first, first_until, agents.get(first.bound_to)) for first, first_until in found]
+
+
+async def choose(connection: AsyncConnection, queue: Queue, kinds: Sequence[Head]) -> Choice | None:
+    """The first conversation that somebody may be offered now, and the best of these agents."""
+    line = [(head.first.place, head.first) for head in kinds if _may_be_offered(queue, head)]
+    heapify(line)
+    nobody: set[tuple[frozenset[str], int]] = set()
+    while line:
+        _, candidate = heappop(line)
+        wanted = (queue.rules_of(candidate.workstream).presences, candidate.units)
+        if wanted in nobody:
+            continue
+        best = await _best_agent(connection, queue, candidate)
+        if best is None:
+            if candidate.bound_to == ANYBODY:
+                nobody.add(wanted)
+            continue
+        user, has_passed = best
+        if not has_passed:
+            return Choice(candidate, user)
+        later = await _behind(connection, queue, candidate)
+        if later is not None:
+            heappush(line, (later.place, later))
+    return None
+
+
+def _may_be_offered(queue: Queue, head: Head) -> bool:
+    """False where it is certain without a look at the agents."""
+    rules, agent = queue.rules_of(head.first.workstream), head.agent
+    if not rules.open or head.first.bound_to == ANYBODY:
+        return rules.open
+    return agent is not None and is_present(agent, rules) and agent.free >= head.first.units
+
+
+def is_present(agent: BoundAgent, rules: Rules) -> bool:
+    """Whether an agent may be offered something, as far as their presence goes."""
+    return agent.presence in rules.presences and not agent.leaving
+
+
+async def lock_best(db: Database, connection: AsyncConnection, queue: Queue, choice: Choice) -> Choice:
+    """Locks the chosen agent, or the next best if somebody else is just giving them something.
+
+    Were everybody to wait for the same best agent, all but one would have waited in vain and have to choose anew.
+    """
+    if not db.is_postgres or await try_to_lock_agent(connection, queue.instance, choice.user):
+        return choice
+    another = await _best_agent(connection, queue, choice.conversation, at_hand=True)
+    if another and not another[1]:
+        return replace(choice, user=another[0])
+    await lock_agents(db, connection, queue.instance, [choice.user])
+    return choice
+
+
+async def _best_agent(
+    connection: AsyncConnection, queue: Queue, candidate: Candidate, *, at_hand: bool = False
+) -> tuple[str, bool] | None:
+    """The best of the agents who could be offered a conversation, and whether even they have passed on it lately."""
+    most_free = queue.rules_of(candidate.workstream).method is Method.MOST_FREE
+    best = looking.best_agent_at_hand if at_hand else looking.best_agent
+    asked = {**_asked(queue, candidate), "conversation_id": candidate.conversation_id}
+    query = best(most_free=most_free, bound=candidate.bound_to != ANYBODY)
+    row = (await connection.execute(query, asked)).one_or_none()
+    return None if row is None else (row[0], bool(row[1]))
+
+
+async def _behind(connection: AsyncConnection, queue: Queue, candidate: Candidate) -> Candidate | None:
+    """The first conversation of the same kind on which not everybody who could be offered it has passed lately."""
+    query = looking.first_not_passed(bound=candidate.bound_to != ANYBODY)
+    row = (await connection.execute(query, _asked(queue, candidate))).one_or_none()
+    return None if row is None else Candidate(*row)
+
+
+def _asked(queue: Queue, candidate: Candidate) -> dict[str, Any]:
+    rules = queue.rules_of(candidate.workstream)
+    return {
+        "instance": queue.instance,
+        "queue": queue.name,
+        "now": queue.now,
+        "presences": sorted(rules.presences),
+        "passed_after": queue.now - rules.pause,
+        "workstream": candidate.workstream,
+        "bound_to": candidate.bound_to,
+        "units": candidate.units,
+    }

@@ -1,0 +1,134 @@
+"""What the tests put on the board."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from store import schema
+from store.board.agents import agents_now, configure
+from store.board.offers import offer_next
+from store.board.placing import place
+from store.board.presence import set_presence
+from store.board.rows import ROW, Row
+from store.board.values import Agent, AgentState, Offer, Outcome, Placement, Presence, Rules, Settled, Stage
+from store.database import Database
+from tests.store.making import INSTANCE, START, after
+
+QUEUE = "support"
+
+
+def agent(user: str, capacity: int = 1, *queues: str) -> Agent:
+    return Agent(user, user.title(), capacity, frozenset(queues or [QUEUE]))
+
+
+async def staff(db: Database, *agents: Agent, presence: Presence = Presence.AVAILABLE) -> None:
+    """Configures exactly these agents and gives all of them a presence, each a second after the one before."""
+    await configure(db, INSTANCE, agents, START)
+    for seconds, who in enumerate(agents):
+        await set_presence(db, INSTANCE, who.user, presence, START - timedelta(hours=1) + timedelta(seconds=seconds))
+
+
+def placement(id: str = "c", **changes: Any) -> Placement:
+    fields: dict[str, Any] = {
+        "stage": Stage.QUEUED,
+        "revision": 1,
+        "instance": INSTANCE,
+        "queue": QUEUE,
+        "workstream": "flow-1",
+        "contact_id": id,
+        "enqueued_at": START,
+        **changes,
+    }
+    return Placement(conversation_id=id, **fields)
+
+
+async def put(db: Database, placed: Placement, now: datetime = START) -> None:
+    async with db.write() as connection:
+        await place(db, connection, placed, now)
+
+
+async def wait_in_line(db: Database, *ids: str, **changes: Any) -> None:
+    """Conversations that wait, each a second longer than the next."""
+    for seconds, id in enumerate(ids):
+        await put(db, placement(id, **({"enqueued_at": after(seconds)} | changes)))
+
+
+async def offered(
+    db: Database, now: datetime = START, rules: Mapping[str, Rules] | None = None, queue: str = QUEUE
+) -> tuple[str, str] | None:
+    """The next offer: the conversation and the agent."""
+    offer = await offer_next(db, INSTANCE, queue, rules or {}, now)
+    return None if offer is None else (offer.conversation_id, offer.user)
+
+
+async def all_offered(
+    db: Database, now: datetime = START, rules: Mapping[str, Rules] | None = None
+) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    while offer := await offered(db, now, rules):
+        found.append(offer)
+    return found
+
+
+async def offer_of(db: Database, now: datetime = START, rules: Mapping[str, Rules] | None = None) -> Offer:
+    offer = await offer_next(db, INSTANCE, QUEUE, rules or {}, now)
+    assert offer
+    return offer
+
+
+async def answer(db: Database, offer: Offer, outcome: Outcome, now: datetime = START, **changes: Any) -> None:
+    """The conversation says how an offer has ended: it is worked on, or waits on as it did."""
+    row = await standing(db, offer.conversation_id)
+    assert row
+    accepted = outcome is Outcome.ACCEPTED
+    says = {
+        "stage": Stage.WORKING if accepted else Stage.QUEUED,
+        "agent": offer.user if accepted else None,
+        "settled": (Settled(offer.id, outcome),),
+        "revision": row.revision + 1,
+        **changes,
+    }
+    await put(db, saying(row, **says), now)
+
+
+def saying(row: Row, **changes: Any) -> Placement:
+    """What a conversation says of itself, but for the changes."""
+    fields: dict[str, Any] = {
+        "queue": row.queue,
+        "workstream": row.workstream,
+        "contact_id": row.contact_id,
+        "stage": Stage(row.stage),
+        "enqueued_at": row.enqueued_at,
+        "agent": row.agent,
+        "units": row.units,
+        "ahead": not row.in_turn,
+        "priority": row.priority,
+        "bound_to": row.bound_to or None,
+        "bound_until": None if row.bound_until == schema.FOREVER else row.bound_until,
+        "revision": row.revision + 1,
+        **changes,
+    }
+    return Placement(conversation_id=row.conversation_id, instance=row.instance, **fields)
+
+
+async def move(db: Database, id: str, now: datetime = START, **changes: Any) -> None:
+    """The conversation says something new."""
+    row = await standing(db, id)
+    assert row
+    await put(db, saying(row, **changes), now)
+
+
+async def standing(db: Database, id: str) -> Row | None:
+    query = select(*ROW).where(schema.board.c.conversation_id == id)
+    async with db.read() as connection:
+        row = (await connection.execute(query)).one_or_none()
+    return None if row is None else Row(*row)
+
+
+async def state_of(db: Database, user: str, now: datetime = START) -> AgentState:
+    (state,) = await agents_now(db, INSTANCE, now, users=[user])
+    return state
