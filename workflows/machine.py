@@ -33,7 +33,7 @@ from workflows.events import (
 from workflows.policy import IdleAction
 from workflows.silence import goes_idle, reminds, step_is
 from workflows.state import ConversationState
-from workflows.table import TABLE, Trigger
+from workflows.table import TABLE, Trigger, always, is_persistent
 from workflows.talk import configure, connect, disconnect, hours, invite, leave, position, say
 from workflows.timers import Timer, next_deadline
 from workflows.values import Mode, Presence, Role, State
@@ -219,14 +219,6 @@ def _why_not(state: ConversationState, trigger: Trigger) -> str:
     return f"not possible for a {state.mode} conversation in state {state.state}"
 
 
-def _persistent(state: ConversationState) -> bool:
-    return state.mode is Mode.PERSISTENT
-
-
-def _always(_: ConversationState) -> bool:
-    return True
-
-
 def _counts_as_away(state: ConversationState) -> Decision:
     """The customer of a persistent conversation has never come: they are away, and nothing ends."""
     away = {"presence": Presence.AWAY, "since": state.clock}
@@ -242,10 +234,10 @@ def _looks_again(state: ConversationState) -> Decision:
 
 
 WITHIN: tuple[tuple[Timer, Callable[[ConversationState], bool], Callable[[ConversationState], Decision]], ...] = (
-    (Timer.CONNECT, _persistent, _counts_as_away),
-    (Timer.HOURS, _always, _looks_again),
-    (Timer.CUSTOMER_IDLE, _always, lambda s: goes_idle(s, Role.CUSTOMER)),
-    (Timer.AGENT_IDLE, _always, lambda s: goes_idle(s, Role.AGENT)),
+    (Timer.CONNECT, is_persistent, _counts_as_away),
+    (Timer.HOURS, always, _looks_again),
+    (Timer.CUSTOMER_IDLE, always, lambda s: goes_idle(s, Role.CUSTOMER)),
+    (Timer.AGENT_IDLE, always, lambda s: goes_idle(s, Role.AGENT)),
     (
         Timer.CUSTOMER_SILENT,
         step_is(Role.CUSTOMER, IdleAction.REMIND, IdleAction.WARN),

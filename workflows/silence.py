@@ -41,10 +41,15 @@ def silent_since(state: ConversationState, role: Silent) -> datetime | None:
 
 def next_rule(state: ConversationState, role: Silent) -> IdleRule | None:
     """The next step of a party's chain; a new silence begins it anew."""
-    voice = state.voice(role)
-    done = voice.rules_done if voice.silent_since == silent_since(state, role) else 0
+    done = _steps_done(state, role)
     rules = [rule for rule in state.policy.idle_rules if rule.silent == role.lower() and rule.action in _STEPS[role]]
     return rules[done] if done < len(rules) else None
+
+
+def _steps_done(state: ConversationState, role: Silent) -> int:
+    """How far the chain of the present silence has come; what is remembered of an earlier one does not count."""
+    voice = state.voice(role)
+    return voice.rules_done if voice.silent_since == silent_since(state, role) else 0
 
 
 def silence_limit(state: ConversationState, role: Silent) -> timedelta | None:
@@ -67,25 +72,28 @@ def reminds(state: ConversationState, role: Silent) -> Decision:
     """A step of a chain that says something: to the customer in the transcript, to the agent over their socket."""
     rule = next_rule(state, role)
     assert rule is not None
-    since = silent_since(state, role)
-    done = 1 + (state.voice(role).rules_done if state.voice(role).silent_since == since else 0)
+    since, done = silent_since(state, role), _steps_done(state, role) + 1
     state = state.with_voice(role, silent_since=since, rules_done=done).noting(f"{role.lower()} silent: {rule.action}")
-    if not rule.text:
-        return Decision(state)
-    trigger = f"{role.lower()}_idle_{rule.action}"
     if role is Role.CUSTOMER:
-        return system_says(state, filled(rule.text, state), trigger)
+        return _tells_customer(state, role, rule)
     to = state.agent.id if state.agent else None
-    return notifies(state, None, None, text=filled(rule.text, state), to=to, trigger=trigger)
+    text = filled(rule.text, state) if rule.text else None
+    return notifies(state, None, None, text=text, to=to, trigger=_trigger(role, rule)) if text else Decision(state)
 
 
 def last_words(state: ConversationState, role: Silent) -> Decision:
     """What the customer is told when the chain ends the chat, or takes it from the agent."""
     rule = next_rule(state, role)
     assert rule is not None
-    if not rule.text:
-        return Decision(state)
-    return system_says(state, filled(rule.text, state), f"{role.lower()}_idle_{rule.action}")
+    return _tells_customer(state, role, rule)
+
+
+def _tells_customer(state: ConversationState, role: Silent, rule: IdleRule) -> Decision:
+    return system_says(state, filled(rule.text, state), _trigger(role, rule)) if rule.text else Decision(state)
+
+
+def _trigger(role: Silent, rule: IdleRule) -> str:
+    return f"{role.lower()}_idle_{rule.action}"
 
 
 def counting_since(state: ConversationState, role: Silent) -> datetime | None:

@@ -66,7 +66,8 @@ class Row(NamedTuple):
     action: Action
 
 
-def _any(_: ConversationState) -> bool:
+def always(_: ConversationState) -> bool:
+    """Whatever the situation."""
     return True
 
 
@@ -74,7 +75,8 @@ def _live(state: ConversationState) -> bool:
     return state.mode is Mode.LIVE
 
 
-def _persistent(state: ConversationState) -> bool:
+def is_persistent(state: ConversationState) -> bool:
+    """In persistent mode only."""
     return state.mode is Mode.PERSISTENT
 
 
@@ -114,31 +116,31 @@ _silent_agent = _says_and(Role.AGENT, requeue(EndReason.RELEASED, "released"))
 
 TABLE = (
     #   no.  from           on                        applies          to             and then
-    Row(2,  State.OPEN,    Trigger.ASSIGNED,          _any,            State.ACTIVE,  seat_agent),
+    Row(2,  State.OPEN,    Trigger.ASSIGNED,          always,          State.ACTIVE,  seat_agent),
     Row(2,  State.OPEN,    Trigger.RESUMED,           _parked,         State.ACTIVE,  take_up),
     Row(3,  State.OPEN,    Trigger.CUSTOMER_ENDS,     _may_end,        State.CLOSED,  ends(EndReason.CUSTOMER_ENDED)),
     Row(3,  State.OPEN,    Trigger.CUSTOMER_LOST,     _live,           State.CLOSED,  ends(EndReason.CUSTOMER_LOST)),
     Row(3,  State.OPEN,    Trigger.NEVER_CONNECTED,   _live,           State.CLOSED,  ends(EndReason.NEVER_CONNECTED)),
     Row(3,  State.OPEN,    Trigger.CUSTOMER_SILENT,   _chain_closes,   State.CLOSED,  _silent_customer),
-    Row(3,  State.OPEN,    Trigger.CUSTOMER_IDLE,     _any,            State.CLOSED,  disconnects_others),
-    Row(4,  State.OPEN,    Trigger.OPEN_TOO_LONG,     _any,            State.CLOSED,  ends(EndReason.OPEN_TOO_LONG)),
-    Row(5,  State.ACTIVE,  Trigger.AGENT_ENDS,        _any,            State.WRAP_UP, agent_ends),
+    Row(3,  State.OPEN,    Trigger.CUSTOMER_IDLE,     always,          State.CLOSED,  disconnects_others),
+    Row(4,  State.OPEN,    Trigger.OPEN_TOO_LONG,     always,          State.CLOSED,  ends(EndReason.OPEN_TOO_LONG)),
+    Row(5,  State.ACTIVE,  Trigger.AGENT_ENDS,        always,          State.WRAP_UP, agent_ends),
     Row(6,  State.ACTIVE,  Trigger.CUSTOMER_ENDS,     _may_end,        State.WRAP_UP, ends(EndReason.CUSTOMER_ENDED)),
     Row(7,  State.ACTIVE,  Trigger.CUSTOMER_LOST,     _live,           State.WRAP_UP, ends(EndReason.CUSTOMER_LOST)),
     Row(7,  State.ACTIVE,  Trigger.NEVER_CONNECTED,   _live,           State.WRAP_UP, ends(EndReason.NEVER_CONNECTED)),
     Row(7,  State.ACTIVE,  Trigger.CUSTOMER_SILENT,   _chain_closes,   State.WRAP_UP, _silent_customer),
-    Row(7,  State.ACTIVE,  Trigger.CUSTOMER_IDLE,     _any,            State.WRAP_UP, disconnects_others),
-    Row(7,  State.ACTIVE,  Trigger.AGENT_IDLE,        _any,            State.WRAP_UP, disconnects_others),
-    Row(8,  State.ACTIVE,  Trigger.AGENT_LOST,        _any,            State.OPEN,    _lost_agent),
-    Row(9,  State.ACTIVE,  Trigger.RELEASED,          _any,            State.OPEN,    requeue(EndReason.RELEASED, "released")),
+    Row(7,  State.ACTIVE,  Trigger.CUSTOMER_IDLE,     always,          State.WRAP_UP, disconnects_others),
+    Row(7,  State.ACTIVE,  Trigger.AGENT_IDLE,        always,          State.WRAP_UP, disconnects_others),
+    Row(8,  State.ACTIVE,  Trigger.AGENT_LOST,        always,          State.OPEN,    _lost_agent),
+    Row(9,  State.ACTIVE,  Trigger.RELEASED,          always,          State.OPEN,    requeue(EndReason.RELEASED, "released")),
     Row(9,  State.ACTIVE,  Trigger.AGENT_SILENT,      _chain_releases, State.OPEN,    _silent_agent),
-    Row(9,  State.ACTIVE,  Trigger.TRANSFERRED,       _any,            State.OPEN,    hand_on),
-    Row(9,  State.ACTIVE,  Trigger.HANDED_OVER,       _any,            State.ACTIVE,  hand_on),
-    Row(10, State.ACTIVE,  Trigger.PARKED,            _persistent,     State.WAITING, park),
-    Row(11, State.WAITING, Trigger.CUSTOMER_RETURNED, _any,            State.OPEN,    returned),
-    Row(12, State.WAITING, Trigger.RESUMED,           _any,            State.ACTIVE,  take_up),
-    Row(12, State.WAITING, Trigger.ASSIGNED,          _any,            State.ACTIVE,  seat_agent),
-    Row(13, State.WAITING, Trigger.WAITED_TOO_LONG,   _any,            State.CLOSED,  ends(EndReason.WAITED_TOO_LONG)),
+    Row(9,  State.ACTIVE,  Trigger.TRANSFERRED,       always,          State.OPEN,    hand_on),
+    Row(9,  State.ACTIVE,  Trigger.HANDED_OVER,       always,          State.ACTIVE,  hand_on),
+    Row(10, State.ACTIVE,  Trigger.PARKED,            is_persistent,   State.WAITING, park),
+    Row(11, State.WAITING, Trigger.CUSTOMER_RETURNED, always,          State.OPEN,    returned),
+    Row(12, State.WAITING, Trigger.RESUMED,           always,          State.ACTIVE,  take_up),
+    Row(12, State.WAITING, Trigger.ASSIGNED,          always,          State.ACTIVE,  seat_agent),
+    Row(13, State.WAITING, Trigger.WAITED_TOO_LONG,   always,          State.CLOSED,  ends(EndReason.WAITED_TOO_LONG)),
     Row(13, State.WAITING, Trigger.CUSTOMER_SILENT,   _chain_closes,   State.CLOSED,  _silent_customer),
     Row(13, State.WAITING, Trigger.CUSTOMER_ENDS,     _may_end,        State.CLOSED,  ends(EndReason.CUSTOMER_ENDED)),
     Row(14, State.WRAP_UP, Trigger.CLOSED,            _no_survey,      State.CLOSED,  close),
@@ -151,11 +153,11 @@ TABLE = (
     Row(14, State.WRAP_UP, Trigger.CUSTOMER_ENDS,     _survey_last,    State.CLOSED,  ends(EndReason.CUSTOMER_ENDED)),
     Row(15, State.WRAP_UP, Trigger.STOPPED,           _survey,         State.WRAP_UP, ends(EndReason.STOPPED)),
     Row(15, State.WRAP_UP, Trigger.STOPPED,           _survey_last,    State.CLOSED,  ends(EndReason.STOPPED)),
-    Row(15, State.OPEN,    Trigger.STOPPED,           _any,            State.CLOSED,  ends(EndReason.STOPPED)),
-    Row(15, State.ACTIVE,  Trigger.STOPPED,           _any,            State.WRAP_UP, ends(EndReason.STOPPED)),
-    Row(15, State.WAITING, Trigger.STOPPED,           _any,            State.CLOSED,  ends(EndReason.STOPPED)),
-    Row(15, State.OPEN,    Trigger.DURATION_REACHED,  _any,            State.CLOSED,  ends(EndReason.DURATION_REACHED)),
-    Row(15, State.ACTIVE,  Trigger.DURATION_REACHED,  _any,            State.WRAP_UP, ends(EndReason.DURATION_REACHED)),
-    Row(15, State.WAITING, Trigger.DURATION_REACHED,  _any,            State.CLOSED,  ends(EndReason.DURATION_REACHED)),
+    Row(15, State.OPEN,    Trigger.STOPPED,           always,          State.CLOSED,  ends(EndReason.STOPPED)),
+    Row(15, State.ACTIVE,  Trigger.STOPPED,           always,          State.WRAP_UP, ends(EndReason.STOPPED)),
+    Row(15, State.WAITING, Trigger.STOPPED,           always,          State.CLOSED,  ends(EndReason.STOPPED)),
+    Row(15, State.OPEN,    Trigger.DURATION_REACHED,  always,          State.CLOSED,  ends(EndReason.DURATION_REACHED)),
+    Row(15, State.ACTIVE,  Trigger.DURATION_REACHED,  always,          State.WRAP_UP, ends(EndReason.DURATION_REACHED)),
+    Row(15, State.WAITING, Trigger.DURATION_REACHED,  always,          State.CLOSED,  ends(EndReason.DURATION_REACHED)),
 )  # fmt: skip
 """Every change of state."""

@@ -19,8 +19,8 @@ from workflows.state import ConversationState
 _Input = TypeVar("_Input")
 _Output = TypeVar("_Output")
 
-PROMPT_WRITE = timedelta(seconds=5)
-"""How long a write may take as a local activity, before it becomes an ordinary one that an operator sees retrying."""
+PROMPTLY = timedelta(seconds=5)
+"""How long something may take as a local activity, before it becomes an ordinary one that an operator sees retrying."""
 
 
 async def write(commit: Commit) -> Recorded | None:
@@ -38,7 +38,7 @@ async def _promptly(
 ) -> _Output:
     try:
         return await workflow.execute_local_activity_method(
-            activity, input, schedule_to_close_timeout=PROMPT_WRITE, summary=summary
+            activity, input, schedule_to_close_timeout=PROMPTLY, summary=summary
         )
     except FailureError:  # an ActivityError when it happens, its bare cause when it is replayed (SDK 1.35)
         return await workflow.execute_activity_method(
