@@ -76,7 +76,7 @@ class Database:
     def insert_new(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> Any:
         """An insert that leaves rows alone which are there already, whichever unique key they share."""
         dialect = postgresql if self.is_postgres else sqlite
-        return dialect.insert(table).values([dict(row) for row in rows]).on_conflict_do_nothing()
+        return dialect.insert(table).values(_values(rows)).on_conflict_do_nothing()
 
     def insert_new_from(self, table: Table, names: Sequence[str], query: Select[*tuple[Any, ...]]) -> Any:
         """An insert of the rows that a query finds, which leaves rows alone that are there already."""
@@ -86,15 +86,22 @@ class Database:
     def upsert(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> Any:
         """An insert that overwrites the given columns of rows with the same primary key."""
         dialect = postgresql if self.is_postgres else sqlite
-        values = [dict(row) for row in rows]
+        values = _values(rows)
         statement = dialect.insert(table).values(values)
         keys = [column.name for column in table.primary_key]
-        changes = {name: statement.excluded[name] for name in values[0] if name not in keys}
+        given = values[0] if isinstance(values, list) else values
+        changes = {name: statement.excluded[name] for name in given if name not in keys}
         return statement.on_conflict_do_update(index_elements=keys, set_=changes)
 
     async def close(self) -> None:
         """Gives the connections back."""
         await self.engine.dispose()
+
+
+def _values(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any] | list[dict[str, Any]]:
+    """What is inserted. A single row by itself: SQLAlchemy compiles statements for lists anew each time."""
+    values = [dict(row) for row in rows]
+    return values[0] if len(values) == 1 else values
 
 
 def _use_wal(cursor: Any) -> None:

@@ -51,7 +51,8 @@ class Settling:
                 if await transcript.find_item(self._db, conversation_id, item_id):
                     break
                 try:
-                    await asyncio.wait_for(news.wait(), LOOK_SECONDS)
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await news.wait()
                 except TimeoutError:
                     continue
         finally:
