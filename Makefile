@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help run test lint format lock histories bench
+SIDE_BY_SIDE := --numprocesses 4 --dist loadfile
+
+.PHONY: help run test chaos lint format lock histories bench day
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -25,7 +27,10 @@ run: $(VENV)/run.stamp  ## Everything on this machine: Temporal server and UI, w
 	@exec $(BIN)/python -m perennial
 
 test: $(VENV)/dev.stamp  ## All tests, on real parts (ChatJS comes from npm; Node comes with the test dependencies)
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not chaos"
+
+chaos: $(VENV)/dev.stamp  ## The tests that kill, flood and crowd processes
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m chaos
 
 lint: $(VENV)/dev.stamp  ## ruff, the arrows between the rooms, strict types
 	@$(BIN)/ruff check .
@@ -40,9 +45,12 @@ format: $(VENV)/dev.stamp  ## Formats the code
 histories: $(VENV)/dev.stamp  ## Records the conversations of tests/replay that have no history yet
 	@$(BIN)/python -m tests.replay.scenarios
 
-bench: $(VENV)/dev.stamp  ## Measures a page of a long past against one of a long chat, and what an assignment costs
+bench: $(VENV)/dev.stamp  ## Measures a page of a long past against one of a long chat, and assignments from queues
 	@$(BIN)/python -m bench.rehydration
 	@$(BIN)/python -m bench.board
+
+day: $(VENV)/dev.stamp  ## A day of 50 agents and 1,000 customers in a few minutes, watched and accounted for
+	@$(BIN)/python -m bench.day
 
 COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links

@@ -1,10 +1,11 @@
-"""What worker and API both stand on: the store, and the bus that suits it."""
+"""What worker and API both stand on: the store, the bus that suits it, and what is configured now."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from configuration.current import Configuration, opened_configuration
 from runtime.bus import Bus, opened_bus
 from runtime.problems import StartupProblem
 from runtime.settings import Settings
@@ -13,16 +14,16 @@ from store.migrate import StoreProblem, opened
 
 
 @asynccontextmanager
-async def opened_parts(settings: Settings) -> AsyncGenerator[tuple[Database, Bus], None]:
-    """Store and bus of a process, as its settings say.
+async def opened_parts(settings: Settings) -> AsyncGenerator[tuple[Database, Bus, Configuration], None]:
+    """Store, bus and configuration of a process, as its settings say.
 
     Raises:
-        StartupProblem: the store cannot be used.
+        StartupProblem: the store cannot be used, or a workstream's policy is wrong.
     """
     url = settings.store_address
     try:
         async with opened(url, pool_size=settings.store_pool, durable=settings.survives_power_cut) as db:
-            async with opened_bus(url) as bus:
-                yield db, bus
+            async with opened_bus(url) as bus, opened_configuration(settings.instances, db, bus) as configuration:
+                yield db, bus, configuration
     except StoreProblem as problem:
         raise StartupProblem(str(problem)) from problem

@@ -6,12 +6,14 @@ The one place that knows worker and API together; `python -m worker` and `python
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from api.app import build_services, create_app
 from api.gateway import Gateway
 from api.server import serving
 from parts import opened_parts
 from runtime.devserver import check_port, own_data_dir, temporal_server
+from runtime.instances import Instance
 from runtime.process import run_process, stop_on_signals
 from runtime.settings import DEMO_SECRET, Settings
 from runtime.temporal import connect, register_search_attributes
@@ -27,15 +29,15 @@ async def run(settings: Settings) -> None:
         async with temporal_server(settings):
             client = await connect(settings)
             await register_search_attributes(client, KEYS)
-            async with opened_parts(settings) as (db, bus):
-                app = create_app(build_services(settings, db, bus, Gateway(client, settings)))
-                async with build_worker(client, settings, db, bus), serving(app, settings):
-                    print(_welcome(settings), flush=True)  # noqa: T201
+            async with opened_parts(settings) as parts:
+                app = create_app(build_services(settings, *parts, Gateway(client, settings)))
+                async with build_worker(client, settings, *parts), serving(app, settings):
+                    print(_welcome(settings, parts[-1].instances), flush=True)  # noqa: T201
                     await stop.wait()
                     print("\nStopping...", flush=True)  # noqa: T201
 
 
-def _welcome(settings: Settings) -> str:
+def _welcome(settings: Settings, instances: Mapping[str, Instance]) -> str:
     api = f"http://{settings.api_host}:{settings.api_port}"
     key_id = next((name for name, key in settings.access_keys.items() if key.secret == DEMO_SECRET), None)
     lines = [
@@ -47,7 +49,7 @@ def _welcome(settings: Settings) -> str:
         f"  Temporal     127.0.0.1:{settings.temporal_port}",
         f"  data         {settings.data_dir.resolve()}",
     ]
-    for name, instance in settings.instances.items():
+    for name, instance in instances.items():
         lines.append(
             f"  instance     {name}: workstreams {', '.join(instance.workstreams)}; agents {', '.join(instance.agents)}"
         )

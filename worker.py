@@ -14,6 +14,7 @@ from temporalio.worker import PollerBehaviorAutoscaling, Worker
 from activities.archiving import Archivist
 from activities.opening import Doorkeeper
 from activities.recording import Recorder
+from configuration.current import Configuration
 from parts import opened_parts
 from runtime.archive import opened_archive
 from runtime.bus import Bus
@@ -25,13 +26,14 @@ from workflows.conversation import Conversation
 from workflows.search import KEYS
 
 
-def build_worker(client: Client, settings: Settings, db: Database, bus: Bus) -> Worker:
+def build_worker(client: Client, settings: Settings, db: Database, bus: Bus, configuration: Configuration) -> Worker:
     """The worker with everything it runs.
 
     Raises:
         StartupProblem: the archive of transcripts cannot be used.
     """
-    recorder, archivist, doorkeeper = Recorder(db, bus), Archivist(db, opened_archive(settings)), Doorkeeper(settings)
+    recorder, doorkeeper = Recorder(db, bus, configuration), Doorkeeper(configuration)
+    archivist = Archivist(db, opened_archive(settings))
     return Worker(
         client,
         task_queue=settings.temporal_task_queue,
@@ -51,7 +53,7 @@ async def run(settings: Settings) -> None:
     stop = stop_on_signals()
     client = await connect(settings)
     await register_search_attributes(client, KEYS)
-    async with opened_parts(settings) as (db, bus), build_worker(client, settings, db, bus):
+    async with opened_parts(settings) as parts, build_worker(client, settings, *parts):
         await stop.wait()
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from temporalio import activity
 
+from configuration.current import Configuration
 from runtime.hours import for_people, opening
-from runtime.settings import Settings
 from workflows.contract import ConversationActivities, HoursQuestion
 from workflows.events import Hours
 
@@ -13,13 +13,13 @@ from workflows.events import Hours
 class Doorkeeper(ConversationActivities):
     """Knows the opening hours that are configured now."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._instances = settings.instances
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
 
     @activity.defn
     async def opening_hours(self, question: HoursQuestion) -> Hours:
         """What the queue's opening hours say of the instant. A queue that has none, or is not configured any more, is open."""
-        instance = self._instances.get(question.instance)
+        instance = self._configuration.instances.get(question.instance)
         schedule = instance.schedule(question.queue) if instance else None
         if schedule is None:
             return Hours(queue=question.queue, open=True)

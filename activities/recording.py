@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from temporalio import activity
 
-from runtime.bus import Announcement, Bus
+from configuration.current import Configuration
+from configuration.policies import workstream_policy
+from runtime.bus import Announcement, Bus, board_has_changed
 from store import conversations, records
+from store.board import values
 from store.database import Database
 from store.documents import wire_item
-from workflows.contract import Commit, ConversationActivities, Facts, Opening, Recorded
+from store.schema import FOREVER
+from workflows.contract import Commit, ConversationActivities, Facts, Opening, Recorded, Rules
+from workflows.policy import Policy
 from workflows.state import Leg
-from workflows.values import Item
+from workflows.values import Item, OfferOutcome, Stage
 
 
 class Recorder(ConversationActivities):
-    """Implements the activities of a conversation on a store and a bus."""
+    """Implements the activities of a conversation on a store and a bus, under the configuration of the moment."""
 
-    def __init__(self, db: Database, bus: Bus) -> None:
+    def __init__(self, db: Database, bus: Bus, configuration: Configuration) -> None:
         self._db = db
         self._bus = bus
+        self._configuration = configuration
 
     @activity.defn
     async def record(self, commit: Commit) -> Recorded | None:
@@ -29,14 +35,32 @@ class Recorder(ConversationActivities):
             opening=new_conversation(commit.opening) if commit.opening else None,
             facts=_facts(commit.facts) if commit.facts else None,
             items=[_item(item) for item in commit.items],
+            placement=_placement(commit.conversation_id, commit.facts) if commit.facts else None,
         )
+        if commit.facts and (here := commit.facts.placement):
+            await self._bus.announce(board_has_changed(here.instance, here.queue))
         # first what no transcript keeps: a client that has been sent the end listens to nothing after it
         for notice in commit.notices:
             frame = wire_item(_item(notice.item), commit.conversation_id)
             await self._bus.announce(Announcement(commit.conversation_id, frame, only_to=notice.to))
         if commit.items:
             await self._bus.announce(Announcement(commit.conversation_id))
-        return Recorded(seq=head.seq, at=head.at) if head else None
+        policy = self._changed(commit.rules) if commit.rules else None
+        if head is None and policy is None:
+            return None
+        return Recorded(seq=head.seq if head else None, at=head.at if head else None, policy=policy)
+
+    def _changed(self, rules: Rules) -> Policy | None:
+        """The policy of the workstream, where it is another than the conversation goes by.
+
+        A workstream that is gone, or that is of the other mode now, changes nothing for those who are there.
+        """
+        instance = self._configuration.instances.get(rules.instance)
+        workstream = instance.workstreams.get(rules.workstream) if instance else None
+        if instance is None or workstream is None or workstream.mode != rules.mode:
+            return None
+        policy = workstream_policy(instance, workstream, rules.language)
+        return None if policy.fingerprint(rules.fixed) == rules.fingerprint else policy
 
 
 def new_conversation(opening: Opening) -> records.NewConversation:
@@ -60,6 +84,39 @@ def _facts(facts: Facts) -> records.ConversationFacts:
         contacts=tuple(_contact(leg) for leg in facts.legs),
         answers=facts.answers,
         participants=tuple(records.ParticipantFacts(**who.model_dump(exclude={"since"})) for who in facts.participants),
+    )
+
+
+def _placement(conversation_id: str, facts: Facts) -> values.Placement | None:
+    """Where the conversation stands on the board, as the board wants to know it."""
+    here = facts.placement
+    if here is None:
+        return None
+    over = facts.offers_over
+    return values.Placement(
+        conversation_id=conversation_id,
+        revision=facts.revision,
+        instance=here.instance,
+        queue=here.queue,
+        workstream=here.workstream,
+        contact_id=here.contact_id,
+        stage=None if here.stage is Stage.OFF else values.Stage(here.stage),
+        enqueued_at=here.since,
+        agent=here.agent,
+        units=here.units,
+        ahead=here.ahead,
+        priority=here.priority,
+        bound_to=here.bound_to,
+        bound_until=here.bound_until,
+        wrap_up_holds_until=(here.holds_until or FOREVER) if here.holds else None,
+        settled=tuple(
+            values.Settled(offer.id, values.Outcome(offer.outcome))
+            for offer in over
+            if offer.outcome is not OfferOutcome.ABSENT
+        ),
+        passed_by=tuple(offer.user for offer in over if offer.outcome is OfferOutcome.REJECTED),
+        absent=tuple(offer.user for offer in over if offer.outcome is OfferOutcome.ABSENT),
+        miss_limit=here.missed_offers,
     )
 
 

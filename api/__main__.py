@@ -21,8 +21,8 @@ async def run(settings: Settings) -> None:
     stop = stop_on_signals()
     check_port(settings.api_host, settings.api_port, "The API", "PERENNIAL_API_PORT")
     client = await connect(settings)
-    async with opened_parts(settings) as (db, bus):
-        app = create_app(build_services(settings, db, bus, Gateway(client, settings)))
+    async with opened_parts(settings) as parts:
+        app = create_app(build_services(settings, *parts, Gateway(client, settings)))
         async with serving(app, settings):
             logger.info("the API listens on http://%s:%s", settings.api_host, settings.api_port)
             await stop.wait()

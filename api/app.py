@@ -10,19 +10,24 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
-from api import agents, errors, reconnections, transcripts
-from api.connect import bots, chats, contacts, rehydration, roles, searching, transfers
+from api import administration, desk, errors, reconnections, transcripts
+from api.connect import bots, chats, contacts, metrics, rehydration, roles, searching, statuses, transfers
+from api.described import summarised
+from api.dispatching import Dispatcher
 from api.gateway import Gateway
 from api.live import socket
+from api.live.desk_hub import DeskHub
+from api.live.desks import Desks
 from api.live.hub import Hub
 from api.live.presence import Attendance
 from api.live.settling import Settling
 from api.participant import connection, messages, transcript
 from api.paths import EncodedSlashes
-from api.policies import check_policies
+from api.positions import Positions
 from api.services import Services
 from api.tokens import Tokens, token_keys
 from api.unserved import unserved
+from configuration.current import Configuration
 from runtime.bus import Bus
 from runtime.settings import Settings
 from store.database import Database
@@ -39,22 +44,25 @@ _ALLOWED_HEADERS = (
 )
 
 
-def build_services(settings: Settings, db: Database, bus: Bus, gateway: Gateway) -> Services:
-    """Puts the parts of the API process together.
-
-    Raises:
-        StartupProblem: a workstream's policy is wrong.
-    """
-    check_policies(settings)
+def build_services(
+    settings: Settings, db: Database, bus: Bus, configuration: Configuration, gateway: Gateway
+) -> Services:
+    """Puts the parts of the API process together."""
+    desks = Desks(db, bus, gateway, grace=settings.desk_grace)
     return Services(
         settings=settings,
+        configuration=configuration,
         db=db,
         gateway=gateway,
         bus=bus,
         tokens=Tokens(token_keys(settings.token_keys, settings.data_dir)),
         hub=Hub(db, bus),
-        attendance=Attendance(db, gateway, debounce=settings.presence_debounce, lease=settings.presence_lease),
+        desk_hub=DeskHub(db, bus),
+        desks=desks,
+        attendance=Attendance(db, desks, debounce=settings.presence_debounce, lease=settings.presence_lease),
         settling=Settling(db, bus),
+        dispatcher=Dispatcher(db, bus, gateway, configuration),
+        positions=Positions(db, gateway, configuration, every=settings.positions_every),
     )
 
 
@@ -64,9 +72,17 @@ def create_app(services: Services) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
         await services.hub.start()
+        await services.desk_hub.start()
+        await services.desks.start()
         await services.attendance.start()
+        await services.dispatcher.start()
+        await services.positions.start()
         yield
+        await services.positions.stop()
+        await services.dispatcher.stop()
         await services.attendance.stop()
+        await services.desks.stop()
+        await services.desk_hub.stop()
         await services.hub.stop()
 
     app = FastAPI(title="Perennial", version="0.1.0", lifespan=lifespan, redirect_slashes=False)
@@ -92,15 +108,18 @@ def create_app(services: Services) -> FastAPI:
         rehydration,
         searching,
         roles,
+        metrics,
+        statuses,
         connection,
         messages,
         transcript,
         socket,
-        agents,
+        *desk.MODULES,
         reconnections,
         transcripts,
+        administration,
     ):
-        app.include_router(module.router)
+        app.include_router(summarised(module.router))
     app.add_api_route("/healthz", _healthy, include_in_schema=False)
     return app
 

@@ -24,12 +24,15 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.errors import Ended, Unavailable
-from api.policies import policy_for
+from configuration.policies import policy_for
+from runtime.instances import Instance
 from runtime.settings import Settings
 from store.records import NewConversation
 from workflows import search, view
 from workflows.contract import ASK, WORKFLOW, Answer, Ask, Opening, StartConversation
 from workflows.events import (
+    Accept,
+    AnyEvent,
     Assign,
     Close,
     Command,
@@ -41,11 +44,15 @@ from workflows.events import (
     Leave,
     Message,
     Messages,
+    Offer,
     Park,
+    Position,
+    Reject,
     Release,
     Resume,
     TimerSetting,
     Transfer,
+    Withdraw,
 )
 from workflows.state import EDITION
 from workflows.values import Role
@@ -98,13 +105,18 @@ class Gateway:
         self._couriers: set[asyncio.Task[None]] = set()
 
     async def start(
-        self, new: NewConversation, *, duration: timedelta | None = None, greeting: Words | None = None
+        self,
+        new: NewConversation,
+        instance: Instance,
+        *,
+        duration: timedelta | None = None,
+        greeting: Words | None = None,
     ) -> None:
-        """Starts a conversation's workflow. One that was started before goes on as it is."""
+        """Starts a conversation's workflow under its instance's policy. One that was started before goes on as it is."""
         opening = Opening(contact_id=new.id, **{k: v for k, v in asdict(new).items() if k != "id"})
         start = StartConversation(
             opening=opening,
-            policy=policy_for(self._settings, new, duration),
+            policy=policy_for(instance, new, duration, archive=self._settings.archive_address is not None),
             initial_message=_message(greeting) if greeting else None,
             recycle_after=self._settings.recycle_after,
             edition=EDITION,
@@ -192,6 +204,26 @@ class Gateway:
         timers = tuple(TimerSetting.model_validate(limit._asdict()) for limit in limits)
         return await self._ask(conversation_id, Configure(timers=timers, by=by))
 
+    async def offer(self, conversation_id: str, offer_id: str, *, user: str, name: str, until: datetime) -> None:
+        """Tells a conversation that it is offered to an agent."""
+        await self._signal(conversation_id, "offer", Offer(offer_id=offer_id, user=user, name=name, until=until))
+
+    async def position(self, conversation_id: str, position: int, average_wait: timedelta | None) -> None:
+        """Tells a waiting conversation its place in the queue."""
+        await self._signal(conversation_id, "position", Position(position=position, average_wait=average_wait))
+
+    async def accept(self, conversation_id: str, offer_id: str, by: str) -> str | None:
+        """An agent takes what they are offered. Returns why not, or None."""
+        return await self._ask(conversation_id, Accept(offer_id=offer_id, by=by))
+
+    async def reject(self, conversation_id: str, offer_id: str, by: str) -> str | None:
+        """An agent does not take what they are offered. Returns why not, or None."""
+        return await self._ask(conversation_id, Reject(offer_id=offer_id, by=by))
+
+    async def withdraw(self, conversation_id: str, offer_id: str) -> None:
+        """Takes an offer back."""
+        await self._signal(conversation_id, "withdraw", Withdraw(offer_id=offer_id))
+
     async def _carry(self, conversation_id: str) -> None:
         outbox = self._outboxes[conversation_id]
         while outbox:
@@ -212,7 +244,7 @@ class Gateway:
                     pending.accepted.set_result(None)
         del self._outboxes[conversation_id]
 
-    async def _signal(self, conversation_id: str, name: str, body: Messages | Connect | Disconnect) -> None:
+    async def _signal(self, conversation_id: str, name: str, body: Messages | AnyEvent) -> None:
         try:
             await self._client.get_workflow_handle(conversation_id).signal(name, body, rpc_timeout=ENGINE_TIMEOUT)
         except RPCError as error:

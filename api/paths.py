@@ -13,7 +13,7 @@ from fastapi import Path
 from pydantic import BeforeValidator
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.wire import ContactId, InstanceId
+from api.wire import ContactId, InstanceId, UserId
 
 
 class EncodedSlashes:
@@ -43,3 +43,4 @@ def resource_id(value: str) -> str:
 InstanceIdInPath = Annotated[InstanceId, BeforeValidator(_with_slashes), Path(alias="InstanceId")]
 ContactIdInPath = Annotated[ContactId, BeforeValidator(_with_slashes), Path(alias="ContactId")]
 InitialContactIdInPath = Annotated[ContactId, BeforeValidator(_with_slashes), Path(alias="InitialContactId")]
+UserIdInPath = Annotated[UserId, BeforeValidator(_with_slashes), Path(alias="UserId")]

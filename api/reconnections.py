@@ -12,10 +12,11 @@ from typing import Annotated, Any
 from urllib.parse import urlencode, urlsplit
 
 from annotated_types import MaxLen, MinLen
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict
 
 from api.connect.caller import Authenticated
+from api.described import ACCESS_KEY, Answer, described, example, refused
 from api.errors import AccessDenied, Malformed, NotFound
 from api.frames import iso
 from api.participant.session import participant_token
@@ -28,7 +29,12 @@ from store import conversations
 from store.customers import customer_of, latest_conversation
 from store.records import Conversation
 
-router = APIRouter(prefix="/v1")
+router = APIRouter(
+    prefix="/v1",
+    tags=["reconnection"],
+    dependencies=[Depends(ACCESS_KEY)],
+    responses=refused(because="contact_id: the workstream 'live' has no reconnection."),
+)
 
 PARAMETER = "reconnect_id"
 """The query parameter of a link by which the portal page knows the chat."""
@@ -47,6 +53,14 @@ LIMITS = frozenset(
 """Why a conversation ended that somebody came too late for; any other end was somebody's will."""
 
 
+_CHAT = {"ContactId": "0b8f5a36-6b3e-5a0e-9a35-6f3f2b1c7d10", "ParticipantId": "1f0e...", "ParticipantToken": "eyJ..."}
+_THERE = {"chat": _CHAT, "state": "OPEN", "started_at": "2026-03-02T09:15:04.120Z", "redirect_url": None}
+_GONE = {"chat": None, "reason": "expired", "redirect_url": "https://example.org/late"}
+OFFERED: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/json": {"examples": {"there": {"value": _THERE}, "too late": {"value": _GONE}}}}}
+}
+
+
 class LinkTo(BaseModel):
     """Whose contact it is."""
 
@@ -55,6 +69,22 @@ class LinkTo(BaseModel):
     )
 
     instance: Annotated[Text, MinLen(1), MaxLen(100)]
+
+
+class Link(Answer):
+    """A way back into a chat: the workstream's page with it, if there is one, and for how many seconds it is good."""
+
+    model_config = example(
+        {
+            "reconnect_id": "eyJhbGciOi...",
+            "url": "https://example.org/chat?reconnectid=eyJhbGciOi...",
+            "expires_in": 86_400,
+        }
+    )
+
+    reconnect_id: str
+    url: str | None
+    expires_in: int
 
 
 class Return(BaseModel):
@@ -80,11 +110,9 @@ class Return(BaseModel):
 
 @router.post(
     "/contacts/{contact_id}/reconnect-link",
-    openapi_extra={"requestBody": {"content": {"application/json": {"schema": LinkTo.model_json_schema()}}}},
+    openapi_extra=described(LinkTo),
 )
-async def link_to_contact(
-    request: Request, contact_id: ContactId, parts: Parts, caller: Authenticated
-) -> dict[str, Any]:
+async def link_to_contact(request: Request, contact_id: ContactId, parts: Parts, caller: Authenticated) -> Link:
     """A link by which the customer of a contact's chat can go back to it. For backends, with their access key."""
     body = await read_body(request, LinkTo)
     name, instance = parts.instance(body.instance, caller.instances)
@@ -94,10 +122,7 @@ async def link_to_contact(
     return reconnect_link(parts, instance, found[1])
 
 
-@router.post(
-    "/reconnections",
-    openapi_extra={"requestBody": {"content": {"application/json": {"schema": Return.model_json_schema()}}}},
-)
+@router.post("/reconnections", openapi_extra=described(Return), responses=OFFERED)
 async def come_back(request: Request, parts: Parts, caller: Authenticated) -> dict[str, Any]:
     """What a customer who is back is offered: the chat to go on with, as `chatDetails` for ChatJS, or why there is none.
 
@@ -111,9 +136,8 @@ async def come_back(request: Request, parts: Parts, caller: Authenticated) -> di
     return await _by_identity(parts, name, instance, body)
 
 
-def reconnect_link(parts: Services, instance: Instance, conversation: Conversation) -> dict[str, Any]:
-    """The link to a conversation: `reconnect_id`, the workstream's portal page with it (None without one), and its life
-    in seconds. It may be opened as often and as late as the customer's own token may be used.
+def reconnect_link(parts: Services, instance: Instance, conversation: Conversation) -> Link:
+    """The link to a conversation. It may be opened as often and as late as the customer's own token may be used.
 
     Raises:
         Malformed: the conversation's workstream has no reconnection, or nobody can go on talking in it.
@@ -128,11 +152,8 @@ def reconnect_link(parts: Services, instance: Instance, conversation: Conversati
     until = int((datetime.now(UTC) + life).timestamp())
     reconnect_id = parts.tokens.make(Kind.RECONNECT, conversation.id, until=until)
     portal = workstream.reconnection.portal_url
-    return {
-        "reconnect_id": reconnect_id,
-        "url": _with_parameter(portal, reconnect_id) if portal else None,
-        "expires_in": int(life.total_seconds()),
-    }
+    url = _with_parameter(portal, reconnect_id) if portal else None
+    return Link(reconnect_id=reconnect_id, url=url, expires_in=int(life.total_seconds()))
 
 
 async def _by_link(parts: Services, name: str, instance: Instance, body: Return) -> dict[str, Any]:

@@ -8,13 +8,18 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from api.dispatching import Dispatcher
 from api.errors import AccessDenied, NotFound
 from api.gateway import Gateway
+from api.live.desk_hub import DeskHub
+from api.live.desks import Desks
 from api.live.hub import Hub
 from api.live.presence import Attendance
 from api.live.settling import Settling
 from api.paths import resource_id
+from api.positions import Positions
 from api.tokens import Tokens
+from configuration.current import Configuration
 from runtime.bus import Bus
 from runtime.instances import Instance
 from runtime.settings import Settings
@@ -26,23 +31,28 @@ class Services:
     """The parts of the API process."""
 
     settings: Settings
+    configuration: Configuration
     db: Database
     gateway: Gateway
     bus: Bus
     tokens: Tokens
     hub: Hub
+    desk_hub: DeskHub
+    desks: Desks
     attendance: Attendance
     settling: Settling
+    dispatcher: Dispatcher
+    positions: Positions
 
     def instance(self, name_or_arn: str, allowed: frozenset[str]) -> tuple[str, Instance]:
-        """The configured instance of an id or ARN.
+        """The instance of an id or ARN, as it is configured now.
 
         Raises:
             NotFound: there is none of this name.
             AccessDenied: the caller's key is for other instances.
         """
         name = resource_id(name_or_arn)
-        instance = self.settings.instances.get(name)
+        instance = self.configuration.instances.get(name)
         if instance is None:
             raise NotFound(f"InstanceId: there is no instance {name!r}.")
         if allowed and name not in allowed:

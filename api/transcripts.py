@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
 from annotated_types import MaxLen, MinLen
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 
 from api.connect.caller import Authenticated
+from api.described import ACCESS_KEY, refused
 from api.errors import NotFound
 from api.services import Parts
 from api.settled import recent_contact
@@ -18,7 +19,14 @@ from store.conversations import participants_of_contact
 from store.documents import Subject, transcript_json, transcript_text
 from store.transcript import pages_of_contact
 
-router = APIRouter(prefix="/v1")
+router = APIRouter(
+    prefix="/v1",
+    tags=["transcript"],
+    dependencies=[Depends(ACCESS_KEY)],
+    responses=refused(
+        what="ResourceNotFoundException", because="contact_id: instance 'demo' has no contact '0b8f5a36'."
+    ),
+)
 
 InstanceName = Annotated[Text, MinLen(1), MaxLen(100), Query(description="Id of the instance.", examples=["demo"])]
 Format = Annotated[

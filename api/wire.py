@@ -33,6 +33,7 @@ def _storable(text: str) -> str:
 Text = Annotated[str, AfterValidator(_storable)]
 InstanceId = Annotated[Text, MinLen(1), MaxLen(100)]
 ContactId = Annotated[Text, MinLen(1), MaxLen(256)]
+UserId = Annotated[Text, MinLen(1), MaxLen(256)]
 ClientToken = Annotated[Text, MaxLen(500)]
 
 Body = TypeVar("Body", bound=BaseModel)

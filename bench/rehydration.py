@@ -24,6 +24,7 @@ from api.app import build_services, create_app
 from api.gateway import Gateway
 from api.services import Services
 from api.tokens import Kind
+from configuration.current import Configuration
 from runtime.bus import LocalBus
 from runtime.settings import Settings
 from store import schema, transcript
@@ -218,7 +219,8 @@ async def measure(backend: str, db: Database, folder: Path) -> bool:
     settings = Settings(data_dir=folder, token_keys=("k" * 32,))
     # GetTranscript asks the store alone: this client never connects
     gateway = Gateway(await Client.connect("localhost:1", lazy=True), settings)
-    services = build_services(settings, db, LocalBus(), gateway)
+    bus = LocalBus()
+    services = build_services(settings, db, bus, Configuration({}, db, bus), gateway)
     transport = httpx.ASGITransport(create_app(services))
     good = True
     async with httpx.AsyncClient(transport=transport, base_url="http://bench") as client:

@@ -32,6 +32,22 @@ class Announcement(NamedTuple):
     only_to: str | None = None
 
 
+BOARD = "board"
+"""What is announced of the board, in the place of a conversation's id; those are UUIDs."""
+
+
+def board_has_changed(instance: str, queue: str, agent: str | None = None) -> Announcement:
+    """That something waits in a queue, or that an agent may have become free."""
+    return Announcement(BOARD, {"instance": instance, "queue": queue, "agent": agent})
+
+
+DESKS = "desks"
+"""What is announced of agents' desks, likewise. All that is announced of the board is news for them, too."""
+
+DESKS_HAVE_NEWS = Announcement(DESKS)
+"""That agents have been told something that changes nothing in what waits: who dispatches need not look again."""
+
+
 Listener = Callable[[Announcement], None]
 
 

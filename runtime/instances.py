@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import Field, PlainSerializer, StringConstraints, ValidationInfo, field_validator
 
 from runtime.schedules import Schedule
 from runtime.sections import Identifier, Section
@@ -15,13 +15,19 @@ class Queue(Section):
     """Where conversations wait. `hours` names its opening hours; without any it is always open."""
 
     hours: Identifier | None = None
+    method: Literal["most-free", "round-robin"] = "most-free"
+    """Who is offered the next conversation: who has the most free capacity, or whose last one was the longest ago."""
 
 
 class Agent(Section):
     """Somebody who can be given conversations; `queues` names those they serve, left out means all."""
 
-    queues: frozenset[Identifier] | None = None
-    name: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    queues: Annotated[frozenset[Identifier], PlainSerializer(sorted, when_used="json")] | None = None
+    capacity: Annotated[int, Field(ge=0, le=1_000, strict=True)] = 4
+    """How many units of conversations they can be given."""
+    supervisor: bool = False
+    """Whether they may see and move what is not theirs, in the whole instance."""
+    name: Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
 
 
 class Instance(Section):

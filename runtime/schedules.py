@@ -10,13 +10,14 @@ from typing import Annotated, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 import holidays
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, WithJsonSchema, field_validator
 
 from runtime.sections import Section
 
 _TIMES = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(([01]\d|2[0-3]):([0-5]\d)|24:00)")
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+_DAY = timedelta(days=1)
 _WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -31,7 +32,17 @@ def _interval(value: object) -> Interval:
     if not isinstance(value, str) or not (times := _TIMES.fullmatch(value)):
         raise ValueError('must be from and to as "08:00-17:30"')
     start, end = (_wall(time) for time in times[0].split("-"))
-    return Interval(start, end if end > start else end + timedelta(days=1))
+    return Interval(start, end if end > start else end + _DAY)
+
+
+def _as_written(interval: Interval) -> str:
+    start, end = interval
+    return f"{_clock(start)}-{_clock(end if end <= _DAY else end - _DAY)}"
+
+
+def _clock(time: timedelta) -> str:
+    hours, minutes = divmod(int(time.total_seconds()) // 60, 60)
+    return f"{hours:02}:{minutes:02}"
 
 
 def _wall(time: str) -> timedelta:
@@ -48,7 +59,15 @@ def _date(value: object) -> object:
     raise ValueError('must be a date as "2026-12-24"')
 
 
-Intervals = tuple[Annotated[Interval, BeforeValidator(_interval)], ...]
+Intervals = tuple[
+    Annotated[
+        Interval,
+        BeforeValidator(_interval),
+        PlainSerializer(_as_written, when_used="json"),
+        WithJsonSchema({"type": "string", "pattern": _TIMES.pattern}),
+    ],
+    ...,
+]
 Date = Annotated[date, BeforeValidator(_date)]
 
 
@@ -61,10 +80,9 @@ class PublicHolidays(Section):
     @field_validator("country")
     @classmethod
     def _known_country(cls, country: str) -> str:
-        try:
-            _calendar(country, None)
-        except NotImplementedError:
-            raise ValueError(f"the holidays of {country!r} are not known") from None
+        # the package takes any name it exports for a country, its own modules too
+        if country not in _countries():
+            raise ValueError(f"the holidays of {country!r} are not known")
         return country
 
     @field_validator("subdivision")
@@ -91,7 +109,7 @@ class Schedule(Section):
     time_zone: ZoneInfo
     weekly: dict[Weekday, Intervals] = Field(default_factory=dict)
     holidays: PublicHolidays | None = None
-    closed: frozenset[Date] = frozenset()
+    closed: Annotated[frozenset[Date], PlainSerializer(sorted, when_used="json")] = frozenset()
     special: dict[Date, Intervals] = Field(default_factory=dict)
 
     @field_validator("special")
@@ -114,6 +132,11 @@ class Schedule(Section):
             return ()
         intervals = self.special.get(day, self.weekly.get(_WEEKDAYS[day.weekday()], ()))
         return tuple(sorted(intervals))
+
+
+@cache
+def _countries() -> frozenset[str]:
+    return frozenset(holidays.list_supported_countries())
 
 
 @cache

@@ -15,11 +15,11 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from runtime.instances import Instance
 from runtime.problems import StartupProblem
-from runtime.sections import Identifier, Positive, Section
+from runtime.sections import Identifier, Positive, Section, mistakes
 
 DEMO_SECRET = "perennial-demo-secret"
 """The published secret of the demo key; nothing that listens beyond loopback may accept it."""
@@ -64,6 +64,10 @@ class Settings(BaseSettings):
     presence_debounce: timedelta = timedelta(seconds=5)
     """How long a lost connection may stay unnoticed, so that a page refresh leaves no trace."""
     presence_lease: Positive = timedelta(seconds=15)
+    desk_grace: timedelta = timedelta(seconds=150)
+    """How long an agent whose desk has lost its connection is waited for, before they are offline."""
+    positions_every: Positive = timedelta(seconds=30)
+    """How often customers of live chats are told their place in the queue, when it has changed."""
     same_customer: bool = True
     """A past contact that belongs to a `CustomerId` can only be continued with the same one."""
     sockets_per_participant: int = Field(default=10, ge=2)
@@ -148,23 +152,22 @@ def load_settings(**overrides: Any) -> Settings:
     named = os.environ.get("PERENNIAL_CONFIG")
     path = Path(named or "perennial.toml")
     try:
-        values = tomllib.loads(path.read_text())
+        values = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise StartupProblem(
             f"there is no configuration file {path}"
             + ("" if named else "; run from the project's folder or set PERENNIAL_CONFIG")
         ) from None
-    except tomllib.TOMLDecodeError as error:
+    except OSError as error:
+        raise StartupProblem(f"the configuration file {path} cannot be read: {error.strerror}") from None
+    except ValueError as error:  # also what is not UTF-8
         raise StartupProblem(f"{path} is not valid TOML: {error}") from None
     try:
         return Settings(**{**values, **overrides})
     except ValidationError as error:
-        wrong = "; ".join(f"{_key(e['loc'])}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors())
-        raise StartupProblem(f"the settings are wrong ({path} or PERENNIAL_*): {wrong}") from None
-
-
-def _key(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in location if part != "[key]") or "settings"
+        raise StartupProblem(f"the settings are wrong ({path} or PERENNIAL_*): {mistakes(error)}") from None
+    except SettingsError as error:
+        raise StartupProblem(f"the settings are wrong (PERENNIAL_*): {error}") from None
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,4 +1,4 @@
-"""The policy of a workstream, as it is configured. What it amounts to, with the defaults of its mode, `api.policies` says."""
+"""A workstream, as it is configured. What policy it amounts to, with its mode's defaults, `configuration.policies` says."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from datetime import timedelta
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, PlainSerializer, StringConstraints, ValidationInfo, field_validator
 
-from runtime.sections import Identifier, Language, Limit, Positive, Section, Text
+from runtime.sections import Identifier, Language, Limit, OneOf, Positive, Section, Text, Words
 
 Mode = Literal["live", "persistent"]
+Present = Literal["available", "busy", "busy-do-not-disturb"]
+"""Presences in which agents can be offered anything: who is away or offline gives back what they are offered."""
 
 _LIVE_TEXTS = ("position_in_queue", "next_in_line", "average_wait")
 ACTIONS = {"customer": ("remind", "warn", "close"), "agent": ("remind", "release")}
@@ -93,8 +95,10 @@ class Question(Section):
     """A question of a survey; the answer becomes the attribute `key`. With `choices` only one of them is an answer."""
 
     key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
-    text: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
-    choices: tuple[Annotated[str, StringConstraints(min_length=1, max_length=256)], ...] = ()
+    text: Annotated[Words, StringConstraints(min_length=1, max_length=1000)]
+    choices: tuple[Annotated[Words, StringConstraints(min_length=1, max_length=256)], ...] = Field(
+        default=(), max_length=100
+    )
 
 
 class Survey(Section):
@@ -105,8 +109,17 @@ class Survey(Section):
 
     questions: tuple[Question, ...] = Field(default=(), max_length=20)
     deadline: Positive | None = None
-    not_a_choice: str | None = Field(default=None, max_length=2000)
-    thanks: str | None = Field(default=None, max_length=2000)
+    not_a_choice: Words | None = None
+    thanks: Words | None = None
+
+    @field_validator("questions")
+    @classmethod
+    def _asks_once(cls, questions: tuple[Question, ...]) -> tuple[Question, ...]:
+        keys = [question.key for question in questions]
+        twice = sorted({key for key in keys if keys.count(key) > 1})
+        if twice:
+            raise ValueError(f"two questions have the key {', '.join(twice)}")
+        return questions
 
 
 class Workstream(Section):
@@ -132,6 +145,27 @@ class Workstream(Section):
     reconnection: Reconnection | None = None
     texts: Texts = Texts()
     idle_rules: tuple[IdleRule, ...] = Field(default=(), max_length=20)
+    distribution: Literal["push", "pick"] = "push"
+    """Whether agents are offered its conversations, or pick them from the queue."""
+    offer_within: Positive = timedelta(seconds=120)
+    """How long an agent has to accept an offer."""
+    auto_accept: bool = False
+    allowed_presences: Annotated[frozenset[Present], Field(min_length=1), PlainSerializer(sorted, when_used="json")] = (
+        frozenset({"available", "busy"})
+    )
+    """In which an agent is offered its conversations."""
+    missed_offers: Annotated[Literal["never"] | Annotated[int, Field(ge=1, le=1_000)], OneOf] = 3
+    """After so many missed offers in a row an agent counts as away."""
+    units: Annotated[int, Field(ge=1, le=1_000)] = 1
+    """What a conversation takes of an agent's capacity."""
+    priority: Annotated[int, Field(ge=1, le=99)] = 5
+    """Lower goes first."""
+    same_agent: Literal["required", "preferred", "off"] | None = None
+    same_agent_wait: Positive | None = None
+    wrap_up_holds: Annotated[Literal["always", "never"] | Positive, OneOf] = "always"
+    """For how long the wrap-up takes capacity: as long as it lasts, not at all, or so long."""
+    over_capacity: bool = True
+    """Whether an agent may take up again what they parked, or pick, when they have no capacity left."""
     survey: Survey | None = None
 
     @property

@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import schema
 from store.appending import Head, append
+from store.board.placing import place
+from store.board.values import Placement
 from store.database import Database
 from store.records import Contact, Conversation, ConversationFacts, Item, NewConversation, Participant, Past
 
@@ -29,8 +31,11 @@ async def record(
     opening: NewConversation | None = None,
     facts: ConversationFacts | None = None,
     items: Sequence[Item] = (),
+    placement: Placement | None = None,
 ) -> Head | None:
     """Writes a conversation's news in one transaction. Repeating it, or an older one after it, changes nothing.
+
+    Where it stands on the board is part of it, and needs `facts`.
 
     Returns:
         Where the transcript ends, if items have got other numbers; see `store.appending`.
@@ -38,8 +43,8 @@ async def record(
     async with db.write() as connection:
         if opening:
             await _open(db, connection, opening)
-        if facts:
-            await _state(db, connection, conversation_id, facts)
+        if facts and await _state(db, connection, conversation_id, facts) and placement:
+            await place(db, connection, placement, datetime.now(UTC))
         return await append(db, connection, conversation_id, items) if items else None
 
 
@@ -197,7 +202,8 @@ async def _open(db: Database, connection: AsyncConnection, new: NewConversation)
     await connection.execute(db.insert_new(schema.participants, [customer]))
 
 
-async def _state(db: Database, connection: AsyncConnection, conversation_id: str, facts: ConversationFacts) -> None:
+async def _state(db: Database, connection: AsyncConnection, conversation_id: str, facts: ConversationFacts) -> bool:
+    """Returns whether that is news."""
     table = schema.conversations
     changed = await connection.execute(
         update(table)
@@ -213,7 +219,7 @@ async def _state(db: Database, connection: AsyncConnection, conversation_id: str
         )
     )
     if not changed.rowcount:
-        return
+        return False
     if facts.answers:
         attributes = (
             await connection.execute(select(table.c.attributes).where(table.c.id == conversation_id))
@@ -226,6 +232,7 @@ async def _state(db: Database, connection: AsyncConnection, conversation_id: str
     rows = [{"conversation_id": conversation_id, **asdict(participant)} for participant in facts.participants]
     if rows:
         await connection.execute(db.upsert(schema.participants, rows))
+    return True
 
 
 def pointer(past: Past | None) -> dict[str, str | int]:

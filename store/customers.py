@@ -1,6 +1,9 @@
-"""Customers who come back: which conversation they would go on with, and as whom."""
+"""Customers: who they are, and with which conversation they would go on who come back."""
 
 from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 from sqlalchemy import select
 
@@ -32,3 +35,23 @@ async def customer_of(db: Database, conversation_id: str) -> Participant | None:
     async with db.read() as connection:
         row = (await connection.execute(query)).mappings().one_or_none()
     return None if row is None else Participant(**row)
+
+
+class Caller(NamedTuple):
+    """Who is waited on in a conversation, and what is known of it."""
+
+    name: str
+    attributes: Mapping[str, str]
+
+
+async def callers(db: Database, conversation_ids: Collection[str]) -> dict[str, Caller]:
+    """The customers of conversations."""
+    person, conversation = schema.participants.c, schema.conversations.c
+    query = (
+        select(conversation.id, person.name, conversation.attributes)
+        .join(schema.participants, person.conversation_id == conversation.id)
+        .where(conversation.id.in_(conversation_ids), person.role == "CUSTOMER")
+    )
+    async with db.read() as connection:
+        rows = (await connection.execute(query)).all() if conversation_ids else []
+    return {id: Caller(name, attributes) for id, name, attributes in rows}

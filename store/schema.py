@@ -179,6 +179,23 @@ agents = Table(
     Column("idle_since", Instant, nullable=False),
     # offers missed one after the other
     Column("missed", Integer, nullable=False),
+    # the number of what they were told last
+    Column("desk_seq", BigInteger, nullable=False, server_default="0"),
+    # since when the desk they had open has no connection; meanwhile they are offered nothing
+    Column("lost_at", Instant),
+)
+
+desk_events = Table(
+    "desk_events",
+    metadata,
+    # what an agent was told, without a gap in the order in which it was committed
+    Column("instance", String(100), primary_key=True),
+    Column("user", String(256), primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("body", JSON, nullable=False),
+    Index("desk_events_by_time", "at"),
 )
 
 agent_queues = Table(
@@ -268,4 +285,45 @@ board_waits = Table(
     Column("taken_at", Instant, primary_key=True),
     Column("conversation_id", String(256), primary_key=True),
     Column("milliseconds", BigInteger, nullable=False),
+)
+
+contact_notes = Table(
+    "contact_notes",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("conversation_id", ForeignKey("conversations.id"), nullable=False),
+    Column("contact_id", String(256), nullable=False),
+    Column("user", String(256), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("text", Text, nullable=False),
+    Index("contact_notes_by_time", "conversation_id", "at", "id"),
+)
+
+told_positions = Table(
+    "told_positions",
+    metadata,
+    # the place in its queue that a contact was told last
+    Column("contact_id", String(256), primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("at", Instant, nullable=False, index=True),
+)
+
+configuration_revisions = Table(
+    "configuration_revisions",
+    metadata,
+    Column("instance", String(100), primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+)
+
+configuration_changes = Table(
+    "configuration_changes",
+    metadata,
+    Column("instance", String(100), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("name", String(100), primary_key=True),
+    # null when it is deleted
+    Column("value", JSON, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Column("changed_by", String(256), nullable=False),
 )

@@ -36,6 +36,8 @@ class Stack:
             "PERENNIAL_API_PORT": str(self.api_port),
             "PERENNIAL_TEMPORAL_PORT": str(self.temporal_port),
             "PERENNIAL_UI_PORT": str(self.ui_port),
+            # nothing is said in a transcript that its test has not brought about
+            "PERENNIAL_POSITIONS_EVERY": "P1D",
             **(settings or {}),
         }
         self.process: subprocess.Popen[bytes] | None = None

@@ -84,6 +84,15 @@ def found(stack: Stack, query: str) -> set[str]:
     raise AssertionError(f"nothing is ever found: {query}")
 
 
+OFFER = '{{"offer_id": "{}", "user": "a1", "name": "Agent One", "until": "2099-01-01T00:00:00Z"}}'
+FIRST = {
+    "reject": ("offer", OFFER.format("o2")),
+    "withdraw": ("offer", OFFER.format("o3")),
+    "end": ("assign", '{"user": "a1", "name": "Agent One"}'),
+}
+"""What must happen before, so that a signal makes sense."""
+
+
 def test_every_signal_of_the_page_by_hand(stack: Stack) -> None:
     workstreams = {"position": "live"}
     told: dict[str, str] = {}
@@ -95,13 +104,16 @@ def test_every_signal_of_the_page_by_hand(stack: Stack) -> None:
                 InstanceId="demo", ContactFlowId=workstream, ParticipantDetails={"DisplayName": "Ada"}
             )
             contacts[workstream] = chat["ContactId"]
-        if name == "end":  # it was released before
-            by_hand(stack, contacts[workstream], "assign", '{"user": "a1", "name": "Agent One"}')
+        if name in FIRST:
+            by_hand(stack, contacts[workstream], *FIRST[name])
         by_hand(stack, contacts[workstream], name, body)
         state = status(stack, contacts[workstream])
         assert state["rejected"] == 0, state["rejections"]
         told[name] = state["state"]
-    assert told["assign"] == told["resume"] == "ACTIVE"
+        if name == "accept":
+            by_hand(stack, contacts[workstream], "release", "{}")
+    assert (told["offer"], told["reject"], told["withdraw"]) == ("OPEN", "OPEN", "OPEN")
+    assert told["accept"] == told["assign"] == told["resume"] == "ACTIVE"
     assert (told["park"], told["release"], told["end"], told["close"]) == ("WAITING", "OPEN", "WRAP_UP", "CLOSED")
 
 

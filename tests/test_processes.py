@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncGenerator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from tests.stack import KEY_ID, SECRET, free_ports, running
 from tests.workflows.engine import eventually
 from tests.workflows.server import time_skipping_server
 from workflows.conversation import Conversation
+
+pytestmark = pytest.mark.chaos
 
 TYPING = "application/vnd.amazonaws.connect.event.typing"
 
@@ -110,6 +113,50 @@ async def test_messages_are_accepted_while_no_worker_runs(apart: Apart) -> None:
                 return said if len(said) == 5 else None
 
             assert await eventually(recorded, "all are recorded", seconds=30) == ["0", "1", "2", "3", "4"]
+
+
+async def test_what_is_changed_in_one_process_counts_in_all(apart: Apart) -> None:
+    """Two APIs agree, the worker tells conversations, and who starts later knows it too."""
+    path, agent = "/v1/instances/demo/agents/new", {"name": "New"}
+    workstream = {"mode": "live", "queue": "live", "open_age": "PT2H"}
+    here, there = apart.urls
+    with ExitStack() as processes:
+        processes.enter_context(apart.worker())
+        processes.enter_context(apart.api(0))
+        with apart.api(1):
+            await apart.ready()
+            chat = await start_chat(here)
+            assert await administer(here, "PUT", "/v1/instances/demo/workstreams/live", workstream) == workstream
+            await administer(there, "PUT", path, agent)
+            assert await administer(here, "GET", path) == agent
+            signed_in = {"instance": "demo", "user": "new"}
+            await eventually(lambda: administered(here, "POST", "/v1/agents/sign-in", signed_in), "they can sign in")
+        with apart.api(1):
+            await apart.ready()
+            await administer(there, "POST", "/v1/agents/sign-in", signed_in)
+        token = await credentials(here, chat)
+        handle = apart.client.get_workflow_handle(chat["ContactId"])
+
+        async def takes_it() -> bool | None:
+            await post(here, "message", token, {"ContentType": "text/plain", "Content": "Still there?"})
+            return True if (await handle.query(Conversation.status)).policy.open_age == timedelta(hours=2) else None
+
+        await eventually(takes_it, "the conversation goes by it")
+
+
+async def administer(url: str, method: str, path: str, body: Any = None) -> Any:
+    async with httpx.AsyncClient() as http:
+        answer = await http.request(method, url + path, json=body, headers={"Authorization": f"Bearer {SECRET}"})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def administered(url: str, method: str, path: str, body: Any = None) -> Any:
+    """The same, or None as long as it is refused."""
+    try:
+        return await administer(url, method, path, body)
+    except AssertionError:
+        return None
 
 
 async def start_chat(url: str) -> dict[str, Any]:

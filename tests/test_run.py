@@ -70,6 +70,7 @@ def test_it_stops_cleanly_and_goes_on(own_stack: Stack, number: int) -> None:
     goes_on(own_stack, contact_id, token)
 
 
+@pytest.mark.chaos
 def test_it_goes_on_after_everything_was_killed(own_stack: Stack) -> None:
     contact_id, token = start_chat(own_stack)
     own_stack.kill_everything()
@@ -77,6 +78,7 @@ def test_it_goes_on_after_everything_was_killed(own_stack: Stack) -> None:
     goes_on(own_stack, contact_id, token)
 
 
+@pytest.mark.chaos
 def test_it_goes_on_after_it_alone_was_killed(own_stack: Stack) -> None:
     contact_id, token = start_chat(own_stack)
     assert own_stack.process

@@ -8,8 +8,9 @@ from workflows.asking import TRIGGER as SURVEY
 from workflows.asking import ask
 from workflows.decision import Decision, announces, event_item, leaves, notifies
 from workflows.events import AnyEvent, Assign, Resume, Transfer
+from workflows.memory import OfferOver
 from workflows.state import ConversationState, derived_id
-from workflows.values import EndReason, EventType, Initiation, Participant, Presence, Role, State
+from workflows.values import EndReason, EventType, Initiation, OfferOutcome, Participant, Presence, Role, State
 
 Action = Callable[[ConversationState, AnyEvent | None], Decision]
 """What a change of state does besides changing it; the event is `None` when a timer brought it about."""
@@ -28,24 +29,34 @@ def take_up(state: ConversationState, event: AnyEvent | None) -> Decision:
     assert before is not None
     assert before.user is not None
     user = event.user or before.user
-    return _seat(state, user, event.name or (before.name if user == before.user else user))
+    name = event.name or (before.name if user == before.user else user)
+    return _seat(state, user, name, comes=state.edition >= 3)
 
 
-def _seat(state: ConversationState, user: str, name: str) -> Decision:
+def _seat(state: ConversationState, user: str, name: str, *, comes: bool = False) -> Decision:
     if state.parked_by and state.parked_by.user != user:
         state = state.on_next_leg(_next_contact(state), Initiation.TRANSFER, state.queue, EndReason.TRANSFERRED)
     id = derived_id(state.id, f"agent/{user}")
     agent = Participant(id=id, role=Role.AGENT, name=name, user=user, since=state.clock)
-    seated = state.but(
+    taken = state.offer is not None and state.offer.user == user
+    seated = state.without_offer(OfferOutcome.ACCEPTED if taken else OfferOutcome.WITHDRAWN).but(
         agent=agent,
+        ahead=False,
         agent_assigned_at=state.agent_assigned_at or state.clock,
         seated_at=state.clock,
         seated_after=state.seq,
         parked_by=None,
+        took_it=taken or comes,
         told_position=None,
         former=tuple(leaver for leaver in state.former if leaver != id),
     )
     return announces(seated, "agent_assigned")
+
+
+def accept(state: ConversationState, event: AnyEvent | None) -> Decision:
+    """The agent takes what they were offered."""
+    assert state.offer is not None
+    return _seat(state, state.offer.user, state.offer.name)
 
 
 def hand_on(state: ConversationState, event: AnyEvent | None) -> Decision:
@@ -78,14 +89,33 @@ def requeue(reason: EndReason, trigger: str) -> Action:
     def back(state: ConversationState, event: AnyEvent | None) -> Decision:
         assert state.agent is not None
         said = leaves(state, state.agent, trigger=trigger).then(lambda s: announces(s, trigger))
-        return said.then(lambda s: Decision(s.on_next_leg(_next_contact(s), Initiation.TRANSFER, s.queue, reason)))
+        return said.then(
+            lambda s: Decision(
+                _passed_over(s, reason)
+                .on_next_leg(_next_contact(s), Initiation.TRANSFER, s.queue, reason)
+                .but(ahead=True)
+            )
+        )
 
     return back
 
 
+def _passed_over(state: ConversationState, reason: EndReason) -> ConversationState:
+    """Who has given it away, or has taken it and never come, is not the next to be asked; who was lost may be, once back."""
+    agent = state.agent
+    if agent is None or agent.user is None:
+        return state
+    never_came = reason is EndReason.AGENT_LOST and agent.presence is Presence.AWAITED
+    if not never_came and reason is not EndReason.RELEASED:
+        return state
+    outcome = OfferOutcome.ABSENT if never_came else OfferOutcome.REJECTED
+    over = OfferOver(id=state.contact_id, user=agent.user, outcome=outcome)
+    return state.but(unrecorded_offers=(*state.unrecorded_offers, over))
+
+
 def returned(state: ConversationState, event: AnyEvent | None) -> Decision:
     """The customer of a parked conversation has written again: it stands in the queue, and is still its agent's."""
-    return Decision(state)
+    return Decision(state.but(ahead=True))
 
 
 def ends(reason: EndReason) -> Action:

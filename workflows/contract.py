@@ -13,12 +13,16 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from workflows.events import AnyEvent, Command, Hours, Message
-from workflows.policy import Policy
+from workflows.memory import OfferOver
+from workflows.policy import LANGUAGE, Policy, SameAgent
 from workflows.state import ConversationState, Leg
-from workflows.values import EndReason, Item, Mode, Notice, Participant, Role, State, Value
+from workflows.values import EndReason, Item, Mode, Notice, Participant, Role, Stage, State, Value
 
 WORKFLOW = "Conversation"
 ASK = "ask"
+
+MOST_LANGUAGE = 100
+"""So much is kept of the language that a customer names, which can be any text; the longest tag is a third of it."""
 
 
 class Past(Value):
@@ -65,6 +69,28 @@ class StartConversation(Value):
     runs: int = 1
 
 
+class Placement(Value):
+    """Where a conversation stands on the board, and what the board must know to offer it."""
+
+    stage: Stage
+    instance: str
+    workstream: str
+    contact_id: str
+    queue: str
+    agent: str | None = None
+    units: int = 1
+    priority: int = 5
+    ahead: bool = False
+    since: datetime
+    missed_offers: int | None = None
+    bound_to: str | None = None
+    bound_until: datetime | None = None
+    """The agent who alone may be offered it, and until when; without an instant for as long as there is this agent."""
+    holds: bool = False
+    holds_until: datetime | None = None
+    """Whether it takes capacity of its agent, and until when; without an instant as long as it stands so."""
+
+
 class Facts(Value):
     """A conversation's record as it stands now, whole: writing it twice is writing it once, and the latest revision wins."""
 
@@ -77,6 +103,20 @@ class Facts(Value):
     ended_at: datetime | None = None
     end_reason: EndReason | None = None
     closed_at: datetime | None = None
+    placement: Placement | None = None
+    """None for conversations that began before there was a board."""
+    offers_over: tuple[OfferOver, ...] = ()
+
+
+class Rules(Value):
+    """By which policy a conversation goes: its workstream's, but for what is fixed. `fingerprint` is `Policy.fingerprint`."""
+
+    instance: str
+    workstream: str
+    mode: Mode
+    language: str | None = None
+    fixed: tuple[str, ...] = ()
+    fingerprint: str
 
 
 class Commit(Value):
@@ -87,13 +127,20 @@ class Commit(Value):
     facts: Facts | None = None
     items: tuple[Item, ...] = ()
     notices: tuple[Notice, ...] = ()
+    rules: Rules | None = None
+    """None for a conversation that keeps its policy: it goes by an edition before the third, or is closed."""
 
 
 class Recorded(Value):
-    """The end of a transcript in which items have got other numbers: a task that was done before had written others."""
+    """What a conversation learns of its write.
 
-    seq: int
-    at: datetime
+    Where its transcript ends, if items have got other numbers because a task that was done before had written others; and the
+    policy that its workstream amounts to now, if that is another.
+    """
+
+    seq: int | None = None
+    at: datetime | None = None
+    policy: Policy | None = None
 
 
 class HoursQuestion(Value):
@@ -170,6 +217,62 @@ def facts(state: ConversationState) -> Facts:
         ended_at=state.ended_at,
         end_reason=state.end_reason,
         closed_at=state.closed_at,
+        placement=placement(state) if state.edition >= 3 else None,
+        offers_over=state.unrecorded_offers,
+    )
+
+
+def rules(state: ConversationState) -> Rules | None:
+    """What a commit says of the policy."""
+    if state.edition < 3 or state.state is State.CLOSED:
+        return None
+    return Rules(
+        instance=state.instance,
+        workstream=state.workstream,
+        mode=state.mode,
+        language=state.language,
+        fixed=state.fixed,
+        fingerprint=state.policy.fingerprint(state.fixed),
+    )
+
+
+def placement(state: ConversationState) -> Placement:
+    """Where a conversation stands on the board."""
+    policy, stage, owner, holds_until = state.policy, Stage.OFF, None, None
+    match state.state:
+        case State.OPEN:
+            stage = Stage.QUEUED
+        case State.ACTIVE:
+            stage, owner = Stage.WORKING, state.agent and state.agent.user
+        case State.WAITING:
+            stage, owner = Stage.PARKED, state.parked_by and state.parked_by.user
+        case State.WRAP_UP:
+            worked = state.worked_leg.agent_user if state.worked_leg else None
+            owner = (state.owner.user if state.owner else worked) if state.agent_done_at is None else None
+            stage = Stage.WRAP_UP if owner else Stage.OFF
+            holds_until = state.since + policy.wrap_up_holds if policy.wrap_up_holds is not None else None
+        case State.CLOSED:
+            pass
+    bound_to = state.parked_by.user if stage is Stage.QUEUED and state.parked_by else None
+    if policy.same_agent is SameAgent.OFF:
+        bound_to = None
+    waits = policy.same_agent is SameAgent.PREFERRED
+    return Placement(
+        stage=stage,
+        instance=state.instance,
+        workstream=state.workstream,
+        contact_id=state.contact_id,
+        queue=state.queue,
+        agent=owner,
+        units=policy.units,
+        priority=policy.priority,
+        ahead=state.ahead,
+        since=state.since,
+        missed_offers=policy.missed_offers,
+        bound_to=bound_to,
+        bound_until=state.since + policy.same_agent_wait if bound_to and waits else None,
+        holds=stage in (Stage.WORKING, Stage.WRAP_UP),
+        holds_until=holds_until,
     )
 
 
@@ -198,6 +301,7 @@ def fresh(start: StartConversation) -> ConversationState:
         policy=start.policy,
         contact_id=opening.contact_id,
         since=opening.started_at,
+        language=opening.attributes.get(LANGUAGE, "")[:MOST_LANGUAGE],
         started_at=opening.started_at,
         clock=opening.started_at,
         customer=Participant(

@@ -25,12 +25,14 @@ with workflow.unsafe.imports_passed_through():
         StartConversation,
         facts,
         fresh,
+        rules,
     )
     from workflows.decision import Decision
     from workflows.events import End
     from workflows.machine import begin, catch_up, decide
     from workflows.mailbox import Mailbox, Ticket
     from workflows.memory import Unarchived
+    from workflows.policy import Policy
     from workflows.state import EDITION, ConversationState
     from workflows.timers import next_deadline
     from workflows.values import State
@@ -68,8 +70,9 @@ class Conversation(Mailbox):
         self._rounds = 0
         self._files = Files(self._file_is_written)
         self._alarm = Alarm(lambda: next_deadline(self._state))
-        self._recorded: Facts | None = None if start.state is None else facts(self._state)
-        self._shown = search.attributes(self._state.but(edition=start.edition))
+        before = self._state.but(edition=start.edition)
+        self._recorded: Facts | None = None if start.state is None else facts(before)
+        self._shown = search.attributes(before)
 
     @workflow.run
     async def run(self, start: StartConversation) -> Outcome:
@@ -88,6 +91,8 @@ class Conversation(Mailbox):
             begun = begin(self._state, start.initial_message)
             self._state = begun.state
             await self._write(await self._with_hours(begun))
+        elif self._state.edition > start.edition:
+            await self._write(Decision(self._state))
         self._files.write(self._state)
         self._show()
         while not self._is_finished():
@@ -174,13 +179,23 @@ class Conversation(Mailbox):
             facts=changed,
             items=batch.items,
             notices=batch.notices,
+            rules=rules(self._state),
         )
-        recorded = await write(commit)
-        if recorded:
-            self._state = self._state.but(seq=recorded.seq, last_item_at=recorded.at)
+        answer = await write(commit)
+        if answer and answer.seq is not None:
+            self._state = self._state.but(seq=answer.seq, last_item_at=answer.at)
         if changed:
-            self._state = self._state.but(unrecorded_legs=(), unrecorded_leavers=(), unrecorded_answers=())
+            self._state = self._state.but(
+                unrecorded_legs=(), unrecorded_leavers=(), unrecorded_answers=(), unrecorded_offers=()
+            )
             self._recorded = facts(self._state)
+        if answer and answer.policy:
+            await self._go_on_under(answer.policy)
+
+    async def _go_on_under(self, policy: Policy) -> None:
+        """The workstream has changed: from here on the conversation goes by that, and says so where that must be known."""
+        self._state = self._state.under(policy)
+        await self._write(await self._with_hours(Decision(self._state)))
 
     def _file_is_written(self, contact: Unarchived) -> None:
         rest = tuple(other for other in self._state.unarchived if other != contact)
@@ -224,6 +239,7 @@ class Conversation(Mailbox):
                 update={
                     "opening": None,
                     "initial_message": None,
+                    "policy": self._state.policy,
                     "edition": self._state.edition,
                     "state": self._state,
                     "inbox": tuple(event for event, _ in self.inbox),
@@ -245,4 +261,8 @@ class Conversation(Mailbox):
 
 def _edition(start: StartConversation) -> int:
     """The rules that this run goes by. One that began before the present edition keeps its own, so that it replays."""
-    return max(start.edition, EDITION if start.edition >= EDITION or workflow.patched("second edition") else 1)
+    if start.edition >= EDITION or workflow.patched("third edition"):
+        return EDITION
+    if start.edition == 2 or workflow.patched("second edition"):
+        return 2
+    return 1

@@ -76,6 +76,39 @@ class Assign(Event):
     name: Name
 
 
+class Offer(Event):
+    """The board asks an agent whether they take the conversation."""
+
+    kind: Literal["offer"] = "offer"
+    by: Name = "board"
+    offer_id: Name
+    user: Name
+    name: Name
+    until: AwareDatetime
+
+
+class Accept(Event):
+    """The agent takes it."""
+
+    kind: Literal["accept"] = "accept"
+    offer_id: Name
+
+
+class Reject(Event):
+    """The agent does not take it."""
+
+    kind: Literal["reject"] = "reject"
+    offer_id: Name
+
+
+class Withdraw(Event):
+    """The board takes its offer back: the agent is gone."""
+
+    kind: Literal["withdraw"] = "withdraw"
+    by: Name = "board"
+    offer_id: Name
+
+
 class Transfer(Event):
     """The agent hands the conversation on, to a queue or to another agent; it goes on as a new contact."""
 
@@ -177,7 +210,20 @@ class Close(Event):
 
 
 Command = Annotated[
-    Assign | Transfer | Release | Invite | Leave | Park | Resume | End | Close | Connect | Disconnect | Configure,
+    Assign
+    | Accept
+    | Reject
+    | Transfer
+    | Release
+    | Invite
+    | Leave
+    | Park
+    | Resume
+    | End
+    | Close
+    | Connect
+    | Disconnect
+    | Configure,
     Field(discriminator="kind"),
 ]
 """What a caller may ask for and be answered (the `ask` update)."""
@@ -198,6 +244,10 @@ AnyEvent = (
     | Configure
     | Position
     | Hours
+    | Offer
+    | Accept
+    | Reject
+    | Withdraw
 )
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from workflows.asking import reply
 from workflows.decision import Decision, announces, refuse
 from workflows.events import (
+    Accept,
     AnyEvent,
     Assign,
     Close,
@@ -23,23 +24,26 @@ from workflows.events import (
     Invite,
     Leave,
     Message,
+    Offer,
     Park,
     Position,
+    Reject,
     Release,
     Resume,
     Transfer,
+    Withdraw,
     instant,
 )
 from workflows.policy import IdleAction
 from workflows.silence import goes_idle, reminds, step_is
 from workflows.state import ConversationState
 from workflows.table import TABLE, Trigger, always, is_persistent
-from workflows.talk import configure, connect, disconnect, hours, invite, leave, position, say
+from workflows.talk import configure, connect, disconnect, hours, invite, leave, offer, offer_over, position, say
 from workflows.timers import Timer, next_deadline
-from workflows.values import Mode, Presence, Role, State
+from workflows.values import Mode, OfferOutcome, Presence, Role, State
 
-SECOND_EDITION = (Park, Resume, Release, Configure, Position, Hours)
-"""Events that an earlier edition of the rules refused."""
+NEWS = {2: (Park, Resume, Release, Configure, Position, Hours), 3: (Offer, Accept, Reject, Withdraw)}
+"""The events that each edition of the rules brought; an earlier one refuses them."""
 
 
 def begin(state: ConversationState, greeting: Message | None) -> Decision:
@@ -73,7 +77,7 @@ def _at(state: ConversationState, instant: datetime) -> ConversationState:
 
 
 def _apply(state: ConversationState, event: AnyEvent) -> Decision:
-    if state.edition < 2 and isinstance(event, SECOND_EDITION):
+    if any(state.edition < edition and isinstance(event, news) for edition, news in NEWS.items()):
         return refuse(state, event.kind, "not before this conversation's run is renewed: signal `renew`")
     match event:
         case Message():
@@ -88,6 +92,14 @@ def _apply(state: ConversationState, event: AnyEvent) -> Decision:
             return _left(state, event)
         case Assign():
             return _change(state, Trigger.ASSIGNED, event)
+        case Offer():
+            return _offered(state, event)
+        case Accept():
+            return _accepted(state, event)
+        case Reject():
+            return offer_over(state, event.offer_id, OfferOutcome.REJECTED)
+        case Withdraw():
+            return offer_over(state, event.offer_id, OfferOutcome.WITHDRAWN)
         case Transfer():
             return _handed_on(state, event)
         case Release():
@@ -138,6 +150,24 @@ def _survey_over(state: ConversationState) -> Decision:
     return _change(state, Trigger.SURVEY_OVER, None)
 
 
+def _offered(state: ConversationState, event: Offer) -> Decision:
+    made = offer(state, event)
+    accepts = made.state.policy.auto_accept and made.state.offer is not None and made.state.offer.id == event.offer_id
+    if not accepts or made.state.state is not State.OPEN:
+        return made
+    return made.then(lambda s: _accepted(s, Accept(offer_id=event.offer_id, by=event.by)))
+
+
+def _accepted(state: ConversationState, event: Accept) -> Decision:
+    """The agent takes it, if it is still theirs to take. To have taken it already is no news."""
+    if state.offer and state.offer.id == event.offer_id:
+        return _change(state, Trigger.ACCEPTED, event)
+    over = state.past_offer(event.offer_id)
+    if over and over.outcome is OfferOutcome.ACCEPTED and state.agent and state.agent.user == over.user:
+        return refuse(state, Trigger.ACCEPTED, "the conversation has ended") if state.ended else Decision(state)
+    return refuse(state, Trigger.ACCEPTED, "the offer is over")
+
+
 def _handed_on(state: ConversationState, event: Transfer) -> Decision:
     """A transfer; one that has been made already is no news, whatever has happened since."""
     trigger = Trigger.HANDED_OVER if event.user else Trigger.TRANSFERRED
@@ -181,6 +211,8 @@ def _moved(state: ConversationState, target: State, trigger: Trigger, event: Any
     what = f"{trigger}{_whither(event)}" + (f" by {_known(state, event.by)}" if event else "")
     if target is state.state:
         return state.noting(what)
+    if target is not State.ACTIVE:
+        state = state.without_offer(OfferOutcome.WITHDRAWN)
     return state.but(state=target, since=state.clock).noting(f"{what}: {state.state} → {target}")
 
 
@@ -236,6 +268,7 @@ def _looks_again(state: ConversationState) -> Decision:
 WITHIN: tuple[tuple[Timer, Callable[[ConversationState], bool], Callable[[ConversationState], Decision]], ...] = (
     (Timer.CONNECT, is_persistent, _counts_as_away),
     (Timer.HOURS, always, _looks_again),
+    (Timer.OFFER, always, lambda s: offer_over(s, s.offer.id if s.offer else "", OfferOutcome.MISSED)),
     (Timer.CUSTOMER_IDLE, always, lambda s: goes_idle(s, Role.CUSTOMER)),
     (Timer.AGENT_IDLE, always, lambda s: goes_idle(s, Role.AGENT)),
     (

@@ -14,6 +14,7 @@ with workflow.unsafe.imports_passed_through():
 
     from workflows.contract import Answer
     from workflows.events import (
+        Accept,
         AnyEvent,
         Assign,
         Close,
@@ -24,11 +25,14 @@ with workflow.unsafe.imports_passed_through():
         Invite,
         Leave,
         Messages,
+        Offer,
         Park,
         Position,
+        Reject,
         Release,
         Resume,
         Transfer,
+        Withdraw,
         explain,
     )
 
@@ -126,6 +130,26 @@ class Mailbox:
     def position(self, *inputs: Any) -> None:
         """Body: `{"position", "average_wait"?}`."""
         self._receive(Position, inputs)
+
+    @workflow.signal
+    def offer(self, *inputs: Any) -> None:
+        """Body: `{"offer_id", "user", "name", "until"}`; normally sent by the board."""
+        self._receive(Offer, inputs)
+
+    @workflow.signal
+    def accept(self, *inputs: Any) -> None:
+        """Body: `{"offer_id", "by"?}`."""
+        self._receive(Accept, inputs)
+
+    @workflow.signal
+    def reject(self, *inputs: Any) -> None:
+        """Body: `{"offer_id", "by"?}`."""
+        self._receive(Reject, inputs)
+
+    @workflow.signal
+    def withdraw(self, *inputs: Any) -> None:
+        """Body: `{"offer_id"}`; normally sent by the board."""
+        self._receive(Withdraw, inputs)
 
     @workflow.signal
     def renew(self, *_: Any) -> None:

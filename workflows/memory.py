@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from workflows.values import EndReason, Initiation, Value
+from workflows.values import EndReason, Initiation, OfferOutcome, Value
 
 
 class Note(Value):
@@ -37,6 +37,23 @@ class QueueHours(Value):
     opened_at: datetime | None = None
     stale: bool = False
     lapsed_at: datetime | None = None
+
+
+class Offered(Value):
+    """An agent has been asked to take the conversation, and has until then to say so."""
+
+    id: str
+    user: str
+    name: str
+    until: datetime
+
+
+class OfferOver(Value):
+    """What became of an offer."""
+
+    id: str
+    user: str
+    outcome: OfferOutcome
 
 
 class Rejection(Value):

@@ -7,7 +7,7 @@ from typing import Self
 from uuid import UUID, uuid5
 
 from workflows.events import TimerSetting
-from workflows.memory import Leg, Note, QueueHours, Rejection, Unarchived, Voice
+from workflows.memory import Leg, Note, Offered, OfferOver, QueueHours, Rejection, Unarchived, Voice
 from workflows.policy import Policy
 from workflows.values import (
     EndReason,
@@ -15,6 +15,7 @@ from workflows.values import (
     Item,
     ItemType,
     Mode,
+    OfferOutcome,
     Participant,
     ParticipantTimer,
     Role,
@@ -22,9 +23,9 @@ from workflows.values import (
     Value,
 )
 
-EDITION = 2
+EDITION = 3
 """The present edition of the rules. A run that began under an earlier one keeps it until it continues as new, so that
-its history replays; the second brought parking, releasing and everything that has to do with them."""
+its history replays. The second brought parking, releasing and everything that has to do with them; the third the board."""
 
 REMEMBERED_IDS = 256
 """How many recent message ids guard against a repeated signal. Older repeats are caught by the store's unique key."""
@@ -34,6 +35,9 @@ MOST_BOTS = 5
 
 REMEMBERED_LEAVERS = 20
 """How many agents who have left are still known as such, when something late comes from them; contacts likewise."""
+
+REMEMBERED_OFFERS = 20
+"""How many offers that are over are still known as such: the board may tell of one twice, and late."""
 
 SHOWN_REJECTIONS = 10
 """How many refused signals an operator can still read; the count goes on."""
@@ -74,6 +78,7 @@ class ConversationState(Value):
     unrecorded_legs: tuple[Leg, ...] = ()
     unrecorded_leavers: tuple[Participant, ...] = ()
     unrecorded_answers: tuple[tuple[str, str], ...] = ()
+    unrecorded_offers: tuple[OfferOver, ...] = ()
     former: tuple[str, ...] = ()
     bots: tuple[Participant, ...] = ()
     unarchived: tuple[Unarchived, ...] = ()
@@ -88,6 +93,13 @@ class ConversationState(Value):
     agent_voice: Voice = Voice()
     participant_timers: tuple[TimerSetting, ...] = ()
     hours: QueueHours | None = None
+    offer: Offered | None = None
+    past_offers: tuple[OfferOver, ...] = ()
+    took_it: bool = False
+    """Whether its agent has taken it themselves, by an offer or out of parking, and so is about to come."""
+    last_agent: str | None = None
+    ahead: bool = False
+    """Whether it goes before the others in its queue: it has returned, or lost its agent."""
     told_position: int | None = None
     told_wait: bool = False
     ended_at: datetime | None = None
@@ -101,6 +113,8 @@ class ConversationState(Value):
     rejected: int = 0
     notes: tuple[Note, ...] = ()
     noticed: int = 0
+    language: str | None = None
+    """The customer's at the start, empty when they named none. None when that is forgotten: then its texts stay."""
 
     @property
     def mode(self) -> Mode:
@@ -111,6 +125,13 @@ class ConversationState(Value):
     def ended(self) -> bool:
         """Whether the customer's side is over."""
         return self.ended_at is not None
+
+    @property
+    def fixed(self) -> tuple[str, ...]:
+        """The fields of its policy that stay, however its workstream changes. A survey that has begun stays as it is."""
+        survey = ("survey",) if self.survey_step is not None else ()
+        texts = ("texts", "idle_rules") if self.language is None else ()
+        return (*self.policy.fixed, *survey, *texts)
 
     @property
     def surveying(self) -> bool:
@@ -206,6 +227,7 @@ class ConversationState(Value):
         return self.but(
             agent=None,
             seated_at=None,
+            last_agent=self.agent.user if self.agent else self.last_agent,
             unrecorded_leavers=(*self.unrecorded_leavers, *leavers),
             former=(*self.former, *(leaver.id for leaver in leavers))[-REMEMBERED_LEAVERS:],
         )
@@ -223,6 +245,30 @@ class ConversationState(Value):
         if not self.policy.archive:
             return self
         return self.but(unarchived=(*self.unarchived, Unarchived(contact_id=self.contact_id, seq=self.seq)))
+
+    def without_offer(self, outcome: OfferOutcome) -> Self:
+        """This state with its offer over."""
+        if self.offer is None:
+            return self
+        over = OfferOver(id=self.offer.id, user=self.offer.user, outcome=outcome)
+        return self.but(
+            offer=None,
+            unrecorded_offers=(*self.unrecorded_offers, over),
+            past_offers=(*self.past_offers, over)[-REMEMBERED_OFFERS:],
+        )
+
+    def past_offer(self, id: str) -> OfferOver | None:
+        """What became of an offer, if it is over and still remembered."""
+        return next((over for over in self.past_offers if over.id == id), None)
+
+    def under(self, policy: Policy) -> Self:
+        """This state with the policy as it is configured now, as far as it can change; operators read what did."""
+        names = [name for name in Policy.model_fields if name not in self.fixed]
+        changes = {name: new for name in names if (new := getattr(policy, name)) != getattr(self.policy, name)}
+        if not changes:
+            return self
+        changed = self.but(policy=self.policy.model_copy(update=changes))
+        return changed.noting(f"the workstream has changed: {', '.join(changes)}")
 
     def voice(self, role: Role) -> Voice:
         """What is known of when the customer, or the agent, spoke."""

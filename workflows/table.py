@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from workflows.changes import (
     Action,
+    accept,
     agent_ends,
     agent_is_done,
     close,
@@ -31,6 +32,7 @@ class Trigger(StrEnum):
     """What can move a conversation from one state to another."""
 
     ASSIGNED = "assign"
+    ACCEPTED = "accept"
     TRANSFERRED = "transfer to a queue"
     HANDED_OVER = "transfer to an agent"
     RELEASED = "release"
@@ -117,6 +119,7 @@ _silent_agent = _says_and(Role.AGENT, requeue(EndReason.RELEASED, "released"))
 TABLE = (
     #   no.  from           on                        applies          to             and then
     Row(2,  State.OPEN,    Trigger.ASSIGNED,          always,          State.ACTIVE,  seat_agent),
+    Row(2,  State.OPEN,    Trigger.ACCEPTED,          always,          State.ACTIVE,  accept),
     Row(2,  State.OPEN,    Trigger.RESUMED,           _parked,         State.ACTIVE,  take_up),
     Row(3,  State.OPEN,    Trigger.CUSTOMER_ENDS,     _may_end,        State.CLOSED,  ends(EndReason.CUSTOMER_ENDED)),
     Row(3,  State.OPEN,    Trigger.CUSTOMER_LOST,     _live,           State.CLOSED,  ends(EndReason.CUSTOMER_LOST)),

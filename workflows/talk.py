@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 from workflows.decision import Decision, announces, event_item, leaves, refuse
-from workflows.events import Configure, Connect, Disconnect, Hours, Invite, Leave, Message, Position
-from workflows.memory import QueueHours
+from workflows.events import Configure, Connect, Disconnect, Hours, Invite, Leave, Message, Offer, Position
+from workflows.memory import Offered, QueueHours
 from workflows.silence import speaks
 from workflows.state import MOST_BOTS, REMEMBERED_IDS, ConversationState
-from workflows.values import EventType, ItemType, Mode, Participant, Presence, Role, State
+from workflows.values import EventType, ItemType, Mode, OfferOutcome, Participant, Presence, Role, State
 
 _RESERVED = ("customer", "agent", "system", "operator")
 """Words that stand for somebody in `by`."""
@@ -129,6 +129,28 @@ def configure(state: ConversationState, event: Configure) -> Decision:
         return refuse(state, "configure", "the conversation has ended")
     changed = {(timer.role, timer.kind): timer for timer in (*state.participant_timers, *event.timers)}
     return Decision(state.but(participant_timers=tuple(t for t in changed.values() if t.limit is not None)))
+
+
+def offer(state: ConversationState, event: Offer) -> Decision:
+    """An agent is asked. Of an offer for what is not to be had any more, the board is told that it is over.
+
+    One that has been made already is no news, whatever has become of it.
+    """
+    if (state.offer and state.offer.id == event.offer_id) or state.past_offer(event.offer_id):
+        return Decision(state)
+    offered = Offered(id=event.offer_id, user=event.user, name=event.name, until=event.until)
+    if state.state is not State.OPEN:
+        return Decision(state.but(offer=offered).without_offer(OfferOutcome.WITHDRAWN))
+    state = state.without_offer(OfferOutcome.WITHDRAWN)
+    return Decision(state.but(offer=offered).noting(f"offered to agent {event.user}"))
+
+
+def offer_over(state: ConversationState, offer_id: str, outcome: OfferOutcome) -> Decision:
+    """The agent does not take it, or is gone: it waits for the next one."""
+    if state.offer is None or state.offer.id != offer_id:
+        return refuse(state, "offer", "the offer is over")
+    what = f"agent {state.offer.user}: offer {outcome}"
+    return Decision(state.without_offer(outcome).noting(what))
 
 
 def position(state: ConversationState, event: Position) -> Decision:

@@ -28,6 +28,7 @@ class Timer(StrEnum):
     WAITING = "waiting too long"
     AGENT_GRACE = "agent must return"
     HOURS = "opening hours change"
+    OFFER = "offer must be accepted"
     CUSTOMER_SILENT = "customer silent"
     AGENT_SILENT = "agent silent"
     CUSTOMER_IDLE = "customer idle"
@@ -83,6 +84,9 @@ def _customer_away(state: ConversationState) -> datetime | None:
 
 
 def _agent_away(state: ConversationState) -> datetime | None:
+    """Who has taken it and does not come counts as one who has gone."""
+    if state.agent and state.agent.presence is Presence.AWAITED and state.took_it:
+        return state.seated_at
     return state.agent.since if state.agent and state.agent.presence is Presence.AWAY else None
 
 
@@ -117,6 +121,7 @@ RULES = (
     Rule(Timer.WAITING,             _PERSISTENT, _WAITING,  _last_activity,                          lambda s: s.policy.waiting_period),
     Rule(Timer.AGENT_GRACE,         _ANY,        _ACTIVE,   _agent_away,                             lambda s: s.policy.agent_grace),
     Rule(Timer.HOURS,               _ANY,        _OPEN,     lambda s: s.hours.until if s.hours else None, lambda s: _AT_ONCE),
+    Rule(Timer.OFFER,               _ANY,        _OPEN,     lambda s: s.offer.until if s.offer else None, lambda s: _AT_ONCE),
     Rule(Timer.CUSTOMER_SILENT,     _ANY,        _UNENDED,  lambda s: silent_since(s, _CUSTOMER),     lambda s: silence_limit(s, _CUSTOMER)),
     Rule(Timer.AGENT_SILENT,        _ANY,        _ACTIVE,   lambda s: silent_since(s, _AGENT),        lambda s: silence_limit(s, _AGENT)),
     Rule(Timer.CUSTOMER_IDLE,       _ANY,        _TALKING,  lambda s: counting_since(s, _CUSTOMER),   lambda s: idle_limit(s, _CUSTOMER)),

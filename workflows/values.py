@@ -110,6 +110,29 @@ class ParticipantTimer(StrEnum):
     DISCONNECT_NONCUSTOMER = "DISCONNECT_NONCUSTOMER"
 
 
+class OfferOutcome(StrEnum):
+    """What became of an offer to an agent.
+
+    `WITHDRAWN`: somebody else got it, or there is nothing left to get. `ABSENT`: who took it never came.
+    """
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    MISSED = "missed"
+    WITHDRAWN = "withdrawn"
+    ABSENT = "absent"
+
+
+class Stage(StrEnum):
+    """Where a conversation stands on the board. `OFF`: it is not there any more."""
+
+    QUEUED = "queued"
+    WORKING = "working"
+    PARKED = "parked"
+    WRAP_UP = "wrap_up"
+    OFF = "off"
+
+
 class ItemType(StrEnum):
     """Kinds of transcript items (`Type` on the wire)."""
 

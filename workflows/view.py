@@ -86,6 +86,8 @@ def _awaits(state: ConversationState) -> str:
         case State.OPEN if state.closed_queue:
             until = state.hours.until if state.hours else None
             return f"queue {state.queue} to open{f', at {_time(until)}' if until else '; it says no time'}."
+        case State.OPEN if state.offer:
+            return f"agent {state.offer.user} to accept it, until {_time(state.offer.until)}."
         case State.OPEN if state.parked_by:
             return f"{_owner(state)}, who parked it, or another agent: the customer has written again."
         case State.OPEN:

@@ -24,7 +24,7 @@ PROMPTLY = timedelta(seconds=5)
 
 
 async def write(commit: Commit) -> Recorded | None:
-    """Returns once the commit is in the store, however long that takes."""
+    """Returns once the commit is in the store, however long that takes; what there is to say to it."""
     return await _promptly(ConversationActivities.record, commit, _summary(commit))
 
 

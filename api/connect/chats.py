@@ -67,7 +67,7 @@ async def start_chat_contact(request: Request, parts: Parts, caller: Authenticat
         duration = timedelta(minutes=minutes) if minutes else None
         # the workflow first: should we die in between, it writes the record itself
         greeting = _greeting(body, new)
-        await parts.gateway.start(new, duration=duration, greeting=greeting)
+        await parts.gateway.start(new, settings, duration=duration, greeting=greeting)
         await conversations.open_conversation(parts.db, new)
         if greeting:
             parts.settling.accepted(contact_id, greeting.id)

@@ -9,7 +9,7 @@ from annotated_types import Interval, MaxLen, MinLen
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from api.participant.content import ContentType, checked_content
-from api.wire import ClientToken, ContactId, InstanceId, Text, Wire
+from api.wire import ClientToken, ContactId, InstanceId, Text, UserId, Wire
 from store.conversations import attribute_bytes
 
 MAX_ATTRIBUTE_BYTES = 32_768
@@ -26,7 +26,6 @@ AttributeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,3276
 Attributes = Annotated[dict[AttributeName, Text], AfterValidator(_within_limit)]
 FlowId = Annotated[Text, MinLen(1), MaxLen(500)]
 SegmentAttributeName = Annotated[Text, MinLen(1), MaxLen(128)]
-UserId = Annotated[Text, MinLen(1), MaxLen(256)]
 
 
 class ParticipantDetails(Wire):

@@ -12,10 +12,10 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 from uuid import uuid4
 
 from api.errors import Ended, Unavailable
-from api.gateway import Gateway
 from store import presence
 from store.database import Database
 
@@ -25,12 +25,24 @@ RETRY_SECONDS = 1.0
 KEEP_DEAD_PROCESSES = timedelta(days=1)
 
 
+class Told(Protocol):
+    """Who is told of it; as often as it takes, while that is `Unavailable`."""
+
+    async def connected(self, conversation_id: str, participant_id: str, at: datetime) -> None:
+        """A participant's first connection is up."""
+        ...
+
+    async def disconnected(self, conversation_id: str, participant_id: str, at: datetime) -> None:
+        """A participant's last connection was lost at that instant."""
+        ...
+
+
 class Attendance:
     """The attendance of one API process."""
 
-    def __init__(self, db: Database, gateway: Gateway, *, debounce: timedelta, lease: timedelta) -> None:
+    def __init__(self, db: Database, told: Told, *, debounce: timedelta, lease: timedelta) -> None:
         self._db = db
-        self._gateway = gateway
+        self._told = told
         self._debounce = debounce
         self._lease = lease
         self._process = str(uuid4())
@@ -59,7 +71,7 @@ class Attendance:
             departure.cancel()
         if await presence.arrive(self._db, participant_id, conversation_id, self._process):
             at = datetime.now(UTC)
-            self._spawn(_insist(lambda: self._gateway.connected(conversation_id, participant_id, at)))
+            self._spawn(_insist(lambda: self._told.connected(conversation_id, participant_id, at)))
 
     def left(self, participant_id: str, conversation_id: str) -> None:
         """A socket of a participant is gone."""
@@ -78,7 +90,7 @@ class Attendance:
 
     async def _tell_of_departure(self, participant_id: str, conversation_id: str, process: str, at: datetime) -> None:
         if await presence.depart(self._db, participant_id, process, at):
-            await _insist(lambda: self._gateway.disconnected(conversation_id, participant_id, at))
+            await _insist(lambda: self._told.disconnected(conversation_id, participant_id, at))
             await presence.forget(self._db, participant_id, at)
 
     async def _keep_watch(self) -> None:
@@ -101,7 +113,7 @@ class Attendance:
                 await self._tell_of_departure(orphan.participant_id, orphan.conversation_id, orphan.process_id, now)
             else:
                 with suppress(Ended):
-                    await self._gateway.disconnected(orphan.conversation_id, orphan.participant_id, orphan.departed_at)
+                    await self._told.disconnected(orphan.conversation_id, orphan.participant_id, orphan.departed_at)
                 await presence.forget(self._db, orphan.participant_id, orphan.departed_at)
         await presence.drop_dead_processes(self._db, now - KEEP_DEAD_PROCESSES)
 

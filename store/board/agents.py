@@ -57,6 +57,8 @@ async def _configure_agents(
             "presence_since": now,
             "idle_since": now,
             "missed": 0,
+            # whoever was told something under this name before was told it under a lower number
+            "desk_seq": (now - schema.EPOCH) // schema.MILLISECOND,
         }
         for agent in agents
         if agent.user not in before

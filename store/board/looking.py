@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, FromClause, Select, and_, bindparam, exists, func, select
+from sqlalchemy import CTE, ColumnElement, FromClause, Select, and_, bindparam, exists, func, or_, select
 
 from store import schema
 from store.board.load import load_of
@@ -43,7 +43,8 @@ HEADS = _heads()
 
 BOUND_AGENTS = (
     select(
-        *(_agent.user, _agent.presence, _agent.presence_since, _agent.next_presence.is_not(None)),
+        *(_agent.user, _agent.presence, _agent.presence_since),
+        or_(_agent.next_presence.is_not(None), _agent.lost_at.is_not(None)),
         _agent.capacity - load_of(_agent.instance, _agent.user, _NOW),
     )
     .where(_agent.instance == _INSTANCE, _agent.user.in_(bindparam("users", expanding=True)))
@@ -102,7 +103,7 @@ def _free_agents(bound: bool) -> CTE:
     present = (
         select(_agent.user, _agent.last_assigned_at, _agent.idle_since, left.label("free"))
         .where(_agent.instance == _INSTANCE, _agent.user.in_(_SERVING), _agent.next_presence.is_(None))
-        .where(_agent.presence.in_(bindparam("presences", expanding=True)))
+        .where(_agent.presence.in_(bindparam("presences", expanding=True)), _agent.lost_at.is_(None))
     )
     if bound:
         present = present.where(_agent.user == bindparam("bound_to"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, exists, select, update
+from sqlalchemy import ColumnElement, and_, exists, not_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import schema
@@ -19,7 +19,7 @@ from store.board.presence import lose, settle
 from store.board.reserving import give, push
 from store.board.routing import Queue, choose, heads
 from store.board.rows import NO_OFFER, ROW, Row, find_row, lock, lock_agents
-from store.board.values import OFFER_FOR, Offer, Outcome, Refusal, Rules, Stage
+from store.board.values import OFFER_FOR, Offer, Outcome, Presence, Refusal, Rules, Stage
 from store.database import Database
 
 _board = schema.board.c
@@ -136,6 +136,14 @@ async def overdue(db: Database, before: datetime, limit: int = 500) -> list[Offe
 async def offers_to(db: Database, instance: str, user: str) -> list[Offer]:
     """What an agent is offered, the oldest first."""
     return await _offers(db, (_board.instance == instance, _board.holder == user), limit=500)
+
+
+async def offers_to_nobody(db: Database, limit: int = 500) -> list[Offer]:
+    """What is offered to agents who are configured no more, or who have gone away or offline since, by whatever cause."""
+    agent = schema.agents.c
+    gone = and_(agent.presence.in_([Presence.AWAY, Presence.OFFLINE]), agent.presence_since > _board.offered_at)
+    there = exists().where(agent.instance == _board.instance, agent.user == _board.holder, not_(gone))
+    return await _offers(db, (~there,), limit)
 
 
 async def revoke(db: Database, offer: Offer, outcome: Outcome, now: datetime, *, miss_limit: int | None = None) -> bool:

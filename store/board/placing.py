@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import schema
 from store.board.bindings import binding
-from store.board.presence import gain, lose, settle
+from store.board.presence import gain, go_away, lose, settle
 from store.board.rows import NO_OFFER, Row, find_row, lock
+from store.board.telling import former_agent, tell_of_move
 from store.board.values import Outcome, Placement, Stage
 from store.database import Database
 from store.schema import FOREVER, MILLISECOND, whole
@@ -32,16 +33,18 @@ async def place(db: Database, connection: AsyncConnection, placement: Placement,
     conversation that is new, in the transaction in which that is written.
     """
     row = await find_row(connection, placement.conversation_id)
-    if row and row.revision >= placement.revision:
+    if row and row.revision > placement.revision:
         return
     says = await _what_it_says(connection, placement, now)
     if row and not placement.settled and _is_known(row, says):
         change = update(schema.board).where(_board.conversation_id == placement.conversation_id)
         await connection.execute(change.values(revision=placement.revision))
         return
-    holders: list[str] = [name for name in (row and row.holder, says["holder"]) if name]
-    row = await lock(db, connection, placement.instance, row, holders)
+    former = await former_agent(connection, row)
+    concerned = {name for name in (row and row.holder, says["holder"], former, placement.agent) if name}
+    row = await lock(db, connection, placement.instance, row, concerned)
     await _move(db, connection, row, placement, says, now)
+    await tell_of_move(connection, row, placement, former, now)
 
 
 async def _what_it_says(connection: AsyncConnection, placement: Placement, now: datetime) -> dict[str, Any]:
@@ -95,20 +98,28 @@ async def _move(
         await connection.execute(delete(schema.board).where(_board.conversation_id == placement.conversation_id))
     else:
         await connection.execute(db.upsert(schema.board, [after]))
-    if row and row.offer and outcome:
-        await settle(db, connection, row.offer, outcome, now, placement.miss_limit)
+    if row and row.offer and not stands:
+        await settle(db, connection, row.offer, outcome or Outcome.WITHDRAWN, now, placement.miss_limit)
     if row and row.stage in (Stage.QUEUED, Stage.PARKED) and not same_spell:
         await _end_spell(db, connection, row, placement, now)
     if row and row.holder and row.holder != after["holder"]:
         await lose(connection, row.instance, row.holder, now, worked=row.offer is None)
+    this, passed = {"conversation_id": placement.conversation_id}, {*placement.passed_by, *placement.absent}
+    if passed and placement.stage is not None:
+        await connection.execute(db.upsert(schema.board_passes, [{**this, "user": user, "at": now} for user in passed]))
+    for user in placement.absent if placement.miss_limit is not None else ():
+        await go_away(connection, placement.instance, user, now)
     if after["holder"] and (row is None or row.holder != after["holder"]):
         await gain(connection, placement.instance, after["holder"], now)
 
 
 def _outcome(row: Row | None, placement: Placement) -> Outcome | None:
-    """How the offer that stands has ended, if the conversation says so of this very offer."""
+    """How the offer that stands has ended, if the conversation says so of this very offer, or has gone to whom it was made."""
+    if row is None or row.offer is None:
+        return None
     ended = {settled.offer_id: settled.outcome for settled in placement.settled}
-    return None if row is None or row.offer_id is None else ended.get(row.offer_id)
+    taken = placement.stage is Stage.WORKING and placement.agent == row.offer.user
+    return ended.get(row.offer.id) or (Outcome.ACCEPTED if taken else None)
 
 
 def _is_same_spell(row: Row, says: dict[str, Any]) -> bool:

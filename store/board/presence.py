@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Update, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import schema
+from store.board.desk import tell_of_outcome, tell_of_presence
 from store.board.load import load_of
 from store.board.rows import ANYBODY, lock_agents
 from store.board.values import Offer, Outcome, Presence
@@ -28,19 +29,22 @@ async def set_presence(
     this = _named(instance, user)
     async with db.write() as connection:
         await lock_agents(db, connection, instance, [user])
-        query = select(_agents.presence, load_of(_agents.instance, _agents.user, now)).where(*this)
+        load_now = load_of(_agents.instance, _agents.user, now)
+        query = select(_agents.presence, _agents.next_presence, load_now).where(*this)
         found = (await connection.execute(query)).one_or_none()
         if found is None:
             return False
-        before, load = found
-        change = update(schema.agents).where(*this).values(missed=0, next_presence=None)
-        if when_free and load:
-            change = change.values(next_presence=presence)
-        elif presence != before:
+        before, next_before, load = found
+        later = when_free and load > 0
+        stands = (before, presence) if later else (presence, None)
+        change = update(schema.agents).where(*this).values(missed=0, next_presence=stands[1])
+        if presence != before and not later:
             change = change.values(presence=presence, presence_since=now)
             if before == Presence.OFFLINE:
                 change = change.values(idle_since=now)
         await connection.execute(change)
+        if stands != (before, next_before):
+            await tell_of_presence(connection, instance, user, *stands, now)
     return True
 
 
@@ -82,15 +86,23 @@ async def settle(
         row = {"conversation_id": offer.conversation_id, "user": offer.user, "at": now}
         await connection.execute(db.upsert(schema.board_passes, [row]))
         await connection.execute(_release(offer))
+    await tell_of_outcome(connection, offer, outcome, now)
     this = _named(offer.instance, offer.user)
     if outcome is Outcome.ACCEPTED:
         await connection.execute(update(schema.agents).where(*this, _agents.missed > 0).values(missed=0))
     if outcome is Outcome.MISSED:
         await connection.execute(update(schema.agents).where(*this).values(missed=_agents.missed + 1))
         if miss_limit is not None:
-            too_many = (_agents.missed >= miss_limit, _agents.presence.not_in([Presence.AWAY, Presence.OFFLINE]))
-            away = {"presence": Presence.AWAY, "presence_since": now, "next_presence": None}
-            await connection.execute(update(schema.agents).where(*this, *too_many).values(**away))
+            await go_away(connection, offer.instance, offer.user, now, if_missed=miss_limit)
+
+
+async def go_away(connection: AsyncConnection, instance: str, user: str, now: datetime, *, if_missed: int = 0) -> None:
+    """Makes a locked agent away who was there, if they have missed so many offers."""
+    is_there = (_agents.missed >= if_missed, _agents.presence.not_in([Presence.AWAY, Presence.OFFLINE]))
+    away = {"presence": Presence.AWAY, "presence_since": now, "next_presence": None}
+    changed = await connection.execute(update(schema.agents).where(*_named(instance, user), *is_there).values(**away))
+    if changed.rowcount:
+        await tell_of_presence(connection, instance, user, Presence.AWAY, None, now)
 
 
 def _release(offer: Offer) -> Update:
@@ -103,11 +115,15 @@ def _release(offer: Offer) -> Update:
 
 async def _become_next(connection: AsyncConnection, instance: str, user: str, now: datetime) -> None:
     nothing_left = load_of(instance, user, now) == 0
-    await connection.execute(
+    changed = await connection.execute(
         update(schema.agents)
         .where(*_named(instance, user), _agents.next_presence.is_not(None), nothing_left)
         .values(presence=_agents.next_presence, presence_since=now, next_presence=None)
+        .returning(_agents.presence)
     )
+    presence = changed.scalar_one_or_none()
+    if presence is not None:
+        await tell_of_presence(connection, instance, user, presence, None, now)
 
 
 def _named(instance: str, user: str) -> tuple[ColumnElement[bool], ...]:

@@ -10,6 +10,7 @@ from sqlalchemy import Update, bindparam, exists, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import schema
+from store.board.desk import tell_of_offer
 from store.board.load import load_of
 from store.board.presence import gain
 from store.board.routing import Choice, Queue, lock_best
@@ -40,6 +41,7 @@ _STILL_FREE = exists().where(
     _agent.user == _USER,
     _agent.presence.in_(bindparam("presences", expanding=True)),
     _agent.next_presence.is_(None),
+    _agent.lost_at.is_(None),
     _agent.capacity - load_of(bindparam("of_instance"), _USER, _NOW) >= bindparam("of_units"),
 )
 
@@ -64,14 +66,14 @@ async def push(db: Database, connection: AsyncConnection, queue: Queue, choice: 
         "presences": sorted(rules.presences),
     }
     what = _given(choice.conversation.conversation_id, choice.user, queue.now, rules.offer_for)
-    return await _carry_out(connection, _PUSH, {**what, **unchanged})
+    return await _carry_out(connection, _PUSH, {**what, **unchanged}, claimed=False)
 
 
 async def give(
     connection: AsyncConnection, conversation_id: str, user: str, now: datetime, offer_for: timedelta
 ) -> Offer:
     """Offers a conversation whose row is locked to an agent, whatever speaks against it."""
-    offer = await _carry_out(connection, _GIVE, _given(conversation_id, user, now, offer_for))
+    offer = await _carry_out(connection, _GIVE, _given(conversation_id, user, now, offer_for), claimed=True)
     assert offer
     return offer
 
@@ -80,9 +82,12 @@ def _given(conversation_id: str, user: str, now: datetime, offer_for: timedelta)
     return {"which": conversation_id, "to_user": user, "now": now, "until": now + offer_for, "new_id": uuid4().hex}
 
 
-async def _carry_out(connection: AsyncConnection, change: Update, values: dict[str, Any]) -> Offer | None:
+async def _carry_out(
+    connection: AsyncConnection, change: Update, values: dict[str, Any], *, claimed: bool
+) -> Offer | None:
     found = (await connection.execute(change, values)).one_or_none()
     offer = None if found is None else Row(*found).offer
     if offer:
         await gain(connection, offer.instance, offer.user, offer.offered_at)
+        await tell_of_offer(connection, offer, claimed=claimed)
     return offer

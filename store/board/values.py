@@ -134,6 +134,8 @@ class Placement:
         wrap_up_holds_until: until when a conversation in wrap-up takes capacity: `store.schema.FOREVER` until it leaves the
             board, None not at all.
         settled: offers that are over. All others stand as long as the spell does.
+        passed_by: who has given it away, and is not to be offered it again soon.
+        absent: who took it and never came: nor are they, and they count as away, unless there is no `miss_limit`.
         miss_limit: after so many missed offers in a row an agent becomes away; None: never.
     """
 
@@ -153,6 +155,8 @@ class Placement:
     bound_until: datetime | None = None
     wrap_up_holds_until: datetime | None = None
     settled: tuple[Settled, ...] = ()
+    passed_by: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
     miss_limit: int | None = None
 
 

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from activities.opening import Doorkeeper
+from configuration.current import Configuration
+from runtime.bus import LocalBus
 from runtime.settings import Settings
+from store.database import Database
 from workflows.contract import HoursQuestion
 from workflows.events import Hours
 
@@ -28,6 +31,12 @@ OPENS = {"until": datetime.fromisoformat("2026-11-24T08:00+01:00"), "opens": "20
 CLOSES = {"until": datetime.fromisoformat("2026-11-24T12:00+01:00")}
 
 
+def doorkeeper(instances: dict[str, Any]) -> Doorkeeper:
+    """Under a configuration in which nothing was changed: its store is not looked at."""
+    settings = Settings.model_validate({"instances": instances})
+    return Doorkeeper(Configuration(settings.instances, Database.open("sqlite:///not-opened.db"), LocalBus()))
+
+
 @pytest.mark.parametrize(
     ("queue", "at", "told"),
     [
@@ -41,11 +50,10 @@ CLOSES = {"until": datetime.fromisoformat("2026-11-24T12:00+01:00")}
     ],
 )
 async def test_a_queue(queue: str, at: str, told: dict[str, Any]) -> None:
-    settings = Settings.model_validate({"instances": {"i": INSTANCE}})
     question = HoursQuestion(instance="i", queue=queue, at=datetime.fromisoformat(at))
-    assert await Doorkeeper(settings).opening_hours(question) == Hours(queue=queue, **told)
+    assert await doorkeeper({"i": INSTANCE}).opening_hours(question) == Hours(queue=queue, **told)
 
 
 async def test_an_instance_that_is_gone() -> None:
     question = HoursQuestion(instance="i", queue="office", at=datetime.fromisoformat("2026-11-22T12:00+01:00"))
-    assert await Doorkeeper(Settings()).opening_hours(question) == Hours(queue="office", open=True)
+    assert await doorkeeper({}).opening_hours(question) == Hours(queue="office", open=True)

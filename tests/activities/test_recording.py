@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,18 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from activities.recording import Recorder
+from configuration.current import Configuration
+from configuration.policies import workstream_policy
 from runtime.bus import Announcement, LocalBus
+from runtime.instances import Instance
 from store import transcript
 from store.database import Database
 from store.migrate import migrate
-from workflows.contract import Commit, Opening
-from workflows.values import EventType, Item, ItemType, Mode, Notice, Role
+from workflows.contract import Commit, Opening, StartConversation, fresh, rules
+from workflows.policy import IdleAction, IdleRule, Policy, Texts
+from workflows.state import ConversationState
+from workflows.survey import Survey
+from workflows.values import EventType, Item, ItemType, Mode, Notice, Role, State
 
 AT = datetime(2026, 2, 28, 23, 59, 59, 987_000, tzinfo=UTC)
 OPENING = Opening(
@@ -36,6 +42,32 @@ IDLE = Item(
 )
 
 
+RULE = IdleRule(silent="customer", after=timedelta(minutes=1), action=IdleAction.CLOSE)
+INSTANCES = {
+    "demo": Instance.model_validate(
+        {
+            "workstreams": {
+                "live": {
+                    "mode": "live",
+                    "queue": "live",
+                    "open_age": 60,
+                    "texts": {"ended": {"en": "Bye", "de": "Ade"}},
+                },
+                "persistent": {"mode": "persistent", "queue": "live"},
+            }
+        }
+    )
+}
+
+
+def state(mode: Mode = Mode.LIVE, policy: Policy | None = None, **changes: Any) -> ConversationState:
+    """A conversation under what is configured, or under another policy."""
+    instance = INSTANCES["demo"]
+    configured = workstream_policy(instance, instance.workstreams[mode], "de")
+    opening = OPENING.model_copy(update={"workstream": str(mode), "attributes": {"language": "de"}})
+    return fresh(StartConversation(opening=opening, policy=policy or configured)).but(edition=3, **changes)
+
+
 @pytest.fixture
 async def db(tmp_path: Path) -> AsyncIterator[Database]:
     db = Database.open(f"sqlite:///{tmp_path / 'store.db'}")
@@ -53,7 +85,7 @@ def announced() -> list[Announcement]:
 def recorder(db: Database, announced: list[Announcement]) -> Recorder:
     bus = LocalBus()
     bus.listen(announced.append)
-    return Recorder(db, bus)
+    return Recorder(db, bus, Configuration(INSTANCES, db, bus))
 
 
 async def test_notices_are_announced_in_the_shape_of_the_wire_and_kept_nowhere(
@@ -87,3 +119,81 @@ async def test_what_is_not_written_is_not_announced(recorder: Recorder, announce
     with pytest.raises(IntegrityError):
         await recorder.record(Commit(conversation_id="c", items=(SAID,), notices=(Notice(item=IDLE),)))
     assert announced == []
+
+
+async def answered(recorder: Recorder, state: ConversationState) -> Policy | None:
+    """What a conversation is told of its policy with a commit."""
+    answer = await recorder.record(Commit(conversation_id="c", opening=OPENING, rules=rules(state)))
+    return answer.policy if answer else None
+
+
+@pytest.mark.parametrize("mode", Mode)
+async def test_who_goes_by_what_is_configured_hears_nothing(recorder: Recorder, mode: Mode) -> None:
+    assert await answered(recorder, state(mode)) is None
+    fixed = {"archive": True, "interactive": True, "duration_configured": False, "duration": timedelta(hours=1)}
+    assert await answered(recorder, state(mode, state(mode).policy.model_copy(update=fixed))) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("open_age", None), ("duration", timedelta(hours=1)), ("hours", True), ("survey", Survey()), ("texts", Texts())],
+)
+async def test_who_goes_by_anything_else_hears_of_it(recorder: Recorder, name: str, value: Any) -> None:
+    other = state(policy=state().policy.model_copy(update={name: value}))
+    told = await answered(recorder, other)
+    assert told == state().policy
+    assert told is not None
+    assert told.texts.ended == "Ade"
+    assert other.under(told).policy == state().policy
+    assert await answered(recorder, other.under(told)) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "stays"),
+    [
+        ({"survey_step": 0}, {"survey": Survey()}),
+        ({"language": None}, {"texts": Texts(ended="Adieu"), "idle_rules": (RULE,)}),
+        ({}, {"duration": timedelta(hours=1), "duration_configured": False}),
+        ({}, {"archive": True}),
+        ({}, {"interactive": True}),
+    ],
+)
+async def test_what_is_fixed_stays(recorder: Recorder, changes: dict[str, Any], stays: dict[str, Any]) -> None:
+    own = state().policy.model_copy(update=stays)
+    assert await answered(recorder, state(policy=own, **changes)) is None
+    older = state(policy=own.model_copy(update={"open_age": None}), **changes)
+    told = await answered(recorder, older)
+    assert told is not None
+    assert older.under(told).policy == own
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"workstream": "gone"},
+        {"instance": "gone"},
+        {"workstream": "persistent"},  # of the other mode: it is not what it was under this name
+        {"edition": 2},
+        {"state": State.CLOSED},
+    ],
+)
+async def test_who_keeps_what_they_have(recorder: Recorder, changes: dict[str, Any]) -> None:
+    other = state(policy=state().policy.model_copy(update={"open_age": None}))
+    assert await answered(recorder, other) is not None
+    assert await answered(recorder, other.but(**changes)) is None
+
+
+def test_operators_read_what_has_changed() -> None:
+    now = state().policy.model_copy(update={"open_age": None, "texts": Texts()})
+    assert [note.what for note in state().under(now).notes] == ["the workstream has changed: open_age, texts"]
+    assert state().under(state().policy) == state()
+
+
+def test_the_language_is_the_one_at_the_start_and_not_endless() -> None:
+    assert state().language == "de"
+    nothing = fresh(StartConversation(opening=OPENING, policy=state().policy))
+    assert nothing.language == ""
+    endless = OPENING.model_copy(update={"attributes": {"language": "de-" + "x" * 30_000}})
+    language = fresh(StartConversation(opening=endless, policy=state().policy)).language
+    assert language is not None
+    assert len(language) == 100

@@ -34,6 +34,8 @@ ROUTES = {
         "/contact/persistent-contact-association/{InstanceId}/{InitialContactId}",
     ),
     "UpdateParticipantRoleConfig": ("PUT", "/contact/participant-role-config/{InstanceId}/{ContactId}"),
+    "GetContactMetrics": ("POST", "/metrics/contact"),
+    "PutUserStatus": ("PUT", "/users/{InstanceId}/{UserId}/status"),
     "SignIn": ("POST", "/v1/agents/sign-in"),
     "Reconnect": ("POST", "/v1/reconnections"),
     "CreateParticipantConnection": ("POST", "/participant/connection"),
@@ -70,7 +72,7 @@ class Api:
     ) -> httpx.Response:
         """Calls an operation with the credentials it needs; `token` replaces them."""
         method, template = ROUTES[operation]
-        ids = {"InstanceId": "demo", "ContactId": "-", "InitialContactId": "-"}
+        ids = {"InstanceId": "demo", "ContactId": "-", "InitialContactId": "-", "UserId": "a1"}
         if chat:
             ids |= {"ContactId": chat.contact_id, "InitialContactId": chat.contact_id}
         return self.http.request(
@@ -106,7 +108,7 @@ class Api:
             fresh = self.start()
             self.send("AssociateContactWithUser", {"UserId": "a1"}, chat=fresh).raise_for_status()
             return fresh
-        fresh_for = ("StopContact", "DisconnectParticipant", "CreateParticipant")
+        fresh_for = ("StopContact", "DisconnectParticipant", "CreateParticipant", "GetContactMetrics")
         return self.start() if operation in fresh_for else chat
 
     def end(self, chat: Chat) -> None:
@@ -180,6 +182,13 @@ def valid(operation: str, chat: Chat) -> dict[str, Json]:
                 }
             }
         },
+        "GetContactMetrics": {
+            "InstanceId": "demo",
+            "ContactId": chat.contact_id,
+            "Metrics": [{"Name": "POSITION_IN_QUEUE"}, {"Name": "ESTIMATED_WAIT_TIME"}],
+        },
+        # what they are anyway: whoever becomes available is offered other tests' chats
+        "PutUserStatus": {"AgentStatusId": "offline"},
         "SignIn": {"instance": "demo", "user": "a1"},
         "Reconnect": {"instance": "demo", "workstream": "persistent", "customer_id": f"crm-{chat.contact_id}"},
         "CreateParticipantConnection": {"Type": ["WEBSOCKET", "CONNECTION_CREDENTIALS"]},

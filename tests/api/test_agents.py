@@ -107,6 +107,7 @@ def test_contact_appears_when_it_is_assigned(api: Api, a1: Desk, a2: Desk) -> No
         "queue": "persistent",
         "mode": "persistent",
         "state": "ACTIVE",
+        "customer": "Ada",
         "started_at": shown["started_at"],
         "ended_at": None,
         "attributes": {"topic": "bees"},

@@ -107,7 +107,7 @@ def test_content_type_of_the_request_does_not_matter(api: Api, chat: Chat, opera
 def test_client_that_hangs_up_in_the_middle(api: Api, chat: Chat, operation: str) -> None:
     said = len(api.stack.log())
     method, path = ROUTES[operation]
-    path = path.format(InstanceId="demo", ContactId=chat.contact_id)
+    path = path.format(InstanceId="demo", ContactId=chat.contact_id, UserId="a1")
     bearer = f"x-amz-bearer: {chat.participant_token if 'Connection' in operation else chat.token}"
     key = "authorization: Bearer perennial-demo-secret" if operation in CONTROL else bearer
     with socket.create_connection(("127.0.0.1", api.stack.api_port)) as line:

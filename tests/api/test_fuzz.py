@@ -43,6 +43,8 @@ MEMBERS = {
     "UpdateParticipantRoleConfig": (
         *("ChannelConfiguration", "ChannelConfiguration.Chat", "ChannelConfiguration.Chat.ParticipantTimerConfigList"),
     ),
+    "GetContactMetrics": ("InstanceId", "ContactId", "Metrics"),
+    "PutUserStatus": ("AgentStatusId",),
     "SignIn": ("instance", "user"),
     "Reconnect": ("instance", "workstream", "customer_id", "reconnect_id"),
     "CreateParticipantConnection": ("Type", "ConnectParticipant"),
@@ -123,7 +125,7 @@ def test_any_body(api: Api, chat: Chat, operation: str, body: bytes) -> None:
     ids=st.lists(st.binary(max_size=20).map(quote) | TEXTS.map(lambda t: quote(t[:300], errors="replace")), min_size=2),
 )
 def test_any_path(api: Api, operation: str, ids: list[str]) -> None:
-    path = {"InstanceId": ids[0], "ContactId": ids[1], "InitialContactId": ids[1]}
+    path = {"InstanceId": ids[0], **dict.fromkeys(("ContactId", "InitialContactId", "UserId"), ids[1])}
     body = valid(operation, Chat("", "", "", "")) if operation in WITH_BODY else None
     response = api.send(operation, body, path=path)
     assert 400 <= response.status_code < 500

@@ -19,7 +19,7 @@ from tests.compat.chats import Chat
 from tests.stack import Stack
 
 IDS = [(operation, member) for operation, (_, path) in ROUTES.items() for member in re.findall(r"{(\w+)}", path)]
-MOST = {"InstanceId": 100, "ContactId": 256, "InitialContactId": 256}
+MOST = {"InstanceId": 100, "ContactId": 256, "InitialContactId": 256, "UserId": 256}
 SERVICES = {"connect": "InvalidRequestException", "connectparticipant": "ValidationException"}
 
 

@@ -217,7 +217,8 @@ class TestBearer:
     @pytest.mark.parametrize("operation", CONTROL)
     def test_every_operation_wants_it(self, api: Api, chat: Chat, operation: str) -> None:
         method, template = ROUTES[operation]
-        path = template.format(InstanceId="demo", ContactId=chat.contact_id, InitialContactId=chat.contact_id)
+        ids = {"ContactId": chat.contact_id, "InitialContactId": chat.contact_id, "UserId": "a1"}
+        path = template.format(InstanceId="demo", **ids)
         body = valid(operation, chat) if method != "GET" else None
         for header in ("", "Bearer", f"Bearer {SECRET}x", f"Bearer {KEY_ID}", f"Basic {SECRET}", SECRET):
             refused = api.http.request(method, path, json=body, headers={"authorization": header})

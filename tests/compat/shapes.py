@@ -45,6 +45,8 @@ def check(shape: Any, value: object, where: str = "response") -> None:
             assert int(value) in SANE_EPOCH, f"{where} is not in seconds: {value!r}"
         case "integer" | "long":
             assert type(value) is int, f"{where} is no integer: {value!r}"
+        case "double":
+            assert type(value) is float, f"{where} is no double: {value!r}"
         case "boolean":
             assert type(value) is bool, f"{where} is no boolean: {value!r}"
         case other:

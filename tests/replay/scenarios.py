@@ -21,6 +21,7 @@ from temporalio.testing import WorkflowEnvironment
 from store.database import Database
 from store.migrate import migrate
 from tests.replay.second_edition import SECOND_EDITION
+from tests.replay.third_edition import THIRD_EDITION
 from tests.workflows.engine import Chat, Engine, eventually
 from tests.workflows.server import time_skipping_server
 from tests.workflows.test_hours import INSTANCES
@@ -154,6 +155,7 @@ SCENARIOS: dict[str, Scenario] = {
     "cancelled": cancelled,
     "legs": legs,
     **SECOND_EDITION,
+    **THIRD_EDITION,
 }
 
 

@@ -26,7 +26,7 @@ async def parked(engine: Engine, environment: WorkflowEnvironment) -> Chat:
     await talk.do(Resume(), Connect(by="agent"), Park(), Assign(user="a2", name="A2"), Connect(by="agent"), Park())
     await forward(environment, talk, days=10)
     await talk.say("We have not forgotten you.", "system")
-    await _until_next(environment, talk, Timer.WAITING)
+    await until_next(environment, talk, Timer.WAITING)
     await talk.handle.result()
     return talk
 
@@ -37,9 +37,9 @@ async def agent_lost(engine: Engine, environment: WorkflowEnvironment) -> Chat:
     await talk.do(*AGENT_LOST)
     await forward(environment, talk, minutes=2)
     await talk.do(Connect(by="agent"), Disconnect(by="agent"))
-    await _until_next(environment, talk, Timer.AGENT_GRACE)
+    await until_next(environment, talk, Timer.AGENT_GRACE)
     await talk.do(Assign(user="a2", name="A2"), Connect(by="agent"), Release())
-    await _until_next(environment, talk, Timer.OPEN_AGE)
+    await until_next(environment, talk, Timer.OPEN_AGE)
     await talk.handle.result()
     return talk
 
@@ -50,11 +50,11 @@ async def chains(engine: Engine, environment: WorkflowEnvironment) -> Chat:
     await talk.do(*SEATED)
     await talk.say("Hello?")
     for _ in range(2):
-        await _until_next(environment, talk, Timer.AGENT_SILENT)
+        await until_next(environment, talk, Timer.AGENT_SILENT)
     await talk.do(Assign(user="a2", name="A2"), Connect(by="agent"))
     await talk.say("Which version?", "agent")
     for _ in range(3):
-        await _until_next(environment, talk, Timer.CUSTOMER_SILENT)
+        await until_next(environment, talk, Timer.CUSTOMER_SILENT)
     await talk.do(Close())
     await talk.handle.result()
     return talk
@@ -64,10 +64,10 @@ async def participant_timers(engine: Engine, environment: WorkflowEnvironment) -
     """A customer who is idle, returns, is idle again, and stays behind alone."""
     talk = await engine.start(id="recorded-participant-timers")
     await talk.do(set_timers(Role.CUSTOMER, IDLE=2, DISCONNECT_NONCUSTOMER=3), *SEATED)
-    await _until_next(environment, talk, Timer.CUSTOMER_IDLE)
+    await until_next(environment, talk, Timer.CUSTOMER_IDLE)
     await talk.say("Here.")
-    await _until_next(environment, talk, Timer.CUSTOMER_IDLE)
-    await _until_next(environment, talk, Timer.CUSTOMER_DISCONNECT)
+    await until_next(environment, talk, Timer.CUSTOMER_IDLE)
+    await until_next(environment, talk, Timer.CUSTOMER_DISCONNECT)
     await talk.do(Close())
     await talk.handle.result()
     return talk
@@ -106,7 +106,8 @@ SECOND_EDITION = {
 }
 
 
-async def _until_next(environment: WorkflowEnvironment, talk: Chat, timer: Timer) -> None:
+async def until_next(environment: WorkflowEnvironment, talk: Chat, timer: Timer) -> None:
+    """Goes to the next deadline, which must be that one."""
     ahead = next_deadline(await talk.state())
     assert ahead is not None
     await rings(environment, talk, timer, ahead.due)

@@ -46,6 +46,7 @@ MISTAKES = [
     (HOURS + 'weekly = { mon = ["08:00-24:30"] }', f"{H}.weekly.mon.0"),
     (HOURS + 'weekly = { mon = "08:00-17:00" }', f"{H}.weekly.mon"),
     (HOURS + 'holidays = { country = "Atlantis" }', f"{H}.holidays.country"),
+    (HOURS + 'holidays = { country = "utils" }', f"{H}.holidays.country"),
     (HOURS + 'holidays = { country = "AT", subdivision = "99" }', f"{H}.holidays.subdivision"),
     (HOURS + 'holidays = { subdivision = "9" }', f"{H}.holidays.country"),
     (HOURS + 'closed = ["24.12.2026"]', f"{H}.closed.0"),
@@ -117,6 +118,24 @@ def test_a_mistake_is_named(folder: Path, toml: str, key: str) -> None:
     sentence = str(problem.value)
     assert key in sentence
     assert "Value error" not in sentence
+
+
+def test_a_file_that_is_no_toml(folder: Path) -> None:
+    file = folder / "perennial.toml"
+    for content in (b"key = ", b"\xff"):
+        file.write_bytes(content)
+        with pytest.raises(StartupProblem, match=r"^perennial\.toml is not valid TOML: "):
+            load_settings()
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(StartupProblem, match=r"^the configuration file perennial\.toml cannot be read: "):
+        load_settings()
+
+
+def test_a_variable_that_is_no_json(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERENNIAL_TOKEN_KEYS", "not in brackets")
+    with pytest.raises(StartupProblem, match="token_keys"):
+        load(folder, LIVE)
 
 
 def test_everything_right(folder: Path) -> None:

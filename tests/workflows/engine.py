@@ -14,6 +14,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
+from configuration.current import Configuration
 from runtime.bus import LocalBus
 from runtime.settings import Settings
 from store import transcript
@@ -31,6 +32,9 @@ from workflows.values import Mode
 T = TypeVar("T")
 
 EVENT = "application/vnd.amazonaws.connect.event."
+
+UNCONFIGURED = "unconfigured"
+"""A workstream that no configuration has: its conversations keep the policy that they are started with."""
 
 
 async def eventually(look: Callable[[], Awaitable[T | None]], what: str, seconds: float = 20) -> T:
@@ -57,6 +61,7 @@ class Engine:
         archive: str = "off",
         bus: LocalBus | None = None,
         instances: dict[str, Any] | None = None,
+        configuration: Configuration | None = None,
     ) -> AsyncGenerator[Worker, None]:
         """A worker as `python -m worker` builds it.
 
@@ -65,11 +70,14 @@ class Engine:
             archive: the URL of the archive.
             bus: what it announces on, for those who listen.
             instances: the tenants that are configured.
+            configuration: instead of them, one that can be changed.
         """
         settings = Settings.model_validate(
             {"cached_conversations": cached, "archive_url": archive, "instances": instances or {}}
         )
-        async with build_worker(self.client, settings, self.db, bus or LocalBus()) as worker:
+        bus = bus or LocalBus()
+        configuration = configuration or Configuration(settings.instances, self.db, bus)
+        async with build_worker(self.client, settings, self.db, bus, configuration) as worker:
             yield worker
 
     async def start(
@@ -80,20 +88,26 @@ class Engine:
         recycle_after: int = 2_000,
         id: str | None = None,
         queue: str | None = None,
+        workstream: str = UNCONFIGURED,
         edition: int = EDITION,
+        attributes: dict[str, str] | None = None,
         **policy: Any,
     ) -> Chat:
-        """A new conversation, in a queue that is called as its mode; `policy` changes the mode's defaults."""
+        """A new conversation, in a queue that is called as its mode; `policy` changes the mode's defaults.
+
+        It keeps that policy, whatever its worker is configured with, unless it names a `workstream` of that configuration.
+        """
         contact_id = id or str(uuid4())
         opening = Opening(
             contact_id=contact_id,
             instance="demo",
-            workstream=mode.value,
+            workstream=workstream,
             queue=queue or mode.value,
             mode=mode,
             started_at=datetime.now(UTC),
             customer_participant_id=f"{contact_id}-customer",
             customer_name="Ada",
+            attributes=attributes or {},
         )
         start = StartConversation(
             opening=opening,

@@ -80,6 +80,23 @@ close: operator           | no     no         no         CLOSED  SURVEY  no     
 configure: timers         | in     in         in         no      in      in     no     | in      in     |
 position: second          | in/no  =/no       =/no       =/no    =/no    =/no   =/no   | no      no     |
 hours: closed             | in     in         in         in      in      in     in     | in      in     |
+offer: first              | in     in         in         in      in      in     in     | in      in     |
+offer: accepted at once   | ACTIVE in         in         in      in      in     in     | in      ACTIVE | transferred
+offer: another            | in     in         in         in      in      in     in     | in      in     |
+offer: repeated           | =      =          =          =       =       =      =      | =       =      |
+assign: offered           | ACTIVE no         no         no      no      no     no     | ACTIVE  ACTIVE | transferred
+resume: offered           | no     no         no         no      no      no     no     | ACTIVE  ACTIVE | transferred
+end: offered              | CLOSED WRAP_UP    WRAP_UP    no      WRAP_UP CLOSED no     | CLOSED  CLOSED | stopped
+accept: no offer          | no     no         no         no      no      no     no     | no      no     |
+accept: offered           | ACTIVE no         no         no      no      no     no     | no      ACTIVE | transferred
+accept: of before         | no     no         no         no      no      no     no     | no      no     |
+accept: another offer     | no     no         no         no      no      no     no     | no      no     |
+reject: no offer          | no     no         no         no      no      no     no     | no      no     |
+reject: offered           | in     no         no         no      no      no     no     | no      in     |
+reject: another offer     | no     no         no         no      no      no     no     | no      no     |
+withdraw: no offer        | no     no         no         no      no      no     no     | no      no     |
+withdraw: offered         | in     no         no         no      no      no     no     | no      in     |
+withdraw: another offer   | no     no         no         no      no      no     no     | no      no     |
 """
 
 TIMERS = """
@@ -92,7 +109,10 @@ wrap-up                 | -         -          -          CLOSED  SURVEY  -     
 survey                  | -         -          -          -       WRAP_UP CLOSED -      | -       -      | agent ended
 waiting too long        | -         -          -          -       -       -      -      | CLOSED  -      | waited too long
 agent must return       | -         OPEN       OPEN       -       -       -      -      | -       -      | agent lost
+agent must come: taken  | OPEN      -          -          -       -       -      -      | -       OPEN   | agent lost
+agent must come: given  | -         -          -          -       -       -      -      | -       -      |
 opening hours change    | in        -          -          -       -       -      -      | -       in     |
+offer must be accepted  | in        -          -          -       -       -      -      | -       in     |
 customer silent: remind | in        in         in         -       -       -      -      | in      -      |
 customer silent: warn   | in        in         in         -       -       -      -      | in      -      |
 customer silent: close  | CLOSED    WRAP_UP    WRAP_UP    -       -       -      -      | CLOSED  -      | customer silent

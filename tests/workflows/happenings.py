@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from tests.workflows.story import START, SURVEY
 from workflows.events import (
+    Accept,
     AnyEvent,
     Assign,
     Close,
@@ -19,18 +20,21 @@ from workflows.events import (
     Invite,
     Leave,
     Message,
+    Offer,
     Park,
     Position,
+    Reject,
     Release,
     Resume,
     TimerSetting,
     Transfer,
+    Withdraw,
 )
 from workflows.policy import IdleAction, IdleRule
 from workflows.state import ConversationState, derived_id
 from workflows.survey import Question, Survey
 from workflows.timers import Timer
-from workflows.values import ParticipantTimer, Role
+from workflows.values import ParticipantTimer, Role, State
 
 LIMIT = timedelta(minutes=7)
 NEVER = timedelta(days=10_000)
@@ -44,6 +48,8 @@ def timers(role: Literal[Role.CUSTOMER, Role.AGENT], kind: ParticipantTimer) -> 
     """Sets a participant timer."""
     return Configure(timers=(TimerSetting(role=role, kind=kind, limit=LIMIT),))
 
+
+_OFFER = Offer(offer_id="o", user="a2", name="Next", until=START + timedelta(days=9_000))
 
 EVENTS: dict[str, AnyEvent] = {
     "message: customer": Message(by="customer", content="hi"),
@@ -108,13 +114,40 @@ EVENTS: dict[str, AnyEvent] = {
     "configure: timers": timers(Role.CUSTOMER, ParticipantTimer.IDLE),
     "position: second": Position(position=2),
     "hours: closed": Hours(queue="q", open=False),
+    "offer: first": _OFFER,
+    "offer: accepted at once": _OFFER,
+    "offer: another": _OFFER.model_copy(update={"offer_id": "o2", "user": "a3"}),
+    "offer: repeated": _OFFER,
+    "assign: offered": Assign(user="a2", name="Next"),
+    "resume: offered": Resume(by="kim", user="a2", name="Next"),
+    "end: offered": End(by="kim"),
+    "accept: no offer": Accept(offer_id="o"),
+    "accept: offered": Accept(offer_id="o", by="a2"),
+    "accept: of before": Accept(offer_id="o", by="a2"),
+    "accept: another offer": Accept(offer_id="o2", by="a2"),
+    "reject: no offer": Reject(offer_id="o"),
+    "reject: offered": Reject(offer_id="o", by="a2"),
+    "reject: another offer": Reject(offer_id="o2", by="a2"),
+    "withdraw: no offer": Withdraw(offer_id="o"),
+    "withdraw: offered": Withdraw(offer_id="o"),
+    "withdraw: another offer": Withdraw(offer_id="o2"),
 }
+
+BEFORE: dict[str, tuple[AnyEvent, ...]] = {
+    **dict.fromkeys(("offer: another", "offer: repeated"), (_OFFER,)),
+    **dict.fromkeys((f"{answer}: offered" for answer in ("accept", "reject", "withdraw")), (_OFFER,)),
+    **dict.fromkeys((f"{answer}: another offer" for answer in ("accept", "reject", "withdraw")), (_OFFER,)),
+    **dict.fromkeys(("assign: offered", "resume: offered", "end: offered"), (_OFFER,)),
+    "accept: of before": (_OFFER, _OFFER.model_copy(update={"offer_id": "o2", "user": "a3"})),
+}
+"""What precedes something in its situation, where it matters. An offer for what cannot be had is over at once."""
 
 
 POLICIES: dict[str, dict[str, Any]] = {
     "message: last answer": {"survey": Survey(questions=(Question(key="why", text="Why?"),))},
     "leave: bot that asks": {"survey": Survey()},
     "end: customer who may": {"customer_may_end": True},
+    "offer: accepted at once": {"auto_accept": True},
     "end: customer who may not": {"customer_may_end": False},
 }
 """Under which policy something happens, where it matters."""
@@ -150,6 +183,14 @@ def _closed_for_a_while(state: ConversationState) -> AnyEvent | None:
     return Hours(queue=state.queue, open=False, until=state.clock + LIMIT)
 
 
+def _offered(state: ConversationState) -> AnyEvent | None:
+    return _OFFER.model_copy(update={"until": state.clock + LIMIT}) if state.state is State.OPEN else None
+
+
+def _assigned(state: ConversationState) -> AnyEvent | None:
+    return Assign(user="a2", name="Next") if state.state is State.OPEN else None
+
+
 def _customer_is_lost(_: ConversationState) -> AnyEvent | None:
     return Disconnect(by="customer")
 
@@ -170,7 +211,10 @@ TIMERS = {
     "survey": Running(Timer.SURVEY, {"survey": Survey(deadline=LIMIT)}),
     "waiting too long": Running(Timer.WAITING, {"waiting_period": LIMIT}),
     "agent must return": Running(Timer.AGENT_GRACE, {"agent_grace": LIMIT}, lastly=_if_served(Disconnect(by="agent"))),
+    "agent must come: taken": Running(Timer.AGENT_GRACE, {"agent_grace": LIMIT, "auto_accept": True}, lastly=_offered),
+    "agent must come: given": Running(Timer.AGENT_GRACE, {"agent_grace": LIMIT}, lastly=_assigned),
     "opening hours change": Running(Timer.HOURS, lastly=_closed_for_a_while),
+    "offer must be accepted": Running(Timer.OFFER, lastly=_offered),
     "customer silent: remind": Running(Timer.CUSTOMER_SILENT, _rule(Role.CUSTOMER, IdleAction.REMIND)),
     "customer silent: warn": Running(Timer.CUSTOMER_SILENT, _rule(Role.CUSTOMER, IdleAction.WARN)),
     "customer silent: close": Running(Timer.CUSTOMER_SILENT, _rule(Role.CUSTOMER, IdleAction.CLOSE)),

@@ -7,19 +7,32 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Protocol
 
-from workflows.contract import facts
+from workflows.contract import facts, placement
 from workflows.decision import Decision
-from workflows.events import AnyEvent, Message
+from workflows.events import Accept, AnyEvent, Message, Offer
 from workflows.state import (
     MOST_BOTS,
     REMEMBERED_IDS,
     REMEMBERED_LEAVERS,
+    REMEMBERED_OFFERS,
     SHOWN_NOTES,
     SHOWN_REJECTIONS,
     ConversationState,
 )
 from workflows.timers import Timer, deadlines, next_deadline
-from workflows.values import EVENT_PREFIX, EventType, ItemType, Mode, Notice, ParticipantTimer, Presence, Role, State
+from workflows.values import (
+    EVENT_PREFIX,
+    EventType,
+    ItemType,
+    Mode,
+    Notice,
+    OfferOutcome,
+    ParticipantTimer,
+    Presence,
+    Role,
+    Stage,
+    State,
+)
 
 FOR_SOCKETS = {EventType.IDLE.content_type, EventType.RETURNED.content_type, EventType.AUTO_DISCONNECTED.content_type}
 FOR_WHO_WAITS = {"position_in_queue", "next_in_line", "average_wait"}
@@ -78,8 +91,42 @@ def state_holds(state: ConversationState) -> None:
     assert not set(state.former) & {who.id for who in state.participants}
     instants = [state.since, *(who.since for who in state.participants), state.spoken_at, state.seated_at]
     assert all(instant <= state.clock for instant in instants if instant)
+    _offer_holds(state)
+    _placement_agrees(state)
     _is_small(state)
     _can_go_on(state)
+
+
+def _offer_holds(state: ConversationState) -> None:
+    """An offer stands in the queue alone, and none that is over comes back."""
+    assert state.offer is None or state.state is State.OPEN
+    over = [offer.id for offer in state.past_offers]
+    assert len(over) == len(set(over))
+    assert state.offer is None or state.offer.id not in over
+    unrecorded = [offer.id for offer in state.unrecorded_offers]
+    assert len(unrecorded) == len(set(unrecorded))
+
+
+def _placement_agrees(state: ConversationState) -> None:
+    """The board is told where the conversation stands, whose it is, and whether it takes their capacity."""
+    here = placement(state)
+    assert (here.instance, here.queue, here.contact_id) == (state.instance, state.queue, state.contact_id)
+    assert here.since == state.since
+    match state.state:
+        case State.OPEN:
+            assert (here.stage, here.agent, here.holds) == (Stage.QUEUED, None, False)
+        case State.ACTIVE:
+            assert (here.stage, here.agent, here.holds) == (Stage.WORKING, state.agent and state.agent.user, True)
+        case State.WAITING:
+            assert (here.stage, here.agent) == (Stage.PARKED, state.parked_by and state.parked_by.user)
+            assert not here.holds
+        case State.WRAP_UP if state.agent_done_at is None:
+            assert (here.stage, here.holds) == (Stage.WRAP_UP, True)
+            assert here.agent in {leg.agent_user for leg in facts(state).legs}
+        case State.WRAP_UP | State.CLOSED:
+            assert (here.stage, here.agent, here.holds) == (Stage.OFF, None, False)
+    assert here.stage in (Stage.QUEUED, Stage.OFF) or here.agent
+    assert here.bound_to is None or (here.stage is Stage.QUEUED and state.parked_by)
 
 
 def _is_small(state: ConversationState) -> None:
@@ -88,6 +135,7 @@ def _is_small(state: ConversationState) -> None:
     assert len(state.notes) <= SHOWN_NOTES
     assert len(state.former) <= REMEMBERED_LEAVERS
     assert len(state.past_contacts) <= REMEMBERED_LEAVERS
+    assert len(state.past_offers) <= REMEMBERED_OFFERS
     assert len(state.bots) <= MOST_BOTS
     assert len(state.participant_timers) <= 2 * len(ParticipantTimer)
     assert len(state.participant_timers) == len({(timer.role, timer.kind) for timer in state.participant_timers})
@@ -108,6 +156,10 @@ def _can_go_on(state: ConversationState) -> None:
         assert Timer.DURATION in running
     if state.state is State.ACTIVE and policy.agent_grace and state.agent and state.agent.presence is Presence.AWAY:
         assert Timer.AGENT_GRACE in running
+    awaited = state.agent is not None and state.agent.presence is Presence.AWAITED
+    if state.state is State.ACTIVE and policy.agent_grace and awaited:
+        assert (Timer.AGENT_GRACE in running) == state.took_it
+    assert (Timer.OFFER in running) == (state.offer is not None)
     if state.state is State.CLOSED:
         assert not running
 
@@ -132,12 +184,40 @@ def decision_holds(
         accepted = event.role is not None or caught_up.state.participant(event.by) is not None
         assert len(mine) == int(accepted and event.id not in caught_up.state.remembered)
         assert [item.content for item in mine] == [event.content] * len(mine)
+    _offers_end(before, event, decision, caught_up)
     for item in decision.items:
         assert item.content_type not in FOR_SOCKETS
         if item.trigger in FOR_WHO_WAITS:
             assert (before.mode, caught_up.state.state) == (Mode.LIVE, State.OPEN)
     for notice in decision.notices:
         _is_heard(notice, before, after)
+
+
+def _offers_end(before: ConversationState, event: AnyEvent, decision: Decision, caught_up: Decision) -> None:
+    """Who is said to have accepted has it; what is said to be missed had its time; what stands can be accepted."""
+    after, known = decision.state, len(before.unrecorded_offers)
+    assert after.unrecorded_offers[:known] == before.unrecorded_offers
+    for over in after.unrecorded_offers[known:]:
+        if over.outcome is OfferOutcome.ACCEPTED:
+            assert after.agent
+            assert (after.state, after.agent.user, after.took_it) == (State.ACTIVE, over.user, True)
+        if over.outcome is OfferOutcome.MISSED:
+            assert before.offer
+            assert before.offer.id == over.id
+            assert before.offer.until <= after.clock
+    standing = caught_up.state.offer
+    if standing and after.agent and not isinstance(event, Offer):
+        over = after.past_offer(standing.id)
+        assert over
+        assert (over.outcome is OfferOutcome.ACCEPTED) == (after.agent.user == over.user)
+    if isinstance(event, Accept):
+        if standing and standing.id == event.offer_id:
+            assert decision.refused is None
+        elif decision.refused is None:
+            taken = caught_up.state.past_offer(event.offer_id)
+            assert taken
+            assert taken.outcome is OfferOutcome.ACCEPTED
+            assert after.but(clock=before.clock) == caught_up.state.but(clock=before.clock)
 
 
 def goes_on(before: ConversationState, after: ConversationState) -> None:
@@ -156,6 +236,8 @@ def goes_on(before: ConversationState, after: ConversationState) -> None:
             "spoken_at",
             "unarchived",
             "hours",
+            "unrecorded_offers",
+            "past_offers",
             "rejections",
             "rejected",
         )

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tests.workflows import invariants
-from tests.workflows.steps import Doors, Step
+from tests.workflows.steps import Doors, Step, dated
 from tests.workflows.story import START
 from workflows.contract import Facts, facts
 from workflows.decision import Decision
-from workflows.events import AnyEvent, Hours
+from workflows.events import AnyEvent, Hours, Offer
 from workflows.machine import catch_up, decide
 from workflows.memory import Leg
 from workflows.state import ConversationState
-from workflows.values import Item
+from workflows.values import Item, OfferOutcome
 
 
 class Model:
@@ -23,6 +23,8 @@ class Model:
         self.state, self.now = state, START
         self.items: list[Item] = []
         self.legs: dict[str, Leg] = {}
+        self.offered: set[str] = set()
+        self.over: dict[str, OfferOutcome] = {}
         self._doors, self._asked = doors, 0
 
     def take(self, step: Step) -> None:
@@ -34,7 +36,7 @@ class Model:
             self.settle()
             return
         at = None if step.late is None else self.now - step.late
-        self.decide(step.event.model_copy(update={"at": at}))
+        self.decide(dated(step.event, self.now).model_copy(update={"at": at}))
 
     def decide(self, event: AnyEvent) -> Decision:
         """What an event leads to, decided twice: by the state, and by what is left of it on its way through JSON."""
@@ -45,6 +47,8 @@ class Model:
         assert decide(carried, type(event).model_validate_json(event.model_dump_json()), now) == decision
         caught_up = catch_up(before, now if event.at is None else min(event.at, now))
         invariants.decision_holds(before, event, decision, caught_up, now)
+        if isinstance(event, Offer) and decision.refused is None:
+            self.offered.add(event.offer_id)
         self._keep(decision)
         return decision
 
@@ -57,7 +61,9 @@ class Model:
             self._catch_up()  # what counts from the opening may be overdue when one hears of it
         invariants.nothing_is_overdue(self.state, self.now)
         self._write(facts(self.state))
-        self.state = self.state.but(unrecorded_legs=(), unrecorded_leavers=(), unrecorded_answers=())
+        self.state = self.state.but(
+            unrecorded_legs=(), unrecorded_leavers=(), unrecorded_answers=(), unrecorded_offers=()
+        )
         invariants.transcript_holds(self.items, self.state)
         invariants.legs_hold(list(self.legs.values()), self.items)
 
@@ -88,3 +94,12 @@ class Model:
             elif self.legs:
                 assert leg.previous == next(reversed(self.legs))
             self.legs[leg.id] = leg
+        for offer in written.offers_over:
+            assert offer.id not in self.over, "an offer is over once"
+            self.over[offer.id] = offer.outcome
+        standing = {self.state.offer.id} if self.state.offer else set[str]()
+        assert self.offered - set(self.over) == standing
+        # beside offers, whoever has released a contact, or has never come to it, is passed over
+        released = {id: outcome for id, outcome in self.over.items() if id not in self.offered}
+        assert set(released) <= set(self.legs)
+        assert set(released.values()) <= {OfferOutcome.REJECTED, OfferOutcome.ABSENT}

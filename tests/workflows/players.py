@@ -14,12 +14,13 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
 from store import conversations
+from tests.store.on_board import standing
 from tests.workflows import invariants
 from tests.workflows.clock import now
 from tests.workflows.engine import Chat, eventually
-from tests.workflows.steps import Step
+from tests.workflows.steps import Step, dated
 from workflows.contract import Outcome
-from workflows.events import Close, End, Hours, Message, Messages, Position
+from workflows.events import Close, End, Hours, Message, Messages, Offer, Position, Withdraw
 from workflows.state import ConversationState
 from workflows.values import Role, State
 
@@ -93,9 +94,13 @@ class Player:
     async def _send(self, step: Step) -> None:
         assert step.event
         event = step.event
-        if step.late is not None:
-            event = event.model_copy(update={"at": await now(self.environment, self.chat) - step.late})
-        if step.batched or isinstance(event, Message | Position | Hours):  # which nobody asks for, to be answered
+        if step.late is not None or isinstance(event, Offer):
+            instant = await now(self.environment, self.chat)
+            event = dated(event, instant)
+            if step.late is not None:
+                event = event.model_copy(update={"at": instant - step.late})
+        unasked = isinstance(event, Message | Position | Hours | Offer | Withdraw)  # nobody waits for an answer to it
+        if step.batched or unasked:
             await self.chat.signal(event.kind, event.model_dump(mode="json", exclude_none=True))
         else:
             await self.chat.ask(event)
@@ -134,6 +139,7 @@ async def agrees(player: Player, ended: Ended) -> None:
     assert record.closed_at
     assert outcome.closed_at
     assert abs(record.closed_at - outcome.closed_at) < timedelta(milliseconds=1)  # the store's resolution
+    assert await standing(chat.engine.db, chat.id) is None, "it is still on the board"
 
 
 async def histories(chat: Chat) -> list[WorkflowHistory]:

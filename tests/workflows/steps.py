@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import product
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from tests.workflows.story import SURVEY
+from tests.workflows.story import START, SURVEY
 from workflows.events import (
+    Accept,
     AnyEvent,
     Assign,
     Close,
@@ -21,14 +22,17 @@ from workflows.events import (
     Invite,
     Leave,
     Message,
+    Offer,
     Park,
     Position,
+    Reject,
     Release,
     Resume,
     TimerSetting,
     Transfer,
+    Withdraw,
 )
-from workflows.policy import IdleAction, IdleRule, Texts
+from workflows.policy import IdleAction, IdleRule, SameAgent, Texts
 from workflows.state import derived_id
 from workflows.survey import Survey
 from workflows.values import Mode, ParticipantTimer, Role
@@ -73,9 +77,25 @@ def agent_id(conversation: str, user: str) -> str:
     return derived_id(conversation, f"agent/{user}")
 
 
+def offers(conversation: str) -> list[Offer]:
+    """Offers to each agent; until when they stand is counted from `START`, see `dated`."""
+    limits = (MINUTE / 2, 2 * MINUTE, 90 * MINUTE)
+    return [
+        Offer(offer_id=f"{conversation}/o{n}{user}", user=user, name=user, until=START + limit)
+        for n, limit in enumerate(limits)
+        for user in USERS
+    ]
+
+
+def dated(event: AnyEvent, now: datetime) -> AnyEvent:
+    """An event as it happens now: an offer stands from now on."""
+    return event.model_copy(update={"until": now + (event.until - START)}) if isinstance(event, Offer) else event
+
+
 def events(conversation: str) -> list[AnyEvent]:
     """What is drawn from; what is drawn more often stands more often."""
     agents = [agent_id(conversation, user) for user in USERS]
+    offered = offers(conversation)
     talking = ["customer", "agent", *BOTS]
     anybody = [*talking, *agents, "kim", "stranger"]
     accepted = [
@@ -89,6 +109,10 @@ def events(conversation: str) -> list[AnyEvent]:
         *(2 * [Disconnect(by=by) for by in talking]),
         *(Disconnect(by=by) for by in anybody),
         *(5 * [Assign(user=user, name=user) for user in USERS]),
+        *(3 * offered),
+        *(3 * [Accept(offer_id=offer.offer_id, by=offer.user) for offer in offered]),
+        *(Reject(offer_id=offer.offer_id, by=offer.user) for offer in offered),
+        *(Withdraw(offer_id=offer.offer_id) for offer in offered),
         *(2 * accepted),
         *(3 * [Message(by=by, content="Good") for by in talking]),
         *(Message(by=by, content="1") for by in (*anybody, "system")),
@@ -117,12 +141,16 @@ def events(conversation: str) -> list[AnyEvent]:
 def openings(conversation: str) -> list[tuple[AnyEvent, ...]]:
     """How a conversation may begin, so that much happens deep in it."""
     connected = (Connect(by="customer"),)
+    offer = offers(conversation)[3]
+    offered, taken = (*connected, offer), (*connected, offer, Accept(offer_id=offer.offer_id, by=offer.user))
     active = (*connected, Assign(user="a1", name="a1"), Connect(by="agent"))
     spoken = (*active, Message(by="customer", content="Hello?"), Message(by="agent", content="Hello"))
     return [
         (),
         connected,
         (*connected, Invite(participant_id="b1", name="Bot")),
+        offered,
+        taken,
         active,
         spoken,
         (*active, Configure(timers=tuple(_SETTINGS[::3]))),
@@ -133,6 +161,8 @@ def openings(conversation: str) -> list[tuple[AnyEvent, ...]]:
         (*active, End(by="agent")),
         (*active, End(by="agent"), Close()),
         (*active, Release()),
+        (*active, Release(), offer),
+        (*spoken, Park(), Message(by="customer", content="Again"), offer),
         (*active, Transfer(contact_id=f"{conversation}/t0", queue="q2")),
     ]
 
@@ -171,6 +201,9 @@ def policies(mode: Mode) -> st.SearchStrategy[dict[str, Any]]:
             "texts": st.sampled_from([Texts(), _TEXTS]),
             "idle_rules": st.sampled_from([(), _CUSTOMER, _AGENT, (*_CUSTOMER, *_AGENT), _CUSTOMER[:1], _AGENT[:1]]),
             "hours": st.booleans(),
+            "auto_accept": st.sampled_from([False, False, True]),
+            "same_agent": st.sampled_from(SameAgent),
+            "wrap_up_holds": st.sampled_from([None, 0 * MINUTE, 5 * MINUTE]),
             "archive": st.booleans(),
         }
     )

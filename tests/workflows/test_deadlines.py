@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import pytest
@@ -12,7 +12,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from tests.workflows.clock import forward_to, rings
 from tests.workflows.engine import Chat, Engine
-from workflows.events import Assign, Command, Configure, Connect, Disconnect, End, Park, Release
+from workflows.events import Accept, Assign, Command, Configure, Connect, Disconnect, End, Park, Release
 from workflows.policy import IdleAction, IdleRule
 from workflows.state import ConversationState
 from workflows.survey import Question, Survey
@@ -22,6 +22,7 @@ from workflows.values import EndReason, Mode, Presence, Role, State
 SEATED = (Connect(), Assign(user="a1", name="A1"), Connect(by="agent"))
 AGENT_LOST = (*SEATED, Disconnect(by="agent"))
 PARKED = (*SEATED, Park())
+OFFERED, TAKEN = "offered", Accept(offer_id="o", by="a1")
 SURVEY: dict[str, Any] = {"survey": Survey(questions=(Question(key="score", text="How was it?"),)).model_dump()}
 
 
@@ -66,12 +67,20 @@ def agent_since(state: ConversationState) -> datetime | None:
     return state.agent.since if state.agent else None
 
 
+def seated_at(state: ConversationState) -> datetime | None:
+    return state.seated_at
+
+
 def agent_spoke(state: ConversationState) -> datetime | None:
     return state.agent_voice.said_at
 
 
 def customer_spoke(state: ConversationState) -> datetime | None:
     return state.customer_voice.said_at
+
+
+def offered_until(state: ConversationState) -> datetime | None:
+    return state.offer.until if state.offer else None
 
 
 LIVE, PERSISTENT = Mode.LIVE, Mode.PERSISTENT
@@ -105,6 +114,8 @@ CASES = (
     Case(Timer.SURVEY, PERSISTENT, (*SEATED, End(by="agent")), since, 10 * MINUTE, WRAP_UP, EndReason.AGENT_ENDED, SURVEY),
     Case(Timer.AGENT_GRACE, LIVE, AGENT_LOST, agent_since, timedelta(seconds=150), OPEN),
     Case(Timer.AGENT_GRACE, PERSISTENT, AGENT_LOST, agent_since, timedelta(seconds=150), OPEN),
+    Case(Timer.AGENT_GRACE, LIVE, (Connect(), OFFERED, TAKEN), seated_at, timedelta(seconds=150), OPEN),
+    Case(Timer.OFFER, LIVE, (OFFERED,), offered_until, timedelta(0), OPEN),
     Case(Timer.CUSTOMER_SILENT, PERSISTENT, (*SEATED, "agent"), agent_spoke, 2 * DAY, WRAP_UP, SILENT, CLOSES),
     Case(Timer.CUSTOMER_SILENT, PERSISTENT, (*SEATED, "agent", Park()), agent_spoke, 2 * DAY, CLOSED, SILENT, CLOSES),
     Case(Timer.CUSTOMER_SILENT, PERSISTENT, (*SEATED, "agent", Release()), agent_spoke, 2 * DAY, CLOSED, SILENT, CLOSES),
@@ -144,9 +155,19 @@ async def test_a_timer(environment: WorkflowEnvironment, engine: Engine, timer: 
 
 
 async def bring(chat: Chat, so_far: tuple[Command | str, ...]) -> None:
-    """Has all this happen; a text is who says something."""
+    """Has all this happen; a text is who says something, or `OFFERED`."""
     for each in so_far:
-        await (chat.say("Well.", each) if isinstance(each, str) else chat.do(each))
+        if each == OFFERED:
+            await offer(chat)
+        else:
+            await (chat.say("Well.", each) if isinstance(each, str) else chat.do(each))
+
+
+async def offer(chat: Chat) -> None:
+    """An offer to an agent, as the board makes it."""
+    until = datetime.now(UTC) + 2 * MINUTE
+    await chat.signal("offer", {"offer_id": "o", "user": "a1", "name": "A1", "until": until.isoformat()})
+    await chat.until(lambda s: s.offer is not None, "it is offered")
 
 
 async def test_what_has_no_limit_goes_on(environment: WorkflowEnvironment, engine: Engine) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from temporalio.testing import WorkflowEnvironment
 
 from api.gateway import Gateway, Words
@@ -17,6 +18,8 @@ from store.migrate import migrate
 from tests.stack import running
 from tests.workflows.engine import Chat, Engine, eventually
 from workflows.values import Mode
+
+pytestmark = pytest.mark.chaos
 
 MESSAGES = 2_000
 RECYCLE_AFTER = 400

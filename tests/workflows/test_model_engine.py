@@ -22,6 +22,8 @@ from tests.workflows.steps import Step, policies, steps
 from workflows.conversation import COMMIT_ITEMS, Conversation
 from workflows.values import Mode
 
+pytestmark = pytest.mark.chaos
+
 CONVERSATIONS = 100
 AT_ONCE = 10
 VARIETY = 4

@@ -1,4 +1,4 @@
-"""From settings to the policy that a conversation starts with: the mode's defaults, then the workstream, then the request."""
+"""From a workstream to the policy of its conversations: the mode's defaults, then the workstream, then the request."""
 
 from __future__ import annotations
 
@@ -6,51 +6,61 @@ import re
 from datetime import timedelta
 from typing import Any
 
+from pydantic import ValidationError
+
+from configuration.problems import Unfit
 from runtime.instances import Instance
-from runtime.problems import StartupProblem
-from runtime.sections import NEVER, Text, in_language
-from runtime.settings import Settings
+from runtime.sections import NEVER, Text, in_language, mistakes
 from runtime.workstreams import Workstream
 from store.records import NewConversation
-from workflows.policy import DEFAULTS, SLUGS, IdleAction, IdleRule, Policy, Texts
+from workflows.policy import DEFAULTS, LANGUAGE, SLUGS, IdleAction, IdleRule, Policy, SameAgent, Texts
 from workflows.survey import INTERACTIVE, INTERACTIVE_RESPONSE, Survey
 from workflows.values import Mode
 
-LANGUAGE = "language"
-"""The contact attribute that says in which language a customer reads, as a BCP 47 tag."""
-
 _LIMITS = ("connect_within", "reconnect_window", "open_age", "waiting_period", "wrap_up", "duration", "agent_grace")
+_HOLDS: dict[object, timedelta | None] = {"always": None, "never": timedelta(0)}
 _IN_BRACES = re.compile(r"\{([^{}]*)\}")
 
 
-def policy_for(settings: Settings, new: NewConversation, duration: timedelta | None = None) -> Policy:
-    """The policy of a new conversation; its texts are those of the customer's language."""
-    instance = settings.instances[new.instance]
-    policy = _policy(instance, instance.workstreams[new.workstream], new.attributes.get(LANGUAGE))
+def policy_for(
+    instance: Instance, new: NewConversation, duration: timedelta | None = None, *, archive: bool = False
+) -> Policy:
+    """The policy of a new conversation; its texts are those of the customer's language.
+
+    Args:
+        instance: it has the conversation's workstream.
+        new: the conversation.
+        duration: what the request says of it.
+        archive: whether contacts that have ended become files.
+    """
+    policy = workstream_policy(instance, instance.workstreams[new.workstream], new.attributes.get(LANGUAGE))
     return policy.model_copy(
         update={
             "duration": duration or policy.duration,
-            "archive": settings.archive_address is not None,
+            "duration_configured": duration is None,
+            "archive": archive,
             "interactive": {INTERACTIVE, INTERACTIVE_RESPONSE} <= set(new.content_types),
         }
     )
 
 
-def check_policies(settings: Settings) -> None:
+def check_policies(instance: Instance) -> None:
     """Makes sure that there is a policy for every workstream.
 
     Raises:
-        StartupProblem: there is none; the message names the key.
+        Unfit: there is none; the message names the key.
     """
-    for instance_name, instance in settings.instances.items():
-        for name, workstream in instance.workstreams.items():
-            key = f"instances.{instance_name}.workstreams.{name}"
-            for place, text in _all_texts(workstream):
-                _check_slugs(f"{key}.{place}", text)
-            _policy(instance, workstream, None)
+    for name, workstream in instance.workstreams.items():
+        for place, text in _all_texts(workstream):
+            _check_slugs(f"workstreams.{name}.{place}", text)
+        try:
+            workstream_policy(instance, workstream, None)
+        except ValidationError as error:
+            raise Unfit(f"workstreams.{name}: {mistakes(error)}") from None
 
 
-def _policy(instance: Instance, workstream: Workstream, language: str | None) -> Policy:
+def workstream_policy(instance: Instance, workstream: Workstream, language: str | None) -> Policy:
+    """The policy that a workstream amounts to for customers of a language (a BCP 47 tag, or anything that is none)."""
     defaults = DEFAULTS[Mode(workstream.mode)]
     hours = any(queue.hours for queue in instance.queues.values())
     return Policy.model_validate({**dict(defaults), **_own(workstream, language, defaults.texts), "hours": hours})
@@ -71,6 +81,13 @@ def _own(workstream: Workstream, language: str | None, texts: Texts) -> dict[str
         own["reconnect_window"] = workstream.reconnection.limit
     if workstream.survey:
         own["survey"] = Survey(**workstream.survey.model_dump(exclude_none=True))
+    own |= {"units": workstream.units, "priority": workstream.priority, "auto_accept": workstream.auto_accept}
+    own["missed_offers"] = None if workstream.missed_offers == "never" else workstream.missed_offers
+    if workstream.same_agent:
+        own["same_agent"] = SameAgent(workstream.same_agent)
+    if workstream.same_agent_wait:
+        own["same_agent_wait"] = workstream.same_agent_wait
+    own["wrap_up_holds"] = _HOLDS.get(workstream.wrap_up_holds, workstream.wrap_up_holds)
     own["texts"] = texts.model_copy(update={trigger: said(text) for trigger, text in _texts(workstream)})
     own["idle_rules"] = tuple(
         IdleRule(
@@ -99,4 +116,4 @@ def _check_slugs(key: str, text: Text) -> None:
     for wording in text.values():
         if unknown := sorted(set(_IN_BRACES.findall(wording)) - set(SLUGS)):
             known = ", ".join(f"{{{slug}}}" for slug in SLUGS)
-            raise StartupProblem(f"{key}: there is no {{{unknown[0]}}}; a text can name {known}")
+            raise Unfit(f"{key}: there is no {{{unknown[0]}}}; a text can name {known}")

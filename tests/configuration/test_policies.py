@@ -1,4 +1,4 @@
-"""From settings to the policy that a conversation starts with."""
+"""From a workstream to the policy that a conversation starts with."""
 
 from __future__ import annotations
 
@@ -9,30 +9,33 @@ from typing import Any
 
 import pytest
 
-from api.policies import check_policies, policy_for
+from configuration.policies import check_policies, policy_for
+from configuration.problems import Unfit
 from runtime import sections, workstreams
-from runtime.problems import StartupProblem
+from runtime.instances import Instance
 from runtime.settings import Settings
 from store.records import NewConversation
 from tests.stack import ROOT
 from workflows import policy
-from workflows.policy import DEFAULTS, IdleAction, IdleRule, Policy
+from workflows.policy import DEFAULTS, IdleAction, IdleRule, Policy, SameAgent
 from workflows.survey import INTERACTIVE, INTERACTIVE_RESPONSE, Survey
 from workflows.values import Mode
 
 MINUTE = timedelta(minutes=1)
 
+# conversations that began before offers were counted have policies without a limit; new ones get it from their workstream
+UNSAID = {mode: policy.model_copy(update={"missed_offers": 3}) for mode, policy in DEFAULTS.items()}
 
-def configured(workstream: dict[str, Any] | None = None, mode: str = "live", **instance: Any) -> Settings:
+
+def configured(workstream: dict[str, Any] | None = None, mode: str = "live", **instance: Any) -> Instance:
     table = {"mode": mode, "queue": "q", **(workstream or {})}
-    return Settings.model_validate(
-        {"archive_url": "off", "instances": {"i": {"workstreams": {"w": table}, **instance}}}
-    )
+    return Instance.model_validate({"workstreams": {"w": table}, **instance})
 
 
 def started(
-    settings: Settings,
+    instance: Instance,
     *,
+    archive: bool = False,
     duration: timedelta | None = None,
     attributes: dict[str, str] | None = None,
     content_types: tuple[str, ...] = (),
@@ -42,7 +45,7 @@ def started(
         instance="i",
         workstream="w",
         queue="q",
-        mode=settings.instances["i"].workstreams["w"].mode,
+        mode=instance.workstreams["w"].mode,
         started_at=datetime.now(UTC),
         customer_participant_id="p",
         customer_name="Ada",
@@ -52,19 +55,41 @@ def started(
         content_types=content_types,
         related_contact_id=None,
     )
-    return policy_for(settings, new, duration)
+    return policy_for(instance, new, duration, archive=archive)
 
 
 @pytest.mark.parametrize("mode", list(Mode))
 def test_a_workstream_that_says_nothing_has_the_defaults(mode: Mode) -> None:
-    assert started(configured(mode=mode)) == DEFAULTS[mode]
+    assert started(configured(mode=mode)) == UNSAID[mode]
 
 
 @pytest.mark.parametrize(
     "name", ["connect_within", "reconnect_window", "open_age", "duration", "agent_grace", "wrap_up"]
 )
 def test_what_it_says_itself_counts(name: str) -> None:
-    assert started(configured({name: "PT7M"})) == DEFAULTS[Mode.LIVE].model_copy(update={name: 7 * MINUTE})
+    assert started(configured({name: "PT7M"})) == UNSAID[Mode.LIVE].model_copy(update={name: 7 * MINUTE})
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize(
+    ("name", "said", "meant"),
+    [
+        ("units", 3, 3),
+        ("priority", 1, 1),
+        ("auto_accept", True, True),
+        ("missed_offers", 7, 7),
+        ("missed_offers", "never", None),
+        ("same_agent", "off", SameAgent.OFF),
+        ("same_agent", "preferred", SameAgent.PREFERRED),
+        ("same_agent", "required", SameAgent.REQUIRED),
+        ("same_agent_wait", "PT7M", 7 * MINUTE),
+        ("wrap_up_holds", "always", None),
+        ("wrap_up_holds", "never", timedelta(0)),
+        ("wrap_up_holds", "PT7M", 7 * MINUTE),
+    ],
+)
+def test_what_it_says_of_agents_counts(mode: Mode, name: str, said: object, meant: object) -> None:
+    assert started(configured({name: said}, mode)) == UNSAID[mode].model_copy(update={name: meant})
 
 
 @pytest.mark.parametrize("name", ["connect_within", "reconnect_window", "open_age", "duration", "agent_grace"])
@@ -85,7 +110,9 @@ def test_who_may_end() -> None:
 
 def test_the_request_decides_on_the_duration() -> None:
     for configuration in ({}, {"duration": "never"}, {"duration": "PT1H"}):
-        assert started(configured(configuration), duration=7 * MINUTE).duration == 7 * MINUTE
+        policy = started(configured(configuration), duration=7 * MINUTE)
+        assert (policy.duration, policy.duration_configured) == (7 * MINUTE, False)
+        assert started(configured(configuration)).duration_configured
 
 
 def test_reconnection_takes_the_place_of_the_window() -> None:
@@ -99,11 +126,10 @@ def test_the_survey() -> None:
 
 
 def test_what_the_client_shows_and_the_operator_keeps() -> None:
-    settings = configured()
     types = ("text/plain", INTERACTIVE, INTERACTIVE_RESPONSE)
-    assert started(settings, content_types=types).interactive
-    assert not started(settings, content_types=types[:2]).interactive
-    assert started(settings.model_copy(update={"archive_url": None})).archive
+    assert started(configured(), content_types=types).interactive
+    assert not started(configured(), content_types=types[:2]).interactive
+    assert started(configured(), archive=True).archive
 
 
 def test_one_queue_with_hours_makes_all_ask() -> None:
@@ -142,9 +168,9 @@ def test_the_customers_language(attributes: dict[str, str], fallback: str | None
 
 
 def test_a_text_switched_off_in_one_language() -> None:
-    settings = configured({"texts": {"out_of_hours": {"en": "Closed.", "de": ""}}})
-    assert started(settings, attributes={"language": "de"}).texts.out_of_hours is None
-    assert started(settings, attributes={"language": "en"}).texts.out_of_hours == "Closed."
+    instance = configured({"texts": {"out_of_hours": {"en": "Closed.", "de": ""}}})
+    assert started(instance, attributes={"language": "de"}).texts.out_of_hours is None
+    assert started(instance, attributes={"language": "en"}).texts.out_of_hours == "Closed."
 
 
 def test_idle_rules() -> None:
@@ -172,10 +198,10 @@ RULE = {"silent": "customer", "after": "PT1M", "action": "remind"}
         ({"idle_rules": [RULE | {"text": "Hi {}"}]}, "idle_rules.0.text: there is no {}"),
     ],
 )
-def test_an_unknown_slug_keeps_it_from_starting(workstream: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(StartupProblem) as problem:
+def test_an_unknown_slug_is_named(workstream: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(Unfit) as problem:
         check_policies(configured(workstream))
-    assert f"instances.i.workstreams.w.{sentence}" in str(problem.value)
+    assert f"workstreams.w.{sentence}" in str(problem.value)
     assert all(f"{{{slug}}}" in str(problem.value) for slug in policy.SLUGS)
 
 
@@ -194,8 +220,9 @@ def test_what_can_be_configured_is_what_there_is() -> None:
 
 def test_the_examples_of_the_readme() -> None:
     blocks = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    settings = Settings.model_validate(tomllib.loads("\n".join(blocks)))
-    check_policies(settings)
-    demo = settings.instances["demo"]
+    demo = Settings.model_validate(tomllib.loads("\n".join(blocks))).instances["demo"]
+    check_policies(demo)
     assert demo.schedule("live") == demo.hours["office"]
     assert demo.workstreams["live"].idle_rules
+    assert demo.queues["sales"].method == "round-robin"
+    assert demo.serving(demo.workstreams["sales"].queue) == ["a1"]

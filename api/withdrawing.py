@@ -1,0 +1,26 @@
+"""Taking back what is offered to somebody who is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from api.errors import Ended, Unavailable
+from api.gateway import Gateway
+from runtime.bus import Bus, board_has_changed
+from store.board import offers
+from store.board.values import Offer, Outcome
+from store.database import Database
+
+
+async def withdraw(db: Database, bus: Bus, gateway: Gateway, made: Iterable[Offer]) -> None:
+    """Takes offers back: on the board at once, so that the next agent gets them, then from the conversations.
+
+    Nothing is held against whom they were made to. A conversation that cannot be told learns it from the next offer.
+    """
+    for offer in made:
+        await offers.revoke(db, offer, Outcome.WITHDRAWN, datetime.now(UTC))
+        await bus.announce(board_has_changed(offer.instance, offer.queue))
+        with suppress(Ended, Unavailable):
+            await gateway.withdraw(offer.conversation_id, offer.id)

@@ -1,0 +1,126 @@
+"""Watching the board: what must hold at every moment of a day, and of every chat once it is over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Table, select
+
+from bench.people import Case
+from store import schema, transcript
+from store.board.values import Presence
+from store.database import Database
+from tests.board.floor import Floor
+from workflows.values import EVENT_PREFIX
+
+LOOK_SECONDS = 0.2
+PATIENCE = 3
+"""How many looks at everything the dispatcher may finish while a chat waits and the same agent is free who may be offered it."""
+
+PRESENT = (Presence.AVAILABLE, Presence.BUSY)
+
+
+@dataclass
+class Watch:
+    """What was seen."""
+
+    floor: Floor
+    problems: list[str] = field(default_factory=list)
+    looks: int = 0
+    most_waiting: int = 0
+    most_load: int = 0
+    longest_neglect: float = 0.0
+    _neglected_since: dict[tuple[str, str], tuple[float, int]] = field(default_factory=dict)
+    """Since when, and since which of the dispatcher's looks, a chat has waited beside an agent who is free."""
+
+    async def watch(self) -> None:
+        """Looks until this is cancelled."""
+        while True:
+            await self._look()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _look(self) -> None:
+        async with self.floor.engine.db.read() as connection:
+            now = datetime.now(UTC)
+
+            async def rows(table: Table) -> list[Any]:
+                return list(await connection.execute(select(table).where(table.c.instance == self.floor.name)))
+
+            board, agents = await rows(schema.board), await rows(schema.agents)
+            served = {(row.queue, row.user) for row in await rows(schema.agent_queues)}
+            passed = {(row.conversation_id, row.user) for row in await connection.execute(select(schema.board_passes))}
+        loads = Counter[str]()
+        for row in board:
+            if row.holder and row.holds_until > now:
+                loads[row.holder] += row.units
+        self.problems += [
+            f"{agent.user} has {loads[agent.user]} units of {agent.capacity}"
+            for agent in agents
+            if loads[agent.user] > agent.capacity
+        ]
+        free = {
+            agent.user: agent.capacity - loads[agent.user]
+            for agent in agents
+            if agent.presence in PRESENT and agent.next_presence is None
+        }
+        waiting = [row for row in board if row.stage == "queued" and row.offer_id is None]
+        self._note_neglect(
+            (row.conversation_id, user)
+            for row in waiting
+            for user, units in free.items()
+            if units >= row.units
+            and (row.queue, user) in served
+            and (row.conversation_id, user) not in passed
+            and row.bound_to in ("", user)
+        )
+        self.looks += 1
+        self.most_waiting = max(self.most_waiting, len(waiting))
+        self.most_load = max(self.most_load, sum(loads.values()))
+
+    def _note_neglect(self, neglected: Iterable[tuple[str, str]]) -> None:
+        now, looks = asyncio.get_running_loop().time(), self.floor.dispatcher.looks
+        since = {pair: self._neglected_since.get(pair, (now, looks)) for pair in neglected}
+        for (chat, user), (began, looks_then) in since.items():
+            self.longest_neglect = max(self.longest_neglect, now - began)
+            if looks - looks_then == PATIENCE:
+                self.problems.append(f"{chat} has waited for {now - began:.1f} s beside {user}, who is free")
+        self._neglected_since = since
+
+
+async def unfinished(floor: Floor) -> list[str]:
+    """The chats that are recorded and not closed."""
+    conversation = schema.conversations.c
+    query = select(conversation.id).where(conversation.instance == floor.name, conversation.state != "CLOSED")
+    async with floor.engine.db.read() as connection:
+        return list((await connection.execute(query)).scalars())
+
+
+async def accounted_for(floor: Floor, cases: Iterable[Case]) -> list[str]:
+    """What is wrong with chats that are over: with their transcripts, and with what they have left on the board."""
+    problems = [problem for case in cases for problem in await _transcript_problems(floor.engine.db, case)]
+    async with floor.engine.db.read() as connection:
+        left = select(schema.board.c.conversation_id).where(schema.board.c.instance == floor.name)
+        problems += [f"{id} is on the board still" for id in (await connection.execute(left)).scalars()]
+    return problems
+
+
+async def _transcript_problems(db: Database, case: Case) -> list[str]:
+    items = await transcript.page(db, case.id, transcript.Span(0, forward=True), 10_000)
+    times = Counter(item.id for item in items)
+    problems = [f"{case.id}: a message stands {times[id]} times" for id in case.said if times[id] != 1]
+    agents: set[str | None] = set()
+    for item in items:
+        if item.role != "AGENT":
+            continue
+        if item.content_type == f"{EVENT_PREFIX}participant.joined":
+            agents.add(item.participant_id)
+        elif item.content_type == f"{EVENT_PREFIX}participant.left":
+            agents.discard(item.participant_id)
+        if len(agents) > 1:
+            problems.append(f"{case.id} has two agents")
+    return problems

@@ -1,0 +1,36 @@
+"""Which place in their queue customers were told last, so that of several processes one tells them of a change."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import delete, select, update
+
+from store import schema
+from store.database import Database
+
+_told = schema.told_positions.c
+
+
+async def told_positions(db: Database, contact_ids: Collection[str]) -> dict[str, int]:
+    """The places that contacts were told last; those that were told none are missing."""
+    query = select(_told.contact_id, _told.position).where(_told.contact_id.in_(contact_ids))
+    async with db.read() as connection:
+        return {row.contact_id: row.position for row in await connection.execute(query)}
+
+
+async def note_position(db: Database, contact_id: str, position: int, now: datetime) -> bool:
+    """Notes what a contact is about to be told. Returns whether that is news: False where another process tells it."""
+    row = {"contact_id": contact_id, "position": position, "at": now}
+    change = update(schema.told_positions).where(_told.contact_id == contact_id, _told.position != position)
+    async with db.write() as connection:
+        if (await connection.execute(db.insert_new(schema.told_positions, [row]))).rowcount:
+            return True
+        return bool((await connection.execute(change.values(position=position, at=now))).rowcount)
+
+
+async def forget_positions(db: Database, before: datetime) -> None:
+    """Drops what was told before an instant."""
+    async with db.write() as connection:
+        await connection.execute(delete(schema.told_positions).where(_told.at < before))

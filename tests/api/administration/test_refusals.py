@@ -1,0 +1,141 @@
+"""What cannot be configured, and who may not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from api.tables import EXAMPLES
+from tests.api.administration.admin import DENIED, KINDS, LIVE, NOT_FOUND, ONE, REFUSED, Admin
+from tests.api.calls import Api, assert_refused, changed
+from tests.stack import SECRET
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "mention"),
+    [
+        ("PUT", "/workstreams/w", {"mode": "live"}, "workstreams.w.queue: Field required"),
+        (
+            "PUT",
+            "/workstreams/w",
+            LIVE | {"texts": {"greeting": "Hello {Me}."}},
+            "workstreams.w.texts.greeting: there is no {Me}; a text can name {AgentName}",
+        ),
+        ("PUT", "/workstreams/w", LIVE | {"open_age": "soon"}, "workstreams.w.open_age: "),
+        ("PUT", "/workstreams/w", LIVE | {"open_age": -5}, "workstreams.w.open_age: "),
+        ("PUT", "/workstreams/w", LIVE | {"waiting_period": "P1D"}, "workstreams.w.waiting_period: is for persistent"),
+        ("PUT", "/workstreams/w", LIVE | {"colour": "red"}, "workstreams.w.colour: "),
+        ("PUT", "/workstreams/a%20b", LIVE, "workstreams.a b: "),
+        ("PUT", f"/queues/{'x' * 101}", {}, f"queues.{'x' * 101}: "),
+        ("PUT", "/queues/q", {"hours": "none"}, "queues: q.hours: there are no hours 'none'"),
+        ("PUT", "/hours/h", {"time_zone": "UTC", "special": {"31.12.2026": []}}, "hours.h.special.31.12.2026: "),
+        *(
+            ("PUT", "/hours/h", {"time_zone": "UTC", "holidays": {"country": country}}, "hours.h.holidays.country: ")
+            for country in ("Atlantis", "utils", "__name__", "HolidayBase", "country_holidays", "\x00", "")
+        ),
+        ("PUT", "/workstreams/w", LIVE | {"wrap_up_holds": "x"}, "workstreams.w.wrap_up_holds: "),
+        ("PUT", "/workstreams/w", LIVE | {"missed_offers": 10**20}, "workstreams.w.missed_offers: "),
+        ("PUT", "/queues/q", {"method": "x"}, "queues.q.method: "),
+        ("PUT", "/agents/a", {"name": "Ann", "capacity": 1_001}, "agents.a.capacity: "),
+        ("PUT", "/agents/a", {"name": ""}, "agents.a.name: "),
+        ("PUT", "/agents/a", b'{"name": "\\u0000"}', "agents.a.name: "),
+        ("PUT", "/agents/a", b'{"name": "\\ud800"}', "The request body: "),
+        ("PUT", "/agents/a", b'{"name": NaN}', "The request body: "),
+        ("PUT", "/agents/a", b'{"name": ', "The request body: "),
+        ("PUT", "/agents/a", b"[" * 100_000, "The request body: "),
+        ("PUT", "/agents/a", [], "The request body: must be an object."),
+        ("PUT", "/agents/a", b"\xff", "The request body: "),
+        ("PUT", "/agents/a", None, "agents.a.name: Field required"),
+        ("DELETE", "/workstreams/persistent", None, "workstreams: "),
+    ],
+)
+def test_what_is_wrong_is_named(tenant: Admin, method: str, path: str, body: Any, mention: str) -> None:
+    before = tenant.get()
+    refused = tenant.send(method, path, body)
+    assert_refused(refused, *REFUSED, mention)
+    assert refused.json()["Message"].startswith(mention)
+    assert tenant.get() == before
+
+
+def test_too_much(tenant: Admin) -> None:
+    assert_refused(tenant.send("PUT", "/agents/a", b'{"name": "' + b"x" * 1_000_000), 413, "InvalidRequestException")
+
+
+@pytest.mark.parametrize(
+    "path", ["/colours", "/colours/red", "/queues/none", "/agents/none", "/agents/%2e%2e", "/agents/a%2Fb"]
+)
+def test_what_there_is_not(tenant: Admin, path: str) -> None:
+    assert_refused(tenant.send("GET", path), *NOT_FOUND)
+    if path.count("/") == 2:
+        assert_refused(tenant.send("DELETE", path), *NOT_FOUND)
+    if path == "/colours/red":
+        assert_refused(tenant.send("PUT", path, {}), *NOT_FOUND, "kind: there are no 'colours'")
+        assert_refused(tenant.reset(path), *NOT_FOUND)
+
+
+def test_an_instance_that_there_is_not(two: Api) -> None:
+    assert_refused(Admin(two, "three").send("GET"), *NOT_FOUND, "there is no instance 'three'")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", ""),
+        ("GET", "/agents"),
+        ("GET", "/agents/a1"),
+        ("PUT", "/agents/a1"),
+        ("DELETE", "/agents/a1"),
+        ("POST", "/agents/a1/reset"),
+    ],
+)
+def test_whose_key_it_is(two: Api, method: str, path: str) -> None:
+    body = {"name": "Agent of Two"} if method == "PUT" else None
+    for secret in (ONE, SECRET, "secret-of-the-key-none"):
+        assert_refused(Admin(two, "two", secret).send(method, path, body), *DENIED)
+    assert Admin(two, "one", ONE).send("GET", "/agents/a1").json() == {"name": "Agent of One"}
+
+
+JSON = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=5)
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
+    max_leaves=5,
+)
+MEMBERS = {
+    "workstreams": (
+        "mode",
+        "queue",
+        "open_age",
+        "reconnection.limit",
+        "texts.greeting",
+        "idle_rules",
+        "survey.questions",
+        "units",
+        "missed_offers",
+        "allowed_presences",
+        "wrap_up_holds",
+    ),
+    "queues": ("hours", "method"),
+    "hours": ("time_zone", "weekly.mon", "holidays.country", "closed", "special.2026-12-31"),
+    "agents": ("name", "queues", "capacity", "supervisor"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whatever_is_put(tenant: Admin, kind: str) -> None:
+    tenant.put("/hours/office", EXAMPLES["hours"])
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(st.sampled_from(MEMBERS[kind]), JSON)
+    def puts(member: str, value: Any) -> None:
+        answer = tenant.send("PUT", f"/{kind}/odd", changed(EXAMPLES[kind], member, value))
+        if answer.status_code != 200:
+            assert_refused(answer, *REFUSED, f"{kind}")
+        else:
+            assert tenant.put(f"/{kind}/odd", answer.json()) == answer.json()
+
+    puts()

@@ -1,0 +1,111 @@
+"""A Perennial whose agents are offered chats: two who serve every queue, and one who serves none and supervises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.api.calls import Api
+from tests.api.desk.seats import Seat, seat
+from tests.stack import Stack
+
+CONFIG = """
+[access_keys.perennial]
+secret = "perennial-demo-secret"
+
+[instances.demo.workstreams.live]
+mode = "live"
+queue = "live"
+texts = { position_in_queue = "{PeopleAhead} ahead of you.", next_in_line = "You are next." }
+[instances.demo.workstreams.auto]
+mode = "live"
+queue = "live"
+auto_accept = true
+[instances.demo.workstreams.persistent]
+mode = "persistent"
+queue = "persistent"
+[instances.demo.workstreams.strict]
+mode = "persistent"
+queue = "strict"
+distribution = "pick"
+over_capacity = false
+[instances.demo.workstreams.shelf]
+mode = "live"
+queue = "shelf"
+distribution = "pick"
+[instances.demo.workstreams.silent-shelf]
+mode = "live"
+queue = "shelf"
+distribution = "pick"
+texts = { position_in_queue = "", next_in_line = "", average_wait = "" }
+[instances.demo.workstreams.auto-shelf]
+mode = "live"
+queue = "shelf"
+distribution = "pick"
+auto_accept = true
+
+[instances.demo.agents.a1]
+name = "Agent One"
+capacity = 1
+queues = ["live", "persistent", "strict", "shelf"]
+[instances.demo.agents.a2]
+name = "Agent Two"
+capacity = 1
+queues = ["live", "persistent", "strict", "shelf"]
+[instances.demo.agents.s]
+name = "Supervisor"
+supervisor = true
+queues = []
+"""
+
+
+@pytest.fixture(scope="package")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    folder = tmp_path_factory.mktemp("desk")
+    config = folder / "desk.toml"
+    config.write_text(CONFIG)
+    running = Stack(
+        folder / "data",
+        {
+            "PERENNIAL_CONFIG": str(config),
+            "PERENNIAL_PRESENCE_DEBOUNCE": "PT0.3S",
+            "PERENNIAL_POSITIONS_EVERY": "PT0.5S",
+        },
+    )
+    running.start()
+    with httpx.Client(base_url=running.url, timeout=30) as http:
+        yield Api(running, http)
+    assert "Traceback" not in running.log()
+    assert running.stop() == 0, running.log()
+
+
+@pytest.fixture(autouse=True)
+def cleared(api: Api) -> Iterator[None]:
+    """After each test nobody is there and nothing is left."""
+    yield
+    desks, supervisor = [seat(api, user) for user in ("a1", "a2")], seat(api, "s")
+    for contact in supervisor.get("contacts", "supervision/").json()["contacts"]:
+        supervisor.post(f"contacts/{contact['contact_id']}/end", None, "supervision/")
+    for desk in desks:
+        for contact_id in desk.contacts():
+            desk.post(f"contacts/{contact_id}/close")
+        assert desk.becomes("offline")["load"] == 0
+    assert supervisor.get("contacts", "supervision/").json()["contacts"] == []
+
+
+@pytest.fixture
+def a1(api: Api) -> Seat:
+    """Offline, like everybody at first."""
+    return seat(api, "a1")
+
+
+@pytest.fixture
+def a2(api: Api) -> Seat:
+    return seat(api, "a2")
+
+
+@pytest.fixture
+def supervisor(api: Api) -> Seat:
+    return seat(api, "s")
