@@ -29,7 +29,6 @@ TOLD = 150
 AT_LEAST = 50
 """So many waits make an average that can be told."""
 
-LATELY = timedelta(hours=48)
 AT_ONCE = 20
 
 
@@ -58,7 +57,9 @@ class Positions:
             try:
                 for instance, queue in await queues.queues_with_work(self._db):
                     await self._tell_queue(instance, queue)
-                await forget_positions(self._db, datetime.now(UTC) - LATELY)
+                long_ago = datetime.now(UTC) - queues.LATELY
+                await forget_positions(self._db, long_ago)
+                await queues.forget_waits(self._db, long_ago)
             except Exception:
                 logger.exception("cannot tell places in queues; trying again")
 
@@ -77,7 +78,7 @@ class Positions:
         if not news:
             return
         now, turns = datetime.now(UTC), asyncio.Semaphore(AT_ONCE)
-        average = await queues.average_wait(self._db, name, queue, now - LATELY, at_least=AT_LEAST)
+        average = await queues.average_wait(self._db, name, queue, now - queues.LATELY, at_least=AT_LEAST)
         await asyncio.gather(*(self._tell(waits, position, average, turns) for waits, position in news))
 
     async def _tell(self, waits: Waiting, position: int, average: timedelta | None, turns: asyncio.Semaphore) -> None:

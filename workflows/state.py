@@ -97,7 +97,6 @@ class ConversationState(Value):
     past_offers: tuple[OfferOver, ...] = ()
     took_it: bool = False
     """Whether its agent has taken it themselves, by an offer or out of parking, and so is about to come."""
-    last_agent: str | None = None
     ahead: bool = False
     """Whether it goes before the others in its queue: it has returned, or lost its agent."""
     told_position: int | None = None
@@ -227,7 +226,6 @@ class ConversationState(Value):
         return self.but(
             agent=None,
             seated_at=None,
-            last_agent=self.agent.user if self.agent else self.last_agent,
             unrecorded_leavers=(*self.unrecorded_leavers, *leavers),
             former=(*self.former, *(leaver.id for leaver in leavers))[-REMEMBERED_LEAVERS:],
         )

@@ -38,10 +38,6 @@ class Caller:
     key_id: str
     instances: frozenset[str]
 
-    def may_use(self, instance: str) -> bool:
-        """Whether its key is good for an instance."""
-        return not self.instances or instance in self.instances
-
 
 async def authenticate(request: Request, settings: Settings) -> Caller:
     """Finds out who calls.

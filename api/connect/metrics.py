@@ -23,9 +23,6 @@ from store.supervising import queued
 
 router = APIRouter()
 
-LATELY = timedelta(hours=48)
-"""Waits that are older say nothing of the present one."""
-
 PLACED_WITHIN = 2.0
 """Seconds after which a chat that has just begun stands in its queue."""
 
@@ -75,7 +72,7 @@ async def estimated_wait(db: Database, instance: str, queue: str, since: datetim
 
     It says nothing of who is ahead, and is never less than zero. None when nobody was taken from the queue lately.
     """
-    average = await queues.average_wait(db, instance, queue, now - LATELY)
+    average = await queues.average_wait(db, instance, queue, now - queues.LATELY)
     return None if average is None else max(average - (now - since), timedelta())
 
 

@@ -16,6 +16,9 @@ from store.schema import MILLISECOND
 _board = schema.board
 _waits = schema.board_waits.c
 
+LATELY = timedelta(hours=48)
+"""Waits that are older say nothing of the present one, and are forgotten."""
+
 
 async def waiting(db: Database, instance: str, queue: str, limit: int = 100) -> list[Waiting]:
     """What waits in a queue and is not offered, the next first: the n-th has n - 1 ahead of it."""

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import insert, select
+
+from store import schema
+from store.board.queues import LATELY
+from store.database import Database
 from tests.api.calls import Api
 from tests.api.desk.seats import Seat, waits
 from tests.compat.chats import Chat, eventually
@@ -24,3 +32,31 @@ def test_places_are_told_as_they_change(api: Api, a1: Seat) -> None:
     eventually(lambda: len(told(api, third)) == 3, "place of who is the first now")
     assert told(api, third) == ["People ahead of you: 2", "People ahead of you: 1", "You're next in line."]
     assert (told(api, silent), told(api, first)) == ([], ["You're next in line."])
+
+
+async def test_waits_that_say_nothing_any_more_are_forgotten(api: Api) -> None:
+    db = Database.open(f"sqlite:///{api.stack.folder / 'store.db'}")
+    ages = {"old": LATELY + timedelta(minutes=1), "late": LATELY - timedelta(minutes=1)}
+    rows = [
+        {
+            "instance": "demo",
+            "queue": "past",
+            "milliseconds": 1,
+            "conversation_id": id,
+            "taken_at": datetime.now(UTC) - age,
+        }
+        for id, age in ages.items()
+    ]
+    async with db.write() as connection:
+        await connection.execute(insert(schema.board_waits), rows)
+
+    async def known() -> list[str]:
+        async with db.read() as connection:
+            waits = schema.board_waits.c
+            query = select(waits.conversation_id).where(waits.queue == "past")
+            return list((await connection.execute(query)).scalars())
+
+    while "old" in await known():
+        await asyncio.sleep(0.05)
+    assert await known() == ["late"]
+    await db.close()
