@@ -11,9 +11,10 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from api import administration, desk, errors, reconnections, transcripts
+from api.board.dispatching import Dispatcher
+from api.board.positions import Positions
 from api.connect import bots, chats, contacts, metrics, rehydration, roles, searching, statuses, transfers
 from api.described import summarised
-from api.dispatching import Dispatcher
 from api.gateway import Gateway
 from api.live import socket
 from api.live.desk_hub import DeskHub
@@ -23,7 +24,6 @@ from api.live.presence import Attendance
 from api.live.settling import Settling
 from api.participant import connection, messages, transcript
 from api.paths import EncodedSlashes
-from api.positions import Positions
 from api.services import Services
 from api.tokens import Tokens, token_keys
 from api.unserved import unserved

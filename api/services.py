@@ -8,7 +8,8 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from api.dispatching import Dispatcher
+from api.board.dispatching import Dispatcher
+from api.board.positions import Positions
 from api.errors import AccessDenied, NotFound
 from api.gateway import Gateway
 from api.live.desk_hub import DeskHub
@@ -17,7 +18,6 @@ from api.live.hub import Hub
 from api.live.presence import Attendance
 from api.live.settling import Settling
 from api.paths import resource_id
-from api.positions import Positions
 from api.tokens import Tokens
 from configuration.current import Configuration
 from runtime.bus import Bus

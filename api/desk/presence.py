@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request
 
+from api.board.withdrawing import withdraw
 from api.described import described, refused
 from api.desk import answers
 from api.desk.bodies import SetPresence
@@ -15,7 +16,6 @@ from api.desk.signing_in import AtDesk
 from api.errors import Ended, Unavailable
 from api.services import Parts, Services
 from api.wire import read_body
-from api.withdrawing import withdraw
 from runtime.bus import board_has_changed
 from store import conversations
 from store.board import presence

@@ -10,8 +10,8 @@ import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
 
+from api.board.withdrawing import withdraw
 from api.gateway import Gateway
-from api.withdrawing import withdraw
 from runtime.bus import Bus, board_has_changed
 from store.board import absence, desk, offers
 from store.board.desk import AgentId

@@ -15,7 +15,7 @@ from temporalio import activity
 
 import worker
 from activities.recording import Recorder
-from api.dispatching import Dispatcher
+from api.board.dispatching import Dispatcher
 from api.gateway import Gateway
 from parts import opened_parts
 from runtime.process import run_process, stop_on_signals

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from api.dispatching import Dispatcher
+from api.board.dispatching import Dispatcher
 from api.gateway import Gateway
 from configuration.current import Configuration
 from runtime.bus import LocalBus, board_has_changed

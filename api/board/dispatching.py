@@ -12,9 +12,9 @@ import logging
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+from api.board.withdrawing import withdraw
 from api.errors import Ended, Unavailable
 from api.gateway import Gateway
-from api.withdrawing import withdraw
 from configuration.current import Configuration
 from runtime.bus import BOARD, DESKS_HAVE_NEWS, Announcement, Bus
 from runtime.hours import opening
