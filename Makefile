@@ -4,8 +4,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-SIDE_BY_SIDE := --numprocesses 4 --dist loadfile
-
 .PHONY: help run test chaos lint format lock histories bench day
 
 help:  ## This list
@@ -27,10 +25,10 @@ run: $(VENV)/run.stamp  ## Everything on this machine: Temporal server and UI, w
 	@exec $(BIN)/python -m perennial
 
 test: $(VENV)/dev.stamp  ## All tests, on real parts (ChatJS comes from npm; Node comes with the test dependencies)
-	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not chaos"
+	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile -m "not chaos"
 
 chaos: $(VENV)/dev.stamp  ## The tests that kill, flood and crowd processes
-	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m chaos
+	@$(BIN)/python -m pytest --numprocesses 4 --dist load -m chaos
 
 lint: $(VENV)/dev.stamp  ## ruff, the arrows between the rooms, strict types
 	@$(BIN)/ruff check .

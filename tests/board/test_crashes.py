@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +22,15 @@ from runtime.settings import Settings
 from store.board.values import Presence
 from store.database import Database
 from store.migrate import migrate
-from tests import postgres
 from tests.board.dying import Step
 from tests.board.floor import LIVE, PERSISTENT, Floor, Watched
 from tests.stack import running
+from tests.store.conftest import Fresh, fresh
 from tests.workflows.engine import Chat, Engine, eventually
 from workflows.events import Accept, Reject
 from workflows.values import State
+
+__all__ = ["fresh"]
 
 pytestmark = pytest.mark.chaos
 
@@ -115,16 +117,10 @@ async def dead(process: Popen[bytes]) -> None:
     assert process.returncode == -signal.SIGKILL
 
 
-@pytest.fixture(scope="module")
-def server() -> Generator[str]:
-    with postgres.server() as url:
-        yield url
-
-
 @pytest.fixture
-async def site(server: str, environment: WorkflowEnvironment, tmp_path: Path) -> AsyncGenerator[Site]:
+async def site(fresh: Fresh, environment: WorkflowEnvironment, tmp_path: Path) -> AsyncGenerator[Site]:
     client, settings = environment.client, Settings.model_validate({"instances": {NAME: INSTANCE}})
-    async with postgres.database(server) as url:
+    async with fresh() as url:
         told = {
             "TEMPORAL_ADDRESS": client.service_client.config.target_host,
             "PERENNIAL_STORE_URL": url,
