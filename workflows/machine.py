@@ -152,8 +152,9 @@ def _survey_over(state: ConversationState) -> Decision:
 
 def _offered(state: ConversationState, event: Offer) -> Decision:
     made = offer(state, event)
-    accepts = made.state.policy.auto_accept and made.state.offer is not None and made.state.offer.id == event.offer_id
-    if not accepts or made.state.state is not State.OPEN:
+    stands = made.state.offer is not None and made.state.offer.id == event.offer_id
+    # one that is heard of only after its time, the board has taken back and may have made to others
+    if not stands or not made.state.policy.auto_accept or event.until <= state.clock:
         return made
     return made.then(lambda s: _accepted(s, Accept(offer_id=event.offer_id, by=event.by)))
 

@@ -173,7 +173,9 @@ class ConversationState(Value):
     def must_ask_hours(self) -> bool:
         """Whether it stands in a queue of which it does not know whether it is open."""
         known = self.hours is not None and self.hours.queue == self.queue and not self.hours.stale
-        return self.policy.hours and self.state is State.OPEN and not known
+        # what it once knew it must go on asking, though no queue may have hours any more
+        asks = self.policy.hours or self.hours is not None
+        return asks and self.state is State.OPEN and not known
 
     @property
     def leg(self) -> Leg:

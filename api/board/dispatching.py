@@ -26,6 +26,9 @@ from store.database import Database
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
+CONFIGURE_SECONDS = 10.0
+"""How often the board's agents are compared with what is configured, though nothing has changed here."""
+
 UNTOLD_AFTER = timedelta(seconds=2)
 """An offer of which its conversation has not been told by then was made by a process that died, or could not."""
 
@@ -47,8 +50,8 @@ class Dispatcher:
         self._queues: set[tuple[str, str]] = set()
         self._agents: set[tuple[str, str]] = set()
         self._news = asyncio.Event()
-        self._configured: dict[str, tuple[Instance, frozenset[str]]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._configured: dict[str, tuple[tuple[Instance, frozenset[str]], float]] = {}
+        self._telling: dict[str, asyncio.Task[None]] = {}
         self._running: asyncio.Task[None] | None = None
         bus.listen(self._hear)
 
@@ -58,7 +61,7 @@ class Dispatcher:
 
     async def stop(self) -> None:
         """Ends dispatching; what is under way is found by another process, or after the next start."""
-        for task in (self._running, *self._tasks):
+        for task in (self._running, *self._telling.values()):
             if task:
                 task.cancel()
 
@@ -109,34 +112,41 @@ class Dispatcher:
         for offer in await offers.untold(self._db, now - UNTOLD_AFTER):
             self._tell(offer)
         for offer in await offers.overdue(self._db, now - OVERDUE_AFTER):
-            await self._take_back(offer, Outcome.MISSED)
+            await offers.revoke(self._db, offer, Outcome.MISSED, now)
         self._queues |= with_work
 
     async def _know_agents(self, with_work: set[tuple[str, str]], now: datetime) -> None:
-        """Brings the board's agents to what is configured, when that has changed.
+        """Brings the board's agents to what is configured: when that has changed, and now and then in any case.
 
-        Who serves all queues serves also one in which something waits though it is configured no more.
+        A process that still goes by an older file may have brought them to that. Who serves all queues serves also one in which
+        something waits though it is configured no more.
         """
+        clock = asyncio.get_running_loop().time()
         for name, instance in self._configuration.instances.items():
             every = instance.queue_names | {queue for where, queue in with_work if where == name}
-            if self._configured.get(name) != (instance, every):
+            before, again_at = self._configured.get(name, (None, 0.0))
+            if before != (instance, every) or clock >= again_at:
                 await agents.configure(self._db, name, _agents(instance, every), now)
-                self._configured[name] = (instance, every)
+                self._configured[name] = (instance, every), clock + CONFIGURE_SECONDS
 
     async def _offer_all(self, instance_name: str, queue: str, turns: asyncio.Semaphore) -> None:
         instance = self._configuration.instances.get(instance_name)
         if instance is None:
             return
         async with turns:
-            rules = _rules(instance, queue, datetime.now(UTC))
-            while offer := await offers.offer_next(self._db, instance_name, queue, rules, datetime.now(UTC)):
+            rules, others = _rules(instance, queue, datetime.now(UTC))
+            while offer := await offers.offer_next(
+                self._db, instance_name, queue, rules, datetime.now(UTC), others=others
+            ):
                 self._tell(offer)
                 await self._bus.announce(DESKS_HAVE_NEWS)
 
     def _tell(self, offer: Offer) -> None:
+        if offer.id in self._telling:
+            return
         task = asyncio.create_task(self.tell(offer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._telling[offer.id] = task
+        task.add_done_callback(lambda _: self._telling.pop(offer.id))
 
     async def tell(self, offer: Offer) -> None:
         """Tells a conversation that it is offered to an agent. What cannot be told now, the next look tells."""
@@ -147,12 +157,11 @@ class Dispatcher:
             await self._gateway.offer(offer.conversation_id, offer.id, user=offer.user, name=name, until=offer.until)
             await offers.told(self._db, offer)
         except Ended:
-            await self._take_back(offer, Outcome.WITHDRAWN)
+            # one that closes says so to the board before it is over
+            logger.warning("%s waits on the board, but the engine does not know it: taken off", offer.conversation_id)
+            await offers.forget(self._db, offer, datetime.now(UTC))
         except Unavailable:
             logger.warning("%s cannot be told of an offer; trying again", offer.conversation_id)
-
-    async def _take_back(self, offer: Offer, outcome: Outcome) -> None:
-        await offers.revoke(self._db, offer, outcome, datetime.now(UTC))
 
 
 def _agents(instance: Instance, every: frozenset[str]) -> list[Agent]:
@@ -162,12 +171,12 @@ def _agents(instance: Instance, every: frozenset[str]) -> list[Agent]:
     ]
 
 
-def _rules(instance: Instance, queue: str, now: datetime) -> dict[str, Rules]:
-    """How the conversations of each workstream are offered from a queue at this moment."""
+def _rules(instance: Instance, queue: str, now: datetime) -> tuple[dict[str, Rules], Rules]:
+    """How the conversations of each workstream are offered from a queue at this moment, and those of others, which are gone."""
     schedule = instance.schedule(queue)
     is_open = schedule is None or opening(schedule, now).open
     method = Method(instance.queues.get(queue, Queue()).method)
-    return {
+    configured = {
         name: Rules(
             presences=frozenset(Presence(presence) for presence in workstream.allowed_presences),
             method=method,
@@ -176,3 +185,4 @@ def _rules(instance: Instance, queue: str, now: datetime) -> dict[str, Rules]:
         )
         for name, workstream in instance.workstreams.items()
     }
+    return configured, Rules(method=method, open=is_open)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -19,8 +20,13 @@ async def withdraw(db: Database, bus: Bus, gateway: Gateway, made: Iterable[Offe
 
     Nothing is held against whom they were made to. A conversation that cannot be told learns it from the next offer.
     """
+    made = list(made)
     for offer in made:
         await offers.revoke(db, offer, Outcome.WITHDRAWN, datetime.now(UTC))
         await bus.announce(board_has_changed(offer.instance, offer.queue))
-        with suppress(Ended, Unavailable):
-            await gateway.withdraw(offer.conversation_id, offer.id)
+    await asyncio.gather(*(_tell(gateway, offer) for offer in made))
+
+
+async def _tell(gateway: Gateway, offer: Offer) -> None:
+    with suppress(Ended, Unavailable):
+        await gateway.withdraw(offer.conversation_id, offer.id)

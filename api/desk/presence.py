@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request
@@ -85,14 +84,25 @@ async def standing(parts: Services, instance: str, user: str) -> AgentState:
 
 
 async def _give_back(parts: Services, instance: str, user: str) -> None:
-    """Gives what an agent works on back to its queues."""
+    """Gives what an agent works on back to its queues.
+
+    Raises:
+        Unavailable: the engine does not answer for one of them; the others are given back.
+    """
+    failed: Unavailable | None = None
     for contact, conversation in await conversations.contacts_of_agent(parts.db, instance, user):
         if contact.ended_at is not None or conversation.state != "ACTIVE":
             continue
         worker = await conversations.participant_of_user(parts.db, conversation.id, user)
-        with suppress(Ended):
+        try:
             # what has just ended or gone to somebody else is refused, and is theirs no more either way
             await parts.gateway.release(conversation.id, by=worker.id if worker else user)
+        except Ended:
+            continue
+        except Unavailable as fault:
+            failed = fault
+    if failed:
+        raise failed
 
 
 def shown(state: AgentState) -> answers.Agent:

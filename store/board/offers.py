@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, exists, not_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, not_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import schema
@@ -17,7 +17,7 @@ from store.board import bindings
 from store.board.load import load_of
 from store.board.presence import lose, settle
 from store.board.reserving import give, push
-from store.board.routing import Queue, choose, heads
+from store.board.routing import DEFAULT_RULES, Queue, choose, heads
 from store.board.rows import NO_OFFER, ROW, Row, find_row, lock, lock_agents
 from store.board.values import OFFER_FOR, Offer, Outcome, Presence, Refusal, Rules, Stage
 from store.database import Database
@@ -26,17 +26,24 @@ _board = schema.board.c
 
 
 async def offer_next(
-    db: Database, instance: str, queue: str, rules: Mapping[str, Rules], now: datetime
+    db: Database,
+    instance: str,
+    queue: str,
+    rules: Mapping[str, Rules],
+    now: datetime,
+    *,
+    others: Rules = DEFAULT_RULES,
 ) -> Offer | None:
     """Offers the first conversation of a queue that somebody can take to the best agent, in one short transaction.
 
     Args:
-        rules: of each workstream; those that are missing are offered by the defaults.
+        rules: of each workstream.
+        others: of workstreams that are missing there: taken out of the configuration, they strand nobody.
 
     Returns:
         The offer, or None when nothing waits that anybody could be offered now. To be called until it is None.
     """
-    here = Queue(instance, queue, rules, now)
+    here = Queue(instance, queue, rules, now, others)
     while True:
         async with db.write() as connection:
             await db.one_at_a_time(connection, here.turn)
@@ -146,10 +153,11 @@ async def offers_to_nobody(db: Database, limit: int = 500) -> list[Offer]:
     return await _offers(db, (~there,), limit)
 
 
-async def revoke(db: Database, offer: Offer, outcome: Outcome, now: datetime, *, miss_limit: int | None = None) -> bool:
+async def revoke(db: Database, offer: Offer, outcome: Outcome, now: datetime) -> bool:
     """Takes an offer back that its conversation does not end itself. Returns whether it still stood.
 
-    The conversation is as before: it goes on waiting, or is parked.
+    The conversation is as before: it goes on waiting, or is parked. Of a missed offer it is not known whose fault it was: it is
+    passed on, and not counted.
     """
     async with db.write() as connection:
         row = await find_row(connection, offer.conversation_id)
@@ -158,9 +166,22 @@ async def revoke(db: Database, offer: Offer, outcome: Outcome, now: datetime, *,
             return False
         change = update(schema.board).where(_board.conversation_id == offer.conversation_id)
         await connection.execute(change.values(**NO_OFFER, holder=None, holds_until=None))
-        await settle(db, connection, offer, outcome, now, miss_limit)
+        await settle(db, connection, offer, outcome, now, counted=False)
         await lose(connection, offer.instance, offer.user, now, worked=False)
     return True
+
+
+async def forget(db: Database, offer: Offer, now: datetime) -> None:
+    """Takes a conversation off the board that does not exist any more, with the offer that has shown it."""
+    async with db.write() as connection:
+        row = await find_row(connection, offer.conversation_id)
+        row = await lock(db, connection, offer.instance, row, [offer.user])
+        if row is None or row.offer_id != offer.id:
+            return
+        await settle(db, connection, offer, Outcome.WITHDRAWN, now)
+        for table in (schema.board, schema.board_passes):
+            await connection.execute(delete(table).where(table.c.conversation_id == offer.conversation_id))
+        await lose(connection, offer.instance, offer.user, now, worked=False)
 
 
 async def _offers(db: Database, conditions: Iterable[ColumnElement[bool]], limit: int) -> list[Offer]:

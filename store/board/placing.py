@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,10 +42,28 @@ async def place(db: Database, connection: AsyncConnection, placement: Placement,
         await connection.execute(change.values(revision=placement.revision))
         return
     former = await former_agent(connection, row)
-    concerned = {name for name in (row and row.holder, says["holder"], former, placement.agent) if name}
-    row = await lock(db, connection, placement.instance, row, concerned)
+    row = await _lock_concerned(db, connection, row, placement, (says["holder"], former, placement.agent))
     await _move(db, connection, row, placement, says, now)
     await tell_of_move(connection, row, placement, former, now)
+
+
+async def _lock_concerned(
+    db: Database, connection: AsyncConnection, row: Row | None, placement: Placement, others: Iterable[str | None]
+) -> Row | None:
+    """Locks everybody whom a move concerns, and the row. Returns it as it is now.
+
+    Whom it is offered to can have changed before it was locked. Agents come before rows, so then all is let go and locked anew.
+    """
+    while True:
+        users = {name for name in (row and row.holder, *others) if name}
+        if not db.is_postgres:
+            return await lock(db, connection, placement.instance, row, users)
+        async with connection.begin_nested() as attempt:
+            locked = await lock(db, connection, placement.instance, row, users)
+            if locked is None or locked.holder is None or locked.holder in users:
+                return locked
+            await attempt.rollback()
+        row = locked
 
 
 async def _what_it_says(connection: AsyncConnection, placement: Placement, now: datetime) -> dict[str, Any]:
@@ -99,13 +118,14 @@ async def _move(
     else:
         await connection.execute(db.upsert(schema.board, [after]))
     if row and row.offer and not stands:
-        await settle(db, connection, row.offer, outcome or Outcome.WITHDRAWN, now, placement.miss_limit)
+        ended = outcome or Outcome.WITHDRAWN
+        await settle(db, connection, row.offer, ended, now, miss_limit=placement.miss_limit)
     if row and row.stage in (Stage.QUEUED, Stage.PARKED) and not same_spell:
         await _end_spell(db, connection, row, placement, now)
     if row and row.holder and row.holder != after["holder"]:
         await lose(connection, row.instance, row.holder, now, worked=row.offer is None)
     this, passed = {"conversation_id": placement.conversation_id}, {*placement.passed_by, *placement.absent}
-    if passed and placement.stage is not None:
+    if passed and placement.stage is Stage.QUEUED:
         await connection.execute(db.upsert(schema.board_passes, [{**this, "user": user, "at": now} for user in passed]))
     for user in placement.absent if placement.miss_limit is not None else ():
         await go_away(connection, placement.instance, user, now)

@@ -79,9 +79,21 @@ async def gain(connection: AsyncConnection, instance: str, user: str, now: datet
 
 
 async def settle(
-    db: Database, connection: AsyncConnection, offer: Offer, outcome: Outcome, now: datetime, miss_limit: int | None
+    db: Database,
+    connection: AsyncConnection,
+    offer: Offer,
+    outcome: Outcome,
+    now: datetime,
+    *,
+    counted: bool = True,
+    miss_limit: int | None = None,
 ) -> None:
-    """What an offer that is over changes about its agent, who is locked. What they pass on they are not offered soon again."""
+    """What an offer that is over changes about its agent, who is locked. What they pass on they are not offered soon again.
+
+    Args:
+        counted: whether a missed offer counts as one that they have missed.
+        miss_limit: after so many of them they are away.
+    """
     if outcome in (Outcome.REJECTED, Outcome.MISSED):
         row = {"conversation_id": offer.conversation_id, "user": offer.user, "at": now}
         await connection.execute(db.upsert(schema.board_passes, [row]))
@@ -90,7 +102,7 @@ async def settle(
     this = _named(offer.instance, offer.user)
     if outcome is Outcome.ACCEPTED:
         await connection.execute(update(schema.agents).where(*this, _agents.missed > 0).values(missed=0))
-    if outcome is Outcome.MISSED:
+    if outcome is Outcome.MISSED and counted:
         await connection.execute(update(schema.agents).where(*this).values(missed=_agents.missed + 1))
         if miss_limit is not None:
             await go_away(connection, offer.instance, offer.user, now, if_missed=miss_limit)

@@ -20,6 +20,8 @@ from store.board.rows import ANYBODY, lock_agents, try_to_lock_agent
 from store.board.values import Method, Rules
 from store.database import Database
 
+DEFAULT_RULES = Rules()
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -78,6 +80,7 @@ class Queue:
     name: str
     rules: Mapping[str, Rules]
     now: datetime
+    others: Rules = DEFAULT_RULES
 
     @property
     def turn(self) -> str:
@@ -85,11 +88,8 @@ class Queue:
         return f"offers of {self.instance} {self.name}"
 
     def rules_of(self, workstream: str) -> Rules:
-        """A workstream without rules is offered by the defaults: taken out of the configuration, it strands nobody."""
-        return self.rules.get(workstream) or _DEFAULT
-
-
-_DEFAULT = Rules()
+        """Of a workstream, be it one that was taken out of the configuration."""
+        return self.rules.get(workstream) or self.others
 
 
 async def heads(connection: AsyncConnection, queue: Queue) -> list[Head]:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from temporalio.testing import WorkflowEnvironment
 
+from api.board import dispatching
+from store.board.agents import agents_now, configure
 from store.board.values import Presence
 from tests.board.floor import LIVE, floor
+from tests.store.on_board import standing
 from tests.workflows.clock import rings
-from tests.workflows.engine import Engine
+from tests.workflows.engine import Engine, eventually
 from workflows.events import Assign, Close, End
 from workflows.timers import Timer
 from workflows.values import Mode, State
@@ -187,6 +191,45 @@ async def test_what_waits_in_a_queue_that_is_configured_no_more_is_offered(engin
         await here.become("a1", Presence.AVAILABLE)
         assert await here.accept(chat) == "a1"
         await here.over(chat)
+
+
+async def test_what_is_left_of_a_workstream_that_is_gone_keeps_the_hours_of_its_queue(engine: Engine) -> None:
+    shut: dict[str, Any] = {"time_zone": "UTC"}
+    gone = {**LIVE, "outside_hours": "queue"}
+    async with floor(
+        engine, ONE, hours={"office": shut}, queues={"support": {"hours": "office"}}, gone=gone, live=gone
+    ) as here:
+        chat = await here.start("gone")
+        await here.configuration.change(here.name, "workstreams", "gone", None, by="test")
+        await here.waits(chat)
+        await here.configuration.change(here.name, "queues", "support", {}, by="test")
+        assert await here.accept(chat) == "a1"
+        await here.over(chat)
+
+
+async def test_what_the_engine_does_not_know_any_more_leaves_the_board(engine: Engine) -> None:
+    async with floor(engine, ONE, away=("a1",)) as here:
+        lost, chat = await here.start(), await here.start()
+        await here.waits(lost, chat)
+        await lost.handle.terminate()
+        await here.become("a1", Presence.AVAILABLE)
+        assert await here.accept(chat) == "a1"
+        assert await standing(engine.db, lost.id) is None
+        await here.over(chat)
+
+
+async def test_agents_whom_another_process_has_removed_are_put_back(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that goes by an older file, while processes are replaced one by one."""
+    monkeypatch.setattr(dispatching, "CONFIGURE_SECONDS", 0.5)
+    async with floor(engine, ONE) as here:
+        await configure(engine.db, here.name, [], datetime.now(UTC))
+
+        async def is_back() -> bool | None:
+            return True if await agents_now(engine.db, here.name, datetime.now(UTC)) else None
+
+        await eventually(is_back, "a1 is back")
 
 
 async def test_modes_differ_in_nothing_about_offers(engine: Engine) -> None:

@@ -9,14 +9,17 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from store.board import placing
 from store.board.load import load
-from store.board.offers import offer_next, untold
+from store.board.offers import claim, offer_next, untold
 from store.board.placing import place
 from store.board.routing import Queue
-from store.board.values import Stage
+from store.board.values import Offer, Stage
 from store.database import Database
 from tests.stack import ROOT
 from tests.store.board_worker import QUEUES, RULES, USERS, now
@@ -133,6 +136,42 @@ async def test_who_offers_and_who_takes_at_once_do_not_wait_for_each_other_for_e
         await asyncio.gather(put(db, taken), offer_next(other, INSTANCE, QUEUES[0], RULES, START))
     assert await load(db, INSTANCE, ["ann"], START) == {"ann": 20}
     await other.close()
+
+
+async def test_who_is_offered_it_between_the_look_and_the_lock_is_locked_too(
+    db: Database, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or else a claim of theirs, which locks them before the row, and the end of the conversation wait for each other."""
+    if not db.is_postgres:
+        return  # one write at a time
+    other = Database.open(url)
+    await staff(db, agent("ann", 2, *QUEUES))
+    await put(db, placement("c", queue=QUEUES[0]))
+    lock, claims = placing.lock, list[asyncio.Task[object]]()
+
+    async def interrupted(*arguments: Any) -> Any:
+        if not claims:
+            assert await offer_next(other, INSTANCE, QUEUES[0], RULES, START)
+        row = await lock(*arguments)
+        if not claims:
+            claims.append(asyncio.create_task(claim(other, "c", "ann", START)))
+            while not await waits_for_a_lock(other):
+                await asyncio.sleep(0.01)
+        return row
+
+    monkeypatch.setattr(placing, "lock", interrupted)
+    await put(db, placement("c", queue=QUEUES[0], revision=2, stage=None))
+    assert isinstance(await claims[0], Offer)
+    assert await load(db, INSTANCE, ["ann"], START) == {"ann": 0}
+    await other.close()
+
+
+async def waits_for_a_lock(db: Database) -> bool:
+    async with db.read() as connection:
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return bool((await connection.execute(text(waiting))).scalar_one())
 
 
 async def test_one_assignment_at_a_time_is_made_from_a_queue(db: Database, url: str) -> None:

@@ -176,6 +176,14 @@ def test_with_auto_accept_it_is_theirs_at_once() -> None:
     assert story.then(offer("o2", "a2")).state.agent == story.state.agent
 
 
+def test_an_offer_that_is_heard_of_after_its_time_is_nobodys() -> None:
+    """As when no worker ran meanwhile: the board has made others since."""
+    story = Story(fresh(auto_accept=True)).then(HERE)
+    late = story.then(offer("o1", until=timedelta(0)), offer("o2", "a2"))
+    assert late.state.agent is not None
+    assert late.state.agent.user == "a2"
+
+
 def test_who_has_taken_it_and_never_comes_loses_it() -> None:
     taken = Story(fresh(agent_grace=GRACE)).then(HERE, offer(), Accept(offer_id="o", by="a1"))
     assert taken.state.agent is not None
