@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from store import schema
 from store.database import Database
@@ -31,6 +31,13 @@ async def add_note(db: Database, note: Note) -> Note:
     async with db.write() as connection:
         await connection.execute(insert(schema.contact_notes).values(asdict(note)))
     return replace(note, at=whole(note.at))
+
+
+async def count_notes(db: Database, conversation_id: str) -> int:
+    """How many notes there are about a conversation's contacts."""
+    query = select(func.count()).select_from(schema.contact_notes).where(_note.conversation_id == conversation_id)
+    async with db.read() as connection:
+        return (await connection.execute(query)).scalar_one()
 
 
 async def notes_of(db: Database, conversation_id: str) -> list[Note]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -11,9 +12,13 @@ from api.described import described, refused
 from api.desk import answers, bodies
 from api.desk.contacts import mine
 from api.desk.signing_in import AtDesk
-from api.services import Parts, Services
+from api.errors import Malformed
+from api.services import Parts
 from api.wire import ContactId, read_body
-from store.notes import Note, add_note, notes_of
+from store.notes import Note, add_note, count_notes, notes_of
+
+MOST_NOTES = 1_000
+"""Of a conversation."""
 
 router = APIRouter(
     prefix="/v1/agent/contacts/{contact_id}/notes",
@@ -27,6 +32,8 @@ async def note(request: Request, contact_id: ContactId, parts: Parts, desk: AtDe
     """Notes something about one's contact, also when it has ended."""
     body = await read_body(request, bodies.Note)
     contact, conversation, _ = await mine(parts, desk, contact_id)
+    if await count_notes(parts.db, conversation.id) >= MOST_NOTES:
+        raise Malformed(f"text: there are {MOST_NOTES} notes about this conversation already, and can be no more.")
     new = Note(uuid4().hex, conversation.id, contact.id, desk.user, datetime.now(UTC), body.text)
     return _shown(await add_note(parts.db, new))
 
@@ -34,13 +41,15 @@ async def note(request: Request, contact_id: ContactId, parts: Parts, desk: AtDe
 @router.get("")
 async def notes(contact_id: ContactId, parts: Parts, desk: AtDesk) -> answers.Notes:
     """All that was noted about a contact and those before it in its conversation, the oldest first."""
-    _, conversation, _ = await mine(parts, desk, contact_id)
-    return await notes_of_conversation(parts, conversation.id)
+    contact, conversation, _ = await mine(parts, desk, contact_id)
+    until = contact.ended_at or datetime.max.replace(tzinfo=UTC)
+    found = await notes_of(parts.db, conversation.id)
+    return all_shown(note for note in found if note.at <= until or note.contact_id == contact.id)
 
 
-async def notes_of_conversation(parts: Services, conversation_id: str) -> answers.Notes:
-    """All notes about the contacts of a conversation, as they are shown."""
-    return answers.Notes(notes=[_shown(note) for note in await notes_of(parts.db, conversation_id)])
+def all_shown(notes: Iterable[Note]) -> answers.Notes:
+    """Notes as agents and supervisors see them."""
+    return answers.Notes(notes=[_shown(note) for note in notes])
 
 
 def _shown(note: Note) -> answers.Note:

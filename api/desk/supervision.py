@@ -15,7 +15,7 @@ from api.described import Nothing, described, refused
 from api.desk import answers, bodies
 from api.desk.bodies import AssignTo, SetPresence, TransferTo, User
 from api.desk.claiming import unless_over
-from api.desk.notes import notes_of_conversation
+from api.desk.notes import all_shown
 from api.desk.presence import become
 from api.desk.presence import shown as shown_agent
 from api.desk.signing_in import AtDesk, Desk
@@ -24,6 +24,7 @@ from api.services import Parts, Services
 from api.wire import ContactId, read_body
 from store import conversations
 from store.board.agents import agents_now
+from store.notes import notes_of
 from store.records import Contact, Conversation
 from store.supervising import Standing, on_the_board
 
@@ -113,7 +114,7 @@ async def act(contact_id: ContactId, action: Action, parts: Parts, desk: Supervi
 async def notes(contact_id: ContactId, parts: Parts, desk: Supervises) -> answers.Notes:
     """All that was noted about the contacts of a conversation, the oldest first."""
     _, conversation = await _known(parts, desk, contact_id)
-    return await notes_of_conversation(parts, conversation.id)
+    return all_shown(await notes_of(parts.db, conversation.id))
 
 
 async def _done(action: str, answer: Awaitable[str | None]) -> None:

@@ -9,8 +9,9 @@ from temporalio.testing import WorkflowEnvironment
 
 from tests.workflows.clock import AFTER, BEFORE, forward_to, rings
 from tests.workflows.engine import Chat, Engine
+from tests.workflows.story import START, Story, fresh
 from tests.workflows.test_deadlines import SEATED
-from workflows.events import Assign, Connect, Park, Release, Transfer
+from workflows.events import Assign, Connect, Hours, Park, Release, Transfer
 from workflows.policy import DEFAULTS
 from workflows.state import ConversationState
 from workflows.timers import Timer, next_deadline
@@ -158,3 +159,15 @@ async def test_who_returns_is_told_of_the_closing_they_return_to(
         await hours_change(environment, chat, OPENS[2])
     told = [item.content for item in await chat.items() if item.trigger == "out_of_hours"]
     assert told == [said(SHUT, opens) for opens in OPENS]
+
+
+def test_what_once_knew_of_hours_goes_on_asking_though_no_queue_has_any_now() -> None:
+    """Or else it would stand before closed doors for ever, and never grow too old."""
+    closed = Story(fresh(hours=True)).then(Connect(), Hours(queue="q", open=False, until=START + timedelta(hours=8)))
+    changed = Story(closed.state.under(closed.state.policy.model_copy(update={"hours": False})), closed.now)
+    assert not changed.state.must_ask_hours
+    lapsed = changed.at(START + timedelta(hours=8))
+    assert lapsed.state.must_ask_hours
+    opened = lapsed.then(Hours(queue="q", open=True)).state
+    assert next_deadline(opened) is not None
+    assert not opened.closed_queue

@@ -113,5 +113,8 @@ def test_notes_go_with_the_conversation(api: Api, a1: Seat, a2: Seat) -> None:
     leg = a1.post(f"contacts/{chat.contact_id}/transfer", {"user": "a2"}).raise_for_status().json()["contact_id"]
     later = a2.post(f"contacts/{leg}/notes", {"text": "x" * 4096}).raise_for_status().json()
     assert a2.get(f"contacts/{leg}/notes").json() == {"notes": [note, later]}
+    assert a1.get(f"contacts/{chat.contact_id}/notes").json() == {"notes": [note]}, (
+        "what comes after them is not theirs"
+    )
     for answer in (a1.get(f"contacts/{leg}/notes"), a1.post(f"contacts/{leg}/notes", {"text": "no"})):
         assert_refused(answer, *NOT_FOUND, "you have no contact")
