@@ -260,9 +260,13 @@ class Conversation(Mailbox):
 
 
 def _edition(start: StartConversation) -> int:
-    """The rules that this run goes by. One that began before the present edition keeps its own, so that it replays."""
-    if start.edition >= EDITION or workflow.patched("third edition"):
+    """The rules that this run goes by. One that began before the present edition keeps its own, so that it replays.
+
+    The run's own history decides, not what it was started with: while workers are replaced, an older one may have begun what a
+    newer process has started.
+    """
+    if workflow.patched("third edition"):
         return EDITION
-    if start.edition == 2 or workflow.patched("second edition"):
+    if start.edition >= 2 or workflow.patched("second edition"):
         return 2
     return 1

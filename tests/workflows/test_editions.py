@@ -109,7 +109,7 @@ async def test_one_that_runs_keeps_its_edition_until_it_is_renewed(
         assert len(await runs(chat)) == 2
 
 
-@pytest.mark.parametrize("started_under", [1, 2])
+@pytest.mark.parametrize("started_under", [1, 2, 3])
 async def test_one_of_the_second_edition_has_no_place_on_the_board_until_it_is_renewed(
     engine: Engine, started_under: int
 ) -> None:
