@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     text,
+    true,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -161,6 +162,7 @@ connections = Table(
     Column("process_id", String(64), primary_key=True, index=True),
     Column("conversation_id", String(256), nullable=False),
     Column("departed_at", Instant, index=True),
+    Column("told", Boolean, nullable=False, server_default=true()),
 )
 
 agents = Table(

@@ -6,7 +6,17 @@ from sqlalchemy import select
 
 from store import schema
 from store.database import Database
-from store.presence import Connection, arrive, depart, drop_dead_processes, forget, orphans, renew_lease
+from store.presence import (
+    Connection,
+    arrive,
+    connections_to,
+    depart,
+    drop_dead_processes,
+    forget,
+    mark_told,
+    orphans,
+    renew_lease,
+)
 from tests.store.making import after, count
 
 PROCESSES = ("one", "two", "three")
@@ -23,19 +33,50 @@ async def connections(db: Database) -> list[tuple[str, str, float | None]]:
 
 async def test_the_first_arrival_and_the_last_departure_are_told_from_the_others(db: Database) -> None:
     assert await arrive(db, "ann", "c", "one") is True
+    await mark_told(db, "ann", "one")
     assert await arrive(db, "ann", "c", "two") is False
     assert await depart(db, "ann", "one", after(1)) is False
     assert await connections(db) == [("ann", "two", None)]
+    assert await arrive(db, "ann", "c", "three") is False
+    assert await depart(db, "ann", "three", after(1)) is False
     assert await depart(db, "ann", "two", after(2)) is True
 
 
 async def test_arriving_or_departing_again_changes_nothing(db: Database) -> None:
     await arrive(db, "ann", "c", "one")
+    await mark_told(db, "ann", "one")
     assert await arrive(db, "ann", "c", "one") is False
     assert await connections(db) == [("ann", "one", None)]
     assert await depart(db, "ann", "one", after(1)) is True
     assert await depart(db, "ann", "one", after(2)) is False
     assert await connections(db) == [("ann", "one", 1)]
+
+
+async def test_an_arrival_is_to_be_told_until_it_has_been(db: Database) -> None:
+    assert await arrive(db, "ann", "c", "one") is True
+    assert await arrive(db, "ann", "c", "one") is True
+    assert await arrive(db, "ann", "c", "two") is True
+    assert await connections_to(db, "one") == [Connection("ann", "one", "c", None, False)]
+    await mark_told(db, "ann", "two")
+    assert await arrive(db, "ann", "c", "one") is False
+    assert await connections_to(db, "one") == [Connection("ann", "one", "c", None, True)]
+
+
+async def test_what_was_told_before_a_departure_does_not_count_after_it(db: Database) -> None:
+    await arrive(db, "ann", "c", "one")
+    await mark_told(db, "ann", "one")
+    await depart(db, "ann", "one", after(1))
+    await mark_told(db, "ann", "one")
+    assert await connections_to(db, "one") == []
+    assert await arrive(db, "ann", "c", "one") is True
+
+
+async def test_a_process_that_is_alive_after_all_loses_nobody(db: Database) -> None:
+    await arrive(db, "ann", "c", "one")
+    await renew_lease(db, "one", after(10))
+    assert await depart(db, "ann", "one", after(11), if_dead_since=after(10)) is False
+    assert await connections(db) == [("ann", "one", None)]
+    assert await depart(db, "ann", "one", after(11), if_dead_since=after(10.001)) is True
 
 
 async def test_who_never_arrived_cannot_depart(db: Database) -> None:
@@ -86,14 +127,11 @@ async def test_who_returns_to_the_same_process_is_there(db: Database) -> None:
     assert await connections(db) == [("ann", "one", None)]
 
 
-async def test_of_those_who_arrive_and_depart_at_once_one_is_first_and_one_is_last(db: Database, url: str) -> None:
+async def test_of_those_who_depart_at_once_one_is_last(db: Database, url: str) -> None:
     other = Database.open(url)
     for round in range(10):
         who = f"p{round}"
-        first = await asyncio.gather(
-            *(arrive((db, other)[n % 2], who, "c", process) for n, process in enumerate(PROCESSES))
-        )
-        assert sorted(first) == [False, False, True]
+        await asyncio.gather(*(arrive((db, other)[n % 2], who, "c", process) for n, process in enumerate(PROCESSES)))
         last = await asyncio.gather(
             *(depart((db, other)[n % 2], who, process, after(1)) for n, process in enumerate(PROCESSES))
         )
@@ -106,6 +144,7 @@ async def test_moving_to_another_process_is_a_return_or_nothing_at_all(db: Datab
     for round in range(10):
         who = f"p{round}"
         await arrive(db, who, "c", "one")
+        await mark_told(db, who, "one")
         departed, arrived = await asyncio.gather(depart(db, who, "one", after(1)), arrive(other, who, "c", "two"))
         assert departed is arrived
         assert (who, "two", None) in await connections(db)
@@ -133,9 +172,9 @@ async def test_connections_to_a_process_whose_lease_ran_out_are_orphans(db: Data
     await renew_lease(db, "one", after(10))
     await renew_lease(db, "two", after(20))
     assert sorted(await orphans(db, after(10.001))) == [
-        Connection("ann", "one", "c", None),
-        Connection("bob", "one", "d", None),
-        Connection("eve", "never leased", "e", None),
+        Connection("ann", "one", "c", None, False),
+        Connection("bob", "one", "d", None, False),
+        Connection("eve", "never leased", "e", None, False),
     ]
 
 
@@ -145,7 +184,7 @@ async def test_a_renewed_lease_holds_from_then_on(db: Database) -> None:
     await renew_lease(db, "one", after(20))
     assert await orphans(db, after(15)) == []
     await renew_lease(db, "one", after(1))
-    assert await orphans(db, after(15)) == [Connection("ann", "one", "c", None)]
+    assert await orphans(db, after(15)) == [Connection("ann", "one", "c", None, False)]
     assert await count(db, "processes") == 1
 
 
@@ -154,7 +193,7 @@ async def test_a_departure_that_was_not_told_becomes_an_orphan(db: Database) -> 
     await arrive(db, "ann", "c", "one")
     await depart(db, "ann", "one", after(5))
     assert await orphans(db, after(5)) == []
-    assert await orphans(db, after(5.001)) == [Connection("ann", "one", "c", after(5))]
+    assert await orphans(db, after(5.001)) == [Connection("ann", "one", "c", after(5), False)]
     await forget(db, "ann", after(5))
     assert await orphans(db, after(6)) == []
 

@@ -1,4 +1,4 @@
-"""what agents note about contacts, and which place in the queue customers were told"""
+"""what agents note about contacts, which place in the queue customers were told, and whether arrivals were told"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -28,3 +28,5 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("contact_id"),
     )
     op.create_index("ix_told_positions_at", "told_positions", ["at"])
+    # an older process, which may still run, tells of an arrival at once
+    op.add_column("connections", sa.Column("told", sa.Boolean(), nullable=False, server_default=sa.true()))
