@@ -56,6 +56,7 @@ class Attendance:
         self._debounce = debounce
         self._lease = lease
         self._process = str(uuid4())
+        self._leased_until = datetime.now(UTC)
         self._sockets: dict[Attendee, int] = {}
         self._losses: dict[Attendee, datetime] = {}
         self._turns: WeakValueDictionary[Attendee, asyncio.Lock] = WeakValueDictionary()
@@ -119,14 +120,19 @@ class Attendance:
         while True:
             await asyncio.sleep(self._lease.total_seconds() / 3)
             try:
+                has_lapsed = self._leased_until < datetime.now(UTC)
                 await self._renew()
                 await self._compare()
-                await self._find_orphans()
+                # what kept this process from renewing its lease may have kept the others: they renew theirs first
+                if not has_lapsed:
+                    await self._find_orphans()
             except Exception:
                 logger.exception("cannot keep the lease; trying again")
 
     async def _renew(self) -> None:
-        await presence.renew_lease(self._db, self._process, datetime.now(UTC) + self._lease)
+        until = datetime.now(UTC) + self._lease
+        await presence.renew_lease(self._db, self._process, until)
+        self._leased_until = until
 
     async def _compare(self) -> None:
         noted = {

@@ -144,6 +144,43 @@ async def test_a_process_keeps_its_lease_while_nobody_can_be_told(db: Database, 
     await ear.hears("disconnected")
 
 
+async def test_who_lost_the_lease_lets_others_renew_theirs_before_they_are_taken_for_dead(
+    db: Database, open: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renew, orphans = presence.renew_lease, presence.orphans
+    done: list[str] = []
+    is_away, refused = False, asyncio.Event()
+
+    async def unless_away(*args: Any) -> None:
+        if is_away:
+            refused.set()
+            raise OSError("the store is away")
+        await renew(*args)
+        done.append("renewed")
+
+    async def looked(*args: Any) -> list[presence.Connection]:
+        done.append("looked")
+        return await orphans(*args)
+
+    async def has_lapsed() -> bool | None:
+        return max((await leases(db)).values()) < datetime.now(UTC) or None
+
+    async def has_looked() -> bool | None:
+        return "looked" in done or None
+
+    monkeypatch.setattr(presence, "renew_lease", unless_away)
+    monkeypatch.setattr(presence, "orphans", looked)
+    await open(lease=SHORT)
+    is_away = True
+    async with asyncio.timeout(10):
+        await refused.wait()
+    await eventually(has_lapsed, "the lease has run out")
+    done.clear()
+    is_away = False
+    await eventually(has_looked, "it looks for the dead")
+    assert done[:2] == ["renewed", "renewed"]
+
+
 async def test_who_is_back_while_their_departure_is_noted_is_there(
     db: Database, ear: Ear, open: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
