@@ -22,6 +22,10 @@ KEY_ID, SECRET = "perennial", "perennial-demo-secret"
 READY_SECONDS = 60
 
 
+QUIET = {"PERENNIAL_POSITIONS_EVERY": "P1D"}
+"""Nothing is said in a transcript that its test has not brought about."""
+
+
 class Stack:
     """One Perennial. It can be stopped, killed and started again on the same data."""
 
@@ -36,8 +40,7 @@ class Stack:
             "PERENNIAL_API_PORT": str(self.api_port),
             "PERENNIAL_TEMPORAL_PORT": str(self.temporal_port),
             "PERENNIAL_UI_PORT": str(self.ui_port),
-            # nothing is said in a transcript that its test has not brought about
-            "PERENNIAL_POSITIONS_EVERY": "P1D",
+            **QUIET,
             **(settings or {}),
         }
         self.process: subprocess.Popen[bytes] | None = None
@@ -97,7 +100,7 @@ class Stack:
 def running(module: str, folder: Path, environment: Mapping[str, str]) -> Generator[subprocess.Popen[bytes]]:
     """`python -m module` as operators start it; it may be killed in the block, else it must stop cleanly at the end."""
     path = folder / f"{module}.log"
-    told = {**os.environ, "PERENNIAL_DATA_DIR": str(folder), **environment}
+    told = {**os.environ, "PERENNIAL_DATA_DIR": str(folder), **QUIET, **environment}
     with path.open("ab") as log:
         process = subprocess.Popen([sys.executable, "-m", module], cwd=ROOT, env=told, stdout=log, stderr=log)
     try:

@@ -20,6 +20,7 @@ from runtime.bus import BOARD, DESKS_HAVE_NEWS, Announcement, Bus
 from runtime.hours import opening
 from runtime.instances import Instance, Queue
 from store.board import agents, offers, presence, queues
+from store.board.placing import take_off
 from store.board.values import Agent, Method, Offer, Outcome, Presence, Rules
 from store.database import Database
 
@@ -159,7 +160,7 @@ class Dispatcher:
         except Ended:
             # one that closes says so to the board before it is over
             logger.warning("%s waits on the board, but the engine does not know it: taken off", offer.conversation_id)
-            await offers.forget(self._db, offer, datetime.now(UTC))
+            await take_off(self._db, offer.conversation_id, datetime.now(UTC))
         except Unavailable:
             logger.warning("%s cannot be told of an offer; trying again", offer.conversation_id)
 

@@ -19,11 +19,12 @@ from api.desk.notes import all_shown
 from api.desk.presence import become
 from api.desk.presence import shown as shown_agent
 from api.desk.signing_in import AtDesk, Desk
-from api.errors import AccessDenied, Malformed, NotFound
+from api.errors import AccessDenied, Ended, Malformed, NotFound
 from api.services import Parts, Services
 from api.wire import ContactId, read_body
 from store import conversations
 from store.board.agents import agents_now
+from store.board.placing import take_off
 from store.notes import notes_of
 from store.records import Contact, Conversation
 from store.supervising import Standing, on_the_board
@@ -101,12 +102,21 @@ async def hand_on(request: Request, contact_id: ContactId, parts: Parts, desk: S
 
 @router.post("/contacts/{contact_id}/{action}")
 async def act(contact_id: ContactId, action: Action, parts: Parts, desk: Supervises) -> Nothing:
-    """Gives a contact that an agent works on back to its queue, ends a chat, or closes a wrap-up."""
+    """Gives a contact that an agent works on back to its queue, ends a chat, or closes a wrap-up.
+
+    One that the engine does not know any more, because an operator has terminated it, frees its agent.
+    """
     contact, conversation = await _known(parts, desk, contact_id)
     if contact.ended_at is not None and action != "close":
         raise Malformed("contact_id: the contact has ended.")
     does = {"release": parts.gateway.release, "end": parts.gateway.end, "close": parts.gateway.close}[action]
-    await _done(action, does(conversation.id, by=_by(desk)))
+    try:
+        refusal = await does(conversation.id, by=_by(desk))
+    except Ended:
+        await take_off(parts.db, conversation.id, datetime.now(UTC))
+        refusal = "the conversation has ended"
+    if refusal:
+        raise Malformed(f"{action}: {refusal}.")
     return Nothing()
 
 

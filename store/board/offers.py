@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, exists, not_, select, update
+from sqlalchemy import ColumnElement, and_, exists, not_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import schema
@@ -169,19 +169,6 @@ async def revoke(db: Database, offer: Offer, outcome: Outcome, now: datetime) ->
         await settle(db, connection, offer, outcome, now, counted=False)
         await lose(connection, offer.instance, offer.user, now, worked=False)
     return True
-
-
-async def forget(db: Database, offer: Offer, now: datetime) -> None:
-    """Takes a conversation off the board that does not exist any more, with the offer that has shown it."""
-    async with db.write() as connection:
-        row = await find_row(connection, offer.conversation_id)
-        row = await lock(db, connection, offer.instance, row, [offer.user])
-        if row is None or row.offer_id != offer.id:
-            return
-        await settle(db, connection, offer, Outcome.WITHDRAWN, now)
-        for table in (schema.board, schema.board_passes):
-            await connection.execute(delete(table).where(table.c.conversation_id == offer.conversation_id))
-        await lose(connection, offer.instance, offer.user, now, worked=False)
 
 
 async def _offers(db: Database, conditions: Iterable[ColumnElement[bool]], limit: int) -> list[Offer]:

@@ -47,6 +47,16 @@ async def place(db: Database, connection: AsyncConnection, placement: Placement,
     await tell_of_move(connection, row, placement, former, now)
 
 
+async def take_off(db: Database, conversation_id: str, now: datetime) -> None:
+    """Takes a conversation off the board that cannot say so itself, because the engine does not know it any more."""
+    async with db.write() as connection:
+        row = await find_row(connection, conversation_id)
+        if row:
+            where = (row.instance, row.queue, row.workstream, row.contact_id)
+            gone = Placement(conversation_id, row.revision, *where, stage=None, enqueued_at=row.enqueued_at)
+            await place(db, connection, gone, now)
+
+
 async def _lock_concerned(
     db: Database, connection: AsyncConnection, row: Row | None, placement: Placement, others: Iterable[str | None]
 ) -> Row | None:

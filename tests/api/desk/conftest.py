@@ -54,6 +54,10 @@ queues = ["live", "persistent", "strict", "shelf"]
 name = "Agent Two"
 capacity = 1
 queues = ["live", "persistent", "strict", "shelf"]
+[instances.demo.agents.unlucky]
+name = "Agent Three"
+capacity = 1
+queues = ["shelf"]
 [instances.demo.agents.s]
 name = "Supervisor"
 supervisor = true

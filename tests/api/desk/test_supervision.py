@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from temporalio.client import Client
 
 from tests.api.calls import Api, assert_refused
-from tests.api.desk.seats import Seat, waits
+from tests.api.desk.seats import Seat, seat, waits
 
 DENIED = (403, "AccessDeniedException")
 REFUSED = (400, "InvalidRequestException")
@@ -37,7 +38,7 @@ def test_a_supervisor_assigns_over_capacity_and_what_is_offered_to_another(
     assert supervisor.post(f"contacts/{chat.contact_id}/assign", {"user": "a2"}, ROOM).json() == {}
     assert a2.contacts()[chat.contact_id]["state"] == "ACTIVE"
     agents = {agent["user"]: agent for agent in supervisor.get("agents", ROOM).json()["agents"]}
-    assert list(agents) == ["a1", "a2", "s"]
+    assert list(agents) == ["a1", "a2", "s", "unlucky"]
     assert (agents["a2"]["load"], agents["a2"]["over_capacity"]) == (2, True)
     assert (agents["a1"]["load"], agents["a1"]["presence"]) == (0, "available")
     assert_refused(a1.post(f"offers/{offer}/accept"), *REFUSED, "the offer is over")
@@ -89,6 +90,17 @@ def test_a_supervisor_closes_a_wrap_up_and_reads_notes(api: Api, a1: Seat, super
     assert a1.me()["load"] == 0
     assert supervisor.get(f"contacts/{chat.contact_id}/notes", ROOM).json() == {"notes": [note]}
     assert_refused(a1.get(f"contacts/{chat.contact_id}/notes", ROOM), *DENIED, "supervisor")
+
+
+async def test_a_supervisor_frees_the_agent_of_a_chat_that_was_terminated(api: Api, supervisor: Seat) -> None:
+    agent = seat(api, "unlucky")  # who keeps it among their contacts
+    chat = waits(api, agent, "shelf", "shelf")
+    agent.pick(chat, "shelf").raise_for_status()
+    client = await Client.connect(api.stack.temporal)
+    await client.get_workflow_handle(chat.contact_id).terminate()
+    assert agent.me()["load"] == 1
+    assert_refused(supervisor.post(f"contacts/{chat.contact_id}/end", None, ROOM), *REFUSED, "has ended")
+    assert agent.me()["load"] == 0
 
 
 def test_a_supervisor_sets_a_presence(a1: Seat, supervisor: Seat) -> None:
