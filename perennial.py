@@ -12,8 +12,9 @@ from api.app import build_services, create_app
 from api.gateway import Gateway
 from api.server import serving
 from parts import opened_parts
-from runtime.devserver import check_port, own_data_dir, temporal_server
+from runtime.devserver import own_data_dir, temporal_server
 from runtime.instances import Instance
+from runtime.ports import check_port
 from runtime.process import run_process, stop_on_signals
 from runtime.settings import DEMO_SECRET, Settings
 from runtime.temporal import connect, register_search_attributes

@@ -8,7 +8,7 @@ from api.app import build_services, create_app
 from api.gateway import Gateway
 from api.server import serving
 from parts import opened_parts
-from runtime.devserver import check_port
+from runtime.ports import check_port
 from runtime.process import run_process, stop_on_signals
 from runtime.settings import Settings
 from runtime.temporal import connect

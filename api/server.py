@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from runtime.ports import bound_socket
 from runtime.problems import StartupProblem
 from runtime.settings import Settings
 
@@ -30,12 +31,12 @@ async def serving(app: FastAPI, settings: Settings) -> AsyncGenerator[None, None
     """Serves the application as long as the block lasts.
 
     Raises:
-        StartupProblem: it does not start.
+        StartupProblem: it does not start, or its port is taken.
     """
+    # bound here: uvicorn would end the process where it is, with all that has been started before
+    listening = bound_socket(settings.api_host, settings.api_port, "The API", "PERENNIAL_API_PORT")
     config = uvicorn.Config(
         app,
-        host=settings.api_host,
-        port=settings.api_port,
         log_config=None,
         access_log=False,
         ws_max_size=MAX_FRAME_BYTES,
@@ -43,7 +44,7 @@ async def serving(app: FastAPI, settings: Settings) -> AsyncGenerator[None, None
         timeout_keep_alive=75,
     )
     server = _Server(config)
-    task = asyncio.create_task(server.serve())
+    task = asyncio.create_task(server.serve(sockets=[listening]))
     while not server.started:
         if task.done():
             raise StartupProblem("the API did not start; see its log") from task.exception()

@@ -7,7 +7,6 @@ import fcntl
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Generator
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from temporalio.client import Client
 
+from runtime.ports import check_port
 from runtime.problems import StartupProblem
 from runtime.settings import Settings
 
@@ -37,24 +37,6 @@ def own_data_dir(data_dir: Path) -> Generator[None, None, None]:
         except OSError:
             raise StartupProblem(f"another Perennial already runs on the data folder {data_dir}") from None
         yield
-
-
-def check_port(host: str, port: int, whose: str, variable: str) -> None:
-    """Finds out whether a port can be listened on.
-
-    Raises:
-        StartupProblem: it is taken; names the variable that chooses another.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise StartupProblem(
-                f"{whose} cannot listen on {host}:{port} ({error.strerror}); "
-                f"stop what runs there, or choose another port with {variable}"
-            ) from None
 
 
 @asynccontextmanager
