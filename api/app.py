@@ -71,19 +71,11 @@ def create_app(services: Services) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
-        await services.hub.start()
-        await services.desk_hub.start()
-        await services.desks.start()
-        await services.attendance.start()
-        await services.dispatcher.start()
-        await services.positions.start()
+        for part in services.running:
+            await part.start()
         yield
-        await services.positions.stop()
-        await services.dispatcher.stop()
-        await services.attendance.stop()
-        await services.desks.stop()
-        await services.desk_hub.stop()
-        await services.hub.stop()
+        for part in reversed(services.running):
+            await part.stop()
 
     app = FastAPI(title="Perennial", version="0.1.0", lifespan=lifespan, redirect_slashes=False)
     app.state.services = services

@@ -18,6 +18,7 @@ from api.live.hub import Hub
 from api.live.presence import Attendance
 from api.live.settling import Settling
 from api.paths import resource_id
+from api.running import Running
 from api.tokens import Tokens
 from configuration.current import Configuration
 from runtime.bus import Bus
@@ -43,6 +44,11 @@ class Services:
     settling: Settling
     dispatcher: Dispatcher
     positions: Positions
+
+    @property
+    def running(self) -> tuple[Running | Attendance, ...]:
+        """What works of its own accord, in the order in which it starts."""
+        return self.hub, self.desk_hub, self.desks, self.attendance, self.dispatcher, self.positions
 
     def instance(self, name_or_arn: str, allowed: frozenset[str]) -> tuple[str, Instance]:
         """The instance of an id or ARN, as it is configured now.

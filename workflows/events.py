@@ -209,7 +209,7 @@ class Close(Event):
     by: Name = "agent"
 
 
-Command = Annotated[
+_Asked = (
     Assign
     | Accept
     | Reject
@@ -223,32 +223,13 @@ Command = Annotated[
     | Close
     | Connect
     | Disconnect
-    | Configure,
-    Field(discriminator="kind"),
-]
+    | Configure
+)
+
+Command = Annotated[_Asked, Field(discriminator="kind")]
 """What a caller may ask for and be answered (the `ask` update)."""
 
-AnyEvent = (
-    Message
-    | Assign
-    | Transfer
-    | Release
-    | Invite
-    | Leave
-    | Park
-    | Resume
-    | End
-    | Close
-    | Connect
-    | Disconnect
-    | Configure
-    | Position
-    | Hours
-    | Offer
-    | Accept
-    | Reject
-    | Withdraw
-)
+AnyEvent = _Asked | Message | Position | Hours | Offer | Withdraw
 
 
 def instant(event: AnyEvent, now: datetime) -> datetime:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from api.board.withdrawing import withdraw
 from api.errors import Ended, Unavailable
 from api.gateway import Gateway
+from api.running import Running
 from configuration.current import Configuration
 from runtime.bus import BOARD, DESKS_HAVE_NEWS, Announcement, Bus
 from runtime.hours import opening
@@ -40,7 +41,7 @@ OVERDUE_AFTER = timedelta(seconds=10)
 """How long after an offer's end its conversation may take to say so; then it is taken back."""
 
 
-class Dispatcher:
+class Dispatcher(Running):
     """The dispatching of one API process."""
 
     def __init__(self, db: Database, bus: Bus, gateway: Gateway, configuration: Configuration) -> None:
@@ -53,18 +54,13 @@ class Dispatcher:
         self._news = asyncio.Event()
         self._configured: dict[str, tuple[tuple[Instance, frozenset[str]], float]] = {}
         self._telling: dict[str, asyncio.Task[None]] = {}
-        self._running: asyncio.Task[None] | None = None
         bus.listen(self._hear)
-
-    async def start(self) -> None:
-        """Begins to dispatch."""
-        self._running = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
         """Ends dispatching; what is under way is found by another process, or after the next start."""
-        for task in (self._running, *self._telling.values()):
-            if task:
-                task.cancel()
+        await super().stop()
+        for task in self._telling.values():
+            task.cancel()
 
     def _hear(self, news: Announcement) -> None:
         if news.conversation_id != BOARD or news.frame is None:

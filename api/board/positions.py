@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from api.errors import Ended, Unavailable
 from api.gateway import Gateway
+from api.running import Running
 from configuration.current import Configuration
 from configuration.policies import workstream_policy
 from runtime.instances import Instance
@@ -32,7 +33,7 @@ AT_LEAST = 50
 AT_ONCE = 20
 
 
-class Positions:
+class Positions(Running):
     """The telling of one API process."""
 
     def __init__(self, db: Database, gateway: Gateway, configuration: Configuration, every: timedelta) -> None:
@@ -40,16 +41,6 @@ class Positions:
         self._gateway = gateway
         self._configuration = configuration
         self._every = every.total_seconds()
-        self._running: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Begins to tell."""
-        self._running = asyncio.create_task(self._run())
-
-    async def stop(self) -> None:
-        """Ends it."""
-        if self._running:
-            self._running.cancel()
 
     async def _run(self) -> None:
         while True:

@@ -18,13 +18,13 @@ from store.database import Database
 async def withdraw(db: Database, bus: Bus, gateway: Gateway, made: Iterable[Offer]) -> None:
     """Takes offers back: on the board at once, so that the next agent gets them, then from the conversations.
 
-    Nothing is held against whom they were made to. A conversation that cannot be told learns it from the next offer.
+    Nothing is held against whom they were made to. A conversation that cannot be told learns it from the next offer. What another
+    process was faster to take back is its to tell.
     """
-    made = list(made)
-    for offer in made:
-        await offers.revoke(db, offer, Outcome.WITHDRAWN, datetime.now(UTC))
+    stood = [offer for offer in made if await offers.revoke(db, offer, Outcome.WITHDRAWN, datetime.now(UTC))]
+    for offer in stood:
         await bus.announce(board_has_changed(offer.instance, offer.queue))
-    await asyncio.gather(*(_tell(gateway, offer) for offer in made))
+    await asyncio.gather(*(_tell(gateway, offer) for offer in stood))
 
 
 async def _tell(gateway: Gateway, offer: Offer) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from api.running import Running
 from runtime.bus import BOARD, DESKS, Announcement, Bus
 from store.board import desk
 from store.board.desk import AgentId, Event
@@ -60,24 +61,14 @@ class Listener:
             self.cursor = event.seq
 
 
-class DeskHub:
+class DeskHub(Running):
     """The desks that are open in this process."""
 
     def __init__(self, db: Database, bus: Bus) -> None:
         self._db = db
         self._listeners: dict[AgentId, set[Listener]] = {}
         self._news = asyncio.Event()
-        self._running: asyncio.Task[None] | None = None
         bus.listen(self._hear)
-
-    async def start(self) -> None:
-        """Begins to serve desks."""
-        self._running = asyncio.create_task(self._run())
-
-    async def stop(self) -> None:
-        """Ends it."""
-        if self._running:
-            self._running.cancel()
 
     async def join(self, listener: Listener, after: int | None) -> bool:
         """Lets a socket have everything from now on, or all that came after an event if that is still known.

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from api.board.withdrawing import withdraw
 from api.gateway import Gateway
+from api.running import Running
 from runtime.bus import Bus, board_has_changed
 from store.board import absence, desk, offers
 from store.board.desk import AgentId
@@ -32,7 +33,7 @@ def desk_id(agent: AgentId) -> str:
     return "/".join(agent)
 
 
-class Desks:
+class Desks(Running):
     """Hears of all that comes and is lost, and minds those who stay away."""
 
     def __init__(self, db: Database, bus: Bus, gateway: Gateway, *, grace: timedelta) -> None:
@@ -40,16 +41,6 @@ class Desks:
         self._bus = bus
         self._gateway = gateway
         self._grace = grace
-        self._running: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Begins to look for those who stay away too long."""
-        self._running = asyncio.create_task(self._run())
-
-    async def stop(self) -> None:
-        """Ends it."""
-        if self._running:
-            self._running.cancel()
 
     async def connected(self, conversation_id: str, participant_id: str, at: datetime) -> None:
         """The first connection of a participant or a desk is up."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from api.frames import CHAT_ENDED, LEFT, TRANSFERRED, chat_frame, passing_event
+from api.running import Running
 from runtime.bus import Announcement, Bus
 from store import conversations, transcript
 from store.database import Database
@@ -94,24 +95,14 @@ class _Channel:
         self.again = False
 
 
-class Hub:
+class Hub(Running):
     """All channels of this process."""
 
     def __init__(self, db: Database, bus: Bus) -> None:
         self._db = db
         self._channels: dict[str, _Channel] = {}
         self._served: OrderedDict[str, int] = OrderedDict()
-        self._looking: asyncio.Task[None] | None = None
         bus.listen(self._hear)
-
-    async def start(self) -> None:
-        """Begins to look at the store for what was not announced."""
-        self._looking = asyncio.create_task(self._look_repeatedly())
-
-    async def stop(self) -> None:
-        """Ends looking."""
-        if self._looking:
-            self._looking.cancel()
 
     def sockets(self, participant_id: str, conversation_id: str) -> int:
         """How many sockets a participant has here."""
@@ -228,7 +219,7 @@ class Hub:
         )
         return [item for item in items if until is None or item.seq <= until]
 
-    async def _look_repeatedly(self) -> None:
+    async def _run(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, exists, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import schema
@@ -81,9 +81,9 @@ async def _configure_queues(connection: AsyncConnection, instance: str, agents: 
 
 
 async def agents_now(
-    db: Database, instance: str, now: datetime, *, users: Iterable[str] | None = None, queue: str | None = None
+    db: Database, instance: str, now: datetime, *, users: Iterable[str] | None = None
 ) -> list[AgentState]:
-    """How the agents of an instance stand, by user: all, or some of them, or those who serve a queue."""
+    """How the agents of an instance stand, by user: all, or some of them."""
     query = (
         select(
             *(_agents.user, _agents.name, _agents.capacity, load_of(_agents.instance, _agents.user, now)),
@@ -95,9 +95,6 @@ async def agents_now(
     )
     if users is not None:
         query = query.where(_agents.user.in_(set(users)))
-    if queue is not None:
-        serves = (_served.instance == instance, _served.queue == queue, _served.user == _agents.user)
-        query = query.where(exists().where(*serves))
     async with db.read() as connection:
         rows = (await connection.execute(query)).all()
     return [

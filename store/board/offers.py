@@ -1,4 +1,4 @@
-"""Offers: a conversation that waits, is pushed to an agent, picked by one, or assigned to one.
+"""Offers: a conversation that waits is pushed to an agent, or picked by one.
 
 An offer takes the agent's capacity from the first moment. The conversation is told of it afterwards; if the process dies in
 between, `untold` finds it. What the conversation answers comes back as its placement.
@@ -67,16 +67,14 @@ async def claim(
     now: datetime,
     *,
     offer_for: timedelta = OFFER_FOR,
-    assigned: bool = False,
     over_capacity: bool = False,
 ) -> Offer | Refusal:
-    """Gives an agent what they pick from a queue or resume, or what a supervisor assigns to them, as an offer.
+    """Gives an agent what they pick from a queue or resume, as an offer.
 
     The conversation has to confirm it like any other. A binding or an earlier rejection is not in the way, nor is the
     agent's presence. What is offered to them already is that offer.
 
     Args:
-        assigned: by a supervisor: also from a queue that they do not serve, and what another agent has parked.
         over_capacity: also if they have not enough capacity left.
     """
     async with db.write() as connection:
@@ -89,23 +87,21 @@ async def claim(
             return Refusal.GONE
         if row.offer and row.offer.user == user:
             return row.offer
-        refusal = _why_not(row, user, assigned) or await _why_not_they(
-            connection, row, user, now, assigned, over_capacity
-        )
+        refusal = _why_not(row, user) or await _why_not_they(connection, row, user, now, over_capacity)
         return refusal or await give(connection, conversation_id, user, now, offer_for)
 
 
-def _why_not(row: Row, user: str, assigned: bool) -> Refusal | None:
+def _why_not(row: Row, user: str) -> Refusal | None:
     """What about a conversation keeps an agent from having it."""
     if row.offer or row.stage == Stage.WORKING:
         return Refusal.TAKEN
-    if row.stage == Stage.PARKED and row.agent != user and not assigned:
+    if row.stage == Stage.PARKED and row.agent != user:
         return Refusal.TAKEN
     return Refusal.GONE if row.stage == Stage.WRAP_UP else None
 
 
 async def _why_not_they(
-    connection: AsyncConnection, row: Row, user: str, now: datetime, assigned: bool, over_capacity: bool
+    connection: AsyncConnection, row: Row, user: str, now: datetime, over_capacity: bool
 ) -> Refusal | None:
     """What about an agent keeps them from having a conversation."""
     agent, served = schema.agents.c, schema.agent_queues.c
@@ -118,7 +114,7 @@ async def _why_not_they(
         return Refusal.UNKNOWN_AGENT
     is_serving, free = found
     # what somebody has parked is theirs, whichever queue it came from
-    if not (is_serving or assigned or row.stage == Stage.PARKED):
+    if not (is_serving or row.stage == Stage.PARKED):
         return Refusal.NOT_SERVED
     return None if over_capacity or free >= row.units else Refusal.FULL
 

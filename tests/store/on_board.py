@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from store import schema
 from store.board.agents import agents_now, configure
+from store.board.load import load_of
 from store.board.offers import offer_next
 from store.board.placing import place
 from store.board.presence import set_presence
@@ -132,3 +133,10 @@ async def standing(db: Database, id: str) -> Row | None:
 async def state_of(db: Database, user: str, now: datetime = START) -> AgentState:
     (state,) = await agents_now(db, INSTANCE, now, users=[user])
     return state
+
+
+async def load(db: Database, instance: str, users: Iterable[str], now: datetime) -> dict[str, int]:
+    """The units that the conversations of agents take, also of those who are configured no more."""
+    async with db.read() as connection:
+        sums = {user: select(load_of(instance, user, now)) for user in users}
+        return {user: (await connection.execute(query)).scalar_one() for user, query in sums.items()}

@@ -9,7 +9,6 @@ from random import Random
 import pytest
 
 from store.board.agents import agents_now, configure
-from store.board.load import load
 from store.board.offers import claim
 from store.board.presence import follow, set_presence
 from store.board.queues import position, queues_for, queues_with_work, waiting
@@ -18,7 +17,7 @@ from store.database import Database
 from store.schema import FOREVER
 from tests.store.making import INSTANCE, START
 from tests.store.naive import Board, Chat, Person
-from tests.store.on_board import offered, placement, put, standing
+from tests.store.on_board import load, offered, placement, put, standing
 
 QUEUES = ("north", "south")
 USERS = ("ann", "bob", "cid", "dan")

@@ -5,12 +5,12 @@ import asyncio
 import pytest
 
 from store.board.agents import agents_now, configure
-from store.board.load import load
 from store.board.presence import set_presence
+from store.board.queues import queues_for
 from store.board.values import Agent, AgentState, Presence, Stage
 from store.database import Database
 from tests.store.making import INSTANCE, START, after, count
-from tests.store.on_board import agent, offered, placement, put, staff, state_of, wait_in_line
+from tests.store.on_board import agent, load, offered, placement, put, staff, state_of, wait_in_line
 
 
 async def test_new_agents_are_offline(db: Database) -> None:
@@ -25,8 +25,9 @@ async def test_configuring_again_keeps_what_agents_say_of_themselves(db: Databas
     await configure(db, INSTANCE, [Agent("ann", "Anna", 3, frozenset({"b"}))], after(9))
     state = await state_of(db, "ann")
     assert (state.name, state.capacity, state.presence) == ("Anna", 3, Presence.AVAILABLE)
-    assert await agents_now(db, INSTANCE, START, queue="a") == []
-    assert [found.user for found in await agents_now(db, INSTANCE, START, queue="b")] == ["ann"]
+    for queue in ("a", "b"):
+        await put(db, placement(queue, queue=queue))
+    assert await queues_for(db, INSTANCE, "ann") == ["b"]
 
 
 async def test_who_is_gone_is_removed_from_all_queues_and_works_on(db: Database) -> None:

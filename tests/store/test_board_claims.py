@@ -83,18 +83,13 @@ async def test_who_cannot_have_it_is_told_why(db: Database) -> None:
     assert await offered(db) == ("c", "cid")
 
 
-async def test_a_supervisor_may_go_beyond_queue_capacity_and_presence(db: Database) -> None:
-    await set_presence(db, INSTANCE, "bob", Presence.OFFLINE, after(1))
-    await wait_in_line(db, "c", units=2, bound_to="ann")
-    assert await claim(db, "c", "bob", START, assigned=True) is Refusal.FULL
-    await claimed(db, "c", "bob", assigned=True, over_capacity=True)
-    assert (await state_of(db, "bob")).load == 2
+async def test_where_that_is_allowed_they_may_go_beyond_their_capacity_and_presence(db: Database) -> None:
+    await set_presence(db, INSTANCE, "ann", Presence.OFFLINE, after(1))
+    await wait_in_line(db, "c", units=2, bound_to="cid")
+    assert await claim(db, "c", "ann", START) is Refusal.FULL
+    await claimed(db, "c", "ann", over_capacity=True)
+    assert (await state_of(db, "ann")).load == 2
     assert await offered(db) is None
-
-
-async def test_a_supervisor_may_assign_what_another_has_parked(db: Database) -> None:
-    await put(db, placement(stage=Stage.PARKED, agent="bob"))
-    assert (await claimed(db, "c", "cid", assigned=True)).user == "cid"
 
 
 async def test_resuming_takes_capacity_like_everything_else(db: Database) -> None:

@@ -15,7 +15,6 @@ import pytest
 from sqlalchemy import text
 
 from store.board import placing
-from store.board.load import load
 from store.board.offers import claim, offer_next, untold
 from store.board.placing import place
 from store.board.routing import Queue
@@ -25,7 +24,7 @@ from tests.stack import ROOT
 from tests.store.board_worker import QUEUES, RULES, USERS, now
 from tests.store.making import INSTANCE, START, after
 from tests.store.naive import Board, read_board
-from tests.store.on_board import agent, placement, put, staff
+from tests.store.on_board import agent, load, placement, put, staff
 
 Check = Callable[[Board, datetime], None]
 
