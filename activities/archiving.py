@@ -6,13 +6,13 @@ from datetime import UTC
 from hashlib import sha256
 from urllib.parse import quote
 
+from store.documents import Subject, transcript_json
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from runtime.archive import Archive
 from store import conversations
 from store.database import Database
-from store.documents import Subject, transcript_json
 from store.records import Contact
 from store.transcript import pages_of_contact
 from workflows.contract import ArchiveJob, ConversationActivities

@@ -3,73 +3,89 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import RowMapping, Select, Table, and_, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.contacts import InitiationMethod
+from domain.conversation import ConversationOpening, ConversationSnapshot, RehydratedPast, State
+from domain.participants import Participant, ParticipantPresence, Role
+from domain.transcript import TranscriptItem
+from domain.value import Value
 from store import schema
-from store.appending import Head, append
-from store.board.placing import place
-from store.board.values import Placement
 from store.database import Database
-from store.records import Contact, Conversation, ConversationFacts, Item, NewConversation, Participant, Past
+from store.records import StoredContact, StoredConversation, StoredParticipant
+from store.transcript_writes import TranscriptEnd, append
 
 
-async def open_conversation(db: Database, new: NewConversation) -> None:
-    """Writes a conversation's first record. What is there already stays as it is."""
+class Written(NamedTuple):
+    """What a write of a conversation did.
+
+    Attributes:
+        is_current: whether the snapshot is stored; False when the store has a newer one, or when there was none to write.
+        transcript_end: the end of the transcript, when items received other numbers than the workflow gave them; else None.
+    """
+
+    is_current: bool
+    transcript_end: TranscriptEnd | None
+
+
+async def open_conversation(db: Database, opening: ConversationOpening) -> None:
+    """Writes a conversation's first record. Idempotent: an existing record stays as it is."""
     async with db.write() as connection:
-        await _open(db, connection, new)
+        await _insert_opening(db, connection, opening)
 
 
-async def record(
+async def write_conversation(
     db: Database,
+    connection: AsyncConnection,
     conversation_id: str,
     *,
-    opening: NewConversation | None = None,
-    facts: ConversationFacts | None = None,
-    items: Sequence[Item] = (),
-    placement: Placement | None = None,
-) -> Head | None:
-    """Writes a conversation's news in one transaction. Repeating it, or an older one after it, changes nothing.
+    opening: ConversationOpening | None = None,
+    snapshot: ConversationSnapshot | None = None,
+    items: Sequence[TranscriptItem] = (),
+) -> Written:
+    """Writes a conversation's changes within the caller's transaction.
 
-    Where it stands on the board is part of it, and needs `facts`.
-
-    Returns:
-        Where the transcript ends, if items have got other numbers; see `store.appending`.
+    Idempotent. A snapshot of an older revision than the stored one is not written; its items are.
     """
-    async with db.write() as connection:
-        if opening:
-            await _open(db, connection, opening)
-        if facts and await _state(db, connection, conversation_id, facts) and placement:
-            await place(db, connection, placement, datetime.now(UTC))
-        return await append(db, connection, conversation_id, items) if items else None
+    if opening:
+        await _insert_opening(db, connection, opening)
+    is_current = snapshot is not None and await _write_snapshot(db, connection, conversation_id, snapshot)
+    end = await append(db, connection, conversation_id, items) if items else None
+    return Written(is_current, end)
 
 
-async def find_conversation(db: Database, conversation_id: str) -> Conversation | None:
+async def find_conversation(db: Database, conversation_id: str) -> StoredConversation | None:
     """A conversation by its id, which is its first contact's."""
-    query = select(*columns(schema.conversations, Conversation)).where(schema.conversations.c.id == conversation_id)
+    query = select(*columns(schema.conversations, StoredConversation)).where(
+        schema.conversations.c.id == conversation_id
+    )
     async with db.read() as connection:
         row = (await connection.execute(query)).mappings().one_or_none()
-    return None if row is None else _conversation(row)
+    return None if row is None else StoredConversation(**row)
 
 
-async def find_contact(db: Database, instance: str, contact_id: str) -> tuple[Contact, Conversation] | None:
+async def find_contact(db: Database, instance: str, contact_id: str) -> tuple[StoredContact, StoredConversation] | None:
     """A contact of an instance with the conversation it is a leg of."""
-    query = select_legs().where(schema.contacts.c.id == contact_id, schema.conversations.c.instance == instance)
+    query = select_contacts().where(schema.contacts.c.id == contact_id, schema.conversations.c.instance == instance)
     async with db.read() as connection:
         row = (await connection.execute(query)).mappings().one_or_none()
-    return None if row is None else leg(row)
+    return None if row is None else contact_of(row)
 
 
-async def find_participant(db: Database, participant_id: str) -> tuple[Participant, Conversation, str] | None:
+async def find_participant(
+    db: Database, participant_id: str
+) -> tuple[StoredParticipant, StoredConversation, str] | None:
     """A participant with their conversation and the id of its latest contact."""
     participant, conversation, contact = schema.participants, schema.conversations, schema.contacts
     query = (
         select(
-            *_labelled(participant, Participant), *_labelled(conversation, Conversation), contact.c.id.label("contact")
+            *_labelled(participant, StoredParticipant),
+            *_labelled(conversation, StoredConversation),
+            contact.c.id.label("contact"),
         )
         .join(conversation, conversation.c.id == participant.c.conversation_id)
         .join(contact, contact.c.conversation_id == conversation.c.id)
@@ -83,23 +99,23 @@ async def find_participant(db: Database, participant_id: str) -> tuple[Participa
     if row is None:
         return None
     return (
-        Participant(**_unlabelled(row, participant, Participant)),
-        _conversation(_unlabelled(row, conversation, Conversation)),
+        StoredParticipant(**_unlabelled(row, participant, StoredParticipant)),
+        StoredConversation(**_unlabelled(row, conversation, StoredConversation)),
         row["contact"],
     )
 
 
-async def participant_of_user(db: Database, conversation_id: str, user: str) -> Participant | None:
+async def participant_of_user(db: Database, conversation_id: str, user: str) -> StoredParticipant | None:
     """The participant that an agent is in a conversation."""
-    query = select(*columns(schema.participants, Participant)).where(
+    query = select(*columns(schema.participants, StoredParticipant)).where(
         schema.participants.c.conversation_id == conversation_id, schema.participants.c.user == user
     )
     async with db.read() as connection:
         row = (await connection.execute(query)).mappings().one_or_none()
-    return None if row is None else Participant(**row)
+    return None if row is None else StoredParticipant(**row)
 
 
-async def participants_of_contact(db: Database, contact: Contact) -> list[Participant]:
+async def participants_of_contact(db: Database, contact: StoredContact) -> list[StoredParticipant]:
     """The customer of a contact, its agent, and everybody else who has an item in it; the earliest first."""
     who, item = schema.participants.c, schema.items.c
     left_an_item = exists().where(
@@ -107,32 +123,32 @@ async def participants_of_contact(db: Database, contact: Contact) -> list[Partic
     )
     is_its_agent = and_(who.user.is_not(None), who.user == contact.agent_user)
     query = (
-        select(*columns(schema.participants, Participant))
+        select(*columns(schema.participants, StoredParticipant))
         .where(who.conversation_id == contact.conversation_id)
-        .where(or_(who.role == "CUSTOMER", is_its_agent, left_an_item))
+        .where(or_(who.role == Role.CUSTOMER, is_its_agent, left_an_item))
         .order_by(who.joined_at.is_(None), who.joined_at, who.id)
     )
     async with db.read() as connection:
         rows = (await connection.execute(query)).mappings().all()
-    return [Participant(**row) for row in rows]
+    return [StoredParticipant(**row) for row in rows]
 
 
-async def contacts_of_agent(db: Database, instance: str, user: str) -> list[tuple[Contact, Conversation]]:
+async def contacts_of_agent(db: Database, instance: str, user: str) -> list[tuple[StoredContact, StoredConversation]]:
     """The contacts that an agent has and that are not closed, oldest first."""
     contact, conversation = schema.contacts, schema.conversations
     query = (
-        select_legs()
+        select_contacts()
         .where(
             contact.c.agent_user == user,
             conversation.c.instance == instance,
             contact.c.wrapped_up_at.is_(None),
         )
-        .where(or_(contact.c.ended_at.is_(None), conversation.c.state == "WRAP_UP"))
+        .where(or_(contact.c.ended_at.is_(None), conversation.c.state == State.WRAP_UP))
         .order_by(contact.c.initiated_at)
     )
     async with db.read() as connection:
         rows = (await connection.execute(query)).mappings().all()
-    return [leg(row) for row in rows]
+    return [contact_of(row) for row in rows]
 
 
 async def merge_attributes(
@@ -162,81 +178,87 @@ def attribute_bytes(attributes: Mapping[str, str]) -> int:
     return sum(len(key.encode()) + len(value.encode()) for key, value in attributes.items())
 
 
-async def _open(db: Database, connection: AsyncConnection, new: NewConversation) -> None:
+async def _insert_opening(db: Database, connection: AsyncConnection, opening: ConversationOpening) -> None:
     conversation = {
-        "id": new.id,
-        "instance": new.instance,
-        "workstream": new.workstream,
-        "queue": new.queue,
-        "mode": new.mode,
-        "state": "OPEN",
-        "customer_id": new.customer_id,
-        "attributes": dict(new.attributes),
-        "segment_attributes": dict(new.segment_attributes),
-        "content_types": list(new.content_types),
-        "started_at": new.started_at,
+        "id": opening.contact_id,
+        "instance": opening.instance,
+        "workstream": opening.workstream,
+        "queue": opening.queue,
+        "mode": opening.mode,
+        "state": State.OPEN,
+        "customer_id": opening.customer_id,
+        "attributes": opening.attributes,
+        "segment_attributes": opening.segment_attributes,
+        "content_types": list(opening.content_types),
+        "started_at": opening.started_at,
         "revision": 0,
-        "updated_at": new.started_at,
-        **pointer(new.past),
+        "updated_at": opening.started_at,
+        **past_columns(opening.past),
     }
     contact = {
-        "id": new.id,
-        "conversation_id": new.id,
-        "initiation_method": "API",
-        "related_contact_id": new.related_contact_id,
-        "queue": new.queue,
-        "initiated_at": new.started_at,
-        "enqueued_at": new.started_at,
+        "id": opening.contact_id,
+        "conversation_id": opening.contact_id,
+        "initiation_method": InitiationMethod.API,
+        "related_contact_id": opening.related_contact_id,
+        "queue": opening.queue,
+        "initiated_at": opening.started_at,
+        "enqueued_at": opening.started_at,
     }
     customer = {
-        "id": new.customer_participant_id,
-        "conversation_id": new.id,
-        "role": "CUSTOMER",
-        "name": new.customer_name,
-        "presence": "awaited",
+        "id": opening.customer_participant_id,
+        "conversation_id": opening.contact_id,
+        "role": Role.CUSTOMER,
+        "name": opening.customer_name,
+        "presence": ParticipantPresence.AWAITED,
     }
-    opened = await connection.execute(db.insert_new(schema.conversations, [conversation]))
-    if not opened.rowcount:
-        return  # a repeat may bring another participant id, and a conversation has one customer
+    inserted = await connection.execute(db.insert_new(schema.conversations, [conversation]))
+    if not inserted.rowcount:
+        return  # a repeated opening may carry another participant id, and a conversation has one customer
     await connection.execute(db.insert_new(schema.contacts, [contact]))
     await connection.execute(db.insert_new(schema.participants, [customer]))
 
 
-async def _state(db: Database, connection: AsyncConnection, conversation_id: str, facts: ConversationFacts) -> bool:
-    """Returns whether that is news."""
+async def _write_snapshot(
+    db: Database, connection: AsyncConnection, conversation_id: str, snapshot: ConversationSnapshot
+) -> bool:
+    """Writes a snapshot unless a newer revision is stored. Returns whether it is written."""
     table = schema.conversations
     changed = await connection.execute(
         update(table)
-        # a task of the workflow that is done again has the same revision, and more to say
-        .where(and_(table.c.id == conversation_id, table.c.revision <= facts.revision))
+        # a repeated workflow task has the same revision and may have more to write
+        .where(and_(table.c.id == conversation_id, table.c.revision <= snapshot.revision))
         .values(
-            revision=facts.revision,
-            state=facts.state,
-            ended_at=facts.ended_at,
-            end_reason=facts.end_reason,
-            closed_at=facts.closed_at,
+            revision=snapshot.revision,
+            state=snapshot.state,
+            ended_at=snapshot.ended_at,
+            end_reason=snapshot.end_reason,
+            closed_at=snapshot.closed_at,
             updated_at=datetime.now(UTC),
         )
     )
     if not changed.rowcount:
         return False
-    if facts.answers:
+    if snapshot.answers:
         attributes = (
             await connection.execute(select(table.c.attributes).where(table.c.id == conversation_id))
         ).scalar_one()
-        merged = {**attributes, **facts.answers}
+        merged = {**attributes, **snapshot.answers}
         await connection.execute(update(table).where(table.c.id == conversation_id).values(attributes=merged))
-    for contact in facts.contacts:
-        row = {"conversation_id": conversation_id, **asdict(contact)}
+    for contact in snapshot.contacts:
+        row = {"conversation_id": conversation_id, **dict(contact)}
         await connection.execute(db.upsert(schema.contacts, [row]))
-    rows = [{"conversation_id": conversation_id, **asdict(participant)} for participant in facts.participants]
+    names = Participant.model_fields  # the machine keeps more of a participant than the store does
+    rows = [
+        {"conversation_id": conversation_id} | {name: getattr(participant, name) for name in names}
+        for participant in snapshot.participants
+    ]
     if rows:
         await connection.execute(db.upsert(schema.participants, rows))
     return True
 
 
-def pointer(past: Past | None) -> dict[str, str | int]:
-    """The columns of a conversation that say what it continues."""
+def past_columns(past: RehydratedPast | None) -> dict[str, str | int]:
+    """Returns the columns of `conversations` that link a conversation to its past; none when it has no past."""
     if past is None:
         return {}
     return {
@@ -248,34 +270,30 @@ def pointer(past: Past | None) -> dict[str, str | int]:
     }
 
 
-def columns(table: Table, record: type[Any]) -> list[Any]:
-    """The columns of a table that a record holds, in its order."""
-    return [table.c[field.name] for field in fields(record)]
+def columns(table: Table, record: type[Value]) -> list[Any]:
+    """Returns the columns of a table that a record holds, in the record's order."""
+    return [table.c[name] for name in record.model_fields]
 
 
-def select_legs() -> Select[*tuple[Any, ...]]:
-    """Contacts, each with the conversation it is a leg of; `leg` reads the rows."""
+def select_contacts() -> Select[*tuple[Any, ...]]:
+    """Contacts, each with the conversation it is a leg of; `contact_of` reads the rows."""
     contact, conversation = schema.contacts, schema.conversations
-    return select(*_labelled(contact, Contact), *_labelled(conversation, Conversation)).join(
+    return select(*_labelled(contact, StoredContact), *_labelled(conversation, StoredConversation)).join(
         conversation, conversation.c.id == contact.c.conversation_id
     )
 
 
-def leg(row: RowMapping) -> tuple[Contact, Conversation]:
-    """A row of `select_legs`."""
+def contact_of(row: RowMapping) -> tuple[StoredContact, StoredConversation]:
+    """A row of `select_contacts`."""
     contact, conversation = schema.contacts, schema.conversations
-    return Contact(**_unlabelled(row, contact, Contact)), _conversation(_unlabelled(row, conversation, Conversation))
+    return StoredContact(**_unlabelled(row, contact, StoredContact)), StoredConversation(
+        **_unlabelled(row, conversation, StoredConversation)
+    )
 
 
-def _labelled(table: Table, record: type[Any]) -> list[Any]:
+def _labelled(table: Table, record: type[Value]) -> list[Any]:
     return [column.label(f"{table.name}_{column.name}") for column in columns(table, record)]
 
 
-def _unlabelled(row: RowMapping, table: Table, record: type[Any]) -> dict[str, Any]:
-    return {field.name: row[f"{table.name}_{field.name}"] for field in fields(record)}
-
-
-def _conversation(row: RowMapping | Mapping[str, Any]) -> Conversation:
-    values: dict[str, Any] = dict(row)
-    values["content_types"] = tuple(values["content_types"])
-    return Conversation(**values)
+def _unlabelled(row: RowMapping, table: Table, record: type[Value]) -> dict[str, Any]:
+    return {name: row[f"{table.name}_{name}"] for name in record.model_fields}

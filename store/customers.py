@@ -7,10 +7,12 @@ from typing import NamedTuple
 
 from sqlalchemy import select
 
+from domain.conversation import INTERACTION_ENDED
+from domain.participants import Role
 from store import schema
 from store.conversations import columns
 from store.database import Database
-from store.records import TALK_IS_OVER, Participant
+from store.records import StoredParticipant
 
 
 async def latest_conversation(db: Database, instance: str, workstream: str, customer_id: str) -> str | None:
@@ -19,22 +21,22 @@ async def latest_conversation(db: Database, instance: str, workstream: str, cust
     query = (
         select(table.id)
         .where(table.instance == instance, table.workstream == workstream, table.customer_id == customer_id)
-        .order_by(table.state.in_(TALK_IS_OVER), table.started_at.desc(), table.id)
+        .order_by(table.state.in_(INTERACTION_ENDED), table.started_at.desc(), table.id)
         .limit(1)
     )
     async with db.read() as connection:
         return (await connection.execute(query)).scalar_one_or_none()
 
 
-async def customer_of(db: Database, conversation_id: str) -> Participant | None:
+async def customer_of(db: Database, conversation_id: str) -> StoredParticipant | None:
     """The customer of a conversation."""
     table = schema.participants
-    query = select(*columns(table, Participant)).where(
-        table.c.conversation_id == conversation_id, table.c.role == "CUSTOMER"
+    query = select(*columns(table, StoredParticipant)).where(
+        table.c.conversation_id == conversation_id, table.c.role == Role.CUSTOMER
     )
     async with db.read() as connection:
         row = (await connection.execute(query)).mappings().one_or_none()
-    return None if row is None else Participant(**row)
+    return None if row is None else StoredParticipant(**row)
 
 
 class Caller(NamedTuple):
@@ -50,7 +52,7 @@ async def callers(db: Database, conversation_ids: Collection[str]) -> dict[str, 
     query = (
         select(conversation.id, person.name, conversation.attributes)
         .join(schema.participants, person.conversation_id == conversation.id)
-        .where(conversation.id.in_(conversation_ids), person.role == "CUSTOMER")
+        .where(conversation.id.in_(conversation_ids), person.role == Role.CUSTOMER)
     )
     async with db.read() as connection:
         rows = (await connection.execute(query)).all() if conversation_ids else []

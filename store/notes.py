@@ -7,9 +7,9 @@ from datetime import datetime
 
 from sqlalchemy import func, insert, select
 
+from domain.instants import whole_milliseconds
 from store import schema
 from store.database import Database
-from store.schema import whole
 
 _note = schema.contact_notes.c
 
@@ -30,7 +30,7 @@ async def add_note(db: Database, note: Note) -> Note:
     """Keeps a note. Returns it as it will be read."""
     async with db.write() as connection:
         await connection.execute(insert(schema.contact_notes).values(asdict(note)))
-    return replace(note, at=whole(note.at))
+    return replace(note, at=whole_milliseconds(note.at))
 
 
 async def count_notes(db: Database, conversation_id: str) -> int:

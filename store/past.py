@@ -12,12 +12,27 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import CTE, BigInteger, ColumnElement, Select, String, and_, bindparam, func, literal, select, update
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    ColumnElement,
+    RowMapping,
+    Select,
+    String,
+    and_,
+    bindparam,
+    func,
+    literal,
+    select,
+    update,
+)
 
+from domain.conversation import RehydratedPast
+from domain.transcript import TranscriptItem
 from store import schema
-from store.conversations import columns, find_contact, pointer
+from store.conversations import columns, find_contact, past_columns
 from store.database import Database
-from store.records import Contact, Conversation, Item, Past
+from store.records import StoredContact, StoredConversation
 
 _conversations = schema.conversations.c
 _contacts = schema.contacts.c
@@ -37,10 +52,12 @@ class PastItem(NamedTuple):
     """An item with the conversation it stands in."""
 
     conversation_id: str
-    item: Item
+    item: TranscriptItem
 
 
-async def past_from(db: Database, instance: str, contact_id: str) -> tuple[Contact, Conversation, Past] | None:
+async def past_from(
+    db: Database, instance: str, contact_id: str
+) -> tuple[StoredContact, StoredConversation, RehydratedPast] | None:
     """The past that begins with a contact and leaves out the legs after it.
 
     Where nothing is visible of the contact's conversation, it goes on with what that one continues itself.
@@ -59,7 +76,14 @@ async def past_from(db: Database, instance: str, contact_id: str) -> tuple[Conta
         if not count and conversation.past_id is not None:
             row = (await connection.execute(before.where(_conversations.id == conversation.id))).one()
             end = (row.past_id, row.past_seq, row.past_items)
-    return contact, conversation, Past(contact.id, conversation.association_id or conversation.id, *end)
+    past = RehydratedPast(
+        contact_id=contact.id,
+        association_id=conversation.association_id or conversation.id,
+        conversation_id=end[0],
+        seq=end[1],
+        items=end[2],
+    )
+    return contact, conversation, past
 
 
 async def last_ended_contact(db: Database, conversation_id: str) -> str | None:
@@ -74,7 +98,7 @@ async def last_ended_contact(db: Database, conversation_id: str) -> str | None:
         return (await connection.execute(query)).scalar_one_or_none()
 
 
-async def associate(db: Database, conversation_id: str, past: Past, inherited: Mapping[str, str]) -> bool:
+async def associate(db: Database, conversation_id: str, past: RehydratedPast, inherited: Mapping[str, str]) -> bool:
     """Lets a running conversation continue a past, unless it continues one already; its own attributes win.
 
     Returns:
@@ -97,7 +121,7 @@ async def associate(db: Database, conversation_id: str, past: Past, inherited: M
         await connection.execute(
             update(schema.conversations)
             .where(_conversations.id == conversation_id)
-            .values(**pointer(past), attributes={**inherited, **own}, updated_at=datetime.now(UTC))
+            .values(**past_columns(past), attributes={**inherited, **own}, updated_at=datetime.now(UTC))
         )
         await connection.execute(
             update(schema.contacts).where(_contacts.id == conversation_id).values(related_contact_id=past.contact_id)
@@ -112,12 +136,16 @@ async def page_of_past(db: Database, start: Place, limit: int) -> tuple[list[Pas
     """
     values = {"at": start.conversation_id, "upto": start.seq, "wanted": limit + 1}
     async with db.read() as connection:
-        rows = (await connection.execute(_PAGE, values)).all()
-    page = [PastItem(row[0], Item(*row[3:])) for row in rows if row[3] is not None]
+        rows = (await connection.execute(_PAGE, values)).mappings().all()
+    page = [PastItem(row["walked_id"], _item(row)) for row in rows if row["id"] is not None]
     if len(page) > limit:
         return page[:limit], Place(page[limit].conversation_id, page[limit].item.seq)
-    _, past_id, past_seq = rows[-1][:3] if rows else (None, None, None)
+    past_id, past_seq = (rows[-1]["past_id"], rows[-1]["past_seq"]) if rows else (None, None)
     return page, Place(past_id, past_seq) if past_id and past_seq else None
+
+
+def _item(row: RowMapping) -> TranscriptItem:
+    return TranscriptItem(**{name: row[name] for name in TranscriptItem.model_fields})
 
 
 def _page() -> Select[*tuple[Any, ...]]:
@@ -128,7 +156,7 @@ def _page() -> Select[*tuple[Any, ...]]:
     walk = _walk()
     shown = and_(_items.conversation_id == walk.c.id, _items.seq.between(walk.c.lowest, walk.c.seq))
     return (
-        select(walk.c.id, walk.c.past_id, walk.c.past_seq, *columns(schema.items, Item))
+        select(walk.c.id.label("walked_id"), walk.c.past_id, walk.c.past_seq, *columns(schema.items, TranscriptItem))
         .select_from(walk.outerjoin(schema.items, shown))
         .order_by(walk.c.step, _items.seq.desc())
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import (
     JSON,
@@ -23,15 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MILLISECOND = timedelta(milliseconds=1)
-FOREVER = datetime(9999, 12, 31, tzinfo=UTC)
-"""The end of what has no end, for columns that are compared."""
-
-
-def whole(instant: datetime) -> datetime:
-    """An instant as it comes back from the store."""
-    return EPOCH + (instant - EPOCH) // MILLISECOND * MILLISECOND
+from domain.instants import EPOCH, MILLISECOND, epoch_milliseconds
 
 
 class Instant(TypeDecorator[datetime]):
@@ -42,7 +34,7 @@ class Instant(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
         """To the database."""
-        return None if value is None else (value - EPOCH) // MILLISECOND
+        return None if value is None else epoch_milliseconds(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
         """From the database."""
@@ -171,33 +163,34 @@ agents = Table(
     Column("instance", String(100), primary_key=True),
     Column("user", String(256), primary_key=True),
     Column("name", String(256), nullable=False),
+    # in units
     Column("capacity", Integer, nullable=False),
-    Column("presence", String(32), nullable=False),
-    Column("presence_since", Instant, nullable=False),
-    # what they become once nothing takes their capacity; until then they are offered nothing
-    Column("next_presence", String(32)),
+    Column("status", String(32), nullable=False),
+    Column("status_since", Instant, nullable=False),
+    # the status that follows once the agent's load is zero; until then the agent receives no offers
+    Column("next_status", String(32)),
     Column("last_assigned_at", Instant),
-    # since when nothing was given to them and nothing of theirs ended
+    # last time the agent gained or finished work
     Column("idle_since", Instant, nullable=False),
-    # offers missed one after the other
-    Column("missed", Integer, nullable=False),
-    # the number of what they were told last
-    Column("desk_seq", BigInteger, nullable=False, server_default="0"),
-    # since when the desk they had open has no connection; meanwhile they are offered nothing
-    Column("lost_at", Instant),
+    # offers missed in a row
+    Column("missed_offers", Integer, nullable=False),
+    # number of the agent's last event
+    Column("event_seq", BigInteger, nullable=False, server_default="0"),
+    # since when the agent's client has no connection; null while connected or never connected. Meanwhile no offers
+    Column("disconnected_at", Instant),
 )
 
-desk_events = Table(
-    "desk_events",
+agent_events = Table(
+    "agent_events",
     metadata,
-    # what an agent was told, without a gap in the order in which it was committed
+    # events for an agent's client; per agent numbered without gaps, in the order of their commits
     Column("instance", String(100), primary_key=True),
     Column("user", String(256), primary_key=True),
     Column("seq", BigInteger, primary_key=True),
     Column("at", Instant, nullable=False),
     Column("kind", String(16), nullable=False),
     Column("body", JSON, nullable=False),
-    Index("desk_events_by_time", "at"),
+    Index("agent_events_by_time", "at"),
 )
 
 agent_queues = Table(
@@ -209,15 +202,15 @@ agent_queues = Table(
     Index("agent_queues_by_user", "instance", "user", "queue"),
 )
 
-_IS_WAITING = text("stage = 'queued' AND offer_id IS NULL")
-_IS_BOUND = text("stage = 'queued' AND offer_id IS NULL AND bound_to <> ''")
+_IS_QUEUED = text("stage = 'queued' AND offer_id IS NULL")
+_HAS_AFFINITY = text("stage = 'queued' AND offer_id IS NULL AND bound_to <> ''")
 _IS_OFFERED = text("offer_id IS NOT NULL")
 
-board = Table(
-    "board",
+routing = Table(
+    "routing",
     metadata,
     Column("conversation_id", String(256), primary_key=True),
-    # what the conversation says
+    # from the conversation's placement
     Column("revision", BigInteger, nullable=False),
     Column("instance", String(100), nullable=False),
     Column("queue", String(256), nullable=False),
@@ -226,65 +219,66 @@ board = Table(
     Column("stage", String(16), nullable=False),
     Column("agent", String(256)),
     Column("units", Integer, nullable=False),
-    # false: ahead of those whose turn it is
+    # false: ahead of all others in the queue
     Column("in_turn", Boolean, nullable=False),
     Column("priority", Integer, nullable=False),
     Column("enqueued_at", Instant, nullable=False),
-    # the only agent who may be offered it, until then; '': anybody may
+    # the only agent who may be offered it, until `bound_until`; '': any agent
     Column("bound_to", String(256), nullable=False),
     Column("bound_until", Instant),
-    # whose capacity it takes, and until when
+    # the agent whose capacity it uses, and until when
     Column("holder", String(256)),
     Column("holds_until", Instant),
-    # what the board has done meanwhile: offered it to the holder
+    # from routing: the offer to the holder
     Column("offer_id", String(64)),
     Column("offered_at", Instant),
     Column("offer_until", Instant),
-    Column("told", Boolean, nullable=False),
-    # the first of each kind of conversation that waits in a queue, and those behind it
+    # whether the conversation knows of the offer
+    Column("delivered", Boolean, nullable=False),
+    # the first of each kind of queued conversation, and those behind it
     Index(
-        "board_by_kind",
+        "routing_by_kind",
         *("instance", "queue", "workstream", "bound_to", "units"),
         *("in_turn", "priority", "enqueued_at", "conversation_id"),
-        sqlite_where=_IS_WAITING,
-        postgresql_where=_IS_WAITING,
+        sqlite_where=_IS_QUEUED,
+        postgresql_where=_IS_QUEUED,
     ),
-    # who waits in a queue, in order
+    # a queue in its order
     Index(
-        "board_by_turn",
+        "routing_by_order",
         *("instance", "queue", "in_turn", "priority", "enqueued_at", "conversation_id"),
-        sqlite_where=_IS_WAITING,
-        postgresql_where=_IS_WAITING,
+        sqlite_where=_IS_QUEUED,
+        postgresql_where=_IS_QUEUED,
     ),
-    # which bindings have run out
+    # affinities that have expired
     Index(
-        "board_by_binding",
+        "routing_by_affinity",
         *("instance", "queue", "workstream", "bound_to", "bound_until"),
-        sqlite_where=_IS_BOUND,
-        postgresql_where=_IS_BOUND,
+        sqlite_where=_HAS_AFFINITY,
+        postgresql_where=_HAS_AFFINITY,
     ),
-    # what an agent's capacity is taken by
-    Index("board_by_holder", "instance", "holder", "holds_until", "units"),
-    # offers that nobody answered or was told of
-    Index("board_by_offer", "offer_until", sqlite_where=_IS_OFFERED, postgresql_where=_IS_OFFERED),
+    # an agent's load
+    Index("routing_by_holder", "instance", "holder", "holds_until", "units"),
+    # overdue and undelivered offers
+    Index("routing_by_offer", "offer_until", sqlite_where=_IS_OFFERED, postgresql_where=_IS_OFFERED),
 )
 
-board_passes = Table(
-    "board_passes",
+routing_rejections = Table(
+    "routing_rejections",
     metadata,
-    # who rejected or missed a conversation while it waits
+    # agents who rejected or missed a conversation during its present wait
     Column("conversation_id", String(256), primary_key=True),
     Column("user", String(256), primary_key=True),
     Column("at", Instant, nullable=False),
 )
 
-board_waits = Table(
-    "board_waits",
+routing_waits = Table(
+    "routing_waits",
     metadata,
-    # how long those waited who were lately taken from a queue
+    # how long conversations waited that were lately assigned from a queue
     Column("instance", String(100), primary_key=True),
     Column("queue", String(256), primary_key=True),
-    Column("taken_at", Instant, primary_key=True),
+    Column("assigned_at", Instant, primary_key=True),
     Column("conversation_id", String(256), primary_key=True),
     Column("milliseconds", BigInteger, nullable=False),
 )
@@ -301,10 +295,10 @@ contact_notes = Table(
     Index("contact_notes_by_time", "conversation_id", "at", "id"),
 )
 
-told_positions = Table(
-    "told_positions",
+announced_positions = Table(
+    "announced_positions",
     metadata,
-    # the place in its queue that a contact was told last
+    # the queue position that the customer of a contact was last notified of
     Column("contact_id", String(256), primary_key=True),
     Column("position", Integer, nullable=False),
     Column("at", Instant, nullable=False, index=True),

@@ -14,9 +14,9 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import ColumnElement, Select, Text, and_, column, exists, func, literal, not_, or_, select, tuple_
 
 from store import schema
-from store.conversations import leg, select_legs
+from store.conversations import contact_of, select_contacts
 from store.database import Database
-from store.records import Contact, Conversation
+from store.records import StoredContact, StoredConversation
 
 _contacts = schema.contacts.c
 _conversations = schema.conversations.c
@@ -61,9 +61,9 @@ class Mark(NamedTuple):
 
 async def find_contacts(
     db: Database, search: Search, limit: int, after: Mark | None = None
-) -> list[tuple[Contact, Conversation]]:
+) -> list[tuple[StoredContact, StoredConversation]]:
     """At most `limit` contacts behind a mark, with their conversations; those without the instant come last, either way."""
-    query = _matching(db, select_legs(), search)
+    query = _matching(db, select_contacts(), search)
     if after is not None:
         query = query.where(_behind(search, after))
     at, contact_id = _contacts[search.order], _contacts.id
@@ -72,7 +72,7 @@ async def find_contacts(
     order = (at.is_(None), *direction) if _may_be_missing(search) else direction
     async with db.read() as connection:
         rows = (await connection.execute(query.order_by(*order).limit(limit))).mappings().all()
-    return [leg(row) for row in rows]
+    return [contact_of(row) for row in rows]
 
 
 async def count_contacts(db: Database, search: Search) -> int:
@@ -83,7 +83,7 @@ async def count_contacts(db: Database, search: Search) -> int:
         return (await connection.execute(_matching(db, query, search))).scalar_one()
 
 
-def mark_of(search: Search, contact: Contact) -> Mark:
+def mark_of(search: Search, contact: StoredContact) -> Mark:
     """The place of a contact that a search found."""
     return Mark(getattr(contact, search.order), contact.id)
 

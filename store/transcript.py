@@ -9,10 +9,11 @@ from typing import Any
 
 from sqlalchemy import and_, func, literal, select, tuple_, update
 
+from domain.transcript import ItemType, TranscriptItem
 from store import schema
 from store.conversations import columns
 from store.database import Database
-from store.records import Contact, Item, Receipt
+from store.records import Receipt, StoredContact
 
 _items = schema.items.c
 
@@ -27,9 +28,11 @@ class Span:
     """Whether the past stays out of it, however far the scan goes."""
 
 
-async def page(db: Database, conversation_id: str, span: Span, limit: int, contact_id: str | None = None) -> list[Item]:
+async def page(
+    db: Database, conversation_id: str, span: Span, limit: int, contact_id: str | None = None
+) -> list[TranscriptItem]:
     """At most `limit` items from `span.seq` on, the nearest to it first."""
-    query = select(*columns(schema.items, Item)).where(_items.conversation_id == conversation_id)
+    query = select(*columns(schema.items, TranscriptItem)).where(_items.conversation_id == conversation_id)
     if contact_id is not None:
         query = query.where(_items.contact_id == contact_id)
     if span.forward:
@@ -38,12 +41,12 @@ async def page(db: Database, conversation_id: str, span: Span, limit: int, conta
         query = query.where(_items.seq <= span.seq).order_by(_items.seq.desc())
     async with db.read() as connection:
         rows = (await connection.execute(query.limit(limit))).mappings().all()
-    return [Item(**row) for row in rows]
+    return [TranscriptItem(**row) for row in rows]
 
 
 async def pages_of_contact(
-    db: Database, contact: Contact, size: int = 500
-) -> AsyncIterator[list[tuple[Item, list[Receipt]]]]:
+    db: Database, contact: StoredContact, size: int = 500
+) -> AsyncIterator[list[tuple[TranscriptItem, list[Receipt]]]]:
     """All items that a contact has now, in their order and with their receipts, at most `size` at a time.
 
     Each page is a transaction of its own, so that a slow reader holds none; what arrives meanwhile stays out.
@@ -61,12 +64,14 @@ async def pages_of_contact(
         yield [(item, receipts.get(item.seq, [])) for item in items]
 
 
-async def find_item(db: Database, conversation_id: str, item_id: str) -> Item | None:
+async def find_item(db: Database, conversation_id: str, item_id: str) -> TranscriptItem | None:
     """An item of a conversation by its id."""
-    query = select(*columns(schema.items, Item)).where(_items.conversation_id == conversation_id, _items.id == item_id)
+    query = select(*columns(schema.items, TranscriptItem)).where(
+        _items.conversation_id == conversation_id, _items.id == item_id
+    )
     async with db.read() as connection:
         row = (await connection.execute(query)).mappings().one_or_none()
-    return None if row is None else Item(**row)
+    return None if row is None else TranscriptItem(**row)
 
 
 async def heads(db: Database, conversation_ids: Collection[str]) -> dict[str, int]:
@@ -127,7 +132,7 @@ async def acknowledge(
             literal(conversation_id), _items.seq, literal(participant_id), literal(at, schema.Instant())
         ).where(
             _items.conversation_id == conversation_id,
-            _items.type == "MESSAGE",
+            _items.type == ItemType.MESSAGE,
             and_(_items.seq > known, _items.seq <= seq),
             _items.participant_id.is_distinct_from(participant_id),
         )

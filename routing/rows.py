@@ -9,21 +9,21 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, FromClause, and_, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.routing import Offer
 from store import schema
-from store.board.values import Offer
 from store.database import Database
 
-ANYBODY = ""
+ANY_AGENT = ""
 """Bound to nobody: a value, not NULL, because kinds of conversations are compared."""
 
 
-NO_OFFER = {"offer_id": None, "offered_at": None, "offer_until": None, "told": False}
+NO_OFFER = {"offer_id": None, "offered_at": None, "offer_until": None, "delivered": False}
 """The columns of a row that is not offered."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A conversation on the board; see `store.schema.board`."""
+class RoutingRow:
+    """A conversation on the board; see `store.schema.routing`."""
 
     conversation_id: str
     revision: int
@@ -44,7 +44,7 @@ class Row:
     offer_id: str | None
     offered_at: datetime | None
     offer_until: datetime | None
-    told: bool
+    delivered: bool
 
     @property
     def offer(self) -> Offer | None:
@@ -64,20 +64,20 @@ class Row:
         )
 
 
-ROW = tuple(schema.board.c[field.name] for field in fields(Row))
+ROUTING_COLUMNS = tuple(schema.routing.c[field.name] for field in fields(RoutingRow))
 """The columns of a row, in its order."""
 
 
-async def find_row(connection: AsyncConnection, conversation_id: str, *, lock: bool = False) -> Row | None:
+async def find_row(connection: AsyncConnection, conversation_id: str, *, lock: bool = False) -> RoutingRow | None:
     """A conversation's row."""
-    query = select(*ROW).where(schema.board.c.conversation_id == conversation_id)
+    query = select(*ROUTING_COLUMNS).where(schema.routing.c.conversation_id == conversation_id)
     found = (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
-    return None if found is None else Row(*found)
+    return None if found is None else RoutingRow(*found)
 
 
-async def lock(
-    db: Database, connection: AsyncConnection, instance: str, row: Row | None, users: Iterable[str]
-) -> Row | None:
+async def lock_agents_and_row(
+    db: Database, connection: AsyncConnection, instance: str, row: RoutingRow | None, users: Iterable[str]
+) -> RoutingRow | None:
     """Locks agents and then a row that was read without a lock. Returns the row as it is now.
 
     On SQLite a write has everything to itself from the start.
@@ -103,16 +103,16 @@ async def try_to_lock_agent(connection: AsyncConnection, instance: str, user: st
     return (await connection.execute(query.with_for_update(skip_locked=True))).first() is not None
 
 
-def is_waiting(board: FromClause) -> ColumnElement[bool]:
+def is_queued(table: FromClause) -> ColumnElement[bool]:
     """Waits and is not offered. Spelled out in full, because an index with a condition is not used for parameters."""
-    return and_(board.c.stage == literal_column("'queued'"), board.c.offer_id.is_(None))
+    return and_(table.c.stage == literal_column("'queued'"), table.c.offer_id.is_(None))
 
 
-def is_bound(board: FromClause) -> ColumnElement[bool]:
+def has_affinity(table: FromClause) -> ColumnElement[bool]:
     """Whether only one agent may be offered it; spelled out for the same reason."""
-    return board.c.bound_to != literal_column("''")
+    return table.c.bound_to != literal_column("''")
 
 
-def rank(board: FromClause) -> tuple[ColumnElement[object], ...]:
+def queue_order(table: FromClause) -> tuple[ColumnElement[object], ...]:
     """The order in a queue."""
-    return (board.c.in_turn, board.c.priority, board.c.enqueued_at, board.c.conversation_id)
+    return (table.c.in_turn, table.c.priority, table.c.enqueued_at, table.c.conversation_id)

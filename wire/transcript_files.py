@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from store.records import Contact, Conversation, Item, Participant, Receipt
-
-EVENT_PREFIX = "application/vnd.amazonaws.connect.event."
-"""Content types of transcript events start with this."""
+from domain.participants import Role
+from domain.transcript import EVENT_PREFIX, EventType, ItemType, TranscriptItem
+from store.records import Receipt, StoredContact, StoredConversation, StoredParticipant
+from wire.items import item_document
 
 VERSION = "2019-08-26"
 """The version that Amazon Connect writes into its transcript files."""
@@ -23,11 +23,11 @@ VERSION = "2019-08-26"
 ACCOUNT = "000000000000"
 """Stands for the AWS account, which there is none of."""
 
-Entry = tuple[Item, Sequence[Receipt]]
+Entry = tuple[TranscriptItem, Sequence[Receipt]]
 """An item with its receipts."""
 
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_ROLES = {"CUSTOM_BOT": "bot"}
+_ROLES = {Role.CUSTOM_BOT: "bot"}
 _EVENTS = {
     "participant.joined": " joined",
     "participant.left": " left",
@@ -41,15 +41,15 @@ _REORDERING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI",
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class TranscriptSubject:
     """What a document is about: a contact, the conversation it is a leg of, and who took part in it."""
 
-    contact: Contact
-    conversation: Conversation
-    participants: Sequence[Participant]
+    contact: StoredContact
+    conversation: StoredConversation
+    participants: Sequence[StoredParticipant]
 
 
-async def transcript_json(subject: Subject, pages: AsyncIterable[Sequence[Entry]]) -> AsyncIterator[bytes]:
+async def transcript_json(subject: TranscriptSubject, pages: AsyncIterable[Sequence[Entry]]) -> AsyncIterator[bytes]:
     """The transcript as Amazon Connect writes it to S3, in UTF-8, in pieces that make one JSON object with one item a line.
 
     Args:
@@ -73,7 +73,7 @@ async def transcript_json(subject: Subject, pages: AsyncIterable[Sequence[Entry]
     yield (("" if before == ",\n" else before) + "\n]}\n").encode()
 
 
-async def transcript_text(subject: Subject, pages: AsyncIterable[Sequence[Entry]]) -> AsyncIterator[bytes]:
+async def transcript_text(subject: TranscriptSubject, pages: AsyncIterable[Sequence[Entry]]) -> AsyncIterator[bytes]:
     """The transcript for people, in UTF-8: what it is of, then one line an item with its time in UTC.
 
     What somebody wrote stays on its line: line breaks show as `⏎`, and what could disguise a line as `�`.
@@ -83,59 +83,19 @@ async def transcript_text(subject: Subject, pages: AsyncIterable[Sequence[Entry]
         yield "".join(f"{_line(item)}\n" for item, _ in page).encode()
 
 
-def item_document(item: Item, receipts: Sequence[Receipt] = ()) -> dict[str, Any]:
-    """An item with the members that all of Amazon Connect's shapes of it have; what is absent is left out."""
-    members = {
-        "AbsoluteTime": iso(item.at),
-        "Content": item.content,
-        "ContentType": item.content_type,
-        "Id": item.id,
-        "Type": item.type,
-        "ParticipantId": item.participant_id,
-        "DisplayName": item.name,
-        "ParticipantRole": item.role,
-        "MessageMetadata": metadata(item.id, receipts) if receipts else None,
-    }
-    return {name: value for name, value in members.items() if value is not None}
-
-
-def wire_item(item: Item, conversation_id: str, receipts: Sequence[Receipt] = ()) -> dict[str, Any]:
-    """An item of the current conversation, for a socket or a transcript page."""
-    return {**item_document(item, receipts), "InitialContactId": conversation_id, "ContactId": item.contact_id}
-
-
-def metadata(message_id: str, receipts: Sequence[Receipt]) -> dict[str, Any]:
-    """`MessageMetadata`: who has received and read a message."""
-    return {"MessageId": message_id, "Receipts": [_receipt(receipt) for receipt in receipts]}
-
-
-def iso(at: datetime) -> str:
-    """An instant as the participant plane writes it: UTC, milliseconds, `Z`."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
-
-
-def _receipt(receipt: Receipt) -> dict[str, str]:
-    shown = {"RecipientParticipantId": receipt.participant_id}
-    if receipt.delivered_at:
-        shown["DeliveredTimestamp"] = iso(receipt.delivered_at)
-    if receipt.read_at:
-        shown["ReadTimestamp"] = iso(receipt.read_at)
-    return shown
-
-
-def _stored(item: Item, receipts: Sequence[Receipt]) -> dict[str, Any]:
+def _stored(item: TranscriptItem, receipts: Sequence[Receipt]) -> dict[str, Any]:
     """An item of the file: an event that nobody caused, such as the end, names nobody there."""
     document = item_document(item, receipts)
-    if item.type == "EVENT" and item.participant_id is None:
+    if item.type is ItemType.EVENT and item.participant_id is None:
         del document["ParticipantRole"]
         document.pop("DisplayName", None)
     return document
 
 
-def _heading(subject: Subject) -> list[str]:
+def _heading(subject: TranscriptSubject) -> list[str]:
     contact, conversation = subject.contact, subject.conversation
     agent = next((who for who in subject.participants if who.user == contact.agent_user), None)
-    customer = next((who for who in subject.participants if who.role == "CUSTOMER"), None)
+    customer = next((who for who in subject.participants if who.role is Role.CUSTOMER), None)
     ended = None if contact.ended_at is None else _moment(contact.ended_at)
     reason = contact.end_reason or (conversation.end_reason if contact.ended_at == conversation.ended_at else None)
     facts = {
@@ -153,16 +113,18 @@ def _heading(subject: Subject) -> list[str]:
     return [f"{name + ':':<14}{_visible(value)}" for name, value in facts.items()]
 
 
-def _line(item: Item) -> str:
+def _line(item: TranscriptItem) -> str:
     role = _ROLES.get(item.role, item.role.lower())
     who = "System" if item.name in (None, _NOBODY) else _visible(item.name)
     return f"{_moment(item.at)}  {role:<10}  {_words(item, who)}"
 
 
-def _words(item: Item, who: str) -> str:
-    if item.type == "EVENT":
+def _words(item: TranscriptItem, who: str) -> str:
+    if item.type is ItemType.EVENT:
         name = item.content_type.removeprefix(EVENT_PREFIX)
-        return "The chat ended" if name == "chat.ended" else who + _EVENTS.get(name, ": " + name.replace(".", " "))
+        return (
+            "The chat ended" if name == EventType.CHAT_ENDED else who + _EVENTS.get(name, ": " + name.replace(".", " "))
+        )
     if item.content is None:
         return f"{who} sent {item.content_type}"
     return f"{who}: {_visible(item.content)}"

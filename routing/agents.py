@@ -8,17 +8,19 @@ from datetime import datetime
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.instants import epoch_milliseconds
+from domain.routing import AgentStatus
+from routing.load import load_of
+from routing.records import AgentState, RoutedAgent
+from routing.rows import lock_agents
 from store import schema
-from store.board.load import load_of
-from store.board.rows import lock_agents
-from store.board.values import Agent, AgentState, Presence
 from store.database import Database
 
 _agents = schema.agents.c
 _served = schema.agent_queues.c
 
 
-async def configure(db: Database, instance: str, agents: Sequence[Agent], now: datetime) -> None:
+async def configure_agents(db: Database, instance: str, agents: Sequence[RoutedAgent], now: datetime) -> None:
     """Brings the agents of an instance to what is configured. New ones are offline; the others stay as they are.
 
     What agents who are gone still work on stays with them; what waits for one of them is offered to others.
@@ -30,7 +32,7 @@ async def configure(db: Database, instance: str, agents: Sequence[Agent], now: d
 
 
 async def _configure_agents(
-    db: Database, connection: AsyncConnection, instance: str, agents: Sequence[Agent], now: datetime
+    db: Database, connection: AsyncConnection, instance: str, agents: Sequence[RoutedAgent], now: datetime
 ) -> None:
     known = select(_agents.user, _agents.name, _agents.capacity).where(_agents.instance == instance)
     before = {user: (name, capacity) for user, name, capacity in await connection.execute(known)}
@@ -53,12 +55,12 @@ async def _configure_agents(
             "user": agent.user,
             "name": agent.name,
             "capacity": agent.capacity,
-            "presence": Presence.OFFLINE,
-            "presence_since": now,
+            "status": AgentStatus.OFFLINE,
+            "status_since": now,
             "idle_since": now,
-            "missed": 0,
+            "missed_offers": 0,
             # whoever was told something under this name before was told it under a lower number
-            "desk_seq": (now - schema.EPOCH) // schema.MILLISECOND,
+            "event_seq": epoch_milliseconds(now),
         }
         for agent in agents
         if agent.user not in before
@@ -67,7 +69,7 @@ async def _configure_agents(
         await connection.execute(insert(schema.agents), rows)
 
 
-async def _configure_queues(connection: AsyncConnection, instance: str, agents: Sequence[Agent]) -> None:
+async def _configure_queues(connection: AsyncConnection, instance: str, agents: Sequence[RoutedAgent]) -> None:
     known = select(_served.queue, _served.user).where(_served.instance == instance)
     before = {(queue, user) for queue, user in await connection.execute(known)}
     wanted = {(queue, agent.user) for agent in agents for queue in agent.queues}
@@ -80,15 +82,15 @@ async def _configure_queues(connection: AsyncConnection, instance: str, agents: 
         await connection.execute(insert(schema.agent_queues), new)
 
 
-async def agents_now(
+async def agent_states(
     db: Database, instance: str, now: datetime, *, users: Iterable[str] | None = None
 ) -> list[AgentState]:
     """How the agents of an instance stand, by user: all, or some of them."""
     query = (
         select(
             *(_agents.user, _agents.name, _agents.capacity, load_of(_agents.instance, _agents.user, now)),
-            *(_agents.presence, _agents.presence_since, _agents.next_presence),
-            *(_agents.last_assigned_at, _agents.idle_since, _agents.missed),
+            *(_agents.status, _agents.status_since, _agents.next_status),
+            *(_agents.last_assigned_at, _agents.idle_since, _agents.missed_offers),
         )
         .where(_agents.instance == instance)
         .order_by(_agents.user)
@@ -98,5 +100,6 @@ async def agents_now(
     async with db.read() as connection:
         rows = (await connection.execute(query)).all()
     return [
-        AgentState(*row[:4], Presence(row[4]), row[5], Presence(row[6]) if row[6] else None, *row[7:]) for row in rows
+        AgentState(*row[:4], AgentStatus(row[4]), row[5], AgentStatus(row[6]) if row[6] else None, *row[7:])
+        for row in rows
     ]

@@ -15,17 +15,17 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.board import looking
-from store.board.rows import ANYBODY, lock_agents, try_to_lock_agent
-from store.board.values import Method, Rules
+from routing import selection_queries
+from routing.records import OfferRules, RoutingMethod
+from routing.rows import ANY_AGENT, lock_agents, try_to_lock_agent
 from store.database import Database
 
-DEFAULT_RULES = Rules()
+DEFAULT_RULES = OfferRules()
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A conversation that may be next; see `store.schema.board`."""
+class QueuedCandidate:
+    """A conversation that may be next; see `store.schema.routing`."""
 
     conversation_id: str
     workstream: str
@@ -42,107 +42,112 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class BoundAgent:
+class AffinityAgent:
     """An agent of the queue to whom something is bound. `free` is the capacity that they have left."""
 
     user: str
-    presence: str
-    presence_since: datetime
+    status: str
+    status_since: datetime
     leaving: bool
     free: int
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class FirstOfKind:
     """The first conversation of a kind.
 
     If the kind is bound: when the first binding of it runs out, and to whom; None if no such agent serves the queue.
     """
 
-    first: Candidate
+    first: QueuedCandidate
     first_until: datetime | None
-    agent: BoundAgent | None
+    agent: AffinityAgent | None
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Selection:
     """A conversation and the agent whom it is to be offered to."""
 
-    conversation: Candidate
+    conversation: QueuedCandidate
     user: str
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
+class QueueView:
     """A queue at a moment, and how each workstream is offered from it."""
 
     instance: str
     name: str
-    rules: Mapping[str, Rules]
+    rules: Mapping[str, OfferRules]
     now: datetime
-    others: Rules = DEFAULT_RULES
+    others: OfferRules = DEFAULT_RULES
 
     @property
     def turn(self) -> str:
         """What whoever offers from this queue has to have to themselves."""
         return f"offers of {self.instance} {self.name}"
 
-    def rules_of(self, workstream: str) -> Rules:
+    def rules_of(self, workstream: str) -> OfferRules:
         """Of a workstream, be it one that was taken out of the configuration."""
         return self.rules.get(workstream) or self.others
 
 
-async def heads(connection: AsyncConnection, queue: Queue) -> list[Head]:
+async def first_of_each_kind(connection: AsyncConnection, queue: QueueView) -> list[FirstOfKind]:
     """The first conversation of each kind that waits in a queue."""
     here = {"instance": queue.instance, "queue": queue.name}
-    found = [(Candidate(*row[:-1]), row[-1]) for row in await connection.execute(looking.HEADS, here)]
-    users = {first.bound_to for first, _ in found} - {ANYBODY}
-    agents: dict[str, BoundAgent] = {}
+    found = [
+        (QueuedCandidate(*row[:-1]), row[-1])
+        for row in await connection.execute(selection_queries.FIRST_OF_EACH_KIND, here)
+    ]
+    users = {first.bound_to for first, _ in found} - {ANY_AGENT}
+    agents: dict[str, AffinityAgent] = {}
     if users:
         asked = {**here, "users": sorted(users), "now": queue.now}
-        known = (BoundAgent(*row) for row in await connection.execute(looking.BOUND_AGENTS, asked))
+        known = (AffinityAgent(*row) for row in await connection.execute(selection_queries.AFFINITY_AGENTS, asked))
         agents = {agent.user: agent for agent in known}
-    return [Head(first, first_until, agents.get(first.bound_to)) for first, first_until in found]
+    return [FirstOfKind(first, first_until, agents.get(first.bound_to)) for first, first_until in found]
 
 
-async def choose(connection: AsyncConnection, queue: Queue, kinds: Sequence[Head]) -> Choice | None:
+async def select_offer(connection: AsyncConnection, queue: QueueView, kinds: Sequence[FirstOfKind]) -> Selection | None:
     """The first conversation that somebody may be offered now, and the best of these agents."""
     line = [(head.first.place, head.first) for head in kinds if _may_be_offered(queue, head)]
     heapify(line)
     nobody: set[tuple[frozenset[str], int]] = set()
     while line:
         _, candidate = heappop(line)
-        wanted = (queue.rules_of(candidate.workstream).presences, candidate.units)
+        wanted = (queue.rules_of(candidate.workstream).statuses, candidate.units)
         if wanted in nobody:
             continue
         best = await _best_agent(connection, queue, candidate)
         if best is None:
-            if candidate.bound_to == ANYBODY:
+            if candidate.bound_to == ANY_AGENT:
                 nobody.add(wanted)
             continue
         user, has_passed = best
         if not has_passed:
-            return Choice(candidate, user)
+            return Selection(candidate, user)
         later = await _behind(connection, queue, candidate)
         if later is not None:
             heappush(line, (later.place, later))
     return None
 
 
-def _may_be_offered(queue: Queue, head: Head) -> bool:
+def _may_be_offered(queue: QueueView, head: FirstOfKind) -> bool:
     """False where it is certain without a look at the agents."""
     rules, agent = queue.rules_of(head.first.workstream), head.agent
-    if not rules.open or head.first.bound_to == ANYBODY:
+    if not rules.open or head.first.bound_to == ANY_AGENT:
         return rules.open
-    return agent is not None and is_present(agent, rules) and agent.free >= head.first.units
+    return agent is not None and is_available(agent, rules) and agent.free >= head.first.units
 
 
-def is_present(agent: BoundAgent, rules: Rules) -> bool:
-    """Whether an agent may be offered something, as far as their presence goes."""
-    return agent.presence in rules.presences and not agent.leaving
+def is_available(agent: AffinityAgent, rules: OfferRules) -> bool:
+    """Whether an agent may be offered something, as far as their status goes."""
+    return agent.status in rules.statuses and not agent.leaving
 
 
-async def lock_best(db: Database, connection: AsyncConnection, queue: Queue, choice: Choice) -> Choice:
+async def lock_selected_agent(
+    db: Database, connection: AsyncConnection, queue: QueueView, choice: Selection
+) -> Selection:
     """Locks the chosen agent, or the next best if somebody else is just giving them something.
 
     Were everybody to wait for the same best agent, all but one would have waited in vain and have to choose anew.
@@ -157,31 +162,31 @@ async def lock_best(db: Database, connection: AsyncConnection, queue: Queue, cho
 
 
 async def _best_agent(
-    connection: AsyncConnection, queue: Queue, candidate: Candidate, *, at_hand: bool = False
+    connection: AsyncConnection, queue: QueueView, candidate: QueuedCandidate, *, at_hand: bool = False
 ) -> tuple[str, bool] | None:
     """The best of the agents who could be offered a conversation, and whether even they have passed on it lately."""
-    most_free = queue.rules_of(candidate.workstream).method is Method.MOST_FREE
-    best = looking.best_agent_at_hand if at_hand else looking.best_agent
+    most_free = queue.rules_of(candidate.workstream).method is RoutingMethod.MOST_FREE
+    best = selection_queries.best_unlocked_agent if at_hand else selection_queries.best_agent
     asked = {**_asked(queue, candidate), "conversation_id": candidate.conversation_id}
-    query = best(most_free=most_free, bound=candidate.bound_to != ANYBODY)
+    query = best(most_free=most_free, bound=candidate.bound_to != ANY_AGENT)
     row = (await connection.execute(query, asked)).one_or_none()
     return None if row is None else (row[0], bool(row[1]))
 
 
-async def _behind(connection: AsyncConnection, queue: Queue, candidate: Candidate) -> Candidate | None:
+async def _behind(connection: AsyncConnection, queue: QueueView, candidate: QueuedCandidate) -> QueuedCandidate | None:
     """The first conversation of the same kind on which not everybody who could be offered it has passed lately."""
-    query = looking.first_not_passed(bound=candidate.bound_to != ANYBODY)
+    query = selection_queries.first_not_rejected_by_all(bound=candidate.bound_to != ANY_AGENT)
     row = (await connection.execute(query, _asked(queue, candidate))).one_or_none()
-    return None if row is None else Candidate(*row)
+    return None if row is None else QueuedCandidate(*row)
 
 
-def _asked(queue: Queue, candidate: Candidate) -> dict[str, Any]:
+def _asked(queue: QueueView, candidate: QueuedCandidate) -> dict[str, Any]:
     rules = queue.rules_of(candidate.workstream)
     return {
         "instance": queue.instance,
         "queue": queue.name,
         "now": queue.now,
-        "presences": sorted(rules.presences),
+        "statuses": sorted(rules.statuses),
         "passed_after": queue.now - rules.pause,
         "workstream": candidate.workstream,
         "bound_to": candidate.bound_to,

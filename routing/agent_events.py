@@ -13,23 +13,23 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import bindparam, delete, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.instants import iso
+from domain.routing import AgentStatus, Offer, OfferOutcome
 from store import schema
-from store.board.values import Offer, Outcome, Presence
 from store.database import Database
-from store.documents import iso
 
-Kind = Literal["offer", "offer-over", "assigned", "returned", "state", "presence"]
+AgentEventKind = Literal["offer", "offer-over", "assigned", "returned", "state", "status"]
 
-_agents, _events = schema.agents.c, schema.desk_events.c
+_agents, _events = schema.agents.c, schema.agent_events.c
 _NEXT = (
     update(schema.agents)
     .where(_agents.instance == bindparam("of_instance"), _agents.user == bindparam("which"))
-    .values(desk_seq=_agents.desk_seq + 1)
-    .returning(_agents.desk_seq)
+    .values(event_seq=_agents.event_seq + 1)
+    .returning(_agents.event_seq)
 )
-_WRITE = insert(schema.desk_events)
+_WRITE = insert(schema.agent_events)
 
-MOST_ENDED = 100
+MAX_ENDED_OFFERS = 100
 """So many offers back it is known how they ended."""
 
 
@@ -40,15 +40,15 @@ class AgentId(NamedTuple):
     user: str
 
 
-class Head(NamedTuple):
+class AgentEventHead(NamedTuple):
     """How an agent stands, and the number of the last event that says so."""
 
     seq: int
-    presence: Presence
-    next_presence: Presence | None
+    status: AgentStatus
+    next_status: AgentStatus | None
 
 
-class Event(NamedTuple):
+class AgentEvent(NamedTuple):
     """What an agent was told."""
 
     seq: int
@@ -57,8 +57,8 @@ class Event(NamedTuple):
     body: dict[str, Any]
 
 
-async def tell(
-    connection: AsyncConnection, instance: str, user: str, kind: Kind, body: Mapping[str, Any], now: datetime
+async def write_event(
+    connection: AsyncConnection, instance: str, user: str, kind: AgentEventKind, body: Mapping[str, Any], now: datetime
 ) -> None:
     """Tells an agent, in the write in which it happens. Who is not configured has no desk and is told nothing."""
     found = await connection.execute(_NEXT, {"of_instance": instance, "which": user})
@@ -68,40 +68,42 @@ async def tell(
         await connection.execute(_WRITE, event)
 
 
-async def tell_of_offer(connection: AsyncConnection, offer: Offer, *, claimed: bool) -> None:
+async def write_offer_event(connection: AsyncConnection, offer: Offer, *, claimed: bool) -> None:
     """Tells an agent what they are offered, or are just taking themselves."""
     where = {"queue": offer.queue, "workstream": offer.workstream}
     body = {**_offered(offer), **where, "until": iso(offer.until), "claimed": claimed}
-    await tell(connection, offer.instance, offer.user, "offer", body, offer.offered_at)
+    await write_event(connection, offer.instance, offer.user, "offer", body, offer.offered_at)
 
 
-async def tell_of_outcome(connection: AsyncConnection, offer: Offer, outcome: Outcome, now: datetime) -> None:
+async def write_outcome_event(connection: AsyncConnection, offer: Offer, outcome: OfferOutcome, now: datetime) -> None:
     """Tells an agent that an offer to them is over."""
-    await tell(connection, offer.instance, offer.user, "offer-over", {**_offered(offer), "outcome": outcome}, now)
+    await write_event(
+        connection, offer.instance, offer.user, "offer-over", {**_offered(offer), "outcome": outcome}, now
+    )
 
 
-async def tell_of_presence(
-    connection: AsyncConnection, instance: str, user: str, presence: str, next_presence: str | None, now: datetime
+async def write_status_event(
+    connection: AsyncConnection, instance: str, user: str, status: str, next_status: str | None, now: datetime
 ) -> None:
     """Tells an agent how they stand now, and what they become when they are free."""
-    body = {"presence": presence, "next_presence": next_presence}
-    await tell(connection, instance, user, "presence", body, now)
+    body = {"status": status, "next_status": next_status}
+    await write_event(connection, instance, user, "status", body, now)
 
 
-async def heads(db: Database, agents: Collection[AgentId]) -> dict[AgentId, Head]:
+async def event_heads(db: Database, agents: Collection[AgentId]) -> dict[AgentId, AgentEventHead]:
     """How agents stand; those who are gone are missing."""
     query = select(
-        *(_agents.instance, _agents.user, _agents.desk_seq, _agents.presence, _agents.next_presence),
+        *(_agents.instance, _agents.user, _agents.event_seq, _agents.status, _agents.next_status),
     ).where(tuple_(_agents.instance, _agents.user).in_(agents))
     async with db.read() as connection:
         rows = (await connection.execute(query)).all() if agents else []
     return {
-        AgentId(instance, user): Head(seq, Presence(presence), Presence(next) if next else None)
-        for instance, user, seq, presence, next in rows
+        AgentId(instance, user): AgentEventHead(seq, AgentStatus(status), AgentStatus(next) if next else None)
+        for instance, user, seq, status, next in rows
     }
 
 
-async def events(db: Database, agent: AgentId, after: int, limit: int = 500) -> list[Event]:
+async def events_after(db: Database, agent: AgentId, after: int, limit: int = 500) -> list[AgentEvent]:
     """What an agent was told after an event, in order."""
     query = (
         select(_events.seq, _events.at, _events.kind, _events.body)
@@ -110,10 +112,10 @@ async def events(db: Database, agent: AgentId, after: int, limit: int = 500) -> 
         .limit(limit)
     )
     async with db.read() as connection:
-        return [Event(*row) for row in await connection.execute(query)]
+        return [AgentEvent(*row) for row in await connection.execute(query)]
 
 
-async def is_kept(db: Database, agent: AgentId, after: int, head: int) -> bool:
+async def are_events_kept(db: Database, agent: AgentId, after: int, head: int) -> bool:
     """Whether all that an agent was told after an event and up to another is still there."""
     if not 0 <= after <= head:
         return False
@@ -123,21 +125,21 @@ async def is_kept(db: Database, agent: AgentId, after: int, head: int) -> bool:
     return kept == head - after
 
 
-async def ended_offer(db: Database, agent: AgentId, offer_id: str) -> tuple[str, Outcome] | None:
+async def find_ended_offer(db: Database, agent: AgentId, offer_id: str) -> tuple[str, OfferOutcome] | None:
     """The conversation and the end of an offer to an agent; None if none such is among the last they were told of."""
     theirs = (_events.instance == agent.instance, _events.user == agent.user, _events.kind == "offer-over")
-    query = select(_events.body).where(*theirs).order_by(_events.seq.desc()).limit(MOST_ENDED)
+    query = select(_events.body).where(*theirs).order_by(_events.seq.desc()).limit(MAX_ENDED_OFFERS)
     async with db.read() as connection:
         for body in (await connection.execute(query)).scalars():
             if body["offer_id"] == offer_id:
-                return body["initial_contact_id"], Outcome(body["outcome"])
+                return body["initial_contact_id"], OfferOutcome(body["outcome"])
     return None
 
 
-async def forget(db: Database, before: datetime) -> None:
+async def delete_events(db: Database, before: datetime) -> None:
     """Drops what agents were told before an instant."""
     async with db.write() as connection:
-        await connection.execute(delete(schema.desk_events).where(_events.at < before))
+        await connection.execute(delete(schema.agent_events).where(_events.at < before))
 
 
 def _offered(offer: Offer) -> dict[str, Any]:

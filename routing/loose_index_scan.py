@@ -20,7 +20,7 @@ def first_rows(condition: Condition, group: Sequence[str], order: Sequence[str])
         group: columns whose values make a group, none of them NULL.
         order: columns in whose order the first of a group is the first. An index begins with both.
     """
-    first, here, next = (schema.board.alias(name) for name in ("first_row", "here", "next_row"))
+    first, here, next = (schema.routing.alias(name) for name in ("first_row", "here", "next_row"))
 
     def lowest(row: FromClause, *among: ColumnElement[bool]) -> ColumnElement[Any]:
         lowest_first = select(row.c.conversation_id).where(condition(row), *among)
@@ -28,7 +28,7 @@ def first_rows(condition: Condition, group: Sequence[str], order: Sequence[str])
 
     names = list(dict.fromkeys([*group, *order]))
     # a row knows the id of the one to follow: the join that reads it stays inside the recursion, where a planner expects few
-    nothing = [null().cast(schema.board.c[name].type).label(name) for name in names]
+    nothing = [null().cast(schema.routing.c[name].type).label(name) for name in names]
     found = select(lowest(first).label("following"), *nothing).cte("first_rows", recursive=True)
     # column by column: of a comparison of whole groups SQLite uses only the beginning, and walks through all rows of the group
     steps = [lowest(next, *_beyond(next, here, group[:depth])) for depth in range(len(group), 0, -1)]

@@ -10,27 +10,29 @@ from sqlalchemy import delete, select, update
 from store import schema
 from store.database import Database
 
-_told = schema.told_positions.c
+_positions = schema.announced_positions.c
 
 
-async def told_positions(db: Database, contact_ids: Collection[str]) -> dict[str, int]:
+async def announced_positions(db: Database, contact_ids: Collection[str]) -> dict[str, int]:
     """The places that contacts were told last; those that were told none are missing."""
-    query = select(_told.contact_id, _told.position).where(_told.contact_id.in_(contact_ids))
+    query = select(_positions.contact_id, _positions.position).where(_positions.contact_id.in_(contact_ids))
     async with db.read() as connection:
         return {row.contact_id: row.position for row in await connection.execute(query)}
 
 
-async def note_position(db: Database, contact_id: str, position: int, now: datetime) -> bool:
+async def claim_announcement(db: Database, contact_id: str, position: int, now: datetime) -> bool:
     """Notes what a contact is about to be told. Returns whether that is news: False where another process tells it."""
     row = {"contact_id": contact_id, "position": position, "at": now}
-    change = update(schema.told_positions).where(_told.contact_id == contact_id, _told.position != position)
+    change = update(schema.announced_positions).where(
+        _positions.contact_id == contact_id, _positions.position != position
+    )
     async with db.write() as connection:
-        if (await connection.execute(db.insert_new(schema.told_positions, [row]))).rowcount:
+        if (await connection.execute(db.insert_new(schema.announced_positions, [row]))).rowcount:
             return True
         return bool((await connection.execute(change.values(position=position, at=now))).rowcount)
 
 
-async def forget_positions(db: Database, before: datetime) -> None:
+async def delete_announcements(db: Database, before: datetime) -> None:
     """Drops what was told before an instant."""
     async with db.write() as connection:
-        await connection.execute(delete(schema.told_positions).where(_told.at < before))
+        await connection.execute(delete(schema.announced_positions).where(_positions.at < before))

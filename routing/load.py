@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, ScalarSelect, func, select
 
 from store import schema
 
-_held = schema.board.alias("held").c
+_held = schema.routing.alias("held").c
 _UNITS = func.coalesce(func.sum(_held.units), 0)
 
 

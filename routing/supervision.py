@@ -7,16 +7,16 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
+from domain.routing import RoutingStage
+from routing.rows import is_queued
 from store import schema
-from store.board.rows import is_waiting
-from store.board.values import Stage
 from store.database import Database
 
-_board, _conversation = schema.board.c, schema.conversations.c
+_routing, _conversation = schema.routing.c, schema.conversations.c
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class SupervisedContact:
     """A conversation that is not closed. `agent` works on it, has parked it or wraps it up; `offered_to` is asked."""
 
     contact_id: str
@@ -33,7 +33,7 @@ class Standing:
     offered_until: datetime | None
 
 
-async def on_the_board(
+async def open_contacts(
     db: Database,
     instance: str,
     *,
@@ -41,46 +41,46 @@ async def on_the_board(
     queue: str | None = None,
     agent: str | None = None,
     limit: int = 1_000,
-) -> list[Standing]:
+) -> list[SupervisedContact]:
     """What is not closed, the oldest first; whoever it is offered to counts as its agent, too."""
     columns = (
-        *(_board.contact_id, _board.conversation_id, _board.workstream, _board.queue),
-        *(_conversation.mode, _conversation.state, _conversation.started_at, _board.enqueued_at, _board.units),
-        *(_board.agent, _board.holder, _board.offer_id, _board.offer_until),
+        *(_routing.contact_id, _routing.conversation_id, _routing.workstream, _routing.queue),
+        *(_conversation.mode, _conversation.state, _conversation.started_at, _routing.enqueued_at, _routing.units),
+        *(_routing.agent, _routing.holder, _routing.offer_id, _routing.offer_until),
     )
     query = (
         select(*columns)
-        .join(schema.conversations, _conversation.id == _board.conversation_id)
-        .where(_board.instance == instance)
-        .order_by(_conversation.started_at, _board.conversation_id)
+        .join(schema.conversations, _conversation.id == _routing.conversation_id)
+        .where(_routing.instance == instance)
+        .order_by(_conversation.started_at, _routing.conversation_id)
         .limit(limit)
     )
     if state is not None:
         query = query.where(_conversation.state == state)
     if queue is not None:
-        query = query.where(_board.queue == queue)
+        query = query.where(_routing.queue == queue)
     if agent is not None:
-        query = query.where((_board.agent == agent) | (_board.holder == agent))
+        query = query.where((_routing.agent == agent) | (_routing.holder == agent))
     async with db.read() as connection:
         rows = (await connection.execute(query)).all()
-    return [Standing(*row[:10], *((row[10], row[12]) if row[11] else (None, None))) for row in rows]
+    return [SupervisedContact(*row[:10], *((row[10], row[12]) if row[11] else (None, None))) for row in rows]
 
 
-async def lengths(db: Database, instance: str) -> dict[str, tuple[int, datetime]]:
+async def queue_lengths(db: Database, instance: str) -> dict[str, tuple[int, datetime]]:
     """How many wait in each queue and are not offered to anybody, and since when the first of them."""
     query = (
-        select(_board.queue, func.count(), func.min(_board.enqueued_at))
-        .where(_board.instance == instance, is_waiting(schema.board))
-        .group_by(_board.queue)
+        select(_routing.queue, func.count(), func.min(_routing.enqueued_at))
+        .where(_routing.instance == instance, is_queued(schema.routing))
+        .group_by(_routing.queue)
     )
     async with db.read() as connection:
         return {queue: (count, since) for queue, count, since in await connection.execute(query)}
 
 
-async def queued(db: Database, conversation_id: str) -> tuple[datetime, bool] | None:
+async def queued_since(db: Database, conversation_id: str) -> tuple[datetime, bool] | None:
     """Since when a conversation waits in its queue, and whether it is offered to somebody; None if it does not wait."""
-    query = select(_board.enqueued_at, _board.offer_id.is_not(None)).where(
-        _board.conversation_id == conversation_id, _board.stage == Stage.QUEUED
+    query = select(_routing.enqueued_at, _routing.offer_id.is_not(None)).where(
+        _routing.conversation_id == conversation_id, _routing.stage == RoutingStage.QUEUED
     )
     async with db.read() as connection:
         found = (await connection.execute(query)).one_or_none()

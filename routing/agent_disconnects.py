@@ -9,20 +9,20 @@ from datetime import datetime
 
 from sqlalchemy import exists, select, update
 
+from domain.routing import AgentStatus
+from routing.agent_events import AgentId, write_status_event
+from routing.rows import lock_agents
 from store import schema
-from store.board.desk import AgentId, tell_of_presence
-from store.board.rows import lock_agents
-from store.board.values import Presence
 from store.database import Database
 
 _agents, _connections = schema.agents.c, schema.connections.c
 
 
-async def lost(db: Database, agent: AgentId, desk: str, at: datetime) -> bool:
+async def mark_disconnected(db: Database, agent: AgentId, desk: str, at: datetime) -> bool:
     """Notes that an agent's last connection was lost at that instant, unless they are back or offline anyway.
 
     Args:
-        desk: the id under which `store.presence` knows the agent's connections.
+        desk: the id under which `store.status` knows the agent's connections.
 
     Returns:
         Whether they are lost: then they are offered nothing from now on.
@@ -32,20 +32,22 @@ async def lost(db: Database, agent: AgentId, desk: str, at: datetime) -> bool:
     async with db.write() as connection:
         # before it is looked whether they are back: what comes after this lock takes the mark away again
         await lock_agents(db, connection, agent.instance, [agent.user])
-        change = update(schema.agents).where(*this, _agents.presence != Presence.OFFLINE, ~is_back)
-        return bool((await connection.execute(change.values(lost_at=at))).rowcount)
+        change = update(schema.agents).where(*this, _agents.status != AgentStatus.OFFLINE, ~is_back)
+        return bool((await connection.execute(change.values(disconnected_at=at))).rowcount)
 
 
-async def back(db: Database, agent: AgentId) -> None:
-    """Notes that an agent has a connection again; their presence is as it was."""
+async def mark_connected(db: Database, agent: AgentId) -> None:
+    """Notes that an agent has a connection again; their status is as it was."""
     this = (_agents.instance == agent.instance, _agents.user == agent.user)
     async with db.write() as connection:
-        await connection.execute(update(schema.agents).where(*this, _agents.lost_at.is_not(None)).values(lost_at=None))
+        await connection.execute(
+            update(schema.agents).where(*this, _agents.disconnected_at.is_not(None)).values(disconnected_at=None)
+        )
 
 
-async def give_up(db: Database, before: datetime, now: datetime, limit: int = 500) -> list[AgentId]:
+async def set_offline_after_grace(db: Database, before: datetime, now: datetime, limit: int = 500) -> list[AgentId]:
     """Makes agents offline who were lost before an instant. Returns them."""
-    query = select(_agents.instance, _agents.user).where(_agents.lost_at < before).limit(limit)
+    query = select(_agents.instance, _agents.user).where(_agents.disconnected_at < before).limit(limit)
     async with db.read() as connection:
         found = [AgentId(*row) for row in await connection.execute(query)]
     return [agent for agent in found if await _make_offline(db, agent, before, now)]
@@ -53,13 +55,13 @@ async def give_up(db: Database, before: datetime, now: datetime, limit: int = 50
 
 async def _make_offline(db: Database, agent: AgentId, before: datetime, now: datetime) -> bool:
     this = (_agents.instance == agent.instance, _agents.user == agent.user)
-    offline = {"presence": Presence.OFFLINE, "presence_since": now, "next_presence": None}
+    offline = {"status": AgentStatus.OFFLINE, "status_since": now, "next_status": None}
     async with db.write() as connection:
-        still_lost = update(schema.agents).where(*this, _agents.lost_at < before).values(lost_at=None)
+        still_lost = update(schema.agents).where(*this, _agents.disconnected_at < before).values(disconnected_at=None)
         if not (await connection.execute(still_lost)).rowcount:
             return False
-        change = update(schema.agents).where(*this, _agents.presence != Presence.OFFLINE).values(**offline)
+        change = update(schema.agents).where(*this, _agents.status != AgentStatus.OFFLINE).values(**offline)
         if not (await connection.execute(change)).rowcount:
             return False
-        await tell_of_presence(connection, *agent, Presence.OFFLINE, None, now)
+        await write_status_event(connection, *agent, AgentStatus.OFFLINE, None, now)
     return True

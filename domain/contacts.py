@@ -1,0 +1,56 @@
+"""Contacts: the legs of a conversation."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from domain.value import Value
+
+
+class InitiationMethod(StrEnum):
+    """How a contact began (`InitiationMethod` on the wire). `DISCONNECT`: the disconnect flow, which runs the survey."""
+
+    API = "API"
+    TRANSFER = "TRANSFER"
+    DISCONNECT = "DISCONNECT"
+
+
+class EndReason(StrEnum):
+    """Why a contact or a conversation ended. Operators read and filter by the value."""
+
+    CUSTOMER_ENDED = "customer ended"
+    AGENT_ENDED = "agent ended"
+    STOPPED = "stopped"
+    CUSTOMER_LOST = "customer lost"
+    NEVER_CONNECTED = "customer never connected"
+    OPEN_TOO_LONG = "open too long"
+    WAITED_TOO_LONG = "waited too long"
+    TRANSFERRED = "transferred"
+    RELEASED = "released"
+    AGENT_LOST = "agent lost"
+    CUSTOMER_SILENT = "customer silent"
+    AUTO_DISCONNECTED = "participant idle"
+    DURATION_REACHED = "chat duration reached"
+
+
+class Contact(Value):
+    """One contact of a conversation. Each contact has at most one agent.
+
+    Attributes:
+        last_seq: number of the contact's last transcript item; None while no other contact follows.
+        wrapped_up_at: when the agent's wrap-up ended; None while it lasts, or without an agent.
+    """
+
+    id: str
+    initiation_method: InitiationMethod = InitiationMethod.API
+    previous_contact_id: str | None = None
+    queue: str | None = None
+    initiated_at: datetime
+    enqueued_at: datetime | None = None
+    agent_user: str | None = None
+    agent_connected_at: datetime | None = None
+    ended_at: datetime | None = None
+    end_reason: EndReason | None = None
+    wrapped_up_at: datetime | None = None
+    last_seq: int | None = None

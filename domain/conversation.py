@@ -1,0 +1,97 @@
+"""The conversation as a whole: its mode and state, what it begins with, and its record at one revision."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import Field
+
+from domain.contacts import Contact, EndReason
+from domain.participants import Participant
+from domain.routing import Placement
+from domain.value import Value
+
+
+class Mode(StrEnum):
+    """What absence of the customer means: a `live` conversation ends with it, a `persistent` one outlasts it."""
+
+    LIVE = "live"
+    PERSISTENT = "persistent"
+
+
+class State(StrEnum):
+    """The state of a conversation (Dynamics 365: status reason)."""
+
+    OPEN = "OPEN"
+    ACTIVE = "ACTIVE"
+    WAITING = "WAITING"
+    WRAP_UP = "WRAP_UP"
+    CLOSED = "CLOSED"
+
+
+INTERACTION_ENDED = frozenset({State.WRAP_UP, State.CLOSED})
+"""States in which customer and agent cannot talk any more. A survey may still run."""
+
+
+class RehydratedPast(Value):
+    """What a conversation continues: an earlier contact, and the last item of the past that becomes visible.
+
+    That item is in the contact's own conversation or, when nothing of that conversation is visible, in one before it.
+
+    Attributes:
+        contact_id: the contact that the conversation continues (`ContinuedFromContactId`).
+        association_id: `ContactAssociationId`, shared by all conversations of the chain.
+        conversation_id: the conversation of the last visible item.
+        seq: the number of that item.
+        items: how many items of `conversation_id` are visible.
+    """
+
+    contact_id: str
+    association_id: str
+    conversation_id: str
+    seq: int
+    items: int
+
+
+class ConversationOpening(Value):
+    """What a conversation begins with. `contact_id` is the id of its first contact and of the conversation."""
+
+    contact_id: str
+    instance: str
+    workstream: str
+    queue: str
+    mode: Mode
+    started_at: datetime
+    customer_participant_id: str
+    customer_name: str
+    customer_id: str | None = None
+    attributes: dict[str, str] = Field(default_factory=dict)
+    segment_attributes: dict[str, object] = Field(default_factory=dict)
+    content_types: tuple[str, ...] = ()
+    """Content types that the customer may send; empty for all."""
+    related_contact_id: str | None = None
+    past: RehydratedPast | None = None
+
+
+class ConversationSnapshot(Value):
+    """The whole record of a conversation at one revision. Writing it twice is writing it once; the highest revision wins.
+
+    The workflow writes a snapshot when it differs from the last one. So a new field whose value varies adds writes, and a
+    recorded history does not replay: such a field needs a new rules version.
+
+    Attributes:
+        contacts: the present contact, and the contacts that changed since the last write.
+        participants: the present participants, and those who left since the last write.
+        answers: survey answers since the last write. Each is written once, so that a backend may correct it.
+    """
+
+    revision: int
+    state: State
+    contacts: tuple[Contact, ...]
+    participants: tuple[Participant, ...]
+    answers: dict[str, str] = Field(default_factory=dict)
+    ended_at: datetime | None = None
+    end_reason: EndReason | None = None
+    closed_at: datetime | None = None
+    placement: Placement

@@ -1,0 +1,81 @@
+"""The transcript: its items, their content types and limits."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from domain.participants import Role
+from domain.value import Value
+
+EVENT_PREFIX = "application/vnd.amazonaws.connect.event."
+"""Content types of events start with this (Amazon Connect, ChatJS 5.0.0)."""
+
+INTERACTIVE = "application/vnd.amazonaws.connect.message.interactive"
+INTERACTIVE_RESPONSE = "application/vnd.amazonaws.connect.message.interactive.response"
+
+ContentType = Literal[
+    "text/plain",
+    "text/markdown",
+    "application/json",
+    "application/vnd.amazonaws.connect.message.interactive",
+    "application/vnd.amazonaws.connect.message.interactive.response",
+]
+"""Content types of messages (SupportedMessagingContentTypes of StartChatContact)."""
+
+MAX_CONTENT_BYTES = 16_384
+"""Maximum content of one message, in UTF-8 bytes (connectparticipant SendMessage)."""
+
+
+class ItemType(StrEnum):
+    """Kinds of transcript items (`Type` on the wire)."""
+
+    MESSAGE = "MESSAGE"
+    EVENT = "EVENT"
+
+
+class EventType(StrEnum):
+    """Events that a conversation writes or sends. The value is the last part of the content type."""
+
+    JOINED = "participant.joined"
+    LEFT = "participant.left"
+    CHAT_ENDED = "chat.ended"
+    TRANSFERRED = "transfer.succeeded"
+    IDLE = "participant.idle"
+    RETURNED = "participant.returned"
+    AUTO_DISCONNECTED = "participant.autodisconnection"
+
+    @property
+    def content_type(self) -> str:
+        """The full content type, as on the wire."""
+        return EVENT_PREFIX + self
+
+
+class TranscriptItem(Value):
+    """One entry of a transcript.
+
+    Attributes:
+        seq: the item's number; strictly increasing within a conversation. 0 for an item that no transcript keeps.
+        at: when it was recorded (UTC, whole milliseconds); strictly increasing with `seq`.
+        trigger: which rule made the system write it; None for items of people.
+    """
+
+    id: str
+    seq: int
+    at: datetime
+    contact_id: str
+    type: ItemType
+    content_type: str
+    content: str | None = None
+    participant_id: str | None = None
+    role: Role
+    name: str | None = None
+    trigger: str | None = None
+
+
+class Notice(Value):
+    """An item for the sockets alone; no transcript keeps it. `to` is one participant's id, None for all participants."""
+
+    item: TranscriptItem
+    to: str | None = None

@@ -1,0 +1,95 @@
+"""Writes of transcript items.
+
+A workflow task can run twice: its worker dies after the write, or a signal arrives while the run is about to end. The
+workflow then decides again, with more events, and may give an item a number that another stored item already has. Stored
+items never change, because clients have them. New items receive the next free numbers. No accepted item is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import delete, func, insert, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.instants import MILLISECOND
+from domain.participants import Role
+from domain.transcript import ItemType, TranscriptItem
+from store import schema
+from store.database import Database
+
+_items = schema.items.c
+_CONTENT = ("type", "content_type", "content", "participant_id", "role", "trigger")
+
+
+class TranscriptEnd(NamedTuple):
+    """Number and instant of the last item of a transcript. The workflow continues to count from here."""
+
+    seq: int
+    at: datetime
+
+
+async def append(
+    db: Database, connection: AsyncConnection, conversation_id: str, items: Sequence[TranscriptItem]
+) -> TranscriptEnd | None:
+    """Writes the items that are not stored yet, in their order. Idempotent.
+
+    Returns:
+        The end of the transcript, when some of the items received other numbers than they have; else None.
+    """
+    insertion = db.insert_new(schema.items, _rows(conversation_id, items)).returning(_items.seq)
+    written = set((await connection.execute(insertion)).scalars())
+    if len(written) == len(items):
+        return None
+    # remove the new items again: they must follow, in order, the item whose number was taken
+    here = _items.conversation_id == conversation_id
+    await connection.execute(delete(schema.items).where(here, _items.seq.in_(written)))
+    missing = await _missing(connection, conversation_id, items)
+    if not missing:
+        return None
+    end = select(func.max(_items.seq), func.max(_items.at, type_=schema.Instant())).where(here)
+    seq, at = (await connection.execute(end)).one()
+    placed: list[TranscriptItem] = []
+    for item in missing:
+        seq, at = seq + 1, max(item.at, at + MILLISECOND)
+        placed.append(item.model_copy(update={"seq": seq, "at": at}))
+    await connection.execute(insert(schema.items), _rows(conversation_id, placed))
+    return TranscriptEnd(seq, at)
+
+
+async def _missing(
+    connection: AsyncConnection, conversation_id: str, items: Sequence[TranscriptItem]
+) -> list[TranscriptItem]:
+    """Returns the items that are not stored: compared by id and, when the id derives from the number, by content."""
+    ids = [item.id for item in items]
+    candidates = or_(_items.seq >= items[0].seq, _items.id.in_([*ids, *map(_second_id, ids)]))
+    query = select(_items.id, *(_items[name] for name in _CONTENT)).where(
+        _items.conversation_id == conversation_id, candidates
+    )
+    stored = {row.id: tuple(row)[1:] for row in await connection.execute(query)}
+    found = {id for item in items for id in (item.id, _second_id(item.id)) if stored.get(id) == _content(item)}
+    others = [content for id, content in stored.items() if id not in found]
+    missing: list[TranscriptItem] = []
+    for item in items:
+        if item.id in found or _second_id(item.id) in found:
+            continue
+        if (item.role is Role.SYSTEM or item.type is ItemType.EVENT) and _content(item) in others:
+            others.remove(_content(item))
+            continue
+        missing.append(item.model_copy(update={"id": _second_id(item.id)}) if item.id in stored else item)
+    return missing
+
+
+def _content(item: TranscriptItem) -> tuple[object, ...]:
+    return tuple(getattr(item, name) for name in _CONTENT)
+
+
+def _second_id(id: str) -> str:
+    """Returns another id for an item whose id belongs to a different stored item."""
+    return f"{id}/again"
+
+
+def _rows(conversation_id: str, items: Iterable[TranscriptItem]) -> list[dict[str, object]]:
+    return [{"conversation_id": conversation_id, **dict(item)} for item in items]
