@@ -1,9 +1,39 @@
-"""The board: who works on what, what waits in which queue, and whom it is offered to.
+"""Routing: the distribution of work. Which contact waits in which queue, which agent is offered it, and who works on it.
 
-A row says two things. What its conversation says of itself is written by `placing`, in the transaction of the conversation's
-own record. What the board has done meanwhile, an offer, is written by `offers`, and stands until the conversation answers it,
-stops waiting, or `offers.revoke` takes it back. Load is the sum over the rows that hold an agent's capacity at this moment.
+The table `routing` has one row for each conversation that is not closed. Its columns have two sources:
 
-Locks on PostgreSQL, always in this order: a queue (advisory), agents by name, a row of the board. Whoever adds to an agent's
-load holds that agent's row while it looks and writes, so that two queues cannot fill the same place twice.
+- The conversation writes its placement, in the transaction of its own record (`placement`). A placement has a revision; an
+  older one never replaces a newer one.
+- Routing writes the offer (`offers`). An offer stands until the conversation ends it, the wait in which it was made ends, or
+  `offers.withdraw_offer` withdraws it.
+
+| Module                | Content                                                                                  |
+|-----------------------|------------------------------------------------------------------------------------------|
+| `records`             | agents as configured and as they are now, offer rules, queued contacts                   |
+| `rows`                | a row of `routing`: how it is read, locked, filtered and ordered                         |
+| `load`                | an agent's load: the units of the conversations that use the agent's capacity now        |
+| `placement`           | writes a conversation's placement, with its effects on offers, agents and wait times     |
+| `offers`              | makes, claims, finds and withdraws offers                                                |
+| `offer_writes`        | the statements that write an offer                                                       |
+| `selection`           | selects the conversation that is offered next, and its agent                             |
+| `selection_queries`   | the queries of `selection`                                                               |
+| `loose_index_scan`    | the first row of each group, in one index step for each group                            |
+| `affinity`            | agent affinity: when a conversation is reserved for one agent, and when that ends        |
+| `queues`              | queue contents, positions in queue, queues with work, average wait                       |
+| `agents`              | applies the configured agents; reads their present state                                 |
+| `agent_status`        | changes of the agent status, by the agent and by the course of offers and contacts       |
+| `agent_disconnects`   | agents whose client lost its connection; sets them offline after the grace period        |
+| `agent_events`        | the numbered events for an agent's client                                                |
+| `agent_notifications` | the agent events that follow from a change of a conversation's placement                 |
+| `announced_positions` | the queue position that each customer was last notified of                               |
+| `supervision`         | open contacts and queue lengths for supervisors                                          |
+
+Lock order on PostgreSQL. Every transaction takes its locks in this order, so no two of them deadlock:
+
+1. an advisory lock: one for the offers of a queue, one for the configuration of an instance's agents;
+2. rows of `agents`, in the order of their user names (`rows.lock_agents`);
+3. a row of `routing`.
+
+A transaction that adds to an agent's load locks the agent before it checks the capacity, and keeps the lock until it commits.
+So two queues cannot use the same free capacity. On SQLite a write transaction excludes every other write.
 """

@@ -1,8 +1,11 @@
-"""The same agent: how long only they may be offered a conversation, and when that is over, so that nobody is stuck.
+"""Agent affinity: the only agent who may be offered a conversation, and when that restriction ends.
 
-A binding with an end is a preference: it is also over when its agent is not in a status that the workstream offers to, or has
-passed on the conversation. One without an end is a requirement: it is over only when its agent no longer serves the queue, or
-has been out of these statuses for longer than the workstream's patience.
+An affinity with an end (`bound_until` before `FOREVER`) is a preference. It also ends when its agent rejects or misses the
+conversation, or does not receive offers of the workstream: the agent status is not among the workstream's, another status
+follows, or the agent's client has no connection.
+
+An affinity without an end is a requirement. It ends only when its agent no longer serves the queue, or has had a status that is
+not among the workstream's for longer than the workstream's patience. So no conversation waits for an absent agent for ever.
 """
 
 from __future__ import annotations
@@ -22,14 +25,17 @@ from store import schema
 
 
 async def end_affinities(connection: AsyncConnection, queue: QueueView, kinds: Sequence[FirstOfKind]) -> bool:
-    """Unbinds what waits in a queue and is bound no longer. Returns whether there was any."""
-    over: defaultdict[datetime, list[tuple[str, str]]] = defaultdict(list)
+    """Removes the affinities in a queue that have ended. Returns whether there was any.
+
+    Locks rows of `routing`. Commit before you lock agents: agents come first in the lock order.
+    """
+    pairs_by_end: defaultdict[datetime, list[tuple[str, str]]] = defaultdict(list)
     for kind in kinds:
-        until = _over_until(queue, kind)
+        until = _latest_ended(queue, kind)
         if kind.first_until is not None and kind.first_until <= until:
-            over[until].append((kind.first.workstream, kind.first.bound_to))
+            pairs_by_end[until].append((kind.first.workstream, kind.first.bound_to))
     table = schema.routing
-    for until, pairs in over.items():
+    for until, pairs in pairs_by_end.items():
         await connection.execute(
             update(table)
             .where(table.c.instance == queue.instance, table.c.queue == queue.name, is_queued(table))
@@ -37,31 +43,36 @@ async def end_affinities(connection: AsyncConnection, queue: QueueView, kinds: S
             .where(tuple_(table.c.workstream, table.c.bound_to).in_(pairs), table.c.bound_until <= until)
             .values(bound_to=ANY_AGENT, bound_until=None)
         )
-    return bool(over)
+    return bool(pairs_by_end)
 
 
-def _over_until(queue: QueueView, kind: FirstOfKind) -> datetime:
-    """Bindings of a kind that end at this instant or before are over."""
+def _latest_ended(queue: QueueView, kind: FirstOfKind) -> datetime:
+    """Returns the latest `bound_until` with which an affinity of this kind has ended."""
     rules, agent = queue.rules_of(kind.first.workstream), kind.agent
     if agent is None:
         return FOREVER
     if is_available(agent, rules):
         return queue.now
-    has_been_away = agent.status not in rules.statuses and agent.status_since <= queue.now - rules.patience
-    return FOREVER if has_been_away else FOREVER - MILLISECOND
+    patience_over = agent.status not in rules.statuses and agent.status_since <= queue.now - rules.patience
+    return FOREVER if patience_over else FOREVER - MILLISECOND
 
 
 async def affinity_of(connection: AsyncConnection, placement: Placement, now: datetime) -> tuple[str, datetime | None]:
-    """The agent whom a conversation is bound to as it is placed, and until when."""
+    """Returns the values of `bound_to` and `bound_until` for a placement.
+
+    They are (`ANY_AGENT`, None) when the conversation is not queued, or its affinity has ended. A requirement has `FOREVER`.
+    """
     if placement.stage is not RoutingStage.QUEUED or placement.bound_to is None:
         return ANY_AGENT, None
     until = whole_milliseconds(placement.bound_until) if placement.bound_until else FOREVER
-    if until <= now or (placement.bound_until and await _has_passed(connection, placement)):
+    if until <= now or (placement.bound_until and await _was_rejected(connection, placement)):
         return ANY_AGENT, None
     return placement.bound_to, until
 
 
-async def _has_passed(connection: AsyncConnection, placement: Placement) -> bool:
-    passes = schema.routing_rejections.c
-    known = exists().where(passes.conversation_id == placement.conversation_id, passes.user == placement.bound_to)
-    return (await connection.execute(select(known))).scalar_one()
+async def _was_rejected(connection: AsyncConnection, placement: Placement) -> bool:
+    rejections = schema.routing_rejections.c
+    rejection = exists().where(
+        rejections.conversation_id == placement.conversation_id, rejections.user == placement.bound_to
+    )
+    return (await connection.execute(select(rejection))).scalar_one()

@@ -1,6 +1,6 @@
-"""Agents who have lost the connection of their desk: they are offered nothing, and after a while they are offline.
+"""Agents whose client lost its last connection. They receive no offers, and are set offline after the grace period.
 
-An agent whose desk never was connected is not lost.
+An agent whose client never connected is not disconnected in this sense.
 """
 
 from __future__ import annotations
@@ -18,49 +18,60 @@ from store.database import Database
 _agents, _connections = schema.agents.c, schema.connections.c
 
 
-async def mark_disconnected(db: Database, agent: AgentId, desk: str, at: datetime) -> bool:
-    """Notes that an agent's last connection was lost at that instant, unless they are back or offline anyway.
+async def mark_disconnected(db: Database, agent: AgentId, client_id: str, at: datetime) -> bool:
+    """Records that an agent's client lost its last connection, unless it has another by now or the agent is offline.
+
+    Locks the agent. A repeated call sets the instant again.
 
     Args:
-        desk: the id under which `store.status` knows the agent's connections.
+        client_id: the `participant_id` of the agent's rows in the table `connections`.
+        at: when the connection was lost.
 
     Returns:
-        Whether they are lost: then they are offered nothing from now on.
+        Whether the agent counts as disconnected: they receive no offers until `mark_connected`.
     """
-    is_back = exists().where(_connections.participant_id == desk, _connections.departed_at.is_(None))
-    this = (_agents.instance == agent.instance, _agents.user == agent.user)
+    is_connected = exists().where(_connections.participant_id == client_id, _connections.departed_at.is_(None))
+    this_agent = (_agents.instance == agent.instance, _agents.user == agent.user)
     async with db.write() as connection:
-        # before it is looked whether they are back: what comes after this lock takes the mark away again
+        # lock before the connections are read: a client that connects later clears the mark after this transaction
         await lock_agents(db, connection, agent.instance, [agent.user])
-        change = update(schema.agents).where(*this, _agents.status != AgentStatus.OFFLINE, ~is_back)
+        change = update(schema.agents).where(*this_agent, _agents.status != AgentStatus.OFFLINE, ~is_connected)
         return bool((await connection.execute(change.values(disconnected_at=at))).rowcount)
 
 
 async def mark_connected(db: Database, agent: AgentId) -> None:
-    """Notes that an agent has a connection again; their status is as it was."""
-    this = (_agents.instance == agent.instance, _agents.user == agent.user)
+    """Records that an agent's client is connected. Idempotent. The agent status stays as it is."""
+    this_agent = (_agents.instance == agent.instance, _agents.user == agent.user)
     async with db.write() as connection:
         await connection.execute(
-            update(schema.agents).where(*this, _agents.disconnected_at.is_not(None)).values(disconnected_at=None)
+            update(schema.agents).where(*this_agent, _agents.disconnected_at.is_not(None)).values(disconnected_at=None)
         )
 
 
 async def set_offline_after_grace(db: Database, before: datetime, now: datetime, limit: int = 500) -> list[AgentId]:
-    """Makes agents offline who were lost before an instant. Returns them."""
+    """Sets agents offline who were disconnected before an instant, each in its own transaction.
+
+    Several processes may call it at once: each agent is set offline, and receives the event, once.
+
+    Returns:
+        The agents that this call set offline, at most `limit`.
+    """
     query = select(_agents.instance, _agents.user).where(_agents.disconnected_at < before).limit(limit)
     async with db.read() as connection:
         found = [AgentId(*row) for row in await connection.execute(query)]
-    return [agent for agent in found if await _make_offline(db, agent, before, now)]
+    return [agent for agent in found if await _set_offline(db, agent, before, now)]
 
 
-async def _make_offline(db: Database, agent: AgentId, before: datetime, now: datetime) -> bool:
-    this = (_agents.instance == agent.instance, _agents.user == agent.user)
+async def _set_offline(db: Database, agent: AgentId, before: datetime, now: datetime) -> bool:
+    this_agent = (_agents.instance == agent.instance, _agents.user == agent.user)
     offline = {"status": AgentStatus.OFFLINE, "status_since": now, "next_status": None}
     async with db.write() as connection:
-        still_lost = update(schema.agents).where(*this, _agents.disconnected_at < before).values(disconnected_at=None)
-        if not (await connection.execute(still_lost)).rowcount:
+        still_disconnected = (
+            update(schema.agents).where(*this_agent, _agents.disconnected_at < before).values(disconnected_at=None)
+        )
+        if not (await connection.execute(still_disconnected)).rowcount:
             return False
-        change = update(schema.agents).where(*this, _agents.status != AgentStatus.OFFLINE).values(**offline)
+        change = update(schema.agents).where(*this_agent, _agents.status != AgentStatus.OFFLINE).values(**offline)
         if not (await connection.execute(change)).rowcount:
             return False
         await write_status_event(connection, *agent, AgentStatus.OFFLINE, None, now)

@@ -1,7 +1,7 @@
-"""What agents are told at their desks: written where it happens, numbered for each agent, and kept for a while.
+"""Events for an agent's client. An event is written in the transaction of the change that it reports, and is kept for a while.
 
-The number is a column of the agent's row, which is locked from then on: so numbers have no gaps and are committed in their order,
-and who tells several agents in one write has to have locked them before (`rows.lock_agents`), in the order of their names.
+Each agent's events are numbered without gaps, in the order of their commits. The last number is a column of the agent's row, and
+writing an event locks that row. A transaction that writes events for several agents first locks them all (`rows.lock_agents`).
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from store.database import Database
 AgentEventKind = Literal["offer", "offer-over", "assigned", "returned", "state", "status"]
 
 _agents, _events = schema.agents.c, schema.agent_events.c
-_NEXT = (
+_NEXT_SEQ = (
     update(schema.agents)
-    .where(_agents.instance == bindparam("of_instance"), _agents.user == bindparam("which"))
+    .where(_agents.instance == bindparam("where_instance"), _agents.user == bindparam("where_user"))
     .values(event_seq=_agents.event_seq + 1)
     .returning(_agents.event_seq)
 )
-_WRITE = insert(schema.agent_events)
+_INSERT = insert(schema.agent_events)
 
 MAX_ENDED_OFFERS = 100
-"""So many offers back it is known how they ended."""
+"""How many of an agent's last ended offers `find_ended_offer` searches."""
 
 
 class AgentId(NamedTuple):
@@ -41,7 +41,7 @@ class AgentId(NamedTuple):
 
 
 class AgentEventHead(NamedTuple):
-    """How an agent stands, and the number of the last event that says so."""
+    """The number of an agent's last event, with the agent status after it."""
 
     seq: int
     status: AgentStatus
@@ -49,7 +49,7 @@ class AgentEventHead(NamedTuple):
 
 
 class AgentEvent(NamedTuple):
-    """What an agent was told."""
+    """One event for an agent's client."""
 
     seq: int
     at: datetime
@@ -60,38 +60,38 @@ class AgentEvent(NamedTuple):
 async def write_event(
     connection: AsyncConnection, instance: str, user: str, kind: AgentEventKind, body: Mapping[str, Any], now: datetime
 ) -> None:
-    """Tells an agent, in the write in which it happens. Who is not configured has no desk and is told nothing."""
-    found = await connection.execute(_NEXT, {"of_instance": instance, "which": user})
+    """Writes an event within the caller's transaction. Locks the agent. Writes nothing for an agent who is not configured."""
+    found = await connection.execute(_NEXT_SEQ, {"where_instance": instance, "where_user": user})
     seq = found.scalar_one_or_none()
     if seq is not None:
         event = {"instance": instance, "user": user, "seq": seq, "at": now, "kind": kind, "body": dict(body)}
-        await connection.execute(_WRITE, event)
+        await connection.execute(_INSERT, event)
 
 
 async def write_offer_event(connection: AsyncConnection, offer: Offer, *, claimed: bool) -> None:
-    """Tells an agent what they are offered, or are just taking themselves."""
-    where = {"queue": offer.queue, "workstream": offer.workstream}
-    body = {**_offered(offer), **where, "until": iso(offer.until), "claimed": claimed}
+    """Writes the event `offer`. `claimed`: the agent picked or resumed the conversation; else routing pushed it."""
+    details = {"queue": offer.queue, "workstream": offer.workstream}
+    body = {**_offer_ids(offer), **details, "until": iso(offer.until), "claimed": claimed}
     await write_event(connection, offer.instance, offer.user, "offer", body, offer.offered_at)
 
 
 async def write_outcome_event(connection: AsyncConnection, offer: Offer, outcome: OfferOutcome, now: datetime) -> None:
-    """Tells an agent that an offer to them is over."""
+    """Writes the event `offer-over`: an offer to an agent has ended."""
     await write_event(
-        connection, offer.instance, offer.user, "offer-over", {**_offered(offer), "outcome": outcome}, now
+        connection, offer.instance, offer.user, "offer-over", {**_offer_ids(offer), "outcome": outcome}, now
     )
 
 
 async def write_status_event(
     connection: AsyncConnection, instance: str, user: str, status: str, next_status: str | None, now: datetime
 ) -> None:
-    """Tells an agent how they stand now, and what they become when they are free."""
+    """Writes the event `status`. `next_status` follows once the agent's load is zero; None when no other follows."""
     body = {"status": status, "next_status": next_status}
     await write_event(connection, instance, user, "status", body, now)
 
 
 async def event_heads(db: Database, agents: Collection[AgentId]) -> dict[AgentId, AgentEventHead]:
-    """How agents stand; those who are gone are missing."""
+    """The last event number and the agent status of some agents; agents who are not configured are missing."""
     query = select(
         *(_agents.instance, _agents.user, _agents.event_seq, _agents.status, _agents.next_status),
     ).where(tuple_(_agents.instance, _agents.user).in_(agents))
@@ -104,7 +104,7 @@ async def event_heads(db: Database, agents: Collection[AgentId]) -> dict[AgentId
 
 
 async def events_after(db: Database, agent: AgentId, after: int, limit: int = 500) -> list[AgentEvent]:
-    """What an agent was told after an event, in order."""
+    """An agent's first `limit` events with a number greater than `after`, in order."""
     query = (
         select(_events.seq, _events.at, _events.kind, _events.body)
         .where(_events.instance == agent.instance, _events.user == agent.user, _events.seq > after)
@@ -116,7 +116,7 @@ async def events_after(db: Database, agent: AgentId, after: int, limit: int = 50
 
 
 async def are_events_kept(db: Database, agent: AgentId, after: int, head: int) -> bool:
-    """Whether all that an agent was told after an event and up to another is still there."""
+    """Whether all events after number `after` up to number `head` are still stored. False when `after` is not in 0..`head`."""
     if not 0 <= after <= head:
         return False
     between = (_events.instance == agent.instance, _events.user == agent.user, _events.seq.between(after + 1, head))
@@ -126,9 +126,12 @@ async def are_events_kept(db: Database, agent: AgentId, after: int, head: int) -
 
 
 async def find_ended_offer(db: Database, agent: AgentId, offer_id: str) -> tuple[str, OfferOutcome] | None:
-    """The conversation and the end of an offer to an agent; None if none such is among the last they were told of."""
-    theirs = (_events.instance == agent.instance, _events.user == agent.user, _events.kind == "offer-over")
-    query = select(_events.body).where(*theirs).order_by(_events.seq.desc()).limit(MAX_ENDED_OFFERS)
+    """The conversation id and the outcome of an ended offer to an agent.
+
+    None when the offer is not among the agent's last `MAX_ENDED_OFFERS` ended offers, or its event is deleted.
+    """
+    ended_offers = (_events.instance == agent.instance, _events.user == agent.user, _events.kind == "offer-over")
+    query = select(_events.body).where(*ended_offers).order_by(_events.seq.desc()).limit(MAX_ENDED_OFFERS)
     async with db.read() as connection:
         for body in (await connection.execute(query)).scalars():
             if body["offer_id"] == offer_id:
@@ -137,10 +140,10 @@ async def find_ended_offer(db: Database, agent: AgentId, offer_id: str) -> tuple
 
 
 async def delete_events(db: Database, before: datetime) -> None:
-    """Drops what agents were told before an instant."""
+    """Deletes the events of all agents before an instant. Numbers are not used again."""
     async with db.write() as connection:
         await connection.execute(delete(schema.agent_events).where(_events.at < before))
 
 
-def _offered(offer: Offer) -> dict[str, Any]:
+def _offer_ids(offer: Offer) -> dict[str, Any]:
     return {"offer_id": offer.id, "contact_id": offer.contact_id, "initial_contact_id": offer.conversation_id}

@@ -1,4 +1,4 @@
-"""What a conversation that moves on the board means for the agent whose it was, and for the one whose it is."""
+"""Agent events that follow from a change of a conversation's placement: for its previous agent and for its present one."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ from store import schema
 _contacts = schema.contacts.c
 
 
-async def former_agent(connection: AsyncConnection, row: RoutingRow | None) -> str | None:
-    """Whose a conversation was. What its customer has come back to waits, and is still of the agent who had parked it."""
+async def previous_agent(connection: AsyncConnection, row: RoutingRow | None) -> str | None:
+    """The agent who has a conversation by its row; None when there is no row or no agent.
+
+    A queued conversation belongs to the agent of its contact: the customer of a parked conversation came back.
+    """
     if row is None or row.stage != RoutingStage.QUEUED:
         return row and row.agent
     query = select(_contacts.agent_user).where(_contacts.id == row.contact_id)
@@ -25,44 +28,53 @@ async def former_agent(connection: AsyncConnection, row: RoutingRow | None) -> s
 
 
 async def write_move_events(
-    connection: AsyncConnection, row: RoutingRow | None, placement: Placement, former: str | None, now: datetime
+    connection: AsyncConnection, row: RoutingRow | None, placement: Placement, previous: str | None, now: datetime
 ) -> None:
-    """Tells agents, who are locked, that a conversation has come to them, has changed or has left them."""
-    agent = _agent(row, placement, former)
-    if former and former != agent:
-        await _tell_state(connection, placement, former, "gone", now)
+    """Writes the events for a conversation that an agent received or lost, or whose stage changed, in the caller's transaction.
+
+    The caller has locked both agents.
+
+    Args:
+        row: the row before the change.
+        previous: the agent before the change, from `previous_agent`.
+    """
+    agent = _present_agent(row, placement, previous)
+    if previous and previous != agent:
+        await _write_state_event(connection, placement, previous, "gone", now)
     if agent is None or (row and (row.stage, row.contact_id) == (placement.stage, placement.contact_id)):
         return
     if placement.stage is RoutingStage.QUEUED:
-        bound = placement.bound_to == agent and await _is_there(connection, placement.instance, agent)
+        bound = placement.bound_to == agent and await _is_present(connection, placement.instance, agent)
         body = {**_body(placement, placement.contact_id), "bound": bound}
         await write_event(connection, placement.instance, agent, "returned", body, now)
-    elif row is None or row.stage == RoutingStage.QUEUED or agent != former:
+    elif row is None or row.stage == RoutingStage.QUEUED or agent != previous:
         body = {**_body(placement, placement.contact_id), "stage": placement.stage}
         await write_event(connection, placement.instance, agent, "assigned", body, now)
     else:
-        await _tell_state(connection, placement, agent, str(placement.stage), now)
+        await _write_state_event(connection, placement, agent, str(placement.stage), now)
 
 
-def _agent(row: RoutingRow | None, placement: Placement, former: str | None) -> str | None:
-    """Whose a conversation is; a contact that waits is its former agent's."""
+def _present_agent(row: RoutingRow | None, placement: Placement, previous: str | None) -> str | None:
+    """Returns the agent after the change. A queued contact keeps its agent; a new contact in the queue has none."""
     if placement.stage is RoutingStage.OFF:
         return None
     if placement.stage is not RoutingStage.QUEUED:
         return placement.agent
-    return former if row and row.contact_id == placement.contact_id else None
+    return previous if row and row.contact_id == placement.contact_id else None
 
 
-async def _tell_state(connection: AsyncConnection, placement: Placement, user: str, stage: str, now: datetime) -> None:
-    """Tells an agent of a contact of theirs; the conversation may have gone on to another, as in a survey."""
-    theirs = (_contacts.conversation_id == placement.conversation_id, _contacts.agent_user == user)
-    query = select(_contacts.id).where(*theirs).order_by(_contacts.initiated_at.desc()).limit(1)
+async def _write_state_event(
+    connection: AsyncConnection, placement: Placement, user: str, stage: str, now: datetime
+) -> None:
+    """Writes the event `state` with the agent's own contact, which may be an earlier one than the placement's (survey)."""
+    contacts_of_agent = (_contacts.conversation_id == placement.conversation_id, _contacts.agent_user == user)
+    query = select(_contacts.id).where(*contacts_of_agent).order_by(_contacts.initiated_at.desc()).limit(1)
     contact_id = (await connection.execute(query)).scalar_one_or_none() or placement.contact_id
     body = {**_body(placement, contact_id), "stage": stage}
     await write_event(connection, placement.instance, user, "state", body, now)
 
 
-async def _is_there(connection: AsyncConnection, instance: str, user: str) -> bool:
+async def _is_present(connection: AsyncConnection, instance: str, user: str) -> bool:
     agent = schema.agents.c
     query = select(agent.status).where(agent.instance == instance, agent.user == user, agent.disconnected_at.is_(None))
     return (await connection.execute(query)).scalar_one_or_none() not in (None, AgentStatus.AWAY, AgentStatus.OFFLINE)

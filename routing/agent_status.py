@@ -1,4 +1,4 @@
-"""What agents say of themselves, and what changes about them as they are offered conversations and finish them."""
+"""The agent status: changes by the agent, and changes that follow from offers and contacts."""
 
 from __future__ import annotations
 
@@ -15,67 +15,87 @@ from store import schema
 from store.database import Database
 
 _agents = schema.agents.c
-_GAIN = update(schema.agents).where(_agents.instance == bindparam("of_instance"), _agents.user == bindparam("which"))
+_ASSIGNED = update(schema.agents).where(
+    _agents.instance == bindparam("where_instance"), _agents.user == bindparam("where_user")
+)
 
 
 async def set_agent_status(
     db: Database, instance: str, user: str, status: AgentStatus, now: datetime, *, when_free: bool = False
 ) -> bool:
-    """Sets an agent's status, now or, if they are busy, once nothing takes their capacity. Returns whether they exist.
+    """Sets an agent's status, and resets the agent's missed-offer count. Locks the agent. Idempotent.
 
-    Who waits to become something is offered nothing more. Missed offers are forgotten.
+    Args:
+        when_free: while the agent's load is not zero, the status becomes the next status instead. It follows once the load is
+            zero; until then the agent receives no offers.
+
+    Returns:
+        False when there is no such agent.
     """
-    this = _named(instance, user)
+    this_agent = _agent_key(instance, user)
     async with db.write() as connection:
         await lock_agents(db, connection, instance, [user])
         load_now = load_of(_agents.instance, _agents.user, now)
-        query = select(_agents.status, _agents.next_status, load_now).where(*this)
+        query = select(_agents.status, _agents.next_status, load_now).where(*this_agent)
         found = (await connection.execute(query)).one_or_none()
         if found is None:
             return False
         before, next_before, load = found
-        later = when_free and load > 0
-        stands = (before, status) if later else (status, None)
-        change = update(schema.agents).where(*this).values(missed_offers=0, next_status=stands[1])
-        if status != before and not later:
+        deferred = when_free and load > 0
+        status_and_next = (before, status) if deferred else (status, None)
+        change = update(schema.agents).where(*this_agent).values(missed_offers=0, next_status=status_and_next[1])
+        if status != before and not deferred:
             change = change.values(status=status, status_since=now)
             if before == AgentStatus.OFFLINE:
                 change = change.values(idle_since=now)
         await connection.execute(change)
-        if stands != (before, next_before):
-            await write_status_event(connection, instance, user, *stands, now)
+        if status_and_next != (before, next_before):
+            await write_status_event(connection, instance, user, *status_and_next, now)
     return True
 
 
 async def apply_next_statuses(db: Database, now: datetime, limit: int = 500) -> list[tuple[str, str]]:
-    """Gives agents whom nothing keeps busy any longer the status that they wanted. Returns instances and users.
+    """Sets the next status of agents whose load is zero, each in its own transaction. Idempotent.
 
-    This happens by itself when a conversation leaves them; not when one in wrap-up stops taking capacity after a time.
+    A contact that leaves an agent has this effect by itself (`note_lost_contact`). This function is for wrap-ups whose use of
+    capacity expires: no write marks that instant.
+
+    Returns:
+        (instance, user) of the agents that were found, at most `limit`.
     """
     load = load_of(_agents.instance, _agents.user, now)
     query = select(_agents.instance, _agents.user).where(_agents.next_status.is_not(None), load == 0).limit(limit)
     async with db.read() as connection:
-        free = [(instance, user) for instance, user in await connection.execute(query)]
-    for instance, user in free:
+        agents_without_load = [(instance, user) for instance, user in await connection.execute(query)]
+    for instance, user in agents_without_load:
         async with db.write() as connection:
             await lock_agents(db, connection, instance, [user])
-            await _become_next(connection, instance, user, now)
-    return free
+            await _apply_next_status(connection, instance, user, now)
+    return agents_without_load
 
 
 async def note_lost_contact(
     connection: AsyncConnection, instance: str, user: str, now: datetime, *, worked: bool
 ) -> None:
-    """Notes that a conversation has left a locked agent, on which they had worked or which they were only offered."""
+    """Records that a contact no longer uses an agent's capacity. Applies the next status when the load is now zero.
+
+    The caller has locked the agent.
+
+    Args:
+        worked: whether the agent worked on the contact, which restarts their idle time; False after an offer.
+    """
     if worked:
-        await connection.execute(update(schema.agents).where(*_named(instance, user)).values(idle_since=now))
-    await _become_next(connection, instance, user, now)
+        await connection.execute(update(schema.agents).where(*_agent_key(instance, user)).values(idle_since=now))
+    await _apply_next_status(connection, instance, user, now)
 
 
 async def note_gained_contact(connection: AsyncConnection, instance: str, user: str, now: datetime) -> None:
-    """Notes that a conversation was given to an agent."""
+    """Records that an agent received a contact or an offer: it is their last assignment, and restarts their idle time.
+
+    The caller has locked the agent.
+    """
     await connection.execute(
-        _GAIN, {"of_instance": instance, "which": user, "last_assigned_at": now, "idle_since": now}
+        _ASSIGNED, {"where_instance": instance, "where_user": user, "last_assigned_at": now, "idle_since": now}
     )
 
 
@@ -89,48 +109,61 @@ async def end_offer(
     counted: bool = True,
     missed_offer_limit: int | None = None,
 ) -> None:
-    """What an offer that is over changes about its agent, who is locked. What they pass on they are not offered soon again.
+    """Applies the effects of an ended offer on its agent, in the caller's transaction. The caller has locked the agent.
+
+    A rejected or missed offer is recorded, so that the agent is not soon offered the conversation again, and ends the
+    conversation's preference for the agent. An accepted offer resets the missed-offer count. Each outcome is an agent event.
 
     Args:
         counted: whether a missed offer increments the agent's missed-offer count.
-        missed_offer_limit: after so many of them they are away.
+        missed_offer_limit: at this count the agent's status becomes away; None: never.
     """
     if outcome in (OfferOutcome.REJECTED, OfferOutcome.MISSED):
         row = {"conversation_id": offer.conversation_id, "user": offer.user, "at": now}
         await connection.execute(db.upsert(schema.routing_rejections, [row]))
-        await connection.execute(_release(offer))
+        await connection.execute(_end_preference(offer))
     await write_outcome_event(connection, offer, outcome, now)
-    this = _named(offer.instance, offer.user)
+    this_agent = _agent_key(offer.instance, offer.user)
     if outcome is OfferOutcome.ACCEPTED:
-        await connection.execute(update(schema.agents).where(*this, _agents.missed_offers > 0).values(missed_offers=0))
+        await connection.execute(
+            update(schema.agents).where(*this_agent, _agents.missed_offers > 0).values(missed_offers=0)
+        )
     if outcome is OfferOutcome.MISSED and counted:
-        await connection.execute(update(schema.agents).where(*this).values(missed_offers=_agents.missed_offers + 1))
+        await connection.execute(
+            update(schema.agents).where(*this_agent).values(missed_offers=_agents.missed_offers + 1)
+        )
         if missed_offer_limit is not None:
             await set_away(connection, offer.instance, offer.user, now, if_missed=missed_offer_limit)
 
 
 async def set_away(connection: AsyncConnection, instance: str, user: str, now: datetime, *, if_missed: int = 0) -> None:
-    """Makes a locked agent away who was there, if they have missed so many offers."""
-    is_there = (_agents.missed_offers >= if_missed, _agents.status.not_in([AgentStatus.AWAY, AgentStatus.OFFLINE]))
+    """Sets an agent's status to away, unless it is away or offline. The caller has locked the agent.
+
+    Args:
+        if_missed: nothing changes while the agent's missed-offer count is lower.
+    """
+    applies = (_agents.missed_offers >= if_missed, _agents.status.not_in([AgentStatus.AWAY, AgentStatus.OFFLINE]))
     away = {"status": AgentStatus.AWAY, "status_since": now, "next_status": None}
-    changed = await connection.execute(update(schema.agents).where(*_named(instance, user), *is_there).values(**away))
+    changed = await connection.execute(
+        update(schema.agents).where(*_agent_key(instance, user), *applies).values(**away)
+    )
     if changed.rowcount:
         await write_status_event(connection, instance, user, AgentStatus.AWAY, None, now)
 
 
-def _release(offer: Offer) -> Update:
-    """The end of a preference for an agent who has passed."""
+def _end_preference(offer: Offer) -> Update:
+    """Builds the update that removes a conversation's preference for the agent of an offer. A requirement stays."""
     row = schema.routing.c
     preference = (row.bound_to == offer.user, row.bound_until < FOREVER)
     change = update(schema.routing).where(row.conversation_id == offer.conversation_id, *preference)
     return change.values(bound_to=ANY_AGENT, bound_until=None)
 
 
-async def _become_next(connection: AsyncConnection, instance: str, user: str, now: datetime) -> None:
-    nothing_left = load_of(instance, user, now) == 0
+async def _apply_next_status(connection: AsyncConnection, instance: str, user: str, now: datetime) -> None:
+    has_no_load = load_of(instance, user, now) == 0
     changed = await connection.execute(
         update(schema.agents)
-        .where(*_named(instance, user), _agents.next_status.is_not(None), nothing_left)
+        .where(*_agent_key(instance, user), _agents.next_status.is_not(None), has_no_load)
         .values(status=_agents.next_status, status_since=now, next_status=None)
         .returning(_agents.status)
     )
@@ -139,5 +172,5 @@ async def _become_next(connection: AsyncConnection, instance: str, user: str, no
         await write_status_event(connection, instance, user, status, None, now)
 
 
-def _named(instance: str, user: str) -> tuple[ColumnElement[bool], ...]:
+def _agent_key(instance: str, user: str) -> tuple[ColumnElement[bool], ...]:
     return _agents.instance == instance, _agents.user == user

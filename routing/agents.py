@@ -1,4 +1,4 @@
-"""Agents: who there is, which queues they serve, and how they stand."""
+"""Agents: applies their configuration, and reads their present state."""
 
 from __future__ import annotations
 
@@ -21,9 +21,12 @@ _served = schema.agent_queues.c
 
 
 async def configure_agents(db: Database, instance: str, agents: Sequence[RoutedAgent], now: datetime) -> None:
-    """Brings the agents of an instance to what is configured. New ones are offline; the others stay as they are.
+    """Replaces the agents of an instance and the queues that they serve. Idempotent.
 
-    What agents who are gone still work on stays with them; what waits for one of them is offered to others.
+    New agents are offline; the status and the counts of the others stay. A removed agent keeps the conversations they work on;
+    conversations that wait for a removed agent are offered to others.
+
+    Takes the advisory lock of the instance's agents, then locks the agents that change or are removed.
     """
     async with db.write() as connection:
         await db.one_at_a_time(connection, f"agents of {instance}")
@@ -34,20 +37,19 @@ async def configure_agents(db: Database, instance: str, agents: Sequence[RoutedA
 async def _configure_agents(
     db: Database, connection: AsyncConnection, instance: str, agents: Sequence[RoutedAgent], now: datetime
 ) -> None:
-    known = select(_agents.user, _agents.name, _agents.capacity).where(_agents.instance == instance)
-    before = {user: (name, capacity) for user, name, capacity in await connection.execute(known)}
-    wanted = {agent.user: (agent.name, agent.capacity) for agent in agents}
-    gone = before.keys() - wanted.keys()
-    changed = {user for user in before.keys() & wanted.keys() if before[user] != wanted[user]}
-    # locked in the order of their names, like everywhere
-    await lock_agents(db, connection, instance, gone | changed)
-    this = (_agents.instance == instance, _agents.user == bindparam("which"))
-    if gone:
-        await connection.execute(delete(schema.agents).where(*this), [{"which": user} for user in gone])
+    query = select(_agents.user, _agents.name, _agents.capacity).where(_agents.instance == instance)
+    before = {user: (name, capacity) for user, name, capacity in await connection.execute(query)}
+    configured = {agent.user: (agent.name, agent.capacity) for agent in agents}
+    removed = before.keys() - configured.keys()
+    changed = {user for user in before.keys() & configured.keys() if before[user] != configured[user]}
+    await lock_agents(db, connection, instance, removed | changed)
+    this_agent = (_agents.instance == instance, _agents.user == bindparam("where_user"))
+    if removed:
+        await connection.execute(delete(schema.agents).where(*this_agent), [{"where_user": user} for user in removed])
     for user in changed:
-        name, capacity = wanted[user]
+        name, capacity = configured[user]
         await connection.execute(
-            update(schema.agents).where(*this).values(name=name, capacity=capacity), {"which": user}
+            update(schema.agents).where(*this_agent).values(name=name, capacity=capacity), {"where_user": user}
         )
     rows = [
         {
@@ -59,7 +61,7 @@ async def _configure_agents(
             "status_since": now,
             "idle_since": now,
             "missed_offers": 0,
-            # whoever was told something under this name before was told it under a lower number
+            # greater than the number of any event that an earlier agent of this name received
             "event_seq": epoch_milliseconds(now),
         }
         for agent in agents
@@ -70,14 +72,14 @@ async def _configure_agents(
 
 
 async def _configure_queues(connection: AsyncConnection, instance: str, agents: Sequence[RoutedAgent]) -> None:
-    known = select(_served.queue, _served.user).where(_served.instance == instance)
-    before = {(queue, user) for queue, user in await connection.execute(known)}
-    wanted = {(queue, agent.user) for agent in agents for queue in agent.queues}
-    gone = [{"from_queue": queue, "which": user} for queue, user in before - wanted]
-    new = [{"instance": instance, "queue": queue, "user": user} for queue, user in sorted(wanted - before)]
-    if gone:
-        this = (_served.queue == bindparam("from_queue"), _served.user == bindparam("which"))
-        await connection.execute(delete(schema.agent_queues).where(_served.instance == instance, *this), gone)
+    query = select(_served.queue, _served.user).where(_served.instance == instance)
+    before = {(queue, user) for queue, user in await connection.execute(query)}
+    configured = {(queue, agent.user) for agent in agents for queue in agent.queues}
+    removed = [{"where_queue": queue, "where_user": user} for queue, user in before - configured]
+    new = [{"instance": instance, "queue": queue, "user": user} for queue, user in sorted(configured - before)]
+    if removed:
+        this_row = (_served.queue == bindparam("where_queue"), _served.user == bindparam("where_user"))
+        await connection.execute(delete(schema.agent_queues).where(_served.instance == instance, *this_row), removed)
     if new:
         await connection.execute(insert(schema.agent_queues), new)
 
@@ -85,7 +87,12 @@ async def _configure_queues(connection: AsyncConnection, instance: str, agents: 
 async def agent_states(
     db: Database, instance: str, now: datetime, *, users: Iterable[str] | None = None
 ) -> list[AgentState]:
-    """How the agents of an instance stand, by user: all, or some of them."""
+    """The present state of an instance's agents, ordered by user.
+
+    Args:
+        now: the instant for which the load is summed up.
+        users: only these agents; None for all. Unknown users are ignored.
+    """
     query = (
         select(
             *(_agents.user, _agents.name, _agents.capacity, load_of(_agents.instance, _agents.user, now)),

@@ -1,4 +1,4 @@
-"""Which place in their queue customers were told last, so that of several processes one tells them of a change."""
+"""The queue position that each customer was last notified of. Of several processes, one announces a change."""
 
 from __future__ import annotations
 
@@ -14,14 +14,20 @@ _positions = schema.announced_positions.c
 
 
 async def announced_positions(db: Database, contact_ids: Collection[str]) -> dict[str, int]:
-    """The places that contacts were told last; those that were told none are missing."""
+    """The last announced positions by contact id; contacts without an announcement are missing."""
     query = select(_positions.contact_id, _positions.position).where(_positions.contact_id.in_(contact_ids))
     async with db.read() as connection:
         return {row.contact_id: row.position for row in await connection.execute(query)}
 
 
 async def claim_announcement(db: Database, contact_id: str, position: int, now: datetime) -> bool:
-    """Notes what a contact is about to be told. Returns whether that is news: False where another process tells it."""
+    """Records a position before it is announced. The caller announces it only when this returns True.
+
+    So each change is announced at most once: not at all when the process dies after this call.
+
+    Returns:
+        False when this position is recorded already, by this or another process.
+    """
     row = {"contact_id": contact_id, "position": position, "at": now}
     change = update(schema.announced_positions).where(
         _positions.contact_id == contact_id, _positions.position != position
@@ -33,6 +39,6 @@ async def claim_announcement(db: Database, contact_id: str, position: int, now: 
 
 
 async def delete_announcements(db: Database, before: datetime) -> None:
-    """Drops what was told before an instant."""
+    """Deletes the records of announcements before an instant."""
     async with db.write() as connection:
         await connection.execute(delete(schema.announced_positions).where(_positions.at < before))

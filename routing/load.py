@@ -1,4 +1,4 @@
-"""Load: what takes an agent's capacity, summed up at every look from the rows that stand on the board."""
+"""Load: the units that an agent's conversations use of the agent's capacity. It is summed up by every query, never stored."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ _UNITS = func.coalesce(func.sum(_held.units), 0)
 def load_of(
     instance: str | ColumnElement[str], user: str | ColumnElement[str], now: datetime | ColumnElement[datetime]
 ) -> ScalarSelect[int]:
-    """The units that an agent's conversations take, as an expression; columns belong to the query around it."""
-    counts = (_held.instance == instance, _held.holder == user, _held.holds_until > now)
-    return select(_UNITS).where(*counts).scalar_subquery()
+    """Builds the SQL expression of an agent's load at an instant. Columns as arguments belong to the enclosing query."""
+    uses_capacity = (_held.instance == instance, _held.holder == user, _held.holds_until > now)
+    return select(_UNITS).where(*uses_capacity).scalar_subquery()

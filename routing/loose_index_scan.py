@@ -1,4 +1,4 @@
-"""The first row of every group of rows, by one step of an index for each group, however many rows the groups have."""
+"""A loose index scan: the first row of each group, in one index step for each group, however many rows the groups have."""
 
 from __future__ import annotations
 
@@ -13,32 +13,35 @@ Condition = Callable[[FromClause], ColumnElement[bool]]
 
 
 def first_rows(condition: Condition, group: Sequence[str], order: Sequence[str]) -> CTE:
-    """The first row of each group of the board's rows, with the columns of `group` and `order`; and a row of NULLs.
+    """Builds the query for the first row of each group in the table `routing`.
+
+    The result has the columns of `group` and `order`, and one additional row in which all of them are NULL.
 
     Args:
-        condition: which rows count.
+        condition: which rows belong to the groups.
         group: columns whose values make a group, none of them NULL.
-        order: columns in whose order the first of a group is the first. An index begins with both.
+        order: columns that order the rows of a group. An index must begin with `group` and `order`.
     """
     first, here, next = (schema.routing.alias(name) for name in ("first_row", "here", "next_row"))
 
-    def lowest(row: FromClause, *among: ColumnElement[bool]) -> ColumnElement[Any]:
-        lowest_first = select(row.c.conversation_id).where(condition(row), *among)
-        return lowest_first.order_by(*_columns(row, *group, *order)).limit(1).scalar_subquery()
+    def lowest_id(row: FromClause, *conditions: ColumnElement[bool]) -> ColumnElement[Any]:
+        query = select(row.c.conversation_id).where(condition(row), *conditions)
+        return query.order_by(*_columns(row, *group, *order)).limit(1).scalar_subquery()
 
     names = list(dict.fromkeys([*group, *order]))
-    # a row knows the id of the one to follow: the join that reads it stays inside the recursion, where a planner expects few
-    nothing = [null().cast(schema.routing.c[name].type).label(name) for name in names]
-    found = select(lowest(first).label("following"), *nothing).cte("first_rows", recursive=True)
-    # column by column: of a comparison of whole groups SQLite uses only the beginning, and walks through all rows of the group
-    steps = [lowest(next, *_beyond(next, here, group[:depth])) for depth in range(len(group), 0, -1)]
+    # each row holds the id of the next: so the join that reads it is part of the recursion, where the planner expects few rows
+    nulls = [null().cast(schema.routing.c[name].type).label(name) for name in names]
+    found = select(lowest_id(first).label("following"), *nulls).cte("first_rows", recursive=True)
+    # one comparison for each column: for a row-value comparison SQLite uses only the first columns of the index, and then
+    # reads all rows of the group
+    steps = [lowest_id(next, *_next_group(next, here, group[:depth])) for depth in range(len(group), 0, -1)]
     following = func.coalesce(*steps) if len(steps) > 1 else steps[0]
     step = select(following, *_columns(here, *names))
     return found.union_all(step.select_from(found.join(here, here.c.conversation_id == found.c.following)))
 
 
-def _beyond(next: FromClause, here: FromClause, names: Sequence[str]) -> list[ColumnElement[bool]]:
-    """Conditions of groups that are the same but for the last of these columns, and greater in that."""
+def _next_group(next: FromClause, here: FromClause, names: Sequence[str]) -> list[ColumnElement[bool]]:
+    """Builds the conditions for groups that equal this one in all columns but the last, and are greater in the last."""
     *same, greater = names
     return [*(next.c[name] == here.c[name] for name in same), next.c[greater] > here.c[greater]]
 

@@ -1,4 +1,4 @@
-"""The writes with which a conversation is offered to an agent. Made once, like the queries of `looking`."""
+"""The writes that make an offer. The statements are built once, because building takes longer than running them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from store.database import Database
 from store.schema import Instant
 
 _routing, _agent = schema.routing.c, schema.agents.c
-_CONVERSATION, _USER, _NOW = bindparam("which"), bindparam("to_user"), bindparam("now", type_=Instant)
+_CONVERSATION, _USER, _NOW = bindparam("where_conversation"), bindparam("to_user"), bindparam("now", type_=Instant)
 
-_GIVE = (
+_OFFER = (
     update(schema.routing)
     .where(_routing.conversation_id == _CONVERSATION)
     .values(
@@ -36,58 +36,75 @@ _GIVE = (
     .returning(*ROUTING_COLUMNS)
 )
 
-_STILL_FREE = exists().where(
-    _agent.instance == bindparam("of_instance"),
+_AGENT_HAS_CAPACITY = exists().where(
+    _agent.instance == bindparam("where_instance"),
     _agent.user == _USER,
     _agent.status.in_(bindparam("statuses", expanding=True)),
     _agent.next_status.is_(None),
     _agent.disconnected_at.is_(None),
-    _agent.capacity - load_of(bindparam("of_instance"), _USER, _NOW) >= bindparam("of_units"),
+    _agent.capacity - load_of(bindparam("where_instance"), _USER, _NOW) >= bindparam("where_units"),
 )
 
-_PUSH = _GIVE.where(
+_OFFER_IF_UNCHANGED = _OFFER.where(
     is_queued(schema.routing),
-    _routing.instance == bindparam("of_instance"),
-    _routing.queue == bindparam("of_queue"),
-    _routing.units == bindparam("of_units"),
+    _routing.instance == bindparam("where_instance"),
+    _routing.queue == bindparam("where_queue"),
+    _routing.units == bindparam("where_units"),
     _routing.bound_to.in_([ANY_AGENT, _USER]),
-    _STILL_FREE,
+    _AGENT_HAS_CAPACITY,
 )
 
 
 async def write_pushed_offer(
-    db: Database, connection: AsyncConnection, queue: QueueView, choice: Selection
+    db: Database, connection: AsyncConnection, queue: QueueView, selection: Selection
 ) -> Offer | None:
-    """Offers a chosen conversation; None if it, or its agent, is not as it was when they were chosen."""
-    rules = queue.rules_of(choice.conversation.workstream)
-    choice = await lock_selected_agent(db, connection, queue, choice)
+    """Offers the selected conversation to the selected agent, or to the next best agent while another process locks that one.
+
+    Locks the agent, then the row. Writes the agent event.
+
+    Returns:
+        None, and nothing is written, when the conversation or the agent changed after the selection.
+    """
+    rules = queue.rules_of(selection.conversation.workstream)
+    selection = await lock_selected_agent(db, connection, queue, selection)
+    conversation = selection.conversation
     unchanged = {
-        "of_instance": queue.instance,
-        "of_queue": queue.name,
-        "of_units": choice.conversation.units,
+        "where_instance": queue.instance,
+        "where_queue": queue.name,
+        "where_units": conversation.units,
         "statuses": sorted(rules.statuses),
     }
-    what = _given(choice.conversation.conversation_id, choice.user, queue.now, rules.offer_duration)
-    return await _carry_out(connection, _PUSH, {**what, **unchanged}, claimed=False)
+    offer = _offer_values(conversation.conversation_id, selection.user, queue.now, rules.offer_duration)
+    return await _write_offer(connection, _OFFER_IF_UNCHANGED, {**offer, **unchanged}, claimed=False)
 
 
 async def write_claimed_offer(
     connection: AsyncConnection, conversation_id: str, user: str, now: datetime, offer_duration: timedelta
 ) -> Offer:
-    """Offers a conversation whose row is locked to an agent, whatever speaks against it."""
-    offer = await _carry_out(connection, _GIVE, _given(conversation_id, user, now, offer_duration), claimed=True)
+    """Offers a conversation to the agent who claims it, without any check. Writes the agent event.
+
+    The caller has locked the agent and the row.
+    """
+    values = _offer_values(conversation_id, user, now, offer_duration)
+    offer = await _write_offer(connection, _OFFER, values, claimed=True)
     assert offer
     return offer
 
 
-def _given(conversation_id: str, user: str, now: datetime, offer_duration: timedelta) -> dict[str, Any]:
-    return {"which": conversation_id, "to_user": user, "now": now, "until": now + offer_duration, "new_id": uuid4().hex}
+def _offer_values(conversation_id: str, user: str, now: datetime, offer_duration: timedelta) -> dict[str, Any]:
+    return {
+        "where_conversation": conversation_id,
+        "to_user": user,
+        "now": now,
+        "until": now + offer_duration,
+        "new_id": uuid4().hex,
+    }
 
 
-async def _carry_out(
-    connection: AsyncConnection, change: Update, values: dict[str, Any], *, claimed: bool
+async def _write_offer(
+    connection: AsyncConnection, statement: Update, values: dict[str, Any], *, claimed: bool
 ) -> Offer | None:
-    found = (await connection.execute(change, values)).one_or_none()
+    found = (await connection.execute(statement, values)).one_or_none()
     offer = None if found is None else RoutingRow(*found).offer
     if offer:
         await note_gained_contact(connection, offer.instance, offer.user, offer.offered_at)

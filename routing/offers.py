@@ -1,7 +1,7 @@
-"""Offers: a conversation that waits is pushed to an agent, or picked by one.
+"""Offers. Routing pushes a queued conversation to an agent, or an agent claims one.
 
-An offer takes the agent's capacity from the first moment. The conversation is told of it afterwards; if the process dies in
-between, `untold` finds it. What the conversation answers comes back as its placement.
+An offer uses the agent's capacity from the start. The conversation is notified afterwards, at least once: when the process dies
+in between, `undelivered_offers` finds the offer. The conversation answers with its next placement.
 """
 
 from __future__ import annotations
@@ -36,28 +36,30 @@ async def offer_next(
     *,
     others: OfferRules = DEFAULT_RULES,
 ) -> Offer | None:
-    """Offers the first conversation of a queue that somebody can take to the best agent, in one short transaction.
+    """Offers the first conversation of a queue that an agent can take to the best agent. Call it until it returns None.
+
+    Each attempt is one short transaction. It holds the advisory lock of the queue's offers, so several processes may call it.
 
     Args:
-        rules: of each workstream.
-        others: of workstreams that are missing there: taken out of the configuration, they strand nobody.
+        rules: the offer rules by workstream.
+        others: the offer rules of workstreams that are not in `rules`, because the configuration no longer has them.
 
     Returns:
-        The offer, or None when nothing waits that anybody could be offered now. To be called until it is None.
+        The offer, or None when no queued conversation can be offered to an agent now.
     """
-    here = QueueView(instance, queue, rules, now, others)
+    view = QueueView(instance, queue, rules, now, others)
     while True:
         async with db.write() as connection:
-            await db.one_at_a_time(connection, here.turn)
-            kinds = await first_of_each_kind(connection, here)
-            # agents are locked before rows of the board: what this unbinds is committed before anybody is chosen
-            if await affinity.end_affinities(connection, here, kinds):
+            await db.one_at_a_time(connection, view.offer_lock)
+            kinds = await first_of_each_kind(connection, view)
+            # agents come before rows in the lock order: commit the ended affinities, which lock rows, before an agent is locked
+            if await affinity.end_affinities(connection, view, kinds):
                 continue
-            choice = await select_offer(connection, here, kinds)
-            if choice is None:
+            selection = await select_offer(connection, view, kinds)
+            if selection is None:
                 return None
-            offer = await write_pushed_offer(db, connection, here, choice)
-            # None: another queue, or an agent, was faster, and the next attempt sees what they did
+            offer = await write_pushed_offer(db, connection, view, selection)
+            # None: the conversation or the agent changed after the selection, and the next attempt reads the change
             if offer:
                 return offer
 
@@ -71,13 +73,16 @@ async def claim_offer(
     offer_duration: timedelta = OFFER_DURATION,
     over_capacity: bool = False,
 ) -> Offer | RefusalCode:
-    """Gives an agent what they pick from a queue or resume, as an offer.
+    """Offers an agent the conversation that they pick from a queue, or the parked one that they resume.
 
-    The conversation has to confirm it like any other. A binding or an earlier rejection is not in the way, nor is the
-    agent's status. What is offered to them already is that offer.
+    The conversation accepts it as any other offer. Affinity, earlier rejections and the agent status do not prevent a claim.
+    Idempotent: returns the present offer when the conversation is already offered to this agent. Locks the agent, then the row.
 
     Args:
-        over_capacity: also if they have not enough capacity left.
+        over_capacity: whether the claim succeeds without enough free capacity.
+
+    Returns:
+        The offer, or the reason of the refusal: NOT_WAITING, TAKEN, UNKNOWN_AGENT, QUEUE_NOT_SERVED or NO_CAPACITY.
     """
     async with db.write() as connection:
         row = await find_row(connection, conversation_id)
@@ -89,12 +94,12 @@ async def claim_offer(
             return RefusalCode.NOT_WAITING
         if row.offer and row.offer.user == user:
             return row.offer
-        refusal = _why_not(row, user) or await _why_not_they(connection, row, user, now, over_capacity)
+        refusal = _refusal_by_stage(row, user) or await _refusal_by_agent(connection, row, user, now, over_capacity)
         return refusal or await write_claimed_offer(connection, conversation_id, user, now, offer_duration)
 
 
-def _why_not(row: RoutingRow, user: str) -> RefusalCode | None:
-    """What about a conversation keeps an agent from having it."""
+def _refusal_by_stage(row: RoutingRow, user: str) -> RefusalCode | None:
+    """Returns why the conversation's stage or offer prevents a claim; None when it does not."""
     if row.offer or row.stage == RoutingStage.WORKING:
         return RefusalCode.TAKEN
     if row.stage == RoutingStage.PARKED and row.agent != user:
@@ -102,10 +107,10 @@ def _why_not(row: RoutingRow, user: str) -> RefusalCode | None:
     return RefusalCode.NOT_WAITING if row.stage == RoutingStage.WRAP_UP else None
 
 
-async def _why_not_they(
+async def _refusal_by_agent(
     connection: AsyncConnection, row: RoutingRow, user: str, now: datetime, over_capacity: bool
 ) -> RefusalCode | None:
-    """What about an agent keeps them from having a conversation."""
+    """Returns why the agent's queues or capacity prevent a claim; None when they do not."""
     agent, served = schema.agents.c, schema.agent_queues.c
     serves = exists().where(served.instance == row.instance, served.queue == row.queue, served.user == user)
     query = select(serves, agent.capacity - load_of(row.instance, user, now)).where(
@@ -114,48 +119,51 @@ async def _why_not_they(
     found = (await connection.execute(query)).one_or_none()
     if found is None:
         return RefusalCode.UNKNOWN_AGENT
-    is_serving, free = found
-    # what somebody has parked is theirs, whichever queue it came from
+    is_serving, free_units = found
+    # an agent may resume a parked conversation of any queue
     if not (is_serving or row.stage == RoutingStage.PARKED):
         return RefusalCode.QUEUE_NOT_SERVED
-    return None if over_capacity or free >= row.units else RefusalCode.NO_CAPACITY
+    return None if over_capacity or free_units >= row.units else RefusalCode.NO_CAPACITY
 
 
 async def mark_delivered(db: Database, offer: Offer) -> None:
-    """Notes that a conversation knows of an offer."""
+    """Records that a conversation was notified of an offer. Idempotent; no effect after the offer ended."""
     async with db.write() as connection:
-        known = (_routing.conversation_id == offer.conversation_id, _routing.offer_id == offer.id)
-        await connection.execute(update(schema.routing).where(*known).values(delivered=True))
+        this_offer = (_routing.conversation_id == offer.conversation_id, _routing.offer_id == offer.id)
+        await connection.execute(update(schema.routing).where(*this_offer).values(delivered=True))
 
 
 async def undelivered_offers(db: Database, before: datetime, limit: int = 500) -> list[Offer]:
-    """Offers made before an instant that their conversation does not know of: whoever was to tell it has died."""
+    """Offers made before an instant of which the conversation was not notified, oldest first: the offering process died."""
     return await _offers(db, (_routing.delivered.is_(False), _routing.offered_at < before), limit)
 
 
 async def overdue_offers(db: Database, before: datetime, limit: int = 500) -> list[Offer]:
-    """Offers whose time was over before an instant and that nobody has ended: their conversation should have."""
+    """Offers that expired before an instant and that their conversation should have ended, oldest first."""
     return await _offers(db, (_routing.offer_until < before,), limit)
 
 
 async def offers_to_agent(db: Database, instance: str, user: str) -> list[Offer]:
-    """What an agent is offered, the oldest first."""
+    """The present offers to an agent, oldest first, at most 500."""
     return await _offers(db, (_routing.instance == instance, _routing.holder == user), limit=500)
 
 
 async def offers_to_absent_agents(db: Database, limit: int = 500) -> list[Offer]:
-    """What is offered to agents who are configured no more, or who have gone away or offline since, by whatever cause."""
+    """Offers to agents who were removed, or whose status became away or offline after the offer, oldest first."""
     agent = schema.agents.c
-    gone = and_(agent.status.in_([AgentStatus.AWAY, AgentStatus.OFFLINE]), agent.status_since > _routing.offered_at)
-    there = exists().where(agent.instance == _routing.instance, agent.user == _routing.holder, not_(gone))
-    return await _offers(db, (~there,), limit)
+    absent = and_(agent.status.in_([AgentStatus.AWAY, AgentStatus.OFFLINE]), agent.status_since > _routing.offered_at)
+    present = exists().where(agent.instance == _routing.instance, agent.user == _routing.holder, not_(absent))
+    return await _offers(db, (~present,), limit)
 
 
 async def withdraw_offer(db: Database, offer: Offer, outcome: OfferOutcome, now: datetime) -> bool:
-    """Takes an offer back that its conversation does not end itself. Returns whether it still stood.
+    """Ends an offer that its conversation does not end itself. The conversation stays queued or parked.
 
-    The conversation is as before: it goes on waiting, or is parked. Of a missed offer it is not known whose fault it was: it is
-    passed on, and not counted.
+    Idempotent. Locks the agent, then the row. The outcome `MISSED` does not increment the agent's missed-offer count, because it
+    is unknown whether the agent or the conversation failed; the conversation is still not soon offered to this agent again.
+
+    Returns:
+        False when the offer had ended before.
     """
     async with db.write() as connection:
         row = await find_row(connection, offer.conversation_id)

@@ -1,4 +1,7 @@
-"""What a conversation says of itself: written in the transaction of its own record, beside what the board has done meanwhile."""
+"""Placements: where a conversation stands in routing, as the conversation itself says.
+
+A placement is written in the transaction of the conversation's own record. The offer in the same row belongs to routing.
+"""
 
 from __future__ import annotations
 
@@ -13,46 +16,52 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.instants import MILLISECOND, whole_milliseconds
 from domain.routing import FOREVER, OfferOutcome, Placement, RoutingStage
 from routing.affinity import affinity_of
-from routing.agent_notifications import former_agent, write_move_events
+from routing.agent_notifications import previous_agent, write_move_events
 from routing.agent_status import end_offer, note_gained_contact, note_lost_contact, set_away
 from routing.rows import NO_OFFER, RoutingRow, find_row, lock_agents_and_row
 from store import schema
 from store.database import Database
 
 _routing = schema.routing.c
-_SPELL = ("instance", "queue", "contact_id", "stage", "enqueued_at")
-"""What stays the same during one spell of waiting, or of being parked."""
-_OFFER = ("holder", "holds_until", *NO_OFFER)
-"""The columns of a row that belong to an offer as long as it stands."""
+_WAIT_COLUMNS = ("instance", "queue", "contact_id", "stage", "enqueued_at")
+"""The columns that identify one wait in a queue, or one time of being parked."""
+_OFFER_COLUMNS = ("holder", "holds_until", *NO_OFFER)
+"""The columns of a row that belong to its offer while it has one."""
 
 
 async def write_placement(db: Database, connection: AsyncConnection, placement: Placement, now: datetime) -> None:
-    """Brings the board to what a conversation says. Repeating it, or an older one after it, changes nothing.
+    """Writes a conversation's placement, with its effects on the offer, the agents, the rejections and the wait times.
 
-    An offer that the board has made stands, unless the conversation says that this very offer is over or it has left the spell
-    of waiting in which it was offered. A row that was taken off remembers no revision: call it only for a revision of the
-    conversation that is new, in the transaction in which that is written.
+    Idempotent; an older revision than the stored one changes nothing. A deleted row keeps no revision. So call it only when the
+    revision is new to the conversation's record, in the transaction that writes that record.
+
+    An offer stays unless the placement says that this offer has ended, or ends the wait in which it was made.
+
+    Locks the previous agent, the present one and the holder, then the row.
     """
     row = await find_row(connection, placement.conversation_id)
     if row and row.revision > placement.revision:
         return
-    says = await _what_it_says(connection, placement, now)
-    if row and not placement.ended_offers and _is_known(row, says):
+    columns = await _placement_columns(connection, placement, now)
+    if row and not placement.ended_offers and _is_unchanged(row, columns):
         change = update(schema.routing).where(_routing.conversation_id == placement.conversation_id)
         await connection.execute(change.values(revision=placement.revision))
         return
-    former = await former_agent(connection, row)
-    row = await _lock_concerned(db, connection, row, placement, (says["holder"], former, placement.agent))
-    await _move(db, connection, row, placement, says, now)
-    await write_move_events(connection, row, placement, former, now)
+    previous = await previous_agent(connection, row)
+    row = await _lock_agents_and_row(db, connection, row, placement, (columns["holder"], previous, placement.agent))
+    await _write_change(db, connection, row, placement, columns, now)
+    await write_move_events(connection, row, placement, previous, now)
 
 
 async def remove_from_routing(db: Database, conversation_id: str, now: datetime) -> None:
-    """Takes a conversation off the board that cannot say so itself, because the engine does not know it any more."""
+    """Removes a conversation that the engine no longer knows, and that so cannot write its last placement. Idempotent.
+
+    Its effects are those of a placement with the stage `OFF`.
+    """
     async with db.write() as connection:
         row = await find_row(connection, conversation_id)
         if row:
-            gone = Placement(
+            off = Placement(
                 conversation_id=conversation_id,
                 revision=row.revision,
                 instance=row.instance,
@@ -62,19 +71,20 @@ async def remove_from_routing(db: Database, conversation_id: str, now: datetime)
                 stage=RoutingStage.OFF,
                 enqueued_at=row.enqueued_at,
             )
-            await write_placement(db, connection, gone, now)
+            await write_placement(db, connection, off, now)
 
 
-async def _lock_concerned(
+async def _lock_agents_and_row(
     db: Database,
     connection: AsyncConnection,
     row: RoutingRow | None,
     placement: Placement,
     others: Iterable[str | None],
 ) -> RoutingRow | None:
-    """Locks everybody whom a move concerns, and the row. Returns it as it is now.
+    """Locks the holder and the other agents, then the row. Returns the row as it is now.
 
-    Whom it is offered to can have changed before it was locked. Agents come before rows, so then all is let go and locked anew.
+    The holder can change before the row is locked. Agents come before rows in the lock order, so then a savepoint releases all
+    locks, and they are taken again with the new holder.
     """
     while True:
         users = {name for name in (row and row.holder, *others) if name}
@@ -88,11 +98,11 @@ async def _lock_concerned(
         row = locked
 
 
-async def _what_it_says(connection: AsyncConnection, placement: Placement, now: datetime) -> dict[str, Any]:
-    """The columns of a row that belong to the conversation."""
-    works, wraps_up = placement.stage is RoutingStage.WORKING, placement.stage is RoutingStage.WRAP_UP
-    ends = placement.wrap_up_holds_until if wraps_up else None
-    holds_until = FOREVER if works else ends and whole_milliseconds(ends)
+async def _placement_columns(connection: AsyncConnection, placement: Placement, now: datetime) -> dict[str, Any]:
+    """Returns the values of the columns that belong to the conversation."""
+    is_working, is_wrap_up = placement.stage is RoutingStage.WORKING, placement.stage is RoutingStage.WRAP_UP
+    wrap_up_until = placement.wrap_up_holds_until if is_wrap_up else None
+    holds_until = FOREVER if is_working else wrap_up_until and whole_milliseconds(wrap_up_until)
     bound_to, bound_until = await affinity_of(connection, placement, now)
     return {
         "conversation_id": placement.conversation_id,
@@ -114,44 +124,46 @@ async def _what_it_says(connection: AsyncConnection, placement: Placement, now: 
     }
 
 
-def _is_known(row: RoutingRow, says: dict[str, Any]) -> bool:
-    """Whether a row says so already; the holder of an offer is the board's."""
-    routing_columns = {"revision", "holder", "holds_until"} if row.offer else {"revision"}
-    known = asdict(row)
-    return all(known[name] == value for name, value in says.items() if name not in routing_columns)
+def _is_unchanged(row: RoutingRow, columns: dict[str, Any]) -> bool:
+    """Whether a row has these values already. While it has an offer, the holder is the offer's and is not compared."""
+    ignored = {"revision", "holder", "holds_until"} if row.offer else {"revision"}
+    stored = asdict(row)
+    return all(stored[name] == value for name, value in columns.items() if name not in ignored)
 
 
-async def _move(
+async def _write_change(
     db: Database,
     connection: AsyncConnection,
     row: RoutingRow | None,
     placement: Placement,
-    says: dict[str, Any],
+    columns: dict[str, Any],
     now: datetime,
 ) -> None:
-    """Writes a row that has changed, and what follows from it for agents, passes and waits."""
-    outcome = _outcome(row, placement)
-    same_spell = row is not None and _is_same_spell(row, says)
-    stands = row is not None and row.offer is not None and outcome is None and same_spell
-    offer = {name: getattr(row, name) for name in _OFFER} if stands else NO_OFFER
-    after: dict[str, Any] = {**says, **offer}
+    """Writes a changed row, and its effects on the offer, the agents, the rejections and the wait times."""
+    outcome = _offer_outcome(row, placement)
+    same_wait = row is not None and _is_same_wait(row, columns)
+    keeps_offer = row is not None and row.offer is not None and outcome is None and same_wait
+    offer = {name: getattr(row, name) for name in _OFFER_COLUMNS} if keeps_offer else NO_OFFER
+    after: dict[str, Any] = {**columns, **offer}
     if placement.stage is RoutingStage.OFF:
         await connection.execute(delete(schema.routing).where(_routing.conversation_id == placement.conversation_id))
     else:
         await connection.execute(db.upsert(schema.routing, [after]))
-    if row and row.offer and not stands:
+    if row and row.offer and not keeps_offer:
         ended = outcome or OfferOutcome.WITHDRAWN
         await end_offer(db, connection, row.offer, ended, now, missed_offer_limit=placement.missed_offer_limit)
-    if row and row.stage in (RoutingStage.QUEUED, RoutingStage.PARKED) and not same_spell:
-        await _end_spell(db, connection, row, placement, now)
+    if row and row.stage in (RoutingStage.QUEUED, RoutingStage.PARKED) and not same_wait:
+        await _end_wait(db, connection, row, placement, now)
     if row and row.holder and row.holder != after["holder"]:
         await note_lost_contact(connection, row.instance, row.holder, now, worked=row.offer is None)
-    this = {"conversation_id": placement.conversation_id}
+    this_conversation = {"conversation_id": placement.conversation_id}
     absent = _agents_of(placement, OfferOutcome.ABSENT)
-    passed = absent | _agents_of(placement, OfferOutcome.REJECTED)
-    if passed and placement.stage is RoutingStage.QUEUED:
+    rejected_by = absent | _agents_of(placement, OfferOutcome.REJECTED)
+    if rejected_by and placement.stage is RoutingStage.QUEUED:
         await connection.execute(
-            db.upsert(schema.routing_rejections, [{**this, "user": user, "at": now} for user in passed])
+            db.upsert(
+                schema.routing_rejections, [{**this_conversation, "user": user, "at": now} for user in rejected_by]
+            )
         )
     for user in absent if placement.missed_offer_limit is not None else ():
         await set_away(connection, placement.instance, user, now)
@@ -159,13 +171,16 @@ async def _move(
         await note_gained_contact(connection, placement.instance, after["holder"], now)
 
 
-def _outcome(row: RoutingRow | None, placement: Placement) -> OfferOutcome | None:
-    """How the offer that stands has ended, if the conversation says so of this very offer, or has gone to whom it was made."""
+def _offer_outcome(row: RoutingRow | None, placement: Placement) -> OfferOutcome | None:
+    """Returns how the row's offer ended; None when there is no offer, or the placement says nothing of it.
+
+    An offer is also accepted when the agent to whom it was made works on the conversation.
+    """
     if row is None or row.offer is None:
         return None
-    ended = {offer.id: offer.outcome for offer in placement.ended_offers if offer.outcome is not OfferOutcome.ABSENT}
-    taken = placement.stage is RoutingStage.WORKING and placement.agent == row.offer.user
-    return ended.get(row.offer.id) or (OfferOutcome.ACCEPTED if taken else None)
+    outcomes = {offer.id: offer.outcome for offer in placement.ended_offers if offer.outcome is not OfferOutcome.ABSENT}
+    accepted = placement.stage is RoutingStage.WORKING and placement.agent == row.offer.user
+    return outcomes.get(row.offer.id) or (OfferOutcome.ACCEPTED if accepted else None)
 
 
 def _agents_of(placement: Placement, outcome: OfferOutcome) -> set[str]:
@@ -173,16 +188,17 @@ def _agents_of(placement: Placement, outcome: OfferOutcome) -> set[str]:
     return {offer.user for offer in placement.ended_offers if offer.outcome is outcome}
 
 
-def _is_same_spell(row: RoutingRow, says: dict[str, Any]) -> bool:
-    """Whether a conversation still waits, or is parked, as it was."""
-    return all(getattr(row, name) == says[name] for name in _SPELL)
+def _is_same_wait(row: RoutingRow, columns: dict[str, Any]) -> bool:
+    """Whether the wait, or the time of being parked, goes on."""
+    return all(getattr(row, name) == columns[name] for name in _WAIT_COLUMNS)
 
 
-async def _end_spell(
+async def _end_wait(
     db: Database, connection: AsyncConnection, row: RoutingRow, placement: Placement, now: datetime
 ) -> None:
-    passes = schema.routing_rejections
-    await connection.execute(delete(passes).where(passes.c.conversation_id == row.conversation_id))
+    """Deletes the rejections of the ended wait. Records the wait time when an agent works on the conversation now."""
+    rejections = schema.routing_rejections
+    await connection.execute(delete(rejections).where(rejections.c.conversation_id == row.conversation_id))
     if row.stage == RoutingStage.QUEUED and placement.stage is RoutingStage.WORKING:
         wait = {
             "instance": row.instance,

@@ -1,4 +1,4 @@
-"""Queues: what waits in them and in which order, where there is work, and how long one waits."""
+"""Queues: their contents in order, positions in queue, queues with work, and the average wait."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _routing = schema.routing
 _waits = schema.routing_waits.c
 
 WAIT_WINDOW = timedelta(hours=48)
-"""Waits that are older say nothing of the present one, and are forgotten."""
+"""Older waits do not count in the average wait, and are deleted."""
 
 
 async def queued_contacts(db: Database, instance: str, queue: str, limit: int = 100) -> list[QueuedContact]:
-    """What waits in a queue and is not offered, the next first: the n-th has n - 1 ahead of it."""
+    """The first `limit` contacts of a queue in its order, without those that are offered to an agent."""
     row = _routing.c
     query = (
         select(
@@ -37,15 +37,15 @@ async def queued_contacts(db: Database, instance: str, queue: str, limit: int = 
 
 
 async def contacts_ahead(db: Database, conversation_id: str) -> int | None:
-    """How many conversations of its queue are ahead of one that waits there; None if it does not wait or is offered.
+    """The number of contacts ahead of a conversation in its queue; None when it is not queued, or is offered to an agent.
 
-    They are counted, by an index that holds the order; nobody behind it is looked at.
+    Reads the index entries of the contacts ahead, and none behind.
     """
     this, other = _routing.alias("this"), _routing.alias("other")
     ahead = (
         select(func.count())
         .where(other.c.instance == this.c.instance, other.c.queue == this.c.queue, is_queued(other))
-        # values, not columns: of a comparison with columns SQLite uses no more than the first for its index
+        # coalesce makes values of the columns: for a comparison with columns SQLite uses only the first in its index
         .where(tuple_(*queue_order(other)) < tuple_(*(func.coalesce(column, column) for column in queue_order(this))))
         .scalar_subquery()
     )
@@ -55,7 +55,7 @@ async def contacts_ahead(db: Database, conversation_id: str) -> int | None:
 
 
 async def queues_with_work(db: Database) -> list[tuple[str, str]]:
-    """Instances and queues in which something waits."""
+    """The queues, as (instance, queue), that hold a contact that is not offered to an agent."""
     first = first_rows(is_queued, ("instance", "queue"), ("in_turn", "priority", "enqueued_at", "conversation_id"))
     query = select(first.c.instance, first.c.queue).where(first.c.queue.is_not(None))
     async with db.read() as connection:
@@ -63,7 +63,7 @@ async def queues_with_work(db: Database) -> list[tuple[str, str]]:
 
 
 async def queues_with_work_for(db: Database, instance: str, user: str) -> list[str]:
-    """The queues of an agent in which something waits, in the order of what is next in each: where to look for work for them."""
+    """The queues with work that an agent serves, ordered by their first contacts. The agent is offered them in this order."""
     served, head = schema.agent_queues.c, _routing.alias("head")
     next = (
         select(head.c.conversation_id)
@@ -85,14 +85,17 @@ async def queues_with_work_for(db: Database, instance: str, user: str) -> list[s
 async def average_wait(
     db: Database, instance: str, queue: str, since: datetime, *, last: int = 50, at_least: int = 1
 ) -> timedelta | None:
-    """How long those waited on average who were taken from a queue lately.
+    """The average wait of the contacts that were last assigned from a queue.
 
     Args:
-        since: nothing before this instant counts.
-        last: so many are looked at.
-        at_least: so many there have to be; with fewer there is no average.
+        since: only assignments at or after this instant count.
+        last: the maximum number of assignments that count.
+        at_least: the minimum number of assignments for an average.
+
+    Returns:
+        None when fewer than `at_least` assignments count.
     """
-    lately = (
+    latest = (
         select(_waits.milliseconds)
         .where(_waits.instance == instance, _waits.queue == queue, _waits.assigned_at >= since)
         .order_by(_waits.assigned_at.desc())
@@ -100,11 +103,11 @@ async def average_wait(
         .subquery()
     )
     async with db.read() as connection:
-        count, total = (await connection.execute(select(func.count(), func.sum(lately.c.milliseconds)))).one()
+        count, total = (await connection.execute(select(func.count(), func.sum(latest.c.milliseconds)))).one()
     return int(total) * MILLISECOND / count if count >= max(at_least, 1) else None
 
 
 async def delete_waits(db: Database, before: datetime) -> None:
-    """Drops the waits of those who were taken from a queue before an instant."""
+    """Deletes the waits of contacts that were assigned before an instant."""
     async with db.write() as connection:
         await connection.execute(delete(schema.routing_waits).where(_waits.assigned_at < before))

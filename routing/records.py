@@ -1,4 +1,4 @@
-"""Records of routing: agents, how conversations are offered, and queued contacts. Instants are aware UTC."""
+"""Records of routing: agents, offer rules, and queued contacts. Instants are aware UTC."""
 
 from __future__ import annotations
 
@@ -11,17 +11,22 @@ from domain.routing import OFFER_DURATION, AgentStatus
 
 
 class RoutingMethod(StrEnum):
-    """Whom of those who could take a conversation it is offered to."""
+    """Which of the agents who can take a conversation is offered it."""
 
     MOST_FREE = "most-free"
-    """Who has the most free capacity; of these the longest idle."""
+    """The agent with the most free capacity; of several, the one who is idle longest."""
     ROUND_ROBIN = "round-robin"
-    """Whose last assignment is the longest ago; of these the longest idle."""
+    """The agent whose last assignment is the oldest; of several, the one who is idle longest."""
 
 
 @dataclass(frozen=True, slots=True)
 class RoutedAgent:
-    """An agent as configured. `capacity` is in units, `queues` are all queues that they may be offered from."""
+    """An agent as configured.
+
+    Attributes:
+        capacity: the maximum load, in units.
+        queues: the names of all queues that the agent serves.
+    """
 
     user: str
     name: str
@@ -31,9 +36,14 @@ class RoutedAgent:
 
 @dataclass(frozen=True, slots=True)
 class AgentState:
-    """An agent at this moment: `load` of their `capacity` is taken.
+    """An agent's present state.
 
-    `next_status` is what they become once their load is zero, `missed_offers` how many offers they missed in a row.
+    Attributes:
+        load: the part of the capacity that is in use, in units.
+        next_status: the status that follows once the load is zero; None when no other follows.
+        last_assigned_at: when the agent last received a contact or an offer; None: never.
+        idle_since: the last time the agent gained or finished work.
+        missed_offers: the number of offers that the agent missed in a row.
     """
 
     user: str
@@ -50,15 +60,15 @@ class AgentState:
 
 @dataclass(frozen=True, slots=True)
 class OfferRules:
-    """How a workstream is offered.
+    """How conversations of a workstream are offered.
 
     Attributes:
-        statuses: in which an agent may be offered it.
-        method: whom of these.
-        offer_duration: how long an offer stands.
-        pause: after which an agent who rejected or missed a conversation may be offered it again.
-        patience: how long a conversation that *must* go to one agent waits for one whose status is not among `statuses`.
-        open: whether it may be offered at this moment; false outside its operating hours.
+        statuses: the agent statuses in which an agent receives offers.
+        method: which of these agents receives the offer.
+        offer_duration: the time in which an agent can accept an offer.
+        pause: the time until an agent who rejected or missed a conversation may be offered it again.
+        patience: how long a required affinity lasts while its agent has a status that is not among `statuses`.
+        open: whether conversations may be offered now; False outside the operating hours.
     """
 
     statuses: frozenset[AgentStatus] = frozenset({AgentStatus.AVAILABLE, AgentStatus.BUSY})
@@ -70,7 +80,14 @@ class OfferRules:
 
 
 class QueuedContact(NamedTuple):
-    """A conversation that waits in a queue and is not offered to anybody. `bound_to` is '' if anybody may have it."""
+    """A contact in a queue that is not offered to an agent.
+
+    Attributes:
+        units: the capacity that it will use.
+        ahead: whether it goes before all contacts that are not `ahead`.
+        priority: 1 to 99; a lower number goes first.
+        bound_to: the only agent who may be offered it (agent affinity); '' for any agent.
+    """
 
     conversation_id: str
     contact_id: str

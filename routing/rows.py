@@ -1,4 +1,4 @@
-"""A row of the board, how it is read and locked, and which of them wait."""
+"""Rows of the table `routing`: how they are read, locked, filtered and ordered."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ from store import schema
 from store.database import Database
 
 ANY_AGENT = ""
-"""Bound to nobody: a value, not NULL, because kinds of conversations are compared."""
-
+"""The value of `bound_to` without affinity. It is not NULL, because queries compare and group it."""
 
 NO_OFFER = {"offer_id": None, "offered_at": None, "offer_until": None, "delivered": False}
-"""The columns of a row that is not offered."""
+"""The columns of a row without an offer."""
 
 
 @dataclass(frozen=True, slots=True)
 class RoutingRow:
-    """A conversation on the board; see `store.schema.routing`."""
+    """One row; `store.schema.routing` describes the columns."""
 
     conversation_id: str
     revision: int
@@ -48,7 +47,7 @@ class RoutingRow:
 
     @property
     def offer(self) -> Offer | None:
-        """The offer that stands."""
+        """The present offer; None when there is none."""
         if self.offer_id is None or self.holder is None or self.offered_at is None or self.offer_until is None:
             return None
         return Offer(
@@ -65,11 +64,15 @@ class RoutingRow:
 
 
 ROUTING_COLUMNS = tuple(schema.routing.c[field.name] for field in fields(RoutingRow))
-"""The columns of a row, in its order."""
+"""The columns of `RoutingRow`, in the order of its fields."""
 
 
 async def find_row(connection: AsyncConnection, conversation_id: str, *, lock: bool = False) -> RoutingRow | None:
-    """A conversation's row."""
+    """Reads a conversation's row; None when it has none.
+
+    Args:
+        lock: whether the row stays locked until the transaction ends. Lock the agents first.
+    """
     query = select(*ROUTING_COLUMNS).where(schema.routing.c.conversation_id == conversation_id)
     found = (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
     return None if found is None else RoutingRow(*found)
@@ -78,9 +81,9 @@ async def find_row(connection: AsyncConnection, conversation_id: str, *, lock: b
 async def lock_agents_and_row(
     db: Database, connection: AsyncConnection, instance: str, row: RoutingRow | None, users: Iterable[str]
 ) -> RoutingRow | None:
-    """Locks agents and then a row that was read without a lock. Returns the row as it is now.
+    """Locks agents, then a row that was read without a lock. Returns the row as it is now; None when it is gone.
 
-    On SQLite a write has everything to itself from the start.
+    On SQLite it only returns `row`: a write transaction excludes all others, so the row cannot have changed.
     """
     if not db.is_postgres:
         return row
@@ -89,7 +92,10 @@ async def lock_agents_and_row(
 
 
 async def lock_agents(db: Database, connection: AsyncConnection, instance: str, users: Iterable[str]) -> None:
-    """Keeps others from adding to the load of agents until the end of this write."""
+    """Locks agents, ordered by user, until the transaction ends. Meanwhile no other transaction adds to their load.
+
+    Does nothing on SQLite, where a write transaction excludes all others.
+    """
     agent, names = schema.agents.c, sorted(set(users))
     if names and db.is_postgres:
         query = select(agent.user).where(agent.instance == instance, agent.user.in_(names)).order_by(agent.user)
@@ -97,22 +103,25 @@ async def lock_agents(db: Database, connection: AsyncConnection, instance: str, 
 
 
 async def try_to_lock_agent(connection: AsyncConnection, instance: str, user: str) -> bool:
-    """Locks an agent unless somebody else has (PostgreSQL)."""
+    """Locks an agent, unless another transaction holds the lock. Returns whether it did. PostgreSQL only."""
     agent = schema.agents.c
     query = select(agent.user).where(agent.instance == instance, agent.user == user)
     return (await connection.execute(query.with_for_update(skip_locked=True))).first() is not None
 
 
 def is_queued(table: FromClause) -> ColumnElement[bool]:
-    """Waits and is not offered. Spelled out in full, because an index with a condition is not used for parameters."""
+    """Builds the condition "queued and not offered".
+
+    It holds literals, not parameters: with parameters the planner does not use a partial index.
+    """
     return and_(table.c.stage == literal_column("'queued'"), table.c.offer_id.is_(None))
 
 
 def has_affinity(table: FromClause) -> ColumnElement[bool]:
-    """Whether only one agent may be offered it; spelled out for the same reason."""
+    """Builds the condition "only one agent may be offered it", with a literal as in `is_queued`."""
     return table.c.bound_to != literal_column("''")
 
 
 def queue_order(table: FromClause) -> tuple[ColumnElement[object], ...]:
-    """The order in a queue."""
+    """The columns by which a queue is ordered."""
     return (table.c.in_turn, table.c.priority, table.c.enqueued_at, table.c.conversation_id)

@@ -1,8 +1,9 @@
-"""Which conversation of a queue comes next, and who is to be offered it.
+"""Selects the conversation of a queue that is offered next, and the agent who is offered it.
 
-Conversations of the same workstream, binding and units are of one kind: whoever may have one of them may have all, except for
-those that they passed on. So of each kind only the first has to be looked at, and behind it only where everybody who is free
-has passed on it: what that costs grows with the kinds and the passes, not with the length of the queue.
+Queued conversations with the same workstream, affinity and units are of one kind. An agent who can take one of a kind can take
+all of it, except those that the agent rejected or missed lately. So the selection reads the first of each kind. It looks behind
+the first only when every agent with free capacity rejected that one. The cost grows with the number of kinds and rejections, not
+with the length of the queue.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ DEFAULT_RULES = OfferRules()
 
 @dataclass(frozen=True, slots=True)
 class QueuedCandidate:
-    """A conversation that may be next; see `store.schema.routing`."""
+    """A queued conversation that may be offered next; `store.schema.routing` describes the fields."""
 
     conversation_id: str
     workstream: str
@@ -36,27 +37,34 @@ class QueuedCandidate:
     enqueued_at: datetime
 
     @property
-    def place(self) -> tuple[bool, int, datetime, str]:
-        """Its place in the queue."""
+    def rank(self) -> tuple[bool, int, datetime, str]:
+        """The sort key in the queue, as `rows.queue_order`."""
         return self.in_turn, self.priority, self.enqueued_at, self.conversation_id
 
 
 @dataclass(frozen=True, slots=True)
 class AffinityAgent:
-    """An agent of the queue to whom something is bound. `free` is the capacity that they have left."""
+    """An agent who serves the queue and for whom a conversation is reserved.
+
+    Attributes:
+        offers_paused: whether the agent receives no offers, because another status follows or the client has no connection.
+        free_units: the capacity that is not in use.
+    """
 
     user: str
     status: str
     status_since: datetime
-    leaving: bool
-    free: int
+    offers_paused: bool
+    free_units: int
 
 
 @dataclass(frozen=True, slots=True)
 class FirstOfKind:
     """The first conversation of a kind.
 
-    If the kind is bound: when the first binding of it runs out, and to whom; None if no such agent serves the queue.
+    Attributes:
+        first_until: the earliest `bound_until` of the affinities in this kind; None without affinity.
+        agent: the agent of the affinity; None without affinity, or when that agent does not serve the queue.
     """
 
     first: QueuedCandidate
@@ -66,7 +74,7 @@ class FirstOfKind:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A conversation and the agent whom it is to be offered to."""
+    """A conversation, and the agent who is offered it."""
 
     conversation: QueuedCandidate
     user: str
@@ -74,7 +82,12 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class QueueView:
-    """A queue at a moment, and how each workstream is offered from it."""
+    """A queue at an instant, with the offer rules of the workstreams.
+
+    Attributes:
+        rules: the offer rules by workstream.
+        others: the offer rules of workstreams that are not in `rules`.
+    """
 
     instance: str
     name: str
@@ -83,111 +96,124 @@ class QueueView:
     others: OfferRules = DEFAULT_RULES
 
     @property
-    def turn(self) -> str:
-        """What whoever offers from this queue has to have to themselves."""
+    def offer_lock(self) -> str:
+        """The key of the advisory lock that a transaction holds while it offers from this queue."""
         return f"offers of {self.instance} {self.name}"
 
     def rules_of(self, workstream: str) -> OfferRules:
-        """Of a workstream, be it one that was taken out of the configuration."""
+        """The offer rules of a workstream, also of one that the configuration no longer has."""
         return self.rules.get(workstream) or self.others
 
 
 async def first_of_each_kind(connection: AsyncConnection, queue: QueueView) -> list[FirstOfKind]:
-    """The first conversation of each kind that waits in a queue."""
-    here = {"instance": queue.instance, "queue": queue.name}
+    """Reads the first conversation of each kind in a queue, in no particular order."""
+    queue_key = {"instance": queue.instance, "queue": queue.name}
     found = [
         (QueuedCandidate(*row[:-1]), row[-1])
-        for row in await connection.execute(selection_queries.FIRST_OF_EACH_KIND, here)
+        for row in await connection.execute(selection_queries.FIRST_OF_EACH_KIND, queue_key)
     ]
     users = {first.bound_to for first, _ in found} - {ANY_AGENT}
     agents: dict[str, AffinityAgent] = {}
     if users:
-        asked = {**here, "users": sorted(users), "now": queue.now}
-        known = (AffinityAgent(*row) for row in await connection.execute(selection_queries.AFFINITY_AGENTS, asked))
-        agents = {agent.user: agent for agent in known}
+        parameters = {**queue_key, "users": sorted(users), "now": queue.now}
+        rows = (AffinityAgent(*row) for row in await connection.execute(selection_queries.AFFINITY_AGENTS, parameters))
+        agents = {agent.user: agent for agent in rows}
     return [FirstOfKind(first, first_until, agents.get(first.bound_to)) for first, first_until in found]
 
 
 async def select_offer(connection: AsyncConnection, queue: QueueView, kinds: Sequence[FirstOfKind]) -> Selection | None:
-    """The first conversation that somebody may be offered now, and the best of these agents."""
-    line = [(head.first.place, head.first) for head in kinds if _may_be_offered(queue, head)]
-    heapify(line)
-    nobody: set[tuple[frozenset[str], int]] = set()
-    while line:
-        _, candidate = heappop(line)
-        wanted = (queue.rules_of(candidate.workstream).statuses, candidate.units)
-        if wanted in nobody:
+    """Selects the first conversation in queue order that an agent can be offered now, and the best agent for it.
+
+    Takes no locks. None when no conversation can be offered.
+    """
+    candidates = [(kind.first.rank, kind.first) for kind in kinds if _can_be_offered(queue, kind)]
+    heapify(candidates)
+    without_agent: set[tuple[frozenset[str], int]] = set()
+    while candidates:
+        _, candidate = heappop(candidates)
+        requirements = (queue.rules_of(candidate.workstream).statuses, candidate.units)
+        if requirements in without_agent:
             continue
         best = await _best_agent(connection, queue, candidate)
         if best is None:
             if candidate.bound_to == ANY_AGENT:
-                nobody.add(wanted)
+                without_agent.add(requirements)
             continue
-        user, has_passed = best
-        if not has_passed:
+        user, has_rejected = best
+        if not has_rejected:
             return Selection(candidate, user)
-        later = await _behind(connection, queue, candidate)
+        later = await _first_not_rejected(connection, queue, candidate)
         if later is not None:
-            heappush(line, (later.place, later))
+            heappush(candidates, (later.rank, later))
     return None
 
 
-def _may_be_offered(queue: QueueView, head: FirstOfKind) -> bool:
-    """False where it is certain without a look at the agents."""
-    rules, agent = queue.rules_of(head.first.workstream), head.agent
-    if not rules.open or head.first.bound_to == ANY_AGENT:
+def _can_be_offered(queue: QueueView, kind: FirstOfKind) -> bool:
+    """Whether a kind can be offered, as far as the data that is already read shows."""
+    rules, agent = queue.rules_of(kind.first.workstream), kind.agent
+    if not rules.open or kind.first.bound_to == ANY_AGENT:
         return rules.open
-    return agent is not None and is_available(agent, rules) and agent.free >= head.first.units
+    return agent is not None and is_available(agent, rules) and agent.free_units >= kind.first.units
 
 
 def is_available(agent: AffinityAgent, rules: OfferRules) -> bool:
-    """Whether an agent may be offered something, as far as their status goes."""
-    return agent.status in rules.statuses and not agent.leaving
+    """Whether an agent receives offers under these rules. Capacity is not considered."""
+    return agent.status in rules.statuses and not agent.offers_paused
 
 
 async def lock_selected_agent(
-    db: Database, connection: AsyncConnection, queue: QueueView, choice: Selection
+    db: Database, connection: AsyncConnection, queue: QueueView, selection: Selection
 ) -> Selection:
-    """Locks the chosen agent, or the next best if somebody else is just giving them something.
+    """Locks the selected agent or, when another transaction locks that agent, the next best one.
 
-    Were everybody to wait for the same best agent, all but one would have waited in vain and have to choose anew.
+    If all transactions waited for the same best agent, all but one would wait in vain and have to select again. Without a next
+    best agent it waits for the lock. On SQLite it does nothing.
+
+    Returns:
+        The selection, with the agent that is locked now.
     """
-    if not db.is_postgres or await try_to_lock_agent(connection, queue.instance, choice.user):
-        return choice
-    another = await _best_agent(connection, queue, choice.conversation, at_hand=True)
-    if another and not another[1]:
-        return replace(choice, user=another[0])
-    await lock_agents(db, connection, queue.instance, [choice.user])
-    return choice
+    if not db.is_postgres or await try_to_lock_agent(connection, queue.instance, selection.user):
+        return selection
+    next_best = await _best_agent(connection, queue, selection.conversation, unlocked=True)
+    if next_best and not next_best[1]:
+        return replace(selection, user=next_best[0])
+    await lock_agents(db, connection, queue.instance, [selection.user])
+    return selection
 
 
 async def _best_agent(
-    connection: AsyncConnection, queue: QueueView, candidate: QueuedCandidate, *, at_hand: bool = False
+    connection: AsyncConnection, queue: QueueView, candidate: QueuedCandidate, *, unlocked: bool = False
 ) -> tuple[str, bool] | None:
-    """The best of the agents who could be offered a conversation, and whether even they have passed on it lately."""
+    """Returns the best agent for a conversation, and whether even this one rejected it lately; None without an agent.
+
+    Args:
+        unlocked: whether agents that another transaction locks are left out, and the best of the others is locked.
+    """
     most_free = queue.rules_of(candidate.workstream).method is RoutingMethod.MOST_FREE
-    best = selection_queries.best_unlocked_agent if at_hand else selection_queries.best_agent
-    asked = {**_asked(queue, candidate), "conversation_id": candidate.conversation_id}
+    best = selection_queries.best_unlocked_agent if unlocked else selection_queries.best_agent
+    parameters = {**_kind_parameters(queue, candidate), "conversation_id": candidate.conversation_id}
     query = best(most_free=most_free, bound=candidate.bound_to != ANY_AGENT)
-    row = (await connection.execute(query, asked)).one_or_none()
+    row = (await connection.execute(query, parameters)).one_or_none()
     return None if row is None else (row[0], bool(row[1]))
 
 
-async def _behind(connection: AsyncConnection, queue: QueueView, candidate: QueuedCandidate) -> QueuedCandidate | None:
-    """The first conversation of the same kind on which not everybody who could be offered it has passed lately."""
+async def _first_not_rejected(
+    connection: AsyncConnection, queue: QueueView, candidate: QueuedCandidate
+) -> QueuedCandidate | None:
+    """Returns the first conversation of the same kind that at least one agent with free capacity did not reject lately."""
     query = selection_queries.first_not_rejected_by_all(bound=candidate.bound_to != ANY_AGENT)
-    row = (await connection.execute(query, _asked(queue, candidate))).one_or_none()
+    row = (await connection.execute(query, _kind_parameters(queue, candidate))).one_or_none()
     return None if row is None else QueuedCandidate(*row)
 
 
-def _asked(queue: QueueView, candidate: QueuedCandidate) -> dict[str, Any]:
+def _kind_parameters(queue: QueueView, candidate: QueuedCandidate) -> dict[str, Any]:
     rules = queue.rules_of(candidate.workstream)
     return {
         "instance": queue.instance,
         "queue": queue.name,
         "now": queue.now,
         "statuses": sorted(rules.statuses),
-        "passed_after": queue.now - rules.pause,
+        "rejected_after": queue.now - rules.pause,
         "workstream": candidate.workstream,
         "bound_to": candidate.bound_to,
         "units": candidate.units,

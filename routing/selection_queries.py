@@ -1,4 +1,4 @@
-"""The queries behind `routing`. They are made once: putting one together takes longer than the database does to answer it."""
+"""The queries of `selection`. They are built once, because building takes longer than running them."""
 
 from __future__ import annotations
 
@@ -18,28 +18,33 @@ _KIND = ("workstream", "bound_to", "units")
 _RANK = ("in_turn", "priority", "enqueued_at", "conversation_id")
 
 _INSTANCE, _QUEUE, _NOW = bindparam("instance"), bindparam("queue"), bindparam("now", type_=Instant)
-_PASSED_AFTER = bindparam("passed_after", type_=Instant)
+_REJECTED_AFTER = bindparam("rejected_after", type_=Instant)
 
-_routing, _agent, _served, _pass = schema.routing, schema.agents.c, schema.agent_queues.c, schema.routing_rejections.c
-
+_routing, _agent = schema.routing, schema.agents.c
+_served, _rejection = schema.agent_queues.c, schema.routing_rejections.c
 
 _SERVING = select(_served.user).where(_served.instance == _INSTANCE, _served.queue == _QUEUE)
 
 
-def _waits_here(table: FromClause) -> ColumnElement[bool]:
+def _is_queued_here(table: FromClause) -> ColumnElement[bool]:
     return and_(table.c.instance == _INSTANCE, table.c.queue == _QUEUE, is_queued(table))
 
 
-def _heads() -> Select[*tuple[Any, ...]]:
-    """The first of each kind in a queue, and when the first binding of its kind runs out: instance, queue."""
-    first, bound = first_rows(_waits_here, _KIND, _RANK), _routing.alias("bound")
-    same_binding = (bound.c.workstream == first.c.workstream, bound.c.bound_to == first.c.bound_to)
-    first_until = select(func.min(bound.c.bound_until)).where(_waits_here(bound), has_affinity(bound), *same_binding)
+def _first_of_each_kind() -> Select[*tuple[Any, ...]]:
+    first, bound = first_rows(_is_queued_here, _KIND, _RANK), _routing.alias("bound")
+    same_affinity = (bound.c.workstream == first.c.workstream, bound.c.bound_to == first.c.bound_to)
+    first_until = select(func.min(bound.c.bound_until)).where(
+        _is_queued_here(bound), has_affinity(bound), *same_affinity
+    )
     columns = [first.c[name] for name in _CANDIDATE]
     return select(*columns, first_until.scalar_subquery()).where(first.c.conversation_id.is_not(None))
 
 
-FIRST_OF_EACH_KIND = _heads()
+FIRST_OF_EACH_KIND = _first_of_each_kind()
+"""The first conversation of each kind in a queue, and the earliest end of the affinities in its kind.
+
+Parameters: instance, queue.
+"""
 
 AFFINITY_AGENTS = (
     select(
@@ -50,63 +55,70 @@ AFFINITY_AGENTS = (
     .where(_agent.instance == _INSTANCE, _agent.user.in_(bindparam("users", expanding=True)))
     .where(_agent.user.in_(_SERVING))
 )
-"""Those among some agents who serve a queue: instance, queue, users, now."""
+"""The agents among `users` who serve a queue, with the fields of `AffinityAgent`. Parameters: instance, queue, users, now."""
 
 
 @cache
 def best_agent(*, most_free: bool, bound: bool) -> Select[*tuple[Any, ...]]:
-    """The agent who is to be offered a conversation, and whether they have passed on it; who has not comes first.
+    """Builds the query for the best agent for a conversation, and whether that agent rejected or missed it lately.
 
-    Asked with what `_free_agents` asks for, conversation_id and passed_after.
+    An agent who did not ranks before one who did. Parameters: those of `_free_agents`, conversation_id, rejected_after.
+
+    Args:
+        most_free: whether the agent with the most free capacity is best; else the one whose last assignment is the oldest.
+        bound: whether only the agent `bound_to` counts.
     """
     free = _free_agents(bound)
-    mine = (_pass.conversation_id == bindparam("conversation_id"), _pass.user == free.c.user)
-    passed = exists().where(*mine, _pass.at > _PASSED_AFTER).label("passed")
-    first = free.c.free.desc() if most_free else free.c.last_assigned_at.nulls_first()
-    return select(free.c.user, passed).order_by(passed, first, free.c.idle_since, free.c.user).limit(1)
+    this_rejection = (_rejection.conversation_id == bindparam("conversation_id"), _rejection.user == free.c.user)
+    rejected = exists().where(*this_rejection, _rejection.at > _REJECTED_AFTER).label("rejected")
+    preference = free.c.free_units.desc() if most_free else free.c.last_assigned_at.nulls_first()
+    return select(free.c.user, rejected).order_by(rejected, preference, free.c.idle_since, free.c.user).limit(1)
 
 
 @cache
 def best_unlocked_agent(*, most_free: bool, bound: bool) -> Select[*tuple[Any, ...]]:
-    """The same, locked, without those who are locked by somebody else (PostgreSQL)."""
-    query, agent = best_agent(most_free=most_free, bound=bound), schema.agents.alias("at_hand")
+    """Builds `best_agent` without the agents that another transaction locks. Locks the agent that it finds. PostgreSQL only."""
+    query, agent = best_agent(most_free=most_free, bound=bound), schema.agents.alias("unlocked")
     (free,) = query.get_final_froms()
-    this_one = and_(agent.c.instance == _INSTANCE, agent.c.user == free.c.user)
-    return query.join_from(free, agent, this_one).with_for_update(of=agent, skip_locked=True)
+    same_agent = and_(agent.c.instance == _INSTANCE, agent.c.user == free.c.user)
+    return query.join_from(free, agent, same_agent).with_for_update(of=agent, skip_locked=True)
 
 
 @cache
 def first_not_rejected_by_all(*, bound: bool) -> Select[*tuple[Any, ...]]:
-    """The first conversation of a kind on which not every free agent has passed.
+    """Builds the query for the first conversation of a kind that not every free agent rejected or missed lately.
 
-    Asked with what `_free_agents` asks for, workstream, bound_to and passed_after.
+    Parameters: those of `_free_agents`, workstream, bound_to, rejected_after.
     """
     free = _free_agents(bound)
-    passed = (
+    rejections = (
         select(func.count())
-        .select_from(schema.routing_rejections.join(free, free.c.user == _pass.user))
-        .where(_pass.conversation_id == _routing.c.conversation_id, _pass.at > _PASSED_AFTER)
+        .select_from(schema.routing_rejections.join(free, free.c.user == _rejection.user))
+        .where(_rejection.conversation_id == _routing.c.conversation_id, _rejection.at > _REJECTED_AFTER)
     )
-    everybody = select(func.count()).select_from(free)
+    free_agents = select(func.count()).select_from(free)
     return (
         select(*(_routing.c[name] for name in _CANDIDATE))
-        .where(_waits_here(_routing), *(_routing.c[name] == bindparam(name) for name in _KIND))
-        .where(passed.scalar_subquery() < everybody.scalar_subquery())
+        .where(_is_queued_here(_routing), *(_routing.c[name] == bindparam(name) for name in _KIND))
+        .where(rejections.scalar_subquery() < free_agents.scalar_subquery())
         .order_by(*queue_order(_routing))
         .limit(1)
     )
 
 
 def _free_agents(bound: bool) -> CTE:
-    """Who could be offered conversations of a kind: instance, queue, now, statuses, units, if it is bound also bound_to."""
-    left = _agent.capacity - load_of(_agent.instance, _agent.user, _NOW)
-    present = (
-        select(_agent.user, _agent.last_assigned_at, _agent.idle_since, left.label("free"))
+    """Builds the query for the agents who can be offered conversations of a kind.
+
+    Parameters: instance, queue, now, statuses, units; if `bound` also bound_to.
+    """
+    free_units = _agent.capacity - load_of(_agent.instance, _agent.user, _NOW)
+    available = (
+        select(_agent.user, _agent.last_assigned_at, _agent.idle_since, free_units.label("free_units"))
         .where(_agent.instance == _INSTANCE, _agent.user.in_(_SERVING), _agent.next_status.is_(None))
         .where(_agent.status.in_(bindparam("statuses", expanding=True)), _agent.disconnected_at.is_(None))
     )
     if bound:
-        present = present.where(_agent.user == bindparam("bound_to"))
-    # materialized, so that nobody's load is summed up more than once
-    loads = present.cte("present").prefix_with("MATERIALIZED")
-    return select(loads).where(loads.c.free >= bindparam("units")).cte("free").prefix_with("MATERIALIZED")
+        available = available.where(_agent.user == bindparam("bound_to"))
+    # materialized, so that the load of each agent is summed up once
+    loads = available.cte("available").prefix_with("MATERIALIZED")
+    return select(loads).where(loads.c.free_units >= bindparam("units")).cte("free").prefix_with("MATERIALIZED")

@@ -1,4 +1,4 @@
-"""The board as supervisors and queues are shown it: what is not closed, and how much waits where."""
+"""Open contacts and queue lengths, for supervisors and metrics."""
 
 from __future__ import annotations
 
@@ -17,7 +17,15 @@ _routing, _conversation = schema.routing.c, schema.conversations.c
 
 @dataclass(frozen=True, slots=True)
 class SupervisedContact:
-    """A conversation that is not closed. `agent` works on it, has parked it or wraps it up; `offered_to` is asked."""
+    """The present contact of a conversation that is not closed.
+
+    Attributes:
+        since: when the present stage began.
+        units: the capacity that it uses while an agent works on it.
+        agent: the agent who works on it, has parked it or wraps it up; None when there is none.
+        offered_to: the agent to whom it is offered; None without an offer.
+        offered_until: when the offer expires; None without an offer.
+    """
 
     contact_id: str
     conversation_id: str
@@ -42,7 +50,13 @@ async def open_contacts(
     agent: str | None = None,
     limit: int = 1_000,
 ) -> list[SupervisedContact]:
-    """What is not closed, the oldest first; whoever it is offered to counts as its agent, too."""
+    """The contacts of an instance that are not closed, in the order of their conversations' start, at most `limit`.
+
+    Args:
+        state: only conversations in this state; None for all.
+        queue: only contacts of this queue; None for all.
+        agent: only contacts of this agent, including those offered to them; None for all.
+    """
     columns = (
         *(_routing.contact_id, _routing.conversation_id, _routing.workstream, _routing.queue),
         *(_conversation.mode, _conversation.state, _conversation.started_at, _routing.enqueued_at, _routing.units),
@@ -67,7 +81,7 @@ async def open_contacts(
 
 
 async def queue_lengths(db: Database, instance: str) -> dict[str, tuple[int, datetime]]:
-    """How many wait in each queue and are not offered to anybody, and since when the first of them."""
+    """The number of queued contacts without an offer, and when the oldest was enqueued, by queue; empty queues are missing."""
     query = (
         select(_routing.queue, func.count(), func.min(_routing.enqueued_at))
         .where(_routing.instance == instance, is_queued(schema.routing))
@@ -78,7 +92,7 @@ async def queue_lengths(db: Database, instance: str) -> dict[str, tuple[int, dat
 
 
 async def queued_since(db: Database, conversation_id: str) -> tuple[datetime, bool] | None:
-    """Since when a conversation waits in its queue, and whether it is offered to somebody; None if it does not wait."""
+    """When a conversation was enqueued, and whether it is offered to an agent; None when it is not queued."""
     query = select(_routing.enqueued_at, _routing.offer_id.is_not(None)).where(
         _routing.conversation_id == conversation_id, _routing.stage == RoutingStage.QUEUED
     )
