@@ -1,1 +1,1 @@
-"""Where facts are kept: schema, migrations and queries, the same on SQLite and PostgreSQL."""
+"""The store: schema, migrations, and queries for conversations, transcripts and configuration, on SQLite and PostgreSQL."""

@@ -1,7 +1,7 @@
-"""What was changed of the configuration at run time. Each instance has one revision, which every change moves on by one.
+"""Changes of the configuration at run time, with optimistic locking.
 
-A change says what follows it, and is refused when another came first: so whoever changes something has seen all that
-counts then, and two who do it at once cannot undo one another's change without knowing it.
+Each instance has one revision. A change carries the revision that it creates, and is written only when that revision follows the
+stored one. So the author of a change has read all earlier changes, and no change overwrites another unseen.
 """
 
 from __future__ import annotations
@@ -21,11 +21,15 @@ _revisions = schema.configuration_revisions
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """A table of an instance that has been changed, created, or deleted.
+class ConfigurationChange:
+    """The last change of one configuration table of an instance.
 
-    `kind` and `name` say which; `value` is the table as JSON has it, None when it is deleted. `revision` is the one that
-    the change has made, `changed_by` who made it.
+    Attributes:
+        kind: the kind of the table.
+        name: the table's name within its kind.
+        value: the whole table as JSON; None when the table is deleted.
+        revision: the revision that the change created.
+        changed_by: the author of the change.
     """
 
     kind: str
@@ -37,16 +41,16 @@ class Change:
 
 
 async def revisions(db: Database) -> dict[str, int]:
-    """The revision of each instance of which anything was ever changed."""
+    """The revision of each instance that was ever changed."""
     async with db.read() as connection:
         rows = await connection.execute(select(_revisions.c.instance, _revisions.c.revision))
         return {row.instance: row.revision for row in rows}
 
 
-async def changes(db: Database, instance: str) -> tuple[int, list[Change]]:
-    """An instance's revision, 0 when nothing was ever changed, and the changes that make it up, oldest first."""
-    names = [field.name for field in fields(Change)]
-    # one statement, so that both are of one moment; a revision without changes is a row without them
+async def changes(db: Database, instance: str) -> tuple[int, list[ConfigurationChange]]:
+    """An instance's revision, 0 without any change, and the last change of each changed table, oldest first."""
+    names = [field.name for field in fields(ConfigurationChange)]
+    # one statement reads both, so they belong together; a revision without changes gives one row with NULLs
     query = (
         select(_revisions.c.revision.label("present"), *(_changes.c[name] for name in names))
         .join_from(_revisions, _changes, _changes.c.instance == _revisions.c.instance, isouter=True)
@@ -55,40 +59,41 @@ async def changes(db: Database, instance: str) -> tuple[int, list[Change]]:
     )
     async with db.read() as connection:
         rows = (await connection.execute(query)).mappings().all()
-    made = [Change(**{name: row[name] for name in names}) for row in rows if row["kind"] is not None]
-    return (rows[0]["present"] if rows else 0), made
+    stored = [ConfigurationChange(**{name: row[name] for name in names}) for row in rows if row["kind"] is not None]
+    return (rows[0]["present"] if rows else 0), stored
 
 
-async def keep(db: Database, instance: str, change: Change) -> bool:
-    """Writes a change in place of an earlier one of the same table.
+async def save_change(db: Database, instance: str, change: ConfigurationChange) -> bool:
+    """Writes a change. It replaces the earlier change of the same table.
 
     Returns:
-        False, and nothing is written, when `change.revision` does not follow the present one.
+        False, and nothing is written, when `change.revision` does not follow the stored revision.
     """
     async with db.write() as connection:
-        if not await _moves_on(db, connection, instance, change.revision):
+        if not await _increment_revision(db, connection, instance, change.revision):
             return False
         await connection.execute(db.upsert(_changes, [{"instance": instance, **asdict(change)}]))
     return True
 
 
-async def forget(db: Database, instance: str, kind: str, name: str, *, revision: int) -> bool:
-    """Removes the change of a table, should there be one.
+async def delete_change(db: Database, instance: str, kind: str, name: str, *, revision: int) -> bool:
+    """Deletes the change of a table, if there is one. The instance receives the revision `revision`.
 
     Returns:
-        False, and nothing is removed, when `revision` does not follow the present one.
+        False, and nothing is deleted, when `revision` does not follow the stored revision.
     """
-    one = (_changes.c.instance == instance, _changes.c.kind == kind, _changes.c.name == name)
+    this_change = (_changes.c.instance == instance, _changes.c.kind == kind, _changes.c.name == name)
     async with db.write() as connection:
-        if not await _moves_on(db, connection, instance, revision):
+        if not await _increment_revision(db, connection, instance, revision):
             return False
-        await connection.execute(delete(_changes).where(*one))
+        await connection.execute(delete(_changes).where(*this_change))
     return True
 
 
-async def _moves_on(db: Database, connection: AsyncConnection, instance: str, revision: int) -> bool:
+async def _increment_revision(db: Database, connection: AsyncConnection, instance: str, revision: int) -> bool:
+    """Sets an instance's revision. Returns False when `revision` does not follow the stored one."""
     await connection.execute(db.insert_new(_revisions, [{"instance": instance, "revision": 0}]))
-    # who comes second waits here for the first, and then finds another revision
+    # locks the row: of two transactions with the same revision the second waits, and then finds the new revision
     present = (_revisions.c.instance == instance, _revisions.c.revision == revision - 1)
-    moved = await connection.execute(update(_revisions).where(*present).values(revision=revision))
-    return bool(moved.rowcount)
+    changed = await connection.execute(update(_revisions).where(*present).values(revision=revision))
+    return bool(changed.rowcount)

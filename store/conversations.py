@@ -21,7 +21,7 @@ from store.transcript_writes import TranscriptEnd, append
 
 
 class Written(NamedTuple):
-    """What a write of a conversation did.
+    """The result of `write_conversation`.
 
     Attributes:
         is_current: whether the snapshot is stored; False when the store has a newer one, or when there was none to write.
@@ -59,7 +59,7 @@ async def write_conversation(
 
 
 async def find_conversation(db: Database, conversation_id: str) -> StoredConversation | None:
-    """A conversation by its id, which is its first contact's."""
+    """A conversation by its id, which is also the id of its first contact; None when there is no such conversation."""
     query = select(*columns(schema.conversations, StoredConversation)).where(
         schema.conversations.c.id == conversation_id
     )
@@ -69,7 +69,7 @@ async def find_conversation(db: Database, conversation_id: str) -> StoredConvers
 
 
 async def find_contact(db: Database, instance: str, contact_id: str) -> tuple[StoredContact, StoredConversation] | None:
-    """A contact of an instance with the conversation it is a leg of."""
+    """A contact and its conversation; None when the instance has no such contact."""
     query = select_contacts().where(schema.contacts.c.id == contact_id, schema.conversations.c.instance == instance)
     async with db.read() as connection:
         row = (await connection.execute(query)).mappings().one_or_none()
@@ -79,7 +79,7 @@ async def find_contact(db: Database, instance: str, contact_id: str) -> tuple[St
 async def find_participant(
     db: Database, participant_id: str
 ) -> tuple[StoredParticipant, StoredConversation, str] | None:
-    """A participant with their conversation and the id of its latest contact."""
+    """A participant, the conversation, and the id of its latest contact; None when there is no such participant."""
     participant, conversation, contact = schema.participants, schema.conversations, schema.contacts
     query = (
         select(
@@ -90,7 +90,7 @@ async def find_participant(
         .join(conversation, conversation.c.id == participant.c.conversation_id)
         .join(contact, contact.c.conversation_id == conversation.c.id)
         .where(participant.c.id == participant_id)
-        # the one that no other follows; legs may begin in the same millisecond
+        # the contact that no other follows; two contacts may begin in the same millisecond
         .order_by(contact.c.last_seq.is_not(None), contact.c.initiated_at.desc())
         .limit(1)
     )
@@ -106,7 +106,7 @@ async def find_participant(
 
 
 async def participant_of_user(db: Database, conversation_id: str, user: str) -> StoredParticipant | None:
-    """The participant that an agent is in a conversation."""
+    """The participant of a conversation that belongs to an agent; None when the agent never took part."""
     query = select(*columns(schema.participants, StoredParticipant)).where(
         schema.participants.c.conversation_id == conversation_id, schema.participants.c.user == user
     )
@@ -116,17 +116,19 @@ async def participant_of_user(db: Database, conversation_id: str, user: str) -> 
 
 
 async def participants_of_contact(db: Database, contact: StoredContact) -> list[StoredParticipant]:
-    """The customer of a contact, its agent, and everybody else who has an item in it; the earliest first."""
-    who, item = schema.participants.c, schema.items.c
-    left_an_item = exists().where(
-        item.conversation_id == contact.conversation_id, item.contact_id == contact.id, item.participant_id == who.id
+    """The participants of a contact, in the order in which they joined: the customer, the agent, and all with an item in it."""
+    participant, item = schema.participants.c, schema.items.c
+    has_item = exists().where(
+        item.conversation_id == contact.conversation_id,
+        item.contact_id == contact.id,
+        item.participant_id == participant.id,
     )
-    is_its_agent = and_(who.user.is_not(None), who.user == contact.agent_user)
+    is_agent = and_(participant.user.is_not(None), participant.user == contact.agent_user)
     query = (
         select(*columns(schema.participants, StoredParticipant))
-        .where(who.conversation_id == contact.conversation_id)
-        .where(or_(who.role == Role.CUSTOMER, is_its_agent, left_an_item))
-        .order_by(who.joined_at.is_(None), who.joined_at, who.id)
+        .where(participant.conversation_id == contact.conversation_id)
+        .where(or_(participant.role == Role.CUSTOMER, is_agent, has_item))
+        .order_by(participant.joined_at.is_(None), participant.joined_at, participant.id)
     )
     async with db.read() as connection:
         rows = (await connection.execute(query)).mappings().all()
@@ -134,7 +136,7 @@ async def participants_of_contact(db: Database, contact: StoredContact) -> list[
 
 
 async def contacts_of_agent(db: Database, instance: str, user: str) -> list[tuple[StoredContact, StoredConversation]]:
-    """The contacts that an agent has and that are not closed, oldest first."""
+    """The contacts of an agent that are open or in wrap-up, oldest first."""
     contact, conversation = schema.contacts, schema.conversations
     query = (
         select_contacts()
@@ -154,10 +156,13 @@ async def contacts_of_agent(db: Database, instance: str, user: str) -> list[tupl
 async def merge_attributes(
     db: Database, instance: str, conversation_id: str, attributes: Mapping[str, str], *, limit: int
 ) -> bool | None:
-    """Adds or replaces a conversation's attributes, unless they would then exceed `limit` UTF-8 bytes in all.
+    """Adds attributes to a conversation, or replaces those with the same keys. Locks the conversation's row.
+
+    Args:
+        limit: the maximum size of all attributes afterwards, as `attribute_bytes`.
 
     Returns:
-        True when written, False when they would be too large, None when there is no such conversation.
+        True when they are written; False when they would be too large; None when there is no such conversation.
     """
     table = schema.conversations
     query = select(table.c.attributes).where(table.c.id == conversation_id, table.c.instance == instance)
@@ -174,7 +179,7 @@ async def merge_attributes(
 
 
 def attribute_bytes(attributes: Mapping[str, str]) -> int:
-    """The size of attributes as Amazon Connect counts it: UTF-8 bytes over all keys and values."""
+    """The size of attributes: the UTF-8 bytes of all keys and values (Amazon Connect: UpdateContactAttributes)."""
     return sum(len(key.encode()) + len(value.encode()) for key, value in attributes.items())
 
 
@@ -247,7 +252,7 @@ async def _write_snapshot(
     for contact in snapshot.contacts:
         row = {"conversation_id": conversation_id, **dict(contact)}
         await connection.execute(db.upsert(schema.contacts, [row]))
-    names = Participant.model_fields  # the machine keeps more of a participant than the store does
+    names = Participant.model_fields  # the workflow's participants have more fields
     rows = [
         {"conversation_id": conversation_id} | {name: getattr(participant, name) for name in names}
         for participant in snapshot.participants
@@ -276,7 +281,7 @@ def columns(table: Table, record: type[Value]) -> list[Any]:
 
 
 def select_contacts() -> Select[*tuple[Any, ...]]:
-    """Contacts, each with the conversation it is a leg of; `contact_of` reads the rows."""
+    """Builds the query for contacts with their conversations. `contact_of` reads its rows."""
     contact, conversation = schema.contacts, schema.conversations
     return select(*_labelled(contact, StoredContact), *_labelled(conversation, StoredConversation)).join(
         conversation, conversation.c.id == contact.c.conversation_id
@@ -284,7 +289,7 @@ def select_contacts() -> Select[*tuple[Any, ...]]:
 
 
 def contact_of(row: RowMapping) -> tuple[StoredContact, StoredConversation]:
-    """A row of `select_contacts`."""
+    """Converts a row of `select_contacts`."""
     contact, conversation = schema.contacts, schema.conversations
     return StoredContact(**_unlabelled(row, contact, StoredContact)), StoredConversation(
         **_unlabelled(row, conversation, StoredConversation)

@@ -1,4 +1,4 @@
-"""Customers: who they are, and with which conversation they would go on who come back."""
+"""Customers of conversations, and the conversation that a returning customer continues."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from store.records import StoredParticipant
 
 
 async def latest_conversation(db: Database, instance: str, workstream: str, customer_id: str) -> str | None:
-    """The id of a customer's newest conversation in which the talk is not over; where it is over in all, of the newest."""
+    """The id of the conversation that a returning customer continues; None when the customer has none.
+
+    It is the latest one in which customer and agent can still talk or, when there is none, the latest of all.
+    """
     table = schema.conversations.c
     query = (
         select(table.id)
@@ -29,7 +32,7 @@ async def latest_conversation(db: Database, instance: str, workstream: str, cust
 
 
 async def customer_of(db: Database, conversation_id: str) -> StoredParticipant | None:
-    """The customer of a conversation."""
+    """The customer of a conversation; None when there is no such conversation."""
     table = schema.participants
     query = select(*columns(table, StoredParticipant)).where(
         table.c.conversation_id == conversation_id, table.c.role == Role.CUSTOMER
@@ -39,21 +42,21 @@ async def customer_of(db: Database, conversation_id: str) -> StoredParticipant |
     return None if row is None else StoredParticipant(**row)
 
 
-class Caller(NamedTuple):
-    """Who is waited on in a conversation, and what is known of it."""
+class CustomerSummary(NamedTuple):
+    """A customer's name, and the attributes of their conversation."""
 
     name: str
     attributes: Mapping[str, str]
 
 
-async def callers(db: Database, conversation_ids: Collection[str]) -> dict[str, Caller]:
-    """The customers of conversations."""
-    person, conversation = schema.participants.c, schema.conversations.c
+async def customer_summaries(db: Database, conversation_ids: Collection[str]) -> dict[str, CustomerSummary]:
+    """The customers of some conversations, by conversation id; unknown ids are missing."""
+    participant, conversation = schema.participants.c, schema.conversations.c
     query = (
-        select(conversation.id, person.name, conversation.attributes)
-        .join(schema.participants, person.conversation_id == conversation.id)
-        .where(conversation.id.in_(conversation_ids), person.role == Role.CUSTOMER)
+        select(conversation.id, participant.name, conversation.attributes)
+        .join(schema.participants, participant.conversation_id == conversation.id)
+        .where(conversation.id.in_(conversation_ids), participant.role == Role.CUSTOMER)
     )
     async with db.read() as connection:
         rows = (await connection.execute(query)).all() if conversation_ids else []
-    return {id: Caller(name, attributes) for id, name, attributes in rows}
+    return {id: CustomerSummary(name, attributes) for id, name, attributes in rows}

@@ -1,4 +1,4 @@
-"""The connection to SQLite or PostgreSQL: one engine, read and write transactions, and the differences between the two."""
+"""The database, SQLite or PostgreSQL: read and write transactions, and the statements that differ between the two."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ _WAL_ATTEMPTS = 100
 
 
 class Database:
-    """An open store. Reads run side by side; on SQLite writes of this process queue up here instead of on its file lock."""
+    """An open store. Reads run in parallel. On SQLite the writes of this process queue for a lock here, not for the file lock."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
-        self._one_writer = asyncio.Lock() if engine.dialect.name == "sqlite" else None
+        self._write_lock = asyncio.Lock() if engine.dialect.name == "sqlite" else None
 
     @classmethod
     def open(cls, url: str, *, pool_size: int = 10, durable: bool = False) -> Self:
         """Opens the store.
 
         Args:
-            url: `sqlite:///path` or `postgresql://user:password@host/name`; the driver is chosen here.
-            pool_size: most connections at once.
-            durable: SQLite only: survive a power cut too (`synchronous=FULL`), not just the death of a process.
+            url: `sqlite:///path` or `postgresql://user:password@host/name`, without a driver.
+            pool_size: the maximum number of connections.
+            durable: SQLite only: whether a commit survives a power failure (`synchronous=FULL`), not only a crash of the process.
 
         Raises:
-            ValueError: the URL names another kind of database.
+            ValueError: the URL names another database.
         """
         parsed = make_url(url)
         backend = parsed.get_backend_name()
@@ -52,41 +52,44 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[AsyncConnection, None]:
-        """A transaction that only reads."""
+        """Opens a transaction that only reads."""
         async with self.engine.connect() as connection:
             yield connection
 
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[AsyncConnection, None]:
-        """A transaction that commits at the end of the block, or not at all."""
-        if self._one_writer is None:
+        """Opens a transaction that writes. It commits at the end of the block; an exception rolls it back."""
+        if self._write_lock is None:
             async with self.engine.begin() as connection:
                 yield connection
             return
-        async with self._one_writer, self.engine.connect() as connection:
+        async with self._write_lock, self.engine.connect() as connection:
             await connection.execution_options(writes=True)
             async with connection.begin():
                 yield connection
 
     async def one_at_a_time(self, connection: AsyncConnection, key: str) -> None:
-        """Waits in a write until no other with the same key is under way. On SQLite there is no other write at all."""
+        """Takes the advisory lock `key` until the transaction ends. Waits while another transaction holds it.
+
+        Does nothing on SQLite, where a write transaction excludes all others.
+        """
         if self.is_postgres:
             await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
 
     def insert_new(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> Any:
-        """An insert that leaves rows alone which are there already, whichever unique key they share."""
+        """Builds an insert that skips rows that share any unique key with an existing row."""
         dialect = postgresql if self.is_postgres else sqlite
-        return dialect.insert(table).values(_values(rows)).on_conflict_do_nothing()
+        return dialect.insert(table).values(_rows_or_row(rows)).on_conflict_do_nothing()
 
     def insert_new_from(self, table: Table, names: Sequence[str], query: Select[*tuple[Any, ...]]) -> Any:
-        """An insert of the rows that a query finds, which leaves rows alone that are there already."""
+        """Builds an insert of the rows of a query, as columns `names`. It skips rows as `insert_new` does."""
         dialect = postgresql if self.is_postgres else sqlite
         return dialect.insert(table).from_select(names, query).on_conflict_do_nothing()
 
     def upsert(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> Any:
-        """An insert that overwrites the given columns of rows with the same primary key."""
+        """Builds an insert that overwrites the given columns of a row with the same primary key. Other columns stay."""
         dialect = postgresql if self.is_postgres else sqlite
-        values = _values(rows)
+        values = _rows_or_row(rows)
         statement = dialect.insert(table).values(values)
         keys = [column.name for column in table.primary_key]
         given = values[0] if isinstance(values, list) else values
@@ -94,12 +97,12 @@ class Database:
         return statement.on_conflict_do_update(index_elements=keys, set_=changes)
 
     async def close(self) -> None:
-        """Gives the connections back."""
+        """Closes all connections."""
         await self.engine.dispose()
 
 
-def _values(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any] | list[dict[str, Any]]:
-    """What is inserted. A single row by itself: SQLAlchemy compiles statements for lists anew each time."""
+def _rows_or_row(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any] | list[dict[str, Any]]:
+    """Returns the rows as a list, and a single row as itself: SQLAlchemy does not cache the compiled statement of a list."""
     values = [dict(row) for row in rows]
     return values[0] if len(values) == 1 else values
 
@@ -109,7 +112,7 @@ def _use_wal(cursor: Any) -> None:
         try:
             cursor.execute("PRAGMA journal_mode=WAL")
         except sqlite3.OperationalError:
-            # a new file has another connection writing to it: unlike this pragma, a transaction waits for that one
+            # another connection writes to the new file. The pragma does not wait for it, but a transaction does
             cursor.execute("BEGIN IMMEDIATE")
             cursor.execute("ROLLBACK")
         else:
@@ -120,7 +123,7 @@ def _use_wal(cursor: Any) -> None:
 def _prepare_sqlite(engine: AsyncEngine, durable: bool) -> None:
     @event.listens_for(engine.sync_engine, "connect")
     def configure(connection: Any, _: Any) -> None:
-        connection.isolation_level = None  # the driver's own BEGIN comes too late for IMMEDIATE
+        connection.isolation_level = None  # the driver's own BEGIN would not be IMMEDIATE
         cursor = connection.cursor()
         cursor.execute("PRAGMA busy_timeout=10000")
         _use_wal(cursor)

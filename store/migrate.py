@@ -1,4 +1,4 @@
-"""Brings a store to the present schema. Safe to call from several processes at once."""
+"""Opens a store and migrates it to the present schema."""
 
 from __future__ import annotations
 
@@ -15,19 +15,22 @@ from sqlalchemy.exc import DBAPIError
 from store.database import Database
 
 
-class StoreProblem(Exception):
-    """The store cannot be used; the message says which and why."""
+class StoreError(Exception):
+    """The store cannot be opened. The message names the store and the reason."""
 
 
 _ADVISORY_LOCK = 7_233_001
 
 
 @asynccontextmanager
-async def opened(url: str, *, pool_size: int, durable: bool) -> AsyncGenerator[Database, None]:
-    """The store of a process, brought to the present schema and closed at the end; see `Database.open`.
+async def open_store(url: str, *, pool_size: int, durable: bool) -> AsyncGenerator[Database, None]:
+    """Opens the store of a process and migrates it. Closes it at the end of the block.
+
+    Args:
+        url: as for `Database.open`, like the other arguments.
 
     Raises:
-        StoreProblem: it cannot be reached or migrated.
+        StoreError: the store cannot be reached or migrated.
     """
     db = Database.open(url, pool_size=pool_size, durable=durable)
     try:
@@ -35,14 +38,14 @@ async def opened(url: str, *, pool_size: int, durable: bool) -> AsyncGenerator[D
             await migrate(db)
         except (OSError, DBAPIError, PostgresError) as error:
             reason = str(error).partition("\n")[0]
-            raise StoreProblem(f"the store {make_url(url)!r} cannot be opened: {reason}") from error
+            raise StoreError(f"the store {make_url(url)!r} cannot be opened: {reason}") from error
         yield db
     finally:
         await db.close()
 
 
 async def migrate(db: Database) -> None:
-    """Applies the migrations that are missing, one process at a time."""
+    """Applies the missing migrations in one transaction. Idempotent; several processes may call it at once."""
     async with db.write() as connection:
         await connection.run_sync(_upgrade)
 

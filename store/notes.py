@@ -1,4 +1,4 @@
-"""What agents note about contacts, for each other."""
+"""Notes of agents about contacts, for other agents."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _note = schema.contact_notes.c
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """What an agent has noted, and during which contact of a conversation."""
+class ContactNote:
+    """A note of an agent (`user`) about a contact."""
 
     id: str
     conversation_id: str
@@ -26,26 +26,26 @@ class Note:
     text: str
 
 
-async def add_note(db: Database, note: Note) -> Note:
-    """Keeps a note. Returns it as it will be read."""
+async def add_note(db: Database, note: ContactNote) -> ContactNote:
+    """Writes a note. Returns it as stored: `at` in whole milliseconds."""
     async with db.write() as connection:
         await connection.execute(insert(schema.contact_notes).values(asdict(note)))
     return replace(note, at=whole_milliseconds(note.at))
 
 
 async def count_notes(db: Database, conversation_id: str) -> int:
-    """How many notes there are about a conversation's contacts."""
+    """The number of notes about all contacts of a conversation."""
     query = select(func.count()).select_from(schema.contact_notes).where(_note.conversation_id == conversation_id)
     async with db.read() as connection:
         return (await connection.execute(query)).scalar_one()
 
 
-async def notes_of(db: Database, conversation_id: str) -> list[Note]:
-    """The notes about a conversation's contacts, the oldest first."""
+async def contact_notes(db: Database, conversation_id: str) -> list[ContactNote]:
+    """The notes about all contacts of a conversation, oldest first."""
     query = (
         select(_note.id, _note.conversation_id, _note.contact_id, _note.user, _note.at, _note.text)
         .where(_note.conversation_id == conversation_id)
         .order_by(_note.at, _note.id)
     )
     async with db.read() as connection:
-        return [Note(*row) for row in await connection.execute(query)]
+        return [ContactNote(*row) for row in await connection.execute(query)]

@@ -1,9 +1,8 @@
-"""What came before a conversation: rehydration, and the walk back through all that it continues.
+"""The past of a conversation: rehydration, and pages of the transcripts that came before it.
 
-Each conversation points to at most one earlier one and to the last item of it that is visible, so the whole past is one
-walk backwards. A conversation of which nothing is visible is never pointed to while there is something before it, so a
-page of `n` items never needs more than `n + 1` steps; and as the pointer knows how many items it makes visible, the walk
-ends as soon as a page is full.
+A conversation links to at most one earlier conversation, and to that one's last visible item. The past is the chain of these
+links. A link skips conversations without visible items, unless nothing comes before them. So a page of `n` items needs at most
+`n + 1` links. A link also has the number of items that it makes visible, so a query stops where its page is full.
 """
 
 from __future__ import annotations
@@ -37,30 +36,31 @@ from store.records import StoredContact, StoredConversation
 _conversations = schema.conversations.c
 _contacts = schema.contacts.c
 _items = schema.items.c
-_AT, _UPTO = bindparam("at", type_=String), bindparam("upto", type_=BigInteger)
+_START_ID, _START_SEQ = bindparam("start_id", type_=String), bindparam("start_seq", type_=BigInteger)
 _WANTED = bindparam("wanted", type_=BigInteger)
 
 
-class Place(NamedTuple):
-    """A position in the past: an item of an earlier conversation, which itself belongs to what follows."""
+class PastPosition(NamedTuple):
+    """A position in the past: the item with which a page starts."""
 
     conversation_id: str
     seq: int
 
 
 class PastItem(NamedTuple):
-    """An item with the conversation it stands in."""
+    """A transcript item, and the conversation of its transcript."""
 
     conversation_id: str
     item: TranscriptItem
 
 
-async def past_from(
+async def find_rehydrated_past(
     db: Database, instance: str, contact_id: str
 ) -> tuple[StoredContact, StoredConversation, RehydratedPast] | None:
-    """The past that begins with a contact and leaves out the legs after it.
+    """The past that a conversation receives when it continues a contact, with that contact and its conversation.
 
-    Where nothing is visible of the contact's conversation, it goes on with what that one continues itself.
+    The items of later contacts are not visible. When nothing of the contact's conversation is visible, the past is the one that
+    this conversation continues itself. None when the instance has no such contact.
     """
     found = await find_contact(db, instance, contact_id)
     if found is None:
@@ -69,12 +69,12 @@ async def past_from(
     visible = select(func.max(_items.seq), func.count()).where(_items.conversation_id == conversation.id)
     if contact.last_seq is not None:
         visible = visible.where(_items.seq <= contact.last_seq)
-    before = select(_conversations.past_id, _conversations.past_seq, _conversations.past_items)
+    link = select(_conversations.past_id, _conversations.past_seq, _conversations.past_items)
     async with db.read() as connection:
         seq, count = (await connection.execute(visible)).one()
         end: tuple[str, int, int] = (conversation.id, seq or 0, count)
         if not count and conversation.past_id is not None:
-            row = (await connection.execute(before.where(_conversations.id == conversation.id))).one()
+            row = (await connection.execute(link.where(_conversations.id == conversation.id))).one()
             end = (row.past_id, row.past_seq, row.past_items)
     past = RehydratedPast(
         contact_id=contact.id,
@@ -87,7 +87,7 @@ async def past_from(
 
 
 async def last_ended_contact(db: Database, conversation_id: str) -> str | None:
-    """The contact of a conversation that ended last. Of those that ended in the same millisecond it is the latest leg."""
+    """The id of the contact that ended last, of several in the same millisecond the latest; None when none has ended."""
     query = (
         select(_contacts.id)
         .where(_contacts.conversation_id == conversation_id, _contacts.ended_at.is_not(None))
@@ -99,29 +99,32 @@ async def last_ended_contact(db: Database, conversation_id: str) -> str | None:
 
 
 async def associate(db: Database, conversation_id: str, past: RehydratedPast, inherited: Mapping[str, str]) -> bool:
-    """Lets a running conversation continue a past, unless it continues one already; its own attributes win.
+    """Links a running conversation to a past. Locks the conversation's row.
+
+    Args:
+        inherited: attributes that the conversation receives, unless it has the same key.
 
     Returns:
-        False when it has a past, or a related contact, already, or when it has ended.
+        False, and nothing is written, when it already has a past or a related contact, has ended, or does not exist.
     """
-    free = (
+    can_be_linked = (
         _conversations.id == conversation_id,
         _conversations.continued_from.is_(None),
-        # what has ended can be continued: a past that it got afterwards could lead back to itself
+        # an ended conversation can be continued, so a past that it received later could lead back to itself
         _conversations.ended_at.is_(None),
         ~select(_contacts.id)
         .where(_contacts.id == conversation_id, _contacts.related_contact_id.is_not(None))
         .exists(),
     )
     async with db.write() as connection:
-        query = select(_conversations.attributes).where(*free).with_for_update()
-        own = (await connection.execute(query)).scalar_one_or_none()
-        if own is None:
+        query = select(_conversations.attributes).where(*can_be_linked).with_for_update()
+        own_attributes = (await connection.execute(query)).scalar_one_or_none()
+        if own_attributes is None:
             return False
         await connection.execute(
             update(schema.conversations)
             .where(_conversations.id == conversation_id)
-            .values(**past_columns(past), attributes={**inherited, **own}, updated_at=datetime.now(UTC))
+            .values(**past_columns(past), attributes={**inherited, **own_attributes}, updated_at=datetime.now(UTC))
         )
         await connection.execute(
             update(schema.contacts).where(_contacts.id == conversation_id).values(related_contact_id=past.contact_id)
@@ -129,29 +132,31 @@ async def associate(db: Database, conversation_id: str, past: RehydratedPast, in
     return True
 
 
-async def page_of_past(db: Database, start: Place, limit: int) -> tuple[list[PastItem], Place | None]:
-    """At most `limit` items of the past from a place on, the latest first, and the place where the next page starts.
+async def page_of_past(db: Database, start: PastPosition, limit: int) -> tuple[list[PastItem], PastPosition | None]:
+    """Reads at most `limit` items of the past from a position backwards, latest first, in one query.
 
-    One query, however long the past is. A page is shorter than `limit` only where the past ends.
+    Returns:
+        The page, and the position at which the next page starts; None when the past ends with this page. Only the last page
+        may have fewer than `limit` items.
     """
-    values = {"at": start.conversation_id, "upto": start.seq, "wanted": limit + 1}
+    values = {"start_id": start.conversation_id, "start_seq": start.seq, "wanted": limit + 1}
     async with db.read() as connection:
         rows = (await connection.execute(_PAGE, values)).mappings().all()
     page = [PastItem(row["walked_id"], _item(row)) for row in rows if row["id"] is not None]
     if len(page) > limit:
-        return page[:limit], Place(page[limit].conversation_id, page[limit].item.seq)
+        return page[:limit], PastPosition(page[limit].conversation_id, page[limit].item.seq)
     past_id, past_seq = (rows[-1]["past_id"], rows[-1]["past_seq"]) if rows else (None, None)
-    return page, Place(past_id, past_seq) if past_id and past_seq else None
+    return page, PastPosition(past_id, past_seq) if past_id and past_seq else None
 
 
 def _item(row: RowMapping) -> TranscriptItem:
     return TranscriptItem(**{name: row[name] for name in TranscriptItem.model_fields})
 
 
-def _page() -> Select[*tuple[Any, ...]]:
-    """The conversations from a place back until they hold as many items as wanted, and the latest `wanted` of each.
+def _page_query() -> Select[*tuple[Any, ...]]:
+    """Builds the query for a page: the conversations of `_walk`, each with its latest items, at most `wanted` for each.
 
-    The first three columns are the conversation and what it continues; a conversation without items has a row as well.
+    The first three columns are the conversation and its link. A conversation without items has one row with NULLs.
     """
     walk = _walk()
     shown = and_(_items.conversation_id == walk.c.id, _items.seq.between(walk.c.lowest, walk.c.seq))
@@ -163,28 +168,31 @@ def _page() -> Select[*tuple[Any, ...]]:
 
 
 def _walk() -> CTE:
-    """The conversations from a place back until they hold as many items as wanted, each with the numbers to show of it."""
+    """Builds the query for the conversations from a position backwards, until they have `wanted` items.
+
+    Each row has the range of item numbers to show, from `lowest` to `seq`.
+    """
     first, earlier = schema.conversations, schema.conversations.alias("earlier")
-    own = _below(_AT, _UPTO).limit(_WANTED).subquery("own")
+    first_items = _seqs_backwards(_START_ID, _START_SEQ).limit(_WANTED).subquery("first_items")
     walk = (
         select(
             first.c.id,
-            _UPTO.label("seq"),
-            _lowest(_AT, _UPTO).label("lowest"),
-            select(func.count()).select_from(own).scalar_subquery().label("total"),
+            _START_SEQ.label("seq"),
+            _lowest_seq(_START_ID, _START_SEQ).label("lowest"),
+            select(func.count()).select_from(first_items).scalar_subquery().label("total"),
             literal(0).label("step"),
             first.c.past_id,
             first.c.past_seq,
             first.c.past_items,
         )
-        .where(first.c.id == _AT)
+        .where(first.c.id == _START_ID)
         .cte("walk", recursive=True)
     )
     return walk.union_all(
         select(
             earlier.c.id,
             walk.c.past_seq,
-            _lowest(earlier.c.id, walk.c.past_seq),
+            _lowest_seq(earlier.c.id, walk.c.past_seq),
             walk.c.total + walk.c.past_items,
             walk.c.step + 1,
             earlier.c.past_id,
@@ -196,16 +204,16 @@ def _walk() -> CTE:
     )
 
 
-def _lowest(conversation_id: ColumnElement[str], upto: ColumnElement[int]) -> ColumnElement[int]:
-    """How far down `wanted` items reach. Numbers may have gaps, so that cannot be calculated."""
-    return func.coalesce(_below(conversation_id, upto).limit(1).offset(_WANTED - 1).scalar_subquery(), 0)
+def _lowest_seq(conversation_id: ColumnElement[str], last_seq: ColumnElement[int]) -> ColumnElement[int]:
+    """Builds the number of the item that is `wanted` items back, 0 when there are fewer. Numbers may have gaps."""
+    return func.coalesce(_seqs_backwards(conversation_id, last_seq).limit(1).offset(_WANTED - 1).scalar_subquery(), 0)
 
 
-def _below(conversation_id: ColumnElement[str], upto: ColumnElement[int]) -> Select[int]:
-    below = schema.items.alias("below").c
-    query = select(below.seq).where(below.conversation_id == conversation_id, below.seq <= upto)
-    return query.order_by(below.seq.desc())
+def _seqs_backwards(conversation_id: ColumnElement[str], last_seq: ColumnElement[int]) -> Select[int]:
+    item = schema.items.alias("item").c
+    query = select(item.seq).where(item.conversation_id == conversation_id, item.seq <= last_seq)
+    return query.order_by(item.seq.desc())
 
 
-_PAGE = _page()
-"""Built once: putting it together takes longer than running it."""
+_PAGE = _page_query()
+"""Built once, because building takes longer than running it."""

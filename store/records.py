@@ -1,4 +1,4 @@
-"""Rows of the store as frozen values: the domain's records, with the columns that only the store keeps."""
+"""Rows of the store as frozen values: the domain's records, and the columns that only the store has."""
 
 from __future__ import annotations
 

@@ -27,17 +27,17 @@ from domain.instants import EPOCH, MILLISECOND, epoch_milliseconds
 
 
 class Instant(TypeDecorator[datetime]):
-    """An aware UTC instant, kept as milliseconds since 1970."""
+    """An aware UTC instant. The database holds milliseconds since 1970."""
 
     impl = BigInteger
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        """To the database."""
+        """Converts an instant to milliseconds."""
         return None if value is None else epoch_milliseconds(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
-        """From the database."""
+        """Converts milliseconds to an instant."""
         return None if value is None else EPOCH + value * MILLISECOND
 
 
@@ -62,13 +62,14 @@ conversations = Table(
     Column("end_reason", String(64)),
     Column("revision", BigInteger, nullable=False),
     Column("updated_at", Instant, nullable=False),
-    # the past: the contact that this conversation continues, and where in its conversation the visible past ends
+    # rehydration: the contact that this conversation continues, the last visible item of the past, and how many items of that
+    # item's conversation are visible
     Column("association_id", String(256)),
     Column("continued_from", String(256)),
     Column("past_id", String(256)),
     Column("past_seq", BigInteger),
     Column("past_items", BigInteger),
-    # where a returning customer goes on; the instance first would draw SQLite away from the order of a search's pages
+    # the conversations of a customer. With `instance` first, SQLite would use it for searches, and then sort their pages
     Index("conversations_by_customer", "customer_id", "workstream", "instance", "started_at"),
 )
 
@@ -89,7 +90,7 @@ contacts = Table(
     Column("wrapped_up_at", Instant),
     Column("last_seq", BigInteger),
     Column("end_reason", String(64)),
-    # what a search ranges over, and the order in which its pages come
+    # time ranges and sort orders of a contact search
     Index("contacts_by_initiation", "initiated_at", "id"),
     Index("contacts_by_enqueuing", "enqueued_at", "id"),
     Index("contacts_by_connection", "agent_connected_at", "id"),
@@ -235,7 +236,7 @@ routing = Table(
     Column("offer_until", Instant),
     # whether the conversation knows of the offer
     Column("delivered", Boolean, nullable=False),
-    # the first of each kind of queued conversation, and those behind it
+    # the first conversation of each kind in a queue, and the following ones
     Index(
         "routing_by_kind",
         *("instance", "queue", "workstream", "bound_to", "units"),
@@ -243,7 +244,7 @@ routing = Table(
         sqlite_where=_IS_QUEUED,
         postgresql_where=_IS_QUEUED,
     ),
-    # a queue in its order
+    # the conversations of a queue, in order
     Index(
         "routing_by_order",
         *("instance", "queue", "in_turn", "priority", "enqueued_at", "conversation_id"),
@@ -275,7 +276,7 @@ routing_rejections = Table(
 routing_waits = Table(
     "routing_waits",
     metadata,
-    # how long conversations waited that were lately assigned from a queue
+    # wait times of the conversations that were lately assigned from a queue
     Column("instance", String(100), primary_key=True),
     Column("queue", String(256), primary_key=True),
     Column("assigned_at", Instant, primary_key=True),
@@ -317,7 +318,7 @@ configuration_changes = Table(
     Column("instance", String(100), primary_key=True),
     Column("kind", String(16), primary_key=True),
     Column("name", String(100), primary_key=True),
-    # null when it is deleted
+    # JSON null: the table is deleted
     Column("value", JSON, nullable=False),
     Column("revision", BigInteger, nullable=False),
     Column("changed_at", Instant, nullable=False),

@@ -1,4 +1,4 @@
-"""Transcript items in their order, and receipts."""
+"""Reads transcripts, and reads and writes receipts."""
 
 from __future__ import annotations
 
@@ -19,26 +19,35 @@ _items = schema.items.c
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """Where a page of a transcript begins and which way it goes. `seq` itself belongs to it."""
+class PageStart:
+    """The start of a transcript page, and its direction.
+
+    Attributes:
+        seq: the number of the item with which the page starts; that item belongs to the page.
+        forward: whether the page goes to later items; else to earlier ones.
+        present_only: whether the transcript ends with the present conversation, without its past.
+    """
 
     seq: int
     forward: bool
     present_only: bool = False
-    """Whether the past stays out of it, however far the scan goes."""
 
 
 async def page(
-    db: Database, conversation_id: str, span: Span, limit: int, contact_id: str | None = None
+    db: Database, conversation_id: str, start: PageStart, limit: int, contact_id: str | None = None
 ) -> list[TranscriptItem]:
-    """At most `limit` items from `span.seq` on, the nearest to it first."""
+    """One page: at most `limit` items of a conversation, beginning with `start.seq`, in the direction of `start`.
+
+    Args:
+        contact_id: only items of this contact; None for all.
+    """
     query = select(*columns(schema.items, TranscriptItem)).where(_items.conversation_id == conversation_id)
     if contact_id is not None:
         query = query.where(_items.contact_id == contact_id)
-    if span.forward:
-        query = query.where(_items.seq >= span.seq).order_by(_items.seq)
+    if start.forward:
+        query = query.where(_items.seq >= start.seq).order_by(_items.seq)
     else:
-        query = query.where(_items.seq <= span.seq).order_by(_items.seq.desc())
+        query = query.where(_items.seq <= start.seq).order_by(_items.seq.desc())
     async with db.read() as connection:
         rows = (await connection.execute(query.limit(limit))).mappings().all()
     return [TranscriptItem(**row) for row in rows]
@@ -47,15 +56,15 @@ async def page(
 async def pages_of_contact(
     db: Database, contact: StoredContact, size: int = 500
 ) -> AsyncIterator[list[tuple[TranscriptItem, list[Receipt]]]]:
-    """All items that a contact has now, in their order and with their receipts, at most `size` at a time.
+    """Yields the items that a contact has when it begins, in order and with their receipts, in pages of at most `size`.
 
-    Each page is a transaction of its own, so that a slow reader holds none; what arrives meanwhile stays out.
+    Reads each page in a transaction of its own, so a slow consumer keeps no transaction open. Later items are left out.
     """
     chat = contact.conversation_id
     end = (await heads(db, [chat])).get(chat, 0)
     seq = 0
     while seq < end:
-        found = await page(db, chat, Span(seq + 1, forward=True), size, contact.id)
+        found = await page(db, chat, PageStart(seq + 1, forward=True), size, contact.id)
         items = [item for item in found if item.seq <= end]
         if not items:
             return
@@ -65,7 +74,7 @@ async def pages_of_contact(
 
 
 async def find_item(db: Database, conversation_id: str, item_id: str) -> TranscriptItem | None:
-    """An item of a conversation by its id."""
+    """An item of a conversation by its id; None when there is no such item."""
     query = select(*columns(schema.items, TranscriptItem)).where(
         _items.conversation_id == conversation_id, _items.id == item_id
     )
@@ -75,7 +84,7 @@ async def find_item(db: Database, conversation_id: str, item_id: str) -> Transcr
 
 
 async def heads(db: Database, conversation_ids: Collection[str]) -> dict[str, int]:
-    """The last `seq` of each conversation that has items."""
+    """The number of the last item of each conversation; conversations without items are missing."""
     query = (
         select(_items.conversation_id, func.max(_items.seq))
         .where(_items.conversation_id.in_(conversation_ids))
@@ -86,21 +95,21 @@ async def heads(db: Database, conversation_ids: Collection[str]) -> dict[str, in
 
 
 async def first_since(db: Database, conversation_id: str, at: datetime) -> int | None:
-    """The `seq` of the first item at or after an instant."""
+    """The number of the first item at or after an instant; None when there is none."""
     query = select(func.min(_items.seq)).where(_items.conversation_id == conversation_id, _items.at >= at)
     async with db.read() as connection:
         return (await connection.execute(query)).scalar_one()
 
 
 async def last_until(db: Database, conversation_id: str, at: datetime) -> int | None:
-    """The `seq` of the last item at or before an instant."""
+    """The number of the last item at or before an instant; None when there is none."""
     query = select(func.max(_items.seq)).where(_items.conversation_id == conversation_id, _items.at <= at)
     async with db.read() as connection:
         return (await connection.execute(query)).scalar_one()
 
 
 async def nth_latest(db: Database, conversation_id: str, n: int) -> int | None:
-    """The `seq` of the n-th latest item (1 is the latest), of the earliest when there are fewer, None when there is none."""
+    """The number of the n-th latest item (1 is the latest), or of the earliest when there are fewer; None without items."""
     latest = (
         select(_items.seq)
         .where(_items.conversation_id == conversation_id)
@@ -115,43 +124,53 @@ async def nth_latest(db: Database, conversation_id: str, n: int) -> int | None:
 async def acknowledge(
     db: Database, conversation_id: str, participant_id: str, seq: int, *, read: bool, at: datetime
 ) -> bool:
-    """Notes that a participant's client received, or showed, the message `seq` and those before it.
+    """Records that a participant's client received or displayed the message `seq` and all before it. Idempotent.
+
+    Writes a receipt for each message of other participants. Locks the participant.
+
+    Args:
+        read: whether the client displayed the messages, which implies that it received them; else it only received them.
+        at: the instant of the receipts.
 
     Returns:
-        False when that was known already.
+        False, and nothing is written, when this was recorded before.
     """
-    people, receipts = schema.participants.c, schema.receipts.c
+    participants, receipts = schema.participants.c, schema.receipts.c
     async with db.write() as connection:
-        reader = select(people.delivered_seq, people.read_seq).where(people.id == participant_id).with_for_update()
-        delivered, shown = (await connection.execute(reader)).one()
-        known = shown if read else delivered
-        if seq <= known:
+        query = (
+            select(participants.delivered_seq, participants.read_seq)
+            .where(participants.id == participant_id)
+            .with_for_update()
+        )
+        delivered_before, read_before = (await connection.execute(query)).one()
+        acknowledged = read_before if read else delivered_before
+        if seq <= acknowledged:
             return False
-        # reading implies delivery, where that was not noted on its own
-        news = select(
+        # a read message without a receipt counts as received at the same instant
+        new_receipts = select(
             literal(conversation_id), _items.seq, literal(participant_id), literal(at, schema.Instant())
         ).where(
             _items.conversation_id == conversation_id,
             _items.type == ItemType.MESSAGE,
-            and_(_items.seq > known, _items.seq <= seq),
+            and_(_items.seq > acknowledged, _items.seq <= seq),
             _items.participant_id.is_distinct_from(participant_id),
         )
         names = ("conversation_id", "seq", "participant_id", "delivered_at")
-        await connection.execute(db.insert_new_from(schema.receipts, names, news))
+        await connection.execute(db.insert_new_from(schema.receipts, names, new_receipts))
         if read:
             await connection.execute(
                 update(schema.receipts)
                 .where(receipts.conversation_id == conversation_id, receipts.participant_id == participant_id)
-                .where(receipts.seq > known, receipts.seq <= seq)
+                .where(receipts.seq > acknowledged, receipts.seq <= seq)
                 .values(read_at=at)
             )
-        marks = {"delivered_seq": max(delivered, seq)} | ({"read_seq": seq} if read else {})
-        await connection.execute(update(schema.participants).where(people.id == participant_id).values(marks))
+        counters = {"delivered_seq": max(delivered_before, seq)} | ({"read_seq": seq} if read else {})
+        await connection.execute(update(schema.participants).where(participants.id == participant_id).values(counters))
     return True
 
 
 async def receipts_of(db: Database, messages: Sequence[tuple[str, int]]) -> dict[tuple[str, int], list[Receipt]]:
-    """The receipts of some messages, by conversation and `seq`."""
+    """The receipts of some messages, each named by (conversation id, number); messages without receipts are missing."""
     table = schema.receipts
     query = (
         select(table.c.conversation_id, *columns(table, Receipt))
@@ -167,7 +186,7 @@ async def receipts_of(db: Database, messages: Sequence[tuple[str, int]]) -> dict
 
 
 async def _receipts_between(db: Database, conversation_id: str, first: int, last: int) -> dict[int, list[Receipt]]:
-    """The receipts of a run of messages, by `seq`."""
+    """The receipts of the messages from number `first` to number `last`, by number."""
     table = schema.receipts
     query = (
         select(*columns(table, Receipt))

@@ -1,4 +1,4 @@
-"""the first tables"""
+"""conversations, contacts, participants, transcripts and connections"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""contacts as legs, and what conversations continue from"""
+"""several contacts in one conversation, and the link of a conversation to its past"""
 
 import sqlalchemy as sa
 from alembic import op

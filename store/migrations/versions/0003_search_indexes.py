@@ -1,4 +1,4 @@
-"""indexes for searching contacts"""
+"""indexes for the contact search"""
 
 from alembic import op
 

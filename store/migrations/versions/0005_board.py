@@ -1,4 +1,4 @@
-"""agents and the board"""
+"""agents, and the board: the first name of the routing table"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -6,16 +6,16 @@ from alembic import op
 revision = "0005"
 down_revision = "0004"
 
-IS_WAITING = "stage = 'queued' AND offer_id IS NULL"
-IS_BOUND = f"{IS_WAITING} AND bound_to <> ''"
+IS_QUEUED = "stage = 'queued' AND offer_id IS NULL"
+HAS_AFFINITY = f"{IS_QUEUED} AND bound_to <> ''"
 IS_OFFERED = "offer_id IS NOT NULL"
 
 
 def upgrade() -> None:
     create_agents()
     create_board()
-    index_board()
-    create_what_belongs_to_the_board()
+    create_board_indexes()
+    create_rejections_and_waits()
 
 
 def create_agents() -> None:
@@ -70,21 +70,23 @@ def create_board() -> None:
     )
 
 
-def index_board() -> None:
-    rank = ["in_turn", "priority", "enqueued_at", "conversation_id"]
-    index_of_rows("board_by_kind", IS_WAITING, ["instance", "queue", "workstream", "bound_to", "units", *rank])
-    index_of_rows("board_by_turn", IS_WAITING, ["instance", "queue", *rank])
-    index_of_rows("board_by_binding", IS_BOUND, ["instance", "queue", "workstream", "bound_to", "bound_until"])
-    index_of_rows("board_by_offer", IS_OFFERED, ["offer_until"])
+def create_board_indexes() -> None:
+    order = ["in_turn", "priority", "enqueued_at", "conversation_id"]
+    create_partial_index("board_by_kind", IS_QUEUED, ["instance", "queue", "workstream", "bound_to", "units", *order])
+    create_partial_index("board_by_turn", IS_QUEUED, ["instance", "queue", *order])
+    create_partial_index(
+        "board_by_binding", HAS_AFFINITY, ["instance", "queue", "workstream", "bound_to", "bound_until"]
+    )
+    create_partial_index("board_by_offer", IS_OFFERED, ["offer_until"])
     op.create_index("board_by_holder", "board", ["instance", "holder", "holds_until", "units"], unique=False)
 
 
-def index_of_rows(name: str, which: str, columns: list[str]) -> None:
-    condition = sa.text(which)
+def create_partial_index(name: str, where: str, columns: list[str]) -> None:
+    condition = sa.text(where)
     op.create_index(name, "board", columns, unique=False, sqlite_where=condition, postgresql_where=condition)
 
 
-def create_what_belongs_to_the_board() -> None:
+def create_rejections_and_waits() -> None:
     op.create_table(
         "board_passes",
         sa.Column("conversation_id", sa.String(length=256), nullable=False),

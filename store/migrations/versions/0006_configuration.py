@@ -1,4 +1,4 @@
-"""what was changed of the configuration at run time"""
+"""changes of the configuration at run time"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""what agents are told at their desks"""
+"""events for agents' clients"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""what agents note about contacts, which place in the queue customers were told, and whether arrivals were told"""
+"""notes about contacts, announced queue positions, and whether a conversation was notified of a connection"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -28,5 +28,5 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("contact_id"),
     )
     op.create_index("ix_told_positions_at", "told_positions", ["at"])
-    # an older process, which may still run, tells of an arrival at once
+    # the default is for processes of an older version that still run: they notify the conversation at once
     op.add_column("connections", sa.Column("told", sa.Boolean(), nullable=False, server_default=sa.true()))
