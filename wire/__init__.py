@@ -1,1 +1,1 @@
-"""Shapes of the Amazon Connect wire that several rooms share: transcript items, socket frames and transcript files."""
+"""Shapes of the Amazon Connect wire that several packages use: transcript items, socket frames and transcript files."""

@@ -1,4 +1,4 @@
-"""A transcript item as the participant plane of Amazon Connect shows it."""
+"""Transcript items as in the participant service of Amazon Connect (connectparticipant `Item`)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from store.records import Receipt
 
 
 def item_document(item: TranscriptItem, receipts: Sequence[Receipt] = ()) -> dict[str, Any]:
-    """An item with the members that all of Amazon Connect's shapes of it have; what is absent is left out."""
+    """Builds the members that all shapes of an item have. Members without a value are left out."""
     members = {
         "AbsoluteTime": iso(item.at),
         "Content": item.content,
@@ -27,19 +27,19 @@ def item_document(item: TranscriptItem, receipts: Sequence[Receipt] = ()) -> dic
 
 
 def wire_item(item: TranscriptItem, conversation_id: str, receipts: Sequence[Receipt] = ()) -> dict[str, Any]:
-    """An item of the current conversation, for a socket or a transcript page."""
+    """Builds an item of the present conversation, for a socket frame or a transcript page."""
     return {**item_document(item, receipts), "InitialContactId": conversation_id, "ContactId": item.contact_id}
 
 
 def metadata(message_id: str, receipts: Sequence[Receipt]) -> dict[str, Any]:
-    """`MessageMetadata`: who has received and read a message."""
+    """Builds `MessageMetadata`: the receipts of a message."""
     return {"MessageId": message_id, "Receipts": [_receipt(receipt) for receipt in receipts]}
 
 
 def _receipt(receipt: Receipt) -> dict[str, str]:
-    shown = {"RecipientParticipantId": receipt.participant_id}
+    members = {"RecipientParticipantId": receipt.participant_id}
     if receipt.delivered_at:
-        shown["DeliveredTimestamp"] = iso(receipt.delivered_at)
+        members["DeliveredTimestamp"] = iso(receipt.delivered_at)
     if receipt.read_at:
-        shown["ReadTimestamp"] = iso(receipt.read_at)
-    return shown
+        members["ReadTimestamp"] = iso(receipt.read_at)
+    return members

@@ -1,6 +1,6 @@
-"""A contact's transcript as a document: the JSON file that Amazon Connect keeps in S3, and plain text for people.
+"""Files of a contact's transcript: the JSON file that Amazon Connect writes to S3, and plain text for people.
 
-Pure: records in, text out, page by page, so that a transcript of 100,000 items is never in memory as a whole.
+The functions do no I/O. They convert one page of records at a time, so a long transcript is never in memory as a whole.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from store.records import Receipt, StoredContact, StoredConversation, StoredPart
 from wire.items import item_document
 
 VERSION = "2019-08-26"
-"""The version that Amazon Connect writes into its transcript files."""
+"""`Version` in the transcript files of Amazon Connect."""
 
 ACCOUNT = "000000000000"
-"""Stands for the AWS account, which there is none of."""
+"""`AWSAccountId`: a placeholder, because there is no AWS account."""
 
 Entry = tuple[TranscriptItem, Sequence[Receipt]]
-"""An item with its receipts."""
+"""An item and its receipts."""
 
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _ROLES = {Role.CUSTOM_BOT: "bot"}
@@ -35,14 +35,14 @@ _EVENTS = {
     "transfer.succeeded": " transferred the chat",
     "transfer.failed": " could not transfer the chat",
 }
-_NOBODY = "SYSTEM_MESSAGE"
+_SYSTEM_NAME = "SYSTEM_MESSAGE"
 _REORDERING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
-"""Unicode's classes of invisible characters that move what stands beside them."""
+"""Bidirectional classes of invisible characters that reorder the text around them (Unicode)."""
 
 
 @dataclass(frozen=True, slots=True)
 class TranscriptSubject:
-    """What a document is about: a contact, the conversation it is a leg of, and who took part in it."""
+    """The subject of a file: a contact, its conversation, and its participants."""
 
     contact: StoredContact
     conversation: StoredConversation
@@ -50,41 +50,43 @@ class TranscriptSubject:
 
 
 async def transcript_json(subject: TranscriptSubject, pages: AsyncIterable[Sequence[Entry]]) -> AsyncIterator[bytes]:
-    """The transcript as Amazon Connect writes it to S3, in UTF-8, in pieces that make one JSON object with one item a line.
+    """Yields the file that Amazon Connect writes to S3, in UTF-8: one JSON object, with one item on each line.
 
     Args:
-        subject: what it is about.
-        pages: the contact's items in their order.
+        pages: the contact's items, in order.
     """
     contact, conversation = subject.contact, subject.conversation
-    head = {
+    header = {
         "Version": VERSION,
         "AWSAccountId": ACCOUNT,
         "InstanceId": conversation.instance,
         "InitialContactId": conversation.id,
         "ContactId": contact.id,
-        "Participants": [{"ParticipantId": who.id} for who in subject.participants],
+        "Participants": [{"ParticipantId": participant.id} for participant in subject.participants],
     }
-    before = _json(head)[:-1] + ',"Transcript":[\n'
+    prefix = _json(header)[:-1] + ',"Transcript":[\n'
     async for page in pages:
         if page:
-            yield (before + ",\n".join(_json(_stored(item, receipts)) for item, receipts in page)).encode()
-            before = ",\n"
-    yield (("" if before == ",\n" else before) + "\n]}\n").encode()
+            yield (prefix + ",\n".join(_json(_json_item(item, receipts)) for item, receipts in page)).encode()
+            prefix = ",\n"
+    yield (("" if prefix == ",\n" else prefix) + "\n]}\n").encode()
 
 
 async def transcript_text(subject: TranscriptSubject, pages: AsyncIterable[Sequence[Entry]]) -> AsyncIterator[bytes]:
-    """The transcript for people, in UTF-8: what it is of, then one line an item with its time in UTC.
+    """Yields the transcript as plain text, in UTF-8: a heading, then one line for each item, with its time in UTC.
 
-    What somebody wrote stays on its line: line breaks show as `⏎`, and what could disguise a line as `�`.
+    A text cannot imitate another line: a line break becomes `⏎`, a control or reordering character becomes `�`.
+
+    Args:
+        pages: the contact's items, in order.
     """
     yield "".join(f"{line}\n" for line in (*_heading(subject), "")).encode()
     async for page in pages:
         yield "".join(f"{_line(item)}\n" for item, _ in page).encode()
 
 
-def _stored(item: TranscriptItem, receipts: Sequence[Receipt]) -> dict[str, Any]:
-    """An item of the file: an event that nobody caused, such as the end, names nobody there."""
+def _json_item(item: TranscriptItem, receipts: Sequence[Receipt]) -> dict[str, Any]:
+    """Builds an item of the JSON file. An event without a participant, such as `chat.ended`, has no role and no name there."""
     document = item_document(item, receipts)
     if item.type is ItemType.EVENT and item.participant_id is None:
         del document["ParticipantRole"]
@@ -94,11 +96,11 @@ def _stored(item: TranscriptItem, receipts: Sequence[Receipt]) -> dict[str, Any]
 
 def _heading(subject: TranscriptSubject) -> list[str]:
     contact, conversation = subject.contact, subject.conversation
-    agent = next((who for who in subject.participants if who.user == contact.agent_user), None)
-    customer = next((who for who in subject.participants if who.role is Role.CUSTOMER), None)
-    ended = None if contact.ended_at is None else _moment(contact.ended_at)
+    agent = next((participant for participant in subject.participants if participant.user == contact.agent_user), None)
+    customer = next((participant for participant in subject.participants if participant.role is Role.CUSTOMER), None)
+    ended = None if contact.ended_at is None else _timestamp(contact.ended_at)
     reason = contact.end_reason or (conversation.end_reason if contact.ended_at == conversation.ended_at else None)
-    facts = {
+    fields = {
         "Contact": contact.id,
         "Conversation": conversation.id,
         "Instance": conversation.instance,
@@ -107,42 +109,44 @@ def _heading(subject: TranscriptSubject) -> list[str]:
         if agent and contact.agent_user
         else contact.agent_user or "none",
         "Customer": customer.name if customer else "none",
-        "Began": _moment(contact.initiated_at),
+        "Began": _timestamp(contact.initiated_at),
         "Ended": f"{ended} ({reason})" if ended and reason else ended or "not yet",
     }
-    return [f"{name + ':':<14}{_visible(value)}" for name, value in facts.items()]
+    return [f"{name + ':':<14}{_single_line(value)}" for name, value in fields.items()]
 
 
 def _line(item: TranscriptItem) -> str:
     role = _ROLES.get(item.role, item.role.lower())
-    who = "System" if item.name in (None, _NOBODY) else _visible(item.name)
-    return f"{_moment(item.at)}  {role:<10}  {_words(item, who)}"
+    author = "System" if item.name in (None, _SYSTEM_NAME) else _single_line(item.name)
+    return f"{_timestamp(item.at)}  {role:<10}  {_sentence(item, author)}"
 
 
-def _words(item: TranscriptItem, who: str) -> str:
+def _sentence(item: TranscriptItem, author: str) -> str:
     if item.type is ItemType.EVENT:
         name = item.content_type.removeprefix(EVENT_PREFIX)
         return (
-            "The chat ended" if name == EventType.CHAT_ENDED else who + _EVENTS.get(name, ": " + name.replace(".", " "))
+            "The chat ended"
+            if name == EventType.CHAT_ENDED
+            else author + _EVENTS.get(name, ": " + name.replace(".", " "))
         )
     if item.content is None:
-        return f"{who} sent {item.content_type}"
-    return f"{who}: {_visible(item.content)}"
+        return f"{author} sent {item.content_type}"
+    return f"{author}: {_single_line(item.content)}"
 
 
-def _moment(at: datetime) -> str:
+def _timestamp(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
-def _visible(text: str) -> str:
-    """A text on one line, without characters that terminals and editors obey."""
+def _single_line(text: str) -> str:
+    """Returns a text on one line, without characters that control a terminal or an editor."""
     if text.isprintable():
         return text
-    return "".join(_character(c) for c in " ⏎ ".join(text.splitlines()))
+    return "".join(_visible_character(character) for character in " ⏎ ".join(text.splitlines()))
 
 
-def _character(c: str) -> str:
-    if c == "\t":
+def _visible_character(character: str) -> str:
+    if character == "\t":
         return " "
-    obeyed = unicodedata.category(c) == "Cc" or unicodedata.bidirectional(c) in _REORDERING
-    return "\ufffd" if obeyed else c
+    is_control = unicodedata.category(character) == "Cc" or unicodedata.bidirectional(character) in _REORDERING
+    return "\ufffd" if is_control else character
