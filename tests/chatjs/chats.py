@@ -1,4 +1,4 @@
-"""Chats to talk in, and the agents' desks: what a backend does around ChatJS, over the same HTTP that it would use."""
+"""A backend that starts chats and acts for the agents over HTTP. ChatJS does the rest."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ INSTANCE, AGENT, OTHER_AGENT = "demo", "a1", "a2"
 
 @dataclass(frozen=True)
 class Chat:
-    """A chat. `customer` is the StartChatContact response as it came, `agent` what the desk gave to join with."""
+    """A chat. `customer` is the StartChatContact response, `agent` the session with which the agent joins."""
 
     customer: dict[str, Any]
     agent: dict[str, Any]
 
     @property
     def contact(self) -> str:
-        """Its contact id."""
+        """Return the contact id."""
         return self.customer["ContactId"]
 
 
 class Backend:
-    """A backend with the demo key, and both demo agents at their desks."""
+    """A backend with the demo key. Both demo agents are signed in."""
 
     def __init__(self, stack: Stack) -> None:
         self._connect = stack.connect()
         self._http = httpx.Client(base_url=stack.url, timeout=20)
-        self._desks = {user: self._sign_in(user) for user in (AGENT, OTHER_AGENT)}
+        self._agent_headers = {user: self._sign_in(user) for user in (AGENT, OTHER_AGENT)}
 
     def start(self, flow: str = "live", name: str = "Ada", **members: Any) -> Chat:
-        """Starts a chat and gives it to the agent."""
+        """Start a chat and assign it to the agent."""
         response = self._connect.start_chat_contact(
             InstanceId=INSTANCE, ContactFlowId=flow, ParticipantDetails={"DisplayName": name}, **members
         )
@@ -44,63 +44,67 @@ class Backend:
         return Chat(response, self.session(contact, AGENT))
 
     def assign(self, contact: str, user: str) -> None:
-        """AssociateContactWithUser."""
+        """Call AssociateContactWithUser."""
         self._connect.associate_contact_with_user(InstanceId=INSTANCE, ContactId=contact, UserId=user)
 
     def session(self, contact: str, user: str) -> dict[str, Any]:
-        """What an agent's desk gives to join a contact with."""
-        return self._post(f"/v1/agent/contacts/{contact}/session", self._desks[user])
+        """Return the session with which an agent joins a contact."""
+        return self._post(f"/v1/agent/contacts/{contact}/session", self._agent_headers[user])
 
     def end(self, contact: str, user: str = AGENT) -> None:
-        """An agent ends the chat at the desk."""
+        """End the chat as an agent."""
         self.act(contact, "end", user)
 
     def act(self, contact: str, action: str, user: str = AGENT) -> dict[str, Any]:
-        """An agent does something with a contact at the desk."""
-        return self._post(f"/v1/agent/contacts/{contact}/{action}", self._desks[user])
+        """Perform an agent action on a contact."""
+        return self._post(f"/v1/agent/contacts/{contact}/{action}", self._agent_headers[user])
 
-    def come_back(self, **how: str) -> dict[str, Any]:
-        """What a customer who is back is offered."""
-        key = {"authorization": f"Bearer {SECRET}"}
-        return self._post("/v1/reconnections", key, {"instance": INSTANCE, **how})
+    def reconnect(self, **members: str) -> dict[str, Any]:
+        """Return the reconnection offer for a returning customer."""
+        headers = {"authorization": f"Bearer {SECRET}"}
+        return self._post("/v1/reconnections", headers, {"instance": INSTANCE, **members})
 
-    def hand_on(self, contact: str, user: str, to: str) -> str:
-        """An agent transfers a contact at the desk; returns the contact that it goes on as."""
-        return self._post(f"/v1/agent/contacts/{contact}/transfer", self._desks[user], {"user": to})["contact_id"]
+    def transfer_as_agent(self, contact: str, user: str, to: str) -> str:
+        """Transfer a contact as an agent; return the new contact id."""
+        return self._post(f"/v1/agent/contacts/{contact}/transfer", self._agent_headers[user], {"user": to})[
+            "contact_id"
+        ]
 
     def transfer(self, contact: str, to: str) -> str:
-        """The backend transfers a contact with TransferContact; returns the contact that it goes on as."""
+        """Transfer a contact with TransferContact; return the new contact id."""
         response = self._connect.transfer_contact(
             InstanceId=INSTANCE, ContactId=contact, ContactFlowId="live", UserId=to
         )
         return response["ContactId"]
 
     def associate(self, chat: Chat, source: str, kind: Literal["FROM_SEGMENT", "ENTIRE_PAST_SESSION"]) -> None:
-        """CreatePersistentContactAssociation."""
+        """Call CreatePersistentContactAssociation."""
         self._connect.create_persistent_contact_association(
             InstanceId=INSTANCE, InitialContactId=chat.contact, SourceContactId=source, RehydrationType=kind
         )
 
     def attributes(self, chat: Chat) -> dict[str, str]:
-        """GetContactAttributes."""
+        """Call GetContactAttributes."""
         return self._connect.get_contact_attributes(InstanceId=INSTANCE, InitialContactId=chat.contact)["Attributes"]
 
-    def described(self, chat: Chat) -> dict[str, Any]:
-        """DescribeContact."""
+    def describe(self, chat: Chat) -> dict[str, Any]:
+        """Call DescribeContact."""
         return self._connect.describe_contact(InstanceId=INSTANCE, ContactId=chat.contact)["Contact"]
 
     def transcript(self, chat: Chat) -> list[dict[str, Any]]:
-        """All that is kept of a contact."""
-        path, key = f"/v1/contacts/{chat.contact}/transcript", {"authorization": f"Bearer {SECRET}"}
-        return self._http.get(path, headers=key, params={"instance": INSTANCE}).raise_for_status().json()["Transcript"]
+        """Return all stored transcript items of a contact."""
+        path, headers = f"/v1/contacts/{chat.contact}/transcript", {"authorization": f"Bearer {SECRET}"}
+        return (
+            self._http.get(path, headers=headers, params={"instance": INSTANCE}).raise_for_status().json()["Transcript"]
+        )
 
     def close(self) -> None:
-        """Closes its connections."""
+        """Close the HTTP connections."""
         self._http.close()
 
     def _sign_in(self, user: str) -> dict[str, str]:
-        key = {"authorization": f"Bearer {SECRET}"}
-        signed_in = self._post("/v1/agents/sign-in", key, {"instance": INSTANCE, "user": user})
+        headers = {"authorization": f"Bearer {SECRET}"}
+        signed_in = self._post("/v1/agents/sign-in", headers, {"instance": INSTANCE, "user": user})
         return {"authorization": f"Bearer {signed_in['token']}"}
 
     def _post(self, path: str, headers: dict[str, str], body: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Node, ChatJS, and who talks with it."""
+"""Node with ChatJS, and the backend and browser tabs that use it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ INSTALL_SECONDS = 100
 
 @pytest.fixture(scope="session")
 def chatjs() -> None:
-    """ChatJS, installed exactly as locked."""
-    with (FOLDER / "package-lock.json").open() as lock:  # tests run in several processes
+    """Install ChatJS exactly as locked."""
+    with (FOLDER / "package-lock.json").open() as lock:  # several test processes may install at once
         fcntl.flock(lock, fcntl.LOCK_EX)
         _install()
 
@@ -32,8 +32,10 @@ def _install() -> None:
     if stamp.exists() and stamp.read_text() == locked:
         return
     command = [str(NODE), str(NPM), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
-    assert done.returncode == 0, f"{' '.join(command)}:\n{done.stderr}"
+    completed = subprocess.run(
+        command, cwd=FOLDER, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
+    )
+    assert completed.returncode == 0, f"{' '.join(command)}:\n{completed.stderr}"
     stamp.write_text(locked)
 
 
@@ -45,7 +47,7 @@ def backend(stack: Stack) -> Iterator[Backend]:
 
 
 class Tabs:
-    """Opens tabs, and closes whatever is still open after the test."""
+    """Opens tabs, and closes all open tabs after the test."""
 
     def __init__(self, url: str, folder: Path) -> None:
         self._url = url
@@ -53,30 +55,30 @@ class Tabs:
         self._open: list[Tab] = []
 
     async def open(self, library: str = CHATJS) -> Tab:
-        """A tab that has loaded ChatJS and nothing else."""
+        """Open a tab that has loaded ChatJS but has no session."""
         tab = await Tab.open(self._folder / f"tab-{len(self._open)}.log", library)
         self._open.append(tab)
         return tab
 
     async def customer(self, chat: Chat, url: str | None = None, tab: Tab | None = None) -> Tab:
-        """The customer, connected."""
+        """Connect the customer."""
         return await self.join(chat.customer, "CUSTOMER", url, tab)
 
     async def agent(self, chat: Chat, url: str | None = None, tab: Tab | None = None) -> Tab:
-        """The agent, connected."""
+        """Connect the agent."""
         return await self.join(chat.agent, "AGENT", url, tab)
 
     async def join(
         self, details: dict[str, Any], type: str = "AGENT", url: str | None = None, tab: Tab | None = None
     ) -> Tab:
-        """Whoever these details are for, connected."""
+        """Connect the participant with these `chatDetails`."""
         tab = tab or await self.open()
         await tab.create(url or self._url, details, type)
         await tab.connect()
         return tab
 
     async def close(self) -> None:
-        """Closes all of them."""
+        """Close all tabs."""
         for tab in self._open:
             await tab.close()
 

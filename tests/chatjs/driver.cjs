@@ -1,4 +1,4 @@
-// A browser tab without a browser: unmodified ChatJS that is told what to do, and tells what happens, in lines of JSON.
+// A browser tab without a browser: unmodified ChatJS. Reads calls from stdin, writes results and events to stdout, as JSON lines.
 "use strict";
 
 const { Console } = require("node:console");
@@ -6,7 +6,7 @@ const { createInterface } = require("node:readline");
 
 const library = process.argv[2];
 
-// stdout belongs to the lines
+// stdout carries only JSON lines
 globalThis.console = new Console(process.stderr);
 globalThis.self = globalThis.window = globalThis;
 globalThis.WebSocket = require("ws");
@@ -15,7 +15,7 @@ Object.defineProperty(globalThis, "navigator", {
   configurable: true,
 });
 if (library === "chatjs-2") {
-  // a browser's own, which also enforces CORS; it came with ChatJS
+  // version 2 needs a browser's XMLHttpRequest; the one of jsdom also enforces CORS. jsdom is a dependency of ChatJS
   const { JSDOM } = require("jsdom");
   globalThis.XMLHttpRequest = new JSDOM("", { url: "http://127.0.0.1/" }).window.XMLHttpRequest;
 }
@@ -23,19 +23,19 @@ require(library);
 
 let session;
 
-function say(line) {
+function emit(line) {
   process.stdout.write(JSON.stringify(line) + "\n");
 }
 
 function create({ config, without, ...args }) {
   if (args.type === "AGENT") {
-    // what sends ChatJS to CreateParticipantConnection when no Amazon websocketManager is around it
+    // without an Amazon websocketManager, this rejection makes ChatJS call CreateParticipantConnection
     args.chatDetails.getConnectionToken = () => Promise.reject(new Error("there is none"));
   }
   globalThis.connect.ChatSession.setGlobalConfig(config);
   session = globalThis.connect.ChatSession.create(args);
   const names = callbacks(session).filter((name) => !without.includes(name));
-  names.forEach((name) => session[name]((event) => say({ event: name, data: event?.data ?? null })));
+  names.forEach((name) => session[name]((event) => emit({ event: name, data: event?.data ?? null })));
   return names;
 }
 
@@ -50,13 +50,13 @@ function callbacks(object) {
 async function perform({ id, method, args }) {
   try {
     const value = method === "create" ? create(...args) : await session[method](...args);
-    say({ answer: id, value: value?.data ?? value ?? null });
+    emit({ answer: id, value: value?.data ?? value ?? null });
   } catch (error) {
-    say({ answer: id, refused: error instanceof Error ? { ...error, message: error.message } : error });
+    emit({ answer: id, refused: error instanceof Error ? { ...error, message: error.message } : error });
   }
 }
 
 createInterface({ input: process.stdin })
   .on("line", (line) => perform(JSON.parse(line)))
   .on("close", () => process.exit(0));
-say({ event: "ready", data: globalThis.connect.version ?? null });
+emit({ event: "ready", data: globalThis.connect.version ?? null });

@@ -1,4 +1,4 @@
-"""The engine behind a running Perennial: what no operation of the wire can ask of it, or not as fast."""
+"""Direct access to the Temporal engine of a running Perennial, for what the wire does not offer or not as fast."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import asyncio
 from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from tests.chatjs.driver import SECONDS
+from tests.chatjs.driver import TIMEOUT_SECONDS
 from tests.stack import Stack
 from workflows.contract import ASK, Answer, Ask
 from workflows.conversation import Conversation
 from workflows.events import Configure, TimerSetting
 from workflows.values import Presence
 
-LOOK_SECONDS = 0.02
+POLL_SECONDS = 0.02
 
 
 async def _handle(stack: Stack, contact: str) -> WorkflowHandle[Conversation, object]:
@@ -22,17 +22,17 @@ async def _handle(stack: Stack, contact: str) -> WorkflowHandle[Conversation, ob
     return client.get_workflow_handle_for(Conversation.run, contact)
 
 
-async def configure(stack: Stack, contact: str, *timers: TimerSetting) -> None:
-    """Sets participant timers, also such as are over sooner than the wire allows."""
+async def set_participant_timers(stack: Stack, contact: str, *timers: TimerSetting) -> None:
+    """Set participant timers. They may be shorter than the wire allows."""
     handle = await _handle(stack, contact)
     command = Configure(timers=timers, by="test")
-    answer = await handle.execute_update(ASK, Ask(command=command), result_type=Answer)
-    assert answer.refused is None
+    response = await handle.execute_update(ASK, Ask(command=command), result_type=Answer)
+    assert response.refused is None
 
 
-async def customer_is_away(stack: Stack, contact: str) -> None:
-    """Waits until a conversation knows that its customer is gone."""
+async def wait_until_customer_is_away(stack: Stack, contact: str) -> None:
+    """Wait until the conversation has recorded that its customer is away."""
     handle = await _handle(stack, contact)
-    async with asyncio.timeout(SECONDS):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         while (await handle.query(Conversation.status)).customer.presence is not Presence.AWAY:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)

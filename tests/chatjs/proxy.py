@@ -1,4 +1,4 @@
-"""A wire between a client and the server that a test can cut and mend. It carries bytes and knows 127.0.0.1 only."""
+"""A TCP proxy in front of the server. A test can cut and restore its connections. It uses 127.0.0.1 only."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from contextlib import suppress
 from typing import Self
 
 HOST = "127.0.0.1"
-BYTES = 65_536
+CHUNK_BYTES = 65_536
 RESET = struct.pack("ii", 1, 0)
-DIAL = b"GET /participant/websocket"
+WEBSOCKET_REQUEST = b"GET /participant/websocket"
 
 
 class Proxy:
-    """Listens in front of a port. `dialled` counts the WebSockets that were asked for through it."""
+    """Forwards connections to a port. `websocket_requests` counts the WebSocket requests sent through it."""
 
     def __init__(self, target: int) -> None:
-        self.dialled = 0
+        self.websocket_requests = 0
         self._target = target
-        self._whole = asyncio.Event()
-        self._whole.set()
-        self._carriers: set[asyncio.Task[None]] = set()
+        self._intact = asyncio.Event()
+        self._intact.set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._frozen: set[asyncio.StreamWriter] = set()
-        self._ends: set[asyncio.StreamWriter] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
@@ -35,59 +35,59 @@ class Proxy:
         assert self._server
         self._server.close()
         self.cut()
-        for carrier in tuple(self._carriers):
-            carrier.cancel()
-        await asyncio.gather(*self._carriers, return_exceptions=True)
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @property
     def url(self) -> str:
-        """Where to go instead of the server."""
+        """Return the URL of the proxy."""
         assert self._server
         return f"http://{HOST}:{self._server.sockets[0].getsockname()[1]}"
 
     def cut(self) -> None:
-        """Resets every connection, at both of its ends. Who comes now is let in, and waits."""
-        self._whole.clear()
-        for end in tuple(self._ends):
-            # a mere close would let ChatJS give up: in Node it tries again after a reset only
-            end.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-            end.transport.abort()
+        """Reset every connection at both ends. New connections are accepted but wait until `restore`."""
+        self._intact.clear()
+        for peer in tuple(self._writers):
+            # in Node, ChatJS reconnects after a reset only; after a normal close it gives up
+            peer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            peer.transport.abort()
 
     def freeze(self) -> None:
-        """Carries nothing more on the connections there are, which nobody is told; new ones are carried."""
-        self._frozen |= self._ends
+        """Stop forwarding on the present connections without closing them. New connections are forwarded."""
+        self._frozen |= self._writers
 
-    def mend(self) -> None:
-        """Carries again, those who have waited first."""
-        self._whole.set()
+    def restore(self) -> None:
+        """Forward again; waiting connections come first."""
+        self._intact.set()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        carrier = asyncio.create_task(self._carry(reader, writer))
-        self._carriers.add(carrier)
-        carrier.add_done_callback(self._carriers.discard)
+        task = asyncio.create_task(self._forward(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await self._whole.wait()
-            far_reader, far_writer = await asyncio.open_connection(HOST, self._target)
+            await self._intact.wait()
+            server_reader, server_writer = await asyncio.open_connection(HOST, self._target)
         except OSError:
             writer.transport.abort()
             return
-        ends = {writer, far_writer}
-        self._ends |= ends
+        writers = {writer, server_writer}
+        self._writers |= writers
         try:
-            await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
+            await asyncio.gather(self._copy(reader, server_writer), self._copy(server_reader, writer))
         finally:
-            self._ends -= ends
-            for end in ends:
-                end.transport.abort()
+            self._writers -= writers
+            for peer in writers:
+                peer.transport.abort()
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
-            while data := await reader.read(BYTES):
+            while data := await reader.read(CHUNK_BYTES):
                 if writer in self._frozen:
                     continue
-                self.dialled += data.count(DIAL)
+                self.websocket_requests += data.count(WEBSOCKET_REQUEST)
                 writer.write(data)
                 await writer.drain()
             if writer not in self._frozen:

@@ -1,4 +1,4 @@
-"""A customer whose tab is gone goes back to the chat, on another device."""
+"""A customer who closed their tab reconnects to the chat on another device."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import pytest
 
 from tests.chatjs.chats import Backend
 from tests.chatjs.conftest import Tabs
-from tests.chatjs.driver import Refused
-from tests.chatjs.engine import customer_is_away
+from tests.chatjs.driver import CallRejected
+from tests.chatjs.engine import wait_until_customer_is_away
 from tests.stack import ROOT, Stack
 
-RECONNECTION = """
+WORKSTREAMS = """
 [instances.demo.workstreams.reconnecting]
 mode = "live"
 queue = "live"
@@ -29,11 +29,11 @@ reconnection = { limit = 0.3, redirect_url = "https://portal.example/late" }
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("reconnecting")
     config = folder / "perennial.toml"
-    config.write_text((ROOT / "perennial.toml").read_text() + RECONNECTION)
-    own = Stack(folder / "data", {"PERENNIAL_CONFIG": str(config), "PERENNIAL_PRESENCE_DEBOUNCE": "PT0.1S"})
-    own.start()
-    yield own
-    assert own.stop() == 0, own.log()
+    config.write_text((ROOT / "perennial.toml").read_text() + WORKSTREAMS)
+    own_stack = Stack(folder / "data", {"PERENNIAL_CONFIG": str(config), "PERENNIAL_PRESENCE_DEBOUNCE": "PT0.1S"})
+    own_stack.start()
+    yield own_stack
+    assert own_stack.stop() == 0, own_stack.log()
 
 
 @pytest.fixture(scope="module")
@@ -43,65 +43,67 @@ def backend(stack: Stack) -> Iterator[Backend]:
     backend.close()
 
 
-async def test_the_link_leads_back_from_another_device(tabs: Tabs, backend: Backend, stack: Stack) -> None:
+async def test_reconnect_link_returns_customer_to_chat_on_another_device(
+    tabs: Tabs, backend: Backend, stack: Stack
+) -> None:
     chat = backend.start("reconnecting")
     phone, agent = await tabs.customer(chat), await tabs.agent(chat)
-    await phone.say("I am on a train")
-    await agent.hears("I am on a train")
+    await phone.send("I am on a train")
+    await agent.wait_for_message("I am on a train")
     link = backend.act(chat.contact, "reconnect-link")
     assert link["url"] == f"https://portal.example/chat?reconnect_id={link['reconnect_id']}"
     await phone.close()
-    await customer_is_away(stack, chat.contact)
-    await agent.say("are you still there?")
+    await wait_until_customer_is_away(stack, chat.contact)
+    await agent.send("are you still there?")
 
-    offer = backend.come_back(reconnect_id=link["reconnect_id"])
+    offer = backend.reconnect(reconnect_id=link["reconnect_id"])
     assert offer["state"] == "ACTIVE"
     laptop = await tabs.join(offer["chat"], "CUSTOMER")
-    kept = (await laptop.call("getTranscript", {"maxResults": 100}))["Transcript"]
-    said = [item["Content"] for item in kept if item["Type"] == "MESSAGE"]
-    assert said == ["I am on a train", "are you still there?"]
-    await laptop.say("I am back")
-    item = await agent.hears("I am back")
+    stored = (await laptop.call("getTranscript", {"maxResults": 100}))["Transcript"]
+    texts = [item["Content"] for item in stored if item["Type"] == "MESSAGE"]
+    assert texts == ["I am on a train", "are you still there?"]
+    await laptop.send("I am back")
+    item = await agent.wait_for_message("I am back")
     assert (item["ContactId"], item["ParticipantId"]) == (chat.contact, chat.customer["ParticipantId"])
-    await agent.say("welcome")
-    await laptop.hears("welcome")
+    await agent.send("welcome")
+    await laptop.wait_for_message("welcome")
     assert (agent.count("onEnded"), agent.count("onConnectionLost")) == (0, 0)
 
 
-async def test_a_known_customer_needs_no_link(tabs: Tabs, backend: Backend, stack: Stack) -> None:
+async def test_known_customer_reconnects_without_link(tabs: Tabs, backend: Backend, stack: Stack) -> None:
     chat = backend.start("persistent", CustomerId="crm-7")
     phone, agent = await tabs.customer(chat), await tabs.agent(chat)
-    await phone.say("see you")
-    await agent.hears("see you")
+    await phone.send("see you")
+    await agent.wait_for_message("see you")
     await phone.close()
-    await customer_is_away(stack, chat.contact)
-    offer = backend.come_back(workstream="persistent", customer_id="crm-7")
+    await wait_until_customer_is_away(stack, chat.contact)
+    offer = backend.reconnect(workstream="persistent", customer_id="crm-7")
     laptop = await tabs.join(offer["chat"], "CUSTOMER")
-    await laptop.say("it is me again")
-    await agent.hears("it is me again")
+    await laptop.send("it is me again")
+    await agent.wait_for_message("it is me again")
 
 
-async def test_after_the_agents_end_it_leads_nowhere(tabs: Tabs, backend: Backend, stack: Stack) -> None:
+async def test_reconnection_is_refused_after_agent_ends_chat(tabs: Tabs, backend: Backend, stack: Stack) -> None:
     chat = backend.start("reconnecting")
     phone, agent = await tabs.customer(chat), await tabs.agent(chat)
     link = backend.act(chat.contact, "reconnect-link")["reconnect_id"]
     await phone.close()
-    await customer_is_away(stack, chat.contact)
-    before = backend.come_back(reconnect_id=link)["chat"]
+    await wait_until_customer_is_away(stack, chat.contact)
+    credentials = backend.reconnect(reconnect_id=link)["chat"]
     backend.end(chat.contact)
-    await agent.seen("onEnded")
+    await agent.wait_for("onEnded")
     refused = {"chat": None, "reason": "ended", "redirect_url": None}
-    assert backend.come_back(reconnect_id=link) == refused
-    with pytest.raises(Refused):
-        await tabs.join(before, "CUSTOMER")
+    assert backend.reconnect(reconnect_id=link) == refused
+    with pytest.raises(CallRejected):
+        await tabs.join(credentials, "CUSTOMER")
 
 
-async def test_who_is_gone_too_long_comes_too_late(tabs: Tabs, backend: Backend) -> None:
+async def test_reconnection_is_refused_after_window_expires(tabs: Tabs, backend: Backend) -> None:
     chat = backend.start("hasty")
     phone, agent = await tabs.customer(chat), await tabs.agent(chat)
     link = backend.act(chat.contact, "reconnect-link")["reconnect_id"]
-    assert backend.come_back(reconnect_id=link)["chat"]
+    assert backend.reconnect(reconnect_id=link)["chat"]
     await phone.close()
-    await agent.seen("onEnded")
+    await agent.wait_for("onEnded")
     late = {"chat": None, "reason": "expired", "redirect_url": "https://portal.example/late"}
-    assert backend.come_back(reconnect_id=link) == late
+    assert backend.reconnect(reconnect_id=link) == late

@@ -1,4 +1,4 @@
-"""A chat that continues an earlier one: ChatJS is told, and pages back through the whole past."""
+"""Rehydration: ChatJS is notified of the past and pages back through all of it."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import pytest
 from tests.chatjs.chats import AGENT, OTHER_AGENT, Backend, Chat
 from tests.chatjs.conftest import Tabs
 from tests.chatjs.driver import Tab
-from tests.chatjs.raw import Ear
+from tests.chatjs.raw_socket import RawSocket
 from tests.chatjs.wire import JOINED, REHYDRATED, TRANSFERRED
 from tests.stack import Stack
 
 BACKWARD = {"scanDirection": "BACKWARD", "sortOrder": "ASCENDING"}
-"""As the chat interfaces page: the latest page first, each in the order in which it is read."""
+"""Paging as chat interfaces do it: latest page first, items of a page in reading order."""
 
 Items = list[dict[str, Any]]
 
 
-def continuing(source: str, kind: str = "FROM_SEGMENT") -> dict[str, Any]:
+def continuation(source: str, kind: str = "FROM_SEGMENT") -> dict[str, Any]:
     return {"PersistentChat": {"SourceContactId": source, "RehydrationType": kind}}
 
 
-def as_past(items: Items) -> Items:
-    """What was heard live, as it is to be found later."""
+def as_past_items(items: Items) -> Items:
+    """Convert live items to the form they have in the past of a later chat."""
     ids = {"InitialContactId", "ContactId"}
     return [
         {**{name: value for name, value in item.items() if name not in ids}, "RelatedContactId": item["ContactId"]}
@@ -32,124 +32,129 @@ def as_past(items: Items) -> Items:
     ]
 
 
-async def everything(tab: Tab, size: int = 5) -> Items:
-    """All pages, in the order in which the items are read."""
+async def read_all_items(tab: Tab, size: int = 5) -> Items:
+    """Return the items of all pages, in reading order."""
     pages = await tab.pages(size, **BACKWARD)
     return [item for page in reversed(pages) for item in page]
 
 
-async def talk(tabs: Tabs, backend: Backend, chat: Chat, *texts: str) -> Items:
-    """A session of a customer, ended by the agent; returns what the customer heard."""
+async def run_session(tabs: Tabs, backend: Backend, chat: Chat, *texts: str) -> Items:
+    """Run a session that the agent ends; return the items that the customer received."""
     customer = await tabs.customer(chat)
     for text in texts:
-        await customer.say(text)
-        await customer.hears(text)
+        await customer.send(text)
+        await customer.wait_for_message(text)
     backend.end(chat.contact)
-    await customer.seen("onEnded")
+    await customer.wait_for("onEnded")
     await customer.close()
     return customer.items()
 
 
-async def three_legs(tabs: Tabs, backend: Backend) -> tuple[list[str], Items]:
-    """A session that went from a1 to a2 and back; returns its contacts, and what the customer heard."""
+async def run_session_with_transfers(tabs: Tabs, backend: Backend) -> tuple[list[str], Items]:
+    """Run a session transferred from a1 to a2 and back; return its contact ids and the items that the customer received."""
     chat = backend.start()
     customer, first = await tabs.customer(chat), await tabs.agent(chat)
-    await customer.say("first leg")
-    await first.hears("first leg")
-    await first.say("I hand you on")
-    await customer.hears("I hand you on")
-    legs = [chat.contact, backend.hand_on(chat.contact, AGENT, OTHER_AGENT)]
-    second = await tabs.join(backend.session(legs[1], OTHER_AGENT))
+    await customer.send("first leg")
+    await first.wait_for_message("first leg")
+    await first.send("I hand you on")
+    await customer.wait_for_message("I hand you on")
+    contact_ids = [chat.contact, backend.transfer_as_agent(chat.contact, AGENT, OTHER_AGENT)]
+    second = await tabs.join(backend.session(contact_ids[1], OTHER_AGENT))
     for number in range(4):
-        await second.say(f"second leg {number}")
-        await customer.hears(f"second leg {number}")
-    legs.append(backend.transfer(legs[1], AGENT))
-    await customer.seen("onMessage", lambda item: item["ContentType"] == TRANSFERRED, times=2)
-    await customer.say("third leg, to be dropped")
-    await customer.hears("third leg, to be dropped")
+        await second.send(f"second leg {number}")
+        await customer.wait_for_message(f"second leg {number}")
+    contact_ids.append(backend.transfer(contact_ids[1], AGENT))
+    await customer.wait_for("onMessage", lambda item: item["ContentType"] == TRANSFERRED, times=2)
+    await customer.send("third leg, to be dropped")
+    await customer.wait_for_message("third leg, to be dropped")
     await customer.call("disconnectParticipant")
-    await customer.seen("onEnded")
-    return legs, customer.items()
+    await customer.wait_for("onEnded")
+    return contact_ids, customer.items()
 
 
-async def test_paging_back_reaches_the_whole_past(tabs: Tabs, backend: Backend) -> None:
-    legs, heard = await three_legs(tabs, backend)
-    kept = [item for item in heard if item["ContactId"] in legs[:2]]
-    assert len(kept) == 13  # three who joined, six messages, two who left and handed on
-    middle = backend.start(**continuing(legs[1]))
-    kept += await talk(tabs, backend, middle, "back again", "and gone again")
+async def test_backward_paging_reaches_the_whole_past(tabs: Tabs, backend: Backend) -> None:
+    contact_ids, received = await run_session_with_transfers(tabs, backend)
+    stored = [item for item in received if item["ContactId"] in contact_ids[:2]]
+    assert len(stored) == 13  # three joins, six messages, two events of the transfer
+    middle = backend.start(**continuation(contact_ids[1]))
+    stored += await run_session(tabs, backend, middle, "back again", "and gone again")
 
-    chat = backend.start(**continuing(middle.contact, "ENTIRE_PAST_SESSION"))
+    chat = backend.start(**continuation(middle.contact, "ENTIRE_PAST_SESSION"))
     assert chat.customer["ContinuedFromContactId"] == middle.contact
     customer = await tabs.customer(chat)
-    await customer.seen("onChatRehydrated")
+    await customer.wait_for("onChatRehydrated")
     agent = await tabs.agent(chat)
-    await agent.seen("onChatRehydrated")
-    await agent.say("welcome back")
-    await customer.hears("welcome back")
+    await agent.wait_for("onChatRehydrated")
+    await agent.send("welcome back")
+    await customer.wait_for_message("welcome back")
     live = customer.items()
     assert [item["ContactId"] for item in live] == 3 * [chat.contact]
 
     pages = await customer.pages(5, **BACKWARD)
     assert pages[0] == live
     assert [len(page) for page in pages[1:-1]] == (len(pages) - 2) * [5]
-    assert [item for page in reversed(pages) for item in page] == as_past(kept) + live
-    assert await everything(agent, 3) == as_past(kept) + live
-    assert list(dict.fromkeys(item["RelatedContactId"] for item in as_past(kept))) == [*legs[:2], middle.contact]
-    await customer.say("and now?")
-    await agent.hears("and now?")
+    assert [item for page in reversed(pages) for item in page] == as_past_items(stored) + live
+    assert await read_all_items(agent, 3) == as_past_items(stored) + live
+    assert list(dict.fromkeys(item["RelatedContactId"] for item in as_past_items(stored))) == [
+        *contact_ids[:2],
+        middle.contact,
+    ]
+    await customer.send("and now?")
+    await agent.wait_for_message("and now?")
     assert customer.count("onChatRehydrated") == 1
 
 
 @pytest.mark.parametrize("kind", ["FROM_SEGMENT", "ENTIRE_PAST_SESSION"])
-async def test_a_past_found_while_the_customer_is_there(tabs: Tabs, backend: Backend, kind: Any) -> None:
+async def test_past_associated_during_a_chat_is_announced_and_readable(tabs: Tabs, backend: Backend, kind: Any) -> None:
     past = backend.start()
-    kept = await talk(tabs, backend, past, "one", "two", "three", "four")
+    stored = await run_session(tabs, backend, past, "one", "two", "three", "four")
     chat = backend.start()
     customer, agent = await tabs.customer(chat), await tabs.agent(chat)
-    await customer.say("do you know me?")
+    await customer.send("do you know me?")
     for tab in (customer, agent):
-        await tab.hears("do you know me?")
+        await tab.wait_for_message("do you know me?")
         assert tab.count("onChatRehydrated") == 0
-    assert await everything(customer) == customer.items()
+    assert await read_all_items(customer) == customer.items()
     backend.associate(chat, past.contact, kind)
     for tab in (customer, agent):
-        await tab.seen("onChatRehydrated")
-        assert await everything(tab) == as_past(kept) + customer.items()
-    await agent.say("I do")
-    await customer.hears("I do")
-    assert await everything(customer) == as_past(kept) + customer.items()
+        await tab.wait_for("onChatRehydrated")
+        assert await read_all_items(tab) == as_past_items(stored) + customer.items()
+    await agent.send("I do")
+    await customer.wait_for_message("I do")
+    assert await read_all_items(customer) == as_past_items(stored) + customer.items()
 
 
-async def test_a_past_found_while_a_socket_is_opening(tabs: Tabs, backend: Backend, stack: Stack) -> None:
+async def test_socket_receives_rehydration_event_when_past_is_associated_before_it_subscribes(
+    tabs: Tabs, backend: Backend, stack: Stack
+) -> None:
     past = backend.start()
-    await talk(tabs, backend, past, "one")
+    await run_session(tabs, backend, past, "one")
     chat = backend.start()
-    ear = await Ear.open(stack.url, chat.customer)
+    socket = await RawSocket.open(stack.url, chat.customer)
     backend.associate(chat, past.contact, "FROM_SEGMENT")
-    await ear.subscribed()
-    assert (await ear.next())["ContentType"] == REHYDRATED
-    await ear.close()
+    await socket.subscribe_and_wait()
+    assert (await socket.next_item())["ContentType"] == REHYDRATED
+    await socket.close()
 
 
-async def test_a_reloaded_page_has_the_past_again(tabs: Tabs, backend: Backend) -> None:
+async def test_reloaded_page_reads_the_past_again(tabs: Tabs, backend: Backend) -> None:
     past = backend.start()
-    kept = await talk(tabs, backend, past, "one", "two", "three", "four")
-    chat = backend.start(**continuing(past.contact))
+    stored = await run_session(tabs, backend, past, "one", "two", "three", "four")
+    chat = backend.start(**continuation(past.contact))
     page, agent = await tabs.customer(chat), await tabs.agent(chat)
-    await page.seen("onChatRehydrated")
-    await page.say("before")
-    await page.hears("before")
+    await page.wait_for("onChatRehydrated")
+    await page.send("before")
+    await page.wait_for_message("before")
     before = page.items()
-    loaded = await tabs.open()
+    new_tab = await tabs.open()
     await page.close()
-    page = await tabs.customer(chat, tab=loaded)
-    await page.seen("onChatRehydrated")
-    assert await everything(page) == as_past(kept) + before
-    await agent.say("go on")
-    await page.hears("go on")
-    await page.say("gladly")
+    page = await tabs.customer(chat, tab=new_tab)
+    await page.wait_for("onChatRehydrated")
+    assert await read_all_items(page) == as_past_items(stored) + before
+    await agent.send("go on")
+    await page.wait_for_message("go on")
+    await page.send("gladly")
     for tab in (page, agent):
-        await tab.hears("gladly")
-    assert await everything(page) == as_past(kept) + before + page.items()
+        await tab.wait_for_message("gladly")
+    assert await read_all_items(page) == as_past_items(stored) + before + page.items()
     assert [item["ContentType"] for item in before + page.items()] == [JOINED, JOINED] + 3 * ["text/plain"]

@@ -1,4 +1,4 @@
-"""Names of the wire."""
+"""Content types of the wire."""
 
 EVENT = "application/vnd.amazonaws.connect.event."
 TYPING = EVENT + "typing"

@@ -1,4 +1,4 @@
-"""boto3's clients, as their users make them; every response they get is held against botocore's model."""
+"""boto3 clients as users create them. Every response is validated against botocore's model."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from tests.compat.shapes import watch
+from tests.compat.shapes import validate_responses
 from tests.stack import Stack
 
 
 @pytest.fixture(scope="session")
 def connect(stack: Stack) -> Any:
-    return watch(stack.connect())
+    return validate_responses(stack.connect())
 
 
 @pytest.fixture(scope="session")
 def participant(stack: Stack) -> Any:
-    return watch(stack.participant())
+    return validate_responses(stack.participant())

@@ -1,4 +1,4 @@
-"""A chat from its beginning to its end, with nothing but boto3."""
+"""Run one chat from start to end with boto3 only."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Whether what comes over the wire is what botocore's own model of the service says."""
+"""Validation of responses against botocore's model of the service."""
 
 from __future__ import annotations
 
@@ -6,92 +6,94 @@ import json
 import re
 from typing import Any
 
-ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+ISO_MILLISECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 ISO_SHAPES = ("Instant", "ISO8601Datetime")
-SANE_EPOCH = range(1_700_000_000, 4_000_000_000)
+PLAUSIBLE_EPOCH_SECONDS = range(1_700_000_000, 4_000_000_000)
 
-BEYOND_THE_MODEL = {"Item": {"InitialContactId"}}
-"""Members that the socket documents and that items of a transcript carry as well."""
+EXTRA_MEMBERS = {"Item": {"InitialContactId"}}
+"""Members outside the model: documented for the socket, and also present in transcript items."""
 
-EVERYWHERE = {"AccessDeniedException": 403, "ThrottlingException": 429}
-"""Errors that any operation may answer, modelled for it or not."""
+COMMON_ERRORS = {"AccessDeniedException": 403, "ThrottlingException": 429}
+"""Errors that every operation may return, even when its model does not list them; with their HTTP status."""
 
 
-def watch(client: Any) -> Any:
-    """The client, with every response that it gets held against its model, whatever the test asks of it."""
-    client.meta.events.register(f"after-call.{client.meta.service_model.service_name}", _on_response)
+def validate_responses(client: Any) -> Any:
+    """Return the client; from now on it validates every response against its model."""
+    client.meta.events.register(f"after-call.{client.meta.service_model.service_name}", _validate_response)
     return client
 
 
-def check(shape: Any, value: object, where: str = "response") -> None:
-    """Fails unless `value` is of a botocore shape: all members known, of their type, within their limits."""
+def check_shape(shape: Any, value: object, where: str = "response") -> None:
+    """Fail unless `value` matches a botocore shape: known members only, right types, within their limits."""
     match shape.type_name:
         case "structure":
-            _structure(shape, value, where)
+            _check_structure(shape, value, where)
         case "list":
-            assert isinstance(value, list), f"{where} is no list: {value!r}"
-            for index, member in enumerate(_list(value)):
-                check(shape.member, member, f"{where}[{index}]")
+            assert isinstance(value, list), f"{where} is not a list: {value!r}"
+            for index, member in enumerate(_as_list(value)):
+                check_shape(shape.member, member, f"{where}[{index}]")
         case "map":
-            assert isinstance(value, dict), f"{where} is no map: {value!r}"
-            for name, member in _dict(value).items():
-                check(shape.key, name, f"{where} key")
-                check(shape.value, member, f"{where}.{name}")
+            assert isinstance(value, dict), f"{where} is not a map: {value!r}"
+            for name, member in _as_dict(value).items():
+                check_shape(shape.key, name, f"{where} key")
+                check_shape(shape.value, member, f"{where}.{name}")
         case "string":
-            _string(shape, value, where)
+            _check_string(shape, value, where)
         case "timestamp":
-            assert isinstance(value, int | float), f"{where} is no epoch number: {value!r}"
-            assert not isinstance(value, bool), f"{where} is no epoch number: {value!r}"
-            assert int(value) in SANE_EPOCH, f"{where} is not in seconds: {value!r}"
+            assert isinstance(value, int | float), f"{where} is not an epoch number: {value!r}"
+            assert not isinstance(value, bool), f"{where} is not an epoch number: {value!r}"
+            assert int(value) in PLAUSIBLE_EPOCH_SECONDS, f"{where} is not in seconds: {value!r}"
         case "integer" | "long":
-            assert type(value) is int, f"{where} is no integer: {value!r}"
+            assert type(value) is int, f"{where} is not an integer: {value!r}"
         case "double":
-            assert type(value) is float, f"{where} is no double: {value!r}"
+            assert type(value) is float, f"{where} is not a double: {value!r}"
         case "boolean":
-            assert type(value) is bool, f"{where} is no boolean: {value!r}"
+            assert type(value) is bool, f"{where} is not a boolean: {value!r}"
         case other:
-            raise AssertionError(f"{where}: nothing here should be a {other}")
+            raise AssertionError(f"{where}: unexpected shape type {other}")
 
 
-def _structure(shape: Any, value: object, where: str) -> None:
-    assert isinstance(value, dict), f"{where} is no object: {value!r}"
-    sent = _dict(value)
+def _check_structure(shape: Any, value: object, where: str) -> None:
+    assert isinstance(value, dict), f"{where} is not an object: {value!r}"
+    structure = _as_dict(value)
     members = {member.serialization.get("name", name): member for name, member in shape.members.items()}
-    unknown = set(sent) - set(members) - BEYOND_THE_MODEL.get(shape.name, set())
-    assert not unknown, f"{where} has members that {shape.name} does not know: {unknown}"
-    missing = set(shape.required_members) - set(sent)
+    unknown = set(structure) - set(members) - EXTRA_MEMBERS.get(shape.name, set())
+    assert not unknown, f"{where} has members unknown to {shape.name}: {unknown}"
+    missing = set(shape.required_members) - set(structure)
     assert not missing, f"{where} lacks {missing}"
-    for name, member in sent.items():
+    for name, member in structure.items():
         if name in members:
-            check(members[name], member, f"{where}.{name}")
+            check_shape(members[name], member, f"{where}.{name}")
         else:
-            assert isinstance(member, str), f"{where}.{name} is no text: {member!r}"
+            assert isinstance(member, str), f"{where}.{name} is not a string: {member!r}"
 
 
-def _string(shape: Any, value: object, where: str) -> None:
-    assert isinstance(value, str), f"{where} is no text: {value!r}"
+def _check_string(shape: Any, value: object, where: str) -> None:
+    assert isinstance(value, str), f"{where} is not a string: {value!r}"
     assert len(value) >= shape.metadata.get("min", 0), f"{where} is too short: {value!r}"
     assert len(value) <= shape.metadata.get("max", len(value)), f"{where} is too long: {len(value)}"
-    assert value in (shape.enum or [value]), f"{where} is none of {shape.enum}: {value!r}"
+    assert value in (shape.enum or [value]), f"{where} is not one of {shape.enum}: {value!r}"
     if shape.name in ISO_SHAPES:
-        assert ISO.fullmatch(value), f"{where} is not in UTC to the millisecond: {value!r}"
+        assert ISO_MILLISECONDS.fullmatch(value), f"{where} is not in UTC to the millisecond: {value!r}"
 
 
-def _on_response(http_response: Any, model: Any, **_: Any) -> None:
+def _validate_response(http_response: Any, model: Any, **_: Any) -> None:
     body = json.loads(http_response.content)
     if http_response.status_code == 200:
-        check(model.output_shape, body, model.name)
+        check_shape(model.output_shape, body, model.name)
         return
     name = http_response.headers["x-amzn-errortype"]
     assert body == {"__type": name, "Message": body["Message"]}
     assert body["Message"]
-    modelled = {shape.name: shape.metadata["error"]["httpStatusCode"] for shape in model.error_shapes}
-    assert http_response.status_code == (EVERYWHERE | modelled)[name], f"{model.name}: {name} has another status"
+    modelled_errors = {shape.name: shape.metadata["error"]["httpStatusCode"] for shape in model.error_shapes}
+    assert http_response.status_code == (COMMON_ERRORS | modelled_errors)[name], (
+        f"{model.name}: {name} has a wrong status"
+    )
 
 
-def _dict(value: Any) -> dict[str, Any]:
+def _as_dict(value: Any) -> dict[str, Any]:
     return value
 
 
-def _list(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value

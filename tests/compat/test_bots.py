@@ -1,4 +1,4 @@
-"""Bots from outside: CreateParticipant with CUSTOM_BOT."""
+"""External bots: CreateParticipant with CUSTOM_BOT."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.compat.talks import Talk, describe, refused, start
+from tests.compat.chat_client import ChatClient, describe, expect_error, start_chat
 from tests.stack import Stack
 
 
-def join(stack: Stack, contact_id: str, **members: Any) -> Talk:
+def add_bot(stack: Stack, contact_id: str, **members: Any) -> ChatClient:
     details = {"ParticipantRole": "CUSTOM_BOT", "DisplayName": "Bee"}
-    answer = stack.connect().create_participant(
+    response = stack.connect().create_participant(
         InstanceId="demo", ContactId=contact_id, ParticipantDetails=details, **members
     )
-    token = answer["ParticipantCredentials"]["ParticipantToken"]
-    return Talk(stack, {"ContactId": contact_id, "ParticipantToken": token, "ParticipantId": answer["ParticipantId"]})
+    token = response["ParticipantCredentials"]["ParticipantToken"]
+    return ChatClient(
+        stack, {"ContactId": contact_id, "ParticipantToken": token, "ParticipantId": response["ParticipantId"]}
+    )
 
 
-def test_a_bot_talks_and_leaves(stack: Stack) -> None:
-    talk = start(stack).say("hello")
-    bot = join(stack, talk.id, ClientToken="bee").say("beep")
-    assert join(stack, talk.id, ClientToken="bee").started["ParticipantId"] == bot.started["ParticipantId"]
+def test_bot_sends_messages_and_leaves_while_chat_continues(stack: Stack) -> None:
+    chat = start_chat(stack).send("hello")
+    bot = add_bot(stack, chat.id, ClientToken="bee").send("beep")
+    assert add_bot(stack, chat.id, ClientToken="bee").response["ParticipantId"] == bot.response["ParticipantId"]
     stack.participant().disconnect_participant(ConnectionToken=bot.token)
-    items = [item for page in talk.pages() for item in page][::-1]
+    items = [item for page in chat.pages() for item in page][::-1]
     assert [(item["ParticipantRole"], item.get("Content")) for item in items] == [
         ("CUSTOMER", None),
         ("CUSTOMER", "hello"),
@@ -34,27 +36,29 @@ def test_a_bot_talks_and_leaves(stack: Stack) -> None:
         ("CUSTOM_BOT", None),
     ]
     with pytest.raises(ClientError, match="AccessDenied"):
-        bot.say("still here?")
-    talk.say("it goes on")
+        bot.send("still here?")
+    chat.send("it goes on")
 
 
-def test_at_most_five(stack: Stack) -> None:
-    talk = start(stack)
+def test_sixth_bot_is_refused(stack: Stack) -> None:
+    chat = start_chat(stack)
     for number in range(5):
-        join(stack, talk.id, ClientToken=str(number))
-    assert "at most 5" in refused("ServiceQuotaExceededException", join, stack=stack, contact_id=talk.id)
+        add_bot(stack, chat.id, ClientToken=str(number))
+    assert "at most 5" in expect_error("ServiceQuotaExceededException", add_bot, stack=stack, contact_id=chat.id)
 
 
 @pytest.mark.parametrize("role", ["AGENT", "CUSTOMER", "SYSTEM", "SUPERVISOR"])
-def test_nobody_else_joins_this_way(stack: Stack, role: str) -> None:
-    talk = start(stack)
+def test_create_participant_refuses_other_roles(stack: Stack, role: str) -> None:
+    chat = start_chat(stack)
     details = {"ParticipantRole": role, "DisplayName": "Eve"}
-    ask = stack.connect().create_participant
-    message = refused("InvalidRequestException", ask, InstanceId="demo", ContactId=talk.id, ParticipantDetails=details)
+    create_participant = stack.connect().create_participant
+    message = expect_error(
+        "InvalidRequestException", create_participant, InstanceId="demo", ContactId=chat.id, ParticipantDetails=details
+    )
     assert "ParticipantRole" in message
 
 
-def test_not_after_the_end(stack: Stack) -> None:
-    talk = start(stack).end()
-    assert "has ended" in refused("InvalidRequestException", join, stack=stack, contact_id=talk.id)
-    assert "DisconnectTimestamp" in describe(stack, talk.id)
+def test_bot_cannot_join_ended_chat(stack: Stack) -> None:
+    chat = start_chat(stack).end()
+    assert "has ended" in expect_error("InvalidRequestException", add_bot, stack=stack, contact_id=chat.id)
+    assert "DisconnectTimestamp" in describe(stack, chat.id)

@@ -4,37 +4,37 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.compat.chats import INSTANCE, start
-from tests.compat.talks import refused
+from tests.compat.chat_client import expect_error
+from tests.compat.chats import INSTANCE, start_chat
 
 POSITION, WAIT = {"Name": "POSITION_IN_QUEUE"}, {"Name": "ESTIMATED_WAIT_TIME"}
 
 
-def test_a_contact_has_a_place_as_long_as_it_waits(connect: Any) -> None:
-    chat = start(connect, "persistent")
-    of = {"InstanceId": INSTANCE, "ContactId": chat.contact_id}
-    told = connect.get_contact_metrics(**of, Metrics=[POSITION])
-    (place,) = told["MetricResults"]
-    assert place["Name"] == "POSITION_IN_QUEUE"
-    assert place["Value"]["Number"] >= 1
-    assert told["Id"] == chat.contact_id
-    assert told["Arn"] == connect.describe_contact(**of)["Contact"]["Arn"]
+def test_contact_has_queue_metrics_only_while_it_waits(connect: Any) -> None:
+    chat = start_chat(connect, "persistent")
+    target = {"InstanceId": INSTANCE, "ContactId": chat.contact_id}
+    response = connect.get_contact_metrics(**target, Metrics=[POSITION])
+    (position,) = response["MetricResults"]
+    assert position["Name"] == "POSITION_IN_QUEUE"
+    assert position["Value"]["Number"] >= 1
+    assert response["Id"] == chat.contact_id
+    assert response["Arn"] == connect.describe_contact(**target)["Contact"]["Arn"]
 
-    connect.associate_contact_with_user(**of, UserId="a1")
-    refused("InvalidRequestException", connect.get_contact_metrics, **of, Metrics=[POSITION])
-    # somebody was taken from the queue: now something can be said of the next one's wait
-    later = {"InstanceId": INSTANCE, "ContactId": start(connect, "persistent").contact_id}
-    waits = connect.get_contact_metrics(**later, Metrics=[WAIT])["MetricResults"]
+    connect.associate_contact_with_user(**target, UserId="a1")
+    expect_error("InvalidRequestException", connect.get_contact_metrics, **target, Metrics=[POSITION])
+    # the assignment is a sample of the waiting time, so the next contact has an estimate
+    next_contact = {"InstanceId": INSTANCE, "ContactId": start_chat(connect, "persistent").contact_id}
+    waits = connect.get_contact_metrics(**next_contact, Metrics=[WAIT])["MetricResults"]
     assert [wait["Name"] for wait in waits] == ["ESTIMATED_WAIT_TIME"]
     assert waits[0]["Value"]["Number"] >= 0
 
 
-def test_a_contact_that_is_none(connect: Any) -> None:
+def test_metrics_of_unknown_contact_are_not_found(connect: Any) -> None:
     unknown = {"InstanceId": INSTANCE, "ContactId": "nothing", "Metrics": [POSITION]}
-    refused("ResourceNotFoundException", connect.get_contact_metrics, **unknown)
+    expect_error("ResourceNotFoundException", connect.get_contact_metrics, **unknown)
 
 
-def test_a_status_is_set(connect: Any) -> None:
-    of = {"InstanceId": INSTANCE, "UserId": "a2"}
-    assert set(connect.put_user_status(**of, AgentStatusId="offline")) == {"ResponseMetadata"}
-    refused("ResourceNotFoundException", connect.put_user_status, **of, AgentStatusId="asleep")
+def test_agent_status_is_set_and_unknown_status_is_not_found(connect: Any) -> None:
+    target = {"InstanceId": INSTANCE, "UserId": "a2"}
+    assert set(connect.put_user_status(**target, AgentStatusId="offline")) == {"ResponseMetadata"}
+    expect_error("ResourceNotFoundException", connect.put_user_status, **target, AgentStatusId="asleep")

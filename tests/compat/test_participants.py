@@ -1,4 +1,4 @@
-"""Connecting, messages, events and leaving, member by member."""
+"""Connections, messages, events and disconnects: every member of their responses."""
 
 from __future__ import annotations
 
@@ -10,9 +10,19 @@ import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
 
-from tests.compat.chats import EVENT, INSTANCE, Chat, agent_joins, eventually, once_there, say, start, transcript
-from tests.compat.shapes import watch
-from tests.compat.test_contacts import described, only
+from tests.compat.chats import (
+    EVENT,
+    INSTANCE,
+    Chat,
+    eventually,
+    join_as_agent,
+    read_transcript,
+    send_message,
+    start_chat,
+    wait_for_transcript,
+)
+from tests.compat.shapes import validate_responses
+from tests.compat.test_contacts import describe_contact, without_metadata
 from tests.stack import Stack
 
 CONTENT_TYPES = {
@@ -28,19 +38,19 @@ def instant(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def receipt(participant: Any, reader: Chat, message_id: str, *, read: bool) -> dict[str, Any]:
+def send_receipt(participant: Any, reader: Chat, message_id: str, *, read: bool) -> dict[str, Any]:
     return participant.send_event(
         ConnectionToken=reader.token,
         ContentType=EVENT + ("message.read" if read else "message.delivered"),
         Content=json.dumps({"messageId": message_id, "disableThrottle": True}),
-        ClientToken="INCOMING_READ_RECEIPT",  # ChatJS sends the same for every receipt
+        ClientToken="INCOMING_READ_RECEIPT",  # ChatJS sends this same token for every receipt
     )
 
 
-def receipts(participant: Any, chat: Chat) -> dict[str, list[dict[str, Any]]]:
-    """What is known of each text, without the instants."""
+def receipts_by_text(participant: Any, chat: Chat) -> dict[str, list[dict[str, Any]]]:
+    """Return the receipts of each message by its text, without their timestamps."""
     shown: dict[str, list[dict[str, Any]]] = {}
-    for item in transcript(participant, chat):
+    for item in read_transcript(participant, chat):
         metadata = item.get("MessageMetadata", {})
         assert not metadata or metadata["MessageId"] == item["Id"]
         shown[item.get("Content", "")] = [
@@ -59,41 +69,45 @@ def receipts(participant: Any, chat: Chat) -> dict[str, list[dict[str, Any]]]:
         (["WEBSOCKET", "CONNECTION_CREDENTIALS"], {"Websocket", "ConnectionCredentials"}),
     ],
 )
-def test_connection_has_what_was_asked_for(connect: Any, participant: Any, types: list[str], members: set[str]) -> None:
-    chat = start(connect)
-    connected = only(participant.create_participant_connection(ParticipantToken=chat.participant_token, Type=types))
+def test_connection_returns_requested_types(
+    connect: Any, participant: Any, types: list[str], members: set[str]
+) -> None:
+    chat = start_chat(connect)
+    connected = without_metadata(
+        participant.create_participant_connection(ParticipantToken=chat.participant_token, Type=types)
+    )
     assert set(connected) == members
 
 
-def test_connection_expires_when_it_says(stack: Stack, connect: Any, participant: Any) -> None:
-    chat, before = start(connect), datetime.now(UTC)
+def test_connection_reports_expiry_of_url_and_token(stack: Stack, connect: Any, participant: Any) -> None:
+    chat, before = start_chat(connect), datetime.now(UTC)
     connected = participant.create_participant_connection(
         ParticipantToken=chat.participant_token, Type=["WEBSOCKET", "CONNECTION_CREDENTIALS"]
     )
     assert connected["Websocket"]["Url"].startswith(f"ws://127.0.0.1:{stack.api_port}/")
-    dialled = instant(connected["Websocket"]["ConnectionExpiry"]) - before
-    used = instant(connected["ConnectionCredentials"]["Expiry"]) - before
-    assert abs(dialled - timedelta(seconds=100)) < timedelta(seconds=5)
-    # more than 24 days, or less than a minute, makes ChatJS ask again without a pause
-    assert abs(used - timedelta(days=1)) < timedelta(seconds=5)
+    url_lifetime = instant(connected["Websocket"]["ConnectionExpiry"]) - before
+    token_lifetime = instant(connected["ConnectionCredentials"]["Expiry"]) - before
+    assert abs(url_lifetime - timedelta(seconds=100)) < timedelta(seconds=5)
+    # ChatJS reconnects in a busy loop when this exceeds 24 days or is below one minute
+    assert abs(token_lifetime - timedelta(days=1)) < timedelta(seconds=5)
 
 
-def test_older_connection_tokens_stay_good(connect: Any, participant: Any) -> None:
-    chat = start(connect)
+def test_older_connection_tokens_remain_valid(connect: Any, participant: Any) -> None:
+    chat = start_chat(connect)
     for _ in range(2):
         participant.create_participant_connection(
             ParticipantToken=chat.participant_token, Type=["CONNECTION_CREDENTIALS"]
         )
-    assert say(participant, chat, "with the first token")
+    assert send_message(participant, chat, "with the first token")
 
 
-def test_connecting_without_a_type_counts_as_being_there(connect: Any, participant: Any) -> None:
-    chat = start(connect)
+def test_connect_participant_without_type_records_the_join(connect: Any, participant: Any) -> None:
+    chat = start_chat(connect)
     connected = participant.create_participant_connection(
         ParticipantToken=chat.participant_token, ConnectParticipant=True
     )
-    assert only(connected) == {}
-    (joined,) = once_there(participant, chat, event="participant.joined")
+    assert without_metadata(connected) == {}
+    (joined,) = wait_for_transcript(participant, chat, event="participant.joined")
     assert joined == {
         "AbsoluteTime": joined["AbsoluteTime"],
         "ContentType": EVENT + "participant.joined",
@@ -106,20 +120,22 @@ def test_connecting_without_a_type_counts_as_being_there(connect: Any, participa
     }
 
 
-def test_participant_plane_works_without_any_signature(stack: Stack, connect: Any) -> None:
-    chat = start(connect)
-    unsigned = watch(stack.participant(config=Config(signature_version=UNSIGNED)))
-    item_id = say(unsigned, chat, "no AWS key at all")
-    assert once_there(unsigned, chat, item=item_id)
+def test_participant_operations_need_no_signature(stack: Stack, connect: Any) -> None:
+    chat = start_chat(connect)
+    unsigned = validate_responses(stack.participant(config=Config(signature_version=UNSIGNED)))
+    item_id = send_message(unsigned, chat, "no AWS key at all")
+    assert wait_for_transcript(unsigned, chat, item=item_id)
 
 
 @pytest.mark.parametrize("content_type", CONTENT_TYPES)
-def test_message_arrives_as_it_was_sent(connect: Any, participant: Any, content_type: str) -> None:
-    chat, content = start(connect), CONTENT_TYPES[content_type]
-    sent = only(participant.send_message(ConnectionToken=chat.token, ContentType=content_type, Content=content))
+def test_message_is_stored_as_sent(connect: Any, participant: Any, content_type: str) -> None:
+    chat, content = start_chat(connect), CONTENT_TYPES[content_type]
+    sent = without_metadata(
+        participant.send_message(ConnectionToken=chat.token, ContentType=content_type, Content=content)
+    )
     assert set(sent) == {"Id", "AbsoluteTime"}
-    _, item = once_there(participant, chat, item=sent["Id"])
-    # the joining that the first message implies comes before it, and no two items share an instant
+    _, item = wait_for_transcript(participant, chat, item=sent["Id"])
+    # the first message implies a join, which is stored before it; no two items have the same time
     assert abs(instant(item["AbsoluteTime"]) - instant(sent["AbsoluteTime"])) <= timedelta(milliseconds=1)
     assert item == {
         "AbsoluteTime": item["AbsoluteTime"],
@@ -134,87 +150,87 @@ def test_message_arrives_as_it_was_sent(connect: Any, participant: Any, content_
     }
 
 
-def test_what_was_sent_can_be_read_at_once(connect: Any, participant: Any) -> None:
-    chat = start(connect, InitialMessage={"ContentType": "text/plain", "Content": "first"})
-    assert [item.get("Content") for item in transcript(participant, chat)][:1] == ["first"]
+def test_sent_message_is_readable_immediately(connect: Any, participant: Any) -> None:
+    chat = start_chat(connect, InitialMessage={"ContentType": "text/plain", "Content": "first"})
+    assert [item.get("Content") for item in read_transcript(participant, chat)][:1] == ["first"]
     for n in range(10):
-        assert say(participant, chat, f"{n}") == transcript(participant, chat)[-1]["Id"]
+        assert send_message(participant, chat, f"{n}") == read_transcript(participant, chat)[-1]["Id"]
 
 
 def test_unsupported_content_types_are_refused(stack: Stack, connect: Any, participant: Any) -> None:
-    chat = start(connect, SupportedMessagingContentTypes=["text/plain", "application/json"])
+    chat = start_chat(connect, SupportedMessagingContentTypes=["text/plain", "application/json"])
     for supported in ("text/plain", "application/json"):
-        say(participant, chat, "{}", ContentType=supported)
+        send_message(participant, chat, "{}", ContentType=supported)
     with pytest.raises(participant.exceptions.ValidationException, match="ContentType"):
-        say(participant, chat, "**bold**", ContentType="text/markdown")
+        send_message(participant, chat, "**bold**", ContentType="text/markdown")
     with pytest.raises(connect.exceptions.InvalidParameterException, match="InitialMessage"):
-        start(
+        start_chat(
             connect,
             SupportedMessagingContentTypes=["text/plain"],
             InitialMessage={"ContentType": "text/markdown", "Content": "**bold**"},
         )
 
 
-def test_messages_stand_in_their_order_at_growing_instants(connect: Any, participant: Any) -> None:
-    chat = start(connect)
-    ids = [say(participant, chat, f"{n}") for n in range(30)]
-    items = once_there(participant, chat, item=ids[-1])
+def test_messages_keep_their_order_with_increasing_times(connect: Any, participant: Any) -> None:
+    chat = start_chat(connect)
+    ids = [send_message(participant, chat, f"{n}") for n in range(30)]
+    items = wait_for_transcript(participant, chat, item=ids[-1])
     assert [item["Id"] for item in items if item["Type"] == "MESSAGE"] == ids
     at = [item["AbsoluteTime"] for item in items]
     assert at == sorted(set(at))
 
 
 @pytest.mark.parametrize("name", ["typing", "connection.acknowledged"])
-def test_passing_events_are_answered_and_not_kept(connect: Any, participant: Any, name: str) -> None:
-    chat = start(connect)
-    sent = only(participant.send_event(ConnectionToken=chat.token, ContentType=EVENT + name))
+def test_transient_events_are_accepted_but_not_stored(connect: Any, participant: Any, name: str) -> None:
+    chat = start_chat(connect)
+    sent = without_metadata(participant.send_event(ConnectionToken=chat.token, ContentType=EVENT + name))
     assert set(sent) == {"Id", "AbsoluteTime"}
-    kept = once_there(participant, chat, item=say(participant, chat, "after it"))
-    assert [item["ContentType"] for item in kept] == [EVENT + "participant.joined", "text/plain"]
+    stored = wait_for_transcript(participant, chat, item=send_message(participant, chat, "after it"))
+    assert [item["ContentType"] for item in stored] == [EVENT + "participant.joined", "text/plain"]
 
 
-def test_reading_implies_delivery_and_everything_before(stack: Stack, connect: Any, participant: Any) -> None:
-    chat = start(connect)
-    agent = agent_joins(stack, connect, participant, chat)
-    ids = [say(participant, chat, text) for text in ("one", "two", "three")]
-    own = say(participant, agent, "mine")
-    once_there(participant, chat, item=own)
+def test_read_receipt_marks_earlier_messages_delivered_and_read(stack: Stack, connect: Any, participant: Any) -> None:
+    chat = start_chat(connect)
+    agent = join_as_agent(stack, connect, participant, chat)
+    ids = [send_message(participant, chat, text) for text in ("one", "two", "three")]
+    own = send_message(participant, agent, "mine")
+    wait_for_transcript(participant, chat, item=own)
 
     def known(*read: bool | None) -> dict[str, list[dict[str, Any]]]:
         by = {"by": agent.participant_id}
         texts = zip(("one", "two", "three"), read, strict=True)
         return {text: [] if how is None else [{**by, "read": how}] for text, how in texts} | {"": [], "mine": []}
 
-    assert receipts(participant, chat) == known(None, None, None)
-    sent = only(receipt(participant, agent, ids[0], read=False))
+    assert receipts_by_text(participant, chat) == known(None, None, None)
+    sent = without_metadata(send_receipt(participant, agent, ids[0], read=False))
     assert set(sent) == {"Id", "AbsoluteTime"}
-    assert receipts(participant, chat) == known(False, None, None)
-    receipt(participant, agent, ids[1], read=True)
-    assert receipts(participant, chat) == known(True, True, None)
+    assert receipts_by_text(participant, chat) == known(False, None, None)
+    send_receipt(participant, agent, ids[1], read=True)
+    assert receipts_by_text(participant, chat) == known(True, True, None)
     for _ in range(2):
-        receipt(participant, agent, ids[2], read=False)
-    assert receipts(participant, chat) == known(True, True, False)
-    receipt(participant, agent, ids[0], read=True)  # old news
-    receipt(participant, agent, own, read=True)  # nobody acknowledges their own words
-    assert receipts(participant, chat) == known(True, True, False)
+        send_receipt(participant, agent, ids[2], read=False)
+    assert receipts_by_text(participant, chat) == known(True, True, False)
+    send_receipt(participant, agent, ids[0], read=True)  # no effect: already read
+    send_receipt(participant, agent, own, read=True)  # no effect: own message
+    assert receipts_by_text(participant, chat) == known(True, True, False)
 
 
-def test_receipts_of_nothing_are_refused(connect: Any, participant: Any) -> None:
-    chat = start(connect)
-    (joined, _) = once_there(participant, chat, item=say(participant, chat, "hello"))
+def test_receipts_without_a_valid_message_are_refused(connect: Any, participant: Any) -> None:
+    chat = start_chat(connect)
+    (joined, _) = wait_for_transcript(participant, chat, item=send_message(participant, chat, "hello"))
     for content in ({}, {"Content": "no JSON"}, {"Content": "{}"}, {"Content": '{"messageId": "unknown"}'}):
         with pytest.raises(participant.exceptions.ValidationException, match="Content"):
             participant.send_event(ConnectionToken=chat.token, ContentType=EVENT + "message.read", **content)
     with pytest.raises(participant.exceptions.ValidationException, match="no message"):
-        receipt(participant, chat, joined["Id"], read=True)
+        send_receipt(participant, chat, joined["Id"], read=True)
 
 
-def test_customer_ends_a_live_chat(connect: Any, participant: Any) -> None:
-    chat = start(connect)
-    say(participant, chat, "bye")
+def test_customer_disconnect_ends_live_chat(connect: Any, participant: Any) -> None:
+    chat = start_chat(connect)
+    send_message(participant, chat, "bye")
     for _ in range(2):
-        assert only(participant.disconnect_participant(ConnectionToken=chat.token)) == {}
-    *_, left, ended = transcript(participant, chat)
+        assert without_metadata(participant.disconnect_participant(ConnectionToken=chat.token)) == {}
+    *_, left, ended = read_transcript(participant, chat)
     assert left["ParticipantId"] == chat.participant_id
     assert left["ContentType"] == EVENT + "participant.left"
     assert ended == {
@@ -226,28 +242,28 @@ def test_customer_ends_a_live_chat(connect: Any, participant: Any) -> None:
         "ParticipantRole": "SYSTEM",
         "ContactId": chat.contact_id,
     }
-    assert described(connect, chat.contact_id)["DisconnectReason"] == "CUSTOMER_DISCONNECT"
+    assert describe_contact(connect, chat.contact_id)["DisconnectReason"] == "CUSTOMER_DISCONNECT"
     with pytest.raises(participant.exceptions.AccessDeniedException, match="ended"):
-        say(participant, chat, "too late")
+        send_message(participant, chat, "too late")
     with pytest.raises(participant.exceptions.AccessDeniedException, match="ended"):
         participant.send_event(ConnectionToken=chat.token, ContentType=EVENT + "typing")
 
 
-def test_customer_leaves_a_persistent_chat_which_goes_on(connect: Any, participant: Any) -> None:
-    chat = start(connect, "persistent")
-    say(participant, chat, "see you")
-    assert only(participant.disconnect_participant(ConnectionToken=chat.token)) == {}
-    assert "DisconnectTimestamp" not in described(connect, chat.contact_id)
+def test_customer_disconnect_keeps_persistent_chat_open(connect: Any, participant: Any) -> None:
+    chat = start_chat(connect, "persistent")
+    send_message(participant, chat, "see you")
+    assert without_metadata(participant.disconnect_participant(ConnectionToken=chat.token)) == {}
+    assert "DisconnectTimestamp" not in describe_contact(connect, chat.contact_id)
     back = participant.create_participant_connection(
         ParticipantToken=chat.participant_token, Type=["CONNECTION_CREDENTIALS"]
     )
     token = back["ConnectionCredentials"]["ConnectionToken"]
     again = participant.send_message(ConnectionToken=token, ContentType="text/plain", Content="back again")
-    assert once_there(participant, chat, item=again["Id"])
+    assert wait_for_transcript(participant, chat, item=again["Id"])
 
 
-def test_customer_who_never_came_is_not_said_to_leave(connect: Any, participant: Any) -> None:
-    chat = start(connect)
+def test_chat_end_records_no_leave_for_customer_who_never_connected(connect: Any, participant: Any) -> None:
+    chat = start_chat(connect)
     connect.stop_contact(InstanceId=INSTANCE, ContactId=chat.contact_id)
-    (ended,) = eventually(lambda: transcript(participant, chat), "end")
+    (ended,) = eventually(lambda: read_transcript(participant, chat), "end")
     assert ended["ContentType"] == EVENT + "chat.ended"

@@ -1,4 +1,4 @@
-"""The script of the README, run as its reader runs it."""
+"""The quickstart script of the README runs as a reader would run it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tests.stack import ROOT, Stack
 SCRIPT = Path(__file__).with_name("quickstart.py")
 
 
-def test_quickstart_runs_unmodified(stack: Stack, tmp_path: Path) -> None:
+def test_quickstart_script_runs_unmodified(stack: Stack, tmp_path: Path) -> None:
     environment = {
         name: value for name, value in stack.environment.items() if not name.startswith(("AWS_", "PERENNIAL_"))
     }
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, str(SCRIPT)],
         cwd=tmp_path,
         env={**environment, "AWS_ENDPOINT_URL": stack.url},
@@ -24,13 +24,13 @@ def test_quickstart_runs_unmodified(stack: Stack, tmp_path: Path) -> None:
         timeout=60,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    joined, question, end = done.stdout.splitlines()
+    assert completed.returncode == 0, completed.stderr
+    joined, question, end = completed.stdout.splitlines()
     assert joined.endswith("Ada application/vnd.amazonaws.connect.event.participant.joined")
     assert question.endswith("Ada Do bees sleep?")
     assert end.startswith("CHAT {'topic': 'bees'} ended at 20")
 
 
-def test_the_readme_shows_the_script() -> None:
+def test_readme_contains_the_quickstart_script() -> None:
     code = SCRIPT.read_text().split('"""', 2)[2].strip()
     assert code in (ROOT / "README.md").read_text()

@@ -1,4 +1,4 @@
-"""That the comparison with botocore's model finds what is wrong; everything in this folder relies on it."""
+"""The validation against botocore's model detects errors. All tests in this folder rely on it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.compat.shapes import check
+from tests.compat.shapes import check_shape
 
 ITEM = {
     "AbsoluteTime": "2026-01-31T23:59:59.000Z",
@@ -17,17 +17,19 @@ ITEM = {
 }
 
 
-def output(client: Any, operation: str) -> Any:
+def output_shape(client: Any, operation: str) -> Any:
     return client.meta.service_model.operation_model(operation).output_shape
 
 
-def transcript(**members: object) -> dict[str, object]:
+def transcript_with(**members: object) -> dict[str, object]:
     return {"InitialContactId": "c", "Transcript": [{**ITEM, **members}]}
 
 
-def test_what_fits_passes(connect: Any, participant: Any) -> None:
-    check(output(participant, "GetTranscript"), transcript())
-    check(output(connect, "DescribeContact"), {"Contact": {"Id": "c", "InitiationTimestamp": 1_790_000_000.123}})
+def test_valid_responses_pass(connect: Any, participant: Any) -> None:
+    check_shape(output_shape(participant, "GetTranscript"), transcript_with())
+    check_shape(
+        output_shape(connect, "DescribeContact"), {"Contact": {"Id": "c", "InitiationTimestamp": 1_790_000_000.123}}
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,9 +49,9 @@ def test_what_fits_passes(connect: Any, participant: Any) -> None:
         {"MessageMetadata": {"Receipts": [{"Reader": "x"}]}},
     ],
 )
-def test_what_does_not_fit_an_item_is_found(participant: Any, members: dict[str, object]) -> None:
+def test_invalid_item_is_detected(participant: Any, members: dict[str, object]) -> None:
     with pytest.raises(AssertionError):
-        check(output(participant, "GetTranscript"), transcript(**members))
+        check_shape(output_shape(participant, "GetTranscript"), transcript_with(**members))
 
 
 @pytest.mark.parametrize(
@@ -65,6 +67,6 @@ def test_what_does_not_fit_an_item_is_found(participant: Any, members: dict[str,
         {"PersistentChat": {}},
     ],
 )
-def test_what_does_not_fit_a_contact_is_found(connect: Any, contact: dict[str, object]) -> None:
+def test_invalid_contact_is_detected(connect: Any, contact: dict[str, object]) -> None:
     with pytest.raises(AssertionError):
-        check(output(connect, "DescribeContact"), {"Contact": contact})
+        check_shape(output_shape(connect, "DescribeContact"), {"Contact": contact})

@@ -1,4 +1,4 @@
-"""GetTranscript against a model of it: every direction, order, start and page size, paged to the end."""
+"""GetTranscript compared with a model: every direction, order, start position and page size, to the last page."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.compat.chats import INSTANCE, Chat, once_there, say, start
+from tests.compat.chats import INSTANCE, Chat, send_message, start_chat, wait_for_transcript
 
 Items = list[dict[str, Any]]
-ITEMS = 25
+ITEM_COUNT = 25
 DEFAULT_PAGE = 10
-PAGES = (None, 0, 3, 100)
+PAGE_SIZES = (None, 0, 3, 100)
 DIRECTIONS = (None, "FORWARD", "BACKWARD")
 ORDERS = (None, "ASCENDING", "DESCENDING")
 STARTS = (
@@ -23,24 +23,24 @@ STARTS = (
 )
 
 
-class Long(NamedTuple):
-    """A chat of 25 items that grows no more, and they, the oldest first."""
+class LongChat(NamedTuple):
+    """A chat with 25 items, oldest first. No test adds items to it."""
 
     chat: Chat
     items: Items
 
 
 @pytest.fixture(scope="module")
-def long(connect: Any, participant: Any) -> Long:
-    chat = start(connect, "persistent", InitialMessage={"ContentType": "text/plain", "Content": "0"})
-    sent = [say(participant, chat, f"{n}") for n in range(1, ITEMS - 1)]
-    items = once_there(participant, chat, item=sent[-1])
+def long_chat(connect: Any, participant: Any) -> LongChat:
+    chat = start_chat(connect, "persistent", InitialMessage={"ContentType": "text/plain", "Content": "0"})
+    sent = [send_message(participant, chat, f"{n}") for n in range(1, ITEM_COUNT - 1)]
+    items = wait_for_transcript(participant, chat, item=sent[-1])
     assert [item["Id"] for item in items][2:] == sent
-    return Long(chat, items)
+    return LongChat(chat, items)
 
 
-def position(named: str, items: Items) -> dict[str, Any]:
-    """A start as it goes over the wire."""
+def start_position(named: str, items: Items) -> dict[str, Any]:
+    """Return the StartPosition for a name in STARTS."""
     middle = items[11]["AbsoluteTime"]
     at = datetime.fromisoformat(middle)
     match named:
@@ -67,11 +67,11 @@ def instant(item: dict[str, Any]) -> datetime:
     return datetime.fromisoformat(item["AbsoluteTime"])
 
 
-def run(items: Items, named: dict[str, Any], direction: str | None) -> Items:
-    """The model: all items from a start on, in the order in which pages go through them."""
-    forward = direction == "FORWARD" if direction else bool(named)
-    first, last = 0, len(items)  # items[first:] is what lies ahead, items[:last] what lies behind, both with the start
-    match named:
+def expected_items(items: Items, start: dict[str, Any], direction: str | None) -> Items:
+    """Return all items from a start position on, in paging order. This is the model."""
+    forward = direction == "FORWARD" if direction else bool(start)
+    first, last = 0, len(items)  # forward: items[first:]; backward: items[:last]; both include the start
+    match start:
         case {"Id": item_id}:
             first = next(n for n, item in enumerate(items) if item["Id"] == item_id)
             last = first + 1
@@ -87,113 +87,123 @@ def run(items: Items, named: dict[str, Any], direction: str | None) -> Items:
     return items[first:] if forward else items[:last][::-1]
 
 
-def pages_of(items: Items, size: int | None, order: str | None) -> list[Items]:
+def expected_pages(items: Items, size: int | None, order: str | None) -> list[Items]:
     size = size or DEFAULT_PAGE
     pages = [items[n : n + size] for n in range(0, len(items), size)] or [[]]
     return [sorted(page, key=instant, reverse=order != "ASCENDING") for page in pages]
 
 
-def read(participant: Any, chat: Chat, **members: Any) -> list[Items]:
-    """All pages, as a client gets them that sends the same request again with each NextToken."""
+def read_pages(participant: Any, chat: Chat, **members: Any) -> list[Items]:
+    """Return all pages: repeat the request with each NextToken."""
     pages: list[Items] = []
     token: dict[str, str] = {}
-    while len(pages) <= ITEMS:
+    while len(pages) <= ITEM_COUNT:
         page = participant.get_transcript(ConnectionToken=chat.token, **members, **token)
         assert page["InitialContactId"] == chat.contact_id
         pages.append(page["Transcript"])
         if "NextToken" not in page:
             return pages
         token = {"NextToken": page["NextToken"]}
-    raise AssertionError("the pages never end")
+    raise AssertionError("paging does not end")
 
 
 @pytest.mark.parametrize("named", STARTS)
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("direction", DIRECTIONS)
-def test_pages(participant: Any, long: Long, direction: str | None, order: str | None, named: str) -> None:
-    where = position(named, long.items)
-    for size in PAGES:
-        asked = {"ScanDirection": direction, "SortOrder": order, "MaxResults": size}
-        members: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+def test_pages_match_the_model(
+    participant: Any, long_chat: LongChat, direction: str | None, order: str | None, named: str
+) -> None:
+    start = start_position(named, long_chat.items)
+    for size in PAGE_SIZES:
+        options = {"ScanDirection": direction, "SortOrder": order, "MaxResults": size}
+        members: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
         if named != "absent":
-            members["StartPosition"] = where
-        got = read(participant, long.chat, **members)
-        assert got == pages_of(run(long.items, where, direction), size, order), members
+            members["StartPosition"] = start
+        pages = read_pages(participant, long_chat.chat, **members)
+        assert pages == expected_pages(expected_items(long_chat.items, start, direction), size, order), members
 
 
-def test_model_goes_through_everything(long: Long) -> None:
-    assert run(long.items, {}, None) == long.items[::-1]
-    assert run(long.items, {"Id": long.items[3]["Id"]}, None) == long.items[3:]
-    assert run(long.items, {"MostRecent": 2}, "BACKWARD") == long.items[-2::-1]
-    assert [len(page) for page in pages_of(long.items, None, None)] == [10, 10, 5]
+def test_model_returns_the_expected_items(long_chat: LongChat) -> None:
+    assert expected_items(long_chat.items, {}, None) == long_chat.items[::-1]
+    assert expected_items(long_chat.items, {"Id": long_chat.items[3]["Id"]}, None) == long_chat.items[3:]
+    assert expected_items(long_chat.items, {"MostRecent": 2}, "BACKWARD") == long_chat.items[-2::-1]
+    assert [len(page) for page in expected_pages(long_chat.items, None, None)] == [10, 10, 5]
 
 
-def test_one_item_a_page(participant: Any, long: Long) -> None:
-    pages = read(participant, long.chat, MaxResults=1, ScanDirection="BACKWARD")
-    assert pages == [[item] for item in reversed(long.items)]
+def test_pages_of_one_item_cover_the_transcript(participant: Any, long_chat: LongChat) -> None:
+    pages = read_pages(participant, long_chat.chat, MaxResults=1, ScanDirection="BACKWARD")
+    assert pages == [[item] for item in reversed(long_chat.items)]
 
 
-def test_contact_of_the_chat_may_be_named(participant: Any, long: Long) -> None:
-    pages = read(participant, long.chat, ContactId=long.chat.contact_id, MaxResults=100)
-    assert pages == [long.items[::-1]]
+def test_transcript_accepts_contact_id_of_the_chat(participant: Any, long_chat: LongChat) -> None:
+    pages = read_pages(participant, long_chat.chat, ContactId=long_chat.chat.contact_id, MaxResults=100)
+    assert pages == [long_chat.items[::-1]]
 
 
 @pytest.mark.parametrize("at", ["9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59-23:59", "0001-01-01T00:00+23:59"])
 @pytest.mark.parametrize("direction", ["FORWARD", "BACKWARD"])
-def test_ends_of_time(participant: Any, long: Long, direction: str, at: str) -> None:
-    pages = read(participant, long.chat, ScanDirection=direction, StartPosition={"AbsoluteTime": at}, MaxResults=100)
+def test_extreme_start_times_are_accepted(participant: Any, long_chat: LongChat, direction: str, at: str) -> None:
+    pages = read_pages(
+        participant, long_chat.chat, ScanDirection=direction, StartPosition={"AbsoluteTime": at}, MaxResults=100
+    )
     beyond = (direction == "FORWARD") == (at > "2")
-    assert pages == ([[]] if beyond else [long.items[::-1]])
+    assert pages == ([[]] if beyond else [long_chat.items[::-1]])
 
 
-def test_new_items_do_not_disturb_paging_back(connect: Any, participant: Any) -> None:
-    chat = start(connect)
-    items = once_there(participant, chat, item=[say(participant, chat, f"{n}") for n in range(5)][-1])
+def test_new_items_do_not_affect_backward_paging(connect: Any, participant: Any) -> None:
+    chat = start_chat(connect)
+    items = wait_for_transcript(participant, chat, item=[send_message(participant, chat, f"{n}") for n in range(5)][-1])
     first = participant.get_transcript(ConnectionToken=chat.token, MaxResults=2)
-    once_there(participant, chat, item=say(participant, chat, "meanwhile"))
+    wait_for_transcript(participant, chat, item=send_message(participant, chat, "meanwhile"))
     rest = participant.get_transcript(ConnectionToken=chat.token, MaxResults=10, NextToken=first["NextToken"])
     assert first["Transcript"] + rest["Transcript"] == items[::-1]
 
 
-def test_transcript_can_be_read_after_the_end(connect: Any, participant: Any) -> None:
-    chat = start(connect)
-    item_id = say(participant, chat, "to be kept")
+def test_transcript_is_readable_after_chat_end(connect: Any, participant: Any) -> None:
+    chat = start_chat(connect)
+    item_id = send_message(participant, chat, "to be kept")
     connect.stop_contact(InstanceId=INSTANCE, ContactId=chat.contact_id)
-    assert len(once_there(participant, chat, item=item_id)) == 4
+    assert len(wait_for_transcript(participant, chat, item=item_id)) == 4
 
 
 class TestRefused:
-    """What a NextToken or a position may not be."""
+    """Refused NextTokens and start positions."""
 
-    def refuses(self, participant: Any, chat: Chat, what: str, **members: Any) -> None:
+    def assert_refused(self, participant: Any, chat: Chat, what: str, **members: Any) -> None:
         with pytest.raises(participant.exceptions.ValidationException, match=what):
             participant.get_transcript(ConnectionToken=chat.token, **members)
 
     def next_token(self, participant: Any, chat: Chat, **members: Any) -> str:
         return participant.get_transcript(ConnectionToken=chat.token, MaxResults=3, **members)["NextToken"]
 
-    def test_forged_token(self, participant: Any, long: Long) -> None:
-        token = self.next_token(participant, long.chat)
+    def test_forged_next_token_is_refused(self, participant: Any, long_chat: LongChat) -> None:
+        token = self.next_token(participant, long_chat.chat)
         head, body, signature = token.split(".")
         other = "B" if signature[5] == "A" else "A"
         forgeries = (f"{head}.{body}.{signature[:5]}{other}{signature[6:]}", f"{head}.{body}.", "x", "a.b.c")
-        for forged in (*forgeries, long.chat.token):
-            self.refuses(participant, long.chat, "NextToken", NextToken=forged)
+        for forged in (*forgeries, long_chat.chat.token):
+            self.assert_refused(participant, long_chat.chat, "NextToken", NextToken=forged)
 
-    def test_token_of_another_chat(self, connect: Any, participant: Any, long: Long) -> None:
-        other = start(connect)
-        self.refuses(participant, other, "another chat", NextToken=self.next_token(participant, long.chat))
+    def test_next_token_of_another_chat_is_refused(self, connect: Any, participant: Any, long_chat: LongChat) -> None:
+        other = start_chat(connect)
+        self.assert_refused(participant, other, "another chat", NextToken=self.next_token(participant, long_chat.chat))
 
     @pytest.mark.parametrize(("direction", "other"), [("BACKWARD", "FORWARD"), ("FORWARD", "BACKWARD")])
-    def test_token_of_the_other_direction(self, participant: Any, long: Long, direction: str, other: str) -> None:
+    def test_next_token_of_other_direction_is_refused(
+        self, participant: Any, long_chat: LongChat, direction: str, other: str
+    ) -> None:
         where = {"StartPosition": {"MostRecent": 20}, "ScanDirection": direction}
-        token = self.next_token(participant, long.chat, **where)
-        self.refuses(participant, long.chat, "ScanDirection", NextToken=token, ScanDirection=other)
+        token = self.next_token(participant, long_chat.chat, **where)
+        self.assert_refused(participant, long_chat.chat, "ScanDirection", NextToken=token, ScanDirection=other)
 
-    def test_start_that_is_not_in_the_chat(self, connect: Any, participant: Any, long: Long) -> None:
-        foreign = start(connect)
-        self.refuses(participant, foreign, "StartPosition.Id", StartPosition={"Id": long.items[0]["Id"]})
-        self.refuses(participant, long.chat, "StartPosition.AbsoluteTime", StartPosition={"AbsoluteTime": "noon"})
-        self.refuses(participant, long.chat, "ContactId", ContactId=foreign.contact_id)
-        both = {"Id": long.items[0]["Id"], "MostRecent": 1}
-        self.refuses(participant, long.chat, "StartPosition", StartPosition=both)
+    def test_start_position_outside_the_chat_is_refused(
+        self, connect: Any, participant: Any, long_chat: LongChat
+    ) -> None:
+        other_chat = start_chat(connect)
+        self.assert_refused(participant, other_chat, "StartPosition.Id", StartPosition={"Id": long_chat.items[0]["Id"]})
+        self.assert_refused(
+            participant, long_chat.chat, "StartPosition.AbsoluteTime", StartPosition={"AbsoluteTime": "noon"}
+        )
+        self.assert_refused(participant, long_chat.chat, "ContactId", ContactId=other_chat.contact_id)
+        both = {"Id": long_chat.items[0]["Id"], "MostRecent": 1}
+        self.assert_refused(participant, long_chat.chat, "StartPosition", StartPosition=both)

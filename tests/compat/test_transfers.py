@@ -1,4 +1,4 @@
-"""TransferContact for chats: contacts as legs."""
+"""TransferContact for chats: each transfer starts a new contact."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tests.stack import Stack
 
 @pytest.fixture
 def chat(stack: Stack) -> dict[str, Any]:
-    started = stack.connect().start_chat_contact(
+    response = stack.connect().start_chat_contact(
         InstanceId="demo", ContactFlowId="live", ParticipantDetails={"DisplayName": "Ada"}
     )
-    stack.connect().associate_contact_with_user(InstanceId="demo", ContactId=started["ContactId"], UserId="a1")
-    return started
+    stack.connect().associate_contact_with_user(InstanceId="demo", ContactId=response["ContactId"], UserId="a1")
+    return response
 
 
 def describe(stack: Stack, contact_id: str) -> dict[str, Any]:
@@ -24,12 +24,12 @@ def describe(stack: Stack, contact_id: str) -> dict[str, Any]:
 
 
 def transfer(stack: Stack, contact_id: str, **target: str) -> str:
-    answer = stack.connect().transfer_contact(InstanceId="demo", ContactId=contact_id, ContactFlowId="live", **target)
-    assert answer["ContactArn"].endswith(answer["ContactId"])
-    return answer["ContactId"]
+    response = stack.connect().transfer_contact(InstanceId="demo", ContactId=contact_id, ContactFlowId="live", **target)
+    assert response["ContactArn"].endswith(response["ContactId"])
+    return response["ContactId"]
 
 
-def test_to_an_agent(stack: Stack, chat: dict[str, Any]) -> None:
+def test_transfer_to_agent_creates_a_second_contact(stack: Stack, chat: dict[str, Any]) -> None:
     first = chat["ContactId"]
     second = transfer(stack, first, UserId="a2")
     one, two = describe(stack, first), describe(stack, second)
@@ -40,7 +40,7 @@ def test_to_an_agent(stack: Stack, chat: dict[str, Any]) -> None:
     assert "DisconnectTimestamp" not in two
 
 
-def test_to_a_queue_and_taken_up_again(stack: Stack, chat: dict[str, Any]) -> None:
+def test_transfer_to_queue_waits_for_assignment_and_can_be_repeated(stack: Stack, chat: dict[str, Any]) -> None:
     second = transfer(stack, chat["ContactId"], QueueId="persistent")
     two = describe(stack, second)
     assert (two["QueueInfo"]["Id"], two.get("AgentInfo")) == ("persistent", None)
@@ -60,7 +60,7 @@ def test_to_a_queue_and_taken_up_again(stack: Stack, chat: dict[str, Any]) -> No
         ({"UserId": "a2", "ContactFlowId": "nothing"}, "ResourceNotFoundException", "ContactFlowId"),
     ],
 )
-def test_refusals_change_nothing(
+def test_refused_transfer_changes_nothing(
     stack: Stack, chat: dict[str, Any], target: dict[str, str], error: str, why: str
 ) -> None:
     request = {"InstanceId": "demo", "ContactId": chat["ContactId"], "ContactFlowId": "live", **target}
@@ -71,7 +71,7 @@ def test_refusals_change_nothing(
     assert "DisconnectTimestamp" not in describe(stack, chat["ContactId"])
 
 
-def test_an_ended_leg_cannot_be_transferred(stack: Stack, chat: dict[str, Any]) -> None:
+def test_ended_contact_cannot_be_transferred(stack: Stack, chat: dict[str, Any]) -> None:
     transfer(stack, chat["ContactId"], UserId="a2")
     with pytest.raises(ClientError, match="has ended"):
         transfer(stack, chat["ContactId"], UserId="a2")

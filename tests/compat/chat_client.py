@@ -1,4 +1,4 @@
-"""A chat as a backend and its customer have it, through boto3."""
+"""One chat, driven through boto3 as its backend and as one participant."""
 
 from __future__ import annotations
 
@@ -13,45 +13,46 @@ from tests.stack import Stack
 
 
 @dataclass
-class Talk:
-    """A chat as a backend and a customer have it."""
+class ChatClient:
+    """One chat, driven as its backend and as one participant."""
 
     stack: Stack
-    started: dict[str, Any]
+    response: dict[str, Any]
+    """StartChatContact response, or the same members for another participant."""
 
     @property
     def id(self) -> str:
-        return self.started["ContactId"]
+        return self.response["ContactId"]
 
     @cached_property
     def token(self) -> str:
-        answer = self.stack.participant().create_participant_connection(
-            ParticipantToken=self.started["ParticipantToken"], Type=["CONNECTION_CREDENTIALS"]
+        response = self.stack.participant().create_participant_connection(
+            ParticipantToken=self.response["ParticipantToken"], Type=["CONNECTION_CREDENTIALS"]
         )
-        return answer["ConnectionCredentials"]["ConnectionToken"]
+        return response["ConnectionCredentials"]["ConnectionToken"]
 
-    def say(self, *texts: str) -> Talk:
+    def send(self, *texts: str) -> ChatClient:
         token = self.token
         for text in texts:
             self.stack.participant().send_message(ConnectionToken=token, ContentType="text/plain", Content=text)
         return self
 
-    def assign(self, user: str) -> Talk:
+    def assign(self, user: str) -> ChatClient:
         self.stack.connect().associate_contact_with_user(InstanceId="demo", ContactId=self.id, UserId=user)
         return self
 
     def transfer(self, contact_id: str, **target: str) -> str:
-        answer = self.stack.connect().transfer_contact(
+        response = self.stack.connect().transfer_contact(
             InstanceId="demo", ContactId=contact_id, ContactFlowId="live", **target
         )
-        return answer["ContactId"]
+        return response["ContactId"]
 
-    def end(self) -> Talk:
+    def end(self) -> ChatClient:
         self.stack.connect().stop_contact(InstanceId="demo", ContactId=self.id)
         return self
 
     def pages(self, size: int = 100) -> list[list[dict[str, Any]]]:
-        """All pages, the latest first; the items of each as they come."""
+        """Return all transcript pages, latest first; items in the order received."""
         token, pages, rest = self.token, [], {}
         while True:
             page = self.stack.participant().get_transcript(
@@ -62,27 +63,27 @@ class Talk:
                 return pages
             rest = {"NextToken": page["NextToken"]}
 
-    def said(self, size: int = 100) -> list[str]:
-        """All that was said, the latest first."""
+    def message_texts(self, size: int = 100) -> list[str]:
+        """Return the contents of all messages, latest first."""
         return [item["Content"] for page in self.pages(size) for item in page if item["Type"] == "MESSAGE"]
 
 
-def start(stack: Stack, source: str | None = None, kind: str = "FROM_SEGMENT", **members: Any) -> Talk:
+def start_chat(stack: Stack, source: str | None = None, kind: str = "FROM_SEGMENT", **members: Any) -> ChatClient:
     if source:
         members["PersistentChat"] = {"SourceContactId": source, "RehydrationType": kind}
-    started = stack.connect().start_chat_contact(
+    response = stack.connect().start_chat_contact(
         InstanceId="demo", ContactFlowId="live", ParticipantDetails={"DisplayName": "Ada"}, **members
     )
-    return Talk(stack, started)
+    return ChatClient(stack, response)
 
 
 def describe(stack: Stack, contact_id: str) -> dict[str, Any]:
     return stack.connect().describe_contact(InstanceId="demo", ContactId=contact_id)["Contact"]
 
 
-def refused(error: str, call: Any, **arguments: Any) -> str:
+def expect_error(error: str, call: Any, **arguments: Any) -> str:
     with pytest.raises(ClientError) as caught:
         call(**arguments)
-    answer = caught.value.response["Error"]  # pyright: ignore[reportTypedDictNotRequiredAccess]
-    assert answer["Code"] == error
-    return answer["Message"]
+    response_error = caught.value.response["Error"]  # pyright: ignore[reportTypedDictNotRequiredAccess]
+    assert response_error["Code"] == error
+    return response_error["Message"]
