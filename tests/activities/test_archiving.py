@@ -20,7 +20,7 @@ from store.conversations import record
 from store.database import Database
 from store.migrate import migrate
 from tests.s3 import KEY, S3
-from tests.store.making import INSTANCE, item, opening, talk
+from tests.store.sample_records import INSTANCE, item, opening, record_chat
 from tests.workflows.engine import Engine, eventually
 from tests.workflows.server import time_skipping_server
 from workflows.contract import ArchiveJob
@@ -34,7 +34,7 @@ PLACE = f"{INSTANCE}/2026/02/28/c.json"
 async def db(tmp_path: Path) -> AsyncGenerator[Database]:
     db = Database.open(f"sqlite:///{tmp_path / 'store.db'}")
     await migrate(db)
-    await talk(db, 1, 2, 3)
+    await record_chat(db, 1, 2, 3)
     yield db
     await db.close()
 
