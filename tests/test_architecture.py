@@ -1,4 +1,4 @@
-"""The arrows between the rooms, as pyproject.toml states them, hold."""
+"""The import contracts between packages, as stated in pyproject.toml."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from tests.stack import ROOT
 
 
-def test_the_arrows_hold() -> None:
-    lint = [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]
-    result = subprocess.run(lint, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+def test_import_contracts_hold() -> None:
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
     assert result.returncode == 0, result.stdout

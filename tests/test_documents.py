@@ -1,4 +1,4 @@
-"""What the documentation names is there: the tests beside its statements, its pictures, the pages it links."""
+"""The tests, pictures and pages that the documentation names exist."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ LINKS = [
 
 
 @pytest.mark.parametrize(("page", "path", "name"), TESTS)
-def test_a_test_that_is_named_is_there(page: str, path: str, name: str) -> None:
+def test_test_named_in_a_document_exists(page: str, path: str, name: str) -> None:
     tree = ast.parse((ROOT / path).read_text())
     tests = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
     assert name in tests, f"{page} names {path}::{name}"
 
 
 @pytest.mark.parametrize(("page", "target"), LINKS)
-def test_what_is_linked_is_there(page: Path, target: str) -> None:
+def test_link_target_exists(page: Path, target: str) -> None:
     assert (page.parent / target).exists()
 
 
-def test_both_tables_of_the_documents_name_tests() -> None:
+def test_lifecycle_page_names_its_tests() -> None:
     assert len([page for page, _, _ in TESTS if page == "lifecycle.md"]) >= 11

@@ -1,4 +1,4 @@
-"""What a commit leaves: rows in the store, then announcements on the bus."""
+"""The effects of a commit: first rows in the store, then announcements on the bus."""
 
 from __future__ import annotations
 
@@ -24,21 +24,23 @@ from workflows.state import ConversationState
 from workflows.survey import Survey
 from workflows.values import EventType, Item, ItemType, Mode, Notice, Role, State
 
-AT = datetime(2026, 2, 28, 23, 59, 59, 987_000, tzinfo=UTC)
+NOW = datetime(2026, 2, 28, 23, 59, 59, 987_000, tzinfo=UTC)
 OPENING = Opening(
     contact_id="c",
     instance="demo",
     workstream="live",
     queue="live",
     mode=Mode.LIVE,
-    started_at=AT,
+    started_at=NOW,
     customer_participant_id="customer",
     customer_name="Zoë",
 )
 ZOE: dict[str, Any] = {"participant_id": "customer", "role": Role.CUSTOMER, "name": "Zoë"}
-SAID = Item(id="i", seq=1, at=AT, contact_id="c", type=ItemType.MESSAGE, content_type="text/plain", content="hi", **ZOE)
-IDLE = Item(
-    id="n", seq=0, at=AT, contact_id="leg-2", type=ItemType.EVENT, content_type=EventType.IDLE.content_type, **ZOE
+MESSAGE_ITEM = Item(
+    id="i", seq=1, at=NOW, contact_id="c", type=ItemType.MESSAGE, content_type="text/plain", content="hi", **ZOE
+)
+IDLE_ITEM = Item(
+    id="n", seq=0, at=NOW, contact_id="leg-2", type=ItemType.EVENT, content_type=EventType.IDLE.content_type, **ZOE
 )
 
 
@@ -61,7 +63,7 @@ INSTANCES = {
 
 
 def state(mode: Mode = Mode.LIVE, policy: Policy | None = None, **changes: Any) -> ConversationState:
-    """A conversation under what is configured, or under another policy."""
+    """The state of a conversation with the configured policy or another one."""
     instance = INSTANCES["demo"]
     configured = workstream_policy(instance, instance.workstreams[mode], "de")
     opening = OPENING.model_copy(update={"workstream": str(mode), "attributes": {"language": "de"}})
@@ -88,11 +90,11 @@ def recorder(db: Database, announced: list[Announcement]) -> Recorder:
     return Recorder(db, bus, Configuration(INSTANCES, db, bus))
 
 
-async def test_notices_are_announced_in_the_shape_of_the_wire_and_kept_nowhere(
+async def test_notices_are_announced_in_the_wire_format_and_not_stored(
     db: Database, recorder: Recorder, announced: list[Announcement]
 ) -> None:
-    notices = (Notice(item=IDLE), Notice(item=IDLE, to="customer"))
-    await recorder.record(Commit(conversation_id="c", opening=OPENING, items=(SAID,), notices=notices))
+    notices = (Notice(item=IDLE_ITEM), Notice(item=IDLE_ITEM, to="customer"))
+    await recorder.record(Commit(conversation_id="c", opening=OPENING, items=(MESSAGE_ITEM,), notices=notices))
     frame = {
         "Id": "n",
         "AbsoluteTime": "2026-02-28T23:59:59.987Z",
@@ -104,52 +106,54 @@ async def test_notices_are_announced_in_the_shape_of_the_wire_and_kept_nowhere(
         "InitialContactId": "c",
         "ContactId": "leg-2",
     }
-    # the items last: with them may come the end, after which nobody listens
+    # items come last: they can contain the end of the chat, after which clients stop reading
     assert announced == [Announcement("c", frame), Announcement("c", frame, "customer"), Announcement("c")]
     kept = await transcript.page(db, "c", transcript.Span(0, forward=True), 10)
     assert [item.id for item in kept] == ["i"]
 
 
-async def test_a_commit_without_items_wakes_nobody(recorder: Recorder, announced: list[Announcement]) -> None:
+async def test_commit_without_items_announces_nothing(recorder: Recorder, announced: list[Announcement]) -> None:
     await recorder.record(Commit(conversation_id="c", opening=OPENING))
     assert announced == []
 
 
-async def test_what_is_not_written_is_not_announced(recorder: Recorder, announced: list[Announcement]) -> None:
+async def test_failed_commit_announces_nothing(recorder: Recorder, announced: list[Announcement]) -> None:
     with pytest.raises(IntegrityError):
-        await recorder.record(Commit(conversation_id="c", items=(SAID,), notices=(Notice(item=IDLE),)))
+        await recorder.record(Commit(conversation_id="c", items=(MESSAGE_ITEM,), notices=(Notice(item=IDLE_ITEM),)))
     assert announced == []
 
 
-async def answered(recorder: Recorder, state: ConversationState) -> Policy | None:
-    """What a conversation is told of its policy with a commit."""
+async def policy_after_commit(recorder: Recorder, state: ConversationState) -> Policy | None:
+    """The policy that a conversation receives in answer to a commit, or None."""
     answer = await recorder.record(Commit(conversation_id="c", opening=OPENING, rules=rules(state)))
     return answer.policy if answer else None
 
 
 @pytest.mark.parametrize("mode", Mode)
-async def test_who_goes_by_what_is_configured_hears_nothing(recorder: Recorder, mode: Mode) -> None:
-    assert await answered(recorder, state(mode)) is None
+async def test_conversation_with_the_configured_policy_gets_no_new_policy(recorder: Recorder, mode: Mode) -> None:
+    assert await policy_after_commit(recorder, state(mode)) is None
     fixed = {"archive": True, "interactive": True, "duration_configured": False, "duration": timedelta(hours=1)}
-    assert await answered(recorder, state(mode, state(mode).policy.model_copy(update=fixed))) is None
+    assert await policy_after_commit(recorder, state(mode, state(mode).policy.model_copy(update=fixed))) is None
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [("open_age", None), ("duration", timedelta(hours=1)), ("hours", True), ("survey", Survey()), ("texts", Texts())],
 )
-async def test_who_goes_by_anything_else_hears_of_it(recorder: Recorder, name: str, value: Any) -> None:
+async def test_conversation_with_another_policy_gets_the_configured_one(
+    recorder: Recorder, name: str, value: Any
+) -> None:
     other = state(policy=state().policy.model_copy(update={name: value}))
-    told = await answered(recorder, other)
-    assert told == state().policy
-    assert told is not None
-    assert told.texts.ended == "Ade"
-    assert other.under(told).policy == state().policy
-    assert await answered(recorder, other.under(told)) is None
+    received = await policy_after_commit(recorder, other)
+    assert received == state().policy
+    assert received is not None
+    assert received.texts.ended == "Ade"
+    assert other.under(received).policy == state().policy
+    assert await policy_after_commit(recorder, other.under(received)) is None
 
 
 @pytest.mark.parametrize(
-    ("changes", "stays"),
+    ("changes", "fixed"),
     [
         ({"survey_step": 0}, {"survey": Survey()}),
         ({"language": None}, {"texts": Texts(ended="Adieu"), "idle_rules": (RULE,)}),
@@ -158,13 +162,15 @@ async def test_who_goes_by_anything_else_hears_of_it(recorder: Recorder, name: s
         ({}, {"interactive": True}),
     ],
 )
-async def test_what_is_fixed_stays(recorder: Recorder, changes: dict[str, Any], stays: dict[str, Any]) -> None:
-    own = state().policy.model_copy(update=stays)
-    assert await answered(recorder, state(policy=own, **changes)) is None
+async def test_fixed_parts_of_a_policy_are_kept(
+    recorder: Recorder, changes: dict[str, Any], fixed: dict[str, Any]
+) -> None:
+    own = state().policy.model_copy(update=fixed)
+    assert await policy_after_commit(recorder, state(policy=own, **changes)) is None
     older = state(policy=own.model_copy(update={"open_age": None}), **changes)
-    told = await answered(recorder, older)
-    assert told is not None
-    assert older.under(told).policy == own
+    received = await policy_after_commit(recorder, older)
+    assert received is not None
+    assert older.under(received).policy == own
 
 
 @pytest.mark.parametrize(
@@ -172,28 +178,30 @@ async def test_what_is_fixed_stays(recorder: Recorder, changes: dict[str, Any], 
     [
         {"workstream": "gone"},
         {"instance": "gone"},
-        {"workstream": "persistent"},  # of the other mode: it is not what it was under this name
+        {"workstream": "persistent"},  # this workstream has another mode
         {"edition": 2},
         {"state": State.CLOSED},
     ],
 )
-async def test_who_keeps_what_they_have(recorder: Recorder, changes: dict[str, Any]) -> None:
+async def test_policy_is_kept_when_the_workstream_or_state_does_not_allow_a_change(
+    recorder: Recorder, changes: dict[str, Any]
+) -> None:
     other = state(policy=state().policy.model_copy(update={"open_age": None}))
-    assert await answered(recorder, other) is not None
-    assert await answered(recorder, other.but(**changes)) is None
+    assert await policy_after_commit(recorder, other) is not None
+    assert await policy_after_commit(recorder, other.but(**changes)) is None
 
 
-def test_operators_read_what_has_changed() -> None:
+def test_operator_note_names_the_changed_settings() -> None:
     now = state().policy.model_copy(update={"open_age": None, "texts": Texts()})
     assert [note.what for note in state().under(now).notes] == ["the workstream has changed: open_age, texts"]
     assert state().under(state().policy) == state()
 
 
-def test_the_language_is_the_one_at_the_start_and_not_endless() -> None:
+def test_language_is_taken_at_the_start_and_limited_in_length() -> None:
     assert state().language == "de"
-    nothing = fresh(StartConversation(opening=OPENING, policy=state().policy))
-    assert nothing.language == ""
-    endless = OPENING.model_copy(update={"attributes": {"language": "de-" + "x" * 30_000}})
-    language = fresh(StartConversation(opening=endless, policy=state().policy)).language
+    without_language = fresh(StartConversation(opening=OPENING, policy=state().policy))
+    assert without_language.language == ""
+    long_language = OPENING.model_copy(update={"attributes": {"language": "de-" + "x" * 30_000}})
+    language = fresh(StartConversation(opening=long_language, policy=state().policy)).language
     assert language is not None
     assert len(language) == 100

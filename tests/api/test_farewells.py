@@ -17,7 +17,7 @@ from store.conversations import record
 from store.database import Database
 from store.migrate import migrate
 from store.records import Conversation, Item
-from tests.store.making import AGENT, CUSTOMER, facts, item, opening
+from tests.store.sample_records import AGENT, CUSTOMER, facts, item, opening
 
 LEAVES: dict[str, Any] = {"type": "EVENT", "content_type": LEFT, "content": None}
 THEIRS: dict[str, Any] = {**LEAVES, "participant_id": AGENT.id, "role": "AGENT", "name": "Ann"}

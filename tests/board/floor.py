@@ -21,7 +21,7 @@ from store.board.presence import set_presence
 from store.board.rows import Row
 from store.board.values import AgentState, Presence
 from store.records import NewConversation
-from tests.store.on_board import standing
+from tests.store.routing_records import routing_row
 from tests.workflows.engine import Chat, Engine, eventually
 from workflows.events import Accept, Close, Command, Connect, End, Reject
 from workflows.memory import Offered
@@ -140,7 +140,7 @@ class Floor:
 
     async def row(self, chat: Chat) -> Row:
         """Where a chat stands on the board."""
-        row = await standing(self.engine.db, chat.id)
+        row = await routing_row(self.engine.db, chat.id)
         assert row, "it is not on the board"
         return row
 

@@ -12,7 +12,7 @@ from api.board import dispatching
 from store.board.agents import agents_now, configure
 from store.board.values import Presence
 from tests.board.floor import LIVE, floor
-from tests.store.on_board import standing
+from tests.store.routing_records import routing_row
 from tests.workflows.clock import rings
 from tests.workflows.engine import Engine, eventually
 from workflows.events import Assign, Close, End
@@ -214,7 +214,7 @@ async def test_what_the_engine_does_not_know_any_more_leaves_the_board(engine: E
         await lost.handle.terminate()
         await here.become("a1", Presence.AVAILABLE)
         assert await here.accept(chat) == "a1"
-        assert await standing(engine.db, lost.id) is None
+        assert await routing_row(engine.db, lost.id) is None
         await here.over(chat)
 
 

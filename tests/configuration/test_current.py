@@ -1,4 +1,4 @@
-"""The configuration of the moment: changed in one process, the same in all, and never what does not hold together."""
+"""The current configuration: a change in one process reaches all processes, and the configuration is always consistent."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FILE: dict[str, Any] = {
 }
 
 
-def file(**other: Any) -> dict[str, Instance]:
+def file_instances(**other: Any) -> dict[str, Instance]:
     return {"i": Instance.model_validate(FILE | other), "j": Instance.model_validate(FILE)}
 
 
@@ -46,77 +46,79 @@ async def db(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def here(db: Database) -> Configuration:
-    return Configuration(file(), db, LocalBus())
+def this_process(db: Database) -> Configuration:
+    return Configuration(file_instances(), db, LocalBus())
 
 
 @pytest.fixture
-def there(db: Database) -> Configuration:
-    """Another process: they share the store, and nothing else."""
-    return Configuration(file(), db, LocalBus())
+def other_process(db: Database) -> Configuration:
+    """The configuration of another process, which shares only the store."""
+    return Configuration(file_instances(), db, LocalBus())
 
 
-async def started_again(db: Database, **other: Any) -> Configuration:
-    """A process that starts on another file."""
-    again = Configuration(file(**other), db, LocalBus())
-    await again.refresh()
-    return again
+async def restarted(db: Database, **other: Any) -> Configuration:
+    """The configuration of a process that starts with another file."""
+    restarted_process = Configuration(file_instances(**other), db, LocalBus())
+    await restarted_process.refresh()
+    return restarted_process
 
 
-async def test_a_change_counts_here_at_once_and_there_when_it_is_read(
-    here: Configuration, there: Configuration
+async def test_change_applies_at_once_in_its_process_and_after_a_refresh_in_others(
+    this_process: Configuration, other_process: Configuration
 ) -> None:
-    await here.change("i", "agents", "a2", {"name": "Bob"}, by="key")
-    assert here.instances["i"].agents["a2"].name == "Bob"
-    assert "a2" not in there.instances["i"].agents
-    await there.refresh()
-    assert there.instances == here.instances
-    assert there.instances["j"] == file()["j"]
-    [(change, reason)] = there.changes("i")
+    await this_process.change("i", "agents", "a2", {"name": "Bob"}, by="key")
+    assert this_process.instances["i"].agents["a2"].name == "Bob"
+    assert "a2" not in other_process.instances["i"].agents
+    await other_process.refresh()
+    assert other_process.instances == this_process.instances
+    assert other_process.instances["j"] == file_instances()["j"]
+    [(change, reason)] = other_process.changes("i")
     what = (change.kind, change.name, change.value, change.changed_by, reason)
     assert what == ("agents", "a2", {"name": "Bob"}, "key", None)
 
 
-async def test_what_is_kept_is_what_comes_out(here: Configuration) -> None:
-    await here.change("i", "workstreams", "w", WORKSTREAMS["w"] | {"open_age": 3600, "duration": None}, by="key")
-    assert here.changes("i")[0][0].value == WORKSTREAMS["w"] | {"open_age": "PT1H"}
+async def test_stored_change_has_the_normalised_value(this_process: Configuration) -> None:
+    await this_process.change(
+        "i", "workstreams", "w", WORKSTREAMS["w"] | {"open_age": 3600, "duration": None}, by="key"
+    )
+    assert this_process.changes("i")[0][0].value == WORKSTREAMS["w"] | {"open_age": "PT1H"}
 
 
-async def test_what_is_kept_means_the_same_when_it_is_read_again(here: Configuration, db: Database) -> None:
-    await here.change("i", "workstreams", "w", WORKSTREAMS["w"] | {"missed_offers": "never"}, by="key")
-    for process in (here, await started_again(db)):
+async def test_stored_value_keeps_its_meaning_when_it_is_read_again(this_process: Configuration, db: Database) -> None:
+    await this_process.change("i", "workstreams", "w", WORKSTREAMS["w"] | {"missed_offers": "never"}, by="key")
+    for process in (this_process, await restarted(db)):
         instance = process.instances["i"]
         assert workstream_policy(instance, instance.workstreams["w"], None).missed_offers is None
 
 
-async def test_a_deletion_is_kept_and_wins_over_the_file(here: Configuration, db: Database) -> None:
-    await here.change("i", "agents", "a1", None, by="key")
-    assert here.instances["i"].agents == {}
-    assert (await started_again(db)).instances["i"].agents == {}
+async def test_stored_deletion_overrides_the_file(this_process: Configuration, db: Database) -> None:
+    await this_process.change("i", "agents", "a1", None, by="key")
+    assert this_process.instances["i"].agents == {}
+    assert (await restarted(db)).instances["i"].agents == {}
 
 
-async def test_what_was_made_at_run_time_and_is_deleted_leaves_nothing(here: Configuration) -> None:
-    await here.change("i", "agents", "a2", {"name": "Bob"}, by="key")
-    await here.change("i", "agents", "a2", None, by="key")
-    assert (here.instances, here.changes("i"), here.revision("i")) == (file(), [], 2)
+async def test_deletion_of_a_section_made_at_run_time_leaves_no_change(this_process: Configuration) -> None:
+    await this_process.change("i", "agents", "a2", {"name": "Bob"}, by="key")
+    await this_process.change("i", "agents", "a2", None, by="key")
+    assert (this_process.instances, this_process.changes("i"), this_process.revision("i")) == (file_instances(), [], 2)
 
 
-async def test_after_a_reset_the_file_counts_again(here: Configuration, db: Database) -> None:
-    await here.change("i", "agents", "a1", {"name": "Other"}, by="key")
-    await here.change("i", "queues", "q", None, by="key")
-    await here.reset("i", "agents", "a1")
-    await here.reset("i", "queues", "q")
-    await here.reset("i", "queues", "never changed")
-    assert (here.instances, here.changes("i"), here.revision("i")) == (file(), [], 4)
-    await here.change("i", "agents", "a1", {"name": "Other"}, by="key")
-    again = await started_again(db, agents={"a1": {"name": "Newer file"}})
-    assert again.instances["i"].agents["a1"].name == "Other"
-    await again.reset("i", "agents", "a1")
-    assert again.instances["i"].agents["a1"].name == "Newer file"
+async def test_reset_restores_the_section_of_the_file(this_process: Configuration, db: Database) -> None:
+    await this_process.change("i", "agents", "a1", {"name": "Other"}, by="key")
+    await this_process.change("i", "queues", "q", None, by="key")
+    await this_process.reset("i", "agents", "a1")
+    await this_process.reset("i", "queues", "q")
+    await this_process.reset("i", "queues", "never changed")
+    assert (this_process.instances, this_process.changes("i"), this_process.revision("i")) == (file_instances(), [], 4)
+    await this_process.change("i", "agents", "a1", {"name": "Other"}, by="key")
+    restarted_process = await restarted(db, agents={"a1": {"name": "Newer file"}})
+    assert restarted_process.instances["i"].agents["a1"].name == "Other"
+    await restarted_process.reset("i", "agents", "a1")
+    assert restarted_process.instances["i"].agents["a1"].name == "Newer file"
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "value", "mistake"),
+    ("kind", "name", "value", "message"),
     [
         ("queues", "q", {"hours": "none"}, "queues: q.hours: there are no hours 'none'"),
         ("hours", "h", None, "queues: q.hours: there are no hours 'h'"),
@@ -124,174 +126,179 @@ async def test_after_a_reset_the_file_counts_again(here: Configuration, db: Data
         ("workstreams", "w", WORKSTREAMS["w"] | {"texts": {"ended": "{Me}"}}, "workstreams.w.texts.ended: "),
     ],
 )
-async def test_what_does_not_hold_together_is_refused(
-    here: Configuration, kind: str, name: str, value: dict[str, Any] | None, mistake: str
+async def test_inconsistent_change_is_refused(
+    this_process: Configuration, kind: str, name: str, value: dict[str, Any] | None, message: str
 ) -> None:
     with pytest.raises(Unfit) as problem:
-        await here.change("i", kind, name, value, by="key")
-    assert str(problem.value).startswith(mistake)
-    await here.refresh()
-    assert (here.instances, here.revision("i")) == (file(), 0)
+        await this_process.change("i", kind, name, value, by="key")
+    assert str(problem.value).startswith(message)
+    await this_process.refresh()
+    assert (this_process.instances, this_process.revision("i")) == (file_instances(), 0)
 
 
-async def test_nothing_may_make_anothers_change_unfit(here: Configuration) -> None:
-    await here.change("i", "hours", "new", {"time_zone": "UTC"}, by="key")
-    await here.change("i", "queues", "q", {"hours": "new"}, by="key")
-    await here.change("i", "hours", "new", {"time_zone": "Europe/Vienna"}, by="key")
-    for attempt in (here.change("i", "hours", "new", None, by="key"), here.reset("i", "hours", "new")):
+async def test_change_that_breaks_another_change_is_refused(this_process: Configuration) -> None:
+    await this_process.change("i", "hours", "new", {"time_zone": "UTC"}, by="key")
+    await this_process.change("i", "queues", "q", {"hours": "new"}, by="key")
+    await this_process.change("i", "hours", "new", {"time_zone": "Europe/Vienna"}, by="key")
+    for attempt in (this_process.change("i", "hours", "new", None, by="key"), this_process.reset("i", "hours", "new")):
         with pytest.raises(Unfit, match=r"queues: q\.hours: there are no hours 'new'"):
             await attempt
     with pytest.raises(Unfit, match=r"^hours\.new\.time_zone: "):
-        await here.change("i", "hours", "new", {"time_zone": "Atlantis"}, by="key")
-    await here.change("i", "hours", "h", None, by="key")
+        await this_process.change("i", "hours", "new", {"time_zone": "Atlantis"}, by="key")
+    await this_process.change("i", "hours", "h", None, by="key")
     with pytest.raises(Unfit, match=r"there are no hours 'h'"):
-        await here.reset("i", "queues", "q")
-    assert here.instances["i"].hours.keys() == {"new"}
+        await this_process.reset("i", "queues", "q")
+    assert this_process.instances["i"].hours.keys() == {"new"}
 
 
-async def test_what_two_do_at_once_is_done_one_after_the_other(here: Configuration, there: Configuration) -> None:
-    """Each would be right without the other; neither is lost."""
+async def test_concurrent_changes_are_applied_one_after_the_other(
+    this_process: Configuration, other_process: Configuration
+) -> None:
+    """No change is lost. Of two changes that do not fit together, the later one is refused."""
     for number in range(5):
         await asyncio.gather(
-            here.change("i", "agents", f"here-{number}", {"name": "H"}, by="key"),
-            there.change("i", "agents", f"there-{number}", {"name": "T"}, by="key"),
+            this_process.change("i", "agents", f"here-{number}", {"name": "H"}, by="key"),
+            other_process.change("i", "agents", f"there-{number}", {"name": "T"}, by="key"),
         )
-    await here.refresh()
-    assert len(here.instances["i"].agents) == 11
-    await here.change("i", "hours", "new", {"time_zone": "UTC"}, by="key")
+    await this_process.refresh()
+    assert len(this_process.instances["i"].agents) == 11
+    await this_process.change("i", "hours", "new", {"time_zone": "UTC"}, by="key")
     done = await asyncio.gather(
-        here.change("i", "hours", "new", None, by="key"),
-        there.change("i", "queues", "p", {"hours": "new"}, by="key"),
+        this_process.change("i", "hours", "new", None, by="key"),
+        other_process.change("i", "queues", "p", {"hours": "new"}, by="key"),
         return_exceptions=True,
     )
-    (refused,) = (outcome for outcome in done if isinstance(outcome, BaseException))  # whichever of them came later
+    (refused,) = (outcome for outcome in done if isinstance(outcome, BaseException))  # the later of the two
     assert isinstance(refused, Unfit)
     assert str(refused).startswith("queues")
 
 
-async def test_a_file_that_a_change_does_not_fit_any_more(
-    here: Configuration, db: Database, caplog: pytest.LogCaptureFixture
+async def test_change_that_no_longer_fits_the_file_is_ignored_until_it_fits(
+    this_process: Configuration, db: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await here.change("i", "queues", "p", {"hours": "h"}, by="key")
-    await here.change("i", "agents", "a2", {"name": "Bob"}, by="key")
+    await this_process.change("i", "queues", "p", {"hours": "h"}, by="key")
+    await this_process.change("i", "agents", "a2", {"name": "Bob"}, by="key")
     with caplog.at_level(logging.WARNING):
-        again = await started_again(db, hours={}, queues={})
+        restarted_process = await restarted(db, hours={}, queues={})
     assert [record.getMessage() for record in caplog.records] == [
         "instances.i.queues.p: was changed at run time, which does not fit and does not count: "
         "queues: p.hours: there are no hours 'h'"
     ]
-    assert (again.instances["i"].queues, again.instances["i"].agents["a2"].name) == ({}, "Bob")
-    assert [(change.name, reason is not None) for change, reason in again.changes("i")] == [("p", True), ("a2", False)]
-    # other things can be changed meanwhile; it is not mentioned anew, and counts again once it fits
-    await again.change("i", "agents", "a3", {"name": "Cyd"}, by="key")
+    assert (restarted_process.instances["i"].queues, restarted_process.instances["i"].agents["a2"].name) == ({}, "Bob")
+    assert [(change.name, reason is not None) for change, reason in restarted_process.changes("i")] == [
+        ("p", True),
+        ("a2", False),
+    ]
+    # other changes are possible, do not repeat the warning, and the ignored change applies again once it fits
+    await restarted_process.change("i", "agents", "a3", {"name": "Cyd"}, by="key")
     assert len(caplog.records) == 1
-    await again.change("i", "hours", "h", {"time_zone": "UTC"}, by="key")
-    assert again.instances["i"].queues["p"].hours == "h"
-    assert all(reason is None for _, reason in again.changes("i"))
+    await restarted_process.change("i", "hours", "h", {"time_zone": "UTC"}, by="key")
+    assert restarted_process.instances["i"].queues["p"].hours == "h"
+    assert all(reason is None for _, reason in restarted_process.changes("i"))
 
 
-async def test_a_change_of_a_kind_that_a_later_version_knows(here: Configuration, db: Database) -> None:
+async def test_change_of_an_unknown_kind_is_ignored(this_process: Configuration, db: Database) -> None:
     await store.keep(db, "i", Change("colours", "red", {}, 1, datetime.now(UTC), "key"))
-    await here.refresh()
-    assert here.instances == file()
+    await this_process.refresh()
+    assert this_process.instances == file_instances()
 
 
-async def test_a_wrong_file_keeps_it_from_starting(db: Database) -> None:
+async def test_invalid_file_prevents_the_start(db: Database) -> None:
     wrong = {"w": WORKSTREAMS["w"] | {"texts": {"ended": "Bye {Nobody}"}}}
     with pytest.raises(StartupProblem, match=r"^instances\.i\.workstreams\.w\.texts\.ended: there is no \{Nobody\}"):
-        Configuration(file(workstreams=wrong), db, LocalBus())
+        Configuration(file_instances(workstreams=wrong), db, LocalBus())
 
 
-async def test_a_process_keeps_up_by_announcements(
-    here: Configuration, db: Database, monkeypatch: pytest.MonkeyPatch
+async def test_process_reads_changes_on_announcement(
+    this_process: Configuration, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(current, "LOOK_SECONDS", 60)
     bus = LocalBus()
-    async with opened_configuration(file(), db, bus) as there:
-        await here.change("i", "agents", "a2", {"name": "Bob"}, by="key")
+    async with opened_configuration(file_instances(), db, bus) as other_process:
+        await this_process.change("i", "agents", "a2", {"name": "Bob"}, by="key")
         await asyncio.sleep(0.1)
-        assert "a2" not in there.instances["i"].agents
+        assert "a2" not in other_process.instances["i"].agents
         await bus.announce(Announcement("another conversation"))
         await bus.announce(Announcement(current.CHANGED))
-        await eventually(lambda: knows(there, "a2"), "it has read it", seconds=5)
+        await eventually(lambda: has_agent(other_process, "a2"), "it has read the change", seconds=5)
 
 
 @pytest.mark.parametrize("steps", range(6))
-async def test_a_process_stops_while_a_change_is_announced(db: Database, steps: int) -> None:
-    """Wherever in hearing of it the reader just is."""
+async def test_process_stops_cleanly_while_a_change_is_announced(db: Database, steps: int) -> None:
+    """Whatever step of the refresh the task has reached."""
     bus = LocalBus()
-    configuration = Configuration(file(), db, bus)
-    keeping_up = asyncio.create_task(configuration.keep_up())
+    configuration = Configuration(file_instances(), db, bus)
+    refresh_task = asyncio.create_task(configuration.keep_up())
     await asyncio.sleep(0)
     await bus.announce(Announcement(current.CHANGED))
     for _ in range(steps):
         await asyncio.sleep(0)
-    keeping_up.cancel()
-    done, _ = await asyncio.wait([keeping_up], timeout=5)
-    assert done == {keeping_up}
-    assert keeping_up.cancelled()
+    refresh_task.cancel()
+    done, _ = await asyncio.wait([refresh_task], timeout=5)
+    assert done == {refresh_task}
+    assert refresh_task.cancelled()
 
 
-async def test_a_process_keeps_up_without_announcements(
-    here: Configuration, db: Database, monkeypatch: pytest.MonkeyPatch
+async def test_process_reads_changes_without_announcements(
+    this_process: Configuration, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(current, "LOOK_SECONDS", 0.05)
-    async with opened_configuration(file(), db, LocalBus()) as there:
-        await here.change("i", "agents", "a2", {"name": "Bob"}, by="key")
-        await eventually(lambda: knows(there, "a2"), "it has read it", seconds=5)
+    async with opened_configuration(file_instances(), db, LocalBus()) as other_process:
+        await this_process.change("i", "agents", "a2", {"name": "Bob"}, by="key")
+        await eventually(lambda: has_agent(other_process, "a2"), "it has read the change", seconds=5)
 
 
-async def test_a_change_is_announced(db: Database) -> None:
-    bus, heard = LocalBus(), list[Announcement]()
-    bus.listen(heard.append)
-    here = Configuration(file(), db, bus)
-    await here.change("i", "agents", "a2", {"name": "Bob"}, by="key")
-    await here.reset("i", "agents", "a2")
-    await here.reset("i", "agents", "a2")
-    assert heard == [Announcement(current.CHANGED)] * 2
+async def test_every_effective_change_is_announced(db: Database) -> None:
+    bus, announcements = LocalBus(), list[Announcement]()
+    bus.listen(announcements.append)
+    this_process = Configuration(file_instances(), db, bus)
+    await this_process.change("i", "agents", "a2", {"name": "Bob"}, by="key")
+    await this_process.reset("i", "agents", "a2")
+    await this_process.reset("i", "agents", "a2")
+    assert announcements == [Announcement(current.CHANGED)] * 2
 
 
-async def test_a_store_that_cannot_be_read_changes_nothing(
-    here: Configuration, db: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+async def test_unreadable_store_keeps_the_configuration(
+    this_process: Configuration, db: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(current, "LOOK_SECONDS", 0.05)
 
-    async def fails(_: Database) -> dict[str, int]:
+    async def fail(_: Database) -> dict[str, int]:
         raise OSError("no store")
 
-    async with opened_configuration(file(), db, LocalBus()) as there:
+    async with opened_configuration(file_instances(), db, LocalBus()) as other_process:
         with monkeypatch.context() as broken:
-            broken.setattr(store, "revisions", fails)
-            await eventually(lambda: found(bool(caplog.records)), "it has failed", seconds=5)
-            assert there.instances == file()
-        await here.change("i", "agents", "a2", {"name": "Bob"}, by="key")
-        await eventually(lambda: knows(there, "a2"), "it has read it", seconds=5)
+            broken.setattr(store, "revisions", fail)
+            await eventually(lambda: true_or_none(bool(caplog.records)), "the refresh has failed", seconds=5)
+            assert other_process.instances == file_instances()
+        await this_process.change("i", "agents", "a2", {"name": "Bob"}, by="key")
+        await eventually(lambda: has_agent(other_process, "a2"), "it has read the change", seconds=5)
 
 
-async def test_what_cannot_all_be_read_is_not_read_by_halves(
-    here: Configuration, there: Configuration, db: Database, monkeypatch: pytest.MonkeyPatch
+async def test_failed_refresh_changes_nothing(
+    this_process: Configuration, other_process: Configuration, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for instance in ("i", "j"):
-        await there.change(instance, "agents", "a2", {"name": "Bob"}, by="key")
+        await other_process.change(instance, "agents", "a2", {"name": "Bob"}, by="key")
     read = store.changes
 
-    async def fails(db: Database, instance: str) -> tuple[int, list[Change]]:
+    async def fail(db: Database, instance: str) -> tuple[int, list[Change]]:
         if instance == "j":
             raise OSError("no store")
         return await read(db, instance)
 
     with monkeypatch.context() as broken:
-        broken.setattr(store, "changes", fails)
+        broken.setattr(store, "changes", fail)
         with pytest.raises(OSError, match="no store"):
-            await here.refresh()
-    assert (here.instances, here.revision("i"), here.changes("i")) == (file(), 0, [])
-    await here.refresh()
-    assert here.instances == there.instances
+            await this_process.refresh()
+    assert (this_process.instances, this_process.revision("i"), this_process.changes("i")) == (file_instances(), 0, [])
+    await this_process.refresh()
+    assert this_process.instances == other_process.instances
 
 
-async def knows(configuration: Configuration, agent: str) -> bool | None:
-    return await found(agent in configuration.instances["i"].agents)
+async def has_agent(configuration: Configuration, agent: str) -> bool | None:
+    return await true_or_none(agent in configuration.instances["i"].agents)
 
 
-async def found(it: bool) -> bool | None:
-    return True if it else None
+async def true_or_none(condition: bool) -> bool | None:
+    return True if condition else None

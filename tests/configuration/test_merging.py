@@ -1,4 +1,4 @@
-"""What the file says and what was changed, put together; and what comes out goes in again."""
+"""The file merged with the stored changes. A shown section can be read again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from runtime.settings import Settings
 from store.configuration import Change
 from tests.stack import ROOT
 
-EVERYTHING = """
+FULL_FILE = """
 [hours.office]
 time_zone = "Europe/Vienna"
 weekly = { mon = ["08:00-12:00", "13:00-24:00"], fri = ["22:00-02:00"], sat = ["00:00-24:00"], sun = ["08:00-08:00"] }
@@ -90,7 +90,7 @@ name = "Agent Three"
 """
 
 
-def instance(toml: str = EVERYTHING) -> Instance:
+def instance(toml: str = FULL_FILE) -> Instance:
     return Instance.model_validate(tomllib.loads(toml))
 
 
@@ -98,31 +98,31 @@ def change(kind: str, name: str, value: dict[str, Any] | None, revision: int = 1
     return Change(kind, name, value, revision, datetime(2026, 11, 20, tzinfo=UTC), "key")
 
 
-PLAIN = instance('workstreams.w = { mode = "live", queue = "q" }')
-H, Q = {"time_zone": "UTC"}, {"hours": "h"}
+MINIMAL = instance('workstreams.w = { mode = "live", queue = "q" }')
+HOURS, QUEUE = {"time_zone": "UTC"}, {"hours": "h"}
 
 
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind in KINDS for name in table(instance(), kind)])
-def test_what_comes_out_goes_in_again(kind: str, name: str) -> None:
-    whole = instance()
-    out = json.loads(json.dumps(shown(table(whole, kind)[name])))
-    again = changed(whole, [change(kind, name, out)])
-    assert again == whole
-    assert shown(table(again, kind)[name]) == out
+def test_shown_section_can_be_read_again(kind: str, name: str) -> None:
+    complete = instance()
+    shown_section = json.loads(json.dumps(shown(table(complete, kind)[name])))
+    merged_again = changed(complete, [change(kind, name, shown_section)])
+    assert merged_again == complete
+    assert shown(table(merged_again, kind)[name]) == shown_section
 
 
-def test_every_key_there_is_goes_round() -> None:
-    """A key that is added to a table is to be tried here too."""
-    tried = {
+def test_full_file_uses_every_key() -> None:
+    """A key that is added to a section must be added to `FULL_FILE`, too."""
+    keys_in_file = {
         kind: {key for section in table(instance(), kind).values() for key in section.model_fields_set}
         for kind in KINDS
     }
-    assert tried == {kind: set(section.model_fields) - {"reconnect_window"} for kind, section in KINDS.items()}
+    assert keys_in_file == {kind: set(section.model_fields) - {"reconnect_window"} for kind, section in KINDS.items()}
 
 
-def test_how_it_comes_out() -> None:
-    whole = instance()
-    full, hours = shown(whole.workstreams["full"]), shown(whole.hours["office"])
+def test_shown_sections_have_normalised_values() -> None:
+    complete = instance()
+    full, hours = shown(complete.workstreams["full"]), shown(complete.hours["office"])
     assert (full["connect_within"], full["open_age"], full["duration"]) == ("never", "P400DT1.5S", "P1DT1H")
     assert (full["wrap_up"], full["agent_grace"], full["reconnection"]["limit"]) == ("PT1H30M", "PT0.25S", "P36525D")
     assert full["texts"] == {
@@ -140,26 +140,26 @@ def test_how_it_comes_out() -> None:
     }
     assert hours["closed"] == ["2026-11-02", "2026-12-23", "2026-12-24"]
     assert hours["special"] == {"2026-12-31": ["08:00-12:00"], "2027-01-01": []}
-    bare = shown(whole.workstreams["bare"])
+    bare = shown(complete.workstreams["bare"])
     assert (bare["waiting_period"], bare["missed_offers"], bare["wrap_up_holds"]) == ("never", 1, "never")
-    assert (shown(whole.queues["bare"]), shown(whole.agents["a2"])) == ({}, {"queues": [], "name": "Agent Two"})
-    assert shown(whole.agents["a1"])["queues"] == ["a", "bare", "q"]
+    assert (shown(complete.queues["bare"]), shown(complete.agents["a2"])) == ({}, {"queues": [], "name": "Agent Two"})
+    assert shown(complete.agents["a1"])["queues"] == ["a", "bare", "q"]
 
 
-def test_a_change_takes_the_place_of_what_the_file_says() -> None:
-    now = changed(instance(), [change("agents", "a1", {"name": "Ann"}), change("queues", "new", {"hours": "never"})])
-    assert now.agents["a1"].model_dump() == {"name": "Ann", "queues": None, "capacity": 4, "supervisor": False}
-    assert now.schedule("new") == now.hours["never"]
-    assert (now.hours, now.workstreams, now.agents["a2"]) == (
+def test_change_replaces_the_section_of_the_file() -> None:
+    result = changed(instance(), [change("agents", "a1", {"name": "Ann"}), change("queues", "new", {"hours": "never"})])
+    assert result.agents["a1"].model_dump() == {"name": "Ann", "queues": None, "capacity": 4, "supervisor": False}
+    assert result.schedule("new") == result.hours["never"]
+    assert (result.hours, result.workstreams, result.agents["a2"]) == (
         instance().hours,
         instance().workstreams,
         instance().agents["a2"],
     )
 
 
-def test_what_is_deleted_is_gone() -> None:
-    now = changed(instance(), [change("agents", "a1", None), change("agents", "nobody", None)])
-    assert set(now.agents) == {"a2", "a3"}
+def test_deleted_section_is_removed() -> None:
+    result = changed(instance(), [change("agents", "a1", None), change("agents", "nobody", None)])
+    assert set(result.agents) == {"a2", "a3"}
 
 
 MISTAKES: list[tuple[str, str, Any, str]] = [
@@ -205,7 +205,7 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
     ("queues", "q", {"method": "x"}, "queues.q.method: "),
     ("agents", "a", {"name": "Ann", "capacity": -1}, "agents.a.capacity: "),
     ("agents", "a", {"name": "Ann", "supervisor": "x"}, "agents.a.supervisor: "),
-    ("queues", "q", Q, "queues: q.hours: there are no hours 'h'"),
+    ("queues", "q", QUEUE, "queues: q.hours: there are no hours 'h'"),
     ("agents", "a", {"name": "\x00"}, "agents.a.name: "),
     ("agents", "a", {}, "agents.a.name: Field required"),
     ("hours", "h", {"time_zone": "UTC", "closed": ["x"]}, "hours.h.closed.0: "),
@@ -213,50 +213,52 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "name", "value", "mistake"), MISTAKES)
-def test_a_mistake_is_named_by_its_key(kind: str, name: str, value: Any, mistake: str) -> None:
+@pytest.mark.parametrize(("kind", "name", "value", "message"), MISTAKES)
+def test_error_names_the_key(kind: str, name: str, value: Any, message: str) -> None:
     with pytest.raises(Unfit) as problem:
-        changed(PLAIN, [change(kind, name, value)])
-    assert str(problem.value).startswith(mistake)
+        changed(MINIMAL, [change(kind, name, value)])
+    assert str(problem.value).startswith(message)
 
 
-def test_of_very_many_mistakes_the_first_are_named() -> None:
+def test_error_lists_only_the_first_of_many_mistakes() -> None:
     with pytest.raises(Unfit) as problem:
-        changed(PLAIN, [change("agents", "a", {"name": "Ann", "queues": [1] * 10_000})])
+        changed(MINIMAL, [change("agents", "a", {"name": "Ann", "queues": [1] * 10_000})])
     assert str(problem.value).startswith("agents.a.queues.0: ")
     assert str(problem.value).endswith("; and 9990 more")
     assert str(problem.value).count(";") == 10
 
 
-def test_changes_that_need_each_other_fit_in_any_order() -> None:
+def test_dependent_changes_fit_in_any_order() -> None:
     workstreams = [change("workstreams", "v", {"mode": "live", "queue": "q"}), change("workstreams", "w", None)]
-    for order in permutations([change("queues", "q", Q), change("hours", "h", H), *workstreams]):
-        now = merged(PLAIN, order)
-        assert now.unfit == ()
-        assert (now.instance.schedule("q"), set(now.instance.workstreams)) == (now.instance.hours["h"], {"v"})
+    for order in permutations([change("queues", "q", QUEUE), change("hours", "h", HOURS), *workstreams]):
+        result = merged(MINIMAL, order)
+        assert result.unfit == ()
+        assert (result.instance.schedule("q"), set(result.instance.workstreams)) == (result.instance.hours["h"], {"v"})
 
 
-def test_what_does_not_fit_any_more_is_left_out_and_nothing_else() -> None:
-    many = [change("agents", f"a{n}", {"name": f"{n}"}, n) for n in range(1, 40)]
-    odd = [change("queues", "q", Q, 40), change("hours", "odd", {"time_zone": "Atlantis"}, 41)]
-    more = [change("queues", "p", {}, 42), change("agents", "a3", None, 43)]
-    now = merged(PLAIN, [*many, *odd, *more])
-    assert [(made, reason.partition(":")[0]) for made, reason in now.unfit] == [
-        (odd[0], "queues"),
-        (odd[1], "hours.odd.time_zone"),
+def test_only_changes_that_do_not_fit_are_left_out() -> None:
+    agents = [change("agents", f"a{n}", {"name": f"{n}"}, n) for n in range(1, 40)]
+    unfit_changes = [change("queues", "q", QUEUE, 40), change("hours", "odd", {"time_zone": "Atlantis"}, 41)]
+    fitting_changes = [change("queues", "p", {}, 42), change("agents", "a3", None, 43)]
+    result = merged(MINIMAL, [*agents, *unfit_changes, *fitting_changes])
+    assert [(unfit_change, reason.partition(":")[0]) for unfit_change, reason in result.unfit] == [
+        (unfit_changes[0], "queues"),
+        (unfit_changes[1], "hours.odd.time_zone"),
     ]
-    assert (set(now.instance.queues), len(now.instance.agents)) == ({"p"}, 38)
-    assert [made for made, _ in merged(PLAIN, [*odd, change("hours", "h", H, 44)]).unfit] == [odd[1]]
+    assert (set(result.instance.queues), len(result.instance.agents)) == ({"p"}, 38)
+    assert [
+        unfit_change for unfit_change, _ in merged(MINIMAL, [*unfit_changes, change("hours", "h", HOURS, 44)]).unfit
+    ] == [unfit_changes[1]]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_examples_of_the_api_are_right(kind: str) -> None:
-    office = changed(PLAIN, [change("hours", "office", EXAMPLES["hours"])])
-    now = changed(office, [change(kind, "example", EXAMPLES[kind])])
-    assert shown(table(now, kind)["example"]) == EXAMPLES[kind]
+def test_api_examples_are_valid(kind: str) -> None:
+    office = changed(MINIMAL, [change("hours", "office", EXAMPLES["hours"])])
+    result = changed(office, [change(kind, "example", EXAMPLES[kind])])
+    assert shown(table(result, kind)["example"]) == EXAMPLES[kind]
 
 
-def test_the_file_of_the_demo_goes_round() -> None:
-    for whole in Settings.model_validate(tomllib.loads((ROOT / "perennial.toml").read_text())).instances.values():
-        tables = {kind: {name: shown(section) for name, section in table(whole, kind).items()} for kind in KINDS}
-        assert Instance.model_validate(tables) == whole
+def test_demo_file_can_be_shown_and_read_again() -> None:
+    for complete in Settings.model_validate(tomllib.loads((ROOT / "perennial.toml").read_text())).instances.values():
+        tables = {kind: {name: shown(section) for name, section in table(complete, kind).items()} for kind in KINDS}
+        assert Instance.model_validate(tables) == complete

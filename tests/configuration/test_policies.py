@@ -1,4 +1,4 @@
-"""From a workstream to the policy that a conversation starts with."""
+"""The policy that a conversation starts with, derived from its workstream."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from workflows.values import Mode
 
 MINUTE = timedelta(minutes=1)
 
-# conversations that began before offers were counted have policies without a limit; new ones get it from their workstream
-UNSAID = {mode: policy.model_copy(update={"missed_offers": 3}) for mode, policy in DEFAULTS.items()}
+# the defaults have no limit of missed offers, for conversations from before there was one; workstreams default to 3
+WORKSTREAM_DEFAULTS = {mode: policy.model_copy(update={"missed_offers": 3}) for mode, policy in DEFAULTS.items()}
 
 
 def configured(workstream: dict[str, Any] | None = None, mode: str = "live", **instance: Any) -> Instance:
@@ -32,7 +32,7 @@ def configured(workstream: dict[str, Any] | None = None, mode: str = "live", **i
     return Instance.model_validate({"workstreams": {"w": table}, **instance})
 
 
-def started(
+def policy_at_start(
     instance: Instance,
     *,
     archive: bool = False,
@@ -59,20 +59,22 @@ def started(
 
 
 @pytest.mark.parametrize("mode", list(Mode))
-def test_a_workstream_that_says_nothing_has_the_defaults(mode: Mode) -> None:
-    assert started(configured(mode=mode)) == UNSAID[mode]
+def test_workstream_without_settings_has_the_default_policy(mode: Mode) -> None:
+    assert policy_at_start(configured(mode=mode)) == WORKSTREAM_DEFAULTS[mode]
 
 
 @pytest.mark.parametrize(
     "name", ["connect_within", "reconnect_window", "open_age", "duration", "agent_grace", "wrap_up"]
 )
-def test_what_it_says_itself_counts(name: str) -> None:
-    assert started(configured({name: "PT7M"})) == UNSAID[Mode.LIVE].model_copy(update={name: 7 * MINUTE})
+def test_duration_setting_of_the_workstream_overrides_the_default(name: str) -> None:
+    assert policy_at_start(configured({name: "PT7M"})) == WORKSTREAM_DEFAULTS[Mode.LIVE].model_copy(
+        update={name: 7 * MINUTE}
+    )
 
 
 @pytest.mark.parametrize("mode", list(Mode))
 @pytest.mark.parametrize(
-    ("name", "said", "meant"),
+    ("name", "configured_value", "policy_value"),
     [
         ("units", 3, 3),
         ("priority", 1, 1),
@@ -88,59 +90,63 @@ def test_what_it_says_itself_counts(name: str) -> None:
         ("wrap_up_holds", "PT7M", 7 * MINUTE),
     ],
 )
-def test_what_it_says_of_agents_counts(mode: Mode, name: str, said: object, meant: object) -> None:
-    assert started(configured({name: said}, mode)) == UNSAID[mode].model_copy(update={name: meant})
+def test_routing_setting_of_the_workstream_overrides_the_default(
+    mode: Mode, name: str, configured_value: object, policy_value: object
+) -> None:
+    assert policy_at_start(configured({name: configured_value}, mode)) == WORKSTREAM_DEFAULTS[mode].model_copy(
+        update={name: policy_value}
+    )
 
 
 @pytest.mark.parametrize("name", ["connect_within", "reconnect_window", "open_age", "duration", "agent_grace"])
-def test_never(name: str) -> None:
+def test_never_switches_a_duration_off(name: str) -> None:
     assert getattr(DEFAULTS[Mode.LIVE], name) is not None
-    assert getattr(started(configured({name: "never"})), name) is None
+    assert getattr(policy_at_start(configured({name: "never"})), name) is None
 
 
-def test_a_parked_chat_may_wait_for_ever() -> None:
-    assert started(configured({"waiting_period": "never"}, "persistent")).waiting_period is None
-    assert started(configured({"waiting_period": "P3D"}, "persistent")).waiting_period == timedelta(days=3)
+def test_waiting_period_can_be_unlimited_or_limited() -> None:
+    assert policy_at_start(configured({"waiting_period": "never"}, "persistent")).waiting_period is None
+    assert policy_at_start(configured({"waiting_period": "P3D"}, "persistent")).waiting_period == timedelta(days=3)
 
 
-def test_who_may_end() -> None:
-    assert not started(configured({"customer_may_end": False})).customer_may_end
-    assert started(configured({"customer_may_end": True}, "persistent")).customer_may_end
+def test_customer_may_end_is_configurable() -> None:
+    assert not policy_at_start(configured({"customer_may_end": False})).customer_may_end
+    assert policy_at_start(configured({"customer_may_end": True}, "persistent")).customer_may_end
 
 
-def test_the_request_decides_on_the_duration() -> None:
+def test_duration_of_the_request_overrides_the_configuration() -> None:
     for configuration in ({}, {"duration": "never"}, {"duration": "PT1H"}):
-        policy = started(configured(configuration), duration=7 * MINUTE)
+        policy = policy_at_start(configured(configuration), duration=7 * MINUTE)
         assert (policy.duration, policy.duration_configured) == (7 * MINUTE, False)
-        assert started(configured(configuration)).duration_configured
+        assert policy_at_start(configured(configuration)).duration_configured
 
 
-def test_reconnection_takes_the_place_of_the_window() -> None:
-    assert started(configured({"reconnection": {"limit": "PT15M"}})).reconnect_window == 15 * MINUTE
-    assert started(configured({"reconnection": {}}, "persistent")).reconnect_window is None
+def test_reconnection_limit_sets_the_reconnect_window() -> None:
+    assert policy_at_start(configured({"reconnection": {"limit": "PT15M"}})).reconnect_window == 15 * MINUTE
+    assert policy_at_start(configured({"reconnection": {}}, "persistent")).reconnect_window is None
 
 
-def test_the_survey() -> None:
-    asked = started(configured({"survey": {"deadline": "PT5M"}})).survey
-    assert asked == Survey(deadline=5 * MINUTE)
+def test_survey_settings_become_the_survey() -> None:
+    survey = policy_at_start(configured({"survey": {"deadline": "PT5M"}})).survey
+    assert survey == Survey(deadline=5 * MINUTE)
 
 
-def test_what_the_client_shows_and_the_operator_keeps() -> None:
+def test_interactive_and_archive_follow_the_request() -> None:
     types = ("text/plain", INTERACTIVE, INTERACTIVE_RESPONSE)
-    assert started(configured(), content_types=types).interactive
-    assert not started(configured(), content_types=types[:2]).interactive
-    assert started(configured(), archive=True).archive
+    assert policy_at_start(configured(), content_types=types).interactive
+    assert not policy_at_start(configured(), content_types=types[:2]).interactive
+    assert policy_at_start(configured(), archive=True).archive
 
 
-def test_one_queue_with_hours_makes_all_ask() -> None:
-    """A chat can be transferred to any queue of its instance."""
+def test_one_queue_with_hours_enables_hours_for_all_conversations() -> None:
+    """A conversation can be transferred to any queue of its instance."""
     hours = {"h": {"time_zone": "Europe/Vienna"}}
-    assert not started(configured(hours=hours, queues={"q": {}})).hours
-    assert started(configured(hours=hours, queues={"other": {"hours": "h"}})).hours
+    assert not policy_at_start(configured(hours=hours, queues={"q": {}})).hours
+    assert policy_at_start(configured(hours=hours, queues={"other": {"hours": "h"}})).hours
 
 
-def test_texts_are_the_default_or_its_own_or_none() -> None:
-    texts = started(configured({"texts": {"agent_joined": "{AgentName} is here.", "out_of_hours": ""}})).texts
+def test_texts_can_be_default_overridden_or_switched_off() -> None:
+    texts = policy_at_start(configured({"texts": {"agent_joined": "{AgentName} is here.", "out_of_hours": ""}})).texts
     expected = {"agent_joined": "{AgentName} is here.", "out_of_hours": None}
     assert texts == DEFAULTS[Mode.LIVE].texts.model_copy(update=expected)
 
@@ -149,7 +155,7 @@ GREETINGS = {"de": "Hallo", "de-AT": "Servus", "en": "Hello"}
 
 
 @pytest.mark.parametrize(
-    ("attributes", "fallback", "said"),
+    ("attributes", "fallback", "text"),
     [
         ({"language": "de-AT"}, "en", "Servus"),
         ({"language": "de-CH"}, "en", "Hallo"),
@@ -160,26 +166,26 @@ GREETINGS = {"de": "Hallo", "de-AT": "Servus", "en": "Hello"}
         ({"Language": "en"}, "de", "Hallo"),
     ],
 )
-def test_the_customers_language(attributes: dict[str, str], fallback: str | None, said: str) -> None:
+def test_texts_follow_the_customers_language(attributes: dict[str, str], fallback: str | None, text: str) -> None:
     rule = {"silent": "customer", "after": "PT1M", "action": "remind", "text": GREETINGS}
     workstream = {"texts": {"greeting": GREETINGS}, "idle_rules": [rule]}
-    chat = started(configured(workstream | ({"language": fallback} if fallback else {})), attributes=attributes)
-    assert (chat.texts.greeting, chat.idle_rules[0].text) == (said, said)
+    chat = policy_at_start(configured(workstream | ({"language": fallback} if fallback else {})), attributes=attributes)
+    assert (chat.texts.greeting, chat.idle_rules[0].text) == (text, text)
 
 
-def test_a_text_switched_off_in_one_language() -> None:
+def test_text_can_be_switched_off_in_one_language() -> None:
     instance = configured({"texts": {"out_of_hours": {"en": "Closed.", "de": ""}}})
-    assert started(instance, attributes={"language": "de"}).texts.out_of_hours is None
-    assert started(instance, attributes={"language": "en"}).texts.out_of_hours == "Closed."
+    assert policy_at_start(instance, attributes={"language": "de"}).texts.out_of_hours is None
+    assert policy_at_start(instance, attributes={"language": "en"}).texts.out_of_hours == "Closed."
 
 
-def test_idle_rules() -> None:
+def test_idle_rule_settings_become_idle_rules() -> None:
     rules = [
         {"silent": "customer", "after": "PT10M", "action": "warn", "text": "Hello?"},
         {"silent": "agent", "after": 60, "action": "release"},
         {"silent": "customer", "after": "PT15M", "action": "close", "text": ""},
     ]
-    assert started(configured({"idle_rules": rules})).idle_rules == (
+    assert policy_at_start(configured({"idle_rules": rules})).idle_rules == (
         IdleRule(silent="customer", after=10 * MINUTE, action=IdleAction.WARN, text="Hello?"),
         IdleRule(silent="agent", after=MINUTE, action=IdleAction.RELEASE),
         IdleRule(silent="customer", after=15 * MINUTE, action=IdleAction.CLOSE),
@@ -190,7 +196,7 @@ RULE = {"silent": "customer", "after": "PT1M", "action": "remind"}
 
 
 @pytest.mark.parametrize(
-    ("workstream", "sentence"),
+    ("workstream", "message"),
     [
         ({"texts": {"greeting": "Hi {CustomerNam}"}}, "texts.greeting: there is no {CustomerNam}"),
         ({"texts": {"greeting": "Hi {customername}"}}, "texts.greeting: there is no {customername}"),
@@ -198,27 +204,27 @@ RULE = {"silent": "customer", "after": "PT1M", "action": "remind"}
         ({"idle_rules": [RULE | {"text": "Hi {}"}]}, "idle_rules.0.text: there is no {}"),
     ],
 )
-def test_an_unknown_slug_is_named(workstream: dict[str, Any], sentence: str) -> None:
+def test_unknown_slug_is_named_in_the_error(workstream: dict[str, Any], message: str) -> None:
     with pytest.raises(Unfit) as problem:
         check_policies(configured(workstream))
-    assert f"workstreams.w.{sentence}" in str(problem.value)
+    assert f"workstreams.w.{message}" in str(problem.value)
     assert all(f"{{{slug}}}" in str(problem.value) for slug in policy.SLUGS)
 
 
-def test_every_slug_is_allowed() -> None:
+def test_every_known_slug_is_allowed() -> None:
     check_policies(configured({"texts": {"greeting": " ".join(f"{{{slug}}}" for slug in policy.SLUGS)}}))
 
 
-def test_what_can_be_configured_is_what_there_is() -> None:
-    """`runtime` may not know `workflows`, and has these once more."""
+def test_configurable_texts_and_idle_actions_match_the_policy() -> None:
+    """`runtime` may not import `workflows`, so it defines these a second time."""
     assert set(workstreams.Texts.model_fields) == set(policy.Texts.model_fields)
     assert sections.MAX_TEXT == policy.MAX_TEXT
-    steps = {(silent, action) for silent, actions in workstreams.ACTIONS.items() for action in actions}
-    assert {action for _, action in steps} == set(IdleAction)
-    assert {silent for silent, _ in steps} == {"customer", "agent"}
+    allowed_actions = {(silent, action) for silent, actions in workstreams.ACTIONS.items() for action in actions}
+    assert {action for _, action in allowed_actions} == set(IdleAction)
+    assert {silent for silent, _ in allowed_actions} == {"customer", "agent"}
 
 
-def test_the_examples_of_the_readme() -> None:
+def test_readme_examples_are_valid() -> None:
     blocks = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     demo = Settings.model_validate(tomllib.loads("\n".join(blocks))).instances["demo"]
     check_policies(demo)

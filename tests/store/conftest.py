@@ -55,14 +55,14 @@ async def empty(fresh: Fresh) -> AsyncGenerator[str]:
 
 @pytest.fixture(scope="module")
 async def url(fresh: Fresh, migrated: str) -> AsyncGenerator[str]:
-    """The URL of a migrated store of this module."""
+    """The URL of a migrated store, one for each module."""
     async with fresh(migrated) as url:
         yield url
 
 
 @pytest.fixture
 async def db(url: str) -> AsyncGenerator[Database]:
-    """The store of this module without rows: a new one for every test would take most of the time."""
+    """The store of this module without rows. A new store for every test would take too long."""
     db = Database.open(url)
     async with db.write() as connection:
         for table in reversed(schema.metadata.sorted_tables):

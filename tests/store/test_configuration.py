@@ -1,4 +1,4 @@
-"""What was changed of the configuration, and who comes first."""
+"""Stored configuration changes: order, revisions and concurrent writers."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ from typing import Any
 
 from store.configuration import Change, changes, forget, keep, revisions
 from store.database import Database
-from tests.store.making import START, after
+from tests.store.sample_records import START, after
 
 
 def change(name: str, revision: int, value: dict[str, Any] | None = None, kind: str = "queues") -> Change:
     return Change(kind, name, value, revision, START, "key")
 
 
-async def test_nothing_was_ever_changed(db: Database) -> None:
+async def test_unchanged_configuration_has_no_changes_and_no_revision(db: Database) -> None:
     assert await revisions(db) == {}
     assert await changes(db, "i") == (0, [])
 
 
-async def test_changes_come_back_oldest_first(db: Database) -> None:
-    made = [
+async def test_changes_are_returned_oldest_first(db: Database) -> None:
+    written = [
         change("b", 1, {"hours": "Öffnung", "nested": [1, {"a": None}]}),
         change("a", 2),
         change("a", 3, {}, kind="agents"),
     ]
-    assert [await keep(db, "i", each) for each in made] == [True] * 3
-    assert await changes(db, "i") == (3, made)
+    assert [await keep(db, "i", each) for each in written] == [True] * 3
+    assert await changes(db, "i") == (3, written)
     assert await revisions(db) == {"i": 3}
 
 
-async def test_a_later_change_takes_the_place_of_an_earlier_one(db: Database) -> None:
+async def test_later_change_replaces_an_earlier_one_of_the_same_name(db: Database) -> None:
     later = Change("queues", "a", None, 3, after(1), "other key")
     for each in (change("a", 1, {"hours": "h"}), change("b", 2, {}), later):
         assert await keep(db, "i", each)
     assert await changes(db, "i") == (3, [change("b", 2, {}), later])
 
 
-async def test_forgetting_is_a_change_too(db: Database) -> None:
+async def test_forgetting_a_change_advances_the_revision(db: Database) -> None:
     await keep(db, "i", change("a", 1, {}))
     await keep(db, "i", change("a", 2, {}, kind="agents"))
     assert await forget(db, "i", "queues", "a", revision=3)
@@ -48,7 +48,7 @@ async def test_forgetting_is_a_change_too(db: Database) -> None:
     assert await revisions(db) == {"i": 5}
 
 
-async def test_who_has_not_seen_the_latest_changes_nothing(db: Database) -> None:
+async def test_write_with_an_unexpected_revision_is_refused(db: Database) -> None:
     await keep(db, "i", change("a", 1, {}))
     for revision in (0, 1, 3):
         assert not await keep(db, "i", change("a", revision, {"hours": "late"}))
@@ -56,7 +56,7 @@ async def test_who_has_not_seen_the_latest_changes_nothing(db: Database) -> None
     assert await changes(db, "i") == (1, [change("a", 1, {})])
 
 
-async def test_instances_have_nothing_in_common(db: Database) -> None:
+async def test_changes_of_one_instance_do_not_affect_another_instance(db: Database) -> None:
     await keep(db, "i", change("a", 1, {"hours": "i"}))
     await keep(db, "j", change("a", 1, {"hours": "j"}))
     assert await forget(db, "i", "queues", "a", revision=2)
@@ -64,11 +64,13 @@ async def test_instances_have_nothing_in_common(db: Database) -> None:
     assert await revisions(db) == {"i": 2, "j": 1}
 
 
-async def test_of_those_who_change_something_at_once_one_is_first(db: Database, url: str) -> None:
-    others = [Database.open(url) for _ in range(3)]
+async def test_concurrent_changes_of_one_revision_have_one_winner(db: Database, url: str) -> None:
+    processes = [Database.open(url) for _ in range(3)]
     for revision in range(1, 6):
-        made = [change(f"{n}", revision, {"hours": f"{revision}"}) for n, _ in enumerate(others)]
-        kept = await asyncio.gather(*(keep(other, "i", each) for other, each in zip(others, made, strict=True)))
+        written = [change(f"{n}", revision, {"hours": f"{revision}"}) for n, _ in enumerate(processes)]
+        kept = await asyncio.gather(
+            *(keep(process, "i", each) for process, each in zip(processes, written, strict=True))
+        )
         assert sorted(kept) == [False, False, True]
     assert (await changes(db, "i"))[0] == 5
-    await asyncio.gather(*(other.close() for other in others))
+    await asyncio.gather(*(process.close() for process in processes))

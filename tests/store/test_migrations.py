@@ -17,20 +17,20 @@ from store.conversations import find_conversation, open_conversation
 from store.database import Database
 from store.migrate import migrate
 from tests.store.conftest import Fresh
-from tests.store.making import opening
+from tests.store.sample_records import opening
 
 
-async def inspected(db: Database, look: Callable[[Connection], Any]) -> Any:
+async def inspect_store(db: Database, inspection: Callable[[Connection], Any]) -> Any:
     async with db.read() as connection:
-        return await connection.run_sync(look)
+        return await connection.run_sync(inspection)
 
 
-def differences(connection: Connection) -> list[Any]:
+def schema_differences(connection: Connection) -> list[Any]:
     return compare_metadata(MigrationContext.configure(connection), schema.metadata)
 
 
-def shape(connection: Connection) -> dict[str, Any]:
-    """All that the database itself says of its tables, in an order that does not depend on how they came about."""
+def table_definitions(connection: Connection) -> dict[str, Any]:
+    """The tables as the database describes them, in an order that does not depend on how they were created."""
     inspector = inspect(connection)
     return {
         table: {
@@ -53,58 +53,58 @@ def shape(connection: Connection) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def blank(empty: str) -> AsyncGenerator[Database]:
+async def empty_db(empty: str) -> AsyncGenerator[Database]:
     db = Database.open(empty)
     yield db
     await db.close()
 
 
-async def test_migrations_from_nothing_leave_no_difference_to_the_schema(blank: Database) -> None:
-    await migrate(blank)
-    assert await inspected(blank, differences) == []
+async def test_migration_of_an_empty_store_matches_the_schema(empty_db: Database) -> None:
+    await migrate(empty_db)
+    assert await inspect_store(empty_db, schema_differences) == []
 
 
-async def test_migrations_build_what_the_schema_would_build(blank: Database, fresh: Fresh) -> None:
-    await migrate(blank)
+async def test_migrations_and_schema_create_the_same_tables(empty_db: Database, fresh: Fresh) -> None:
+    await migrate(empty_db)
     async with fresh() as other:
         created = Database.open(other)
         async with created.write() as connection:
             await connection.run_sync(schema.metadata.create_all)
-        expected = await inspected(created, shape)
+        expected = await inspect_store(created, table_definitions)
         await created.close()
     assert set(expected) == set(schema.metadata.tables)
-    assert await inspected(blank, shape) == expected
+    assert await inspect_store(empty_db, table_definitions) == expected
 
 
-async def test_migrating_again_keeps_everything(blank: Database) -> None:
-    await migrate(blank)
-    await open_conversation(blank, opening())
-    before = await find_conversation(blank, "c")
-    await migrate(blank)
+async def test_repeated_migration_keeps_all_data(empty_db: Database) -> None:
+    await migrate(empty_db)
+    await open_conversation(empty_db, opening())
+    before = await find_conversation(empty_db, "c")
+    await migrate(empty_db)
     assert before is not None
-    assert await find_conversation(blank, "c") == before
-    assert await inspected(blank, differences) == []
+    assert await find_conversation(empty_db, "c") == before
+    assert await inspect_store(empty_db, schema_differences) == []
 
 
-async def test_processes_that_migrate_at_once_do_it_once(empty: str) -> None:
+async def test_concurrent_migrations_run_once(empty: str) -> None:
     processes = [Database.open(empty) for _ in range(4)]
     await asyncio.gather(*(migrate(db) for db in processes))
     async with processes[0].read() as connection:
         versions = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalars().all()
     assert len(versions) == 1
-    assert await inspected(processes[0], differences) == []
+    assert await inspect_store(processes[0], schema_differences) == []
     await asyncio.gather(*(db.close() for db in processes))
 
 
-async def test_a_new_sqlite_file_that_another_process_is_at_is_waited_for(tmp_path: Path) -> None:
+async def test_migration_waits_for_a_locked_sqlite_file(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     db = Database.open(f"sqlite:///{path}")
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        migrating = asyncio.create_task(migrate(db))
-        # time enough to fail; where it is not, the test finds nothing wrong
-        await asyncio.wait({migrating}, timeout=0.2)
+        migration = asyncio.create_task(migrate(db))
+        # enough time to fail; on a slow machine the test passes without proof
+        await asyncio.wait({migration}, timeout=0.2)
         other.execute("COMMIT")
-        await migrating
-    assert await inspected(db, differences) == []
+        await migration
+    assert await inspect_store(db, schema_differences) == []
     await db.close()

@@ -14,7 +14,7 @@ from store.conversations import find_conversation, open_conversation, record
 from store.database import Database
 from store.presence import renew_lease
 from store.transcript import find_item
-from tests.store.making import START, count, item, opening, talk
+from tests.store.sample_records import START, count, item, opening, record_chat
 
 OTHER_ZONE = timezone(timedelta(hours=5, minutes=45))
 
@@ -23,7 +23,7 @@ async def add_process(connection: AsyncConnection, id: str) -> None:
     await connection.execute(insert(schema.processes).values(id=id, lease_until=START))
 
 
-async def test_a_write_that_raises_leaves_nothing(db: Database) -> None:
+async def test_failed_write_is_rolled_back(db: Database) -> None:
     async def write() -> None:
         async with db.write() as connection:
             await add_process(connection, "p")
@@ -34,7 +34,7 @@ async def test_a_write_that_raises_leaves_nothing(db: Database) -> None:
     assert await count(db, "processes") == 0
 
 
-async def test_a_write_that_is_cancelled_leaves_nothing_and_blocks_nobody(db: Database) -> None:
+async def test_cancelled_write_is_rolled_back_and_releases_its_locks(db: Database) -> None:
     written = asyncio.Event()
 
     async def write() -> None:
@@ -53,19 +53,19 @@ async def test_a_write_that_is_cancelled_leaves_nothing_and_blocks_nobody(db: Da
         assert (await connection.execute(select(schema.processes.c.id))).scalars().all() == ["other"]
 
 
-async def test_readers_neither_wait_for_a_writer_nor_see_what_is_not_committed(db: Database) -> None:
+async def test_readers_do_not_wait_for_a_writer_or_see_uncommitted_rows(db: Database) -> None:
     async with db.write() as connection:
         await add_process(connection, "p")
         assert await count(db, "processes") == 0
     assert await count(db, "processes") == 1
 
 
-async def test_writers_that_wait_for_their_turn_leave_room_for_readers(url: str, db: Database) -> None:
+async def test_waiting_writers_leave_connections_for_readers(url: str, db: Database) -> None:
     small = Database.open(url, pool_size=2)
     async with small.write() as connection:
         await add_process(connection, "p")
         waiting = [asyncio.create_task(renew_lease(small, f"p{n}", START)) for n in range(3)]
-        # time enough to take all connections; where it is not, the test finds nothing wrong
+        # enough time to take all connections; on a slow machine the test passes without proof
         await asyncio.wait(waiting, timeout=0.1)
         async with asyncio.timeout(5):
             await count(small, "items")
@@ -75,22 +75,22 @@ async def test_writers_that_wait_for_their_turn_leave_room_for_readers(url: str,
 
 
 async def test_thirty_writers_of_one_process_all_succeed(db: Database) -> None:
-    await asyncio.gather(*(talk_alone(db, n) for n in range(30)))
+    await asyncio.gather(*(record_short_chat(db, n) for n in range(30)))
     assert (await count(db, "conversations"), await count(db, "items")) == (30, 30)
 
 
 async def test_thirty_writers_of_three_processes_all_succeed(db: Database, url: str) -> None:
     processes = [Database.open(url, pool_size=5) for _ in range(3)]
-    await asyncio.gather(*(talk_alone(processes[n % 3], n) for n in range(30)))
+    await asyncio.gather(*(record_short_chat(processes[n % 3], n) for n in range(30)))
     await asyncio.gather(*(process.close() for process in processes))
     assert (await count(db, "conversations"), await count(db, "items")) == (30, 30)
 
 
-async def talk_alone(db: Database, n: int) -> None:
+async def record_short_chat(db: Database, n: int) -> None:
     await record(db, f"c{n}", opening=opening(f"c{n}"), items=[item(1)])
 
 
-async def test_nothing_is_written_when_a_part_of_a_record_is_refused(db: Database) -> None:
+async def test_record_is_rolled_back_when_one_part_fails(db: Database) -> None:
     with pytest.raises(IntegrityError):
         await record(db, "nowhere", opening=opening(), items=[item(1)])
     assert [await count(db, name) for name in ("conversations", "contacts", "participants", "items")] == [0, 0, 0, 0]
@@ -106,7 +106,7 @@ async def test_nothing_is_written_when_a_part_of_a_record_is_refused(db: Databas
         (datetime(9999, 12, 31, 23, 59, 59, 999_000, UTC), datetime(9999, 12, 31, 23, 59, 59, 999_000, UTC)),
     ],
 )
-async def test_instants_come_back_in_utc_and_whole_milliseconds(db: Database, given: datetime, kept: datetime) -> None:
+async def test_instants_are_stored_in_utc_and_whole_milliseconds(db: Database, given: datetime, kept: datetime) -> None:
     await open_conversation(db, opening(started_at=given))
     found = await find_conversation(db, "c")
     assert found is not None
@@ -114,7 +114,7 @@ async def test_instants_come_back_in_utc_and_whole_milliseconds(db: Database, gi
     assert found.started_at.utcoffset() == timedelta(0)
 
 
-async def test_an_instant_without_a_zone_is_refused(db: Database) -> None:
+async def test_instant_without_a_time_zone_is_refused(db: Database) -> None:
     with pytest.raises(StatementError, match="offset-naive"):
         await open_conversation(db, opening(started_at=datetime(2026, 3, 1)))
     assert await count(db, "conversations") == 0
@@ -123,15 +123,23 @@ async def test_an_instant_without_a_zone_is_refused(db: Database) -> None:
 @pytest.mark.parametrize(
     "content",
     ["Grüße, 世界", "family 👩‍👩‍👧 and 𝄞", "é" * 8_192, "🦜" * 4_096, "x" * 16_384, "", "'; -- \\ \" % :name\r\n\t"],
-    ids=["words", "four bytes each", "16 KB of two bytes", "16 KB of four bytes", "16 KB", "empty", "marks"],
+    ids=[
+        "words",
+        "four bytes each",
+        "16 KB of two bytes",
+        "16 KB of four bytes",
+        "16 KB",
+        "empty",
+        "special characters",
+    ],
 )
-async def test_text_comes_back_as_it_was(db: Database, content: str) -> None:
-    await talk(db)
+async def test_text_is_stored_unchanged(db: Database, content: str) -> None:
+    await record_chat(db)
     await record(db, "c", items=[item(1, content=content)])
     assert await find_item(db, "c", "item-1") == item(1, content=content)
 
 
-async def test_names_and_attributes_keep_their_letters(db: Database) -> None:
+async def test_customer_id_and_attributes_keep_all_unicode_characters(db: Database) -> None:
     attributes = {"ключ": "値 🦜", "quote": 'a "b" \\ c', "empty": ""}
     await open_conversation(db, opening(customer_id="Ж🦜", attributes=attributes))
     found = await find_conversation(db, "c")
@@ -139,21 +147,19 @@ async def test_names_and_attributes_keep_their_letters(db: Database) -> None:
     assert (found.customer_id, found.attributes) == ("Ж🦜", attributes)
 
 
-def test_only_the_two_backends_are_taken() -> None:
+def test_unknown_database_url_is_refused() -> None:
     with pytest.raises(ValueError, match="not mysql://"):
         Database.open("mysql://localhost/x")
 
 
-async def test_the_short_name_of_postgresql_is_taken_too() -> None:
+async def test_short_postgres_url_scheme_is_accepted() -> None:
     db = Database.open("postgres://localhost/x")
     assert db.is_postgres
     await db.close()
 
 
 @pytest.mark.parametrize(("durable", "synchronous"), [(False, 1), (True, 2)])
-async def test_sqlite_waits_for_the_disk_only_when_it_must_be_durable(
-    tmp_path: Path, durable: bool, synchronous: int
-) -> None:
+async def test_sqlite_waits_for_the_disk_only_when_durable(tmp_path: Path, durable: bool, synchronous: int) -> None:
     db = Database.open(f"sqlite:///{tmp_path / 'store.db'}", durable=durable)
     async with db.read() as connection:
         assert (await connection.execute(text("PRAGMA synchronous"))).scalar_one() == synchronous

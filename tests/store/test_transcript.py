@@ -7,15 +7,15 @@ import pytest
 from store.conversations import record
 from store.database import Database
 from store.transcript import Span, find_item, first_since, heads, last_until, nth_latest, page
-from tests.store.making import START, after, item, opening, talk
+from tests.store.sample_records import START, after, item, opening, record_chat
 
 
 async def seqs(db: Database, span: Span, limit: int = 100, contact_id: str | None = None) -> list[int]:
     return [found.seq for found in await page(db, "c", span, limit, contact_id)]
 
 
-async def neighbour(db: Database) -> None:
-    """Another conversation, whose items no answer about "c" may hold."""
+async def record_other_conversation(db: Database) -> None:
+    """Record another conversation, whose items must not appear in results for "c"."""
     await record(db, "d", opening=opening("d"), items=[item(n, contact_id="d", content="of d") for n in range(1, 12)])
 
 
@@ -38,16 +38,16 @@ async def neighbour(db: Database) -> None:
     ],
     ids=str,
 )
-async def test_a_page_takes_the_nearest_items_of_its_direction(
+async def test_page_returns_the_nearest_items_in_its_direction(
     db: Database, span: Span, limit: int, expected: list[int]
 ) -> None:
-    await talk(db, 1, 2, 3, 5, 8)
-    await neighbour(db)
+    await record_chat(db, 1, 2, 3, 5, 8)
+    await record_other_conversation(db)
     assert await seqs(db, span, limit) == expected
 
 
-async def test_a_page_can_be_of_one_contact(db: Database) -> None:
-    await talk(db)
+async def test_page_can_be_limited_to_one_contact(db: Database) -> None:
+    await record_chat(db)
     await record(db, "c", items=[item(n, contact_id="leg-2" if n in (2, 4, 6) else "c") for n in range(1, 8)])
     assert await seqs(db, Span(1, True), 2, "leg-2") == [2, 4]
     assert await seqs(db, Span(5, False), 2, "leg-2") == [4, 2]
@@ -55,8 +55,8 @@ async def test_a_page_can_be_of_one_contact(db: Database) -> None:
     assert await seqs(db, Span(1, True), contact_id="x") == []
 
 
-async def test_pages_follow_each_other_without_gap_or_repeat(db: Database) -> None:
-    await talk(db, *range(1, 24))
+async def test_pages_have_no_gaps_and_no_repeats(db: Database) -> None:
+    await record_chat(db, *range(1, 24))
     forward: list[int] = []
     while found := await seqs(db, Span(forward[-1] + 1 if forward else 1, True), 5):
         forward += found
@@ -66,17 +66,17 @@ async def test_pages_follow_each_other_without_gap_or_repeat(db: Database) -> No
     assert forward == list(range(1, 24)) == backward[::-1]
 
 
-async def test_an_item_is_found_by_its_id(db: Database) -> None:
-    await talk(db, 1, 2)
-    await neighbour(db)
+async def test_item_is_found_by_its_id(db: Database) -> None:
+    await record_chat(db, 1, 2)
+    await record_other_conversation(db)
     assert await find_item(db, "c", "item-2") == item(2)
     assert await find_item(db, "c", "item-9") is None
     assert await find_item(db, "x", "item-2") is None
 
 
-async def test_an_empty_transcript_has_nothing_to_point_at(db: Database) -> None:
-    await talk(db)
-    await neighbour(db)
+async def test_empty_transcript_has_no_items_and_no_positions(db: Database) -> None:
+    await record_chat(db)
+    await record_other_conversation(db)
     assert await page(db, "c", Span(0, True), 10) == []
     assert await nth_latest(db, "c", 1) is None
     assert await first_since(db, "c", START) is None
@@ -85,9 +85,9 @@ async def test_an_empty_transcript_has_nothing_to_point_at(db: Database) -> None
 
 
 @pytest.mark.parametrize(("n", "expected"), [(1, 8), (2, 5), (5, 1), (6, 1), (1_000_000, 1), (0, None)])
-async def test_the_nth_latest_item_stops_at_the_first(db: Database, n: int, expected: int | None) -> None:
-    await talk(db, 1, 2, 3, 5, 8)
-    await neighbour(db)
+async def test_nth_latest_is_at_most_the_first_item(db: Database, n: int, expected: int | None) -> None:
+    await record_chat(db, 1, 2, 3, 5, 8)
+    await record_other_conversation(db)
     assert await nth_latest(db, "c", n) == expected
 
 
@@ -95,26 +95,26 @@ async def test_the_nth_latest_item_stops_at_the_first(db: Database, n: int, expe
     ("moment", "since", "until"),
     [(0, 2, None), (2, 2, 2), (2.001, 4, 2), (3.999, 4, 2), (4, 4, 5), (4.001, 7, 5), (7, 7, 7), (7.001, None, 7)],
 )
-async def test_an_instant_points_at_the_items_around_it(
+async def test_item_positions_around_an_instant_are_found(
     db: Database, moment: float, since: int | None, until: int | None
 ) -> None:
-    await talk(db, 2, 4, 7)
+    await record_chat(db, 2, 4, 7)
     await record(db, "c", items=[item(5, at=after(4))])
-    await neighbour(db)
+    await record_other_conversation(db)
     at = START + timedelta(milliseconds=round(moment * 1_000))
     assert await first_since(db, "c", at) == since
     assert await last_until(db, "c", at) == until
 
 
-async def test_heads_are_told_of_conversations_with_items_only(db: Database) -> None:
-    await talk(db, 1, 2, 7)
-    await neighbour(db)
+async def test_heads_exist_only_for_conversations_with_items(db: Database) -> None:
+    await record_chat(db, 1, 2, 7)
+    await record_other_conversation(db)
     await record(db, "e", opening=opening("e"))
     assert await heads(db, ["c", "d", "e", "x"]) == {"c": 7, "d": 11}
     assert await heads(db, {"d"}) == {"d": 11}
     assert await heads(db, ()) == {}
 
 
-async def test_heads_of_very_many_conversations_are_one_question(db: Database) -> None:
-    await talk(db, 1)
+async def test_heads_of_five_thousand_conversations_are_found_in_one_call(db: Database) -> None:
+    await record_chat(db, 1)
     assert await heads(db, [*(f"x{n}" for n in range(5_000)), "c"]) == {"c": 1}

@@ -14,7 +14,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
 from store import conversations
-from tests.store.on_board import standing
+from tests.store.routing_records import routing_row
 from tests.workflows import invariants
 from tests.workflows.clock import now
 from tests.workflows.engine import Chat, eventually
@@ -139,7 +139,7 @@ async def agrees(player: Player, ended: Ended) -> None:
     assert record.closed_at
     assert outcome.closed_at
     assert abs(record.closed_at - outcome.closed_at) < timedelta(milliseconds=1)  # the store's resolution
-    assert await standing(chat.engine.db, chat.id) is None, "it is still on the board"
+    assert await routing_row(chat.engine.db, chat.id) is None, "it is still on the board"
 
 
 async def histories(chat: Chat) -> list[WorkflowHistory]:

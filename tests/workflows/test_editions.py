@@ -15,7 +15,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
 
-from tests.store.on_board import standing
+from tests.store.routing_records import routing_row
 from tests.workflows.clock import forward
 from tests.workflows.engine import Chat, Engine
 from tests.workflows.players import histories
@@ -125,19 +125,19 @@ async def test_one_of_the_second_edition_has_no_place_on_the_board_until_it_is_r
         assert "signal `renew`" in state.rejections[0].why
         assert (state.edition, state.state, state.offer) == (2, State.OPEN, None)
         assert state.policy.open_age == timedelta(days=30)
-        assert await standing(engine.db, chat.id) is None
+        assert await routing_row(engine.db, chat.id) is None
         assert len(await runs(chat)) == 1
         await chat.renew()
         state = await chat.until(lambda s: s.policy.open_age == timedelta(days=2), "it takes the workstream's policy")
         assert (state.edition, state.state) == (EDITION, State.OPEN)
-        row = await standing(engine.db, chat.id)
+        row = await routing_row(engine.db, chat.id)
         assert row
         assert (row.stage, row.queue, row.agent) == ("queued", "persistent", None)
         await offered(chat, "a2")
         await chat.until(lambda s: s.offer is not None, "the offer stands")
     async with engine.working(instances=INSTANCES):  # which replays it
         await chat.do(Accept(offer_id="to-a2", by="a2"), Connect(by="agent"), Release(), Assign(user="a3", name="A3"))
-        row = await standing(engine.db, chat.id)
+        row = await routing_row(engine.db, chat.id)
         assert row
         assert (row.stage, row.agent) == ("working", "a3")
         assert len(await runs(chat)) == 2

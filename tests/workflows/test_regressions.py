@@ -12,7 +12,7 @@ from api.gateway import Gateway
 from runtime.bus import Announcement, LocalBus
 from runtime.settings import Settings
 from store import conversations
-from tests.store.on_board import standing
+from tests.store.routing_records import routing_row
 from tests.workflows.engine import Engine
 from tests.workflows.story import MOMENT, START, Story, fresh
 from workflows.events import Assign, Connect, End, Invite, Leave, Message, TimerSetting, Transfer
@@ -55,7 +55,7 @@ async def test_what_a_repeated_task_writes_is_what_counts(engine: Engine) -> Non
     assert record
     assert (record.state, record.end_reason) == (state.state, state.end_reason)
     assert await chat.words() == ["participant.joined", "participant.left", "chat.ended"]
-    assert await standing(engine.db, chat.id) is None
+    assert await routing_row(engine.db, chat.id) is None
 
 
 async def test_a_command_that_something_crosses_is_still_answered(engine: Engine) -> None:

@@ -19,8 +19,8 @@ from store.board.presence import set_presence
 from store.board.values import Presence
 from store.database import Database
 from tests.store.conftest import db, fresh, migrated, url
-from tests.store.making import INSTANCE, START
-from tests.store.on_board import agent, staff
+from tests.store.routing_records import agent, staff
+from tests.store.sample_records import INSTANCE, START
 
 __all__ = ["db", "fresh", "migrated", "url"]
 

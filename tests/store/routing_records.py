@@ -1,4 +1,4 @@
-"""What the tests put on the board."""
+"""Helpers that write and read routing records."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from store.board.presence import set_presence
 from store.board.rows import ROW, Row
 from store.board.values import Agent, AgentState, Offer, Outcome, Placement, Presence, Rules, Settled, Stage
 from store.database import Database
-from tests.store.making import INSTANCE, START, after
+from tests.store.sample_records import INSTANCE, START, after
 
 QUEUE = "support"
 
@@ -27,10 +27,10 @@ def agent(user: str, capacity: int = 1, *queues: str) -> Agent:
 
 
 async def staff(db: Database, *agents: Agent, presence: Presence = Presence.AVAILABLE) -> None:
-    """Configures exactly these agents and gives all of them a presence, each a second after the one before."""
+    """Configure exactly these agents and set their status, each one second after the one before."""
     await configure(db, INSTANCE, agents, START)
-    for seconds, who in enumerate(agents):
-        await set_presence(db, INSTANCE, who.user, presence, START - timedelta(hours=1) + timedelta(seconds=seconds))
+    for seconds, agent in enumerate(agents):
+        await set_presence(db, INSTANCE, agent.user, presence, START - timedelta(hours=1) + timedelta(seconds=seconds))
 
 
 def placement(id: str = "c", **changes: Any) -> Placement:
@@ -52,52 +52,52 @@ async def put(db: Database, placed: Placement, now: datetime = START) -> None:
         await place(db, connection, placed, now)
 
 
-async def wait_in_line(db: Database, *ids: str, **changes: Any) -> None:
-    """Conversations that wait, each a second longer than the next."""
+async def enqueue(db: Database, *ids: str, **changes: Any) -> None:
+    """Queue contacts, each one second after the one before."""
     for seconds, id in enumerate(ids):
         await put(db, placement(id, **({"enqueued_at": after(seconds)} | changes)))
 
 
-async def offered(
+async def next_offer(
     db: Database, now: datetime = START, rules: Mapping[str, Rules] | None = None, queue: str = QUEUE
 ) -> tuple[str, str] | None:
-    """The next offer: the conversation and the agent."""
+    """Make the next offer and return its conversation and agent, or None."""
     offer = await offer_next(db, INSTANCE, queue, rules or {}, now)
     return None if offer is None else (offer.conversation_id, offer.user)
 
 
-async def all_offered(
+async def all_offers(
     db: Database, now: datetime = START, rules: Mapping[str, Rules] | None = None
 ) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
-    while offer := await offered(db, now, rules):
+    while offer := await next_offer(db, now, rules):
         found.append(offer)
     return found
 
 
-async def offer_of(db: Database, now: datetime = START, rules: Mapping[str, Rules] | None = None) -> Offer:
+async def make_offer(db: Database, now: datetime = START, rules: Mapping[str, Rules] | None = None) -> Offer:
     offer = await offer_next(db, INSTANCE, QUEUE, rules or {}, now)
     assert offer
     return offer
 
 
-async def answer(db: Database, offer: Offer, outcome: Outcome, now: datetime = START, **changes: Any) -> None:
-    """The conversation says how an offer has ended: it is worked on, or waits on as it did."""
-    row = await standing(db, offer.conversation_id)
+async def end_offer(db: Database, offer: Offer, outcome: Outcome, now: datetime = START, **changes: Any) -> None:
+    """Write the placement that ends an offer: the agent works on the contact, or it waits as before."""
+    row = await routing_row(db, offer.conversation_id)
     assert row
     accepted = outcome is Outcome.ACCEPTED
-    says = {
+    changed = {
         "stage": Stage.WORKING if accepted else Stage.QUEUED,
         "agent": offer.user if accepted else None,
         "settled": (Settled(offer.id, outcome),),
         "revision": row.revision + 1,
         **changes,
     }
-    await put(db, saying(row, **says), now)
+    await put(db, placement_from(row, **changed), now)
 
 
-def saying(row: Row, **changes: Any) -> Placement:
-    """What a conversation says of itself, but for the changes."""
+def placement_from(row: Row, **changes: Any) -> Placement:
+    """The placement that a row came from, one revision later and with these changes."""
     fields: dict[str, Any] = {
         "queue": row.queue,
         "workstream": row.workstream,
@@ -116,27 +116,27 @@ def saying(row: Row, **changes: Any) -> Placement:
     return Placement(conversation_id=row.conversation_id, instance=row.instance, **fields)
 
 
-async def move(db: Database, id: str, now: datetime = START, **changes: Any) -> None:
-    """The conversation says something new."""
-    row = await standing(db, id)
+async def update_placement(db: Database, id: str, now: datetime = START, **changes: Any) -> None:
+    """Write the next placement of a conversation, with these changes."""
+    row = await routing_row(db, id)
     assert row
-    await put(db, saying(row, **changes), now)
+    await put(db, placement_from(row, **changes), now)
 
 
-async def standing(db: Database, id: str) -> Row | None:
+async def routing_row(db: Database, id: str) -> Row | None:
     query = select(*ROW).where(schema.board.c.conversation_id == id)
     async with db.read() as connection:
         row = (await connection.execute(query)).one_or_none()
     return None if row is None else Row(*row)
 
 
-async def state_of(db: Database, user: str, now: datetime = START) -> AgentState:
+async def agent_state(db: Database, user: str, now: datetime = START) -> AgentState:
     (state,) = await agents_now(db, INSTANCE, now, users=[user])
     return state
 
 
-async def load(db: Database, instance: str, users: Iterable[str], now: datetime) -> dict[str, int]:
-    """The units that the conversations of agents take, also of those who are configured no more."""
+async def load_by_agent(db: Database, instance: str, users: Iterable[str], now: datetime) -> dict[str, int]:
+    """The units that the contacts of each agent take, including agents who are no longer configured."""
     async with db.read() as connection:
         sums = {user: select(load_of(instance, user, now)) for user in users}
         return {user: (await connection.execute(query)).scalar_one() for user, query in sums.items()}

@@ -11,7 +11,7 @@ from sqlalchemy import event, text
 from store.conversations import find_contact, open_conversation
 from store.database import Database
 from store.searching import AttributeCriterion, Mark, Moment, Search, count_contacts, find_contacts, mark_of
-from tests.store.making import INSTANCE, add_contact, after, opening
+from tests.store.sample_records import INSTANCE, add_contact, after, opening
 
 MOMENTS: tuple[Moment, ...] = ("initiated_at", "enqueued_at", "agent_connected_at", "ended_at")
 INDEXES = ("contacts_by_initiation", "contacts_by_enqueuing", "contacts_by_connection", "contacts_by_end")
@@ -26,8 +26,8 @@ async def found(db: Database, wanted: Search, limit: int = 100, behind: Mark | N
     return [contact.id for contact, _ in await find_contacts(db, wanted, limit, behind)]
 
 
-async def paged(db: Database, wanted: Search, size: int) -> list[str]:
-    """All that a search finds, page by page."""
+async def all_pages(db: Database, wanted: Search, size: int) -> list[str]:
+    """Read all results of a search, page by page."""
     ids: list[str] = []
     mark = None
     while page := await find_contacts(db, wanted, size, mark):
@@ -37,18 +37,18 @@ async def paged(db: Database, wanted: Search, size: int) -> list[str]:
     return ids
 
 
-async def legs(db: Database, *legs: tuple[str, dict[str, Any]]) -> None:
-    """Contacts of one conversation whose own first one lies before every search."""
+async def add_contacts(db: Database, *contacts: tuple[str, dict[str, Any]]) -> None:
+    """Add contacts to a conversation whose first contact lies before the range of every search."""
     await open_conversation(db, opening(started_at=after(-1)))
-    for id, values in legs:
+    for id, values in contacts:
         await add_contact(db, "c", id, **values)
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-async def test_the_range_is_of_the_named_moment_and_both_its_ends_belong_to_it(db: Database, moment: Moment) -> None:
+async def test_search_range_applies_to_the_named_time_and_includes_both_ends(db: Database, moment: Moment) -> None:
     other = {name: after(20) for name in MOMENTS}
     seconds = {"early": 9.999, "first": 10, "last": 30, "late": 30.001}
-    await legs(db, *((id, {**other, moment: after(second)}) for id, second in seconds.items()))
+    await add_contacts(db, *((id, {**other, moment: after(second)}) for id, second in seconds.items()))
     wanted = search(moment, 10, 30, order=moment, ascending=True)
     assert await found(db, wanted) == ["first", "last"]
     assert await count_contacts(db, wanted) == 2
@@ -56,13 +56,13 @@ async def test_the_range_is_of_the_named_moment_and_both_its_ends_belong_to_it(d
 
 
 @pytest.mark.parametrize("moment", MOMENTS[1:])
-async def test_what_has_not_happened_is_in_no_range(db: Database, moment: Moment) -> None:
-    await legs(db, ("x", {"initiated_at": after(1)}))
+async def test_contact_without_the_named_time_is_not_found(db: Database, moment: Moment) -> None:
+    await add_contacts(db, ("x", {"initiated_at": after(1)}))
     assert await found(db, search(moment)) == []
     assert await count_contacts(db, search(moment)) == 0
 
 
-async def test_every_leg_is_found_by_itself_with_its_conversation(db: Database) -> None:
+async def test_every_contact_is_found_with_its_conversation(db: Database) -> None:
     await open_conversation(db, opening())
     await add_contact(db, "c", "leg-2", previous_contact_id="c", initiated_at=after(60), queue="other")
     results = await find_contacts(db, search(), 100)
@@ -70,7 +70,7 @@ async def test_every_leg_is_found_by_itself_with_its_conversation(db: Database) 
     assert results == [await find_contact(db, INSTANCE, id) for id in ("leg-2", "c")]
 
 
-async def test_another_instance_is_never_found(db: Database) -> None:
+async def test_search_finds_only_contacts_of_its_instance(db: Database) -> None:
     await open_conversation(db, opening())
     await open_conversation(db, opening("d", instance="another"))
     assert await found(db, search()) == ["c"]
@@ -94,8 +94,10 @@ async def test_another_instance_is_never_found(db: Database) -> None:
         ({"agents": ["ann"], "methods": ["TRANSFER"]}, []),
     ],
 )
-async def test_what_a_contact_is(db: Database, criteria: dict[str, Any], ids: list[str]) -> None:
-    await legs(
+async def test_search_filters_by_agent_queue_and_initiation_method(
+    db: Database, criteria: dict[str, Any], ids: list[str]
+) -> None:
+    await add_contacts(
         db,
         ("a", {"agent_user": "ann", "queue": "support"}),
         ("b", {"agent_user": "bob", "queue": "sales", "initiation_method": "TRANSFER"}),
@@ -137,7 +139,7 @@ ATTRIBUTES = {
         ("any", [('"', ["x"]), ("'; --", ["x"]), ("$.topic", ["bees"]), ("[0]", ["x"]), ("\\", ["x"])], []),
     ],
 )
-async def test_attributes_are_matched_to_the_letter(
+async def test_attribute_search_matches_exact_text(
     db: Database, match: str, criteria: list[tuple[str, Sequence[str]]], ids: list[str]
 ) -> None:
     for id, attributes in ATTRIBUTES.items():
@@ -147,8 +149,8 @@ async def test_attributes_are_matched_to_the_letter(
     assert await count_contacts(db, wanted) == len(ids)
 
 
-async def test_the_latest_comes_first_and_equals_by_their_ids(db: Database) -> None:
-    await legs(db, ("x", {}), ("z", {}), ("y", {}), ("late", {"initiated_at": after(9)}))
+async def test_latest_contact_comes_first_and_ties_are_ordered_by_id(db: Database) -> None:
+    await add_contacts(db, ("x", {}), ("z", {}), ("y", {}), ("late", {"initiated_at": after(9)}))
     assert await found(db, search()) == ["late", "z", "y", "x"]
     assert await found(db, search(ascending=True)) == ["x", "y", "z", "late"]
 
@@ -156,18 +158,22 @@ async def test_the_latest_comes_first_and_equals_by_their_ids(db: Database) -> N
 @pytest.mark.parametrize("ascending", [True, False])
 @pytest.mark.parametrize("order", MOMENTS)
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
-async def test_pages_hold_everything_once_and_in_order(db: Database, order: Moment, ascending: bool, size: int) -> None:
-    when = {"a": 5, "b": 1, "c2": 5, "d": 5, "e": 9}
-    never = [] if order == "initiated_at" else ["f", "g"]
-    await legs(db, *((id, {order: after(second)}) for id, second in when.items()), *((id, {}) for id in never))
-    there = sorted(when, key=lambda id: (when[id], id), reverse=not ascending)
-    expected = there + sorted(never, reverse=not ascending)
-    assert await paged(db, search(order=order, ascending=ascending), size) == expected
-    assert await paged(db, search(order, order=order, ascending=ascending), size) == there
+async def test_pages_return_every_contact_once_and_in_order(
+    db: Database, order: Moment, ascending: bool, size: int
+) -> None:
+    times = {"a": 5, "b": 1, "c2": 5, "d": 5, "e": 9}
+    without_time = [] if order == "initiated_at" else ["f", "g"]
+    await add_contacts(
+        db, *((id, {order: after(second)}) for id, second in times.items()), *((id, {}) for id in without_time)
+    )
+    with_time = sorted(times, key=lambda id: (times[id], id), reverse=not ascending)
+    expected = with_time + sorted(without_time, reverse=not ascending)
+    assert await all_pages(db, search(order=order, ascending=ascending), size) == expected
+    assert await all_pages(db, search(order, order=order, ascending=ascending), size) == with_time
 
 
-async def test_a_contact_that_comes_between_two_pages_shifts_nothing(db: Database) -> None:
-    await legs(db, *((f"leg-{n}", {"initiated_at": after(n)}) for n in range(4)))
+async def test_contact_added_between_two_pages_shifts_no_page(db: Database) -> None:
+    await add_contacts(db, *((f"leg-{n}", {"initiated_at": after(n)}) for n in range(4)))
     first = await find_contacts(db, search(), 2)
     await add_contact(db, "c", "new", initiated_at=after(99))
     mark = mark_of(search(), first[-1][0])
@@ -176,29 +182,29 @@ async def test_a_contact_that_comes_between_two_pages_shifts_nothing(db: Databas
 
 @contextmanager
 def statements(db: Database) -> Generator[list[tuple[str, Any]]]:
-    """What is sent to the database meanwhile, with its parameters."""
+    """Collect the statements that run within the block, with their parameters."""
     sent: list[tuple[str, Any]] = []
 
-    def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+    def collect(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
         sent.append((statement, parameters))
 
-    event.listen(db.engine.sync_engine, "before_cursor_execute", note)
+    event.listen(db.engine.sync_engine, "before_cursor_execute", collect)
     yield sent
-    event.remove(db.engine.sync_engine, "before_cursor_execute", note)
+    event.remove(db.engine.sync_engine, "before_cursor_execute", collect)
 
 
 @pytest.mark.parametrize("behind", [None, Mark(after(5), "x")], ids=["first page", "further page"])
 @pytest.mark.parametrize(("moment", "index"), [*zip(MOMENTS, INDEXES, strict=True)])
-async def test_pages_are_read_in_the_order_of_an_index(
+async def test_page_query_reads_an_index_in_order(
     db: Database, moment: Moment, index: str, behind: Mark | None
 ) -> None:
     with statements(db) as sent:
         await find_contacts(db, search(moment, order=moment), 2, behind)
-    statement, parameters = next(one for one in sent if one[0].startswith("SELECT"))
+    statement, parameters = next(entry for entry in sent if entry[0].startswith("SELECT"))
     async with db.read() as connection:
-        if db.is_postgres:  # what it would do with many rows, although there are none
-            for way in ("seqscan", "bitmapscan", "hashjoin", "mergejoin"):
-                await connection.execute(text(f"SET LOCAL enable_{way} = off"))
+        if db.is_postgres:  # the plan for many rows, although the table is empty
+            for method in ("seqscan", "bitmapscan", "hashjoin", "mergejoin"):
+                await connection.execute(text(f"SET LOCAL enable_{method} = off"))
         explain = "EXPLAIN" if db.is_postgres else "EXPLAIN QUERY PLAN"
         rows = await connection.exec_driver_sql(f"{explain} {statement}", parameters)
         plan = "\n".join(str(row) for row in rows)

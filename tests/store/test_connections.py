@@ -17,13 +17,13 @@ from store.presence import (
     orphans,
     renew_lease,
 )
-from tests.store.making import after, count
+from tests.store.sample_records import after, count
 
 PROCESSES = ("one", "two", "three")
 
 
 async def connections(db: Database) -> list[tuple[str, str, float | None]]:
-    """Who is connected to which process, and the second of their departure."""
+    """All connections: participant, process and the second of the departure, or None."""
     table = schema.connections.c
     query = select(table.participant_id, table.process_id, table.departed_at)
     async with db.read() as connection:
@@ -31,7 +31,7 @@ async def connections(db: Database) -> list[tuple[str, str, float | None]]:
     return sorted((row[0], row[1], row[2] and (row[2] - after(0)).total_seconds()) for row in rows)
 
 
-async def test_the_first_arrival_and_the_last_departure_are_told_from_the_others(db: Database) -> None:
+async def test_only_the_first_arrival_and_the_last_departure_are_reported(db: Database) -> None:
     assert await arrive(db, "ann", "c", "one") is True
     await mark_told(db, "ann", "one")
     assert await arrive(db, "ann", "c", "two") is False
@@ -42,7 +42,7 @@ async def test_the_first_arrival_and_the_last_departure_are_told_from_the_others
     assert await depart(db, "ann", "two", after(2)) is True
 
 
-async def test_arriving_or_departing_again_changes_nothing(db: Database) -> None:
+async def test_repeated_arrival_or_departure_changes_nothing(db: Database) -> None:
     await arrive(db, "ann", "c", "one")
     await mark_told(db, "ann", "one")
     assert await arrive(db, "ann", "c", "one") is False
@@ -52,7 +52,7 @@ async def test_arriving_or_departing_again_changes_nothing(db: Database) -> None
     assert await connections(db) == [("ann", "one", 1)]
 
 
-async def test_an_arrival_is_to_be_told_until_it_has_been(db: Database) -> None:
+async def test_arrival_is_reported_until_it_is_marked_as_told(db: Database) -> None:
     assert await arrive(db, "ann", "c", "one") is True
     assert await arrive(db, "ann", "c", "one") is True
     assert await arrive(db, "ann", "c", "two") is True
@@ -62,7 +62,7 @@ async def test_an_arrival_is_to_be_told_until_it_has_been(db: Database) -> None:
     assert await connections_to(db, "one") == [Connection("ann", "one", "c", None, True)]
 
 
-async def test_what_was_told_before_a_departure_does_not_count_after_it(db: Database) -> None:
+async def test_mark_from_before_a_departure_does_not_count_after_it(db: Database) -> None:
     await arrive(db, "ann", "c", "one")
     await mark_told(db, "ann", "one")
     await depart(db, "ann", "one", after(1))
@@ -71,7 +71,7 @@ async def test_what_was_told_before_a_departure_does_not_count_after_it(db: Data
     assert await arrive(db, "ann", "c", "one") is True
 
 
-async def test_a_process_that_is_alive_after_all_loses_nobody(db: Database) -> None:
+async def test_departure_from_a_process_with_a_valid_lease_is_ignored(db: Database) -> None:
     await arrive(db, "ann", "c", "one")
     await renew_lease(db, "one", after(10))
     assert await depart(db, "ann", "one", after(11), if_dead_since=after(10)) is False
@@ -79,14 +79,14 @@ async def test_a_process_that_is_alive_after_all_loses_nobody(db: Database) -> N
     assert await depart(db, "ann", "one", after(11), if_dead_since=after(10.001)) is True
 
 
-async def test_who_never_arrived_cannot_depart(db: Database) -> None:
+async def test_departure_without_an_arrival_changes_nothing(db: Database) -> None:
     await arrive(db, "bob", "c", "one")
     assert await depart(db, "ann", "one", after(1)) is False
     assert await depart(db, "bob", "two", after(1)) is False
     assert await connections(db) == [("bob", "one", None)]
 
 
-async def test_participants_come_and_go_each_for_themselves(db: Database) -> None:
+async def test_connections_of_participants_are_independent(db: Database) -> None:
     await arrive(db, "ann", "c", "one")
     assert await arrive(db, "bob", "c", "one") is True
     assert await depart(db, "ann", "one", after(1)) is True
@@ -94,7 +94,7 @@ async def test_participants_come_and_go_each_for_themselves(db: Database) -> Non
     assert await connections(db) == [("ann", "one", 1), ("bob", "one", None)]
 
 
-async def test_a_departure_is_on_record_until_it_is_forgotten(db: Database) -> None:
+async def test_departure_is_stored_until_it_is_forgotten(db: Database) -> None:
     await arrive(db, "ann", "c", "one")
     await depart(db, "ann", "one", after(1))
     assert await connections(db) == [("ann", "one", 1)]
@@ -103,7 +103,7 @@ async def test_a_departure_is_on_record_until_it_is_forgotten(db: Database) -> N
     assert await connections(db) == []
 
 
-async def test_a_later_departure_is_not_forgotten_with_an_earlier_one(db: Database) -> None:
+async def test_forgetting_an_earlier_departure_keeps_a_later_one(db: Database) -> None:
     await arrive(db, "ann", "c", "one")
     await depart(db, "ann", "one", after(1))
     await arrive(db, "ann", "c", "one")
@@ -112,7 +112,7 @@ async def test_a_later_departure_is_not_forgotten_with_an_earlier_one(db: Databa
     assert await connections(db) == [("ann", "one", 2)]
 
 
-async def test_who_returns_before_the_departure_is_told_arrives_anew(db: Database) -> None:
+async def test_return_before_the_departure_is_reported_is_a_new_arrival(db: Database) -> None:
     await arrive(db, "ann", "c", "one")
     await depart(db, "ann", "one", after(1))
     assert await arrive(db, "ann", "c", "two") is True
@@ -120,51 +120,55 @@ async def test_who_returns_before_the_departure_is_told_arrives_anew(db: Databas
     assert await connections(db) == [("ann", "two", None)]
 
 
-async def test_who_returns_to_the_same_process_is_there(db: Database) -> None:
+async def test_return_to_the_same_process_restores_the_connection(db: Database) -> None:
     await arrive(db, "ann", "c", "one")
     await depart(db, "ann", "one", after(1))
     assert await arrive(db, "ann", "c", "one") is True
     assert await connections(db) == [("ann", "one", None)]
 
 
-async def test_of_those_who_depart_at_once_one_is_last(db: Database, url: str) -> None:
+async def test_concurrent_departures_have_exactly_one_last(db: Database, url: str) -> None:
     other = Database.open(url)
     for round in range(10):
-        who = f"p{round}"
-        await asyncio.gather(*(arrive((db, other)[n % 2], who, "c", process) for n, process in enumerate(PROCESSES)))
+        participant_id = f"p{round}"
+        await asyncio.gather(
+            *(arrive((db, other)[n % 2], participant_id, "c", process) for n, process in enumerate(PROCESSES))
+        )
         last = await asyncio.gather(
-            *(depart((db, other)[n % 2], who, process, after(1)) for n, process in enumerate(PROCESSES))
+            *(depart((db, other)[n % 2], participant_id, process, after(1)) for n, process in enumerate(PROCESSES))
         )
         assert sorted(last) == [False, False, True]
     await other.close()
 
 
-async def test_moving_to_another_process_is_a_return_or_nothing_at_all(db: Database, url: str) -> None:
+async def test_move_to_another_process_reports_both_departure_and_arrival_or_neither(db: Database, url: str) -> None:
     other = Database.open(url)
     for round in range(10):
-        who = f"p{round}"
-        await arrive(db, who, "c", "one")
-        await mark_told(db, who, "one")
-        departed, arrived = await asyncio.gather(depart(db, who, "one", after(1)), arrive(other, who, "c", "two"))
+        participant_id = f"p{round}"
+        await arrive(db, participant_id, "c", "one")
+        await mark_told(db, participant_id, "one")
+        departed, arrived = await asyncio.gather(
+            depart(db, participant_id, "one", after(1)), arrive(other, participant_id, "c", "two")
+        )
         assert departed is arrived
-        assert (who, "two", None) in await connections(db)
+        assert (participant_id, "two", None) in await connections(db)
     await other.close()
 
 
-async def test_a_departure_that_many_find_is_one_departure(db: Database) -> None:
+async def test_concurrent_departures_of_one_connection_count_once(db: Database) -> None:
     await arrive(db, "ann", "c", "dead")
     found = await asyncio.gather(*(depart(db, "ann", "dead", after(n)) for n in range(10)))
     assert sum(found) == 1
 
 
-async def test_connections_to_a_living_process_are_no_orphans(db: Database) -> None:
+async def test_connections_to_a_live_process_are_not_orphans(db: Database) -> None:
     await arrive(db, "ann", "c", "one")
     await renew_lease(db, "one", after(10))
     assert await orphans(db, after(9.999)) == []
     assert await orphans(db, after(10)) == []
 
 
-async def test_connections_to_a_process_whose_lease_ran_out_are_orphans(db: Database) -> None:
+async def test_connections_to_a_process_with_an_expired_lease_are_orphans(db: Database) -> None:
     await arrive(db, "ann", "c", "one")
     await arrive(db, "ann", "c", "two")
     await arrive(db, "bob", "d", "one")
@@ -178,7 +182,7 @@ async def test_connections_to_a_process_whose_lease_ran_out_are_orphans(db: Data
     ]
 
 
-async def test_a_renewed_lease_holds_from_then_on(db: Database) -> None:
+async def test_renewal_replaces_the_lease(db: Database) -> None:
     await arrive(db, "ann", "c", "one")
     await renew_lease(db, "one", after(10))
     await renew_lease(db, "one", after(20))
@@ -188,7 +192,7 @@ async def test_a_renewed_lease_holds_from_then_on(db: Database) -> None:
     assert await count(db, "processes") == 1
 
 
-async def test_a_departure_that_was_not_told_becomes_an_orphan(db: Database) -> None:
+async def test_unreported_departure_becomes_an_orphan(db: Database) -> None:
     await renew_lease(db, "one", after(100))
     await arrive(db, "ann", "c", "one")
     await depart(db, "ann", "one", after(5))
@@ -198,7 +202,7 @@ async def test_a_departure_that_was_not_told_becomes_an_orphan(db: Database) -> 
     assert await orphans(db, after(6)) == []
 
 
-async def test_orphans_come_in_portions(db: Database) -> None:
+async def test_orphans_are_returned_in_portions(db: Database) -> None:
     for n in range(5):
         await arrive(db, f"p{n}", "c", "one")
     found: list[str] = []
@@ -211,7 +215,7 @@ async def test_orphans_come_in_portions(db: Database) -> None:
     assert sorted(found) == [f"p{n}" for n in range(5)]
 
 
-async def test_dead_processes_are_dropped_once_nobody_is_left_to_them(db: Database) -> None:
+async def test_dead_processes_without_connections_are_dropped(db: Database) -> None:
     await renew_lease(db, "dead", after(1))
     await renew_lease(db, "dead but used", after(1))
     await renew_lease(db, "alive", after(10))
@@ -222,7 +226,7 @@ async def test_dead_processes_are_dropped_once_nobody_is_left_to_them(db: Databa
     assert sorted(names) == ["alive", "dead but used"]
 
 
-async def test_leases_renewed_at_once_all_hold(db: Database, url: str) -> None:
+async def test_concurrent_lease_renewals_all_succeed(db: Database, url: str) -> None:
     other = Database.open(url)
     await asyncio.gather(*(renew_lease((db, other)[n % 2], f"process-{n % 6}", after(n)) for n in range(30)))
     await other.close()

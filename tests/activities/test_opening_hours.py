@@ -1,4 +1,4 @@
-"""What conversations are told of their queue's opening hours."""
+"""The opening hours that conversations get for their queue."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ CLOSES = {"until": datetime.fromisoformat("2026-11-24T12:00+01:00")}
 
 
 def doorkeeper(instances: dict[str, Any]) -> Doorkeeper:
-    """Under a configuration in which nothing was changed: its store is not looked at."""
+    """A doorkeeper with an unchanged configuration. It does not open the store."""
     settings = Settings.model_validate({"instances": instances})
     return Doorkeeper(Configuration(settings.instances, Database.open("sqlite:///not-opened.db"), LocalBus()))
 
 
 @pytest.mark.parametrize(
-    ("queue", "at", "told"),
+    ("queue", "at", "expected"),
     [
         ("office", "2026-11-22T12:00+01:00", {"open": False, **OPENS}),
         ("office", "2026-11-23T09:00+01:00", {"open": False, "holiday": True, **OPENS}),
@@ -49,11 +49,11 @@ def doorkeeper(instances: dict[str, Any]) -> Doorkeeper:
         ("no such queue", "2026-11-24T08:00+01:00", {"open": True}),
     ],
 )
-async def test_a_queue(queue: str, at: str, told: dict[str, Any]) -> None:
+async def test_opening_hours_of_a_queue_at_an_instant(queue: str, at: str, expected: dict[str, Any]) -> None:
     question = HoursQuestion(instance="i", queue=queue, at=datetime.fromisoformat(at))
-    assert await doorkeeper({"i": INSTANCE}).opening_hours(question) == Hours(queue=queue, **told)
+    assert await doorkeeper({"i": INSTANCE}).opening_hours(question) == Hours(queue=queue, **expected)
 
 
-async def test_an_instance_that_is_gone() -> None:
+async def test_queue_of_a_removed_instance_is_open() -> None:
     question = HoursQuestion(instance="i", queue="office", at=datetime.fromisoformat("2026-11-22T12:00+01:00"))
     assert await doorkeeper({}).opening_hours(question) == Hours(queue="office", open=True)

@@ -12,14 +12,14 @@ from store.database import Database
 from store.documents import EVENT_PREFIX, Entry, Subject, transcript_json, transcript_text
 from store.records import Item, ParticipantFacts
 from store.transcript import acknowledge, pages_of_contact
-from tests.store.making import AGENT, CUSTOMER, INSTANCE, after, contact, facts, item, opening, talk
+from tests.store.sample_records import AGENT, CUSTOMER, INSTANCE, after, contact, facts, item, opening, record_chat
 
 ENDED: dict[str, Any] = {"state": "CLOSED", "ended_at": after(70), "end_reason": "agent ended", "closed_at": after(80)}
 SYSTEM: dict[str, Any] = {"participant_id": None, "role": "SYSTEM", "name": "SYSTEM_MESSAGE"}
 
 
-def event(seq: int, what: str, **changes: Any) -> Item:
-    return item(seq, **{"type": "EVENT", "content_type": EVENT_PREFIX + what, "content": None, **changes})
+def event(seq: int, event_name: str, **changes: Any) -> Item:
+    return item(seq, **{"type": "EVENT", "content_type": EVENT_PREFIX + event_name, "content": None, **changes})
 
 
 async def subject(db: Database, contact_id: str = "c") -> Subject:
@@ -28,22 +28,22 @@ async def subject(db: Database, contact_id: str = "c") -> Subject:
     return Subject(*found, await participants_of_contact(db, found[0]))
 
 
-async def joined(pieces: AsyncIterator[bytes]) -> str:
+async def text_of(pieces: AsyncIterator[bytes]) -> str:
     return b"".join([piece async for piece in pieces]).decode()
 
 
 async def as_json(db: Database, contact_id: str = "c", size: int = 500) -> Any:
     about = await subject(db, contact_id)
-    return json.loads(await joined(transcript_json(about, pages_of_contact(db, about.contact, size))))
+    return json.loads(await text_of(transcript_json(about, pages_of_contact(db, about.contact, size))))
 
 
 async def as_text(db: Database, contact_id: str = "c", size: int = 500) -> str:
     about = await subject(db, contact_id)
-    return await joined(transcript_text(about, pages_of_contact(db, about.contact, size)))
+    return await text_of(transcript_text(about, pages_of_contact(db, about.contact, size)))
 
 
-async def a_chat(db: Database) -> None:
-    """A customer and an agent, who read what the customer wrote; over."""
+async def record_ended_chat(db: Database) -> None:
+    """Record an ended chat in which the agent has read the message of the customer."""
     by_agent = {"participant_id": "c-agent", "role": "AGENT", "name": "Ann"}
     items = [
         event(1, "participant.joined"),
@@ -58,8 +58,8 @@ async def a_chat(db: Database) -> None:
     await acknowledge(db, "c", "c-agent", 2, read=True, at=after(4.5))
 
 
-async def test_json_is_what_amazon_connect_stores(db: Database) -> None:
-    await a_chat(db)
+async def test_json_file_matches_the_amazon_connect_format(db: Database) -> None:
+    await record_ended_chat(db)
     agent = {"ParticipantId": "c-agent", "DisplayName": "Ann", "ParticipantRole": "AGENT"}
     customer = {"ParticipantId": "c-customer", "DisplayName": "Zoë", "ParticipantRole": "CUSTOMER"}
     at = "2026-03-01T00:00:0{}.987Z".format
@@ -69,7 +69,7 @@ async def test_json_is_what_amazon_connect_stores(db: Database) -> None:
     def entry(seq: int, type: str, content_type: str, **members: Any) -> dict[str, Any]:
         return {"AbsoluteTime": at(seq - 1), "ContentType": content_type, "Id": f"item-{seq}", "Type": type, **members}
 
-    def happened(seq: int, name: str, **members: Any) -> dict[str, Any]:
+    def event_entry(seq: int, name: str, **members: Any) -> dict[str, Any]:
         return entry(seq, "EVENT", EVENT_PREFIX + name, **members)
 
     system = {"DisplayName": "SYSTEM_MESSAGE", "ParticipantRole": "SYSTEM"}
@@ -81,19 +81,19 @@ async def test_json_is_what_amazon_connect_stores(db: Database) -> None:
         "ContactId": "c",
         "Participants": [{"ParticipantId": "c-customer"}, {"ParticipantId": "c-agent"}],
         "Transcript": [
-            happened(1, "participant.joined", **customer),
+            event_entry(1, "participant.joined", **customer),
             entry(2, "MESSAGE", "text/plain", Content='Grüße "\n', MessageMetadata=receipts, **customer),
-            happened(3, "participant.joined", **agent),
+            event_entry(3, "participant.joined", **agent),
             entry(4, "MESSAGE", "text/plain", Content="Hi", **agent),
-            happened(5, "participant.left", **agent),
-            happened(6, "chat.ended"),
+            event_entry(5, "participant.left", **agent),
+            event_entry(6, "chat.ended"),
             entry(7, "MESSAGE", "text/plain", Content="Bye.", **system),
         ],
     }
 
 
-async def test_text_is_for_people(db: Database) -> None:
-    await a_chat(db)
+async def test_text_file_is_readable(db: Database) -> None:
+    await record_ended_chat(db)
     assert await as_text(db) == (
         "Contact:      c\n"
         "Conversation: c\n"
@@ -114,7 +114,7 @@ async def test_text_is_for_people(db: Database) -> None:
     )
 
 
-async def test_a_chat_that_goes_on_without_a_word(db: Database) -> None:
+async def test_ongoing_chat_without_messages_has_an_empty_transcript(db: Database) -> None:
     await record(db, "c", opening=opening(), facts=facts(1, agent_user=None, participants=(CUSTOMER,)))
     assert (await as_json(db))["Transcript"] == []
     text = await as_text(db)
@@ -137,7 +137,7 @@ async def test_a_chat_that_goes_on_without_a_word(db: Database) -> None:
         ("👩\u200d🚀 {x} %s שלום", "👩\u200d🚀 {x} %s שלום"),
     ],
 )
-async def test_what_somebody_writes_stays_on_their_line(db: Database, content: str, shown: str) -> None:
+async def test_message_cannot_break_out_of_its_line(db: Database, content: str, shown: str) -> None:
     await record(db, "c", opening=opening(), items=[item(1, content=content, name=f"Z\n{content}")])
     lines = (await as_text(db)).removesuffix("\n").split("\n")
     assert len(lines) == 10
@@ -155,24 +155,24 @@ async def test_what_somebody_writes_stays_on_their_line(db: Database, content: s
         ("{odd}", "Zoë: {odd}"),
     ],
 )
-async def test_events_in_words(db: Database, name: str, words: str) -> None:
+async def test_text_file_describes_events_in_words(db: Database, name: str, words: str) -> None:
     await record(db, "c", opening=opening(), items=[event(1, name)])
     assert (await as_text(db)).endswith(f"customer    {words}\n")
 
 
-async def test_an_item_without_words_and_a_bot(db: Database) -> None:
+async def test_text_file_describes_a_bot_item_without_content(db: Database) -> None:
     await record(db, "c", opening=opening(), items=[item(1, content=None, role="CUSTOM_BOT", name="Bee")])
     assert (await as_text(db)).endswith("bot         Bee sent text/plain\n")
 
 
-async def test_each_contact_has_its_own(db: Database) -> None:
+async def test_each_contact_has_its_own_transcript_file(db: Database) -> None:
     bob = ParticipantFacts("c-bob", "AGENT", "Bob", "bob", "connected", after(40), None)
-    unseated = ParticipantFacts("c-bot", "CUSTOM_BOT", "Bot", None, "away", None, None)
+    never_joined = ParticipantFacts("c-bot", "CUSTOM_BOT", "Bot", None, "away", None, None)
     first = contact(ended_at=after(4), last_seq=3)
     second = contact(
         "c2", agent_user="bob", previous_contact_id="c", initiation_method="TRANSFER", initiated_at=after(4)
     )
-    legs = facts(1, contacts=(first, second), participants=(CUSTOMER, AGENT, bob, unseated))
+    legs = facts(1, contacts=(first, second), participants=(CUSTOMER, AGENT, bob, never_joined))
     items = [item(n, contact_id="c" if n < 4 else "c2") for n in range(1, 8)]
     await record(db, "c", opening=opening(), facts=legs, items=items)
     await record(db, "d", opening=opening("d"), items=[item(1, contact_id="d")])
@@ -187,7 +187,7 @@ async def test_each_contact_has_its_own(db: Database) -> None:
 
 
 @pytest.mark.parametrize("reason", ["transferred", "released", "agent lost", "participant idle"])
-async def test_each_contact_says_why_it_ended(db: Database, reason: str) -> None:
+async def test_text_file_names_the_end_reason_of_each_contact(db: Database, reason: str) -> None:
     first = contact(ended_at=after(4), last_seq=3, end_reason=reason)
     last = contact("c2", previous_contact_id="c", initiated_at=after(4), ended_at=after(70), end_reason="agent ended")
     survey = contact("c3", previous_contact_id="c2", initiated_at=after(70), ended_at=after(80))
@@ -198,7 +198,7 @@ async def test_each_contact_says_why_it_ended(db: Database, reason: str) -> None
     assert "Ended:        2026-03-01 00:01:19Z (agent ended)\n" in await as_text(db, "c3")
 
 
-async def test_a_contact_without_an_agent_names_no_bot_that_said_nothing(db: Database) -> None:
+async def test_silent_bot_is_not_listed_as_a_participant(db: Database) -> None:
     silent = ParticipantFacts("c-bot", "CUSTOM_BOT", "Bot", None, "connected", after(1), None)
     await record(db, "c", opening=opening(), facts=facts(1, agent_user=None, participants=(CUSTOMER, silent)))
     assert [who["ParticipantId"] for who in (await as_json(db))["Participants"]] == ["c-customer"]
@@ -207,9 +207,9 @@ async def test_a_contact_without_an_agent_names_no_bot_that_said_nothing(db: Dat
 
 
 @pytest.mark.parametrize("count", [0, 1, 4, 5, 6, 10, 23])
-async def test_pages_follow_each_other_without_gap_or_repeat(db: Database, count: int) -> None:
+async def test_pages_have_no_gaps_and_no_repeats(db: Database, count: int) -> None:
     seqs = [2 * n for n in range(1, count + 1)]
-    await talk(db, *seqs)
+    await record_chat(db, *seqs)
     about = await subject(db)
     pages = [page async for page in pages_of_contact(db, about.contact, 5)]
     assert [entry[0].seq for page in pages for entry in page] == seqs
@@ -219,8 +219,8 @@ async def test_pages_follow_each_other_without_gap_or_repeat(db: Database, count
     assert (await as_text(db, size=5)).count("\n") == 9 + count
 
 
-async def test_what_arrives_while_it_is_read_stays_out(db: Database) -> None:
-    await talk(db, 1, 2, 3)
+async def test_items_recorded_during_the_read_are_left_out(db: Database) -> None:
+    await record_chat(db, 1, 2, 3)
     about, seen = await subject(db), list[int]()
     async for page in pages_of_contact(db, about.contact, 2):
         seen += [entry[0].seq for entry in page]
@@ -228,26 +228,26 @@ async def test_what_arrives_while_it_is_read_stays_out(db: Database) -> None:
     assert seen == [1, 2, 3]
 
 
-async def test_every_message_keeps_its_receipts_across_pages(db: Database) -> None:
-    await talk(db, *range(1, 8))
+async def test_messages_keep_their_receipts_across_pages(db: Database) -> None:
+    await record_chat(db, *range(1, 8))
     await acknowledge(db, "c", "c-agent", 5, read=False, at=after(10))
     found = (await as_json(db, size=2))["Transcript"]
     assert [entry["Id"] for entry in found if "MessageMetadata" in entry] == [f"item-{n}" for n in range(1, 6)]
     assert "ReadTimestamp" not in found[0]["MessageMetadata"]["Receipts"][0]
 
 
-async def test_a_transcript_is_never_in_memory_as_a_whole(db: Database) -> None:
-    await talk(db)
-    about, asked = await subject(db), list[int]()
+async def test_transcript_files_are_streamed(db: Database) -> None:
+    await record_chat(db)
+    about, requested = await subject(db), list[int]()
 
     async def endless() -> AsyncIterator[Sequence[Entry]]:
         for n in range(1_000):
-            asked.append(n)
+            requested.append(n)
             yield [(item(n, at=after(0) + timedelta(days=n)), ())]
 
     for render in (transcript_json, transcript_text):
         pieces = render(about, endless())
-        asked.clear()
+        requested.clear()
         for n in range(10):
             await anext(pieces)
-            assert len(asked) <= n + 1
+            assert len(requested) <= n + 1

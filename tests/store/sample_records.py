@@ -1,4 +1,4 @@
-"""What the tests put into a store."""
+"""Sample records for a store, and helpers that write them."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def contact(id: str = "c", **changes: Any) -> ContactFacts:
 def facts(
     revision: int, contact_id: str = "c", agent_user: str | None = "ann", began_at: datetime = START, **changes: Any
 ) -> ConversationFacts:
-    """A conversation of one contact, which ends and is wrapped up with it."""
-    only = contact(
+    """Facts of a conversation with one contact, which ends and is wrapped up together with it."""
+    only_contact = contact(
         contact_id,
         agent_user=agent_user,
         initiated_at=began_at,
@@ -73,7 +73,7 @@ def facts(
     fields: dict[str, Any] = {
         "revision": revision,
         "state": "ACTIVE",
-        "contacts": (only,),
+        "contacts": (only_contact,),
         "answers": {},
         "ended_at": None,
         "end_reason": None,
@@ -84,7 +84,7 @@ def facts(
 
 
 def item(seq: int, **changes: Any) -> Item:
-    """A message of the customer, one second after the one before."""
+    """A message from the customer, sent `seq` seconds after the start."""
     fields: dict[str, Any] = {
         "id": f"item-{seq}",
         "seq": seq,
@@ -101,8 +101,8 @@ def item(seq: int, **changes: Any) -> Item:
     return Item(**{**fields, **changes})
 
 
-async def talk(db: Database, *seqs: int) -> None:
-    """A conversation "c" between its customer and an agent, in which the customer wrote those messages."""
+async def record_chat(db: Database, *seqs: int) -> None:
+    """Record the conversation "c" between a customer and an agent, with these messages from the customer."""
     await record(db, "c", opening=opening(), facts=facts(1), items=[item(seq) for seq in seqs])
 
 
