@@ -8,14 +8,14 @@ from temporalio import activity
 
 from configuration.current import Configuration
 from configuration.policies import workstream_policy
+from domain.policy import Policy
 from routing.placement import write_placement
 from runtime.bus import Announcement, Bus, board_has_changed
 from store.conversations import write_conversation
 from store.database import Database
 from store.transcript_writes import TranscriptEnd
 from wire.items import wire_item
-from workflows.contract import Commit, ConversationActivities, Recorded, Rules
-from workflows.policy import Policy
+from workflows.contract import Commit, CommitResult, ConversationActivities, PolicyReference
 
 
 class Recorder(ConversationActivities):
@@ -27,14 +27,14 @@ class Recorder(ConversationActivities):
         self._configuration = configuration
 
     @activity.defn
-    async def record(self, commit: Commit) -> Recorded | None:
+    async def record(self, commit: Commit) -> CommitResult | None:
         """Writes the commit in one transaction, then announces the changes. Idempotent."""
         end = await self._write(commit)
         await self._announce(commit)
         policy = self._changed_policy(commit.rules) if commit.rules else None
         if end is None and policy is None:
             return None
-        return Recorded(seq=end.seq if end else None, at=end.at if end else None, policy=policy)
+        return CommitResult(seq=end.seq if end else None, at=end.at if end else None, policy=policy)
 
     async def _write(self, commit: Commit) -> TranscriptEnd | None:
         async with self._db.write() as connection:
@@ -61,7 +61,7 @@ class Recorder(ConversationActivities):
         if commit.items:
             await self._bus.announce(Announcement(commit.conversation_id))
 
-    def _changed_policy(self, rules: Rules) -> Policy | None:
+    def _changed_policy(self, rules: PolicyReference) -> Policy | None:
         """Returns the workstream's present policy when it differs from the conversation's; else None.
 
         Also None when the workstream is gone or has the other mode now: the conversation keeps its policy.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends
+from runtime.instances import Instance
 from starlette.requests import HTTPConnection
 
 from api.board.dispatching import Dispatcher
@@ -22,7 +23,6 @@ from api.running import Running
 from api.tokens import Tokens
 from configuration.current import Configuration
 from runtime.bus import Bus
-from runtime.instances import Instance
 from runtime.settings import Settings
 from store.database import Database
 

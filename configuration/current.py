@@ -10,14 +10,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from configuration.merging import Merged, merged, shown, table
+from configuration.errors import InvalidConfiguration
+from configuration.merging import MergedInstance, merge, section_as_json, sections_of
 from configuration.policies import check_policies
-from configuration.problems import Unfit
+from configuration.schema.instances import InstanceSettings
 from runtime.bus import Announcement, Bus
-from runtime.instances import Instance
-from runtime.problems import StartupProblem
+from runtime.errors import StartupError
 from store import configuration as store
-from store.configuration import Change
+from store.configuration import ConfigurationChange
 from store.database import Database
 
 logger = logging.getLogger(__name__)
@@ -29,14 +29,14 @@ CHANGED = "configuration"
 """What is announced of a change, in the place of a conversation's id; those are UUIDs."""
 
 
-class Kept(NamedTuple):
+class LoadedInstance(NamedTuple):
     """An instance as it is known here: up to which revision, what was changed of it, and what that comes to."""
 
     revision: int
-    changes: list[Change]
-    merged: Merged
+    changes: list[ConfigurationChange]
+    merged: MergedInstance
 
-    def without(self, kind: str, name: str) -> list[Change]:
+    def without(self, kind: str, name: str) -> list[ConfigurationChange]:
         """The changes of all other tables."""
         return [change for change in self.changes if (change.kind, change.name) != (kind, name)]
 
@@ -44,7 +44,7 @@ class Kept(NamedTuple):
 class Configuration:
     """What is configured now. Whoever needs two things that belong together takes the instance once and asks that."""
 
-    def __init__(self, instances: Mapping[str, Instance], db: Database, bus: Bus) -> None:
+    def __init__(self, instances: Mapping[str, InstanceSettings], db: Database, bus: Bus) -> None:
         """The instances of the file, until what was changed of them is read.
 
         Raises:
@@ -53,23 +53,23 @@ class Configuration:
         for name, instance in instances.items():
             try:
                 check_policies(instance)
-            except Unfit as problem:
-                raise StartupProblem(f"instances.{name}.{problem}") from None
+            except InvalidConfiguration as problem:
+                raise StartupError(f"instances.{name}.{problem}") from None
         self._file = dict(instances)
         self._db = db
         self._bus = bus
-        self._kept = {name: Kept(0, [], Merged(instance)) for name, instance in instances.items()}
-        self._instances: Mapping[str, Instance] = self._file
+        self._kept = {name: LoadedInstance(0, [], MergedInstance(instance)) for name, instance in instances.items()}
+        self._instances: Mapping[str, InstanceSettings] = self._file
         self._one_reader = asyncio.Lock()
         self._news = asyncio.Event()
         bus.listen(self._hear)
 
     @property
-    def instances(self) -> Mapping[str, Instance]:
+    def instances(self) -> Mapping[str, InstanceSettings]:
         """The instances as they are configured now, by name."""
         return self._instances
 
-    def changes(self, instance: str) -> list[tuple[Change, str | None]]:
+    def changes(self, instance: str) -> list[tuple[ConfigurationChange, str | None]]:
         """What was changed of an instance, oldest first; of what does not count, why not."""
         kept = self._kept[instance]
         reasons = {change.revision: reason for change, reason in kept.merged.unfit}
@@ -97,16 +97,16 @@ class Configuration:
         Raises:
             Unfit: the instance as a whole would not hold together; the message names the key.
         """
-        if value is None and name not in table(self._file[instance], kind):
+        if value is None and name not in sections_of(self._file[instance], kind):
             await self.reset(instance, kind, name)
             return None
         while True:
             await self.refresh()
             kept = self._kept[instance]
-            new = Change(kind, name, value, kept.revision + 1, datetime.now(UTC), by)
+            new = ConfigurationChange(kind, name, value, kept.revision + 1, datetime.now(UTC), by)
             after = self._refusing_unfit(instance, [*kept.without(kind, name), new])
-            tidy = None if value is None else shown(table(after, kind)[name])
-            if await store.keep(self._db, instance, replace(new, value=tidy)):
+            tidy = None if value is None else section_as_json(sections_of(after, kind)[name])
+            if await store.save_change(self._db, instance, replace(new, value=tidy)):
                 break
         await self._announce()
         return tidy
@@ -124,7 +124,7 @@ class Configuration:
             if rest == kept.changes:
                 return
             self._refusing_unfit(instance, rest)
-            if await store.forget(self._db, instance, kind, name, revision=kept.revision + 1):
+            if await store.delete_change(self._db, instance, kind, name, revision=kept.revision + 1):
                 break
         await self._announce()
 
@@ -151,22 +151,22 @@ class Configuration:
             except Exception:
                 logger.exception("cannot read the configuration; what is known goes on to count")
 
-    async def _read(self, name: str) -> Kept:
+    async def _read(self, name: str) -> LoadedInstance:
         revision, changes = await store.changes(self._db, name)
-        now = merged(self._file[name], changes)
+        now = merge(self._file[name], changes)
         for change, reason in now.unfit:
             if (change, reason) not in self._kept[name].merged.unfit:
                 which = f"instances.{name}.{change.kind}.{change.name}"
                 logger.warning("%s: was changed at run time, which does not fit and does not count: %s", which, reason)
-        return Kept(revision, changes, now)
+        return LoadedInstance(revision, changes, now)
 
-    def _refusing_unfit(self, instance: str, changes: list[Change]) -> Instance:
+    def _refusing_unfit(self, instance: str, changes: list[ConfigurationChange]) -> InstanceSettings:
         """What these changes come to. Whoever makes one may not make anything unfit, be it another's."""
-        after = merged(self._file[instance], changes)
+        after = merge(self._file[instance], changes)
         before = [change for change, _ in self._kept[instance].merged.unfit]
         for change, reason in reversed(after.unfit):  # the latest first: the others may depend on it
             if change not in before:
-                raise Unfit(reason)
+                raise InvalidConfiguration(reason)
         return after.instance
 
     async def _announce(self) -> None:
@@ -179,8 +179,8 @@ class Configuration:
 
 
 @asynccontextmanager
-async def opened_configuration(
-    instances: Mapping[str, Instance], db: Database, bus: Bus
+async def open_configuration(
+    instances: Mapping[str, InstanceSettings], db: Database, bus: Bus
 ) -> AsyncGenerator[Configuration, None]:
     """The configuration of a process, kept up to date while the block lasts; see `Configuration`."""
     configuration = Configuration(instances, db, bus)

@@ -8,14 +8,23 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from configuration.problems import Unfit
-from runtime.instances import Instance
-from runtime.sections import NEVER, Text, in_language, mistakes
-from runtime.workstreams import Workstream
-from store.records import NewConversation
-from workflows.policy import DEFAULTS, LANGUAGE, SLUGS, IdleAction, IdleRule, Policy, SameAgent, Texts
-from workflows.survey import INTERACTIVE, INTERACTIVE_RESPONSE, Survey
-from workflows.values import Mode
+from configuration.errors import InvalidConfiguration
+from configuration.schema.instances import InstanceSettings
+from configuration.schema.sections import NEVER, LocalizedText, mistakes, text_in_language
+from configuration.schema.workstreams import WorkstreamSettings
+from domain.conversation import ConversationOpening, Mode
+from domain.policy import (
+    DEFAULTS,
+    LANGUAGE_ATTRIBUTE,
+    SLUGS,
+    AutomatedMessages,
+    IdleAction,
+    IdleRule,
+    Policy,
+    SameAgent,
+)
+from domain.survey import Survey
+from domain.transcript import INTERACTIVE, INTERACTIVE_RESPONSE
 
 _LIMITS = ("connect_within", "reconnect_window", "open_age", "waiting_period", "wrap_up", "duration", "agent_grace")
 _HOLDS: dict[object, timedelta | None] = {"always": None, "never": timedelta(0)}
@@ -23,7 +32,7 @@ _IN_BRACES = re.compile(r"\{([^{}]*)\}")
 
 
 def policy_for(
-    instance: Instance, new: NewConversation, duration: timedelta | None = None, *, archive: bool = False
+    instance: InstanceSettings, new: ConversationOpening, duration: timedelta | None = None, *, archive: bool = False
 ) -> Policy:
     """The policy of a new conversation; its texts are those of the customer's language.
 
@@ -33,7 +42,7 @@ def policy_for(
         duration: what the request says of it.
         archive: whether contacts that have ended become files.
     """
-    policy = workstream_policy(instance, instance.workstreams[new.workstream], new.attributes.get(LANGUAGE))
+    policy = workstream_policy(instance, instance.workstreams[new.workstream], new.attributes.get(LANGUAGE_ATTRIBUTE))
     return policy.model_copy(
         update={
             "duration": duration or policy.duration,
@@ -44,7 +53,7 @@ def policy_for(
     )
 
 
-def check_policies(instance: Instance) -> None:
+def check_policies(instance: InstanceSettings) -> None:
     """Makes sure that there is a policy for every workstream.
 
     Raises:
@@ -56,21 +65,21 @@ def check_policies(instance: Instance) -> None:
         try:
             workstream_policy(instance, workstream, None)
         except ValidationError as error:
-            raise Unfit(f"workstreams.{name}: {mistakes(error)}") from None
+            raise InvalidConfiguration(f"workstreams.{name}: {mistakes(error)}") from None
 
 
-def workstream_policy(instance: Instance, workstream: Workstream, language: str | None) -> Policy:
+def workstream_policy(instance: InstanceSettings, workstream: WorkstreamSettings, language: str | None) -> Policy:
     """The policy that a workstream amounts to for customers of a language (a BCP 47 tag, or anything that is none)."""
     defaults = DEFAULTS[Mode(workstream.mode)]
     hours = any(queue.hours for queue in instance.queues.values())
     return Policy.model_validate({**dict(defaults), **_own(workstream, language, defaults.texts), "hours": hours})
 
 
-def _own(workstream: Workstream, language: str | None, texts: Texts) -> dict[str, Any]:
+def _own(workstream: WorkstreamSettings, language: str | None, texts: AutomatedMessages) -> dict[str, Any]:
     """What the workstream itself says."""
 
-    def said(text: Text) -> str | None:
-        return in_language(text, language, workstream.language) or None
+    def said(text: LocalizedText) -> str | None:
+        return text_in_language(text, language, workstream.language) or None
 
     own: dict[str, Any] = {
         name: None if limit == NEVER else limit for name in _LIMITS if (limit := getattr(workstream, name)) is not None
@@ -101,19 +110,19 @@ def _own(workstream: Workstream, language: str | None, texts: Texts) -> dict[str
     return own
 
 
-def _texts(workstream: Workstream) -> list[tuple[str, Text]]:
+def _texts(workstream: WorkstreamSettings) -> list[tuple[str, LocalizedText]]:
     """The texts that the workstream has itself, by their trigger."""
     return [(trigger, text) for trigger, text in workstream.texts if text is not None]
 
 
-def _all_texts(workstream: Workstream) -> list[tuple[str, Text]]:
+def _all_texts(workstream: WorkstreamSettings) -> list[tuple[str, LocalizedText]]:
     """The texts with slugs, by their place in the workstream's table."""
     rules = [(f"idle_rules.{n}.text", rule.text) for n, rule in enumerate(workstream.idle_rules) if rule.text]
     return [(f"texts.{trigger}", text) for trigger, text in _texts(workstream)] + rules
 
 
-def _check_slugs(key: str, text: Text) -> None:
+def _check_slugs(key: str, text: LocalizedText) -> None:
     for wording in text.values():
         if unknown := sorted(set(_IN_BRACES.findall(wording)) - set(SLUGS)):
             known = ", ".join(f"{{{slug}}}" for slug in SLUGS)
-            raise Unfit(f"{key}: there is no {{{unknown[0]}}}; a text can name {known}")
+            raise InvalidConfiguration(f"{key}: there is no {{{unknown[0]}}}; a text can name {known}")

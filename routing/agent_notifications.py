@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.routing import AgentStatus, Placement, RoutingStage
+from domain.routing import ABSENT, Placement, RoutingStage
 from routing.agent_events import write_event
 from routing.rows import RoutingRow
 from store import schema
@@ -77,7 +77,7 @@ async def _write_state_event(
 async def _is_present(connection: AsyncConnection, instance: str, user: str) -> bool:
     agent = schema.agents.c
     query = select(agent.status).where(agent.instance == instance, agent.user == user, agent.disconnected_at.is_(None))
-    return (await connection.execute(query)).scalar_one_or_none() not in (None, AgentStatus.AWAY, AgentStatus.OFFLINE)
+    return (await connection.execute(query)).scalar_one_or_none() not in (None, *ABSENT)
 
 
 def _body(placement: Placement, contact_id: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Update, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.routing import FOREVER, AgentStatus, Offer, OfferOutcome
+from domain.routing import ABSENT, FOREVER, AgentStatus, Offer, OfferOutcome
 from routing.agent_events import write_outcome_event, write_status_event
 from routing.load import load_of
 from routing.rows import ANY_AGENT, lock_agents
@@ -142,7 +142,7 @@ async def set_away(connection: AsyncConnection, instance: str, user: str, now: d
     Args:
         if_missed: nothing changes while the agent's missed-offer count is lower.
     """
-    applies = (_agents.missed_offers >= if_missed, _agents.status.not_in([AgentStatus.AWAY, AgentStatus.OFFLINE]))
+    applies = (_agents.missed_offers >= if_missed, _agents.status.not_in(ABSENT))
     away = {"status": AgentStatus.AWAY, "status_since": now, "next_status": None}
     changed = await connection.execute(
         update(schema.agents).where(*_agent_key(instance, user), *applies).values(**away)

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, and_, exists, not_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.refusals import RefusalCode
-from domain.routing import OFFER_DURATION, AgentStatus, Offer, OfferOutcome, RoutingStage
+from domain.routing import ABSENT, OFFER_DURATION, Offer, OfferOutcome, RoutingStage
 from routing import affinity
 from routing.agent_status import end_offer, note_lost_contact
 from routing.load import load_of
@@ -151,7 +151,7 @@ async def offers_to_agent(db: Database, instance: str, user: str) -> list[Offer]
 async def offers_to_absent_agents(db: Database, limit: int = 500) -> list[Offer]:
     """Offers to agents who were removed, or whose status became away or offline after the offer, oldest first."""
     agent = schema.agents.c
-    absent = and_(agent.status.in_([AgentStatus.AWAY, AgentStatus.OFFLINE]), agent.status_since > _routing.offered_at)
+    absent = and_(agent.status.in_(ABSENT), agent.status_since > _routing.offered_at)
     present = exists().where(agent.instance == _routing.instance, agent.user == _routing.holder, not_(absent))
     return await _offers(db, (~present,), limit)
 

@@ -16,7 +16,7 @@ from obstore import put_async
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
-from runtime.problems import StartupProblem
+from runtime.errors import StartupError
 from runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def opened_archive(settings: Settings) -> Archive | None:
         return Archive(_store(address, settings.archive_endpoint), address)
     except (BaseError, OSError, ValueError) as error:
         reason = str(error).partition("\n")[0]
-        raise StartupProblem(f"the archive {address} cannot be used: {reason}") from error
+        raise StartupError(f"the archive {address} cannot be used: {reason}") from error
 
 
 def _store(address: str, endpoint: str | None) -> LocalStore | S3Store:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from runtime.problems import StartupProblem
+from runtime.errors import StartupError
 
 
 def bound_socket(host: str, port: int, whose: str, variable: str) -> socket.socket:
@@ -19,7 +19,7 @@ def bound_socket(host: str, port: int, whose: str, variable: str) -> socket.sock
         bound.bind((host, port))
     except OSError as error:
         bound.close()
-        raise StartupProblem(
+        raise StartupError(
             f"{whose} cannot listen on {host}:{port} ({error.strerror}); "
             f"stop what runs there, or choose another port with {variable}"
         ) from None

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
-from runtime.problems import StartupProblem
+from runtime.errors import StartupError
 from runtime.settings import Settings, load_settings
 
 
@@ -27,7 +27,7 @@ def run_process(run: Callable[[Settings], Awaitable[None]], *, log_level: int = 
     code = 0
     try:
         asyncio.run(whole())
-    except StartupProblem as problem:
+    except StartupError as problem:
         sys.stderr.write(f"perennial: {problem}\n")
         code = 1
     logging.shutdown()

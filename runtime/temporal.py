@@ -14,7 +14,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError
 
-from runtime.problems import StartupProblem
+from runtime.errors import StartupError
 from runtime.settings import Settings
 
 _TYPES = {
@@ -35,7 +35,7 @@ async def connect(settings: Settings) -> Client:
     try:
         return await Client.connect(**config, data_converter=pydantic_data_converter)
     except RuntimeError as error:
-        raise StartupProblem(f"Temporal does not answer at {address}: {error}") from None
+        raise StartupError(f"Temporal does not answer at {address}: {error}") from None
 
 
 async def register_search_attributes(client: Client, keys: Sequence[SearchAttributeKey[Any]]) -> None:
@@ -54,7 +54,7 @@ async def register_search_attributes(client: Client, keys: Sequence[SearchAttrib
                 timeout=timedelta(seconds=30),
             )
     except RPCError as error:
-        raise StartupProblem(f"Temporal does not take the search attributes: {error.message}") from None
+        raise StartupError(f"Temporal does not take the search attributes: {error.message}") from None
 
 
 def _type(key: SearchAttributeKey[Any]) -> IndexedValueType.ValueType:

@@ -6,38 +6,13 @@ Answers become attributes of the conversation. A deadline ends it, and with it t
 from __future__ import annotations
 
 import json
-from datetime import timedelta
-from typing import Annotated, Any
-
-from pydantic import Field
-
-from workflows.values import Name, Value
+from typing import Any
 
 INTERACTIVE = "application/vnd.amazonaws.connect.message.interactive"
 INTERACTIVE_RESPONSE = "application/vnd.amazonaws.connect.message.interactive.response"
 
 MAX_ANSWER = 1_000
 """Longest answer that is kept as an attribute, in characters; the transcript has the whole."""
-
-
-class Question(Value):
-    """What is asked. With `choices` only one of them is an answer; without, anything is."""
-
-    key: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
-    text: Annotated[str, Field(min_length=1, max_length=1_000)]
-    choices: tuple[Name, ...] = ()
-
-
-class Survey(Value):
-    """The questions of a workstream, in their order, and how long the customer has for all of them.
-
-    Without questions a bot asks from outside: it joins the contact, and the survey is over when it leaves.
-    """
-
-    questions: Annotated[tuple[Question, ...], Field(max_length=20)] = ()
-    deadline: timedelta = timedelta(minutes=10)
-    not_a_choice: str = "Please answer with one of the choices."
-    thanks: str | None = None
 
 
 def asked(question: Question, *, interactive: bool) -> tuple[str, str]:

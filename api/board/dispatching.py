@@ -12,17 +12,18 @@ import logging
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+from runtime.hours import opening
+from runtime.instances import Instance, Queue
+from store.board import agents, offers, presence, queues
+from store.board.placing import take_off
+from store.board.values import Agent, Method, Offer, Outcome, Presence, Rules
+
 from api.board.withdrawing import withdraw
 from api.errors import Ended, Unavailable
 from api.gateway import Gateway
 from api.running import Running
 from configuration.current import Configuration
 from runtime.bus import BOARD, DESKS_HAVE_NEWS, Announcement, Bus
-from runtime.hours import opening
-from runtime.instances import Instance, Queue
-from store.board import agents, offers, presence, queues
-from store.board.placing import take_off
-from store.board.values import Agent, Method, Offer, Outcome, Presence, Rules
 from store.database import Database
 
 logger = logging.getLogger(__name__)

@@ -11,16 +11,17 @@ import logging
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+from runtime.instances import Instance
+from store.board import queues
+from store.board.values import Waiting
+from store.positions import forget_positions, note_position, told_positions
+
 from api.errors import Ended, Unavailable
 from api.gateway import Gateway
 from api.running import Running
 from configuration.current import Configuration
 from configuration.policies import workstream_policy
-from runtime.instances import Instance
-from store.board import queues
-from store.board.values import Waiting
 from store.database import Database
-from store.positions import forget_positions, note_position, told_positions
 
 logger = logging.getLogger(__name__)
 

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect
+from store.board.desk import AgentId
 
 from api.desk.signing_in import Desk, desk_of
 from api.errors import AccessDenied
 from api.live.desk_hub import EXPIRED, LAGS, NO_AGENT, Listener
 from api.live.desks import DESK, desk_id
 from api.services import Parts
-from store.board.desk import AgentId
 
 logger = logging.getLogger(__name__)
 router = APIRouter(prefix="/v1/agent")

@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from api.running import Running
-from runtime.bus import BOARD, DESKS, Announcement, Bus
 from store.board import desk
 from store.board.desk import AgentId, Event
-from store.database import Database
 from store.documents import iso
+
+from api.running import Running
+from runtime.bus import BOARD, DESKS, Announcement, Bus
+from store.database import Database
 
 logger = logging.getLogger(__name__)
 

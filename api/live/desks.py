@@ -10,12 +10,13 @@ import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
 
+from store.board import absence, desk, offers
+from store.board.desk import AgentId
+
 from api.board.withdrawing import withdraw
 from api.gateway import Gateway
 from api.running import Running
 from runtime.bus import Bus, board_has_changed
-from store.board import absence, desk, offers
-from store.board.desk import AgentId
 from store.database import Database
 
 logger = logging.getLogger(__name__)

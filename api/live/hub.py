@@ -13,12 +13,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from store.documents import wire_item
+
 from api.frames import CHAT_ENDED, LEFT, TRANSFERRED, chat_frame, passing_event
 from api.running import Running
 from runtime.bus import Announcement, Bus
 from store import conversations, transcript
 from store.database import Database
-from store.documents import wire_item
 from store.records import Conversation, Item
 
 logger = logging.getLogger(__name__)

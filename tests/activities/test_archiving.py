@@ -12,15 +12,14 @@ from pydantic import ValidationError
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.archiving import Archivist
+from activities.transcript_files import TranscriptArchiver
 from runtime.archive import PART_BYTES, opened_archive
-from runtime.problems import StartupProblem
+from runtime.errors import StartupError
 from runtime.settings import Settings
-from store.conversations import record
 from store.database import Database
 from store.migrate import migrate
 from tests.s3 import KEY, S3
-from tests.store.sample_records import INSTANCE, item, opening, record_chat
+from tests.store.sample_records import INSTANCE, item, opening, record, record_chat
 from tests.workflows.engine import Engine, eventually
 from tests.workflows.server import time_skipping_server
 from workflows.contract import ArchiveJob
@@ -52,7 +51,7 @@ def settings(folder: Path, **changes: Any) -> Settings:
 
 async def archive(db: Database, archive_settings: Settings, job: ArchiveJob = JOB) -> str:
     """Run the activity as the worker does and return its result."""
-    return await ActivityEnvironment().run(Archivist(db, opened_archive(archive_settings)).archive, job)
+    return await ActivityEnvironment().run(TranscriptArchiver(db, opened_archive(archive_settings)).archive, job)
 
 
 def texts(document: bytes) -> list[str]:
@@ -232,5 +231,5 @@ def test_invalid_archive_endpoint_is_refused(endpoint: str) -> None:
 
 def test_unusable_archive_folder_prevents_the_start(tmp_path: Path) -> None:
     (tmp_path / "transcripts").write_text("a file")
-    with pytest.raises(StartupProblem, match=r"the archive .* cannot be used"):
+    with pytest.raises(StartupError, match=r"the archive .* cannot be used"):
         opened_archive(settings(tmp_path))

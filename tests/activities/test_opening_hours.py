@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from activities.opening import Doorkeeper
+from activities.opening_hours import OpeningHoursReader
 from configuration.current import Configuration
+from domain.events import OpeningHours
 from runtime.bus import LocalBus
 from runtime.settings import Settings
 from store.database import Database
-from workflows.contract import HoursQuestion
-from workflows.events import Hours
+from workflows.contract import OpeningHoursQuery
 
 INSTANCE: dict[str, Any] = {
     "hours": {
@@ -31,10 +31,10 @@ OPENS = {"until": datetime.fromisoformat("2026-11-24T08:00+01:00"), "opens": "20
 CLOSES = {"until": datetime.fromisoformat("2026-11-24T12:00+01:00")}
 
 
-def doorkeeper(instances: dict[str, Any]) -> Doorkeeper:
+def doorkeeper(instances: dict[str, Any]) -> OpeningHoursReader:
     """A doorkeeper with an unchanged configuration. It does not open the store."""
     settings = Settings.model_validate({"instances": instances})
-    return Doorkeeper(Configuration(settings.instances, Database.open("sqlite:///not-opened.db"), LocalBus()))
+    return OpeningHoursReader(Configuration(settings.instances, Database.open("sqlite:///not-opened.db"), LocalBus()))
 
 
 @pytest.mark.parametrize(
@@ -50,10 +50,10 @@ def doorkeeper(instances: dict[str, Any]) -> Doorkeeper:
     ],
 )
 async def test_opening_hours_of_a_queue_at_an_instant(queue: str, at: str, expected: dict[str, Any]) -> None:
-    question = HoursQuestion(instance="i", queue=queue, at=datetime.fromisoformat(at))
-    assert await doorkeeper({"i": INSTANCE}).opening_hours(question) == Hours(queue=queue, **expected)
+    question = OpeningHoursQuery(instance="i", queue=queue, at=datetime.fromisoformat(at))
+    assert await doorkeeper({"i": INSTANCE}).opening_hours(question) == OpeningHours(queue=queue, **expected)
 
 
 async def test_queue_of_a_removed_instance_is_open() -> None:
-    question = HoursQuestion(instance="i", queue="office", at=datetime.fromisoformat("2026-11-22T12:00+01:00"))
-    assert await doorkeeper({}).opening_hours(question) == Hours(queue="office", open=True)
+    question = OpeningHoursQuery(instance="i", queue="office", at=datetime.fromisoformat("2026-11-22T12:00+01:00"))
+    assert await doorkeeper({}).opening_hours(question) == OpeningHours(queue="office", open=True)

@@ -13,19 +13,21 @@ from sqlalchemy.exc import IntegrityError
 from activities.recording import Recorder
 from configuration.current import Configuration
 from configuration.policies import workstream_policy
+from configuration.schema.instances import InstanceSettings
+from domain.conversation import ConversationOpening, Mode, State
+from domain.participants import Role
+from domain.policy import AutomatedMessages, IdleAction, IdleRule, Policy
+from domain.survey import Survey
+from domain.transcript import EventType, ItemType, Notice, TranscriptItem
 from runtime.bus import Announcement, LocalBus
-from runtime.instances import Instance
 from store import transcript
 from store.database import Database
 from store.migrate import migrate
-from workflows.contract import Commit, Opening, StartConversation, fresh, rules
-from workflows.policy import IdleAction, IdleRule, Policy, Texts
+from workflows.contract import Commit, StartConversation, initial_state, policy_reference
 from workflows.state import ConversationState
-from workflows.survey import Survey
-from workflows.values import EventType, Item, ItemType, Mode, Notice, Role, State
 
 NOW = datetime(2026, 2, 28, 23, 59, 59, 987_000, tzinfo=UTC)
-OPENING = Opening(
+OPENING = ConversationOpening(
     contact_id="c",
     instance="demo",
     workstream="live",
@@ -36,17 +38,17 @@ OPENING = Opening(
     customer_name="Zoë",
 )
 ZOE: dict[str, Any] = {"participant_id": "customer", "role": Role.CUSTOMER, "name": "Zoë"}
-MESSAGE_ITEM = Item(
+MESSAGE_ITEM = TranscriptItem(
     id="i", seq=1, at=NOW, contact_id="c", type=ItemType.MESSAGE, content_type="text/plain", content="hi", **ZOE
 )
-IDLE_ITEM = Item(
+IDLE_ITEM = TranscriptItem(
     id="n", seq=0, at=NOW, contact_id="leg-2", type=ItemType.EVENT, content_type=EventType.IDLE.content_type, **ZOE
 )
 
 
 RULE = IdleRule(silent="customer", after=timedelta(minutes=1), action=IdleAction.CLOSE)
 INSTANCES = {
-    "demo": Instance.model_validate(
+    "demo": InstanceSettings.model_validate(
         {
             "workstreams": {
                 "live": {
@@ -67,7 +69,7 @@ def state(mode: Mode = Mode.LIVE, policy: Policy | None = None, **changes: Any) 
     instance = INSTANCES["demo"]
     configured = workstream_policy(instance, instance.workstreams[mode], "de")
     opening = OPENING.model_copy(update={"workstream": str(mode), "attributes": {"language": "de"}})
-    return fresh(StartConversation(opening=opening, policy=policy or configured)).but(edition=3, **changes)
+    return initial_state(StartConversation(opening=opening, policy=policy or configured)).but(edition=3, **changes)
 
 
 @pytest.fixture
@@ -108,7 +110,7 @@ async def test_notices_are_announced_in_the_wire_format_and_not_stored(
     }
     # items come last: they can contain the end of the chat, after which clients stop reading
     assert announced == [Announcement("c", frame), Announcement("c", frame, "customer"), Announcement("c")]
-    kept = await transcript.page(db, "c", transcript.Span(0, forward=True), 10)
+    kept = await transcript.page(db, "c", transcript.PageStart(0, forward=True), 10)
     assert [item.id for item in kept] == ["i"]
 
 
@@ -125,7 +127,7 @@ async def test_failed_commit_announces_nothing(recorder: Recorder, announced: li
 
 async def policy_after_commit(recorder: Recorder, state: ConversationState) -> Policy | None:
     """The policy that a conversation receives in answer to a commit, or None."""
-    answer = await recorder.record(Commit(conversation_id="c", opening=OPENING, rules=rules(state)))
+    answer = await recorder.record(Commit(conversation_id="c", opening=OPENING, rules=policy_reference(state)))
     return answer.policy if answer else None
 
 
@@ -138,7 +140,13 @@ async def test_conversation_with_the_configured_policy_gets_no_new_policy(record
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("open_age", None), ("duration", timedelta(hours=1)), ("hours", True), ("survey", Survey()), ("texts", Texts())],
+    [
+        ("open_age", None),
+        ("duration", timedelta(hours=1)),
+        ("hours", True),
+        ("survey", Survey()),
+        ("texts", AutomatedMessages()),
+    ],
 )
 async def test_conversation_with_another_policy_gets_the_configured_one(
     recorder: Recorder, name: str, value: Any
@@ -156,7 +164,7 @@ async def test_conversation_with_another_policy_gets_the_configured_one(
     ("changes", "fixed"),
     [
         ({"survey_step": 0}, {"survey": Survey()}),
-        ({"language": None}, {"texts": Texts(ended="Adieu"), "idle_rules": (RULE,)}),
+        ({"language": None}, {"texts": AutomatedMessages(ended="Adieu"), "idle_rules": (RULE,)}),
         ({}, {"duration": timedelta(hours=1), "duration_configured": False}),
         ({}, {"archive": True}),
         ({}, {"interactive": True}),
@@ -192,16 +200,16 @@ async def test_policy_is_kept_when_the_workstream_or_state_does_not_allow_a_chan
 
 
 def test_operator_note_names_the_changed_settings() -> None:
-    now = state().policy.model_copy(update={"open_age": None, "texts": Texts()})
+    now = state().policy.model_copy(update={"open_age": None, "texts": AutomatedMessages()})
     assert [note.what for note in state().under(now).notes] == ["the workstream has changed: open_age, texts"]
     assert state().under(state().policy) == state()
 
 
 def test_language_is_taken_at_the_start_and_limited_in_length() -> None:
     assert state().language == "de"
-    without_language = fresh(StartConversation(opening=OPENING, policy=state().policy))
+    without_language = initial_state(StartConversation(opening=OPENING, policy=state().policy))
     assert without_language.language == ""
     long_language = OPENING.model_copy(update={"attributes": {"language": "de-" + "x" * 30_000}})
-    language = fresh(StartConversation(opening=long_language, policy=state().policy)).language
+    language = initial_state(StartConversation(opening=long_language, policy=state().policy)).language
     assert language is not None
     assert len(language) == 100

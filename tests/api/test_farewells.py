@@ -13,12 +13,10 @@ import pytest
 from api.frames import CHAT_ENDED, LEFT
 from api.live.hub import Frame, Hub, Subscriber
 from runtime.bus import Announcement, LocalBus
-from store.conversations import record
 from store.database import Database
 from store.migrate import migrate
 from store.records import Conversation, Item
-from tests.store.sample_records import AGENT, CUSTOMER, facts, item, opening
-
+from tests.store.sample_records import (AGENT, CUSTOMER, item, opening, record, snapshot)
 LEAVES: dict[str, Any] = {"type": "EVENT", "content_type": LEFT, "content": None}
 THEIRS: dict[str, Any] = {**LEAVES, "participant_id": AGENT.id, "role": "AGENT", "name": "Ann"}
 
@@ -27,7 +25,7 @@ THEIRS: dict[str, Any] = {**LEAVES, "participant_id": AGENT.id, "role": "AGENT",
 async def db(tmp_path: Path) -> AsyncIterator[Database]:
     db = Database.open(f"sqlite:///{tmp_path / 'store.db'}")
     await migrate(db)
-    await record(db, "c", opening=opening(), facts=facts(1), items=[item(1)])
+    await record(db, "c", opening=opening(), snapshot=snapshot(1), items=[item(1)])
     yield db
     await db.close()
 

@@ -17,13 +17,12 @@ import worker
 from activities.recording import Recorder
 from api.board.dispatching import Dispatcher
 from api.gateway import Gateway
+from domain.routing import Offer, RoutingStage
 from parts import opened_parts
 from runtime.process import run_process, stop_on_signals
 from runtime.settings import Settings
 from runtime.temporal import connect
-from store.board.values import Offer
-from workflows.contract import Commit, Recorded
-from workflows.values import Stage
+from workflows.contract import Commit, CommitResult
 
 
 class Step(StrEnum):
@@ -72,9 +71,9 @@ class DyingRecorder(Recorder):
     """Dies before or after it writes what has become of an offer."""
 
     @activity.defn
-    async def record(self, commit: Commit) -> Recorded | None:
+    async def record(self, commit: Commit) -> CommitResult | None:
         here = commit.facts.placement if commit.facts else None
-        accepted = here is not None and here.stage is Stage.WORKING
+        accepted = here is not None and here.stage is RoutingStage.WORKING
         rejected = not accepted and commit.facts is not None and bool(commit.facts.offers_over)
         if (accepted and DIES_AT is Step.ACCEPTED) or (rejected and DIES_AT is Step.REJECTED):
             die()

@@ -10,22 +10,23 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from workflows.state_parts import PendingOffer
+
 from api.board.dispatching import Dispatcher
 from api.gateway import Gateway
 from configuration.current import Configuration
+from configuration.schema.instances import InstanceSettings
+from domain.conversation import ConversationOpening, State
+from domain.events import AcceptOffer, Close, Command, Connect, End, RejectOffer
+from domain.routing import AgentStatus
+from routing.agent_status import set_agent_status
+from routing.agents import agent_states
+from routing.records import AgentState
+from routing.rows import RoutingRow
 from runtime.bus import LocalBus, board_has_changed
-from runtime.instances import Instance
 from runtime.settings import Settings
-from store.board.agents import agents_now
-from store.board.presence import set_presence
-from store.board.rows import Row
-from store.board.values import AgentState, Presence
-from store.records import NewConversation
-from tests.store.routing_records import routing_row
+from tests.routing.routing_records import routing_row
 from tests.workflows.engine import Chat, Engine, eventually
-from workflows.events import Accept, Close, Command, Connect, End, Reject
-from workflows.memory import Offered
-from workflows.values import State
 
 LIVE: dict[str, Any] = {"mode": "live", "queue": "support"}
 PERSISTENT: dict[str, Any] = {"mode": "persistent", "queue": "support"}
@@ -59,14 +60,14 @@ class Floor:
     dispatcher: Watched
 
     @property
-    def instance(self) -> Instance:
+    def instance(self) -> InstanceSettings:
         return self.configuration.instances[self.name]
 
     async def start(self, workstream: str = "live") -> Chat:
         """A chat whose customer is connected."""
         id, works = str(uuid4()), self.instance.workstreams[workstream]
         customer = f"{id}-customer"
-        new = NewConversation(
+        new = ConversationOpening(
             id=id,
             instance=self.name,
             workstream=workstream,
@@ -89,7 +90,7 @@ class Floor:
     async def become(
         self,
         user: str,
-        presence: Presence,
+        presence: AgentStatus,
         *,
         since: timedelta = timedelta(0),
         when_free: bool = False,
@@ -97,14 +98,14 @@ class Floor:
     ) -> None:
         """An agent says how they are, or will be once they are free."""
         at = datetime.now(UTC) - since
-        assert await set_presence(self.engine.db, self.name, user, presence, at, when_free=when_free)
+        assert await set_agent_status(self.engine.db, self.name, user, presence, at, when_free=when_free)
         if announced:
             await self.bus.announce(board_has_changed(self.name, "", user))
 
-    async def offered(self, chat: Chat, to: str | None = None) -> Offered:
+    async def offered(self, chat: Chat, to: str | None = None) -> PendingOffer:
         """What a chat says of its offer, once there is one (to that agent)."""
 
-        def is_offered(offer: Offered | None) -> bool:
+        def is_offered(offer: PendingOffer | None) -> bool:
             return offer is not None and to in (None, offer.user)
 
         state = await chat.until(lambda state: is_offered(state.offer), f"it is offered to {to or 'somebody'}")
@@ -114,13 +115,13 @@ class Floor:
     async def accept(self, chat: Chat, by: str | None = None) -> str:
         """Who is asked takes it and connects."""
         offer = await self.offered(chat, by)
-        await chat.do(Accept(offer_id=offer.id, by=offer.user), Connect(by="agent"))
+        await chat.do(AcceptOffer(offer_id=offer.id, by=offer.user), Connect(by="agent"))
         return offer.user
 
     async def reject(self, chat: Chat, by: str | None = None) -> str:
         """Who is asked does not take it."""
         offer = await self.offered(chat, by)
-        await chat.do(Reject(offer_id=offer.id, by=offer.user))
+        await chat.do(RejectOffer(offer_id=offer.id, by=offer.user))
         return offer.user
 
     async def work(self, user: str, workstream: str = "live", *then: Command) -> Chat:
@@ -138,7 +139,7 @@ class Floor:
             if (await chat.state()).state is State.WRAP_UP:
                 await chat.do(Close())
 
-    async def row(self, chat: Chat) -> Row:
+    async def row(self, chat: Chat) -> RoutingRow:
         """Where a chat stands on the board."""
         row = await routing_row(self.engine.db, chat.id)
         assert row, "it is not on the board"
@@ -146,10 +147,10 @@ class Floor:
 
     async def agent(self, user: str) -> AgentState:
         """How an agent stands."""
-        (agent,) = await agents_now(self.engine.db, self.name, datetime.now(UTC), users=[user])
+        (agent,) = await agent_states(self.engine.db, self.name, datetime.now(UTC), users=[user])
         return agent
 
-    async def until_presence(self, user: str, presence: Presence) -> None:
+    async def until_presence(self, user: str, presence: AgentStatus) -> None:
         """Returns once that is how an agent stands."""
 
         async def look() -> bool | None:
@@ -190,7 +191,7 @@ async def floor(
 ) -> AsyncGenerator[Floor]:
     """A floor at work, with a worker; what is not said of an agent is their name."""
     name, bus, settings = f"floor-{uuid4().hex[:8]}", LocalBus(), Settings()
-    instance = Instance.model_validate(
+    instance = InstanceSettings.model_validate(
         {
             "workstreams": workstreams or {"live": LIVE, "persistent": PERSISTENT},
             "agents": {user: {"name": user.upper(), **agent} for user, agent in agents.items()},
@@ -206,7 +207,7 @@ async def floor(
         await dispatcher.start()
         try:
             await here.looked()
-            await asyncio.gather(*(here.become(user, Presence.AVAILABLE) for user in agents if user not in away))
+            await asyncio.gather(*(here.become(user, AgentStatus.AVAILABLE) for user in agents if user not in away))
             yield here
         finally:
             await dispatcher.stop()

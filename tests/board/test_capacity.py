@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
-from store.board.values import Presence
+from domain.conversation import State
+from domain.events import Close, End, Transfer
+from domain.routing import AgentStatus
 from tests.board.floor import LIVE, PERSISTENT, floor
 from tests.workflows.engine import Engine
-from workflows.events import Close, End, Transfer
-from workflows.values import State
 
 ONE = {"a1": {"capacity": 1}}
 
@@ -18,7 +18,7 @@ async def test_routing_gives_nobody_too_much(engine: Engine) -> None:
     """Of more chats than there is room for, the first are offered and the others wait, however many look at once."""
     async with floor(engine, {"a1": {"capacity": 2}, "a2": {"capacity": 3}}, away=("a1", "a2")) as here:
         chats = [await here.start() for _ in range(7)]
-        await asyncio.gather(*(here.become(user, Presence.AVAILABLE) for user in ("a1", "a2")))
+        await asyncio.gather(*(here.become(user, AgentStatus.AVAILABLE) for user in ("a1", "a2")))
         taken = Counter([await here.accept(chat) for chat in chats[:5]])
         assert taken == {"a1": 2, "a2": 3}
         await here.waits(*chats[5:])
@@ -59,7 +59,7 @@ async def test_a_queue_is_offered_to_those_who_serve_it(engine: Engine) -> None:
 async def test_what_is_urgent_goes_first(engine: Engine) -> None:
     async with floor(engine, ONE, away=("a1",), live=LIVE, urgent={**LIVE, "priority": 1}) as here:
         calm, urgent = await here.start(), await here.start("urgent")
-        await here.become("a1", Presence.AVAILABLE)
+        await here.become("a1", AgentStatus.AVAILABLE)
         await here.accept(urgent, "a1")
         await here.waits(calm)
         await here.over(urgent)
@@ -100,12 +100,12 @@ async def test_who_leaves_once_they_are_free_is_offered_nothing_more(engine: Eng
     """Also where nothing but time frees them."""
     async with floor(engine, {"a1": {"capacity": 2}}, live={**LIVE, "wrap_up_holds": "PT1S"}) as here:
         chat = await here.work("a1")
-        await here.become("a1", Presence.OFFLINE, when_free=True)
+        await here.become("a1", AgentStatus.OFFLINE, when_free=True)
         late = await here.start()
         await here.waits(late)
-        assert (await here.agent("a1")).presence is Presence.AVAILABLE
+        assert (await here.agent("a1")).presence is AgentStatus.AVAILABLE
         await chat.do(End(by="agent"))
-        await here.until_presence("a1", Presence.OFFLINE)
+        await here.until_presence("a1", AgentStatus.OFFLINE)
         await here.waits(late)
         await here.over(chat, late)
 

@@ -17,9 +17,11 @@ from temporalio.testing import WorkflowEnvironment
 
 from api.gateway import Gateway
 from configuration.current import Configuration
+from domain.conversation import State
+from domain.events import AcceptOffer, RejectOffer
+from domain.routing import AgentStatus
 from runtime.bus import LocalBus
 from runtime.settings import Settings
-from store.board.values import Presence
 from store.database import Database
 from store.migrate import migrate
 from tests.board.dying import Step
@@ -27,8 +29,6 @@ from tests.board.floor import LIVE, PERSISTENT, Floor, Watched
 from tests.stack import running
 from tests.store.conftest import Fresh, fresh
 from tests.workflows.engine import Chat, Engine, eventually
-from workflows.events import Accept, Reject
-from workflows.values import State
 
 __all__ = ["fresh"]
 
@@ -62,7 +62,7 @@ class Site:
     def _process(self, what: str, dies_at: Step) -> Process:
         return running("tests.board.dying", self.folder, {**self.environment, "DIES_AS": what, "DIES_AT": dies_at})
 
-    async def become(self, user: str, presence: Presence = Presence.AVAILABLE) -> None:
+    async def become(self, user: str, presence: AgentStatus = AgentStatus.AVAILABLE) -> None:
         """An agent says how they are, as soon as somebody knows them."""
 
         async def known() -> bool | None:
@@ -102,7 +102,7 @@ class Site:
         assert (state.state, state.agent and state.agent.user, state.offer) == (State.ACTIVE, user, None)
         assert sum(note.what.startswith("offered") for note in state.notes) == offers
         agent = await self.floor.agent(user)
-        assert (agent.load, agent.missed, agent.presence) == (1, 0, Presence.AVAILABLE)
+        assert (agent.load, agent.missed, agent.presence) == (1, 0, AgentStatus.AVAILABLE)
         other = await self.floor.load("a2" if user == "a1" else "a1")
         assert other == 0
 
@@ -177,7 +177,7 @@ async def test_the_worker_is_killed_as_it_accepts(site: Site, step: Step) -> Non
         with site.worker(dies_at=step) as dying:
             chat = await site.floor.start()
             offer = await site.floor.offered(chat)
-            accepting = asyncio.create_task(chat.ask(Accept(offer_id=offer.id, by="a1")))
+            accepting = asyncio.create_task(chat.ask(AcceptOffer(offer_id=offer.id, by="a1")))
             await dead(dying)
             assert (await site.floor.row(chat)).stage == ("queued" if step is Step.ACCEPTED else "working")
         with site.worker():
@@ -193,7 +193,7 @@ async def test_the_worker_is_killed_as_it_hears_of_a_rejection(site: Site, step:
         with site.worker(dies_at=step) as dying:
             chat = await site.floor.start()
             offer = await site.floor.offered(chat)
-            rejecting = asyncio.create_task(chat.ask(Reject(offer_id=offer.id, by="a1")))
+            rejecting = asyncio.create_task(chat.ask(RejectOffer(offer_id=offer.id, by="a1")))
             await dead(dying)
             await site.become("a2")
         with site.worker():
@@ -205,7 +205,7 @@ async def test_the_worker_is_killed_as_it_hears_of_a_rejection(site: Site, step:
 
 async def test_what_is_offered_while_no_worker_runs_is_accepted_afterwards(site: Site) -> None:
     with site.dispatcher():
-        await site.become("a1", Presence.AWAY)
+        await site.become("a1", AgentStatus.AWAY)
         with site.worker() as dying:
             chat = await site.floor.start()
             dying.kill()
@@ -220,7 +220,7 @@ async def test_what_is_offered_while_no_worker_runs_is_accepted_afterwards(site:
 async def test_an_offer_whose_time_passes_while_no_worker_runs_holds_nobody(site: Site) -> None:
     """The board takes it back itself, and the conversation's word of it, late, changes nothing more."""
     with site.dispatcher():
-        await site.become("a1", Presence.AWAY)
+        await site.become("a1", AgentStatus.AWAY)
         with site.worker() as dying:
             chat = await site.floor.start("hasty")
             dying.kill()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from temporalio.testing import WorkflowEnvironment
 
-from store.board.values import Presence
+from domain.contacts import EndReason, InitiationMethod
+from domain.conversation import State
+from domain.events import AcceptOffer, Disconnect, Release
+from domain.routing import AgentStatus
 from tests.board.floor import LIVE, Floor, floor
 from tests.workflows.clock import forward
 from tests.workflows.engine import Chat, Engine
-from workflows.events import Accept, Disconnect, Release
-from workflows.values import EndReason, Initiation, State
 
 TWO = {"a1": {"capacity": 1}, "a2": {"capacity": 1}}
 PATIENT = {**LIVE, "offer_within": "PT1H"}
@@ -22,12 +23,12 @@ GRACE = {"minutes": 3}
 async def seen_to_be_lost(here: Floor, chat: Chat) -> None:
     """It stands in the queue again, ahead, as another contact; and goes to the other agent before those who wait."""
     state = await chat.until(lambda state: state.contact_id != chat.id, "it is given back")
-    assert (state.initiation, state.previous_contact_id) == (Initiation.TRANSFER, chat.id)
+    assert (state.initiation, state.previous_contact_id) == (InitiationMethod.TRANSFER, chat.id)
     assert await here.load("a1") == 0
     waiting = await here.start()
     await here.waits(chat, waiting)
     assert not (await here.row(chat)).in_turn
-    await here.become("a2", Presence.AVAILABLE)
+    await here.become("a2", AgentStatus.AVAILABLE)
     await here.accept(chat, "a2")
     await here.waits(waiting)
     await here.over(chat, waiting)
@@ -38,7 +39,7 @@ async def test_a_lost_agents_chat_goes_to_another_ahead_of_those_who_wait(
 ) -> None:
     async with floor(engine, TWO, away=("a2",), live=PATIENT) as here:
         chat = await here.work("a1")
-        await here.become("a1", Presence.OFFLINE)
+        await here.become("a1", AgentStatus.OFFLINE)
         await chat.do(Disconnect(by="agent"))
         await forward(environment, chat, **GRACE)
         await seen_to_be_lost(here, chat)
@@ -50,9 +51,9 @@ async def test_who_accepts_and_never_connects_counts_as_lost_and_away(
     async with floor(engine, TWO, away=("a2",), live=PATIENT) as here:
         chat = await here.start()
         offer = await here.offered(chat, "a1")
-        await chat.do(Accept(offer_id=offer.id, by="a1"))
+        await chat.do(AcceptOffer(offer_id=offer.id, by="a1"))
         await forward(environment, chat, **GRACE)
-        await here.until_presence("a1", Presence.AWAY)
+        await here.until_presence("a1", AgentStatus.AWAY)
         await seen_to_be_lost(here, chat)
         (first, *_) = (await chat.state()).past_contacts
         assert first == chat.id
@@ -72,7 +73,7 @@ async def test_who_releases_a_chat_is_not_asked_for_it_again_at_once(engine: Eng
         chat = await here.work("a1", "live", Release())
         assert (await chat.state()).state is State.OPEN
         await here.waits(chat)
-        await here.become("a2", Presence.AVAILABLE)
+        await here.become("a2", AgentStatus.AVAILABLE)
         await here.accept(chat, "a2")
         await here.over(chat)
 

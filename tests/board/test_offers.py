@@ -9,15 +9,15 @@ import pytest
 from temporalio.testing import WorkflowEnvironment
 
 from api.board import dispatching
-from store.board.agents import agents_now, configure
-from store.board.values import Presence
+from domain.conversation import Mode, State
+from domain.events import Assign, Close, End
+from domain.routing import AgentStatus
+from routing.agents import agent_states, configure_agents
 from tests.board.floor import LIVE, floor
-from tests.store.routing_records import routing_row
+from tests.routing.routing_records import routing_row
 from tests.workflows.clock import rings
 from tests.workflows.engine import Engine, eventually
-from workflows.events import Assign, Close, End
 from workflows.timers import Timer
-from workflows.values import Mode, State
 
 TWO = {"a1": {"capacity": 1}, "a2": {"capacity": 1}}
 ONE = {"a1": {"capacity": 1}}
@@ -61,7 +61,7 @@ async def test_a_missed_offer_ends_by_the_conversations_own_timer(
         assert (state.state, state.offer) == (State.OPEN, None)
         await here.waits(chat)
         agent = await here.agent("a1")
-        assert (agent.load, agent.missed, agent.presence) == (0, 1, Presence.AVAILABLE)
+        assert (agent.load, agent.missed, agent.presence) == (0, 1, AgentStatus.AVAILABLE)
         await here.over(chat)
 
 
@@ -79,10 +79,10 @@ async def test_a_missed_offer_goes_to_the_next_agent(engine: Engine) -> None:
 async def test_who_misses_too_many_in_a_row_is_away(engine: Engine) -> None:
     async with floor(engine, {"a1": {"capacity": 4}}, live={**SHORT, "missed_offers": 2}) as here:
         chats = [await here.start(), await here.start()]
-        await here.until_presence("a1", Presence.AWAY)
+        await here.until_presence("a1", AgentStatus.AWAY)
         late = await here.start()
         await here.waits(*chats, late)
-        await here.become("a1", Presence.AVAILABLE)
+        await here.become("a1", AgentStatus.AVAILABLE)
         assert await here.accept(late) == "a1", "back again, they are asked"
         assert (await here.agent("a1")).missed == 0
         await here.over(*chats, late)
@@ -96,8 +96,8 @@ async def test_who_is_away_for_a_missed_offer_is_not_waited_for_with_others(engi
         calm, missed = await here.start(), await here.start("hasty")
         await here.offered(calm, "a1")
         await here.offered(missed, "a1")
-        await here.become("a2", Presence.AVAILABLE)
-        await here.until_presence("a1", Presence.AWAY)
+        await here.become("a2", AgentStatus.AVAILABLE)
+        await here.until_presence("a1", AgentStatus.AWAY)
         assert await here.accept(calm, "a2") == "a2"
         await here.over(calm, missed)
 
@@ -118,7 +118,7 @@ async def test_what_waits_is_offered_as_soon_as_somebody_is_available(engine: En
             chat = await here.start()
             await here.waits(chat)
             asked_at = datetime.now(UTC)
-            await here.become("a1", Presence.AVAILABLE, announced=announced)
+            await here.become("a1", AgentStatus.AVAILABLE, announced=announced)
             await here.offered(chat, "a1")
             offer = (await here.row(chat)).offer
             assert offer
@@ -134,7 +134,7 @@ async def test_an_assignment_while_another_is_asked_withdraws_the_offer(engine: 
         await chat.do(Assign(user=other, name=other.upper(), by="supervisor"))
         assert (await here.load(asked), await here.load(other)) == (0, 1)
         agent = await here.agent(asked)
-        assert (agent.missed, agent.presence) == (0, Presence.AVAILABLE), "nothing is held against them"
+        assert (agent.missed, agent.presence) == (0, AgentStatus.AVAILABLE), "nothing is held against them"
         another = await here.start()
         assert await here.accept(another) == asked
         await here.over(chat, another)
@@ -188,7 +188,7 @@ async def test_what_waits_in_a_queue_that_is_configured_no_more_is_offered(engin
         chat = await here.start()
         await here.waits(chat)
         await here.configuration.change(here.name, "workstreams", "live", {**LIVE, "queue": "elsewhere"}, by="test")
-        await here.become("a1", Presence.AVAILABLE)
+        await here.become("a1", AgentStatus.AVAILABLE)
         assert await here.accept(chat) == "a1"
         await here.over(chat)
 
@@ -212,7 +212,7 @@ async def test_what_the_engine_does_not_know_any_more_leaves_the_board(engine: E
         lost, chat = await here.start(), await here.start()
         await here.waits(lost, chat)
         await lost.handle.terminate()
-        await here.become("a1", Presence.AVAILABLE)
+        await here.become("a1", AgentStatus.AVAILABLE)
         assert await here.accept(chat) == "a1"
         assert await routing_row(engine.db, lost.id) is None
         await here.over(chat)
@@ -224,10 +224,10 @@ async def test_agents_whom_another_process_has_removed_are_put_back(
     """One that goes by an older file, while processes are replaced one by one."""
     monkeypatch.setattr(dispatching, "CONFIGURE_SECONDS", 0.5)
     async with floor(engine, ONE) as here:
-        await configure(engine.db, here.name, [], datetime.now(UTC))
+        await configure_agents(engine.db, here.name, [], datetime.now(UTC))
 
         async def is_back() -> bool | None:
-            return True if await agents_now(engine.db, here.name, datetime.now(UTC)) else None
+            return True if await agent_states(engine.db, here.name, datetime.now(UTC)) else None
 
         await eventually(is_back, "a1 is back")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from store.board.values import Presence
+from domain.conversation import State
+from domain.events import Park
+from domain.routing import AgentStatus
 from tests.board.floor import LIVE, PERSISTENT, Floor, floor
 from tests.workflows.engine import Chat, Engine
-from workflows.events import Park
-from workflows.values import State
 
 ONE = {"a1": {"capacity": 1}}
 TWO = {"a1": {"capacity": 1}, "a2": {"capacity": 1}}
@@ -56,7 +56,7 @@ async def test_the_customers_return_notifies_the_agent(engine: Engine) -> None:
         assert await here.accept(chat) == "a1"
         assert (await here.load("a1"), (await chat.state()).contact_id) == (1, contact), "it is the same contact"
         await here.waits(waiting)
-        await here.become("a2", Presence.AVAILABLE)
+        await here.become("a2", AgentStatus.AVAILABLE)
         await here.accept(waiting, "a2")
         await here.over(chat, waiting)
 
@@ -64,7 +64,7 @@ async def test_the_customers_return_notifies_the_agent(engine: Engine) -> None:
 async def test_a_preferred_agent_is_asked_before_others_who_are_free(engine: Engine) -> None:
     async with floor(engine, {"a1": {"capacity": 2}, "a2": {"capacity": 9}}, away=("a2",)) as here:
         chat, _ = await parked(here), await busy(here)
-        await here.become("a2", Presence.AVAILABLE)
+        await here.become("a2", AgentStatus.AVAILABLE)
         await chat.say("It is me again.")
         assert await here.accept(chat) == "a1"
         await here.over(chat)
@@ -74,7 +74,7 @@ async def test_a_preferred_agent_who_is_full_is_waited_for_a_while(engine: Engin
     workstream = {**PERSISTENT, "same_agent_wait": "PT4S"}
     async with floor(engine, TWO, away=("a2",), live=LIVE, persistent=workstream) as here:
         chat, keeps_busy = await parked(here), await busy(here)
-        await here.become("a2", Presence.AVAILABLE)
+        await here.become("a2", AgentStatus.AVAILABLE)
         await chat.say("It is me again.")
         await here.waits(chat)
         assert (await here.row(chat)).bound_to == "a1"
@@ -86,12 +86,12 @@ async def test_a_preferred_agent_who_is_full_is_waited_for_a_while(engine: Engin
 async def test_a_preferred_agent_who_is_away_or_rejects_is_not_waited_for(engine: Engine) -> None:
     async with floor(engine, TWO, away=("a2",)) as here:
         chat = await parked(here)
-        await here.become("a2", Presence.AVAILABLE)
-        await here.become("a1", Presence.AWAY)
+        await here.become("a2", AgentStatus.AVAILABLE)
+        await here.become("a1", AgentStatus.AWAY)
         await chat.say("It is me again.")
         assert await here.accept(chat) == "a2"
         await chat.do(Park())
-        await here.become("a1", Presence.AVAILABLE)
+        await here.become("a1", AgentStatus.AVAILABLE)
         await chat.say("And again.")
         await here.reject(chat, "a2")
         assert await here.accept(chat) == "a1"
@@ -101,11 +101,11 @@ async def test_a_preferred_agent_who_is_away_or_rejects_is_not_waited_for(engine
 async def test_a_required_agent_is_waited_for_and_nobody_else_is_asked(engine: Engine) -> None:
     async with floor(engine, TWO, away=("a2",), persistent=REQUIRED) as here:
         chat = await parked(here)
-        await here.become("a2", Presence.AVAILABLE)
-        await here.become("a1", Presence.OFFLINE)
+        await here.become("a2", AgentStatus.AVAILABLE)
+        await here.become("a1", AgentStatus.OFFLINE)
         await chat.say("It is me again.")
         await here.waits(chat)
-        await here.become("a1", Presence.AVAILABLE)
+        await here.become("a1", AgentStatus.AVAILABLE)
         await here.reject(chat, "a1")
         await here.waits(chat)
         await here.over(chat)
@@ -114,8 +114,8 @@ async def test_a_required_agent_is_waited_for_and_nobody_else_is_asked(engine: E
 async def test_a_required_agent_who_is_gone_for_long_is_the_way_out(engine: Engine) -> None:
     async with floor(engine, TWO, away=("a2",), persistent=REQUIRED) as here:
         chat = await parked(here)
-        await here.become("a2", Presence.AVAILABLE)
-        await here.become("a1", Presence.OFFLINE, since=LONG_AGO)
+        await here.become("a2", AgentStatus.AVAILABLE)
+        await here.become("a1", AgentStatus.OFFLINE, since=LONG_AGO)
         await chat.say("It is me again.")
         assert await here.accept(chat) == "a2"
         await here.over(chat)
@@ -124,7 +124,7 @@ async def test_a_required_agent_who_is_gone_for_long_is_the_way_out(engine: Engi
 async def test_so_is_a_required_agent_who_serves_the_queue_no_longer(engine: Engine) -> None:
     async with floor(engine, TWO, away=("a2",), persistent=REQUIRED) as here:
         chat = await parked(here)
-        await here.become("a2", Presence.AVAILABLE)
+        await here.become("a2", AgentStatus.AVAILABLE)
         await here.configuration.change(here.name, "agents", "a1", None, by="test")
         await here.looked()
         await chat.say("It is me again.")
@@ -138,7 +138,7 @@ async def test_without_the_same_agent_whoever_suits_best_is_asked(engine: Engine
         engine, {"a1": {"capacity": 2}, "a2": {"capacity": 9}}, away=("a2",), persistent=workstream
     ) as here:
         chat = await parked(here)
-        await here.become("a2", Presence.AVAILABLE)
+        await here.become("a2", AgentStatus.AVAILABLE)
         await chat.say("It is me again.")
         assert await here.accept(chat) == "a2"
         await here.over(chat)

@@ -6,12 +6,12 @@ import asyncio
 
 from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
+from workflows.events import Configure, TimerSetting
 
 from tests.chatjs.driver import TIMEOUT_SECONDS
 from tests.stack import Stack
 from workflows.contract import ASK, Answer, Ask
 from workflows.conversation import Conversation
-from workflows.events import Configure, TimerSetting
 from workflows.values import Presence
 
 POLL_SECONDS = 0.02

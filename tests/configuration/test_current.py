@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from configuration import current
-from configuration.current import Configuration, opened_configuration
+from configuration.current import Configuration, open_configuration
+from configuration.errors import InvalidConfiguration
 from configuration.policies import workstream_policy
-from configuration.problems import Unfit
+from configuration.schema.instances import InstanceSettings
 from runtime.bus import Announcement, LocalBus
-from runtime.instances import Instance
-from runtime.problems import StartupProblem
+from runtime.errors import StartupError
 from store import configuration as store
-from store.configuration import Change
+from store.configuration import ConfigurationChange
 from store.database import Database
 from store.migrate import migrate
 from tests.workflows.engine import eventually
@@ -33,8 +33,8 @@ FILE: dict[str, Any] = {
 }
 
 
-def file_instances(**other: Any) -> dict[str, Instance]:
-    return {"i": Instance.model_validate(FILE | other), "j": Instance.model_validate(FILE)}
+def file_instances(**other: Any) -> dict[str, InstanceSettings]:
+    return {"i": InstanceSettings.model_validate(FILE | other), "j": InstanceSettings.model_validate(FILE)}
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ async def test_reset_restores_the_section_of_the_file(this_process: Configuratio
 async def test_inconsistent_change_is_refused(
     this_process: Configuration, kind: str, name: str, value: dict[str, Any] | None, message: str
 ) -> None:
-    with pytest.raises(Unfit) as problem:
+    with pytest.raises(InvalidConfiguration) as problem:
         await this_process.change("i", kind, name, value, by="key")
     assert str(problem.value).startswith(message)
     await this_process.refresh()
@@ -141,12 +141,12 @@ async def test_change_that_breaks_another_change_is_refused(this_process: Config
     await this_process.change("i", "queues", "q", {"hours": "new"}, by="key")
     await this_process.change("i", "hours", "new", {"time_zone": "Europe/Vienna"}, by="key")
     for attempt in (this_process.change("i", "hours", "new", None, by="key"), this_process.reset("i", "hours", "new")):
-        with pytest.raises(Unfit, match=r"queues: q\.hours: there are no hours 'new'"):
+        with pytest.raises(InvalidConfiguration, match=r"queues: q\.hours: there are no hours 'new'"):
             await attempt
-    with pytest.raises(Unfit, match=r"^hours\.new\.time_zone: "):
+    with pytest.raises(InvalidConfiguration, match=r"^hours\.new\.time_zone: "):
         await this_process.change("i", "hours", "new", {"time_zone": "Atlantis"}, by="key")
     await this_process.change("i", "hours", "h", None, by="key")
-    with pytest.raises(Unfit, match=r"there are no hours 'h'"):
+    with pytest.raises(InvalidConfiguration, match=r"there are no hours 'h'"):
         await this_process.reset("i", "queues", "q")
     assert this_process.instances["i"].hours.keys() == {"new"}
 
@@ -169,7 +169,7 @@ async def test_concurrent_changes_are_applied_one_after_the_other(
         return_exceptions=True,
     )
     (refused,) = (outcome for outcome in done if isinstance(outcome, BaseException))  # the later of the two
-    assert isinstance(refused, Unfit)
+    assert isinstance(refused, InvalidConfiguration)
     assert str(refused).startswith("queues")
 
 
@@ -198,14 +198,14 @@ async def test_change_that_no_longer_fits_the_file_is_ignored_until_it_fits(
 
 
 async def test_change_of_an_unknown_kind_is_ignored(this_process: Configuration, db: Database) -> None:
-    await store.keep(db, "i", Change("colours", "red", {}, 1, datetime.now(UTC), "key"))
+    await store.save_change(db, "i", ConfigurationChange("colours", "red", {}, 1, datetime.now(UTC), "key"))
     await this_process.refresh()
     assert this_process.instances == file_instances()
 
 
 async def test_invalid_file_prevents_the_start(db: Database) -> None:
     wrong = {"w": WORKSTREAMS["w"] | {"texts": {"ended": "Bye {Nobody}"}}}
-    with pytest.raises(StartupProblem, match=r"^instances\.i\.workstreams\.w\.texts\.ended: there is no \{Nobody\}"):
+    with pytest.raises(StartupError, match=r"^instances\.i\.workstreams\.w\.texts\.ended: there is no \{Nobody\}"):
         Configuration(file_instances(workstreams=wrong), db, LocalBus())
 
 
@@ -214,7 +214,7 @@ async def test_process_reads_changes_on_announcement(
 ) -> None:
     monkeypatch.setattr(current, "LOOK_SECONDS", 60)
     bus = LocalBus()
-    async with opened_configuration(file_instances(), db, bus) as other_process:
+    async with open_configuration(file_instances(), db, bus) as other_process:
         await this_process.change("i", "agents", "a2", {"name": "Bob"}, by="key")
         await asyncio.sleep(0.1)
         assert "a2" not in other_process.instances["i"].agents
@@ -243,7 +243,7 @@ async def test_process_reads_changes_without_announcements(
     this_process: Configuration, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(current, "LOOK_SECONDS", 0.05)
-    async with opened_configuration(file_instances(), db, LocalBus()) as other_process:
+    async with open_configuration(file_instances(), db, LocalBus()) as other_process:
         await this_process.change("i", "agents", "a2", {"name": "Bob"}, by="key")
         await eventually(lambda: has_agent(other_process, "a2"), "it has read the change", seconds=5)
 
@@ -266,7 +266,7 @@ async def test_unreadable_store_keeps_the_configuration(
     async def fail(_: Database) -> dict[str, int]:
         raise OSError("no store")
 
-    async with opened_configuration(file_instances(), db, LocalBus()) as other_process:
+    async with open_configuration(file_instances(), db, LocalBus()) as other_process:
         with monkeypatch.context() as broken:
             broken.setattr(store, "revisions", fail)
             await eventually(lambda: true_or_none(bool(caplog.records)), "the refresh has failed", seconds=5)
@@ -282,7 +282,7 @@ async def test_failed_refresh_changes_nothing(
         await other_process.change(instance, "agents", "a2", {"name": "Bob"}, by="key")
     read = store.changes
 
-    async def fail(db: Database, instance: str) -> tuple[int, list[Change]]:
+    async def fail(db: Database, instance: str) -> tuple[int, list[ConfigurationChange]]:
         if instance == "j":
             raise OSError("no store")
         return await read(db, instance)

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from api.tables import EXAMPLES
-from configuration.merging import KINDS, changed, merged, shown, table
-from configuration.problems import Unfit
-from runtime.instances import Instance
+from configuration.errors import InvalidConfiguration
+from configuration.merging import SECTIONS, apply_changes, merge, section_as_json, sections_of
+from configuration.schema.instances import InstanceSettings
 from runtime.settings import Settings
-from store.configuration import Change
+from store.configuration import ConfigurationChange
 from tests.stack import ROOT
 
 FULL_FILE = """
@@ -90,39 +90,43 @@ name = "Agent Three"
 """
 
 
-def instance(toml: str = FULL_FILE) -> Instance:
-    return Instance.model_validate(tomllib.loads(toml))
+def instance(toml: str = FULL_FILE) -> InstanceSettings:
+    return InstanceSettings.model_validate(tomllib.loads(toml))
 
 
-def change(kind: str, name: str, value: dict[str, Any] | None, revision: int = 1) -> Change:
-    return Change(kind, name, value, revision, datetime(2026, 11, 20, tzinfo=UTC), "key")
+def change(kind: str, name: str, value: dict[str, Any] | None, revision: int = 1) -> ConfigurationChange:
+    return ConfigurationChange(kind, name, value, revision, datetime(2026, 11, 20, tzinfo=UTC), "key")
 
 
 MINIMAL = instance('workstreams.w = { mode = "live", queue = "q" }')
 HOURS, QUEUE = {"time_zone": "UTC"}, {"hours": "h"}
 
 
-@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind in KINDS for name in table(instance(), kind)])
+@pytest.mark.parametrize(
+    ("kind", "name"), [(kind, name) for kind in SECTIONS for name in sections_of(instance(), kind)]
+)
 def test_shown_section_can_be_read_again(kind: str, name: str) -> None:
     complete = instance()
-    shown_section = json.loads(json.dumps(shown(table(complete, kind)[name])))
-    merged_again = changed(complete, [change(kind, name, shown_section)])
+    shown_section = json.loads(json.dumps(section_as_json(sections_of(complete, kind)[name])))
+    merged_again = apply_changes(complete, [change(kind, name, shown_section)])
     assert merged_again == complete
-    assert shown(table(merged_again, kind)[name]) == shown_section
+    assert section_as_json(sections_of(merged_again, kind)[name]) == shown_section
 
 
 def test_full_file_uses_every_key() -> None:
     """A key that is added to a section must be added to `FULL_FILE`, too."""
     keys_in_file = {
-        kind: {key for section in table(instance(), kind).values() for key in section.model_fields_set}
-        for kind in KINDS
+        kind: {key for section in sections_of(instance(), kind).values() for key in section.model_fields_set}
+        for kind in SECTIONS
     }
-    assert keys_in_file == {kind: set(section.model_fields) - {"reconnect_window"} for kind, section in KINDS.items()}
+    assert keys_in_file == {
+        kind: set(section.model_fields) - {"reconnect_window"} for kind, section in SECTIONS.items()
+    }
 
 
 def test_shown_sections_have_normalised_values() -> None:
     complete = instance()
-    full, hours = shown(complete.workstreams["full"]), shown(complete.hours["office"])
+    full, hours = section_as_json(complete.workstreams["full"]), section_as_json(complete.hours["office"])
     assert (full["connect_within"], full["open_age"], full["duration"]) == ("never", "P400DT1.5S", "P1DT1H")
     assert (full["wrap_up"], full["agent_grace"], full["reconnection"]["limit"]) == ("PT1H30M", "PT0.25S", "P36525D")
     assert full["texts"] == {
@@ -140,14 +144,19 @@ def test_shown_sections_have_normalised_values() -> None:
     }
     assert hours["closed"] == ["2026-11-02", "2026-12-23", "2026-12-24"]
     assert hours["special"] == {"2026-12-31": ["08:00-12:00"], "2027-01-01": []}
-    bare = shown(complete.workstreams["bare"])
+    bare = section_as_json(complete.workstreams["bare"])
     assert (bare["waiting_period"], bare["missed_offers"], bare["wrap_up_holds"]) == ("never", 1, "never")
-    assert (shown(complete.queues["bare"]), shown(complete.agents["a2"])) == ({}, {"queues": [], "name": "Agent Two"})
-    assert shown(complete.agents["a1"])["queues"] == ["a", "bare", "q"]
+    assert (section_as_json(complete.queues["bare"]), section_as_json(complete.agents["a2"])) == (
+        {},
+        {"queues": [], "name": "Agent Two"},
+    )
+    assert section_as_json(complete.agents["a1"])["queues"] == ["a", "bare", "q"]
 
 
 def test_change_replaces_the_section_of_the_file() -> None:
-    result = changed(instance(), [change("agents", "a1", {"name": "Ann"}), change("queues", "new", {"hours": "never"})])
+    result = apply_changes(
+        instance(), [change("agents", "a1", {"name": "Ann"}), change("queues", "new", {"hours": "never"})]
+    )
     assert result.agents["a1"].model_dump() == {"name": "Ann", "queues": None, "capacity": 4, "supervisor": False}
     assert result.schedule("new") == result.hours["never"]
     assert (result.hours, result.workstreams, result.agents["a2"]) == (
@@ -158,7 +167,7 @@ def test_change_replaces_the_section_of_the_file() -> None:
 
 
 def test_deleted_section_is_removed() -> None:
-    result = changed(instance(), [change("agents", "a1", None), change("agents", "nobody", None)])
+    result = apply_changes(instance(), [change("agents", "a1", None), change("agents", "nobody", None)])
     assert set(result.agents) == {"a2", "a3"}
 
 
@@ -215,14 +224,14 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
 
 @pytest.mark.parametrize(("kind", "name", "value", "message"), MISTAKES)
 def test_error_names_the_key(kind: str, name: str, value: Any, message: str) -> None:
-    with pytest.raises(Unfit) as problem:
-        changed(MINIMAL, [change(kind, name, value)])
+    with pytest.raises(InvalidConfiguration) as problem:
+        apply_changes(MINIMAL, [change(kind, name, value)])
     assert str(problem.value).startswith(message)
 
 
 def test_error_lists_only_the_first_of_many_mistakes() -> None:
-    with pytest.raises(Unfit) as problem:
-        changed(MINIMAL, [change("agents", "a", {"name": "Ann", "queues": [1] * 10_000})])
+    with pytest.raises(InvalidConfiguration) as problem:
+        apply_changes(MINIMAL, [change("agents", "a", {"name": "Ann", "queues": [1] * 10_000})])
     assert str(problem.value).startswith("agents.a.queues.0: ")
     assert str(problem.value).endswith("; and 9990 more")
     assert str(problem.value).count(";") == 10
@@ -231,7 +240,7 @@ def test_error_lists_only_the_first_of_many_mistakes() -> None:
 def test_dependent_changes_fit_in_any_order() -> None:
     workstreams = [change("workstreams", "v", {"mode": "live", "queue": "q"}), change("workstreams", "w", None)]
     for order in permutations([change("queues", "q", QUEUE), change("hours", "h", HOURS), *workstreams]):
-        result = merged(MINIMAL, order)
+        result = merge(MINIMAL, order)
         assert result.unfit == ()
         assert (result.instance.schedule("q"), set(result.instance.workstreams)) == (result.instance.hours["h"], {"v"})
 
@@ -240,25 +249,28 @@ def test_only_changes_that_do_not_fit_are_left_out() -> None:
     agents = [change("agents", f"a{n}", {"name": f"{n}"}, n) for n in range(1, 40)]
     unfit_changes = [change("queues", "q", QUEUE, 40), change("hours", "odd", {"time_zone": "Atlantis"}, 41)]
     fitting_changes = [change("queues", "p", {}, 42), change("agents", "a3", None, 43)]
-    result = merged(MINIMAL, [*agents, *unfit_changes, *fitting_changes])
+    result = merge(MINIMAL, [*agents, *unfit_changes, *fitting_changes])
     assert [(unfit_change, reason.partition(":")[0]) for unfit_change, reason in result.unfit] == [
         (unfit_changes[0], "queues"),
         (unfit_changes[1], "hours.odd.time_zone"),
     ]
     assert (set(result.instance.queues), len(result.instance.agents)) == ({"p"}, 38)
     assert [
-        unfit_change for unfit_change, _ in merged(MINIMAL, [*unfit_changes, change("hours", "h", HOURS, 44)]).unfit
+        unfit_change for unfit_change, _ in merge(MINIMAL, [*unfit_changes, change("hours", "h", HOURS, 44)]).unfit
     ] == [unfit_changes[1]]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SECTIONS)
 def test_api_examples_are_valid(kind: str) -> None:
-    office = changed(MINIMAL, [change("hours", "office", EXAMPLES["hours"])])
-    result = changed(office, [change(kind, "example", EXAMPLES[kind])])
-    assert shown(table(result, kind)["example"]) == EXAMPLES[kind]
+    office = apply_changes(MINIMAL, [change("hours", "office", EXAMPLES["hours"])])
+    result = apply_changes(office, [change(kind, "example", EXAMPLES[kind])])
+    assert section_as_json(sections_of(result, kind)["example"]) == EXAMPLES[kind]
 
 
 def test_demo_file_can_be_shown_and_read_again() -> None:
     for complete in Settings.model_validate(tomllib.loads((ROOT / "perennial.toml").read_text())).instances.values():
-        tables = {kind: {name: shown(section) for name, section in table(complete, kind).items()} for kind in KINDS}
-        assert Instance.model_validate(tables) == complete
+        tables = {
+            kind: {name: section_as_json(section) for name, section in sections_of(complete, kind).items()}
+            for kind in SECTIONS
+        }
+        assert InstanceSettings.model_validate(tables) == complete

@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
+from configuration.errors import InvalidConfiguration
 from configuration.policies import check_policies, policy_for
-from configuration.problems import Unfit
-from runtime import sections, workstreams
-from runtime.instances import Instance
+from configuration.schema import sections, workstreams
+from configuration.schema.instances import InstanceSettings
+from domain import policy
+from domain.conversation import ConversationOpening, Mode
+from domain.policy import DEFAULTS, IdleAction, IdleRule, Policy, SameAgent
+from domain.survey import Survey
+from domain.transcript import INTERACTIVE, INTERACTIVE_RESPONSE
 from runtime.settings import Settings
-from store.records import NewConversation
 from tests.stack import ROOT
-from workflows import policy
-from workflows.policy import DEFAULTS, IdleAction, IdleRule, Policy, SameAgent
-from workflows.survey import INTERACTIVE, INTERACTIVE_RESPONSE, Survey
-from workflows.values import Mode
 
 MINUTE = timedelta(minutes=1)
 
@@ -27,21 +27,21 @@ MINUTE = timedelta(minutes=1)
 WORKSTREAM_DEFAULTS = {mode: policy.model_copy(update={"missed_offers": 3}) for mode, policy in DEFAULTS.items()}
 
 
-def configured(workstream: dict[str, Any] | None = None, mode: str = "live", **instance: Any) -> Instance:
+def configured(workstream: dict[str, Any] | None = None, mode: str = "live", **instance: Any) -> InstanceSettings:
     table = {"mode": mode, "queue": "q", **(workstream or {})}
-    return Instance.model_validate({"workstreams": {"w": table}, **instance})
+    return InstanceSettings.model_validate({"workstreams": {"w": table}, **instance})
 
 
 def policy_at_start(
-    instance: Instance,
+    instance: InstanceSettings,
     *,
     archive: bool = False,
     duration: timedelta | None = None,
     attributes: dict[str, str] | None = None,
     content_types: tuple[str, ...] = (),
 ) -> Policy:
-    new = NewConversation(
-        id="c",
+    new = ConversationOpening(
+        contact_id="c",
         instance="i",
         workstream="w",
         queue="q",
@@ -205,7 +205,7 @@ RULE = {"silent": "customer", "after": "PT1M", "action": "remind"}
     ],
 )
 def test_unknown_slug_is_named_in_the_error(workstream: dict[str, Any], message: str) -> None:
-    with pytest.raises(Unfit) as problem:
+    with pytest.raises(InvalidConfiguration) as problem:
         check_policies(configured(workstream))
     assert f"workstreams.w.{message}" in str(problem.value)
     assert all(f"{{{slug}}}" in str(problem.value) for slug in policy.SLUGS)
@@ -217,8 +217,8 @@ def test_every_known_slug_is_allowed() -> None:
 
 def test_configurable_texts_and_idle_actions_match_the_policy() -> None:
     """`runtime` may not import `workflows`, so it defines these a second time."""
-    assert set(workstreams.Texts.model_fields) == set(policy.Texts.model_fields)
-    assert sections.MAX_TEXT == policy.MAX_TEXT
+    assert set(workstreams.MessageSettings.model_fields) == set(policy.AutomatedMessages.model_fields)
+    assert sections.MAX_TEXT == policy.MAX_MESSAGE_CHARACTERS
     allowed_actions = {(silent, action) for silent, actions in workstreams.ACTIONS.items() for action in actions}
     assert {action for _, action in allowed_actions} == set(IdleAction)
     assert {silent for silent, _ in allowed_actions} == {"customer", "agent"}

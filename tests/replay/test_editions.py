@@ -9,11 +9,11 @@ import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
+from workflows.events import AnyEvent
 
 from tests.replay.scenarios import HISTORIES
 from workflows.conversation import Conversation
 from workflows.decision import Decision
-from workflows.events import AnyEvent
 from workflows.machine import decide
 from workflows.state import ConversationState
 

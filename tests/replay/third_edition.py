@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 from temporalio.testing import WorkflowEnvironment
+from workflows.events import Accept, Close, Connect, Disconnect, End, Park, Reject, Resume
 
 from tests.replay.second_edition import until_next
 from tests.workflows.clock import now
 from tests.workflows.engine import Chat, Engine
-from workflows.events import Accept, Close, Connect, Disconnect, End, Park, Reject, Resume
 from workflows.timers import Timer
 from workflows.values import Mode, State
 

@@ -8,13 +8,13 @@ import pytest
 from fastapi import FastAPI
 
 from api.server import serving
-from runtime.problems import StartupProblem
+from runtime.errors import StartupError
 from runtime.settings import Settings
 
 
 async def test_a_port_that_is_taken_when_the_api_begins_to_listen() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = Settings(api_port=taken.getsockname()[1])
-        with pytest.raises(StartupProblem, match=f"The API cannot listen on 127.0.0.1:{settings.api_port}"):
+        with pytest.raises(StartupError, match=f"The API cannot listen on 127.0.0.1:{settings.api_port}"):
             async with serving(FastAPI(), settings):
                 pass

@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import func, insert, select
 
+from domain.contacts import Contact
+from domain.conversation import ConversationOpening, ConversationSnapshot
+from domain.participants import Participant, ParticipantPresence, Role
+from domain.routing import Placement, RoutingStage
+from domain.transcript import TranscriptItem
+from domain.value import Value
 from store import schema
-from store.conversations import record
+from store.conversations import write_conversation
 from store.database import Database
-from store.records import ContactFacts, ConversationFacts, Item, NewConversation, ParticipantFacts
+from store.transcript_writes import TranscriptEnd
 
 START = datetime(2026, 2, 28, 23, 59, 59, 987_000, tzinfo=UTC)
 INSTANCE = "11111111-2222-3333-4444-555555555555"
-CUSTOMER = ParticipantFacts("c-customer", "CUSTOMER", "Zoë", None, "connected", START, None)
-AGENT = ParticipantFacts("c-agent", "AGENT", "Ann", "ann", "connected", START + timedelta(minutes=1), None)
+CONNECTED = ParticipantPresence.CONNECTED
+CUSTOMER = Participant(id="c-customer", role=Role.CUSTOMER, name="Zoë", presence=CONNECTED, joined_at=START)
+AGENT = Participant(
+    id="c-agent", role=Role.AGENT, name="Ann", user="ann", presence=CONNECTED, joined_at=START + timedelta(minutes=1)
+)
+
+AnyValue = TypeVar("AnyValue", bound=Value)
+
+
+def replaced(value: AnyValue, **changes: Any) -> AnyValue:
+    """A copy of a value with these fields changed, validated."""
+    return type(value)(**{**dict(value), **changes})
 
 
 def after(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
 
 
-def opening(id: str = "c", **changes: Any) -> NewConversation:
+def opening(id: str = "c", **changes: Any) -> ConversationOpening:
     fields: dict[str, Any] = {
-        "id": id,
+        "contact_id": id,
         "instance": INSTANCE,
         "workstream": "flow-1",
         "queue": "support",
@@ -38,10 +55,10 @@ def opening(id: str = "c", **changes: Any) -> NewConversation:
         "content_types": ("text/plain", "text/markdown"),
         "related_contact_id": "earlier",
     }
-    return NewConversation(**{**fields, **changes})
+    return ConversationOpening(**{**fields, **changes})
 
 
-def contact(id: str = "c", **changes: Any) -> ContactFacts:
+def contact(id: str = "c", **changes: Any) -> Contact:
     fields: dict[str, Any] = {
         "id": id,
         "initiation_method": "API",
@@ -56,13 +73,13 @@ def contact(id: str = "c", **changes: Any) -> ContactFacts:
         "wrapped_up_at": None,
         "end_reason": None,
     }
-    return ContactFacts(**{**fields, **changes})
+    return Contact(**{**fields, **changes})
 
 
-def facts(
+def snapshot(
     revision: int, contact_id: str = "c", agent_user: str | None = "ann", began_at: datetime = START, **changes: Any
-) -> ConversationFacts:
-    """Facts of a conversation with one contact, which ends and is wrapped up together with it."""
+) -> ConversationSnapshot:
+    """The snapshot of a conversation with one contact, which ends and is wrapped up together with it."""
     only_contact = contact(
         contact_id,
         agent_user=agent_user,
@@ -79,11 +96,21 @@ def facts(
         "end_reason": None,
         "closed_at": None,
         "participants": (CUSTOMER, AGENT),
+        "placement": Placement(
+            conversation_id=contact_id,
+            revision=revision,
+            instance=INSTANCE,
+            queue="support",
+            workstream="flow-1",
+            contact_id=contact_id,
+            stage=RoutingStage.OFF,
+            enqueued_at=START,
+        ),
     }
-    return ConversationFacts(**{**fields, **changes})
+    return ConversationSnapshot(**{**fields, **changes})
 
 
-def item(seq: int, **changes: Any) -> Item:
+def item(seq: int, **changes: Any) -> TranscriptItem:
     """A message from the customer, sent `seq` seconds after the start."""
     fields: dict[str, Any] = {
         "id": f"item-{seq}",
@@ -98,12 +125,28 @@ def item(seq: int, **changes: Any) -> Item:
         "name": "Zoë",
         "trigger": None,
     }
-    return Item(**{**fields, **changes})
+    return TranscriptItem(**{**fields, **changes})
+
+
+async def record(
+    db: Database,
+    conversation_id: str,
+    *,
+    opening: ConversationOpening | None = None,
+    snapshot: ConversationSnapshot | None = None,
+    items: Sequence[TranscriptItem] = (),
+) -> TranscriptEnd | None:
+    """Write the changes of a conversation in a transaction of their own."""
+    async with db.write() as connection:
+        written = await write_conversation(
+            db, connection, conversation_id, opening=opening, snapshot=snapshot, items=items
+        )
+    return written.transcript_end
 
 
 async def record_chat(db: Database, *seqs: int) -> None:
     """Record the conversation "c" between a customer and an agent, with these messages from the customer."""
-    await record(db, "c", opening=opening(), facts=facts(1), items=[item(seq) for seq in seqs])
+    await record(db, "c", opening=opening(), snapshot=snapshot(1), items=[item(seq) for seq in seqs])
 
 
 async def add_contact(db: Database, conversation: str, id: str, **values: Any) -> None:

@@ -8,32 +8,44 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
+from store.contact_search import (
+    AttributeCriterion,
+    ContactInstant,
+    ContactSearch,
+    SearchPosition,
+    count_contacts,
+    find_contacts,
+    search_position,
+)
 from store.conversations import find_contact, open_conversation
 from store.database import Database
-from store.searching import AttributeCriterion, Mark, Moment, Search, count_contacts, find_contacts, mark_of
 from tests.store.sample_records import INSTANCE, add_contact, after, opening
 
-MOMENTS: tuple[Moment, ...] = ("initiated_at", "enqueued_at", "agent_connected_at", "ended_at")
+MOMENTS: tuple[ContactInstant, ...] = ("initiated_at", "enqueued_at", "agent_connected_at", "ended_at")
 INDEXES = ("contacts_by_initiation", "contacts_by_enqueuing", "contacts_by_connection", "contacts_by_end")
 
 
-def search(moment: Moment = "initiated_at", since: float = 0, until: float = 1000, **more: Any) -> Search:
+def search(
+    moment: ContactInstant = "initiated_at", since: float = 0, until: float = 1000, **more: Any
+) -> ContactSearch:
     fields: dict[str, Any] = {"instance": INSTANCE, "moment": moment, "since": after(since), "until": after(until)}
-    return Search(**fields | more)
+    return ContactSearch(**fields | more)
 
 
-async def found(db: Database, wanted: Search, limit: int = 100, behind: Mark | None = None) -> list[str]:
+async def found(
+    db: Database, wanted: ContactSearch, limit: int = 100, behind: SearchPosition | None = None
+) -> list[str]:
     return [contact.id for contact, _ in await find_contacts(db, wanted, limit, behind)]
 
 
-async def all_pages(db: Database, wanted: Search, size: int) -> list[str]:
+async def all_pages(db: Database, wanted: ContactSearch, size: int) -> list[str]:
     """Read all results of a search, page by page."""
     ids: list[str] = []
     mark = None
     while page := await find_contacts(db, wanted, size, mark):
         assert len(page) <= size
         ids += [contact.id for contact, _ in page]
-        mark = mark_of(wanted, page[-1][0])
+        mark = search_position(wanted, page[-1][0])
     return ids
 
 
@@ -45,7 +57,9 @@ async def add_contacts(db: Database, *contacts: tuple[str, dict[str, Any]]) -> N
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-async def test_search_range_applies_to_the_named_time_and_includes_both_ends(db: Database, moment: Moment) -> None:
+async def test_search_range_applies_to_the_named_time_and_includes_both_ends(
+    db: Database, moment: ContactInstant
+) -> None:
     other = {name: after(20) for name in MOMENTS}
     seconds = {"early": 9.999, "first": 10, "last": 30, "late": 30.001}
     await add_contacts(db, *((id, {**other, moment: after(second)}) for id, second in seconds.items()))
@@ -56,7 +70,7 @@ async def test_search_range_applies_to_the_named_time_and_includes_both_ends(db:
 
 
 @pytest.mark.parametrize("moment", MOMENTS[1:])
-async def test_contact_without_the_named_time_is_not_found(db: Database, moment: Moment) -> None:
+async def test_contact_without_the_named_time_is_not_found(db: Database, moment: ContactInstant) -> None:
     await add_contacts(db, ("x", {"initiated_at": after(1)}))
     assert await found(db, search(moment)) == []
     assert await count_contacts(db, search(moment)) == 0
@@ -159,7 +173,7 @@ async def test_latest_contact_comes_first_and_ties_are_ordered_by_id(db: Databas
 @pytest.mark.parametrize("order", MOMENTS)
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
 async def test_pages_return_every_contact_once_and_in_order(
-    db: Database, order: Moment, ascending: bool, size: int
+    db: Database, order: ContactInstant, ascending: bool, size: int
 ) -> None:
     times = {"a": 5, "b": 1, "c2": 5, "d": 5, "e": 9}
     without_time = [] if order == "initiated_at" else ["f", "g"]
@@ -176,7 +190,7 @@ async def test_contact_added_between_two_pages_shifts_no_page(db: Database) -> N
     await add_contacts(db, *((f"leg-{n}", {"initiated_at": after(n)}) for n in range(4)))
     first = await find_contacts(db, search(), 2)
     await add_contact(db, "c", "new", initiated_at=after(99))
-    mark = mark_of(search(), first[-1][0])
+    mark = search_position(search(), first[-1][0])
     assert await found(db, search(), 2, mark) == ["leg-1", "leg-0"]
 
 
@@ -193,10 +207,10 @@ def statements(db: Database) -> Generator[list[tuple[str, Any]]]:
     event.remove(db.engine.sync_engine, "before_cursor_execute", collect)
 
 
-@pytest.mark.parametrize("behind", [None, Mark(after(5), "x")], ids=["first page", "further page"])
+@pytest.mark.parametrize("behind", [None, SearchPosition(after(5), "x")], ids=["first page", "further page"])
 @pytest.mark.parametrize(("moment", "index"), [*zip(MOMENTS, INDEXES, strict=True)])
 async def test_page_query_reads_an_index_in_order(
-    db: Database, moment: Moment, index: str, behind: Mark | None
+    db: Database, moment: ContactInstant, index: str, behind: SearchPosition | None
 ) -> None:
     with statements(db) as sent:
         await find_contacts(db, search(moment, order=moment), 2, behind)

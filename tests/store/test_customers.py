@@ -4,10 +4,10 @@ from typing import Any
 
 from sqlalchemy import text
 
-from store.conversations import open_conversation, record
+from store.conversations import open_conversation
 from store.customers import customer_of, latest_conversation
 from store.database import Database
-from tests.store.sample_records import INSTANCE, after, facts, opening
+from tests.store.sample_records import INSTANCE, after, opening, record, snapshot
 
 
 async def latest(
@@ -19,7 +19,7 @@ async def latest(
 async def begin(db: Database, id: str, seconds: float, state: str = "OPEN", **changes: Any) -> None:
     await open_conversation(db, opening(id, started_at=after(seconds), **changes))
     if state != "OPEN":
-        await record(db, id, facts=facts(1, contact_id=id, state=state, participants=()))
+        await record(db, id, snapshot=snapshot(1, contact_id=id, state=state, participants=()))
 
 
 async def test_latest_conversation_is_the_newest(db: Database) -> None:
@@ -54,7 +54,7 @@ async def test_conversation_of_another_customer_is_not_found(db: Database) -> No
 
 async def test_customer_of_a_conversation_is_its_customer_participant(db: Database) -> None:
     assert await customer_of(db, "c") is None
-    await record(db, "c", opening=opening(), facts=facts(1))
+    await record(db, "c", opening=opening(), snapshot=snapshot(1))
     found = await customer_of(db, "c")
     assert found is not None
     assert (found.id, found.role, found.conversation_id) == ("c-customer", "CUSTOMER", "c")

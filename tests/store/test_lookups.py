@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,10 +10,19 @@ from store.conversations import (
     find_participant,
     open_conversation,
     participant_of_user,
-    record,
 )
 from store.database import Database
-from tests.store.sample_records import AGENT, INSTANCE, add_contact, after, facts, opening, record_chat
+from tests.store.sample_records import (
+    AGENT,
+    INSTANCE,
+    add_contact,
+    after,
+    opening,
+    record,
+    record_chat,
+    replaced,
+    snapshot,
+)
 
 
 async def listed_contacts(db: Database, user: str = "ann", instance: str = INSTANCE) -> list[tuple[str, str]]:
@@ -28,7 +36,7 @@ async def record_active(db: Database, id: str, **changes: Any) -> None:
         db,
         id,
         opening=opening(id, started_at=start),
-        facts=facts(1, contact_id=id, began_at=start, participants=(), **changes),
+        snapshot=snapshot(1, contact_id=id, began_at=start, participants=(), **changes),
     )
 
 
@@ -79,7 +87,7 @@ async def test_participant_is_found_with_the_conversation_and_its_latest_contact
 async def test_agent_participant_is_found_by_user_in_each_conversation(db: Database) -> None:
     await record_chat(db)
     await open_conversation(db, opening("d"))
-    await record(db, "d", facts=facts(1, contact_id="d", participants=(replace(AGENT, id="d-agent"),)))
+    await record(db, "d", snapshot=snapshot(1, contact_id="d", participants=(replaced(AGENT, id="d-agent"),)))
     for conversation, id in (("c", "c-agent"), ("d", "d-agent")):
         found = await participant_of_user(db, conversation, "ann")
         assert found is not None
@@ -104,9 +112,11 @@ async def test_contacts_of_other_agents_are_not_listed(db: Database) -> None:
 
 async def test_ended_contact_is_listed_until_its_wrap_up_ends(db: Database) -> None:
     await record_active(db, "c")
-    await record(db, "c", facts=facts(2, state="WRAP_UP", ended_at=after(90), participants=()))
+    await record(db, "c", snapshot=snapshot(2, state="WRAP_UP", ended_at=after(90), participants=()))
     assert await listed_contacts(db) == [("c", "c")]
-    await record(db, "c", facts=facts(3, state="CLOSED", ended_at=after(90), closed_at=after(99), participants=()))
+    await record(
+        db, "c", snapshot=snapshot(3, state="CLOSED", ended_at=after(90), closed_at=after(99), participants=())
+    )
     assert await listed_contacts(db) == []
 
 

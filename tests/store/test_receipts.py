@@ -10,13 +10,17 @@ from sqlalchemy import insert
 from sqlalchemy.exc import NoResultFound
 
 from store import schema
-from store.conversations import find_participant, record
+from store.conversations import find_participant
 from store.database import Database
 from store.records import Receipt
 from store.transcript import acknowledge, receipts_of
-from tests.store.sample_records import after, count, item, opening, record_chat
+from tests.store.sample_records import after, count, item, opening, record, record_chat
 
 Receipts = dict[int, tuple[datetime | None, datetime | None]]
+
+
+def receipt(seq: int, participant_id: str, delivered_at: datetime, read_at: datetime | None) -> Receipt:
+    return Receipt(seq=seq, participant_id=participant_id, delivered_at=delivered_at, read_at=read_at)
 
 
 async def deliver(db: Database, seq: int, at: float, participant_id: str = "c-agent") -> bool:
@@ -124,8 +128,8 @@ async def test_receipts_are_separate_for_participants_and_conversations(db: Data
     await read(db, 2, 10)
     await deliver(db, 2, 20, "c-customer")
     assert await receipts_of(db, [("c", 1), ("c", 2)]) == {
-        ("c", 1): [Receipt(1, "c-agent", after(10), after(10))],
-        ("c", 2): [Receipt(2, "c-customer", after(20), None)],
+        ("c", 1): [receipt(1, "c-agent", after(10), after(10))],
+        ("c", 2): [receipt(2, "c-customer", after(20), None)],
     }
     assert await receipts_of(db, [("d", 1)]) == {}
     assert await watermarks(db, "d-customer") == (0, 0)
@@ -136,7 +140,7 @@ async def test_message_has_the_receipts_of_all_recipients(db: Database) -> None:
     await record(db, "c", items=[item(1, participant_id=None)])
     await deliver(db, 1, 20, "c-customer")
     await read(db, 1, 10)
-    agent, customer = Receipt(1, "c-agent", after(10), after(10)), Receipt(1, "c-customer", after(20), None)
+    agent, customer = receipt(1, "c-agent", after(10), after(10)), receipt(1, "c-customer", after(20), None)
     assert await receipts_of(db, [("c", 1), ("c", 7)]) == {("c", 1): [agent, customer]}
 
 

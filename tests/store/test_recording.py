@@ -1,46 +1,62 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from itertools import pairwise, permutations
 
 import pytest
 
-from store.conversations import find_contact, find_conversation, find_participant, open_conversation, record
+from domain.contacts import InitiationMethod
+from domain.conversation import ConversationOpening, Mode, State
+from domain.participants import ParticipantPresence, Role
+from domain.transcript import TranscriptItem
+from store.conversations import find_contact, find_conversation, find_participant, open_conversation
 from store.database import Database
-from store.records import Contact, Conversation, Item, NewConversation, Participant
-from store.transcript import Span, acknowledge, page
-from tests.store.sample_records import AGENT, CUSTOMER, INSTANCE, START, after, count, facts, item, opening, record_chat
+from store.records import StoredContact, StoredConversation, StoredParticipant
+from store.transcript import PageStart, acknowledge, page
+from tests.store.sample_records import (
+    AGENT,
+    CUSTOMER,
+    INSTANCE,
+    START,
+    after,
+    count,
+    item,
+    opening,
+    record,
+    record_chat,
+    replaced,
+    snapshot,
+)
 
-FORWARD = Span(0, forward=True)
-CLOSED = facts(3, state="CLOSED", ended_at=after(90), end_reason="customer ended", closed_at=after(95))
+FORWARD = PageStart(0, forward=True)
+CLOSED = snapshot(3, state="CLOSED", ended_at=after(90), end_reason="customer ended", closed_at=after(95))
 
 
-async def stored(db: Database, id: str = "c") -> tuple[Conversation, Contact]:
+async def stored(db: Database, id: str = "c") -> tuple[StoredConversation, StoredContact]:
     found = await find_contact(db, INSTANCE, id)
     assert found is not None
     return found[1], found[0]
 
 
-async def find_person(db: Database, id: str) -> Participant | None:
+async def find_person(db: Database, id: str) -> StoredParticipant | None:
     found = await find_participant(db, id)
     return found[0] if found else None
 
 
-async def transcript(db: Database, id: str = "c") -> list[Item]:
+async def transcript(db: Database, id: str = "c") -> list[TranscriptItem]:
     return await page(db, id, FORWARD, 1_000)
 
 
 async def test_opened_conversation_has_its_contact_and_customer(db: Database) -> None:
     await open_conversation(db, opening())
     conversation, contact = await stored(db)
-    assert conversation == Conversation(
+    assert conversation == StoredConversation(
         id="c",
         instance=INSTANCE,
         workstream="flow-1",
         queue="support",
-        mode="persistent",
-        state="OPEN",
+        mode=Mode.PERSISTENT,
+        state=State.OPEN,
         customer_id="crm-7",
         attributes={"locale": "fr"},
         segment_attributes={"connect:Subtype": {"ValueString": "connect:Chat"}},
@@ -51,16 +67,28 @@ async def test_opened_conversation_has_its_contact_and_customer(db: Database) ->
         end_reason=None,
         updated_at=START,
     )
-    assert contact == Contact(
-        "c", "c", "API", None, "earlier", "support", START, START, None, None, None, None, None, None
+    assert contact == StoredContact(
+        id="c",
+        conversation_id="c",
+        initiation_method=InitiationMethod.API,
+        related_contact_id="earlier",
+        queue="support",
+        initiated_at=START,
+        enqueued_at=START,
     )
-    assert await find_person(db, "c-customer") == Participant(
-        "c-customer", "c", "CUSTOMER", "Zoë", None, "awaited", None, None, 0, 0
+    assert await find_person(db, "c-customer") == StoredParticipant(
+        id="c-customer",
+        conversation_id="c",
+        role=Role.CUSTOMER,
+        name="Zoë",
+        presence=ParticipantPresence.AWAITED,
+        delivered_seq=0,
+        read_seq=0,
     )
 
 
 @pytest.mark.parametrize("repeat", [opening(), opening(queue="other", customer_name="Other", started_at=after(9))])
-async def test_repeated_opening_changes_nothing(db: Database, repeat: NewConversation) -> None:
+async def test_repeated_opening_changes_nothing(db: Database, repeat: ConversationOpening) -> None:
     await open_conversation(db, opening())
     before = await stored(db), await find_person(db, "c-customer")
     await open_conversation(db, repeat)
@@ -74,20 +102,20 @@ async def test_repeated_opening_adds_no_second_customer(db: Database) -> None:
 
 
 async def test_record_writes_opening_facts_and_items_together(db: Database) -> None:
-    await record(db, "c", opening=opening(), facts=facts(1), items=[item(1), item(2)])
+    await record(db, "c", opening=opening(), snapshot=snapshot(1), items=[item(1), item(2)])
     conversation, contact = await stored(db)
     assert conversation.state == "ACTIVE"
     assert (contact.agent_user, contact.agent_connected_at) == ("ann", after(60))
-    assert await find_person(db, "c-agent") == Participant(
-        "c-agent", "c", "AGENT", "Ann", "ann", "connected", after(60), None, 0, 0
+    assert await find_person(db, "c-agent") == StoredParticipant(
+        **dict(AGENT), conversation_id="c", delivered_seq=0, read_seq=0
     )
     assert await transcript(db) == [item(1), item(2)]
 
 
 async def test_newer_revision_replaces_the_older_one(db: Database) -> None:
     await record_chat(db)
-    left = replace(AGENT, presence="away", left_at=after(80))
-    await record(db, "c", facts=replace(CLOSED, participants=(CUSTOMER, left)))
+    left = replaced(AGENT, presence="away", left_at=after(80))
+    await record(db, "c", snapshot=replaced(CLOSED, participants=(CUSTOMER, left)))
     conversation, contact = await stored(db)
     assert (conversation.state, conversation.end_reason) == ("CLOSED", "customer ended")
     assert (conversation.ended_at, conversation.closed_at) == (after(90), after(95))
@@ -99,15 +127,15 @@ async def test_newer_revision_replaces_the_older_one(db: Database) -> None:
 
 async def test_repeated_or_older_record_changes_nothing(db: Database) -> None:
     for _ in range(2):
-        await record(db, "c", opening=opening(), facts=facts(1), items=[item(1)])
+        await record(db, "c", opening=opening(), snapshot=snapshot(1), items=[item(1)])
     before = await stored(db), await transcript(db)
-    await record(db, "c", opening=opening(), facts=facts(0, state="CLOSED", participants=()), items=[item(1)])
+    await record(db, "c", opening=opening(), snapshot=snapshot(0, state="CLOSED", participants=()), items=[item(1)])
     assert (await stored(db), await transcript(db)) == before
 
 
 async def test_repeated_revision_overwrites_the_facts_and_keeps_the_items(db: Database) -> None:
-    await record(db, "c", opening=opening(), facts=facts(1), items=[item(1)])
-    await record(db, "c", facts=facts(1, state="CLOSED"), items=[item(1), item(2)])
+    await record(db, "c", opening=opening(), snapshot=snapshot(1), items=[item(1)])
+    await record(db, "c", snapshot=snapshot(1, state="CLOSED"), items=[item(1), item(2)])
     conversation, _ = await stored(db)
     assert conversation.state == "CLOSED"
     assert await transcript(db) == [item(1), item(2)]
@@ -117,10 +145,10 @@ async def test_repeated_revision_overwrites_the_facts_and_keeps_the_items(db: Da
 async def test_newest_revision_wins_and_all_items_are_kept_in_any_order_of_records(
     db: Database, order: tuple[int, ...]
 ) -> None:
-    waiting = facts(2, state="WAITING", participants=(CUSTOMER, replace(AGENT, presence="away", left_at=after(70))))
-    revisions = {1: facts(1, agent_user=None, participants=(CUSTOMER,)), 2: waiting, 3: CLOSED}
+    waiting = snapshot(2, state="WAITING", participants=(CUSTOMER, replaced(AGENT, presence="away", left_at=after(70))))
+    revisions = {1: snapshot(1, agent_user=None, participants=(CUSTOMER,)), 2: waiting, 3: CLOSED}
     for number in order:
-        await record(db, "c", opening=opening(), facts=revisions[number], items=[item(number)])
+        await record(db, "c", opening=opening(), snapshot=revisions[number], items=[item(number)])
     conversation, contact = await stored(db)
     assert (conversation.state, contact.agent_user, contact.wrapped_up_at) == ("CLOSED", "ann", after(95))
     agent = await find_person(db, "c-agent")
@@ -132,16 +160,16 @@ async def test_newest_revision_wins_and_all_items_are_kept_in_any_order_of_recor
 async def test_facts_keep_the_opening(db: Database) -> None:
     await open_conversation(db, opening())
     before, _ = await stored(db)
-    await record(db, "c", facts=facts(1))
+    await record(db, "c", snapshot=snapshot(1))
     updated, contact = await stored(db)
-    assert updated == replace(before, state="ACTIVE", updated_at=updated.updated_at)
+    assert updated == replaced(before, state="ACTIVE", updated_at=updated.updated_at)
     assert (contact.initiated_at, contact.enqueued_at, contact.related_contact_id) == (START, START, "earlier")
 
 
 async def test_facts_keep_the_receipts_of_participants(db: Database) -> None:
     await record_chat(db, 1, 2)
     await acknowledge(db, "c", "c-agent", 2, read=True, at=after(5))
-    await record(db, "c", facts=facts(2))
+    await record(db, "c", snapshot=snapshot(2))
     agent = await find_person(db, "c-agent")
     assert agent is not None
     assert (agent.delivered_seq, agent.read_seq) == (2, 2)
@@ -149,7 +177,7 @@ async def test_facts_keep_the_receipts_of_participants(db: Database) -> None:
 
 async def test_facts_without_participants_are_recorded(db: Database) -> None:
     await open_conversation(db, opening())
-    await record(db, "c", facts=facts(1, state="CLOSED", participants=()))
+    await record(db, "c", snapshot=snapshot(1, state="CLOSED", participants=()))
     assert (await stored(db))[0].state == "CLOSED"
 
 
@@ -207,7 +235,7 @@ async def test_every_field_of_an_item_is_stored(db: Database) -> None:
 
 async def test_concurrent_equal_records_are_written_once(db: Database) -> None:
     items = [item(seq) for seq in range(1, 21)]
-    await asyncio.gather(*(record(db, "c", opening=opening(), facts=facts(1), items=items) for _ in range(20)))
+    await asyncio.gather(*(record(db, "c", opening=opening(), snapshot=snapshot(1), items=items) for _ in range(20)))
     assert await transcript(db) == items
     assert [await count(db, name) for name in ("conversations", "contacts", "participants")] == [1, 1, 2]
 
@@ -217,7 +245,7 @@ async def test_newest_of_concurrent_revisions_wins(db: Database) -> None:
     names = {revision: f"user-{revision}" for revision in range(2, 22)}
     await asyncio.gather(
         *(
-            record(db, "c", facts=facts(revision, agent_user=name, end_reason=name), items=[item(revision)])
+            record(db, "c", snapshot=snapshot(revision, agent_user=name, end_reason=name), items=[item(revision)])
             for revision, name in names.items()
         )
     )

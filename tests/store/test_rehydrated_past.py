@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import accumulate, chain, count, cycle
 from typing import Any, NamedTuple
 
@@ -11,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, text
 
-from store.conversations import find_contact, find_conversation, open_conversation, record
+from domain.conversation import RehydratedPast
+from store.conversations import find_contact, find_conversation, open_conversation
 from store.database import Database
-from store.past import Place, associate, last_ended_contact, page_of_past, past_from
-from store.records import Past
-from tests.store.sample_records import INSTANCE, after, contact, facts, item, opening
+from store.past import PastPosition, associate, find_rehydrated_past, last_ended_contact, page_of_past
+from tests.store.sample_records import INSTANCE, after, contact, item, opening, record, replaced, snapshot
 
 Items = list[tuple[str, int]]
 """Visible items, each as contact id and item number."""
@@ -75,14 +74,14 @@ def session_lists(draw: st.DrawFn) -> list[Session]:
     return sessions
 
 
-async def source_of(db: Database, source: Source | None, prefix: str = "") -> Past | None:
+async def source_of(db: Database, source: Source | None, prefix: str = "") -> RehydratedPast | None:
     """The past that the API finds for a source."""
     if source is None:
         return None
     contact_id = chat_id(source.session, source.leg or 0, prefix)
     if source.leg is None:
         contact_id = await last_ended_contact(db, contact_id) or ""
-    found = await past_from(db, INSTANCE, contact_id)
+    found = await find_rehydrated_past(db, INSTANCE, contact_id)
     assert found is not None
     return found[2]
 
@@ -100,22 +99,22 @@ async def write_sessions(db: Database, sessions: Sequence[Session], prefix: str 
             last = max([last, *seqs])
             begin, end = after(leg * session.seconds), after((leg + 1) * session.seconds)
             legs.append(contact(chat_id(number, leg, prefix), initiated_at=begin, ended_at=end, last_seq=last))
-        legs[-1] = replace(legs[-1], last_seq=None)
+        legs[-1] = replaced(legs[-1], last_seq=None)
         items = [
             item(seq, contact_id=chat_id(number, leg, prefix)) for leg, seqs in enumerate(session.legs) for seq in seqs
         ]
-        now = facts(1, contacts=tuple(legs), participants=(), ended_at=after(9), state="CLOSED")
-        await record(db, id, opening=new, facts=now, items=items)
+        now = snapshot(1, contacts=tuple(legs), participants=(), ended_at=after(9), state="CLOSED")
+        await record(db, id, opening=new, snapshot=now, items=items)
 
 
-async def place_of(db: Database, id: str) -> Place | None:
+async def place_of(db: Database, id: str) -> PastPosition | None:
     """The place where the past of a conversation starts, or None."""
     found = await find_conversation(db, id)
     assert found is not None
-    return None if found.past_id is None else Place(found.past_id, found.past_seq or 0)
+    return None if found.past_id is None else PastPosition(found.past_id, found.past_seq or 0)
 
 
-async def pages(db: Database, place: Place | None, *sizes: int) -> list[Items]:
+async def pages(db: Database, place: PastPosition | None, *sizes: int) -> list[Items]:
     """All pages from a place on. Asserts that only the last is short and that each item belongs to its conversation."""
     found: list[Items] = []
     for size in cycle(sizes):
@@ -171,14 +170,18 @@ def statements(db: Database) -> Generator[list[tuple[str, Any]]]:
 async def test_page_takes_one_query_of_few_rows_for_any_length_of_past(db: Database) -> None:
     for number in range(501):
         id, earlier = chat_id(number), chat_id(number - 1)
-        past = Past(earlier, chat_id(0), earlier, 1, 1) if number else None
+        past = (
+            RehydratedPast(contact_id=earlier, association_id=chat_id(0), conversation_id=earlier, seq=1, items=1)
+            if number
+            else None
+        )
         last = 300 if number == 500 else 1
         await record(db, id, opening=opening(id, past=past), items=[item(seq) for seq in range(1, last + 1)])
     for length in (1, 50, 500, 501):
         for size in (1, 15, 100):
             seq = 300 if length == 501 else 1
             with statements(db) as queries:
-                page, rest = await page_of_past(db, Place(chat_id(length - 1), seq), size)
+                page, rest = await page_of_past(db, PastPosition(chat_id(length - 1), seq), size)
             assert (len(page), len(queries)) == (min(length - 1 + seq, size), 1)
             assert (rest is None) == (length <= size)
             async with db.read() as connection:
@@ -189,7 +192,7 @@ async def test_page_takes_one_query_of_few_rows_for_any_length_of_past(db: Datab
 async def test_page_query_scans_no_table(db: Database) -> None:
     await write_sessions(db, LONG)
     with statements(db) as queries:
-        await page_of_past(db, Place(chat_id(40), 3), 15)
+        await page_of_past(db, PastPosition(chat_id(40), 3), 15)
     async with db.read() as connection:
         # forbid scans: for a small table the planner may choose one
         if db.is_postgres:
@@ -224,47 +227,55 @@ async def test_chats_without_items_are_skipped(db: Database, empty: int) -> None
     empties = [Session([[1, 2]]), *(Session([[]], Source(n, None)) for n in range(empty))]
     await write_sessions(db, [*empties, Session([[], [1]], Source(empty, None)), Session([[]], Source(empty + 1, 1))])
     first = [(chat_id(0), 2), (chat_id(0), 1)]
-    assert await place_of(db, chat_id(empty + 1)) == Place(chat_id(0), 2)
+    assert await place_of(db, chat_id(empty + 1)) == PastPosition(chat_id(0), 2)
     assert await pages(db, await place_of(db, chat_id(empty + 2)), 1) == [
         [(chat_id(empty + 1, 1), 1)],
         *([entry] for entry in first),
     ]
-    found = await past_from(db, INSTANCE, chat_id(empty + 1))
+    found = await find_rehydrated_past(db, INSTANCE, chat_id(empty + 1))
     assert found is not None
-    assert found[2] == Past(chat_id(empty + 1), chat_id(0), chat_id(0), 2, 2)
+    assert found[2] == RehydratedPast(
+        contact_id=chat_id(empty + 1), association_id=chat_id(0), conversation_id=chat_id(0), seq=2, items=2
+    )
 
 
 async def test_page_of_an_empty_past_is_empty(db: Database) -> None:
     await write_sessions(db, [Session([[]]), Session([[]], Source(0, None))])
-    assert await page_of_past(db, Place("nothing", 5), 10) == ([], None)
+    assert await page_of_past(db, PastPosition("nothing", 5), 10) == ([], None)
     place = await place_of(db, chat_id(1))
-    assert place == Place(chat_id(0), 0)
+    assert place == PastPosition(chat_id(0), 0)
     assert await pages(db, place, 10) == [[]]
 
 
 async def test_page_begins_with_the_item_at_its_place(db: Database) -> None:
     await write_sessions(db, [Session([[1, 2]]), Session([[1, 2, 3]], Source(0, None))])
-    page, rest = await page_of_past(db, Place(chat_id(1), 2), 1)
+    page, rest = await page_of_past(db, PastPosition(chat_id(1), 2), 1)
     assert (page[0].conversation_id, page[0].item) == (chat_id(1), item(2, contact_id=chat_id(1)))
-    assert rest == Place(chat_id(1), 1)
-    assert await page_of_past(db, Place(chat_id(1), 1), 1) == (
+    assert rest == PastPosition(chat_id(1), 1)
+    assert await page_of_past(db, PastPosition(chat_id(1), 1), 1) == (
         [(chat_id(1), item(1, contact_id=chat_id(1)))],
-        Place(chat_id(0), 2),
+        PastPosition(chat_id(0), 2),
     )
-    assert (await page_of_past(db, Place(chat_id(1), 2**62), 3))[1] == Place(chat_id(0), 2)
+    assert (await page_of_past(db, PastPosition(chat_id(1), 2**62), 3))[1] == PastPosition(chat_id(0), 2)
 
 
 async def test_past_begins_with_the_contact_and_omits_later_contacts(db: Database) -> None:
     await write_sessions(db, [Session([[1, 2], [4], []]), Session([[1], [2]], Source(0, 1))])
     for id, seq, items in ((chat_id(0), 2, 2), (chat_id(0, 1), 4, 3), (chat_id(0, 2), 4, 3)):
-        found = await past_from(db, INSTANCE, id)
+        found = await find_rehydrated_past(db, INSTANCE, id)
         assert found is not None
-        assert (found[0].id, found[1].id, found[2]) == (id, chat_id(0), Past(id, chat_id(0), chat_id(0), seq, items))
-    found = await past_from(db, INSTANCE, chat_id(1))
+        assert (found[0].id, found[1].id, found[2]) == (
+            id,
+            chat_id(0),
+            RehydratedPast(contact_id=id, association_id=chat_id(0), conversation_id=chat_id(0), seq=seq, items=items),
+        )
+    found = await find_rehydrated_past(db, INSTANCE, chat_id(1))
     assert found is not None
-    assert found[2] == Past(chat_id(1), chat_id(0), chat_id(1), 1, 1)
-    assert await past_from(db, INSTANCE, "nothing") is None
-    assert await past_from(db, "another", chat_id(0)) is None
+    assert found[2] == RehydratedPast(
+        contact_id=chat_id(1), association_id=chat_id(0), conversation_id=chat_id(1), seq=1, items=1
+    )
+    assert await find_rehydrated_past(db, INSTANCE, "nothing") is None
+    assert await find_rehydrated_past(db, "another", chat_id(0)) is None
 
 
 @pytest.mark.parametrize("seconds", [0, 1])
@@ -274,7 +285,7 @@ async def test_last_ended_contact_is_found(db: Database, seconds: int) -> None:
     await record(db, "c", opening=opening("c"))
     assert await last_ended_contact(db, "c") is None
     legs = (contact("c", ended_at=after(5), last_seq=1), contact("c-leg-1", initiated_at=after(5)))
-    await record(db, "c", facts=facts(1, contacts=legs, participants=()))
+    await record(db, "c", snapshot=snapshot(1, contacts=legs, participants=()))
     assert await last_ended_contact(db, "c") == "c"
 
 

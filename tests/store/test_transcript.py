@@ -4,13 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from store.conversations import record
 from store.database import Database
-from store.transcript import Span, find_item, first_since, heads, last_until, nth_latest, page
-from tests.store.sample_records import START, after, item, opening, record_chat
+from store.transcript import PageStart, find_item, first_since, heads, last_until, nth_latest, page
+from tests.store.sample_records import START, after, item, opening, record, record_chat
 
 
-async def seqs(db: Database, span: Span, limit: int = 100, contact_id: str | None = None) -> list[int]:
+async def seqs(db: Database, span: PageStart, limit: int = 100, contact_id: str | None = None) -> list[int]:
     return [found.seq for found in await page(db, "c", span, limit, contact_id)]
 
 
@@ -22,24 +21,24 @@ async def record_other_conversation(db: Database) -> None:
 @pytest.mark.parametrize(
     ("span", "limit", "expected"),
     [
-        (Span(1, True), 100, [1, 2, 3, 5, 8]),
-        (Span(0, True), 2, [1, 2]),
-        (Span(3, True), 2, [3, 5]),
-        (Span(4, True), 1, [5]),
-        (Span(8, True), 9, [8]),
-        (Span(9, True), 9, []),
-        (Span(8, False), 100, [8, 5, 3, 2, 1]),
-        (Span(99, False), 2, [8, 5]),
-        (Span(5, False), 2, [5, 3]),
-        (Span(4, False), 1, [3]),
-        (Span(1, False), 9, [1]),
-        (Span(0, False), 9, []),
-        (Span(1, True), 0, []),
+        (PageStart(1, True), 100, [1, 2, 3, 5, 8]),
+        (PageStart(0, True), 2, [1, 2]),
+        (PageStart(3, True), 2, [3, 5]),
+        (PageStart(4, True), 1, [5]),
+        (PageStart(8, True), 9, [8]),
+        (PageStart(9, True), 9, []),
+        (PageStart(8, False), 100, [8, 5, 3, 2, 1]),
+        (PageStart(99, False), 2, [8, 5]),
+        (PageStart(5, False), 2, [5, 3]),
+        (PageStart(4, False), 1, [3]),
+        (PageStart(1, False), 9, [1]),
+        (PageStart(0, False), 9, []),
+        (PageStart(1, True), 0, []),
     ],
     ids=str,
 )
 async def test_page_returns_the_nearest_items_in_its_direction(
-    db: Database, span: Span, limit: int, expected: list[int]
+    db: Database, span: PageStart, limit: int, expected: list[int]
 ) -> None:
     await record_chat(db, 1, 2, 3, 5, 8)
     await record_other_conversation(db)
@@ -49,19 +48,19 @@ async def test_page_returns_the_nearest_items_in_its_direction(
 async def test_page_can_be_limited_to_one_contact(db: Database) -> None:
     await record_chat(db)
     await record(db, "c", items=[item(n, contact_id="leg-2" if n in (2, 4, 6) else "c") for n in range(1, 8)])
-    assert await seqs(db, Span(1, True), 2, "leg-2") == [2, 4]
-    assert await seqs(db, Span(5, False), 2, "leg-2") == [4, 2]
-    assert await seqs(db, Span(1, True), contact_id="c") == [1, 3, 5, 7]
-    assert await seqs(db, Span(1, True), contact_id="x") == []
+    assert await seqs(db, PageStart(1, True), 2, "leg-2") == [2, 4]
+    assert await seqs(db, PageStart(5, False), 2, "leg-2") == [4, 2]
+    assert await seqs(db, PageStart(1, True), contact_id="c") == [1, 3, 5, 7]
+    assert await seqs(db, PageStart(1, True), contact_id="x") == []
 
 
 async def test_pages_have_no_gaps_and_no_repeats(db: Database) -> None:
     await record_chat(db, *range(1, 24))
     forward: list[int] = []
-    while found := await seqs(db, Span(forward[-1] + 1 if forward else 1, True), 5):
+    while found := await seqs(db, PageStart(forward[-1] + 1 if forward else 1, True), 5):
         forward += found
     backward: list[int] = []
-    while found := await seqs(db, Span(backward[-1] - 1 if backward else 23, False), 5):
+    while found := await seqs(db, PageStart(backward[-1] - 1 if backward else 23, False), 5):
         backward += found
     assert forward == list(range(1, 24)) == backward[::-1]
 
@@ -77,7 +76,7 @@ async def test_item_is_found_by_its_id(db: Database) -> None:
 async def test_empty_transcript_has_no_items_and_no_positions(db: Database) -> None:
     await record_chat(db)
     await record_other_conversation(db)
-    assert await page(db, "c", Span(0, True), 10) == []
+    assert await page(db, "c", PageStart(0, True), 10) == []
     assert await nth_latest(db, "c", 1) is None
     assert await first_since(db, "c", START) is None
     assert await last_until(db, "c", after(1_000)) is None

@@ -7,25 +7,37 @@ from typing import Any
 
 import pytest
 
-from store.conversations import find_contact, participants_of_contact, record
+from domain.participants import Participant, ParticipantPresence, Role
+from domain.transcript import EVENT_PREFIX, TranscriptItem
+from store.conversations import find_contact, participants_of_contact
 from store.database import Database
-from store.documents import EVENT_PREFIX, Entry, Subject, transcript_json, transcript_text
-from store.records import Item, ParticipantFacts
 from store.transcript import acknowledge, pages_of_contact
-from tests.store.sample_records import AGENT, CUSTOMER, INSTANCE, after, contact, facts, item, opening, record_chat
+from tests.store.sample_records import (
+    AGENT,
+    CUSTOMER,
+    INSTANCE,
+    after,
+    contact,
+    item,
+    opening,
+    record,
+    record_chat,
+    snapshot,
+)
+from wire.transcript_files import Entry, TranscriptSubject, transcript_json, transcript_text
 
 ENDED: dict[str, Any] = {"state": "CLOSED", "ended_at": after(70), "end_reason": "agent ended", "closed_at": after(80)}
 SYSTEM: dict[str, Any] = {"participant_id": None, "role": "SYSTEM", "name": "SYSTEM_MESSAGE"}
 
 
-def event(seq: int, event_name: str, **changes: Any) -> Item:
+def event(seq: int, event_name: str, **changes: Any) -> TranscriptItem:
     return item(seq, **{"type": "EVENT", "content_type": EVENT_PREFIX + event_name, "content": None, **changes})
 
 
-async def subject(db: Database, contact_id: str = "c") -> Subject:
+async def subject(db: Database, contact_id: str = "c") -> TranscriptSubject:
     found = await find_contact(db, INSTANCE, contact_id)
     assert found
-    return Subject(*found, await participants_of_contact(db, found[0]))
+    return TranscriptSubject(*found, await participants_of_contact(db, found[0]))
 
 
 async def text_of(pieces: AsyncIterator[bytes]) -> str:
@@ -54,7 +66,7 @@ async def record_ended_chat(db: Database) -> None:
         event(6, "chat.ended", **SYSTEM),
         item(7, content="Bye.", **SYSTEM),
     ]
-    await record(db, "c", opening=opening(), facts=facts(1, **ENDED), items=items)
+    await record(db, "c", opening=opening(), snapshot=snapshot(1, **ENDED), items=items)
     await acknowledge(db, "c", "c-agent", 2, read=True, at=after(4.5))
 
 
@@ -115,7 +127,7 @@ async def test_text_file_is_readable(db: Database) -> None:
 
 
 async def test_ongoing_chat_without_messages_has_an_empty_transcript(db: Database) -> None:
-    await record(db, "c", opening=opening(), facts=facts(1, agent_user=None, participants=(CUSTOMER,)))
+    await record(db, "c", opening=opening(), snapshot=snapshot(1, agent_user=None, participants=(CUSTOMER,)))
     assert (await as_json(db))["Transcript"] == []
     text = await as_text(db)
     assert "Agent:        none\n" in text
@@ -166,15 +178,17 @@ async def test_text_file_describes_a_bot_item_without_content(db: Database) -> N
 
 
 async def test_each_contact_has_its_own_transcript_file(db: Database) -> None:
-    bob = ParticipantFacts("c-bob", "AGENT", "Bob", "bob", "connected", after(40), None)
-    never_joined = ParticipantFacts("c-bot", "CUSTOM_BOT", "Bot", None, "away", None, None)
+    bob = Participant(
+        id="c-bob", role=Role.AGENT, name="Bob", user="bob", presence=ParticipantPresence.CONNECTED, joined_at=after(40)
+    )
+    never_joined = Participant(id="c-bot", role=Role.CUSTOM_BOT, name="Bot", presence=ParticipantPresence.AWAY)
     first = contact(ended_at=after(4), last_seq=3)
     second = contact(
         "c2", agent_user="bob", previous_contact_id="c", initiation_method="TRANSFER", initiated_at=after(4)
     )
-    legs = facts(1, contacts=(first, second), participants=(CUSTOMER, AGENT, bob, never_joined))
+    legs = snapshot(1, contacts=(first, second), participants=(CUSTOMER, AGENT, bob, never_joined))
     items = [item(n, contact_id="c" if n < 4 else "c2") for n in range(1, 8)]
-    await record(db, "c", opening=opening(), facts=legs, items=items)
+    await record(db, "c", opening=opening(), snapshot=legs, items=items)
     await record(db, "d", opening=opening("d"), items=[item(1, contact_id="d")])
 
     one, two = await as_json(db), await as_json(db, "c2")
@@ -192,15 +206,17 @@ async def test_text_file_names_the_end_reason_of_each_contact(db: Database, reas
     last = contact("c2", previous_contact_id="c", initiated_at=after(4), ended_at=after(70), end_reason="agent ended")
     survey = contact("c3", previous_contact_id="c2", initiated_at=after(70), ended_at=after(80))
     over: dict[str, Any] = {"state": "CLOSED", "ended_at": after(80), "end_reason": "agent ended"}
-    await record(db, "c", opening=opening(), facts=facts(1, contacts=(first, last, survey), **over))
+    await record(db, "c", opening=opening(), snapshot=snapshot(1, contacts=(first, last, survey), **over))
     assert f"Ended:        2026-03-01 00:00:03Z ({reason})\n" in await as_text(db)
     assert "Ended:        2026-03-01 00:01:09Z (agent ended)\n" in await as_text(db, "c2")
     assert "Ended:        2026-03-01 00:01:19Z (agent ended)\n" in await as_text(db, "c3")
 
 
 async def test_silent_bot_is_not_listed_as_a_participant(db: Database) -> None:
-    silent = ParticipantFacts("c-bot", "CUSTOM_BOT", "Bot", None, "connected", after(1), None)
-    await record(db, "c", opening=opening(), facts=facts(1, agent_user=None, participants=(CUSTOMER, silent)))
+    silent = Participant(
+        id="c-bot", role=Role.CUSTOM_BOT, name="Bot", presence=ParticipantPresence.CONNECTED, joined_at=after(1)
+    )
+    await record(db, "c", opening=opening(), snapshot=snapshot(1, agent_user=None, participants=(CUSTOMER, silent)))
     assert [who["ParticipantId"] for who in (await as_json(db))["Participants"]] == ["c-customer"]
     await record(db, "c", items=[item(1, participant_id="c-bot", role="CUSTOM_BOT")])
     assert [who["ParticipantId"] for who in (await as_json(db))["Participants"]] == ["c-customer", "c-bot"]

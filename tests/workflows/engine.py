@@ -13,6 +13,8 @@ from uuid import uuid4
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 from temporalio.worker import Worker
+from workflows.events import Assign, Close, Command, End, Message
+from workflows.policy import DEFAULTS, Policy
 
 from configuration.current import Configuration
 from runtime.bus import LocalBus
@@ -24,8 +26,6 @@ from worker import build_worker
 from workflows import search
 from workflows.contract import WORKFLOW, Answer, Ask, Opening, StartConversation
 from workflows.conversation import Conversation
-from workflows.events import Assign, Close, Command, End, Message
-from workflows.policy import DEFAULTS, Policy
 from workflows.state import EDITION, ConversationState
 from workflows.values import Mode
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 
-from tests.workflows.story import START, SURVEY
 from workflows.events import (
     Accept,
     AnyEvent,
@@ -31,6 +30,8 @@ from workflows.events import (
     Withdraw,
 )
 from workflows.policy import IdleAction, IdleRule
+
+from tests.workflows.story import START, SURVEY
 from workflows.state import ConversationState, derived_id
 from workflows.survey import Question, Survey
 from workflows.timers import Timer

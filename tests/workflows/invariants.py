@@ -7,9 +7,10 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Protocol
 
+from workflows.events import Accept, AnyEvent, Message, Offer
+
 from workflows.contract import facts, placement
 from workflows.decision import Decision
-from workflows.events import Accept, AnyEvent, Message, Offer
 from workflows.state import (
     MOST_BOTS,
     REMEMBERED_IDS,

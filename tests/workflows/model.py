@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from workflows.events import AnyEvent, Hours, Offer
+
 from tests.workflows import invariants
 from tests.workflows.steps import Doors, Step, dated
 from tests.workflows.story import START
 from workflows.contract import Facts, facts
 from workflows.decision import Decision
-from workflows.events import AnyEvent, Hours, Offer
 from workflows.machine import catch_up, decide
 from workflows.memory import Leg
 from workflows.state import ConversationState

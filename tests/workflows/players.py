@@ -12,15 +12,15 @@ from temporalio.api.enums.v1 import WorkflowTaskFailedCause
 from temporalio.client import WorkflowHistory
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
+from workflows.events import Close, End, Hours, Message, Messages, Offer, Position, Withdraw
 
 from store import conversations
-from tests.store.routing_records import routing_row
+from tests.routing.routing_records import routing_row
 from tests.workflows import invariants
 from tests.workflows.clock import now
 from tests.workflows.engine import Chat, eventually
 from tests.workflows.steps import Step, dated
 from workflows.contract import Outcome
-from workflows.events import Close, End, Hours, Message, Messages, Offer, Position, Withdraw
 from workflows.state import ConversationState
 from workflows.values import Role, State
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tests.workflows.story import SURVEY, Story, fresh
 from workflows.events import AnyEvent, Assign, Close, Connect, End, Invite, Message, Park, Transfer
+
+from tests.workflows.story import SURVEY, Story, fresh
 from workflows.state import EDITION, ConversationState
 from workflows.values import Mode
 

@@ -7,8 +7,6 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
-
-from tests.workflows.story import START, SURVEY
 from workflows.events import (
     Accept,
     AnyEvent,
@@ -33,6 +31,8 @@ from workflows.events import (
     Withdraw,
 )
 from workflows.policy import IdleAction, IdleRule, SameAgent, Texts
+
+from tests.workflows.story import START, SURVEY
 from workflows.state import derived_id
 from workflows.survey import Survey
 from workflows.values import Mode, ParticipantTimer, Role

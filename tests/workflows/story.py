@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from workflows.events import AnyEvent
+from workflows.policy import DEFAULTS
+
 from workflows.contract import Opening, StartConversation
 from workflows.contract import fresh as begun
-from workflows.events import AnyEvent
 from workflows.machine import catch_up, decide
-from workflows.policy import DEFAULTS
 from workflows.state import EDITION, ConversationState
 from workflows.survey import Question, Survey
 from workflows.values import Mode

@@ -6,17 +6,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from runtime.instances import Instance
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Replayer
+from workflows.events import Connect
 
 from configuration.current import Configuration
 from runtime.bus import LocalBus
-from runtime.instances import Instance
 from tests.workflows.clock import forward_to, rings
 from tests.workflows.engine import Chat, Engine
 from workflows.conversation import Conversation
-from workflows.events import Connect
 from workflows.state import ConversationState
 from workflows.timers import Timer, next_deadline
 from workflows.values import EndReason, State

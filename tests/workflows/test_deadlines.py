@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import pytest
 from temporalio.testing import WorkflowEnvironment
+from workflows.events import Accept, Assign, Command, Configure, Connect, Disconnect, End, Park, Release
+from workflows.policy import IdleAction, IdleRule
 
 from tests.workflows.clock import forward_to, rings
 from tests.workflows.engine import Chat, Engine
-from workflows.events import Accept, Assign, Command, Configure, Connect, Disconnect, End, Park, Release
-from workflows.policy import IdleAction, IdleRule
 from workflows.state import ConversationState
 from workflows.survey import Question, Survey
 from workflows.timers import RULES, Timer

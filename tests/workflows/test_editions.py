@@ -14,15 +14,15 @@ from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
+from workflows.events import Accept, Assign, Connect, Park, Release, Resume
 
-from tests.store.routing_records import routing_row
+from tests.routing.routing_records import routing_row
 from tests.workflows.clock import forward
 from tests.workflows.engine import Chat, Engine
 from tests.workflows.players import histories
 from tests.workflows.test_deadlines import SEATED
 from workflows.contract import StartConversation
 from workflows.conversation import Conversation
-from workflows.events import Accept, Assign, Connect, Park, Release, Resume
 from workflows.state import EDITION
 from workflows.values import Mode, Presence, State
 

@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from temporalio.testing import WorkflowEnvironment
+from workflows.events import Assign, Connect, Hours, Park, Release, Transfer
+from workflows.policy import DEFAULTS
 
 from tests.workflows.clock import AFTER, BEFORE, forward_to, rings
 from tests.workflows.engine import Chat, Engine
 from tests.workflows.story import START, Story, fresh
 from tests.workflows.test_deadlines import SEATED
-from workflows.events import Assign, Connect, Hours, Park, Release, Transfer
-from workflows.policy import DEFAULTS
 from workflows.state import ConversationState
 from workflows.timers import Timer, next_deadline
 from workflows.values import EndReason, Mode, State

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from temporalio.testing import WorkflowEnvironment
+from workflows.events import Invite, Leave, Transfer
 
 from store import conversations
 from store.records import Contact
 from tests.workflows.clock import forward
 from tests.workflows.engine import Chat, Engine, eventually
 from tests.workflows.test_timers import active
-from workflows.events import Invite, Leave, Transfer
 from workflows.survey import Question, Survey
 from workflows.values import EndReason, State
 

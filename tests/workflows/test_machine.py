@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import get_args
 
 import pytest
+from workflows.events import AnyEvent, Assign, Message, Transfer
 
 from tests.workflows import expectations, happenings
 from tests.workflows.expectations import Expected
@@ -15,7 +16,6 @@ from tests.workflows.situations import BOTH, SITUATIONS, reach, stands
 from tests.workflows.story import MOMENT, START, Story, fresh
 from workflows.contract import facts
 from workflows.decision import Decision
-from workflows.events import AnyEvent, Assign, Message, Transfer
 from workflows.machine import NEWS, catch_up, decide
 from workflows.state import EDITION, ConversationState
 from workflows.table import TABLE, Row

@@ -6,13 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio.testing import WorkflowEnvironment
+from workflows.events import Assign, Connect, Disconnect, End, Park, Release, Transfer
+from workflows.policy import Texts
 
 from tests.workflows.clock import AFTER, forward_to, rings
 from tests.workflows.engine import Chat, Engine
 from tests.workflows.test_deadlines import AGENT_LOST, SEATED
 from tests.workflows.test_hours import INSTANCES, OPENS
-from workflows.events import Assign, Connect, Disconnect, End, Park, Release, Transfer
-from workflows.policy import Texts
 from workflows.timers import Timer
 from workflows.values import Mode
 

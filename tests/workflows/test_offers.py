@@ -7,9 +7,6 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 import pytest
-
-from tests.workflows.story import MOMENT, START, Story, fresh
-from workflows.contract import facts, placement
 from workflows.events import (
     Accept,
     AnyEvent,
@@ -25,6 +22,9 @@ from workflows.events import (
     Resume,
     Withdraw,
 )
+
+from tests.workflows.story import MOMENT, START, Story, fresh
+from workflows.contract import facts, placement
 from workflows.machine import decide
 from workflows.state import REMEMBERED_OFFERS
 from workflows.values import EndReason, Mode, OfferOutcome, Presence, Stage, State

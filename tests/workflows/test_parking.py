@@ -6,13 +6,13 @@ from datetime import timedelta
 
 import pytest
 from temporalio.testing import WorkflowEnvironment
+from workflows.events import Assign, Close, Connect, Disconnect, End, Invite, Park, Release, Resume, Transfer
 
 from store import conversations
 from tests.workflows.clock import forward, forward_to, rings
 from tests.workflows.engine import Chat, Engine
 from tests.workflows.test_deadlines import SEATED
 from tests.workflows.test_legs import contact
-from workflows.events import Assign, Close, Connect, Disconnect, End, Invite, Park, Release, Resume, Transfer
 from workflows.timers import Timer
 from workflows.values import EndReason, Mode, Presence, State
 

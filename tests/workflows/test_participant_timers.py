@@ -6,13 +6,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from temporalio.testing import WorkflowEnvironment
+from workflows.events import Assign, Configure, Connect, Disconnect, Invite, Leave, Transfer
 
 from runtime.bus import Announcement, LocalBus
 from tests.workflows.clock import forward, rings
 from tests.workflows.engine import EVENT, Chat, Engine
 from tests.workflows.test_chains import spoken
 from tests.workflows.test_deadlines import AGENT_LOST, SEATED, SURVEY, set_timers
-from workflows.events import Assign, Configure, Connect, Disconnect, Invite, Leave, Transfer
 from workflows.state import ConversationState
 from workflows.timers import Timer, deadlines
 from workflows.values import EndReason, Mode, Role, State

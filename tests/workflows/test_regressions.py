@@ -7,17 +7,17 @@ from datetime import timedelta, timezone
 
 import pytest
 from pydantic import ValidationError
+from workflows.events import Assign, Connect, End, Invite, Leave, Message, TimerSetting, Transfer
+from workflows.policy import IdleAction, IdleRule
 
 from api.gateway import Gateway
 from runtime.bus import Announcement, LocalBus
 from runtime.settings import Settings
 from store import conversations
-from tests.store.routing_records import routing_row
+from tests.routing.routing_records import routing_row
 from tests.workflows.engine import Engine
 from tests.workflows.story import MOMENT, START, Story, fresh
-from workflows.events import Assign, Connect, End, Invite, Leave, Message, TimerSetting, Transfer
 from workflows.machine import catch_up, decide
-from workflows.policy import IdleAction, IdleRule
 from workflows.timers import deadlines
 from workflows.values import EndReason, ParticipantTimer, Role, State
 

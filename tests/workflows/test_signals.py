@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
+from workflows.events import Park, Resume
 
 from tests.workflows.engine import Engine
-from workflows.events import Park, Resume
 from workflows.values import EndReason, State
 
 NONSENSE: list[tuple[str, list[Any], str]] = [

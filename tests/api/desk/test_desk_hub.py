@@ -8,20 +8,19 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
-
-from api.live import desk_hub
-from api.live.desk_hub import DeskHub, Listener
-from runtime.bus import LocalBus, board_has_changed
 from store.board import desk
 from store.board.agents import configure
 from store.board.desk import AgentId
 from store.board.presence import set_presence
 from store.board.values import Presence
+
+from api.live import desk_hub
+from api.live.desk_hub import DeskHub, Listener
+from runtime.bus import LocalBus, board_has_changed
 from store.database import Database
 from tests.store.conftest import db, fresh, migrated, url
-from tests.store.routing_records import agent, staff
-from tests.store.sample_records import INSTANCE, START
-
+from tests.routing.routing_records import agent, staff
+from tests.store.sample_records import (INSTANCE, START)
 __all__ = ["db", "fresh", "migrated", "url"]
 
 ANN = AgentId(INSTANCE, "ann")

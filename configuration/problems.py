@@ -1,7 +1,0 @@
-"""What can be wrong with a configuration."""
-
-from __future__ import annotations
-
-
-class Unfit(ValueError):
-    """An instance cannot be configured so; the message names what is wrong by its key: `workstreams.live.texts.greeting: ...`."""

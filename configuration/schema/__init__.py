@@ -1,0 +1,1 @@
+"""The schema of the configuration: instances and the sections they consist of."""

@@ -1,0 +1,61 @@
+"""Tenants: their workstreams, queues, opening hours and agents."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PlainSerializer, StringConstraints, ValidationInfo, field_validator
+
+from configuration.schema.schedules import ScheduleSettings
+from configuration.schema.sections import Identifier, SettingsSection
+from configuration.schema.workstreams import WorkstreamSettings
+
+
+class QueueSettings(SettingsSection):
+    """Where conversations wait. `hours` names its opening hours; without any it is always open."""
+
+    hours: Identifier | None = None
+    method: Literal["most-free", "round-robin"] = "most-free"
+    """Who is offered the next conversation: who has the most free capacity, or whose last one was the longest ago."""
+
+
+class AgentSettings(SettingsSection):
+    """Somebody who can be given conversations; `queues` names those they serve, left out means all."""
+
+    queues: Annotated[frozenset[Identifier], PlainSerializer(sorted, when_used="json")] | None = None
+    capacity: Annotated[int, Field(ge=0, le=1_000, strict=True)] = 4
+    """How many units of conversations they can be given."""
+    supervisor: bool = False
+    """Whether they may see and move what is not theirs, in the whole instance."""
+    name: Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
+
+
+class InstanceSettings(SettingsSection):
+    """A tenant."""
+
+    hours: dict[Identifier, ScheduleSettings] = Field(default_factory=dict)
+    queues: dict[Identifier, QueueSettings] = Field(default_factory=dict)
+    workstreams: dict[Identifier, WorkstreamSettings] = Field(min_length=1)
+    agents: dict[Identifier, AgentSettings] = Field(default_factory=dict)
+
+    @field_validator("queues")
+    @classmethod
+    def _hours_exist(cls, queues: dict[str, QueueSettings], info: ValidationInfo) -> dict[str, QueueSettings]:
+        for name, queue in queues.items():
+            if queue.hours is not None and queue.hours not in info.data.get("hours", {queue.hours}):
+                raise ValueError(f"{name}.hours: there are no hours {queue.hours!r}")
+        return queues
+
+    @property
+    def queue_names(self) -> frozenset[str]:
+        """The queues that workstreams name, and those that have a table."""
+        return frozenset(self.queues) | {workstream.queue for workstream in self.workstreams.values()}
+
+    def schedule(self, queue: str) -> ScheduleSettings | None:
+        """The opening hours of a queue; None when it is always open."""
+        hours = self.queues.get(queue, QueueSettings()).hours
+        return None if hours is None else self.hours[hours]
+
+    def serving(self, queue: str) -> list[str]:
+        """The agents who serve a queue."""
+        return [user for user, agent in self.agents.items() if agent.queues is None or queue in agent.queues]

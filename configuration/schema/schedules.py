@@ -1,0 +1,144 @@
+"""Opening hours, as they are configured: what is open on which date. `runtime.hours` makes instants of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import date, timedelta
+from functools import cache
+from typing import Annotated, Literal, NamedTuple
+from zoneinfo import ZoneInfo
+
+import holidays
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, WithJsonSchema, field_validator
+
+from configuration.schema.sections import SettingsSection
+
+_TIMES = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(([01]\d|2[0-3]):([0-5]\d)|24:00)")
+
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+_DAY = timedelta(days=1)
+_WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class Interval(NamedTuple):
+    """Open from `start` to `end`: wall time of a local date, which a later `end` runs beyond."""
+
+    start: timedelta
+    end: timedelta
+
+
+def _interval(value: object) -> Interval:
+    if not isinstance(value, str) or not (times := _TIMES.fullmatch(value)):
+        raise ValueError('must be from and to as "08:00-17:30"')
+    start, end = (_wall(time) for time in times[0].split("-"))
+    return Interval(start, end if end > start else end + _DAY)
+
+
+def _as_written(interval: Interval) -> str:
+    start, end = interval
+    return f"{_clock(start)}-{_clock(end if end <= _DAY else end - _DAY)}"
+
+
+def _clock(time: timedelta) -> str:
+    hours, minutes = divmod(int(time.total_seconds()) // 60, 60)
+    return f"{hours:02}:{minutes:02}"
+
+
+def _wall(time: str) -> timedelta:
+    hours, minutes = time.split(":")
+    return timedelta(hours=int(hours), minutes=int(minutes))
+
+
+def _date(value: object) -> object:
+    # pydantic alone would take numbers for dates
+    if isinstance(value, str):
+        return date.fromisoformat(value)
+    if type(value) is date:
+        return value
+    raise ValueError('must be a date as "2026-12-24"')
+
+
+Intervals = tuple[
+    Annotated[
+        Interval,
+        BeforeValidator(_interval),
+        PlainSerializer(_as_written, when_used="json"),
+        WithJsonSchema({"type": "string", "pattern": _TIMES.pattern}),
+    ],
+    ...,
+]
+Date = Annotated[date, BeforeValidator(_date)]
+
+
+class PublicHolidaySettings(SettingsSection):
+    """The public holidays of a country (ISO 3166-1) or a part of it (ISO 3166-2), as the package `holidays` knows them."""
+
+    country: str
+    subdivision: str | None = None
+
+    @field_validator("country")
+    @classmethod
+    def _known_country(cls, country: str) -> str:
+        # the package takes any name it exports for a country, its own modules too
+        if country not in _countries():
+            raise ValueError(f"the holidays of {country!r} are not known")
+        return country
+
+    @field_validator("subdivision")
+    @classmethod
+    def _known_subdivision(cls, subdivision: str | None, info: ValidationInfo) -> str | None:
+        if "country" in info.data:
+            try:
+                _calendar(info.data["country"], subdivision)
+            except NotImplementedError:
+                raise ValueError(f"{info.data['country']} has no subdivision {subdivision!r}") from None
+        return subdivision
+
+    def __contains__(self, day: date) -> bool:
+        """Whether it is one of them."""
+        return day in _calendar(self.country, self.subdivision)
+
+
+class ScheduleSettings(SettingsSection):
+    """Opening hours. What is said of a date wins over holidays, and these over the week.
+
+    An interval belongs to the date on which it starts, also where it runs into the next one, be that closed.
+    """
+
+    time_zone: ZoneInfo
+    weekly: dict[Weekday, Intervals] = Field(default_factory=dict)
+    holidays: PublicHolidaySettings | None = None
+    closed: Annotated[frozenset[Date], PlainSerializer(sorted, when_used="json")] = frozenset()
+    special: dict[Date, Intervals] = Field(default_factory=dict)
+
+    @field_validator("special")
+    @classmethod
+    def _is_not_closed(cls, special: dict[date, Intervals], info: ValidationInfo) -> dict[date, Intervals]:
+        both: Iterable[date] = special.keys() & info.data.get("closed", frozenset[date]())
+        if both:
+            raise ValueError(f"{min(both)} is in closed too")
+        return special
+
+    def is_holiday(self, day: date) -> bool:
+        """Whether it is closed all day because of the date: a public holiday, or one of `closed`."""
+        if day in self.special:
+            return False
+        return day in self.closed or (self.holidays is not None and day in self.holidays)
+
+    def on(self, day: date) -> Intervals:
+        """The intervals that start on a local date, earliest first; they may overlap."""
+        if self.is_holiday(day):
+            return ()
+        intervals = self.special.get(day, self.weekly.get(_WEEKDAYS[day.weekday()], ()))
+        return tuple(sorted(intervals))
+
+
+@cache
+def _countries() -> frozenset[str]:
+    return frozenset(holidays.list_supported_countries())
+
+
+@cache
+def _calendar(country: str, subdivision: str | None) -> holidays.HolidayBase:
+    return holidays.country_holidays(country, subdiv=subdivision)

@@ -1,0 +1,147 @@
+"""What the tables of the configuration are made of: names, durations, texts in several languages."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapSerializer,
+    WrapValidator,
+)
+
+MAX_TEXT = 2_000
+"""Longest automated message, in characters."""
+
+MAX_MISTAKES = 10
+"""How many mistakes of a table are named."""
+
+NEVER = timedelta.max
+"""The limit that the configuration calls "never"."""
+
+ANY_LANGUAGE = "*"
+"""Under this a text stands that is for every language."""
+
+
+class SettingsSection(BaseModel):
+    """A table of the configuration file; a key it does not know is a mistake."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
+
+MessageText = Annotated[str, Field(max_length=MAX_TEXT, pattern=r"^[^\x00]*$")]
+"""What is said to people; U+0000 is refused because PostgreSQL cannot store it."""
+
+
+def _in_days(value: timedelta, iso: SerializerFunctionWrapHandler) -> str:
+    """ISO 8601 without years, which are of different lengths."""
+    rest = timedelta(seconds=value.seconds, microseconds=value.microseconds)
+    within: str = iso(rest)
+    return f"P{value.days}D{within[1:] if rest else ''}" if value.days else within
+
+
+_DURATION = [{"type": "string", "format": "duration"}, {"type": "number", "exclusiveMinimum": 0}]
+
+# a century: what is added to the present must still be a date
+Positive = Annotated[
+    timedelta,
+    Field(gt=timedelta(0), le=timedelta(days=36_525)),
+    WrapSerializer(_in_days, when_used="json"),
+    WithJsonSchema({"anyOf": _DURATION}),
+]
+"""A duration: ISO 8601, or seconds."""
+
+
+def _limit(value: object, positive: ValidatorFunctionWrapHandler) -> timedelta:
+    return NEVER if value == "never" else positive(value)
+
+
+def _or_never(value: timedelta, iso: SerializerFunctionWrapHandler) -> str:
+    return "never" if value == NEVER else _in_days(value, iso)
+
+
+Limit = Annotated[
+    Positive,
+    WrapValidator(_limit),
+    WrapSerializer(_or_never, when_used="json"),
+    WithJsonSchema({"anyOf": [{"const": "never"}, *_DURATION]}),
+]
+"""A duration, or `NEVER`."""
+
+
+def _one_of(value: object, kinds: ValidatorFunctionWrapHandler) -> object:
+    try:
+        return kinds(value)
+    except ValidationError as error:
+        # pydantic names each kind it has tried as if it were a key
+        raise ValueError("; or: ".join(_wording(tried["msg"]) for tried in error.errors())) from None
+
+
+OneOf = WrapValidator(_one_of)
+"""Marks what can be of several kinds, so that one mistake is named by one key."""
+
+Language = Annotated[str, StringConstraints(pattern=r"^([A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*|\*)$", to_lower=True)]
+"""A BCP 47 tag in lower case, or `ANY_LANGUAGE`."""
+
+
+def _by_language(value: object) -> object:
+    if isinstance(value, str):
+        return {ANY_LANGUAGE: value}
+    if isinstance(value, dict) and value:
+        return value  # pyright: ignore[reportUnknownVariableType]
+    raise ValueError('must be a text, or a table of texts by language: { en = "...", de = "..." }')
+
+
+def _as_short_as_it_may_be(text: dict[str, str]) -> str | dict[str, str]:
+    return text[ANY_LANGUAGE] if text.keys() == {ANY_LANGUAGE} else text
+
+
+LocalizedText = Annotated[
+    dict[Language, MessageText],
+    BeforeValidator(_by_language),
+    PlainSerializer(_as_short_as_it_may_be, when_used="json"),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}]}),
+]
+"""A text for people by language; the empty one says nothing."""
+
+
+def text_in_language(text: LocalizedText, *wanted: str | None) -> str:
+    """The text in the first of the wanted languages (BCP 47 tags) that it has, else the one it has.
+
+    A language that it lacks is sought with less and less detail: `de-AT`, then `de`.
+    """
+    for tag in filter(None, wanted):
+        subtags = tag.lower().split("-")
+        for detail in range(len(subtags), 0, -1):
+            if (found := text.get("-".join(subtags[:detail]))) is not None:
+                return found
+    return text.get(ANY_LANGUAGE, next(iter(text.values())))
+
+
+def mistakes(error: ValidationError) -> str:
+    """What is wrong, each mistake by its key, of many the first: `texts.greeting: ...; open_age: ...`."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    named = [f"{_key(e['loc'])}{_wording(e['msg'])}" for e in found[:MAX_MISTAKES]]
+    more = len(found) - len(named)
+    return "; ".join([*named, f"and {more} more"] if more else named)
+
+
+def _wording(message: str) -> str:
+    return message.removeprefix("Value error, ")
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    key = ".".join(str(part) for part in location if part != "[key]")
+    return f"{key}: " if key else ""

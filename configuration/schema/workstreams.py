@@ -1,0 +1,234 @@
+"""A workstream, as it is configured. What policy it amounts to, with its mode's defaults, `configuration.policies` says."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, PlainSerializer, StringConstraints, ValidationInfo, field_validator
+
+from configuration.schema.sections import (
+    Identifier,
+    Language,
+    Limit,
+    LocalizedText,
+    MessageText,
+    OneOf,
+    Positive,
+    SettingsSection,
+)
+from domain.conversation import Mode
+
+OfferableStatus = Literal["available", "busy", "busy-do-not-disturb"]
+"""Presences in which agents can be offered anything: who is away or offline gives back what they are offered."""
+
+_LIVE_TEXTS = ("position_in_queue", "next_in_line", "average_wait")
+ACTIONS = {"customer": ("remind", "warn", "close"), "agent": ("remind", "release")}
+"""What the silence of a party can lead to."""
+
+
+class MessageSettings(SettingsSection):
+    """Automated messages by their trigger; left out is the default, an empty text switches one off."""
+
+    greeting: LocalizedText | None = None
+    agent_assigned: LocalizedText | None = None
+    agent_joined: LocalizedText | None = None
+    agent_disconnected: LocalizedText | None = None
+    agent_ended: LocalizedText | None = None
+    parked: LocalizedText | None = None
+    released: LocalizedText | None = None
+    transferred: LocalizedText | None = None
+    customer_disconnected: LocalizedText | None = None
+    out_of_hours: LocalizedText | None = None
+    holiday: LocalizedText | None = None
+    closed: LocalizedText | None = None
+    position_in_queue: LocalizedText | None = None
+    next_in_line: LocalizedText | None = None
+    average_wait: LocalizedText | None = None
+    ended: LocalizedText | None = None
+
+
+class IdleRuleSettings(SettingsSection):
+    """What happens once a party has said nothing for `after`, counted from the other's last message."""
+
+    silent: Literal["customer", "agent"]
+    after: Positive
+    action: Literal["remind", "warn", "close", "release"]
+    text: LocalizedText | None = Field(default=None, validate_default=True)
+
+    @field_validator("action")
+    @classmethod
+    def _suits_the_silent(cls, action: str, info: ValidationInfo) -> str:
+        allowed = ACTIONS.get(info.data.get("silent", ""), (action,))
+        if action not in allowed:
+            raise ValueError(f"must be one of {', '.join(allowed)} when the {info.data['silent']} is silent")
+        return action
+
+    @field_validator("text")
+    @classmethod
+    def _says_something(cls, text: LocalizedText | None, info: ValidationInfo) -> LocalizedText | None:
+        action = info.data.get("action")
+        if action in ("remind", "warn") and not (text and all(text.values())):
+            raise ValueError(f"is what to say, and needed to {action}")
+        return text
+
+    @property
+    def is_last(self) -> bool:
+        """Whether nothing can follow it."""
+        return self.action in ("close", "release")
+
+
+def _is_web_address(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = None
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be http://... or https://...")
+    return url
+
+
+WebAddress = Annotated[str, StringConstraints(max_length=2_000, pattern=r"^[!-~]+$"), AfterValidator(_is_web_address)]
+
+
+class ReconnectionSettings(SettingsSection):
+    """The way back into a chat by a link: for how long, to which page, and where else those who come too late are sent."""
+
+    limit: Positive | None = None
+    portal_url: WebAddress | None = None
+    redirect_url: WebAddress | None = None
+
+
+class QuestionSettings(SettingsSection):
+    """A question of a survey; the answer becomes the attribute `key`. With `choices` only one of them is an answer."""
+
+    key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
+    text: Annotated[MessageText, StringConstraints(min_length=1, max_length=1000)]
+    choices: tuple[Annotated[MessageText, StringConstraints(min_length=1, max_length=256)], ...] = Field(
+        default=(), max_length=100
+    )
+
+
+class SurveySettings(SettingsSection):
+    """What is asked after the agent has ended a chat, and how long the customer has to answer it all.
+
+    Without questions a bot asks, which joins by CreateParticipant; the survey is over when it leaves.
+    """
+
+    questions: tuple[QuestionSettings, ...] = Field(default=(), max_length=20)
+    deadline: Positive | None = None
+    not_a_choice: MessageText | None = None
+    thanks: MessageText | None = None
+
+    @field_validator("questions")
+    @classmethod
+    def _asks_once(cls, questions: tuple[QuestionSettings, ...]) -> tuple[QuestionSettings, ...]:
+        keys = [question.key for question in questions]
+        twice = sorted({key for key in keys if keys.count(key) > 1})
+        if twice:
+            raise ValueError(f"two questions have the key {', '.join(twice)}")
+        return questions
+
+
+class WorkstreamSettings(SettingsSection):
+    """A policy for conversations. What is left out has the default of the mode, see `workflows.policy.DEFAULTS`.
+
+    Limits are durations, or `NEVER`.
+    """
+
+    mode: Mode
+    queue: Identifier
+    outside_hours: Literal["refuse", "queue"] | None = None
+    """Whether a live chat can begin while its queue is closed: not (the default), or waiting until it opens."""
+    language: Language | None = None
+    """That of texts which the customer's own language lacks."""
+    connect_within: Limit | None = None
+    reconnect_window: Limit | None = None
+    open_age: Limit | None = None
+    waiting_period: Limit | None = None
+    wrap_up: Positive | None = None
+    duration: Limit | None = None
+    agent_grace: Limit | None = None
+    customer_may_end: bool | None = None
+    reconnection: ReconnectionSettings | None = None
+    texts: MessageSettings = MessageSettings()
+    idle_rules: tuple[IdleRuleSettings, ...] = Field(default=(), max_length=20)
+    distribution: Literal["push", "pick"] = "push"
+    """Whether agents are offered its conversations, or pick them from the queue."""
+    offer_within: Positive = timedelta(seconds=120)
+    """How long an agent has to accept an offer."""
+    auto_accept: bool = False
+    allowed_presences: Annotated[
+        frozenset[OfferableStatus], Field(min_length=1), PlainSerializer(sorted, when_used="json")
+    ] = frozenset({"available", "busy"})
+    """In which an agent is offered its conversations."""
+    missed_offers: Annotated[Literal["never"] | Annotated[int, Field(ge=1, le=1_000)], OneOf] = 3
+    """After so many missed offers in a row an agent counts as away."""
+    units: Annotated[int, Field(ge=1, le=1_000)] = 1
+    """What a conversation takes of an agent's capacity."""
+    priority: Annotated[int, Field(ge=1, le=99)] = 5
+    """Lower goes first."""
+    same_agent: Literal["required", "preferred", "off"] | None = None
+    same_agent_wait: Positive | None = None
+    wrap_up_holds: Annotated[Literal["always", "never"] | Positive, OneOf] = "always"
+    """For how long the wrap-up takes capacity: as long as it lasts, not at all, or so long."""
+    over_capacity: bool = True
+    """Whether an agent may take up again what they parked, or pick, when they have no capacity left."""
+    survey: SurveySettings | None = None
+
+    @property
+    def refuses_when_closed(self) -> bool:
+        """Whether no chat begins while its queue is closed."""
+        return self.mode == "live" and self.outside_hours != "queue"
+
+    @field_validator("outside_hours")
+    @classmethod
+    def _is_live(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("mode") == "persistent":
+            raise ValueError("is for live workstreams; a persistent chat can begin at any time")
+        return value
+
+    @field_validator("waiting_period")
+    @classmethod
+    def _is_persistent(cls, value: timedelta | None, info: ValidationInfo) -> timedelta | None:
+        if value is not None and info.data.get("mode") == "live":
+            raise ValueError("is for persistent workstreams; a live chat is never parked")
+        return value
+
+    @field_validator("reconnection")
+    @classmethod
+    def _suits_the_mode(
+        cls, reconnection: ReconnectionSettings | None, info: ValidationInfo
+    ) -> ReconnectionSettings | None:
+        if reconnection is None or "mode" not in info.data:
+            return reconnection
+        if info.data["mode"] == "persistent" and reconnection.limit:
+            raise ValueError("limit is for live workstreams; nobody comes back too late to a persistent chat")
+        if info.data["mode"] == "live" and not reconnection.limit:
+            raise ValueError("limit is missing: for how long a live chat can be gone back to")
+        if info.data["mode"] == "live" and info.data.get("reconnect_window") is not None:
+            raise ValueError("its limit takes the place of reconnect_window; leave one of them out")
+        return reconnection
+
+    @field_validator("texts")
+    @classmethod
+    def _can_be_said(cls, texts: MessageSettings, info: ValidationInfo) -> MessageSettings:
+        if info.data.get("mode") == "persistent" and (odd := texts.model_fields_set & set(_LIVE_TEXTS)):
+            raise ValueError(f"{', '.join(sorted(odd))}: for live workstreams only")
+        return texts
+
+    @field_validator("idle_rules")
+    @classmethod
+    def _in_order(cls, rules: tuple[IdleRuleSettings, ...]) -> tuple[IdleRuleSettings, ...]:
+        before: dict[str, IdleRuleSettings] = {}
+        for rule in rules:
+            last = before.get(rule.silent)
+            if last and last.is_last:
+                raise ValueError(f"nothing can follow the {rule.silent}'s {last.action}")
+            if last and rule.after <= last.after:
+                raise ValueError(
+                    f"after: each step of the {rule.silent}'s chain must come later than the one before it"
+                )
+            before[rule.silent] = rule
+        return rules
