@@ -58,7 +58,7 @@ class CrashingGateway(Gateway):
 
 
 class CrashingDispatcher(Dispatcher):
-    """Crashes before it signals an offer, or after it has marked the offer as told."""
+    """Crashes before it signals an offer, or after it has marked the offer as delivered."""
 
     async def tell(self, offer: Offer) -> None:
         if CRASH_STEP is Step.OFFER_STORED:

@@ -68,7 +68,7 @@ async def test_urgent_chat_is_offered_first(engine: Engine) -> None:
 
 
 async def test_a_disconnected_chat_moves_to_wrap_up_and_holds_capacity_as_its_workstream_says(engine: Engine) -> None:
-    """Dynamics 365: "Moves the chat from an Active to Wrap-up state, and updates agent capacity", as configured in the workstream."""
+    """Dynamics 365: "Moves the chat from an Active to Wrap-up state, and updates agent capacity", as configured."""
     for setting, load in (("always", 1), ("never", 0)):
         workstream = {**LIVE, "wrap_up_holds": setting, "reconnect_window": "PT0.5S"}
         async with open_floor(engine, ONE, live=workstream) as floor:

@@ -87,12 +87,12 @@ class Site:
         await eventually(check, "the offer is stored", TIMEOUT)
 
     async def wait_for_marked_offer(self, chat: Chat) -> None:
-        """Wait until the store marks the offer as told. A new dispatcher signals the offer again if needed."""
+        """Wait until the store marks the offer as delivered. A new dispatcher signals the offer again if needed."""
 
         async def check() -> bool | None:
             return (await self.floor.row(chat)).told or None
 
-        await eventually(check, "the offer is marked as told", TIMEOUT)
+        await eventually(check, "the offer is marked as delivered", TIMEOUT)
 
     async def assert_accepted_once(self, chat: Chat, user: str = "a1", offers: int = 1) -> None:
         """Assert that the agent has the chat, got exactly this many offers, and that it takes one unit."""
