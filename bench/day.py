@@ -25,7 +25,7 @@ from bench.watching import Watch, accounted_for, unfinished
 from store import schema
 from store.database import Database
 from store.migrate import migrate
-from tests.board.floor import Floor, floor
+from tests.board.floor import Floor, open_floor
 from tests.workflows.engine import Engine
 from tests.workflows.server import time_skipping_server
 
@@ -98,7 +98,7 @@ async def live_through(engine: Engine, size: Size, seed: int = 1, beside: Beside
         beside: runs what else works on the same floor: other processes.
     """
     agents, began = _agents(size.agents), perf_counter()
-    async with floor(engine, agents, away=tuple(agents), **_workstreams()) as here:
+    async with open_floor(engine, agents, away=tuple(agents), **_workstreams()) as here:
         people, watch = People(here, Random(seed), size.talk_seconds), Watch(here)
         with beside(here):
             async with _at_work(people, watch, size):

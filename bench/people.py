@@ -190,7 +190,7 @@ class People:
 
     async def _all_become(self, users: list[str], presence: AgentStatus, *, when_free: bool = False) -> None:
         for user in users:
-            await self.floor.become(user, presence, when_free=when_free)
+            await self.floor.set_status(user, presence, when_free=when_free)
 
     def begin(self, doing: Awaitable[None]) -> None:
         """Somebody does something on their own, which the end of their chat may cut short."""

@@ -85,7 +85,7 @@ class Watch:
         self.most_load = max(self.most_load, sum(loads.values()))
 
     def _note_neglect(self, neglected: Iterable[tuple[str, str]]) -> None:
-        now, looks = asyncio.get_running_loop().time(), self.floor.dispatcher.looks
+        now, looks = asyncio.get_running_loop().time(), self.floor.dispatcher.rounds
         since = {pair: self._neglected_since.get(pair, (now, looks)) for pair in neglected}
         for (chat, user), (began, looks_then) in since.items():
             self.longest_neglect = max(self.longest_neglect, now - began)

@@ -1,4 +1,4 @@
-"""A Temporal server and a store of their own: whoever dispatches here looks at nobody else's conversations."""
+"""A separate Temporal server and store, so that the dispatchers here see no other conversations."""
 
 from __future__ import annotations
 

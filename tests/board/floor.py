@@ -1,4 +1,4 @@
-"""A floor: an instance with its agents, and the dispatching of one process, on the real engine and store, without HTTP."""
+"""A contact-centre floor: one instance with its agents and a dispatcher, on the real engine and store, without HTTP."""
 
 from __future__ import annotations
 
@@ -32,47 +32,47 @@ LIVE: dict[str, Any] = {"mode": "live", "queue": "support"}
 PERSISTENT: dict[str, Any] = {"mode": "persistent", "queue": "support"}
 
 
-class Watched(Dispatcher):
-    """Dispatching that counts its finished looks at everything."""
+class CountingDispatcher(Dispatcher):
+    """A dispatcher that counts its complete rounds over all queues."""
 
-    looks = 0
-    _has_looked = False
+    rounds = 0
+    _round_complete = False
 
     async def _look(self) -> None:
         await super()._look()
-        self._has_looked = True
+        self._round_complete = True
 
     async def _serve(self) -> None:
         await super()._serve()
-        self.looks += self._has_looked
-        self._has_looked = False
+        self.rounds += self._round_complete
+        self._round_complete = False
 
 
 @dataclass(frozen=True)
 class Floor:
-    """An instance of its own. Every agent is available from the start, unless told otherwise."""
+    """A separate instance. Every agent is available from the start, except those in `away`."""
 
     engine: Engine
     name: str
     gateway: Gateway
     bus: LocalBus
     configuration: Configuration
-    dispatcher: Watched
+    dispatcher: CountingDispatcher
 
     @property
     def instance(self) -> InstanceSettings:
         return self.configuration.instances[self.name]
 
     async def start(self, workstream: str = "live") -> Chat:
-        """A chat whose customer is connected."""
-        id, works = str(uuid4()), self.instance.workstreams[workstream]
+        """Start a chat and connect its customer."""
+        id, workstream_settings = str(uuid4()), self.instance.workstreams[workstream]
         customer = f"{id}-customer"
         new = ConversationOpening(
             id=id,
             instance=self.name,
             workstream=workstream,
-            queue=works.queue,
-            mode=works.mode,
+            queue=workstream_settings.queue,
+            mode=workstream_settings.mode,
             started_at=datetime.now(UTC),
             customer_participant_id=customer,
             customer_name="Ada",
@@ -87,7 +87,7 @@ class Floor:
         await chat.do(Connect())
         return chat
 
-    async def become(
+    async def set_status(
         self,
         user: str,
         presence: AgentStatus,
@@ -96,22 +96,28 @@ class Floor:
         when_free: bool = False,
         announced: bool = True,
     ) -> None:
-        """An agent says how they are, or will be once they are free."""
+        """Set the status of an agent, at once or when they are free."""
         at = datetime.now(UTC) - since
         assert await set_agent_status(self.engine.db, self.name, user, presence, at, when_free=when_free)
         if announced:
             await self.bus.announce(board_has_changed(self.name, "", user))
 
+<<<<<<< HEAD
     async def offered(self, chat: Chat, to: str | None = None) -> PendingOffer:
         """What a chat says of its offer, once there is one (to that agent)."""
+=======
+    async def wait_for_offer(self, chat: Chat, to: str | None = None) -> Offered:
+        """Wait until a chat is offered (to this agent), and return the offer."""
+>>>>>>> tests1
 
         def is_offered(offer: PendingOffer | None) -> bool:
             return offer is not None and to in (None, offer.user)
 
-        state = await chat.until(lambda state: is_offered(state.offer), f"it is offered to {to or 'somebody'}")
+        state = await chat.until(lambda state: is_offered(state.offer), f"an offer to {to or 'any agent'}")
         assert state.offer
         return state.offer
 
+<<<<<<< HEAD
     async def accept(self, chat: Chat, by: str | None = None) -> str:
         """Who is asked takes it and connects."""
         offer = await self.offered(chat, by)
@@ -122,65 +128,91 @@ class Floor:
         """Who is asked does not take it."""
         offer = await self.offered(chat, by)
         await chat.do(RejectOffer(offer_id=offer.id, by=offer.user))
+=======
+    async def accept_offer(self, chat: Chat, by: str | None = None) -> str:
+        """The agent accepts the offer and connects. Return the agent."""
+        offer = await self.wait_for_offer(chat, by)
+        await chat.do(Accept(offer_id=offer.id, by=offer.user), Connect(by="agent"))
         return offer.user
 
-    async def work(self, user: str, workstream: str = "live", *then: Command) -> Chat:
-        """A new chat that an agent works on."""
+    async def reject_offer(self, chat: Chat, by: str | None = None) -> str:
+        """The agent rejects the offer. Return the agent."""
+        offer = await self.wait_for_offer(chat, by)
+        await chat.do(Reject(offer_id=offer.id, by=offer.user))
+>>>>>>> tests1
+        return offer.user
+
+    async def assigned_chat(self, user: str, workstream: str = "live", *commands: Command) -> Chat:
+        """Start a chat, assign it to an agent through an offer, and run these commands."""
         chat = await self.start(workstream)
-        await self.accept(chat, user)
-        await chat.do(*then)
+        await self.accept_offer(chat, user)
+        await chat.do(*commands)
         return chat
 
-    async def over(self, *chats: Chat) -> None:
-        """Ends chats that have not ended, and their wrap-up."""
+    async def finish(self, *chats: Chat) -> None:
+        """End chats that have not ended, and their wrap-up."""
         for chat in chats:
             if not (await chat.state()).ended:
                 await chat.do(End(by="operator"))
             if (await chat.state()).state is State.WRAP_UP:
                 await chat.do(Close())
 
+<<<<<<< HEAD
     async def row(self, chat: Chat) -> RoutingRow:
         """Where a chat stands on the board."""
+=======
+    async def row(self, chat: Chat) -> Row:
+        """The routing row of a chat."""
+>>>>>>> tests1
         row = await routing_row(self.engine.db, chat.id)
-        assert row, "it is not on the board"
+        assert row, "the chat has no routing row"
         return row
 
     async def agent(self, user: str) -> AgentState:
+<<<<<<< HEAD
         """How an agent stands."""
         (agent,) = await agent_states(self.engine.db, self.name, datetime.now(UTC), users=[user])
         return agent
 
     async def until_presence(self, user: str, presence: AgentStatus) -> None:
         """Returns once that is how an agent stands."""
+=======
+        """The current state of an agent."""
+        (agent,) = await agents_now(self.engine.db, self.name, datetime.now(UTC), users=[user])
+        return agent
 
-        async def look() -> bool | None:
+    async def wait_for_status(self, user: str, presence: Presence) -> None:
+        """Wait until an agent has this status."""
+>>>>>>> tests1
+
+        async def check() -> bool | None:
             return True if (await self.agent(user)).presence is presence else None
 
-        await eventually(look, f"{user} is {presence}")
+        await eventually(check, f"{user} is {presence}")
 
     async def load(self, user: str) -> int:
-        """The units that an agent's chats take."""
+        """The units that the chats of an agent take."""
         return (await self.agent(user)).load
 
-    async def looked(self) -> None:
-        """Returns when everything has been looked at since the call: what could be offered now, is."""
-        looks = self.dispatcher.looks + 2  # the one that is under way may have begun before
+    async def wait_for_dispatch(self) -> None:
+        """Wait until the dispatcher has completed a round that began after the call. Then every possible offer is made."""
+        rounds = self.dispatcher.rounds + 2  # the current round may have begun before the call
 
-        async def look() -> bool | None:
-            return True if self.dispatcher.looks >= looks else None
+        async def check() -> bool | None:
+            return True if self.dispatcher.rounds >= rounds else None
 
-        await eventually(look, "everything is looked at")
+        await eventually(check, "a complete round")
 
-    async def waits(self, *chats: Chat) -> None:
-        """Makes sure that nobody is offered them."""
-        await self.looked()
+    async def assert_not_offered(self, *chats: Chat) -> None:
+        """Assert that these chats wait without an offer."""
+        await self.wait_for_dispatch()
         for chat in chats:
             row = await self.row(chat)
             assert (row.stage, row.offer) == ("queued", None)
 
 
 @asynccontextmanager
-async def floor(
+async def open_floor(
     engine: Engine,
     agents: Mapping[str, dict[str, Any]],
     *,
@@ -189,7 +221,7 @@ async def floor(
     hours: dict[str, Any] | None = None,
     **workstreams: dict[str, Any],
 ) -> AsyncGenerator[Floor]:
-    """A floor at work, with a worker; what is not said of an agent is their name."""
+    """Run a floor with a worker and a dispatcher. Agents get default names."""
     name, bus, settings = f"floor-{uuid4().hex[:8]}", LocalBus(), Settings()
     instance = InstanceSettings.model_validate(
         {
@@ -201,13 +233,19 @@ async def floor(
     )
     configuration = Configuration({name: instance}, engine.db, bus)
     gateway = Gateway(engine.client, settings)
-    dispatcher = Watched(engine.db, bus, gateway, configuration)
-    here = Floor(engine, name, gateway, bus, configuration, dispatcher)
+    dispatcher = CountingDispatcher(engine.db, bus, gateway, configuration)
+    floor = Floor(engine, name, gateway, bus, configuration, dispatcher)
     async with engine.working(bus=bus, configuration=configuration):
         await dispatcher.start()
         try:
+<<<<<<< HEAD
             await here.looked()
             await asyncio.gather(*(here.become(user, AgentStatus.AVAILABLE) for user in agents if user not in away))
             yield here
+=======
+            await floor.wait_for_dispatch()
+            await asyncio.gather(*(floor.set_status(user, Presence.AVAILABLE) for user in agents if user not in away))
+            yield floor
+>>>>>>> tests1
         finally:
             await dispatcher.stop()

@@ -1,4 +1,4 @@
-"""`kill -9` between every two steps of an assignment: whoever comes next finds what was begun, and finishes it once."""
+"""SIGKILL between every two steps of an assignment: the next process finds the assignment and completes it once."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from runtime.bus import LocalBus
 from runtime.settings import Settings
 from store.database import Database
 from store.migrate import migrate
-from tests.board.dying import Step
-from tests.board.floor import LIVE, PERSISTENT, Floor, Watched
+from tests.board.crashing_process import Step
+from tests.board.floor import LIVE, PERSISTENT, CountingDispatcher, Floor
 from tests.stack import running
 from tests.store.conftest import Fresh, fresh
 from tests.workflows.engine import Chat, Engine, eventually
@@ -39,65 +39,74 @@ INSTANCE: dict[str, Any] = {
     "workstreams": {"live": LIVE, "hasty": {**LIVE, "offer_within": "PT1S"}, "persistent": PERSISTENT},
     "agents": {user: {"name": user.upper(), "capacity": 1} for user in ("a1", "a2")},
 }
-SOON = 25.0
-"""Seconds. A workflow task that its worker took with it is given to another after ten, its queue after three more."""
+TIMEOUT = 25.0
+"""Timeout in seconds. Temporal gives a lost workflow task to another worker after 10 s, and its task queue after 3 s more."""
 
 Process = AbstractContextManager[Popen[bytes]]
 
 
 @dataclass(frozen=True)
 class Site:
-    """Where the processes run, and the floor as the test sees it; nothing of it dispatches in this process."""
+    """Starts the processes, and gives access to their floor. No dispatcher runs in the test process."""
 
     folder: Path
     environment: dict[str, str]
     floor: Floor
 
-    def dispatcher(self, dies_at: Step = Step.NONE) -> Process:
-        return self._process("dispatcher", dies_at)
+    def dispatcher(self, crash_step: Step = Step.NONE) -> Process:
+        return self._process("dispatcher", crash_step)
 
-    def worker(self, dies_at: Step = Step.NONE) -> Process:
-        return self._process("worker", dies_at)
+    def worker(self, crash_step: Step = Step.NONE) -> Process:
+        return self._process("worker", crash_step)
 
-    def _process(self, what: str, dies_at: Step) -> Process:
-        return running("tests.board.dying", self.folder, {**self.environment, "DIES_AS": what, "DIES_AT": dies_at})
+    def _process(self, role: str, crash_step: Step) -> Process:
+        return running(
+            "tests.board.crashing_process",
+            self.folder,
+            {**self.environment, "CRASH_ROLE": role, "CRASH_STEP": crash_step},
+        )
 
+<<<<<<< HEAD
     async def become(self, user: str, presence: AgentStatus = AgentStatus.AVAILABLE) -> None:
         """An agent says how they are, as soon as somebody knows them."""
+=======
+    async def set_status(self, user: str, presence: Presence = Presence.AVAILABLE) -> None:
+        """Set the status of an agent, as soon as a process has configured them."""
+>>>>>>> tests1
 
-        async def known() -> bool | None:
+        async def try_to_set() -> bool | None:
             try:
-                await self.floor.become(user, presence)
+                await self.floor.set_status(user, presence)
             except AssertionError:
                 return None
             return True
 
-        await eventually(known, f"{user} is known", SOON)
+        await eventually(try_to_set, f"{user} is configured", TIMEOUT)
 
-    async def is_offered(self, chat: Chat) -> None:
-        """Returns once the board offers it."""
+    async def wait_for_stored_offer(self, chat: Chat) -> None:
+        """Wait until the store has an offer for the chat."""
 
-        async def look() -> bool | None:
+        async def check() -> bool | None:
             return True if (await self.floor.row(chat)).offer else None
 
-        await eventually(look, "it is offered", SOON)
+        await eventually(check, "the offer is stored", TIMEOUT)
 
-    async def is_told(self, chat: Chat) -> None:
-        """Returns once the store knows that it has been told of its offer; a new dispatcher tells it again if need be."""
+    async def wait_for_marked_offer(self, chat: Chat) -> None:
+        """Wait until the store marks the offer as delivered. A new dispatcher signals the offer again if needed."""
 
-        async def look() -> bool | None:
+        async def check() -> bool | None:
             return (await self.floor.row(chat)).told or None
 
-        await eventually(look, "it is told", SOON)
+        await eventually(check, "the offer is marked as delivered", TIMEOUT)
 
-    async def accepted_once(self, chat: Chat, user: str = "a1", offers: int = 1) -> None:
-        """Makes sure that it is with an agent, who was asked for it only once, and takes one place."""
+    async def assert_accepted_once(self, chat: Chat, user: str = "a1", offers: int = 1) -> None:
+        """Assert that the agent has the chat, got exactly this many offers, and that it takes one unit."""
 
-        async def look() -> bool | None:
+        async def check() -> bool | None:
             row = await self.floor.row(chat)
             return True if (row.stage, row.agent, row.holder, row.offer) == ("working", user, user, None) else None
 
-        await eventually(look, f"it is with {user}", SOON)
+        await eventually(check, f"{user} has the chat", TIMEOUT)
         state = await chat.state()
         assert (state.state, state.agent and state.agent.user, state.offer) == (State.ACTIVE, user, None)
         assert sum(note.what.startswith("offered") for note in state.notes) == offers
@@ -107,13 +116,13 @@ class Site:
         assert other == 0
 
 
-async def dead(process: Popen[bytes]) -> None:
-    """Returns once a process has been killed."""
+async def wait_for_crash(process: Popen[bytes]) -> None:
+    """Wait until a process has been killed."""
 
-    async def look() -> bool | None:
+    async def check() -> bool | None:
         return True if process.poll() is not None else None
 
-    await eventually(look, "it dies", SOON)
+    await eventually(check, "the process is killed", TIMEOUT)
     assert process.returncode == -signal.SIGKILL
 
 
@@ -121,7 +130,7 @@ async def dead(process: Popen[bytes]) -> None:
 async def site(fresh: Fresh, environment: WorkflowEnvironment, tmp_path: Path) -> AsyncGenerator[Site]:
     client, settings = environment.client, Settings.model_validate({"instances": {NAME: INSTANCE}})
     async with fresh() as url:
-        told = {
+        environment_variables = {
             "TEMPORAL_ADDRESS": client.service_client.config.target_host,
             "PERENNIAL_STORE_URL": url,
             "PERENNIAL_INSTANCES": json.dumps({NAME: INSTANCE}),
@@ -130,134 +139,164 @@ async def site(fresh: Fresh, environment: WorkflowEnvironment, tmp_path: Path) -
         db, bus = Database.open(url), LocalBus()
         await migrate(db)
         configuration, gateway = Configuration(settings.instances, db, bus), Gateway(client, settings)
-        unused = Watched(db, bus, gateway, configuration)
-        yield Site(tmp_path, told, Floor(Engine(client, db), NAME, gateway, bus, configuration, unused))
+        idle_dispatcher = CountingDispatcher(db, bus, gateway, configuration)
+        yield Site(
+            tmp_path,
+            environment_variables,
+            Floor(Engine(client, db), NAME, gateway, bus, configuration, idle_dispatcher),
+        )
         await db.close()
 
 
-@pytest.mark.parametrize("step", [Step.OFFERED, Step.TOLD, Step.NOTED], ids=lambda step: step.name)
-async def test_the_dispatcher_is_killed(site: Site, step: Step) -> None:
+@pytest.mark.parametrize(
+    "step", [Step.OFFER_STORED, Step.OFFER_SIGNALLED, Step.OFFER_MARKED], ids=lambda step: step.name
+)
+async def test_offer_is_accepted_once_when_its_dispatcher_was_killed(site: Site, step: Step) -> None:
     with site.worker():
-        with site.dispatcher(dies_at=step) as dying:
-            await site.become("a1")
+        with site.dispatcher(crash_step=step) as crashing:
+            await site.set_status("a1")
             chat = await site.floor.start()
-            await dead(dying)
+            await wait_for_crash(crashing)
             row = await site.floor.row(chat)
-            assert row.offer, "what was begun stands"
-            assert row.told is (step is Step.NOTED)
+            assert row.offer, "the offer is stored"
+            assert row.told is (step is Step.OFFER_MARKED)
         with site.dispatcher():
-            await site.is_told(chat)
-            await site.floor.accept(chat, "a1")
-            await site.accepted_once(chat)
-            await site.floor.over(chat)
-            behind = await site.floor.start()
-            await site.floor.accept(behind, "a1")
-            await site.floor.over(behind)
+            await site.wait_for_marked_offer(chat)
+            await site.floor.accept_offer(chat, "a1")
+            await site.assert_accepted_once(chat)
+            await site.floor.finish(chat)
+            next_chat = await site.floor.start()
+            await site.floor.accept_offer(next_chat, "a1")
+            await site.floor.finish(next_chat)
 
 
-async def test_another_dispatcher_finishes_what_a_dead_one_began(site: Site) -> None:
-    with site.worker(), site.dispatcher(dies_at=Step.OFFERED) as dying:
-        await site.become("a1")
+async def test_another_dispatcher_completes_the_offer_of_a_killed_one(site: Site) -> None:
+    with site.worker(), site.dispatcher(crash_step=Step.OFFER_STORED) as crashing:
+        await site.set_status("a1")
         chat = await site.floor.start()
-        await dead(dying)
+        await wait_for_crash(crashing)
         with site.dispatcher(), site.dispatcher():
-            await site.is_told(chat)
-            await site.floor.accept(chat, "a1")
-            await site.accepted_once(chat)
-            behind = await site.floor.start()
-            await site.become("a2")
-            await site.floor.accept(behind, "a2")
-            await site.floor.over(chat, behind)
+            await site.wait_for_marked_offer(chat)
+            await site.floor.accept_offer(chat, "a1")
+            await site.assert_accepted_once(chat)
+            next_chat = await site.floor.start()
+            await site.set_status("a2")
+            await site.floor.accept_offer(next_chat, "a2")
+            await site.floor.finish(chat, next_chat)
 
 
-@pytest.mark.parametrize("step", [Step.ACCEPTED, Step.ACCEPTED_RECORDED], ids=lambda step: step.name)
-async def test_the_worker_is_killed_as_it_accepts(site: Site, step: Step) -> None:
+@pytest.mark.parametrize("step", [Step.ACCEPTANCE_DECIDED, Step.ACCEPTANCE_STORED], ids=lambda step: step.name)
+async def test_acceptance_is_recorded_once_when_the_worker_was_killed(site: Site, step: Step) -> None:
     with site.dispatcher():
-        await site.become("a1")
-        with site.worker(dies_at=step) as dying:
+        await site.set_status("a1")
+        with site.worker(crash_step=step) as crashing:
             chat = await site.floor.start()
+<<<<<<< HEAD
             offer = await site.floor.offered(chat)
             accepting = asyncio.create_task(chat.ask(AcceptOffer(offer_id=offer.id, by="a1")))
             await dead(dying)
             assert (await site.floor.row(chat)).stage == ("queued" if step is Step.ACCEPTED else "working")
+=======
+            offer = await site.floor.wait_for_offer(chat)
+            accepting = asyncio.create_task(chat.ask(Accept(offer_id=offer.id, by="a1")))
+            await wait_for_crash(crashing)
+            assert (await site.floor.row(chat)).stage == ("queued" if step is Step.ACCEPTANCE_DECIDED else "working")
+>>>>>>> tests1
         with site.worker():
-            assert await asyncio.wait_for(accepting, SOON) is None
-            await site.accepted_once(chat)
-            await site.floor.over(chat)
+            assert await asyncio.wait_for(accepting, TIMEOUT) is None
+            await site.assert_accepted_once(chat)
+            await site.floor.finish(chat)
 
 
-@pytest.mark.parametrize("step", [Step.REJECTED, Step.REJECTED_RECORDED], ids=lambda step: step.name)
-async def test_the_worker_is_killed_as_it_hears_of_a_rejection(site: Site, step: Step) -> None:
+@pytest.mark.parametrize("step", [Step.REJECTION_DECIDED, Step.REJECTION_STORED], ids=lambda step: step.name)
+async def test_rejection_is_recorded_once_when_the_worker_was_killed(site: Site, step: Step) -> None:
     with site.dispatcher():
-        await site.become("a1")
-        with site.worker(dies_at=step) as dying:
+        await site.set_status("a1")
+        with site.worker(crash_step=step) as crashing:
             chat = await site.floor.start()
+<<<<<<< HEAD
             offer = await site.floor.offered(chat)
             rejecting = asyncio.create_task(chat.ask(RejectOffer(offer_id=offer.id, by="a1")))
             await dead(dying)
             await site.become("a2")
+=======
+            offer = await site.floor.wait_for_offer(chat)
+            rejecting = asyncio.create_task(chat.ask(Reject(offer_id=offer.id, by="a1")))
+            await wait_for_crash(crashing)
+            await site.set_status("a2")
+>>>>>>> tests1
         with site.worker():
-            assert await asyncio.wait_for(rejecting, SOON) in (None, "the offer is over")
-            await site.floor.accept(chat, "a2")
-            await site.accepted_once(chat, "a2", offers=2)
-            await site.floor.over(chat)
+            assert await asyncio.wait_for(rejecting, TIMEOUT) in (None, "the offer is over")
+            await site.floor.accept_offer(chat, "a2")
+            await site.assert_accepted_once(chat, "a2", offers=2)
+            await site.floor.finish(chat)
 
 
-async def test_what_is_offered_while_no_worker_runs_is_accepted_afterwards(site: Site) -> None:
+async def test_offer_made_without_a_worker_can_be_accepted_later(site: Site) -> None:
     with site.dispatcher():
+<<<<<<< HEAD
         await site.become("a1", AgentStatus.AWAY)
         with site.worker() as dying:
+=======
+        await site.set_status("a1", Presence.AWAY)
+        with site.worker() as crashing:
+>>>>>>> tests1
             chat = await site.floor.start()
-            dying.kill()
-        await site.become("a1")
-        await site.is_offered(chat)
+            crashing.kill()
+        await site.set_status("a1")
+        await site.wait_for_stored_offer(chat)
         with site.worker():
-            await site.floor.accept(chat, "a1")
-            await site.accepted_once(chat)
-            await site.floor.over(chat)
+            await site.floor.accept_offer(chat, "a1")
+            await site.assert_accepted_once(chat)
+            await site.floor.finish(chat)
 
 
-async def test_an_offer_whose_time_passes_while_no_worker_runs_holds_nobody(site: Site) -> None:
-    """The board takes it back itself, and the conversation's word of it, late, changes nothing more."""
+async def test_offer_that_expires_without_a_worker_frees_the_agent(site: Site) -> None:
+    """A dispatcher revokes the offer. The late placement of the conversation changes nothing."""
     with site.dispatcher():
+<<<<<<< HEAD
         await site.become("a1", AgentStatus.AWAY)
         with site.worker() as dying:
+=======
+        await site.set_status("a1", Presence.AWAY)
+        with site.worker() as crashing:
+>>>>>>> tests1
             chat = await site.floor.start("hasty")
-            dying.kill()
-        await site.become("a1")
-        await site.is_offered(chat)
+            crashing.kill()
+        await site.set_status("a1")
+        await site.wait_for_stored_offer(chat)
 
-        async def taken_back() -> bool | None:
+        async def revoked() -> bool | None:
             agent = await site.floor.agent("a1")
             return True if agent.load == 0 else None
 
-        await eventually(taken_back, "it is taken back", SOON)
+        await eventually(revoked, "the offer is revoked", TIMEOUT)
         with site.worker():
-            await chat.until(lambda state: state.offer is None, "it knows")
+            await chat.until(lambda state: state.offer is None, "the conversation has no offer")
             agent = await site.floor.agent("a1")
-            assert (agent.load, agent.missed) == (0, 0), "it was not theirs to answer"
-            await site.become("a2")
-            await site.floor.accept(chat, "a2")
-            await site.floor.over(chat)
+            assert (agent.load, agent.missed) == (0, 0), "a revoked offer does not count as missed"
+            await site.set_status("a2")
+            await site.floor.accept_offer(chat, "a2")
+            await site.floor.finish(chat)
 
 
-async def test_everything_is_killed_at_once(site: Site) -> None:
-    """Many chats, in all stages of being assigned; then each is with somebody, and nobody has too many."""
+async def test_all_chats_are_assigned_when_all_processes_were_killed(site: Site) -> None:
+    """Kills all processes while many chats are being assigned. Afterwards all chats are assigned within the capacity."""
     with site.worker() as worker, site.dispatcher() as dispatcher:
-        await asyncio.gather(site.become("a1"), site.become("a2"))
+        await asyncio.gather(site.set_status("a1"), site.set_status("a2"))
         chats = [await site.floor.start() for _ in range(6)]
         worker.kill()
         dispatcher.kill()
-    left = list(chats)
+    remaining = list(chats)
     with site.worker(), site.dispatcher():
-        while left:
+        while remaining:
             loads = [await site.floor.load(user) for user in ("a1", "a2")]
             assert max(loads) <= 1
-            states = [await chat.state() for chat in left]
-            for chat, state in zip(list(left), states, strict=True):
+            states = [await chat.state() for chat in remaining]
+            for chat, state in zip(list(remaining), states, strict=True):
                 if state.offer:
-                    await site.floor.accept(chat)
-                    await site.floor.over(chat)
-                    left.remove(chat)
+                    await site.floor.accept_offer(chat)
+                    await site.floor.finish(chat)
+                    remaining.remove(chat)
         assert [await site.floor.load(user) for user in ("a1", "a2")] == [0, 0]
     assert all([(await site.floor.agent(user)).missed == 0 for user in ("a1", "a2")])

@@ -1,4 +1,4 @@
-"""Offers on the real engine: a chat is asked for, taken, refused, missed, withdrawn, and never forgotten."""
+"""Offers on the real engine: accepted, rejected, missed, withdrawn, and never lost."""
 
 from __future__ import annotations
 
@@ -9,12 +9,19 @@ import pytest
 from temporalio.testing import WorkflowEnvironment
 
 from api.board import dispatching
+<<<<<<< HEAD
 from domain.conversation import Mode, State
 from domain.events import Assign, Close, End
 from domain.routing import AgentStatus
 from routing.agents import agent_states, configure_agents
 from tests.board.floor import LIVE, floor
 from tests.routing.routing_records import routing_row
+=======
+from store.board.agents import agents_now, configure
+from store.board.values import Presence
+from tests.board.floor import LIVE, open_floor
+from tests.routing.routing_records import routing_row
+>>>>>>> tests1
 from tests.workflows.clock import rings
 from tests.workflows.engine import Engine, eventually
 from workflows.timers import Timer
@@ -24,58 +31,66 @@ ONE = {"a1": {"capacity": 1}}
 SHORT = {**LIVE, "offer_within": "PT1S"}
 
 
-async def test_a_chat_is_offered_accepted_and_counted(engine: Engine) -> None:
-    async with floor(engine, ONE) as here:
-        chat = await here.start()
-        assert (await here.offered(chat)).user == "a1"
-        assert await here.load("a1") == 1, "an offer takes capacity from the first moment"
-        await here.accept(chat)
+async def test_chat_takes_capacity_from_its_offer_to_the_end_of_wrap_up(engine: Engine) -> None:
+    async with open_floor(engine, ONE) as floor:
+        chat = await floor.start()
+        assert (await floor.wait_for_offer(chat)).user == "a1"
+        assert await floor.load("a1") == 1, "an offer takes capacity from the first moment"
+        await floor.accept_offer(chat)
         state = await chat.state()
         assert (state.state, state.agent and state.agent.user, state.offer) == (State.ACTIVE, "a1", None)
-        row = await here.row(chat)
-        assert (row.stage, row.agent, row.offer, await here.load("a1")) == ("working", "a1", None, 1)
+        row = await floor.row(chat)
+        assert (row.stage, row.agent, row.offer, await floor.load("a1")) == ("working", "a1", None, 1)
         await chat.do(End(by="agent"), Close())
-        assert await here.load("a1") == 0
+        assert await floor.load("a1") == 0
 
 
-async def test_who_rejects_is_not_asked_again_at_once(engine: Engine) -> None:
-    async with floor(engine, TWO) as here:
-        chat = await here.start()
-        first = await here.reject(chat)
-        second = await here.reject(chat)
+async def test_agent_who_rejects_a_chat_does_not_get_it_again_at_once(engine: Engine) -> None:
+    async with open_floor(engine, TWO) as floor:
+        chat = await floor.start()
+        first = await floor.reject_offer(chat)
+        second = await floor.reject_offer(chat)
         assert {first, second} == {"a1", "a2"}
-        await here.waits(chat)
-        assert (await here.load("a1"), await here.load("a2")) == (0, 0)
-        other = await here.start()
-        assert await here.accept(other), "they are asked for another chat"
-        await here.over(chat, other)
+        await floor.assert_not_offered(chat)
+        assert (await floor.load("a1"), await floor.load("a2")) == (0, 0)
+        other = await floor.start()
+        assert await floor.accept_offer(other), "another chat is offered at once"
+        await floor.finish(chat, other)
 
 
-async def test_a_missed_offer_ends_by_the_conversations_own_timer(
+async def test_missed_offer_ends_by_the_timer_of_the_conversation(
     environment: WorkflowEnvironment, engine: Engine
 ) -> None:
-    async with floor(engine, ONE, live={**LIVE, "offer_within": "PT10M"}) as here:
-        chat = await here.start()
-        offer = await here.offered(chat)
+    async with open_floor(engine, ONE, live={**LIVE, "offer_within": "PT10M"}) as floor:
+        chat = await floor.start()
+        offer = await floor.wait_for_offer(chat)
         state = await rings(environment, chat, Timer.OFFER, offer.until)
         assert (state.state, state.offer) == (State.OPEN, None)
+<<<<<<< HEAD
         await here.waits(chat)
         agent = await here.agent("a1")
         assert (agent.load, agent.missed, agent.presence) == (0, 1, AgentStatus.AVAILABLE)
         await here.over(chat)
+=======
+        await floor.assert_not_offered(chat)
+        agent = await floor.agent("a1")
+        assert (agent.load, agent.missed, agent.presence) == (0, 1, Presence.AVAILABLE)
+        await floor.finish(chat)
+>>>>>>> tests1
 
 
-async def test_a_missed_offer_goes_to_the_next_agent(engine: Engine) -> None:
-    async with floor(engine, TWO, live=SHORT) as here:
-        chat = await here.start()
-        first = (await here.offered(chat)).user
+async def test_missed_offer_goes_to_the_next_agent(engine: Engine) -> None:
+    async with open_floor(engine, TWO, live=SHORT) as floor:
+        chat = await floor.start()
+        first = (await floor.wait_for_offer(chat)).user
         second = "a2" if first == "a1" else "a1"
-        await here.offered(chat, second)
-        await here.accept(chat, second)
-        assert ((await here.agent(first)).missed, (await here.agent(second)).missed) == (1, 0)
-        await here.over(chat)
+        await floor.wait_for_offer(chat, second)
+        await floor.accept_offer(chat, second)
+        assert ((await floor.agent(first)).missed, (await floor.agent(second)).missed) == (1, 0)
+        await floor.finish(chat)
 
 
+<<<<<<< HEAD
 async def test_who_misses_too_many_in_a_row_is_away(engine: Engine) -> None:
     async with floor(engine, {"a1": {"capacity": 4}}, live={**SHORT, "missed_offers": 2}) as here:
         chats = [await here.start(), await here.start()]
@@ -86,12 +101,25 @@ async def test_who_misses_too_many_in_a_row_is_away(engine: Engine) -> None:
         assert await here.accept(late) == "a1", "back again, they are asked"
         assert (await here.agent("a1")).missed == 0
         await here.over(*chats, late)
+=======
+async def test_agent_over_the_missed_offer_limit_is_away(engine: Engine) -> None:
+    async with open_floor(engine, {"a1": {"capacity": 4}}, live={**SHORT, "missed_offers": 2}) as floor:
+        chats = [await floor.start(), await floor.start()]
+        await floor.wait_for_status("a1", Presence.AWAY)
+        next_chat = await floor.start()
+        await floor.assert_not_offered(*chats, next_chat)
+        await floor.set_status("a1", Presence.AVAILABLE)
+        assert await floor.accept_offer(next_chat) == "a1", "an available agent gets offers again"
+        assert (await floor.agent("a1")).missed == 0
+        await floor.finish(*chats, next_chat)
+>>>>>>> tests1
 
 
-async def test_who_is_away_for_a_missed_offer_is_not_waited_for_with_others(engine: Engine) -> None:
-    """It goes to the next at once, long before its own time is over."""
+async def test_other_offers_of_an_agent_who_goes_away_are_withdrawn_at_once(engine: Engine) -> None:
+    """The chat goes to the next agent long before its own offer expires."""
     agents = {"a1": {"capacity": 2}, "a2": {"capacity": 2}}
     hasty = {**LIVE, "offer_within": "PT2S", "missed_offers": 1}
+<<<<<<< HEAD
     async with floor(engine, agents, away=("a2",), live=LIVE, hasty=hasty) as here:
         calm, missed = await here.start(), await here.start("hasty")
         await here.offered(calm, "a1")
@@ -100,20 +128,31 @@ async def test_who_is_away_for_a_missed_offer_is_not_waited_for_with_others(engi
         await here.until_presence("a1", AgentStatus.AWAY)
         assert await here.accept(calm, "a2") == "a2"
         await here.over(calm, missed)
+=======
+    async with open_floor(engine, agents, away=("a2",), live=LIVE, hasty=hasty) as floor:
+        other, missed = await floor.start(), await floor.start("hasty")
+        await floor.wait_for_offer(other, "a1")
+        await floor.wait_for_offer(missed, "a1")
+        await floor.set_status("a2", Presence.AVAILABLE)
+        await floor.wait_for_status("a1", Presence.AWAY)
+        assert await floor.accept_offer(other, "a2") == "a2"
+        await floor.finish(other, missed)
+>>>>>>> tests1
 
 
-async def test_what_is_accepted_by_itself(engine: Engine) -> None:
-    async with floor(engine, ONE, live={**LIVE, "auto_accept": True}) as here:
-        chat = await here.start()
-        state = await chat.until(lambda state: state.state is State.ACTIVE, "it is active")
+async def test_auto_accept_assigns_the_chat_without_an_answer(engine: Engine) -> None:
+    async with open_floor(engine, ONE, live={**LIVE, "auto_accept": True}) as floor:
+        chat = await floor.start()
+        state = await chat.until(lambda state: state.state is State.ACTIVE, "the chat is active")
         assert state.agent
-        assert (state.agent.user, (await here.row(chat)).stage) == ("a1", "working")
-        await here.over(chat)
+        assert (state.agent.user, (await floor.row(chat)).stage) == ("a1", "working")
+        await floor.finish(chat)
 
 
-async def test_what_waits_is_offered_as_soon_as_somebody_is_available(engine: Engine) -> None:
-    """Within a second also where nobody announced it."""
+async def test_waiting_chat_is_offered_when_an_agent_becomes_available(engine: Engine) -> None:
+    """The offer comes within a second, also without an announcement."""
     for announced in (True, False):
+<<<<<<< HEAD
         async with floor(engine, ONE, away=("a1",)) as here:
             chat = await here.start()
             await here.waits(chat)
@@ -121,68 +160,90 @@ async def test_what_waits_is_offered_as_soon_as_somebody_is_available(engine: En
             await here.become("a1", AgentStatus.AVAILABLE, announced=announced)
             await here.offered(chat, "a1")
             offer = (await here.row(chat)).offer
+=======
+        async with open_floor(engine, ONE, away=("a1",)) as floor:
+            chat = await floor.start()
+            await floor.assert_not_offered(chat)
+            available_since = datetime.now(UTC)
+            await floor.set_status("a1", Presence.AVAILABLE, announced=announced)
+            await floor.wait_for_offer(chat, "a1")
+            offer = (await floor.row(chat)).offer
+>>>>>>> tests1
             assert offer
-            assert offer.offered_at - asked_at < timedelta(seconds=1.5)
-            await here.over(chat)
+            assert offer.offered_at - available_since < timedelta(seconds=1.5)
+            await floor.finish(chat)
 
 
-async def test_an_assignment_while_another_is_asked_withdraws_the_offer(engine: Engine) -> None:
-    async with floor(engine, TWO) as here:
-        chat = await here.start()
-        asked = (await here.offered(chat)).user
-        other = "a2" if asked == "a1" else "a1"
+async def test_assignment_to_another_agent_withdraws_the_offer(engine: Engine) -> None:
+    async with open_floor(engine, TWO) as floor:
+        chat = await floor.start()
+        offered_user = (await floor.wait_for_offer(chat)).user
+        other = "a2" if offered_user == "a1" else "a1"
         await chat.do(Assign(user=other, name=other.upper(), by="supervisor"))
+<<<<<<< HEAD
         assert (await here.load(asked), await here.load(other)) == (0, 1)
         agent = await here.agent(asked)
         assert (agent.missed, agent.presence) == (0, AgentStatus.AVAILABLE), "nothing is held against them"
         another = await here.start()
         assert await here.accept(another) == asked
         await here.over(chat, another)
+=======
+        assert (await floor.load(offered_user), await floor.load(other)) == (0, 1)
+        agent = await floor.agent(offered_user)
+        assert (agent.missed, agent.presence) == (0, Presence.AVAILABLE), "the missed-offer count does not change"
+        another = await floor.start()
+        assert await floor.accept_offer(another) == offered_user
+        await floor.finish(chat, another)
+>>>>>>> tests1
 
 
-async def test_an_assignment_to_who_is_asked_accepts_the_offer(engine: Engine) -> None:
-    async with floor(engine, ONE) as here:
-        chat = await here.start()
-        await here.offered(chat, "a1")
+async def test_assignment_to_the_offered_agent_accepts_the_offer(engine: Engine) -> None:
+    async with open_floor(engine, ONE) as floor:
+        chat = await floor.start()
+        await floor.wait_for_offer(chat, "a1")
         await chat.do(Assign(user="a1", name="A1", by="supervisor"))
-        row = await here.row(chat)
-        assert (row.stage, row.offer, await here.load("a1")) == ("working", None, 1)
-        await here.over(chat)
+        row = await floor.row(chat)
+        assert (row.stage, row.offer, await floor.load("a1")) == ("working", None, 1)
+        await floor.finish(chat)
 
 
-async def test_a_chat_that_ends_while_it_is_offered_frees_the_agent(engine: Engine) -> None:
-    async with floor(engine, ONE) as here:
-        chat, behind = await here.start(), await here.start()
-        await here.offered(chat, "a1")
+async def test_chat_that_ends_during_its_offer_frees_the_agent(engine: Engine) -> None:
+    async with open_floor(engine, ONE) as floor:
+        chat, next_chat = await floor.start(), await floor.start()
+        await floor.wait_for_offer(chat, "a1")
         await chat.do(End(by="customer"))
         assert (await chat.state()).state is State.CLOSED
-        assert await here.accept(behind) == "a1"
-        await here.over(behind)
+        assert await floor.accept_offer(next_chat) == "a1"
+        await floor.finish(next_chat)
 
 
-async def test_what_is_picked_is_not_pushed(engine: Engine) -> None:
-    async with floor(engine, ONE, live={**LIVE, "distribution": "pick"}, pushed=LIVE) as here:
-        chat, behind = await here.start(), await here.start("pushed")
-        assert await here.accept(behind) == "a1", "it is in nobody's way"
-        await here.over(behind)
-        await here.waits(chat)
-        await here.over(chat)
+async def test_chat_of_a_pick_workstream_is_not_offered(engine: Engine) -> None:
+    async with open_floor(engine, ONE, live={**LIVE, "distribution": "pick"}, pushed=LIVE) as floor:
+        chat, next_chat = await floor.start(), await floor.start("pushed")
+        assert await floor.accept_offer(next_chat) == "a1", "the other chat does not block it"
+        await floor.finish(next_chat)
+        await floor.assert_not_offered(chat)
+        await floor.finish(chat)
 
 
-async def test_a_closed_queue_is_not_offered_until_it_opens(engine: Engine) -> None:
-    shut: dict[str, Any] = {"time_zone": "UTC"}
-    always = {**shut, "weekly": {day: ["00:00-24:00"] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}}
+async def test_chat_in_a_closed_queue_is_offered_when_the_queue_opens(engine: Engine) -> None:
+    closed_hours: dict[str, Any] = {"time_zone": "UTC"}
+    open_hours = {
+        **closed_hours,
+        "weekly": {day: ["00:00-24:00"] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")},
+    }
     workstream = {**LIVE, "outside_hours": "queue"}
-    async with floor(
-        engine, ONE, hours={"office": shut}, queues={"support": {"hours": "office"}}, live=workstream
-    ) as here:
-        chat = await here.start()
-        await here.waits(chat)
-        await here.configuration.change(here.name, "hours", "office", always, by="test")
-        await here.offered(chat, "a1")
-        await here.over(chat)
+    async with open_floor(
+        engine, ONE, hours={"office": closed_hours}, queues={"support": {"hours": "office"}}, live=workstream
+    ) as floor:
+        chat = await floor.start()
+        await floor.assert_not_offered(chat)
+        await floor.configuration.change(floor.name, "hours", "office", open_hours, by="test")
+        await floor.wait_for_offer(chat, "a1")
+        await floor.finish(chat)
 
 
+<<<<<<< HEAD
 async def test_what_waits_in_a_queue_that_is_configured_no_more_is_offered(engine: Engine) -> None:
     async with floor(engine, ONE, away=("a1",), live=LIVE) as here:
         chat = await here.start()
@@ -191,22 +252,38 @@ async def test_what_waits_in_a_queue_that_is_configured_no_more_is_offered(engin
         await here.become("a1", AgentStatus.AVAILABLE)
         assert await here.accept(chat) == "a1"
         await here.over(chat)
+=======
+async def test_chat_in_a_removed_queue_is_offered(engine: Engine) -> None:
+    async with open_floor(engine, ONE, away=("a1",), live=LIVE) as floor:
+        chat = await floor.start()
+        await floor.assert_not_offered(chat)
+        await floor.configuration.change(floor.name, "workstreams", "live", {**LIVE, "queue": "elsewhere"}, by="test")
+        await floor.set_status("a1", Presence.AVAILABLE)
+        assert await floor.accept_offer(chat) == "a1"
+        await floor.finish(chat)
+>>>>>>> tests1
 
 
-async def test_what_is_left_of_a_workstream_that_is_gone_keeps_the_hours_of_its_queue(engine: Engine) -> None:
-    shut: dict[str, Any] = {"time_zone": "UTC"}
-    gone = {**LIVE, "outside_hours": "queue"}
-    async with floor(
-        engine, ONE, hours={"office": shut}, queues={"support": {"hours": "office"}}, gone=gone, live=gone
-    ) as here:
-        chat = await here.start("gone")
-        await here.configuration.change(here.name, "workstreams", "gone", None, by="test")
-        await here.waits(chat)
-        await here.configuration.change(here.name, "queues", "support", {}, by="test")
-        assert await here.accept(chat) == "a1"
-        await here.over(chat)
+async def test_chat_of_a_removed_workstream_keeps_the_hours_of_its_queue(engine: Engine) -> None:
+    closed_hours: dict[str, Any] = {"time_zone": "UTC"}
+    removed = {**LIVE, "outside_hours": "queue"}
+    async with open_floor(
+        engine,
+        ONE,
+        hours={"office": closed_hours},
+        queues={"support": {"hours": "office"}},
+        removed=removed,
+        live=removed,
+    ) as floor:
+        chat = await floor.start("removed")
+        await floor.configuration.change(floor.name, "workstreams", "removed", None, by="test")
+        await floor.assert_not_offered(chat)
+        await floor.configuration.change(floor.name, "queues", "support", {}, by="test")
+        assert await floor.accept_offer(chat) == "a1"
+        await floor.finish(chat)
 
 
+<<<<<<< HEAD
 async def test_what_the_engine_does_not_know_any_more_leaves_the_board(engine: Engine) -> None:
     async with floor(engine, ONE, away=("a1",)) as here:
         lost, chat = await here.start(), await here.start()
@@ -216,25 +293,42 @@ async def test_what_the_engine_does_not_know_any_more_leaves_the_board(engine: E
         assert await here.accept(chat) == "a1"
         assert await routing_row(engine.db, lost.id) is None
         await here.over(chat)
+=======
+async def test_terminated_chat_is_removed_from_routing(engine: Engine) -> None:
+    async with open_floor(engine, ONE, away=("a1",)) as floor:
+        terminated, chat = await floor.start(), await floor.start()
+        await floor.assert_not_offered(terminated, chat)
+        await terminated.handle.terminate()
+        await floor.set_status("a1", Presence.AVAILABLE)
+        assert await floor.accept_offer(chat) == "a1"
+        assert await routing_row(engine.db, terminated.id) is None
+        await floor.finish(chat)
+>>>>>>> tests1
 
 
-async def test_agents_whom_another_process_has_removed_are_put_back(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One that goes by an older file, while processes are replaced one by one."""
+async def test_agents_removed_by_another_process_are_restored(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """During a rolling restart, a process with an older file can remove agents."""
     monkeypatch.setattr(dispatching, "CONFIGURE_SECONDS", 0.5)
+<<<<<<< HEAD
     async with floor(engine, ONE) as here:
         await configure_agents(engine.db, here.name, [], datetime.now(UTC))
 
         async def is_back() -> bool | None:
             return True if await agent_states(engine.db, here.name, datetime.now(UTC)) else None
+=======
+    async with open_floor(engine, ONE) as floor:
+        await configure(engine.db, floor.name, [], datetime.now(UTC))
 
-        await eventually(is_back, "a1 is back")
+        async def is_configured() -> bool | None:
+            return True if await agents_now(engine.db, floor.name, datetime.now(UTC)) else None
+>>>>>>> tests1
+
+        await eventually(is_configured, "a1 is configured again")
 
 
-async def test_modes_differ_in_nothing_about_offers(engine: Engine) -> None:
-    async with floor(engine, ONE) as here:
+async def test_live_and_persistent_chats_are_offered_alike(engine: Engine) -> None:
+    async with open_floor(engine, ONE) as floor:
         for mode in Mode:
-            chat = await here.start(mode.value)
-            assert await here.accept(chat) == "a1"
-            await here.over(chat)
+            chat = await floor.start(mode.value)
+            assert await floor.accept_offer(chat) == "a1"
+            await floor.finish(chat)

@@ -1,58 +1,64 @@
-"""Parked chats on the real engine: parking frees at once, and whose customer returns is offered to the same agent first."""
+"""Parked chats on the real engine: parking frees the agent, and a returning chat is offered to the same agent first."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
+<<<<<<< HEAD
 from domain.conversation import State
 from domain.events import Park
 from domain.routing import AgentStatus
 from tests.board.floor import LIVE, PERSISTENT, Floor, floor
+=======
+from store.board.values import Presence
+from tests.board.floor import LIVE, PERSISTENT, Floor, open_floor
+>>>>>>> tests1
 from tests.workflows.engine import Chat, Engine
 
 ONE = {"a1": {"capacity": 1}}
 TWO = {"a1": {"capacity": 1}, "a2": {"capacity": 1}}
 REQUIRED = {**PERSISTENT, "same_agent": "required"}
-LONG_AGO = timedelta(minutes=16)
-"""Longer than a required agent who is gone is waited for."""
+LONG_ABSENCE = timedelta(minutes=16)
+"""Longer than a chat waits for an absent required agent."""
 
 
-async def parked(here: Floor, user: str = "a1") -> Chat:
-    """A chat that an agent, the only one who is available then, has set aside."""
-    return await here.work(user, "persistent", Park())
+async def parked_chat(floor: Floor, user: str = "a1") -> Chat:
+    """Start a chat and let the only available agent park it."""
+    return await floor.assigned_chat(user, "persistent", Park())
 
 
-async def busy(here: Floor, user: str = "a1") -> Chat:
-    """A live chat that fills up an agent, the only one who is available."""
-    return await here.work(user)
+async def blocking_chat(floor: Floor, user: str = "a1") -> Chat:
+    """Start a live chat that takes all capacity of the only available agent."""
+    return await floor.assigned_chat(user)
 
 
-async def test_parking_frees_at_once(engine: Engine) -> None:
+async def test_parking_frees_the_agent_at_once(engine: Engine) -> None:
     """The next waiting chat is offered to the same agent."""
-    async with floor(engine, ONE) as here:
-        chat = await here.work("a1", "persistent")
-        behind = await here.start()
-        await here.waits(behind)
+    async with open_floor(engine, ONE) as floor:
+        chat = await floor.assigned_chat("a1", "persistent")
+        next_chat = await floor.start()
+        await floor.assert_not_offered(next_chat)
         await chat.do(Park())
-        assert ((await chat.state()).state, (await here.row(chat)).agent) == (State.WAITING, "a1")
-        await here.accept(behind, "a1")
-        assert await here.load("a1") == 1
-        await here.over(chat, behind)
+        assert ((await chat.state()).state, (await floor.row(chat)).agent) == (State.WAITING, "a1")
+        await floor.accept_offer(next_chat, "a1")
+        assert await floor.load("a1") == 1
+        await floor.finish(chat, next_chat)
 
 
 async def test_the_customers_return_notifies_the_agent(engine: Engine) -> None:
-    """Dynamics 365: "When the customer comes back to the chat, the agent is notified": it is offered to them first.
+    """Dynamics 365: "When the customer comes back to the chat, the agent is notified": the chat is offered to them first.
 
-    It goes ahead of those who wait already, and takes capacity again from the offer on.
+    The chat goes ahead of the waiting chats, and takes capacity again from the offer on.
     """
-    async with floor(engine, TWO, away=("a2",)) as here:
-        chat, keeps_busy = await parked(here), await busy(here)
-        waiting = await here.start()
-        await here.waits(waiting)
+    async with open_floor(engine, TWO, away=("a2",)) as floor:
+        chat, blocking = await parked_chat(floor), await blocking_chat(floor)
+        waiting = await floor.start()
+        await floor.assert_not_offered(waiting)
         await chat.say("It is me again.")
-        await here.waits(chat, waiting)
-        await here.over(keeps_busy)
+        await floor.assert_not_offered(chat, waiting)
+        await floor.finish(blocking)
         contact = (await chat.state()).contact_id
+<<<<<<< HEAD
         assert await here.accept(chat) == "a1"
         assert (await here.load("a1"), (await chat.state()).contact_id) == (1, contact), "it is the same contact"
         await here.waits(waiting)
@@ -65,39 +71,72 @@ async def test_a_preferred_agent_is_asked_before_others_who_are_free(engine: Eng
     async with floor(engine, {"a1": {"capacity": 2}, "a2": {"capacity": 9}}, away=("a2",)) as here:
         chat, _ = await parked(here), await busy(here)
         await here.become("a2", AgentStatus.AVAILABLE)
+=======
+        assert await floor.accept_offer(chat) == "a1"
+        assert (await floor.load("a1"), (await chat.state()).contact_id) == (1, contact), "the contact stays the same"
+        await floor.assert_not_offered(waiting)
+        await floor.set_status("a2", Presence.AVAILABLE)
+        await floor.accept_offer(waiting, "a2")
+        await floor.finish(chat, waiting)
+
+
+async def test_preferred_agent_gets_the_chat_before_other_free_agents(engine: Engine) -> None:
+    async with open_floor(engine, {"a1": {"capacity": 2}, "a2": {"capacity": 9}}, away=("a2",)) as floor:
+        chat, _ = await parked_chat(floor), await blocking_chat(floor)
+        await floor.set_status("a2", Presence.AVAILABLE)
+>>>>>>> tests1
         await chat.say("It is me again.")
-        assert await here.accept(chat) == "a1"
-        await here.over(chat)
+        assert await floor.accept_offer(chat) == "a1"
+        await floor.finish(chat)
 
 
-async def test_a_preferred_agent_who_is_full_is_waited_for_a_while(engine: Engine) -> None:
+async def test_chat_waits_a_limited_time_for_a_preferred_agent_without_capacity(engine: Engine) -> None:
     workstream = {**PERSISTENT, "same_agent_wait": "PT4S"}
+<<<<<<< HEAD
     async with floor(engine, TWO, away=("a2",), live=LIVE, persistent=workstream) as here:
         chat, keeps_busy = await parked(here), await busy(here)
         await here.become("a2", AgentStatus.AVAILABLE)
+=======
+    async with open_floor(engine, TWO, away=("a2",), live=LIVE, persistent=workstream) as floor:
+        chat, blocking = await parked_chat(floor), await blocking_chat(floor)
+        await floor.set_status("a2", Presence.AVAILABLE)
+>>>>>>> tests1
         await chat.say("It is me again.")
-        await here.waits(chat)
-        assert (await here.row(chat)).bound_to == "a1"
-        assert await here.accept(chat) == "a2"
-        assert (await chat.state()).previous_contact_id == chat.id, "who gets what another had parked has a new contact"
-        await here.over(chat, keeps_busy)
+        await floor.assert_not_offered(chat)
+        assert (await floor.row(chat)).bound_to == "a1"
+        assert await floor.accept_offer(chat) == "a2"
+        assert (await chat.state()).previous_contact_id == chat.id, "another agent gets a new contact"
+        await floor.finish(chat, blocking)
 
 
+<<<<<<< HEAD
 async def test_a_preferred_agent_who_is_away_or_rejects_is_not_waited_for(engine: Engine) -> None:
     async with floor(engine, TWO, away=("a2",)) as here:
         chat = await parked(here)
         await here.become("a2", AgentStatus.AVAILABLE)
         await here.become("a1", AgentStatus.AWAY)
+=======
+async def test_chat_does_not_wait_for_a_preferred_agent_who_is_away_or_rejects(engine: Engine) -> None:
+    async with open_floor(engine, TWO, away=("a2",)) as floor:
+        chat = await parked_chat(floor)
+        await floor.set_status("a2", Presence.AVAILABLE)
+        await floor.set_status("a1", Presence.AWAY)
+>>>>>>> tests1
         await chat.say("It is me again.")
-        assert await here.accept(chat) == "a2"
+        assert await floor.accept_offer(chat) == "a2"
         await chat.do(Park())
+<<<<<<< HEAD
         await here.become("a1", AgentStatus.AVAILABLE)
+=======
+        await floor.set_status("a1", Presence.AVAILABLE)
+>>>>>>> tests1
         await chat.say("And again.")
-        await here.reject(chat, "a2")
-        assert await here.accept(chat) == "a1"
-        await here.over(chat)
+        await floor.reject_offer(chat, "a2")
+        assert await floor.accept_offer(chat) == "a1"
+        await floor.finish(chat)
 
 
+<<<<<<< HEAD
 async def test_a_required_agent_is_waited_for_and_nobody_else_is_asked(engine: Engine) -> None:
     async with floor(engine, TWO, away=("a2",), persistent=REQUIRED) as here:
         chat = await parked(here)
@@ -116,29 +155,64 @@ async def test_a_required_agent_who_is_gone_for_long_is_the_way_out(engine: Engi
         chat = await parked(here)
         await here.become("a2", AgentStatus.AVAILABLE)
         await here.become("a1", AgentStatus.OFFLINE, since=LONG_AGO)
+=======
+async def test_chat_waits_for_its_required_agent_only(engine: Engine) -> None:
+    async with open_floor(engine, TWO, away=("a2",), persistent=REQUIRED) as floor:
+        chat = await parked_chat(floor)
+        await floor.set_status("a2", Presence.AVAILABLE)
+        await floor.set_status("a1", Presence.OFFLINE)
         await chat.say("It is me again.")
-        assert await here.accept(chat) == "a2"
-        await here.over(chat)
+        await floor.assert_not_offered(chat)
+        await floor.set_status("a1", Presence.AVAILABLE)
+        await floor.reject_offer(chat, "a1")
+        await floor.assert_not_offered(chat)
+        await floor.finish(chat)
 
 
+async def test_chat_of_a_long_absent_required_agent_goes_to_another_agent(engine: Engine) -> None:
+    async with open_floor(engine, TWO, away=("a2",), persistent=REQUIRED) as floor:
+        chat = await parked_chat(floor)
+        await floor.set_status("a2", Presence.AVAILABLE)
+        await floor.set_status("a1", Presence.OFFLINE, since=LONG_ABSENCE)
+>>>>>>> tests1
+        await chat.say("It is me again.")
+        assert await floor.accept_offer(chat) == "a2"
+        await floor.finish(chat)
+
+
+<<<<<<< HEAD
 async def test_so_is_a_required_agent_who_serves_the_queue_no_longer(engine: Engine) -> None:
     async with floor(engine, TWO, away=("a2",), persistent=REQUIRED) as here:
         chat = await parked(here)
         await here.become("a2", AgentStatus.AVAILABLE)
         await here.configuration.change(here.name, "agents", "a1", None, by="test")
         await here.looked()
+=======
+async def test_chat_of_a_removed_required_agent_goes_to_another_agent(engine: Engine) -> None:
+    async with open_floor(engine, TWO, away=("a2",), persistent=REQUIRED) as floor:
+        chat = await parked_chat(floor)
+        await floor.set_status("a2", Presence.AVAILABLE)
+        await floor.configuration.change(floor.name, "agents", "a1", None, by="test")
+        await floor.wait_for_dispatch()
+>>>>>>> tests1
         await chat.say("It is me again.")
-        assert await here.accept(chat) == "a2"
-        await here.over(chat)
+        assert await floor.accept_offer(chat) == "a2"
+        await floor.finish(chat)
 
 
-async def test_without_the_same_agent_whoever_suits_best_is_asked(engine: Engine) -> None:
+async def test_chat_goes_to_the_best_agent_when_same_agent_is_off(engine: Engine) -> None:
     workstream = {**PERSISTENT, "same_agent": "off"}
-    async with floor(
+    async with open_floor(
         engine, {"a1": {"capacity": 2}, "a2": {"capacity": 9}}, away=("a2",), persistent=workstream
+<<<<<<< HEAD
     ) as here:
         chat = await parked(here)
         await here.become("a2", AgentStatus.AVAILABLE)
+=======
+    ) as floor:
+        chat = await parked_chat(floor)
+        await floor.set_status("a2", Presence.AVAILABLE)
+>>>>>>> tests1
         await chat.say("It is me again.")
-        assert await here.accept(chat) == "a2"
-        await here.over(chat)
+        assert await floor.accept_offer(chat) == "a2"
+        await floor.finish(chat)

@@ -123,7 +123,7 @@ async def drain(url: str, queue: str) -> None:
 
 
 async def offer_forever(url: str, queue: str) -> None:
-    """After a line on stdin, make offers, mark half of them as told and print these, until the process is killed."""
+    """After a line on stdin, make offers, mark half of them as delivered and print their ids, until the process is killed."""
     db, random = Database.open(url), Random(queue)
     await routing_row(db, "")
     print("ready", flush=True)

@@ -194,7 +194,7 @@ async def test_rejection_is_forgotten_when_the_contact_is_queued_again(db: Datab
     assert await next_offer(db, after(1)) == ("c", "ann")
 
 
-async def test_offer_not_marked_as_delivered_is_listed_as_untold(db: Database) -> None:
+async def test_offer_not_marked_as_delivered_is_found(db: Database) -> None:
     await staff(db, agent("ann", 2))
     await enqueue(db, "c1", "c2")
     first, second = await make_offer(db, after(1)), await make_offer(db, after(2))

@@ -52,7 +52,7 @@ async def test_repeated_arrival_or_departure_changes_nothing(db: Database) -> No
     assert await connections(db) == [("ann", "one", 1)]
 
 
-async def test_arrival_is_reported_until_it_is_marked_as_told(db: Database) -> None:
+async def test_arrival_is_reported_until_it_is_acknowledged(db: Database) -> None:
     assert await arrive(db, "ann", "c", "one") is True
     assert await arrive(db, "ann", "c", "one") is True
     assert await arrive(db, "ann", "c", "two") is True
@@ -62,7 +62,7 @@ async def test_arrival_is_reported_until_it_is_marked_as_told(db: Database) -> N
     assert await connections_to(db, "one") == [Connection("ann", "one", "c", None, True)]
 
 
-async def test_mark_from_before_a_departure_does_not_count_after_it(db: Database) -> None:
+async def test_acknowledgement_from_before_a_departure_does_not_count_after_it(db: Database) -> None:
     await arrive(db, "ann", "c", "one")
     await mark_told(db, "ann", "one")
     await depart(db, "ann", "one", after(1))

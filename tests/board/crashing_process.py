@@ -1,0 +1,105 @@
+"""A dispatcher or a worker that kills itself with SIGKILL at a step of an assignment.
+
+Start it with `python -m tests.board.crashing_process`. `CRASH_ROLE` says what it is, `CRASH_STEP` where it crashes, if at all.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from datetime import datetime
+from enum import StrEnum
+from typing import NoReturn
+
+from temporalio import activity
+
+import worker
+from activities.recording import Recorder
+from api.board.dispatching import Dispatcher
+from api.gateway import Gateway
+from parts import opened_parts
+from runtime.process import run_process, stop_on_signals
+from runtime.settings import Settings
+from runtime.temporal import connect
+from domain.routing import Offer
+from workflows.contract import Commit, CommitResult
+from domain.routing import RoutingStage
+
+
+class Step(StrEnum):
+    """The steps of an assignment. The process crashes right after the step."""
+
+    NONE = ""
+    OFFER_STORED = "the store has the offer"
+    OFFER_SIGNALLED = "the conversation has the offer"
+    OFFER_MARKED = "the store knows that the conversation has the offer"
+    ACCEPTANCE_DECIDED = "the conversation has accepted the offer"
+    ACCEPTANCE_STORED = "the store has the acceptance"
+    REJECTION_DECIDED = "the conversation has taken the rejection"
+    REJECTION_STORED = "the store has the rejection"
+
+
+CRASH_STEP = Step(os.environ.get("CRASH_STEP", ""))
+
+
+def kill_this_process() -> NoReturn:
+    """Send SIGKILL to this process."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("the process survived SIGKILL")
+
+
+class CrashingGateway(Gateway):
+    """Crashes after it has signalled an offer to the conversation."""
+
+    async def offer(self, conversation_id: str, offer_id: str, *, user: str, name: str, until: datetime) -> None:
+        await super().offer(conversation_id, offer_id, user=user, name=name, until=until)
+        if CRASH_STEP is Step.OFFER_SIGNALLED:
+            kill_this_process()
+
+
+class CrashingDispatcher(Dispatcher):
+    """Crashes before it signals an offer, or after it has marked the offer as delivered."""
+
+    async def tell(self, offer: Offer) -> None:
+        if CRASH_STEP is Step.OFFER_STORED:
+            kill_this_process()
+        await super().tell(offer)
+        if CRASH_STEP is Step.OFFER_MARKED:
+            kill_this_process()
+
+
+class CrashingRecorder(Recorder):
+    """Crashes before or after it writes the outcome of an offer."""
+
+    @activity.defn
+    async def record(self, commit: Commit) -> CommitResult | None:
+        placement = commit.facts.placement if commit.facts else None
+        accepted = placement is not None and placement.stage is RoutingStage.WORKING
+        rejected = not accepted and commit.facts is not None and bool(commit.facts.offers_over)
+        if (accepted and CRASH_STEP is Step.ACCEPTANCE_DECIDED) or (rejected and CRASH_STEP is Step.REJECTION_DECIDED):
+            kill_this_process()
+        recorded = await super().record(commit)
+        if (accepted and CRASH_STEP is Step.ACCEPTANCE_STORED) or (rejected and CRASH_STEP is Step.REJECTION_STORED):
+            kill_this_process()
+        return recorded
+
+
+async def run_worker(settings: Settings) -> None:
+    """Run a worker."""
+    worker.Recorder = CrashingRecorder
+    await worker.run(settings)
+
+
+async def run_dispatcher(settings: Settings) -> None:
+    """Run the dispatcher of an API process, without its HTTP server."""
+    stop = stop_on_signals()
+    client = await connect(settings)
+    async with opened_parts(settings) as (db, bus, configuration):
+        dispatcher = CrashingDispatcher(db, bus, CrashingGateway(client, settings), configuration)
+        await dispatcher.start()
+        await stop.wait()
+        await dispatcher.stop()
+
+
+if __name__ == "__main__":
+    run_process({"worker": run_worker, "dispatcher": run_dispatcher}[os.environ["CRASH_ROLE"]])
