@@ -10,23 +10,23 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from workflows.state_parts import PendingOffer
-
 from api.board.dispatching import Dispatcher
 from api.gateway import Gateway
 from configuration.current import Configuration
-from configuration.schema.instances import InstanceSettings
-from domain.conversation import ConversationOpening, State
-from domain.events import AcceptOffer, Close, Command, Connect, End, RejectOffer
-from domain.routing import AgentStatus
-from routing.agent_status import set_agent_status
-from routing.agents import agent_states
-from routing.records import AgentState
-from routing.rows import RoutingRow
 from runtime.bus import LocalBus, board_has_changed
+from configuration.schema.instances import InstanceSettings
 from runtime.settings import Settings
+from routing.agents import agent_states
+from routing.agent_status import set_agent_status
+from routing.rows import RoutingRow
+from routing.records import AgentState
+from domain.routing import AgentStatus
+from domain.conversation import ConversationOpening
 from tests.routing.routing_records import routing_row
 from tests.workflows.engine import Chat, Engine, eventually
+from domain.events import (AcceptOffer, Close, Command, Connect, End, RejectOffer)
+from workflows.state_parts import PendingOffer
+from domain.conversation import State
 
 LIVE: dict[str, Any] = {"mode": "live", "queue": "support"}
 PERSISTENT: dict[str, Any] = {"mode": "persistent", "queue": "support"}
@@ -102,13 +102,8 @@ class Floor:
         if announced:
             await self.bus.announce(board_has_changed(self.name, "", user))
 
-<<<<<<< HEAD
-    async def offered(self, chat: Chat, to: str | None = None) -> PendingOffer:
-        """What a chat says of its offer, once there is one (to that agent)."""
-=======
-    async def wait_for_offer(self, chat: Chat, to: str | None = None) -> Offered:
+    async def wait_for_offer(self, chat: Chat, to: str | None = None) -> PendingOffer:
         """Wait until a chat is offered (to this agent), and return the offer."""
->>>>>>> tests1
 
         def is_offered(offer: PendingOffer | None) -> bool:
             return offer is not None and to in (None, offer.user)
@@ -117,29 +112,16 @@ class Floor:
         assert state.offer
         return state.offer
 
-<<<<<<< HEAD
-    async def accept(self, chat: Chat, by: str | None = None) -> str:
-        """Who is asked takes it and connects."""
-        offer = await self.offered(chat, by)
-        await chat.do(AcceptOffer(offer_id=offer.id, by=offer.user), Connect(by="agent"))
-        return offer.user
-
-    async def reject(self, chat: Chat, by: str | None = None) -> str:
-        """Who is asked does not take it."""
-        offer = await self.offered(chat, by)
-        await chat.do(RejectOffer(offer_id=offer.id, by=offer.user))
-=======
     async def accept_offer(self, chat: Chat, by: str | None = None) -> str:
         """The agent accepts the offer and connects. Return the agent."""
         offer = await self.wait_for_offer(chat, by)
-        await chat.do(Accept(offer_id=offer.id, by=offer.user), Connect(by="agent"))
+        await chat.do(AcceptOffer(offer_id=offer.id, by=offer.user), Connect(by="agent"))
         return offer.user
 
     async def reject_offer(self, chat: Chat, by: str | None = None) -> str:
         """The agent rejects the offer. Return the agent."""
         offer = await self.wait_for_offer(chat, by)
-        await chat.do(Reject(offer_id=offer.id, by=offer.user))
->>>>>>> tests1
+        await chat.do(RejectOffer(offer_id=offer.id, by=offer.user))
         return offer.user
 
     async def assigned_chat(self, user: str, workstream: str = "live", *commands: Command) -> Chat:
@@ -157,33 +139,19 @@ class Floor:
             if (await chat.state()).state is State.WRAP_UP:
                 await chat.do(Close())
 
-<<<<<<< HEAD
     async def row(self, chat: Chat) -> RoutingRow:
-        """Where a chat stands on the board."""
-=======
-    async def row(self, chat: Chat) -> Row:
         """The routing row of a chat."""
->>>>>>> tests1
         row = await routing_row(self.engine.db, chat.id)
         assert row, "the chat has no routing row"
         return row
 
     async def agent(self, user: str) -> AgentState:
-<<<<<<< HEAD
-        """How an agent stands."""
+        """The current state of an agent."""
         (agent,) = await agent_states(self.engine.db, self.name, datetime.now(UTC), users=[user])
         return agent
 
-    async def until_presence(self, user: str, presence: AgentStatus) -> None:
-        """Returns once that is how an agent stands."""
-=======
-        """The current state of an agent."""
-        (agent,) = await agents_now(self.engine.db, self.name, datetime.now(UTC), users=[user])
-        return agent
-
-    async def wait_for_status(self, user: str, presence: Presence) -> None:
+    async def wait_for_status(self, user: str, presence: AgentStatus) -> None:
         """Wait until an agent has this status."""
->>>>>>> tests1
 
         async def check() -> bool | None:
             return True if (await self.agent(user)).presence is presence else None
@@ -238,14 +206,8 @@ async def open_floor(
     async with engine.working(bus=bus, configuration=configuration):
         await dispatcher.start()
         try:
-<<<<<<< HEAD
-            await here.looked()
-            await asyncio.gather(*(here.become(user, AgentStatus.AVAILABLE) for user in agents if user not in away))
-            yield here
-=======
             await floor.wait_for_dispatch()
-            await asyncio.gather(*(floor.set_status(user, Presence.AVAILABLE) for user in agents if user not in away))
+            await asyncio.gather(*(floor.set_status(user, AgentStatus.AVAILABLE) for user in agents if user not in away))
             yield floor
->>>>>>> tests1
         finally:
             await dispatcher.stop()

@@ -5,39 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
-<<<<<<< HEAD
-from domain.conversation import State
-from domain.events import Close, End, Transfer
 from domain.routing import AgentStatus
-from tests.board.floor import LIVE, PERSISTENT, floor
-=======
-from store.board.values import Presence
 from tests.board.floor import LIVE, PERSISTENT, open_floor
->>>>>>> tests1
 from tests.workflows.engine import Engine
+from domain.events import Close, End, Transfer
+from domain.conversation import State
 
 ONE = {"a1": {"capacity": 1}}
 
 
-<<<<<<< HEAD
-async def test_routing_gives_nobody_too_much(engine: Engine) -> None:
-    """Of more chats than there is room for, the first are offered and the others wait, however many look at once."""
-    async with floor(engine, {"a1": {"capacity": 2}, "a2": {"capacity": 3}}, away=("a1", "a2")) as here:
-        chats = [await here.start() for _ in range(7)]
-        await asyncio.gather(*(here.become(user, AgentStatus.AVAILABLE) for user in ("a1", "a2")))
-        taken = Counter([await here.accept(chat) for chat in chats[:5]])
-        assert taken == {"a1": 2, "a2": 3}
-        await here.waits(*chats[5:])
-=======
 async def test_offers_never_exceed_the_agent_capacity(engine: Engine) -> None:
     """The first chats are offered up to the capacity. The others wait."""
     async with open_floor(engine, {"a1": {"capacity": 2}, "a2": {"capacity": 3}}, away=("a1", "a2")) as floor:
         chats = [await floor.start() for _ in range(7)]
-        await asyncio.gather(*(floor.set_status(user, Presence.AVAILABLE) for user in ("a1", "a2")))
+        await asyncio.gather(*(floor.set_status(user, AgentStatus.AVAILABLE) for user in ("a1", "a2")))
         accepted = Counter([await floor.accept_offer(chat) for chat in chats[:5]])
         assert accepted == {"a1": 2, "a2": 3}
         await floor.assert_not_offered(*chats[5:])
->>>>>>> tests1
         await chats[0].do(End(by="agent"), Close())
         assert await floor.accept_offer(chats[5])
         await floor.assert_not_offered(chats[6])
@@ -72,27 +56,15 @@ async def test_offers_from_a_queue_go_only_to_agents_who_serve_it(engine: Engine
         await floor.finish(*chats)
 
 
-<<<<<<< HEAD
-async def test_what_is_urgent_goes_first(engine: Engine) -> None:
-    async with floor(engine, ONE, away=("a1",), live=LIVE, urgent={**LIVE, "priority": 1}) as here:
-        calm, urgent = await here.start(), await here.start("urgent")
-        await here.become("a1", AgentStatus.AVAILABLE)
-        await here.accept(urgent, "a1")
-        await here.waits(calm)
-        await here.over(urgent)
-        await here.accept(calm, "a1")
-        await here.over(calm)
-=======
 async def test_urgent_chat_is_offered_first(engine: Engine) -> None:
     async with open_floor(engine, ONE, away=("a1",), live=LIVE, urgent={**LIVE, "priority": 1}) as floor:
         other, urgent = await floor.start(), await floor.start("urgent")
-        await floor.set_status("a1", Presence.AVAILABLE)
+        await floor.set_status("a1", AgentStatus.AVAILABLE)
         await floor.accept_offer(urgent, "a1")
         await floor.assert_not_offered(other)
         await floor.finish(urgent)
         await floor.accept_offer(other, "a1")
         await floor.finish(other)
->>>>>>> tests1
 
 
 async def test_a_disconnected_chat_moves_to_wrap_up_and_holds_capacity_as_its_workstream_says(engine: Engine) -> None:
@@ -124,33 +96,18 @@ async def test_wrap_up_frees_its_capacity_after_the_configured_time(engine: Engi
         await floor.finish(chat, next_chat)
 
 
-<<<<<<< HEAD
-async def test_who_leaves_once_they_are_free_is_offered_nothing_more(engine: Engine) -> None:
-    """Also where nothing but time frees them."""
-    async with floor(engine, {"a1": {"capacity": 2}}, live={**LIVE, "wrap_up_holds": "PT1S"}) as here:
-        chat = await here.work("a1")
-        await here.become("a1", AgentStatus.OFFLINE, when_free=True)
-        late = await here.start()
-        await here.waits(late)
-        assert (await here.agent("a1")).presence is AgentStatus.AVAILABLE
-        await chat.do(End(by="agent"))
-        await here.until_presence("a1", AgentStatus.OFFLINE)
-        await here.waits(late)
-        await here.over(chat, late)
-=======
 async def test_agent_with_a_deferred_status_gets_no_more_offers(engine: Engine) -> None:
     """The deferred status also applies when only the end of a time limit frees the agent."""
     async with open_floor(engine, {"a1": {"capacity": 2}}, live={**LIVE, "wrap_up_holds": "PT1S"}) as floor:
         chat = await floor.assigned_chat("a1")
-        await floor.set_status("a1", Presence.OFFLINE, when_free=True)
+        await floor.set_status("a1", AgentStatus.OFFLINE, when_free=True)
         next_chat = await floor.start()
         await floor.assert_not_offered(next_chat)
-        assert (await floor.agent("a1")).presence is Presence.AVAILABLE
+        assert (await floor.agent("a1")).presence is AgentStatus.AVAILABLE
         await chat.do(End(by="agent"))
-        await floor.wait_for_status("a1", Presence.OFFLINE)
+        await floor.wait_for_status("a1", AgentStatus.OFFLINE)
         await floor.assert_not_offered(next_chat)
         await floor.finish(chat, next_chat)
->>>>>>> tests1
 
 
 async def test_a_waiting_chat_takes_no_capacity(engine: Engine) -> None:

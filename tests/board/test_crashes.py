@@ -17,11 +17,9 @@ from temporalio.testing import WorkflowEnvironment
 
 from api.gateway import Gateway
 from configuration.current import Configuration
-from domain.conversation import State
-from domain.events import AcceptOffer, RejectOffer
-from domain.routing import AgentStatus
 from runtime.bus import LocalBus
 from runtime.settings import Settings
+from domain.routing import AgentStatus
 from store.database import Database
 from store.migrate import migrate
 from tests.board.crashing_process import Step
@@ -29,6 +27,8 @@ from tests.board.floor import LIVE, PERSISTENT, CountingDispatcher, Floor
 from tests.stack import running
 from tests.store.conftest import Fresh, fresh
 from tests.workflows.engine import Chat, Engine, eventually
+from domain.events import AcceptOffer, RejectOffer
+from domain.conversation import State
 
 __all__ = ["fresh"]
 
@@ -66,13 +66,8 @@ class Site:
             {**self.environment, "CRASH_ROLE": role, "CRASH_STEP": crash_step},
         )
 
-<<<<<<< HEAD
-    async def become(self, user: str, presence: AgentStatus = AgentStatus.AVAILABLE) -> None:
-        """An agent says how they are, as soon as somebody knows them."""
-=======
-    async def set_status(self, user: str, presence: Presence = Presence.AVAILABLE) -> None:
+    async def set_status(self, user: str, presence: AgentStatus = AgentStatus.AVAILABLE) -> None:
         """Set the status of an agent, as soon as a process has configured them."""
->>>>>>> tests1
 
         async def try_to_set() -> bool | None:
             try:
@@ -191,17 +186,10 @@ async def test_acceptance_is_recorded_once_when_the_worker_was_killed(site: Site
         await site.set_status("a1")
         with site.worker(crash_step=step) as crashing:
             chat = await site.floor.start()
-<<<<<<< HEAD
-            offer = await site.floor.offered(chat)
-            accepting = asyncio.create_task(chat.ask(AcceptOffer(offer_id=offer.id, by="a1")))
-            await dead(dying)
-            assert (await site.floor.row(chat)).stage == ("queued" if step is Step.ACCEPTED else "working")
-=======
             offer = await site.floor.wait_for_offer(chat)
-            accepting = asyncio.create_task(chat.ask(Accept(offer_id=offer.id, by="a1")))
+            accepting = asyncio.create_task(chat.ask(AcceptOffer(offer_id=offer.id, by="a1")))
             await wait_for_crash(crashing)
             assert (await site.floor.row(chat)).stage == ("queued" if step is Step.ACCEPTANCE_DECIDED else "working")
->>>>>>> tests1
         with site.worker():
             assert await asyncio.wait_for(accepting, TIMEOUT) is None
             await site.assert_accepted_once(chat)
@@ -214,17 +202,10 @@ async def test_rejection_is_recorded_once_when_the_worker_was_killed(site: Site,
         await site.set_status("a1")
         with site.worker(crash_step=step) as crashing:
             chat = await site.floor.start()
-<<<<<<< HEAD
-            offer = await site.floor.offered(chat)
-            rejecting = asyncio.create_task(chat.ask(RejectOffer(offer_id=offer.id, by="a1")))
-            await dead(dying)
-            await site.become("a2")
-=======
             offer = await site.floor.wait_for_offer(chat)
-            rejecting = asyncio.create_task(chat.ask(Reject(offer_id=offer.id, by="a1")))
+            rejecting = asyncio.create_task(chat.ask(RejectOffer(offer_id=offer.id, by="a1")))
             await wait_for_crash(crashing)
             await site.set_status("a2")
->>>>>>> tests1
         with site.worker():
             assert await asyncio.wait_for(rejecting, TIMEOUT) in (None, "the offer is over")
             await site.floor.accept_offer(chat, "a2")
@@ -234,13 +215,8 @@ async def test_rejection_is_recorded_once_when_the_worker_was_killed(site: Site,
 
 async def test_offer_made_without_a_worker_can_be_accepted_later(site: Site) -> None:
     with site.dispatcher():
-<<<<<<< HEAD
-        await site.become("a1", AgentStatus.AWAY)
-        with site.worker() as dying:
-=======
-        await site.set_status("a1", Presence.AWAY)
+        await site.set_status("a1", AgentStatus.AWAY)
         with site.worker() as crashing:
->>>>>>> tests1
             chat = await site.floor.start()
             crashing.kill()
         await site.set_status("a1")
@@ -254,13 +230,8 @@ async def test_offer_made_without_a_worker_can_be_accepted_later(site: Site) -> 
 async def test_offer_that_expires_without_a_worker_frees_the_agent(site: Site) -> None:
     """A dispatcher revokes the offer. The late placement of the conversation changes nothing."""
     with site.dispatcher():
-<<<<<<< HEAD
-        await site.become("a1", AgentStatus.AWAY)
-        with site.worker() as dying:
-=======
-        await site.set_status("a1", Presence.AWAY)
+        await site.set_status("a1", AgentStatus.AWAY)
         with site.worker() as crashing:
->>>>>>> tests1
             chat = await site.floor.start("hasty")
             crashing.kill()
         await site.set_status("a1")

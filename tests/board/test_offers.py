@@ -9,22 +9,15 @@ import pytest
 from temporalio.testing import WorkflowEnvironment
 
 from api.board import dispatching
-<<<<<<< HEAD
-from domain.conversation import Mode, State
-from domain.events import Assign, Close, End
-from domain.routing import AgentStatus
 from routing.agents import agent_states, configure_agents
-from tests.board.floor import LIVE, floor
-from tests.routing.routing_records import routing_row
-=======
-from store.board.agents import agents_now, configure
-from store.board.values import Presence
+from domain.routing import AgentStatus
 from tests.board.floor import LIVE, open_floor
 from tests.routing.routing_records import routing_row
->>>>>>> tests1
 from tests.workflows.clock import rings
 from tests.workflows.engine import Engine, eventually
+from domain.events import Assign, Close, End
 from workflows.timers import Timer
+from domain.conversation import Mode, State
 
 TWO = {"a1": {"capacity": 1}, "a2": {"capacity": 1}}
 ONE = {"a1": {"capacity": 1}}
@@ -66,17 +59,10 @@ async def test_missed_offer_ends_by_the_timer_of_the_conversation(
         offer = await floor.wait_for_offer(chat)
         state = await rings(environment, chat, Timer.OFFER, offer.until)
         assert (state.state, state.offer) == (State.OPEN, None)
-<<<<<<< HEAD
-        await here.waits(chat)
-        agent = await here.agent("a1")
-        assert (agent.load, agent.missed, agent.presence) == (0, 1, AgentStatus.AVAILABLE)
-        await here.over(chat)
-=======
         await floor.assert_not_offered(chat)
         agent = await floor.agent("a1")
-        assert (agent.load, agent.missed, agent.presence) == (0, 1, Presence.AVAILABLE)
+        assert (agent.load, agent.missed, agent.presence) == (0, 1, AgentStatus.AVAILABLE)
         await floor.finish(chat)
->>>>>>> tests1
 
 
 async def test_missed_offer_goes_to_the_next_agent(engine: Engine) -> None:
@@ -90,54 +76,30 @@ async def test_missed_offer_goes_to_the_next_agent(engine: Engine) -> None:
         await floor.finish(chat)
 
 
-<<<<<<< HEAD
-async def test_who_misses_too_many_in_a_row_is_away(engine: Engine) -> None:
-    async with floor(engine, {"a1": {"capacity": 4}}, live={**SHORT, "missed_offers": 2}) as here:
-        chats = [await here.start(), await here.start()]
-        await here.until_presence("a1", AgentStatus.AWAY)
-        late = await here.start()
-        await here.waits(*chats, late)
-        await here.become("a1", AgentStatus.AVAILABLE)
-        assert await here.accept(late) == "a1", "back again, they are asked"
-        assert (await here.agent("a1")).missed == 0
-        await here.over(*chats, late)
-=======
 async def test_agent_over_the_missed_offer_limit_is_away(engine: Engine) -> None:
     async with open_floor(engine, {"a1": {"capacity": 4}}, live={**SHORT, "missed_offers": 2}) as floor:
         chats = [await floor.start(), await floor.start()]
-        await floor.wait_for_status("a1", Presence.AWAY)
+        await floor.wait_for_status("a1", AgentStatus.AWAY)
         next_chat = await floor.start()
         await floor.assert_not_offered(*chats, next_chat)
-        await floor.set_status("a1", Presence.AVAILABLE)
+        await floor.set_status("a1", AgentStatus.AVAILABLE)
         assert await floor.accept_offer(next_chat) == "a1", "an available agent gets offers again"
         assert (await floor.agent("a1")).missed == 0
         await floor.finish(*chats, next_chat)
->>>>>>> tests1
 
 
 async def test_other_offers_of_an_agent_who_goes_away_are_withdrawn_at_once(engine: Engine) -> None:
     """The chat goes to the next agent long before its own offer expires."""
     agents = {"a1": {"capacity": 2}, "a2": {"capacity": 2}}
     hasty = {**LIVE, "offer_within": "PT2S", "missed_offers": 1}
-<<<<<<< HEAD
-    async with floor(engine, agents, away=("a2",), live=LIVE, hasty=hasty) as here:
-        calm, missed = await here.start(), await here.start("hasty")
-        await here.offered(calm, "a1")
-        await here.offered(missed, "a1")
-        await here.become("a2", AgentStatus.AVAILABLE)
-        await here.until_presence("a1", AgentStatus.AWAY)
-        assert await here.accept(calm, "a2") == "a2"
-        await here.over(calm, missed)
-=======
     async with open_floor(engine, agents, away=("a2",), live=LIVE, hasty=hasty) as floor:
         other, missed = await floor.start(), await floor.start("hasty")
         await floor.wait_for_offer(other, "a1")
         await floor.wait_for_offer(missed, "a1")
-        await floor.set_status("a2", Presence.AVAILABLE)
-        await floor.wait_for_status("a1", Presence.AWAY)
+        await floor.set_status("a2", AgentStatus.AVAILABLE)
+        await floor.wait_for_status("a1", AgentStatus.AWAY)
         assert await floor.accept_offer(other, "a2") == "a2"
         await floor.finish(other, missed)
->>>>>>> tests1
 
 
 async def test_auto_accept_assigns_the_chat_without_an_answer(engine: Engine) -> None:
@@ -152,23 +114,13 @@ async def test_auto_accept_assigns_the_chat_without_an_answer(engine: Engine) ->
 async def test_waiting_chat_is_offered_when_an_agent_becomes_available(engine: Engine) -> None:
     """The offer comes within a second, also without an announcement."""
     for announced in (True, False):
-<<<<<<< HEAD
-        async with floor(engine, ONE, away=("a1",)) as here:
-            chat = await here.start()
-            await here.waits(chat)
-            asked_at = datetime.now(UTC)
-            await here.become("a1", AgentStatus.AVAILABLE, announced=announced)
-            await here.offered(chat, "a1")
-            offer = (await here.row(chat)).offer
-=======
         async with open_floor(engine, ONE, away=("a1",)) as floor:
             chat = await floor.start()
             await floor.assert_not_offered(chat)
             available_since = datetime.now(UTC)
-            await floor.set_status("a1", Presence.AVAILABLE, announced=announced)
+            await floor.set_status("a1", AgentStatus.AVAILABLE, announced=announced)
             await floor.wait_for_offer(chat, "a1")
             offer = (await floor.row(chat)).offer
->>>>>>> tests1
             assert offer
             assert offer.offered_at - available_since < timedelta(seconds=1.5)
             await floor.finish(chat)
@@ -180,21 +132,12 @@ async def test_assignment_to_another_agent_withdraws_the_offer(engine: Engine) -
         offered_user = (await floor.wait_for_offer(chat)).user
         other = "a2" if offered_user == "a1" else "a1"
         await chat.do(Assign(user=other, name=other.upper(), by="supervisor"))
-<<<<<<< HEAD
-        assert (await here.load(asked), await here.load(other)) == (0, 1)
-        agent = await here.agent(asked)
-        assert (agent.missed, agent.presence) == (0, AgentStatus.AVAILABLE), "nothing is held against them"
-        another = await here.start()
-        assert await here.accept(another) == asked
-        await here.over(chat, another)
-=======
         assert (await floor.load(offered_user), await floor.load(other)) == (0, 1)
         agent = await floor.agent(offered_user)
-        assert (agent.missed, agent.presence) == (0, Presence.AVAILABLE), "the missed-offer count does not change"
+        assert (agent.missed, agent.presence) == (0, AgentStatus.AVAILABLE), "the missed-offer count does not change"
         another = await floor.start()
         assert await floor.accept_offer(another) == offered_user
         await floor.finish(chat, another)
->>>>>>> tests1
 
 
 async def test_assignment_to_the_offered_agent_accepts_the_offer(engine: Engine) -> None:
@@ -243,25 +186,14 @@ async def test_chat_in_a_closed_queue_is_offered_when_the_queue_opens(engine: En
         await floor.finish(chat)
 
 
-<<<<<<< HEAD
-async def test_what_waits_in_a_queue_that_is_configured_no_more_is_offered(engine: Engine) -> None:
-    async with floor(engine, ONE, away=("a1",), live=LIVE) as here:
-        chat = await here.start()
-        await here.waits(chat)
-        await here.configuration.change(here.name, "workstreams", "live", {**LIVE, "queue": "elsewhere"}, by="test")
-        await here.become("a1", AgentStatus.AVAILABLE)
-        assert await here.accept(chat) == "a1"
-        await here.over(chat)
-=======
 async def test_chat_in_a_removed_queue_is_offered(engine: Engine) -> None:
     async with open_floor(engine, ONE, away=("a1",), live=LIVE) as floor:
         chat = await floor.start()
         await floor.assert_not_offered(chat)
         await floor.configuration.change(floor.name, "workstreams", "live", {**LIVE, "queue": "elsewhere"}, by="test")
-        await floor.set_status("a1", Presence.AVAILABLE)
+        await floor.set_status("a1", AgentStatus.AVAILABLE)
         assert await floor.accept_offer(chat) == "a1"
         await floor.finish(chat)
->>>>>>> tests1
 
 
 async def test_chat_of_a_removed_workstream_keeps_the_hours_of_its_queue(engine: Engine) -> None:
@@ -283,45 +215,25 @@ async def test_chat_of_a_removed_workstream_keeps_the_hours_of_its_queue(engine:
         await floor.finish(chat)
 
 
-<<<<<<< HEAD
-async def test_what_the_engine_does_not_know_any_more_leaves_the_board(engine: Engine) -> None:
-    async with floor(engine, ONE, away=("a1",)) as here:
-        lost, chat = await here.start(), await here.start()
-        await here.waits(lost, chat)
-        await lost.handle.terminate()
-        await here.become("a1", AgentStatus.AVAILABLE)
-        assert await here.accept(chat) == "a1"
-        assert await routing_row(engine.db, lost.id) is None
-        await here.over(chat)
-=======
 async def test_terminated_chat_is_removed_from_routing(engine: Engine) -> None:
     async with open_floor(engine, ONE, away=("a1",)) as floor:
         terminated, chat = await floor.start(), await floor.start()
         await floor.assert_not_offered(terminated, chat)
         await terminated.handle.terminate()
-        await floor.set_status("a1", Presence.AVAILABLE)
+        await floor.set_status("a1", AgentStatus.AVAILABLE)
         assert await floor.accept_offer(chat) == "a1"
         assert await routing_row(engine.db, terminated.id) is None
         await floor.finish(chat)
->>>>>>> tests1
 
 
 async def test_agents_removed_by_another_process_are_restored(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """During a rolling restart, a process with an older file can remove agents."""
     monkeypatch.setattr(dispatching, "CONFIGURE_SECONDS", 0.5)
-<<<<<<< HEAD
-    async with floor(engine, ONE) as here:
-        await configure_agents(engine.db, here.name, [], datetime.now(UTC))
-
-        async def is_back() -> bool | None:
-            return True if await agent_states(engine.db, here.name, datetime.now(UTC)) else None
-=======
     async with open_floor(engine, ONE) as floor:
-        await configure(engine.db, floor.name, [], datetime.now(UTC))
+        await configure_agents(engine.db, floor.name, [], datetime.now(UTC))
 
         async def is_configured() -> bool | None:
-            return True if await agents_now(engine.db, floor.name, datetime.now(UTC)) else None
->>>>>>> tests1
+            return True if await agent_states(engine.db, floor.name, datetime.now(UTC)) else None
 
         await eventually(is_configured, "a1 is configured again")
 

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-<<<<<<< HEAD
-from domain.conversation import State
-from domain.events import Park
 from domain.routing import AgentStatus
-from tests.board.floor import LIVE, PERSISTENT, Floor, floor
-=======
-from store.board.values import Presence
 from tests.board.floor import LIVE, PERSISTENT, Floor, open_floor
->>>>>>> tests1
 from tests.workflows.engine import Chat, Engine
+from domain.events import Park
+from domain.conversation import State
 
 ONE = {"a1": {"capacity": 1}}
 TWO = {"a1": {"capacity": 1}, "a2": {"capacity": 1}}
@@ -58,24 +53,10 @@ async def test_the_customers_return_notifies_the_agent(engine: Engine) -> None:
         await floor.assert_not_offered(chat, waiting)
         await floor.finish(blocking)
         contact = (await chat.state()).contact_id
-<<<<<<< HEAD
-        assert await here.accept(chat) == "a1"
-        assert (await here.load("a1"), (await chat.state()).contact_id) == (1, contact), "it is the same contact"
-        await here.waits(waiting)
-        await here.become("a2", AgentStatus.AVAILABLE)
-        await here.accept(waiting, "a2")
-        await here.over(chat, waiting)
-
-
-async def test_a_preferred_agent_is_asked_before_others_who_are_free(engine: Engine) -> None:
-    async with floor(engine, {"a1": {"capacity": 2}, "a2": {"capacity": 9}}, away=("a2",)) as here:
-        chat, _ = await parked(here), await busy(here)
-        await here.become("a2", AgentStatus.AVAILABLE)
-=======
         assert await floor.accept_offer(chat) == "a1"
         assert (await floor.load("a1"), (await chat.state()).contact_id) == (1, contact), "the contact stays the same"
         await floor.assert_not_offered(waiting)
-        await floor.set_status("a2", Presence.AVAILABLE)
+        await floor.set_status("a2", AgentStatus.AVAILABLE)
         await floor.accept_offer(waiting, "a2")
         await floor.finish(chat, waiting)
 
@@ -83,8 +64,7 @@ async def test_a_preferred_agent_is_asked_before_others_who_are_free(engine: Eng
 async def test_preferred_agent_gets_the_chat_before_other_free_agents(engine: Engine) -> None:
     async with open_floor(engine, {"a1": {"capacity": 2}, "a2": {"capacity": 9}}, away=("a2",)) as floor:
         chat, _ = await parked_chat(floor), await blocking_chat(floor)
-        await floor.set_status("a2", Presence.AVAILABLE)
->>>>>>> tests1
+        await floor.set_status("a2", AgentStatus.AVAILABLE)
         await chat.say("It is me again.")
         assert await floor.accept_offer(chat) == "a1"
         await floor.finish(chat)
@@ -92,15 +72,9 @@ async def test_preferred_agent_gets_the_chat_before_other_free_agents(engine: En
 
 async def test_chat_waits_a_limited_time_for_a_preferred_agent_without_capacity(engine: Engine) -> None:
     workstream = {**PERSISTENT, "same_agent_wait": "PT4S"}
-<<<<<<< HEAD
-    async with floor(engine, TWO, away=("a2",), live=LIVE, persistent=workstream) as here:
-        chat, keeps_busy = await parked(here), await busy(here)
-        await here.become("a2", AgentStatus.AVAILABLE)
-=======
     async with open_floor(engine, TWO, away=("a2",), live=LIVE, persistent=workstream) as floor:
         chat, blocking = await parked_chat(floor), await blocking_chat(floor)
-        await floor.set_status("a2", Presence.AVAILABLE)
->>>>>>> tests1
+        await floor.set_status("a2", AgentStatus.AVAILABLE)
         await chat.say("It is me again.")
         await floor.assert_not_offered(chat)
         assert (await floor.row(chat)).bound_to == "a1"
@@ -109,61 +83,29 @@ async def test_chat_waits_a_limited_time_for_a_preferred_agent_without_capacity(
         await floor.finish(chat, blocking)
 
 
-<<<<<<< HEAD
-async def test_a_preferred_agent_who_is_away_or_rejects_is_not_waited_for(engine: Engine) -> None:
-    async with floor(engine, TWO, away=("a2",)) as here:
-        chat = await parked(here)
-        await here.become("a2", AgentStatus.AVAILABLE)
-        await here.become("a1", AgentStatus.AWAY)
-=======
 async def test_chat_does_not_wait_for_a_preferred_agent_who_is_away_or_rejects(engine: Engine) -> None:
     async with open_floor(engine, TWO, away=("a2",)) as floor:
         chat = await parked_chat(floor)
-        await floor.set_status("a2", Presence.AVAILABLE)
-        await floor.set_status("a1", Presence.AWAY)
->>>>>>> tests1
+        await floor.set_status("a2", AgentStatus.AVAILABLE)
+        await floor.set_status("a1", AgentStatus.AWAY)
         await chat.say("It is me again.")
         assert await floor.accept_offer(chat) == "a2"
         await chat.do(Park())
-<<<<<<< HEAD
-        await here.become("a1", AgentStatus.AVAILABLE)
-=======
-        await floor.set_status("a1", Presence.AVAILABLE)
->>>>>>> tests1
+        await floor.set_status("a1", AgentStatus.AVAILABLE)
         await chat.say("And again.")
         await floor.reject_offer(chat, "a2")
         assert await floor.accept_offer(chat) == "a1"
         await floor.finish(chat)
 
 
-<<<<<<< HEAD
-async def test_a_required_agent_is_waited_for_and_nobody_else_is_asked(engine: Engine) -> None:
-    async with floor(engine, TWO, away=("a2",), persistent=REQUIRED) as here:
-        chat = await parked(here)
-        await here.become("a2", AgentStatus.AVAILABLE)
-        await here.become("a1", AgentStatus.OFFLINE)
-        await chat.say("It is me again.")
-        await here.waits(chat)
-        await here.become("a1", AgentStatus.AVAILABLE)
-        await here.reject(chat, "a1")
-        await here.waits(chat)
-        await here.over(chat)
-
-
-async def test_a_required_agent_who_is_gone_for_long_is_the_way_out(engine: Engine) -> None:
-    async with floor(engine, TWO, away=("a2",), persistent=REQUIRED) as here:
-        chat = await parked(here)
-        await here.become("a2", AgentStatus.AVAILABLE)
-        await here.become("a1", AgentStatus.OFFLINE, since=LONG_AGO)
-=======
 async def test_chat_waits_for_its_required_agent_only(engine: Engine) -> None:
     async with open_floor(engine, TWO, away=("a2",), persistent=REQUIRED) as floor:
         chat = await parked_chat(floor)
-        await floor.set_status("a2", Presence.AVAILABLE)
-        await floor.set_status("a1", Presence.OFFLINE)
+        await floor.set_status("a2", AgentStatus.AVAILABLE)
+        await floor.set_status("a1", AgentStatus.OFFLINE)
         await chat.say("It is me again.")
         await floor.assert_not_offered(chat)
-        await floor.set_status("a1", Presence.AVAILABLE)
+        await floor.set_status("a1", AgentStatus.AVAILABLE)
         await floor.reject_offer(chat, "a1")
         await floor.assert_not_offered(chat)
         await floor.finish(chat)
@@ -172,29 +114,19 @@ async def test_chat_waits_for_its_required_agent_only(engine: Engine) -> None:
 async def test_chat_of_a_long_absent_required_agent_goes_to_another_agent(engine: Engine) -> None:
     async with open_floor(engine, TWO, away=("a2",), persistent=REQUIRED) as floor:
         chat = await parked_chat(floor)
-        await floor.set_status("a2", Presence.AVAILABLE)
-        await floor.set_status("a1", Presence.OFFLINE, since=LONG_ABSENCE)
->>>>>>> tests1
+        await floor.set_status("a2", AgentStatus.AVAILABLE)
+        await floor.set_status("a1", AgentStatus.OFFLINE, since=LONG_ABSENCE)
         await chat.say("It is me again.")
         assert await floor.accept_offer(chat) == "a2"
         await floor.finish(chat)
 
 
-<<<<<<< HEAD
-async def test_so_is_a_required_agent_who_serves_the_queue_no_longer(engine: Engine) -> None:
-    async with floor(engine, TWO, away=("a2",), persistent=REQUIRED) as here:
-        chat = await parked(here)
-        await here.become("a2", AgentStatus.AVAILABLE)
-        await here.configuration.change(here.name, "agents", "a1", None, by="test")
-        await here.looked()
-=======
 async def test_chat_of_a_removed_required_agent_goes_to_another_agent(engine: Engine) -> None:
     async with open_floor(engine, TWO, away=("a2",), persistent=REQUIRED) as floor:
         chat = await parked_chat(floor)
-        await floor.set_status("a2", Presence.AVAILABLE)
+        await floor.set_status("a2", AgentStatus.AVAILABLE)
         await floor.configuration.change(floor.name, "agents", "a1", None, by="test")
         await floor.wait_for_dispatch()
->>>>>>> tests1
         await chat.say("It is me again.")
         assert await floor.accept_offer(chat) == "a2"
         await floor.finish(chat)
@@ -204,15 +136,9 @@ async def test_chat_goes_to_the_best_agent_when_same_agent_is_off(engine: Engine
     workstream = {**PERSISTENT, "same_agent": "off"}
     async with open_floor(
         engine, {"a1": {"capacity": 2}, "a2": {"capacity": 9}}, away=("a2",), persistent=workstream
-<<<<<<< HEAD
-    ) as here:
-        chat = await parked(here)
-        await here.become("a2", AgentStatus.AVAILABLE)
-=======
     ) as floor:
         chat = await parked_chat(floor)
-        await floor.set_status("a2", Presence.AVAILABLE)
->>>>>>> tests1
+        await floor.set_status("a2", AgentStatus.AVAILABLE)
         await chat.say("It is me again.")
         assert await floor.accept_offer(chat) == "a2"
         await floor.finish(chat)
