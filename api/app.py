@@ -12,7 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from api import administration, desk, errors, reconnections, transcripts
 from api.board.dispatching import Dispatcher
-from api.board.positions import Positions
+from api.board.positions import QueuePositions
 from api.connect import bots, chats, contacts, metrics, rehydration, roles, searching, statuses, transfers
 from api.described import summarised
 from api.gateway import Gateway
@@ -29,6 +29,7 @@ from api.tokens import Tokens, token_keys
 from api.unserved import unserved
 from configuration.current import Configuration
 from runtime.bus import Bus
+from runtime.periodic import running
 from runtime.settings import Settings
 from store.database import Database
 
@@ -62,7 +63,7 @@ def build_services(
         attendance=Attendance(db, desks, debounce=settings.presence_debounce, lease=settings.presence_lease),
         settling=Settling(db, bus),
         dispatcher=Dispatcher(db, bus, gateway, configuration),
-        positions=Positions(db, gateway, configuration, every=settings.positions_every),
+        queue_positions=QueuePositions(db, gateway, configuration, every=settings.positions_every),
     )
 
 
@@ -71,11 +72,8 @@ def create_app(services: Services) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
-        for part in services.running:
-            await part.start()
-        yield
-        for part in reversed(services.running):
-            await part.stop()
+        async with running(*services.background):
+            yield
 
     app = FastAPI(title="Perennial", version="0.1.0", lifespan=lifespan, redirect_slashes=False)
     app.state.services = services

@@ -9,7 +9,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from api.board.dispatching import Dispatcher
-from api.board.positions import Positions
+from api.board.positions import QueuePositions
 from api.errors import AccessDenied, NotFound
 from api.gateway import Gateway
 from api.live.desk_hub import DeskHub
@@ -18,11 +18,11 @@ from api.live.hub import Hub
 from api.live.presence import Attendance
 from api.live.settling import Settling
 from api.paths import resource_id
-from api.running import Running
 from api.tokens import Tokens
 from configuration.current import Configuration
 from runtime.bus import Bus
 from runtime.instances import Instance
+from runtime.periodic import Startable
 from runtime.settings import Settings
 from store.database import Database
 
@@ -43,12 +43,12 @@ class Services:
     attendance: Attendance
     settling: Settling
     dispatcher: Dispatcher
-    positions: Positions
+    queue_positions: QueuePositions
 
     @property
-    def running(self) -> tuple[Running | Attendance, ...]:
-        """What works of its own accord, in the order in which it starts."""
-        return self.hub, self.desk_hub, self.desks, self.attendance, self.dispatcher, self.positions
+    def background(self) -> tuple[Startable, ...]:
+        """The parts that run in the background, in the order in which they start."""
+        return self.hub, self.desk_hub, self.desks, self.attendance, self.dispatcher, self.queue_positions
 
     def instance(self, name_or_arn: str, allowed: frozenset[str]) -> tuple[str, Instance]:
         """The instance of an id or ARN, as it is configured now.

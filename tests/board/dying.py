@@ -60,10 +60,10 @@ class DyingGateway(Gateway):
 class DyingDispatcher(Dispatcher):
     """Dies before the conversation is told, or after that was noted."""
 
-    async def tell(self, offer: Offer) -> None:
+    async def notify_conversation(self, offer: Offer) -> None:
         if DIES_AT is Step.OFFERED:
             die()
-        await super().tell(offer)
+        await super().notify_conversation(offer)
         if DIES_AT is Step.NOTED:
             die()
 

@@ -32,17 +32,17 @@ PERSISTENT: dict[str, Any] = {"mode": "persistent", "queue": "support"}
 
 
 class Watched(Dispatcher):
-    """Dispatching that counts its finished looks at everything."""
+    """A dispatcher that counts its finished checks of everything."""
 
     looks = 0
     _has_looked = False
 
-    async def _look(self) -> None:
-        await super()._look()
+    async def _check_everything(self) -> None:
+        await super()._check_everything()
         self._has_looked = True
 
-    async def _serve(self) -> None:
-        await super()._serve()
+    async def _serve_changed_queues(self) -> None:
+        await super()._serve_changed_queues()
         self.looks += self._has_looked
         self._has_looked = False
 

@@ -218,17 +218,18 @@ async def test_a_process_keeps_up_by_announcements(
 
 @pytest.mark.parametrize("steps", range(6))
 async def test_a_process_stops_while_a_change_is_announced(db: Database, steps: int) -> None:
-    """Wherever in hearing of it the reader just is."""
+    """At any step of reading the change."""
     bus = LocalBus()
     configuration = Configuration(file(), db, bus)
-    keeping_up = asyncio.create_task(configuration.keep_up())
+    await configuration.start()
+    keeping_up = next(task for task in asyncio.all_tasks() if task.get_name() == "read configuration changes")
     await asyncio.sleep(0)
     await bus.announce(Announcement(current.CHANGED))
     for _ in range(steps):
         await asyncio.sleep(0)
-    keeping_up.cancel()
-    done, _ = await asyncio.wait([keeping_up], timeout=5)
-    assert done == {keeping_up}
+    stopping = asyncio.create_task(configuration.stop())
+    done, _ = await asyncio.wait([stopping], timeout=5)
+    assert done == {stopping}
     assert keeping_up.cancelled()
 
 
