@@ -14,9 +14,9 @@ from store.board.desk import AgentId
 from store.board.offers import claim, revoke
 from store.board.presence import follow, set_presence
 from store.board.values import Offer, Outcome, Presence, Settled, Stage
+from store.connections import add_connection, mark_disconnected
 from store.conversations import open_conversation, record
 from store.database import Database
-from store.presence import arrive, depart
 from tests.store.making import INSTANCE, START, after, facts, opening
 from tests.store.on_board import agent, answer, move, offer_of, offered, placement, put, staff, state_of, wait_in_line
 
@@ -283,8 +283,8 @@ async def test_an_agent_who_is_configured_again_is_told_under_higher_numbers(db:
 
 class TestAbsence:
     async def gone(self, db: Database, at: float = 0) -> bool:
-        await arrive(db, ANNS_DESK, "desk", "process")
-        await depart(db, ANNS_DESK, "process", after(at))
+        await add_connection(db, ANNS_DESK, "desk", "process")
+        await mark_disconnected(db, ANNS_DESK, "process", after(at))
         return await absence.lost(db, ANN, ANNS_DESK, after(at))
 
     @pytest.mark.parametrize("bound", [None, "ann"])
@@ -316,7 +316,7 @@ class TestAbsence:
 
     async def test_who_has_another_connection_is_not_lost(self, db: Database) -> None:
         await staff(db, agent("ann"))
-        await arrive(db, ANNS_DESK, "desk", "other")
+        await add_connection(db, ANNS_DESK, "desk", "other")
         assert not await absence.lost(db, ANN, ANNS_DESK, START)
 
     async def test_who_is_offline_is_not_lost(self, db: Database) -> None:
