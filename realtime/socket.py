@@ -90,18 +90,19 @@ class FrameQueue:
 class ClientSocket:
     """One socket of a client. One task reads, one other task writes."""
 
-    def __init__(self, websocket: WebSocket, client: str) -> None:
+    def __init__(self, websocket: WebSocket, client: str, queue_size: int = QUEUED_FRAMES) -> None:
         """Prepare a socket that is not yet accepted.
 
         Args:
             websocket: the connection.
             client: whose socket this is, for the log.
+            queue_size: how many frames may wait before the socket is closed.
         """
         self._websocket = websocket
         self._client = client
         self._writer: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
-        self.frames = FrameQueue(on_overflow=lambda: self.close(TOO_SLOW))
+        self.frames = FrameQueue(lambda: self.close(TOO_SLOW), queue_size)
 
     @asynccontextmanager
     async def opened(self) -> AsyncGenerator[None, None]:
