@@ -11,24 +11,24 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from api import administration, desk, errors, reconnections, transcripts
+from api.board.agent_disconnects import AgentDisconnects
 from api.board.dispatching import Dispatcher
-from api.board.positions import Positions
+from api.board.positions import QueuePositions
 from api.connect import bots, chats, contacts, metrics, rehydration, roles, searching, statuses, transfers
 from api.described import summarised
 from api.gateway import Gateway
-from api.live import socket
-from api.live.desk_hub import DeskHub
-from api.live.desks import Desks
-from api.live.hub import Hub
-from api.live.presence import Attendance
-from api.live.settling import Settling
-from api.participant import connection, messages, transcript
+from api.participant import connection, messages, socket, transcript
 from api.paths import EncodedSlashes
 from api.services import Services
 from api.tokens import Tokens, token_keys
 from api.unserved import unserved
 from configuration.current import Configuration
+from realtime.agent_events import AgentEventFeed
+from realtime.connections import ConnectionTracker
+from realtime.read_your_writes import AcceptedWrites
+from realtime.transcripts import TranscriptFeed
 from runtime.bus import Bus
+from runtime.periodic import running
 from runtime.settings import Settings
 from store.database import Database
 
@@ -48,7 +48,7 @@ def build_services(
     settings: Settings, db: Database, bus: Bus, configuration: Configuration, gateway: Gateway
 ) -> Services:
     """Puts the parts of the API process together."""
-    desks = Desks(db, bus, gateway, grace=settings.desk_grace)
+    agent_disconnects = AgentDisconnects(db, bus, gateway, grace=settings.desk_grace)
     return Services(
         settings=settings,
         configuration=configuration,
@@ -56,13 +56,15 @@ def build_services(
         gateway=gateway,
         bus=bus,
         tokens=Tokens(token_keys(settings.token_keys, settings.data_dir)),
-        hub=Hub(db, bus),
-        desk_hub=DeskHub(db, bus),
-        desks=desks,
-        attendance=Attendance(db, desks, debounce=settings.presence_debounce, lease=settings.presence_lease),
-        settling=Settling(db, bus),
+        hub=TranscriptFeed(db, bus),
+        agent_events=AgentEventFeed(db, bus),
+        agent_disconnects=agent_disconnects,
+        connections=ConnectionTracker(
+            db, agent_disconnects, debounce=settings.presence_debounce, lease=settings.presence_lease
+        ),
+        settling=AcceptedWrites(db, bus),
         dispatcher=Dispatcher(db, bus, gateway, configuration),
-        positions=Positions(db, gateway, configuration, every=settings.positions_every),
+        queue_positions=QueuePositions(db, gateway, configuration, every=settings.positions_every),
     )
 
 
@@ -71,11 +73,8 @@ def create_app(services: Services) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
-        for part in services.running:
-            await part.start()
-        yield
-        for part in reversed(services.running):
-            await part.stop()
+        async with running(*services.background):
+            yield
 
     app = FastAPI(title="Perennial", version="0.1.0", lifespan=lifespan, redirect_slashes=False)
     app.state.services = services

@@ -6,23 +6,23 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends
-from runtime.instances import Instance
 from starlette.requests import HTTPConnection
 
+from api.board.agent_disconnects import AgentDisconnects
 from api.board.dispatching import Dispatcher
-from api.board.positions import Positions
+from api.board.positions import QueuePositions
 from api.errors import AccessDenied, NotFound
 from api.gateway import Gateway
-from api.live.desk_hub import DeskHub
-from api.live.desks import Desks
-from api.live.hub import Hub
-from api.live.presence import Attendance
-from api.live.settling import Settling
 from api.paths import resource_id
-from api.running import Running
 from api.tokens import Tokens
 from configuration.current import Configuration
+from realtime.agent_events import AgentEventFeed
+from realtime.connections import ConnectionTracker
+from realtime.read_your_writes import AcceptedWrites
+from realtime.transcripts import TranscriptFeed
 from runtime.bus import Bus
+from runtime.instances import Instance
+from runtime.periodic import Startable
 from runtime.settings import Settings
 from store.database import Database
 
@@ -37,18 +37,25 @@ class Services:
     gateway: Gateway
     bus: Bus
     tokens: Tokens
-    hub: Hub
-    desk_hub: DeskHub
-    desks: Desks
-    attendance: Attendance
-    settling: Settling
+    hub: TranscriptFeed
+    agent_events: AgentEventFeed
+    agent_disconnects: AgentDisconnects
+    connections: ConnectionTracker
+    settling: AcceptedWrites
     dispatcher: Dispatcher
-    positions: Positions
+    queue_positions: QueuePositions
 
     @property
-    def running(self) -> tuple[Running | Attendance, ...]:
-        """What works of its own accord, in the order in which it starts."""
-        return self.hub, self.desk_hub, self.desks, self.attendance, self.dispatcher, self.positions
+    def background(self) -> tuple[Startable, ...]:
+        """The parts that run in the background, in the order in which they start."""
+        return (
+            self.hub,
+            self.agent_events,
+            self.agent_disconnects,
+            self.connections,
+            self.dispatcher,
+            self.queue_positions,
+        )
 
     def instance(self, name_or_arn: str, allowed: frozenset[str]) -> tuple[str, Instance]:
         """The instance of an id or ARN, as it is configured now.

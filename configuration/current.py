@@ -1,20 +1,21 @@
-"""The configuration of the moment, in one process: read from the store when something was changed, and changed there."""
+"""The current configuration of a process: the file, and the changes at run time, which are read from and written to the store."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from configuration.errors import InvalidConfiguration
-from configuration.merging import MergedInstance, merge, section_as_json, sections_of
+from configuration.merging import (MergedInstance, merge, section_as_json, sections_of)
 from configuration.policies import check_policies
-from configuration.schema.instances import InstanceSettings
+from configuration.errors import InvalidConfiguration
 from runtime.bus import Announcement, Bus
+from configuration.schema.instances import InstanceSettings
+from runtime.periodic import PeriodicTask, PeriodicTasks, running
 from runtime.errors import StartupError
 from store import configuration as store
 from store.configuration import ConfigurationChange
@@ -23,29 +24,32 @@ from store.database import Database
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 2.0
-"""How often the store is asked for changes that no announcement told of."""
+"""How often the revisions in the store are read, in case an announcement was lost."""
 
 CHANGED = "configuration"
-"""What is announced of a change, in the place of a conversation's id; those are UUIDs."""
+"""The topic of announcements of a change."""
 
 
 class LoadedInstance(NamedTuple):
-    """An instance as it is known here: up to which revision, what was changed of it, and what that comes to."""
+    """An instance as this process knows it: its revision, its changes at run time, and the two merged."""
 
     revision: int
     changes: list[ConfigurationChange]
-    merged: MergedInstance
+    merge: MergedInstance
 
     def without(self, kind: str, name: str) -> list[ConfigurationChange]:
-        """The changes of all other tables."""
+        """The changes of all tables but one."""
         return [change for change in self.changes if (change.kind, change.name) != (kind, name)]
 
 
-class Configuration:
-    """What is configured now. Whoever needs two things that belong together takes the instance once and asks that."""
+class Configuration(PeriodicTasks):
+    """The current configuration. While it is started, it follows the changes that other processes make.
+
+    Instances are frozen: callers that need two related values take the instance once.
+    """
 
     def __init__(self, instances: Mapping[str, InstanceSettings], db: Database, bus: Bus) -> None:
-        """The instances of the file, until what was changed of them is read.
+        """Begin with the instances of the file; `refresh` reads the changes at run time.
 
         Raises:
             StartupProblem: a workstream's policy is wrong.
@@ -61,41 +65,42 @@ class Configuration:
         self._kept = {name: LoadedInstance(0, [], MergedInstance(instance)) for name, instance in instances.items()}
         self._instances: Mapping[str, InstanceSettings] = self._file
         self._one_reader = asyncio.Lock()
-        self._news = asyncio.Event()
-        bus.listen(self._hear)
+        self._updates = PeriodicTask("read configuration changes", self.refresh, timedelta(seconds=LOOK_SECONDS))
+        super().__init__(self._updates)
+        bus.listen(self._receive)
 
     @property
     def instances(self) -> Mapping[str, InstanceSettings]:
-        """The instances as they are configured now, by name."""
+        """The current instances by name."""
         return self._instances
 
     def changes(self, instance: str) -> list[tuple[ConfigurationChange, str | None]]:
-        """What was changed of an instance, oldest first; of what does not count, why not."""
+        """The changes of an instance at run time, oldest first, each with the reason why it is ignored or None."""
         kept = self._kept[instance]
         reasons = {change.revision: reason for change, reason in kept.merged.unfit}
         return [(change, reasons.get(change.revision)) for change in kept.changes]
 
     def revision(self, instance: str) -> int:
-        """How often an instance was changed."""
+        """The revision of an instance: the number of its changes at run time."""
         return self._kept[instance].revision
 
     async def change(
         self, instance: str, kind: str, name: str, value: dict[str, Any] | None, *, by: str
     ) -> dict[str, Any] | None:
-        """Creates, replaces or deletes a table of an instance, for all processes.
+        """Create, replace or delete a table of an instance, for all processes.
 
         Args:
-            instance: a configured one.
+            instance: the name of a configured instance.
             kind: one of `KINDS`.
             name: the table's name.
-            value: the table as JSON has it; None deletes it.
-            by: who does it.
+            value: the table as JSON; None deletes it.
+            by: the access key that makes the change.
 
         Returns:
-            The table as it is kept, whatever others have made of it since; None when it is deleted.
+            The table as this change stores it; None if it is deleted.
 
         Raises:
-            Unfit: the instance as a whole would not hold together; the message names the key.
+            Unfit: the instance would be invalid; the message names the key.
         """
         if value is None and name not in sections_of(self._file[instance], kind):
             await self.reset(instance, kind, name)
@@ -112,10 +117,10 @@ class Configuration:
         return tidy
 
     async def reset(self, instance: str, kind: str, name: str) -> None:
-        """Forgets what was changed of a table, so that what the file says of it counts again, be it nothing.
+        """Drop the change of a table, so that the file applies again. Does nothing if there is no change.
 
         Raises:
-            Unfit: the instance as a whole would not hold together; the message names the key.
+            Unfit: the instance would be invalid; the message names the key.
         """
         while True:
             await self.refresh()
@@ -129,27 +134,14 @@ class Configuration:
         await self._announce()
 
     async def refresh(self) -> None:
-        """Reads what was changed since it was last read, in this or another process."""
+        """Read the changes that this or another process has made since the last read."""
         async with self._one_reader:
             revisions = await store.revisions(self._db)
             stale = [name for name, kept in self._kept.items() if kept.revision != revisions.get(name, 0)]
             if stale:
-                # all at once: where one cannot be read, what is shown and what counts stay the same
+                # all or none: if one cannot be read, `changes` and `instances` still agree
                 self._kept = self._kept | {name: await self._read(name) for name in stale}
                 self._instances = {name: kept.merged.instance for name, kept in self._kept.items()}
-
-    async def keep_up(self) -> None:
-        """Reads changes as they are announced, and looks for others in between, until it is cancelled."""
-        while True:
-            # not `wait_for`, which on Python 3.11 swallows a cancellation that comes just after the news
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS):
-                    await self._news.wait()
-            self._news.clear()
-            try:
-                await self.refresh()
-            except Exception:
-                logger.exception("cannot read the configuration; what is known goes on to count")
 
     async def _read(self, name: str) -> LoadedInstance:
         revision, changes = await store.changes(self._db, name)
@@ -161,10 +153,10 @@ class Configuration:
         return LoadedInstance(revision, changes, now)
 
     def _refusing_unfit(self, instance: str, changes: list[ConfigurationChange]) -> InstanceSettings:
-        """What these changes come to. Whoever makes one may not make anything unfit, be it another's."""
+        """The instance with these changes. Refuses changes that make any change unfit, also one by somebody else."""
         after = merge(self._file[instance], changes)
         before = [change for change, _ in self._kept[instance].merged.unfit]
-        for change, reason in reversed(after.unfit):  # the latest first: the others may depend on it
+        for change, reason in reversed(after.unfit):  # the latest first: earlier changes may depend on it
             if change not in before:
                 raise InvalidConfiguration(reason)
         return after.instance
@@ -173,22 +165,17 @@ class Configuration:
         await self.refresh()
         await self._bus.announce(Announcement(CHANGED))
 
-    def _hear(self, news: Announcement) -> None:
-        if news.conversation_id == CHANGED:
-            self._news.set()
+    def _receive(self, announcement: Announcement) -> None:
+        if announcement.conversation_id == CHANGED:
+            self._updates.wake()
 
 
 @asynccontextmanager
 async def open_configuration(
     instances: Mapping[str, InstanceSettings], db: Database, bus: Bus
 ) -> AsyncGenerator[Configuration, None]:
-    """The configuration of a process, kept up to date while the block lasts; see `Configuration`."""
+    """The configuration of a process, up to date while the block lasts; see `Configuration`."""
     configuration = Configuration(instances, db, bus)
     await configuration.refresh()
-    keeping_up = asyncio.create_task(configuration.keep_up())
-    try:
+    async with running(configuration):
         yield configuration
-    finally:
-        keeping_up.cancel()
-        with suppress(asyncio.CancelledError):
-            await keeping_up

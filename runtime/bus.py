@@ -1,7 +1,7 @@
-"""Announcements between processes: that a conversation's transcript has grown, and events that nobody keeps (typing).
+"""Announcements between processes: a transcript has grown, routing has changed, or an event that is not stored (typing).
 
-In one process they go from hand to hand; between processes over PostgreSQL's LISTEN/NOTIFY. Announcements may be lost:
-whoever listens also looks at the store from time to time.
+Within one process they are function calls; between processes they travel over PostgreSQL's LISTEN/NOTIFY. An announcement may be
+lost: every listener also polls the store.
 """
 
 from __future__ import annotations
@@ -10,64 +10,69 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, Protocol
 
 import asyncpg
 from sqlalchemy.engine import make_url
+
+from runtime.periodic import running
 
 logger = logging.getLogger(__name__)
 
 CHANNEL = "perennial"
 RECONNECT_SECONDS = 1.0
 MOST_BYTES = 7_999
-"""Longest payload of a NOTIFY that PostgreSQL takes, as it is built."""
+"""The longest payload that PostgreSQL accepts in a NOTIFY (UTF-8 bytes), unless it is built with another limit."""
 
 
 class Announcement(NamedTuple):
-    """News of one conversation; with a `frame` it is an event that is not kept, for its present sockets or for one's."""
+    """What has changed."""
 
     conversation_id: str
+    """The conversation, or a topic such as `BOARD`. Conversation ids are UUIDs, so the two cannot be mixed up."""
     frame: dict[str, Any] | None = None
+    """An event that is not stored, for the sockets that are open now; or the details of a topic. None: read the store."""
     only_to: str | None = None
+    """The participant who gets the event. None: all participants."""
 
 
 BOARD = "board"
-"""What is announced of the board, in the place of a conversation's id; those are UUIDs."""
+"""The topic of changes in routing."""
 
 
 def board_has_changed(instance: str, queue: str, agent: str | None = None) -> Announcement:
-    """That something waits in a queue, or that an agent may have become free."""
+    """A conversation waits in a queue, or an agent may have become free."""
     return Announcement(BOARD, {"instance": instance, "queue": queue, "agent": agent})
 
 
 DESKS = "desks"
-"""What is announced of agents' desks, likewise. All that is announced of the board is news for them, too."""
+"""The topic of agent events. A change in routing may come with agent events, too."""
 
 DESKS_HAVE_NEWS = Announcement(DESKS)
-"""That agents have been told something that changes nothing in what waits: who dispatches need not look again."""
+"""Agent events were written, but nothing changed that concerns the dispatcher."""
 
 
 Listener = Callable[[Announcement], None]
 
 
 class Bus(Protocol):
-    """Where news goes in and comes out."""
+    """Carries announcements to the listeners in all processes, at most once each, and in order per sender."""
 
-    async def announce(self, news: Announcement) -> None:
-        """Tells everybody who listens, in any process."""
+    async def announce(self, announcement: Announcement) -> None:
+        """Send an announcement to every listener, including those in this process."""
         ...
 
     def listen(self, listener: Listener) -> None:
-        """Calls `listener`, which must not block, for everything announced from now on."""
+        """Call `listener` with every later announcement. It must not block."""
         ...
 
     async def start(self) -> None:
-        """Begins to receive."""
+        """Begin to send and receive."""
         ...
 
     async def stop(self) -> None:
-        """Ends receiving."""
+        """End sending and receiving."""
         ...
 
 
@@ -77,24 +82,27 @@ class LocalBus:
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
 
-    async def announce(self, news: Announcement) -> None:
-        """Tells the listeners of this process at once."""
+    async def announce(self, announcement: Announcement) -> None:
+        """Call the listeners before returning."""
         for listener in self._listeners:
-            listener(news)
+            listener(announcement)
 
     def listen(self, listener: Listener) -> None:
         """See `Bus`."""
         self._listeners.append(listener)
 
     async def start(self) -> None:
-        """Nothing to begin."""
+        """Do nothing: the bus works from the start."""
 
     async def stop(self) -> None:
-        """Nothing to end."""
+        """Do nothing."""
 
 
 class PostgresBus:
-    """A bus between processes that share a PostgreSQL store. Holds one connection of its own and renews it when lost."""
+    """A bus between processes that share a PostgreSQL store. Holds one connection of its own and renews it when it is lost.
+
+    Not a periodic task: its work is one connection that lasts as long as it can.
+    """
 
     def __init__(self, url: str) -> None:
         self._dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
@@ -102,24 +110,23 @@ class PostgresBus:
         self._outbox: asyncio.Queue[Announcement] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
 
-    async def announce(self, news: Announcement) -> None:
-        """Queues the announcement; it leaves in order, over the bus's own connection."""
-        self._outbox.put_nowait(news)
+    async def announce(self, announcement: Announcement) -> None:
+        """Queue an announcement. It is sent in order over the bus's own connection."""
+        self._outbox.put_nowait(announcement)
 
     def listen(self, listener: Listener) -> None:
         """See `Bus`."""
         self._listeners.append(listener)
 
     async def start(self) -> None:
-        """Begins to connect; returns without waiting for it."""
+        """Begin to connect. Does not wait for the connection."""
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Drops the connection."""
+        """Close the connection."""
         if self._task:
             self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait([self._task])
 
     async def _run(self) -> None:
         while True:
@@ -128,12 +135,12 @@ class PostgresBus:
                 try:
                     await connection.add_listener(CHANNEL, self._receive)
                     while True:
-                        news = await self._outbox.get()
-                        await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, _payload(news))
+                        announcement = await self._outbox.get()
+                        await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, _payload(announcement))
                 finally:
                     await connection.close(timeout=1)
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
-                logger.warning("the bus lost PostgreSQL, connecting again: %s", error)
+                logger.warning("the bus lost its connection to PostgreSQL, connecting again: %s", error)
                 await asyncio.sleep(RECONNECT_SECONDS)
 
     def _receive(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
@@ -141,23 +148,20 @@ class PostgresBus:
             listener(Announcement(*json.loads(str(payload))))
 
 
-def _payload(news: Announcement) -> str:
-    """The announcement as it travels. One that is too long for that goes without its frame, which then is lost."""
-    # in UTF-8, where escapes would take up to three times as much; half a surrogate pair has no place in it
-    payload = json.dumps(news, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
-    if len(payload) <= MOST_BYTES or news.frame is None:
+def _payload(announcement: Announcement) -> str:
+    """The text of a NOTIFY. An announcement that is too long is sent without its frame, which is lost."""
+    # UTF-8, because escapes would be up to three times as long; lone surrogates cannot be encoded and become "?"
+    payload = json.dumps(announcement, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+    if len(payload) <= MOST_BYTES or announcement.frame is None:
         return payload.decode()
-    frame = f"{news.frame.get('Type')} {news.frame.get('ContentType')} {news.frame.get('Id')}"
-    logger.warning("%s: too long to announce, nobody gets it: %s", news.conversation_id, frame)
-    return _payload(Announcement(news.conversation_id))
+    frame = f"{announcement.frame.get('Type')} {announcement.frame.get('ContentType')} {announcement.frame.get('Id')}"
+    logger.warning("%s: too long to announce, nobody gets it: %s", announcement.conversation_id, frame)
+    return _payload(Announcement(announcement.conversation_id))
 
 
 @asynccontextmanager
 async def opened_bus(store_url: str) -> AsyncGenerator[Bus, None]:
-    """The bus that suits a store, while the block lasts."""
+    """The bus that suits a store, started while the block lasts."""
     bus = PostgresBus(store_url) if store_url.startswith("postgres") else LocalBus()
-    await bus.start()
-    try:
+    async with running(bus):
         yield bus
-    finally:
-        await bus.stop()

@@ -1,1 +1,1 @@
-"""What each API process does for the board besides answering: offering what waits, and telling customers their place."""
+"""The background work of routing in each API process: the dispatcher, queue positions, and agent disconnects."""

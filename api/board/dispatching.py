@@ -1,123 +1,132 @@
-"""Dispatching: what waits is offered to agents, and conversations are told of it.
+"""The dispatcher: offers waiting conversations to agents and notifies the conversations.
 
-Every API process does it; the store sees to it that a conversation is offered once and nobody is given too much. An
-announcement says where to look at once. A look at everything, every second, finds what was not announced: what a process
-that died had begun, a binding that has run out, a queue that has opened, an agent whose wrap-up no longer counts.
+It runs in every API process. The store guarantees that a conversation is offered once and that no agent gets more than their
+capacity. Announcements name the queues to serve at once. A check of everything, once per second, finds what was not announced:
+work that a dead process left unfinished, an affinity that has expired, a queue that has opened, an agent whose wrap-up no
+longer takes capacity.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-
-from runtime.hours import opening
-from runtime.instances import Instance, Queue
-from store.board import agents, offers, presence, queues
-from store.board.placing import take_off
-from store.board.values import Agent, Method, Offer, Outcome, Presence, Rules
 
 from api.board.withdrawing import withdraw
 from api.errors import Ended, Unavailable
 from api.gateway import Gateway
-from api.running import Running
 from configuration.current import Configuration
 from runtime.bus import BOARD, DESKS_HAVE_NEWS, Announcement, Bus
+from runtime.hours import opening
+from runtime.instances import Instance, Queue
+from runtime.periodic import PeriodicTask, PeriodicTasks
+from store.board import agents, offers, presence, queues
+from store.board.placing import take_off
+from store.board.values import Agent, Method, Offer, Outcome, Presence, Rules
 from store.database import Database
 
 logger = logging.getLogger(__name__)
 
-LOOK_SECONDS = 1.0
+CHECK_INTERVAL = timedelta(seconds=1)
 CONFIGURE_SECONDS = 10.0
-"""How often the board's agents are compared with what is configured, though nothing has changed here."""
+"""How often the agents in the store are compared with the configuration, even if it has not changed in this process."""
 
-UNTOLD_AFTER = timedelta(seconds=2)
-"""An offer of which its conversation has not been told by then was made by a process that died, or could not."""
+NOTIFY_AGAIN_AFTER = timedelta(seconds=2)
+"""Age at which an offer without a notified conversation is sent again: its process died, or the engine was away."""
 
 QUEUES_AT_ONCE = 4
-"""So many queues are offered from at a time: on a busy store each offer waits its turn to be written."""
+"""How many queues are served at a time. On a busy store each offer waits for its turn to be written."""
 
 OVERDUE_AFTER = timedelta(seconds=10)
-"""How long after an offer's end its conversation may take to say so; then it is taken back."""
+"""How long after the deadline of an offer its conversation may take to report the end; then the offer is revoked."""
 
 
-class Dispatcher(Running):
-    """The dispatching of one API process."""
+class Dispatcher(PeriodicTasks):
+    """The dispatcher of one API process."""
 
     def __init__(self, db: Database, bus: Bus, gateway: Gateway, configuration: Configuration) -> None:
         self._db = db
         self._bus = bus
         self._gateway = gateway
         self._configuration = configuration
-        self._queues: set[tuple[str, str]] = set()
-        self._agents: set[tuple[str, str]] = set()
-        self._news = asyncio.Event()
+        self._changed_queues: set[tuple[str, str]] = set()
+        self._changed_agents: set[tuple[str, str]] = set()
         self._configured: dict[str, tuple[tuple[Instance, frozenset[str]], float]] = {}
-        self._telling: dict[str, asyncio.Task[None]] = {}
-        bus.listen(self._hear)
+        self._notifications: dict[str, asyncio.Task[None]] = {}
+        self._one_at_a_time = asyncio.Lock()
+        self._checks = PeriodicTask("check queues, agents and offers", self._run_check, CHECK_INTERVAL)
+        self._assignments = PeriodicTask("offer waiting conversations", self._run_assignments, CHECK_INTERVAL)
+        self._checks.wake()
+        super().__init__(self._checks, self._assignments)
+        bus.listen(self._receive)
 
     async def stop(self) -> None:
-        """Ends dispatching; what is under way is found by another process, or after the next start."""
+        """Stop dispatching. Another process, or the next start, finishes what is under way."""
         await super().stop()
-        for task in self._telling.values():
+        for task in self._notifications.values():
             task.cancel()
 
-    def _hear(self, news: Announcement) -> None:
-        if news.conversation_id != BOARD or news.frame is None:
+    async def notify_conversation(self, offer: Offer) -> None:
+        """Notify a conversation of an offer. If the engine is away, a later check notifies it again."""
+        instance = self._configuration.instances.get(offer.instance)
+        agent = instance.agents.get(offer.user) if instance else None
+        try:
+            name = agent.name if agent else offer.user
+            await self._gateway.offer(offer.conversation_id, offer.id, user=offer.user, name=name, until=offer.until)
+            await offers.told(self._db, offer)
+        except Ended:
+            # a conversation that closes in the regular way removes its placement before its workflow ends
+            logger.warning("%s waits in a queue, but the engine does not know it: removed", offer.conversation_id)
+            await take_off(self._db, offer.conversation_id, datetime.now(UTC))
+        except Unavailable:
+            logger.warning("cannot notify %s of an offer; a later check tries again", offer.conversation_id)
+
+    def _receive(self, announcement: Announcement) -> None:
+        if announcement.conversation_id != BOARD or announcement.frame is None:
             return
-        instance, agent = news.frame["instance"], news.frame["agent"]
-        self._queues.add((instance, news.frame["queue"]))
+        instance, agent = announcement.frame["instance"], announcement.frame["agent"]
+        self._changed_queues.add((instance, announcement.frame["queue"]))
         if agent:
-            self._agents.add((instance, agent))
-        self._news.set()
+            self._changed_agents.add((instance, agent))
+        self._assignments.wake()
 
-    async def _run(self) -> None:
-        look_at = 0.0
-        while True:
-            try:
-                now = asyncio.get_running_loop().time()
-                if now >= look_at:
-                    look_at = now + LOOK_SECONDS
-                    await self._look()
-                await self._serve()
-            except Exception:
-                logger.exception("cannot dispatch; trying again")
-                await asyncio.sleep(LOOK_SECONDS)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS):
-                    await self._news.wait()
+    async def _run_check(self) -> None:
+        async with self._one_at_a_time:
+            await self._check_everything()
+        self._assignments.wake()
 
-    async def _serve(self) -> None:
-        """Offers what waits where something has changed."""
-        self._news.clear()
-        # what is announced meanwhile is for the next time: there may be no end of it, and it must not keep from looking
-        told, self._agents = self._agents, set()
-        for instance, user in told:
-            self._queues |= {(instance, queue) for queue in await queues.queues_for(self._db, instance, user)}
-        changed, self._queues = self._queues, set()
-        turns = asyncio.Semaphore(QUEUES_AT_ONCE)
-        served = (self._offer_all(instance, queue, turns) for instance, queue in changed)
-        for fault in await asyncio.gather(*served, return_exceptions=True):
-            if isinstance(fault, Exception):
-                logger.error("cannot offer from a queue; the next look tries again", exc_info=fault)
+    async def _run_assignments(self) -> None:
+        async with self._one_at_a_time:
+            await self._serve_changed_queues()
 
-    async def _look(self) -> None:
+    async def _check_everything(self) -> None:
         now, with_work = datetime.now(UTC), set(await queues.queues_with_work(self._db))
-        await self._know_agents(with_work, now)
+        await self._configure_agents(with_work, now)
         await presence.follow(self._db, now)
         await withdraw(self._db, self._bus, self._gateway, await offers.offers_to_nobody(self._db))
-        for offer in await offers.untold(self._db, now - UNTOLD_AFTER):
-            self._tell(offer)
+        for offer in await offers.untold(self._db, now - NOTIFY_AGAIN_AFTER):
+            self._start_notification(offer)
         for offer in await offers.overdue(self._db, now - OVERDUE_AFTER):
             await offers.revoke(self._db, offer, Outcome.MISSED, now)
-        self._queues |= with_work
+        self._changed_queues |= with_work
 
-    async def _know_agents(self, with_work: set[tuple[str, str]], now: datetime) -> None:
-        """Brings the board's agents to what is configured: when that has changed, and now and then in any case.
+    async def _serve_changed_queues(self) -> None:
+        # announcements that arrive meanwhile are left to the next run: in a busy hour they never end
+        changed_agents, self._changed_agents = self._changed_agents, set()
+        for instance, user in changed_agents:
+            self._changed_queues |= {(instance, queue) for queue in await queues.queues_for(self._db, instance, user)}
+        changed_queues, self._changed_queues = self._changed_queues, set()
+        turns = asyncio.Semaphore(QUEUES_AT_ONCE)
+        served = (self._serve_queue(instance, queue, turns) for instance, queue in changed_queues)
+        for fault in await asyncio.gather(*served, return_exceptions=True):
+            if isinstance(fault, Exception):
+                logger.error("cannot offer from a queue; the next check tries again", exc_info=fault)
 
-        A process that still goes by an older file may have brought them to that. Who serves all queues serves also one in which
-        something waits though it is configured no more.
+    async def _configure_agents(self, with_work: set[tuple[str, str]], now: datetime) -> None:
+        """Write the configured agents to the store: when they have changed, and from time to time in any case.
+
+        A process with an older configuration may have overwritten them. Agents without a list of queues serve every
+        configured queue and every queue with work, including queues that are no longer configured.
         """
         clock = asyncio.get_running_loop().time()
         for name, instance in self._configuration.instances.items():
@@ -127,7 +136,7 @@ class Dispatcher(Running):
                 await agents.configure(self._db, name, _agents(instance, every), now)
                 self._configured[name] = (instance, every), clock + CONFIGURE_SECONDS
 
-    async def _offer_all(self, instance_name: str, queue: str, turns: asyncio.Semaphore) -> None:
+    async def _serve_queue(self, instance_name: str, queue: str, turns: asyncio.Semaphore) -> None:
         instance = self._configuration.instances.get(instance_name)
         if instance is None:
             return
@@ -136,30 +145,15 @@ class Dispatcher(Running):
             while offer := await offers.offer_next(
                 self._db, instance_name, queue, rules, datetime.now(UTC), others=others
             ):
-                self._tell(offer)
+                self._start_notification(offer)
                 await self._bus.announce(DESKS_HAVE_NEWS)
 
-    def _tell(self, offer: Offer) -> None:
-        if offer.id in self._telling:
+    def _start_notification(self, offer: Offer) -> None:
+        if offer.id in self._notifications:
             return
-        task = asyncio.create_task(self.tell(offer))
-        self._telling[offer.id] = task
-        task.add_done_callback(lambda _: self._telling.pop(offer.id))
-
-    async def tell(self, offer: Offer) -> None:
-        """Tells a conversation that it is offered to an agent. What cannot be told now, the next look tells."""
-        instance = self._configuration.instances.get(offer.instance)
-        agent = instance.agents.get(offer.user) if instance else None
-        try:
-            name = agent.name if agent else offer.user
-            await self._gateway.offer(offer.conversation_id, offer.id, user=offer.user, name=name, until=offer.until)
-            await offers.told(self._db, offer)
-        except Ended:
-            # one that closes says so to the board before it is over
-            logger.warning("%s waits on the board, but the engine does not know it: taken off", offer.conversation_id)
-            await take_off(self._db, offer.conversation_id, datetime.now(UTC))
-        except Unavailable:
-            logger.warning("%s cannot be told of an offer; trying again", offer.conversation_id)
+        task = asyncio.create_task(self.notify_conversation(offer))
+        self._notifications[offer.id] = task
+        task.add_done_callback(lambda _: self._notifications.pop(offer.id))
 
 
 def _agents(instance: Instance, every: frozenset[str]) -> list[Agent]:
@@ -170,7 +164,7 @@ def _agents(instance: Instance, every: frozenset[str]) -> list[Agent]:
 
 
 def _rules(instance: Instance, queue: str, now: datetime) -> tuple[dict[str, Rules], Rules]:
-    """How the conversations of each workstream are offered from a queue at this moment, and those of others, which are gone."""
+    """The rules for offers from a queue now: of each workstream, and for conversations whose workstream is deleted."""
     schedule = instance.schedule(queue)
     is_open = schedule is None or opening(schedule, now).open
     method = Method(instance.queues.get(queue, Queue()).method)

@@ -1,89 +1,80 @@
-"""Telling customers of live chats their place in the queue, and once how long others have waited.
+"""Queue positions: customers of live chats get their position, and once the average wait.
 
-Every API process does it, at the same instants of the clock; the store says who tells of a change. Only the first of a queue are
-told, those who are offered to somebody are not, and a conversation whose place is what it was is left in peace.
+Every API process does this, at the same instants of the clock; the store decides which process sends a change. Only the first
+contacts of a queue get a position, contacts that are being offered get none, and an unchanged position is not sent again.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-from runtime.instances import Instance
-from store.board import queues
-from store.board.values import Waiting
-from store.positions import forget_positions, note_position, told_positions
-
 from api.errors import Ended, Unavailable
 from api.gateway import Gateway
-from api.running import Running
 from configuration.current import Configuration
 from configuration.policies import workstream_policy
+from runtime.instances import Instance
+from runtime.periodic import PeriodicTask, PeriodicTasks
+from store.board import queues
+from store.board.values import Waiting
 from store.database import Database
+from store.positions import forget_positions, note_position, told_positions
 
-logger = logging.getLogger(__name__)
+MOST_POSITIONS = 150
+"""How many contacts of a queue get their position."""
 
-TOLD = 150
-"""So many of a queue are told."""
+LEAST_WAITS = 50
+"""How many waits an average needs before it is sent."""
 
-AT_LEAST = 50
-"""So many waits make an average that can be told."""
-
-AT_ONCE = 20
+SIGNALS_AT_ONCE = 20
 
 
-class Positions(Running):
-    """The telling of one API process."""
+class QueuePositions(PeriodicTasks):
+    """Sends queue positions from one API process."""
 
     def __init__(self, db: Database, gateway: Gateway, configuration: Configuration, every: timedelta) -> None:
         self._db = db
         self._gateway = gateway
         self._configuration = configuration
-        self._every = every.total_seconds()
+        super().__init__(PeriodicTask("send queue positions", self._send_all, every, aligned=True))
 
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(self._every - datetime.now(UTC).timestamp() % self._every)
-            try:
-                for instance, queue in await queues.queues_with_work(self._db):
-                    await self._tell_queue(instance, queue)
-                long_ago = datetime.now(UTC) - queues.LATELY
-                await forget_positions(self._db, long_ago)
-                await queues.forget_waits(self._db, long_ago)
-            except Exception:
-                logger.exception("cannot tell places in queues; trying again")
+    async def _send_all(self) -> None:
+        for instance, queue in await queues.queues_with_work(self._db):
+            await self._send_queue(instance, queue)
+        oldest = datetime.now(UTC) - queues.LATELY
+        await forget_positions(self._db, oldest)
+        await queues.forget_waits(self._db, oldest)
 
-    async def _tell_queue(self, name: str, queue: str) -> None:
+    async def _send_queue(self, name: str, queue: str) -> None:
         instance = self._configuration.instances.get(name)
-        workstreams = _told_workstreams(instance) if instance else set[str]()
+        workstreams = _workstreams_with_texts(instance) if instance else set[str]()
         if not workstreams:
             return
-        waiting = await queues.waiting(self._db, name, queue, limit=TOLD)
-        told = await told_positions(self._db, [waits.contact_id for waits in waiting])
-        news = [
-            (waits, position)
-            for position, waits in enumerate(waiting, 1)
-            if waits.workstream in workstreams and told.get(waits.contact_id) != position
+        waiting = await queues.waiting(self._db, name, queue, limit=MOST_POSITIONS)
+        sent = await told_positions(self._db, [contact.contact_id for contact in waiting])
+        changes = [
+            (contact, position)
+            for position, contact in enumerate(waiting, 1)
+            if contact.workstream in workstreams and sent.get(contact.contact_id) != position
         ]
-        if not news:
+        if not changes:
             return
-        now, turns = datetime.now(UTC), asyncio.Semaphore(AT_ONCE)
-        average = await queues.average_wait(self._db, name, queue, now - queues.LATELY, at_least=AT_LEAST)
-        await asyncio.gather(*(self._tell(waits, position, average, turns) for waits, position in news))
+        now, turns = datetime.now(UTC), asyncio.Semaphore(SIGNALS_AT_ONCE)
+        average = await queues.average_wait(self._db, name, queue, now - queues.LATELY, at_least=LEAST_WAITS)
+        await asyncio.gather(*(self._send(contact, position, average, turns) for contact, position in changes))
 
-    async def _tell(self, waits: Waiting, position: int, average: timedelta | None, turns: asyncio.Semaphore) -> None:
+    async def _send(self, contact: Waiting, position: int, average: timedelta | None, turns: asyncio.Semaphore) -> None:
         async with turns:
-            if not await note_position(self._db, waits.contact_id, position, datetime.now(UTC)):
+            if not await note_position(self._db, contact.contact_id, position, datetime.now(UTC)):
                 return
-            # who cannot be told this place is told the next one
+            # a position that cannot be sent is not repeated: the contact gets its next one
             with suppress(Ended, Unavailable):
-                await self._gateway.position(waits.conversation_id, position, average)
+                await self._gateway.position(contact.conversation_id, position, average)
 
 
-def _told_workstreams(instance: Instance) -> set[str]:
-    """The workstreams whose customers are told anything of their place."""
+def _workstreams_with_texts(instance: Instance) -> set[str]:
+    """The live workstreams with a text for the queue position or the average wait."""
     found: set[str] = set()
     for name, workstream in instance.workstreams.items():
         texts = workstream_policy(instance, workstream, None).texts

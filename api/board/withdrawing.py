@@ -1,4 +1,4 @@
-"""Taking back what is offered to somebody who is gone."""
+"""Withdrawal of offers to agents who are no longer there."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from store.database import Database
 
 
 async def withdraw(db: Database, bus: Bus, gateway: Gateway, made: Iterable[Offer]) -> None:
-    """Takes offers back: on the board at once, so that the next agent gets them, then from the conversations.
+    """Withdraw offers: in the store first, so that the next agent gets them at once, then in their conversations.
 
-    Nothing is held against whom they were made to. A conversation that cannot be told learns it from the next offer. What another
-    process was faster to take back is its to tell.
+    Does not increment the agent's missed-offer count. Offers that have ended meanwhile are skipped. A conversation that cannot
+    be notified learns of the withdrawal with its next offer.
     """
-    stood = [offer for offer in made if await offers.revoke(db, offer, Outcome.WITHDRAWN, datetime.now(UTC))]
-    for offer in stood:
+    withdrawn = [offer for offer in made if await offers.revoke(db, offer, Outcome.WITHDRAWN, datetime.now(UTC))]
+    for offer in withdrawn:
         await bus.announce(board_has_changed(offer.instance, offer.queue))
-    await asyncio.gather(*(_tell(gateway, offer) for offer in stood))
+    await asyncio.gather(*(_notify_conversation(gateway, offer) for offer in withdrawn))
 
 
-async def _tell(gateway: Gateway, offer: Offer) -> None:
+async def _notify_conversation(gateway: Gateway, offer: Offer) -> None:
     with suppress(Ended, Unavailable):
         await gateway.withdraw(offer.conversation_id, offer.id)

@@ -69,7 +69,7 @@ async def _answered(parts: Services, desk: Desk, offer_id: str, answer: _Answer,
     refusal = await unless_over(answer(offer.conversation_id, offer.id, by=desk.user))
     if refusal and await _find(parts, desk, offer_id):
         # an agent may be faster than whoever tells the conversation of the offer; to be told twice is no news to it
-        await parts.dispatcher.tell(offer)
+        await parts.dispatcher.notify_conversation(offer)
         refusal = await unless_over(answer(offer.conversation_id, offer.id, by=desk.user))
     if refusal:
         raise Malformed(f"offer_id: {refusal}.")

@@ -61,7 +61,7 @@ async def pick(queue: Queue, contact_id: ContactId, parts: Parts, desk: AtDesk) 
         if had and had.state == "ACTIVE":
             return had
         raise Malformed(f"pick: {reason(claimed)}.")
-    await parts.dispatcher.tell(claimed)
+    await parts.dispatcher.notify_conversation(claimed)
     refusal = await given(parts, claimed, parts.gateway.accept(conversation.id, claimed.id, by=desk.user))
     # where offers are accepted as they are made, it is theirs already
     taken = await as_mine(parts, desk, conversation.id)

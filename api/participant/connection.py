@@ -11,8 +11,8 @@ from fastapi import APIRouter, Request
 
 from api.errors import AccessDenied, Ended, Malformed, Throttled
 from api.frames import CHAT_ENDED, iso, passing_event
-from api.live.socket import PATH
 from api.participant.session import ByConnectionToken, ByParticipantToken, Session
+from api.participant.socket import PATH
 from api.services import Parts, Services
 from api.tokens import Kind
 from api.wire import ClientToken, Wire, read_body

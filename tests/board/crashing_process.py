@@ -60,10 +60,10 @@ class CrashingGateway(Gateway):
 class CrashingDispatcher(Dispatcher):
     """Crashes before it signals an offer, or after it has marked the offer as delivered."""
 
-    async def tell(self, offer: Offer) -> None:
+    async def notify_conversation(self, offer: Offer) -> None:
         if CRASH_STEP is Step.OFFER_STORED:
             kill_this_process()
-        await super().tell(offer)
+        await super().notify_conversation(offer)
         if CRASH_STEP is Step.OFFER_MARKED:
             kill_this_process()
 

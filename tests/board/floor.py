@@ -38,12 +38,12 @@ class CountingDispatcher(Dispatcher):
     rounds = 0
     _round_complete = False
 
-    async def _look(self) -> None:
-        await super()._look()
+    async def _check_everything(self) -> None:
+        await super()._check_everything()
         self._round_complete = True
 
-    async def _serve(self) -> None:
-        await super()._serve()
+    async def _serve_changed_queues(self) -> None:
+        await super()._serve_changed_queues()
         self.rounds += self._round_complete
         self._round_complete = False
 

@@ -228,14 +228,15 @@ async def test_process_stops_cleanly_while_a_change_is_announced(db: Database, s
     """Whatever step of the refresh the task has reached."""
     bus = LocalBus()
     configuration = Configuration(file_instances(), db, bus)
-    refresh_task = asyncio.create_task(configuration.keep_up())
+    await configuration.start()
+    refresh_task = next(task for task in asyncio.all_tasks() if task.get_name() == "read configuration changes")
     await asyncio.sleep(0)
     await bus.announce(Announcement(current.CHANGED))
     for _ in range(steps):
         await asyncio.sleep(0)
-    refresh_task.cancel()
-    done, _ = await asyncio.wait([refresh_task], timeout=5)
-    assert done == {refresh_task}
+    stopping = asyncio.create_task(configuration.stop())
+    done, _ = await asyncio.wait([stopping], timeout=5)
+    assert done == {stopping}
     assert refresh_task.cancelled()
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from store.presence import arrive, depart
+from store.connections import add_connection, mark_disconnected as mark_connection_lost
 
 from domain.routing import AgentStatus, EndedOffer, Offer, OfferOutcome, RoutingStage
 from routing import agent_disconnects, agent_events
@@ -306,8 +306,8 @@ async def test_event_numbers_grow_when_an_agent_is_removed_and_configured_again(
 
 class TestAgentDisconnects:
     async def disconnect(self, db: Database, at: float = 0) -> bool:
-        await arrive(db, ANN_CONNECTIONS, "desk", "process")
-        await depart(db, ANN_CONNECTIONS, "process", after(at))
+        await add_connection(db, ANN_CONNECTIONS, "desk", "process")
+        await mark_connection_lost(db, ANN_CONNECTIONS, "process", after(at))
         return await agent_disconnects.mark_disconnected(db, ANN, ANN_CONNECTIONS, after(at))
 
     @pytest.mark.parametrize("bound", [None, "ann"])
@@ -343,7 +343,7 @@ class TestAgentDisconnects:
 
     async def test_agent_with_another_connection_is_not_disconnected(self, db: Database) -> None:
         await staff(db, agent("ann"))
-        await arrive(db, ANN_CONNECTIONS, "desk", "other")
+        await add_connection(db, ANN_CONNECTIONS, "desk", "other")
         assert not await agent_disconnects.mark_disconnected(db, ANN, ANN_CONNECTIONS, START)
 
     async def test_offline_agent_is_not_marked_as_disconnected(self, db: Database) -> None:

@@ -10,9 +10,9 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import schema
+from store.connections import renew_lease
 from store.conversations import find_conversation, open_conversation
 from store.database import Database
-from store.presence import renew_lease
 from store.transcript import find_item
 from tests.store.sample_records import START, count, item, opening, record, record_chat
 

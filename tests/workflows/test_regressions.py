@@ -30,9 +30,9 @@ class Interrupting(LocalBus):
         self._left = nth
         self.interrupt: Callable[[], Awaitable[None]] | None = None
 
-    async def announce(self, news: Announcement) -> None:
-        await super().announce(news)
-        if news.frame is not None:  # of the board, or what no transcript keeps
+    async def announce(self, announcement: Announcement) -> None:
+        await super().announce(announcement)
+        if announcement.frame is not None:  # a change in routing, or an event that is not stored
             return
         self._left -= 1
         if self._left == 0 and self.interrupt:

@@ -173,7 +173,7 @@ async def test_who_changes_something_is_answered_with_that_whatever_another_does
     class Overtaken(LocalBus):
         """Before a change is known everywhere, somebody has deleted the table again."""
 
-        async def announce(self, news: Announcement) -> None:
+        async def announce(self, announcement: Announcement) -> None:
             await there.change("i", "agents", "a", None, by="another")
             await here.refresh()
 

@@ -1,9 +1,9 @@
-"""Which participants have a connection to which API process, and which processes are alive.
+"""Connections of participants to API processes, and the leases of these processes.
 
-A process holds one lease for all its connections. When it dies the lease runs out, and any other process finds the
-connections that died with it. A participant whose last connection is gone stays on record, as departed, until their
-conversation has been told; and of whoever is there it is on record whether their conversation knows. So nobody's arrival or
-departure is forgotten, whoever dies in between.
+A process holds one lease for all its connections. When it dies, the lease expires, and another process finds the connections
+that died with it. A participant whose last connection is lost stays on record as disconnected until their conversation knows;
+and each connection says whether the conversation knows of the connect. So no connect or disconnect is forgotten when a process
+dies in between.
 """
 
 from __future__ import annotations
@@ -21,31 +21,35 @@ _processes = schema.processes.c
 
 
 class Connection(NamedTuple):
-    """A participant's connection to a process; `departed_at` when it is lost and their conversation is still to be told."""
+    """A participant's connection to a process."""
 
     participant_id: str
     process_id: str
     conversation_id: str
-    departed_at: datetime | None
-    told: bool
-    """Whether their conversation knows that they are there."""
+    disconnected_at: datetime | None
+    """When the last connection was lost, if the conversation does not know yet. None: connected."""
+    is_connect_reported: bool
+    """Whether the conversation knows that the participant is connected."""
 
 
-_ROWS = select(*(_connections[name] for name in Connection._fields))
+_ROWS = select(
+    *(_connections.participant_id, _connections.process_id, _connections.conversation_id),
+    *(_connections.departed_at, _connections.told),
+)
 
 
 async def renew_lease(db: Database, process_id: str, until: datetime) -> None:
-    """Says that a process lives, at least until then."""
+    """Set the instant until which a process counts as alive."""
     async with db.write() as connection:
         await connection.execute(db.upsert(schema.processes, [{"id": process_id, "lease_until": until}]))
 
 
-async def arrive(db: Database, participant_id: str, conversation_id: str, process_id: str) -> bool:
-    """Notes that a participant has a connection to a process.
+async def add_connection(db: Database, participant_id: str, conversation_id: str, process_id: str) -> bool:
+    """Note that a participant is connected to a process. Idempotent.
 
     Returns:
-        Whether their conversation may not know that they are there: then it is to be told, and afterwards `mark_told` called.
-        That another process has noted them is not enough, because it may have died before it told anybody.
+        Whether the connect must be reported to the conversation, and `mark_connect_reported` called afterwards. A connection to
+        another process alone does not count as reported: that process may have died before its report.
     """
     here = _connections.participant_id == participant_id
     row = {"participant_id": participant_id, "process_id": process_id, "conversation_id": conversation_id}
@@ -57,24 +61,29 @@ async def arrive(db: Database, participant_id: str, conversation_id: str, proces
     return not known
 
 
-async def mark_told(db: Database, participant_id: str, process_id: str) -> None:
-    """Notes that a participant's conversation knows of their connection to a process, if they still have it."""
+async def mark_connect_reported(db: Database, participant_id: str, process_id: str) -> None:
+    """Note that the conversation knows of a participant's connection to a process. Does nothing if it is lost."""
     mine = (_connections.participant_id == participant_id, _connections.process_id == process_id)
     change = update(schema.connections).where(*mine, _connections.departed_at.is_(None)).values(told=True)
     async with db.write() as connection:
         await connection.execute(change)
 
 
-async def depart(
+async def mark_disconnected(
     db: Database, participant_id: str, process_id: str, at: datetime, *, if_dead_since: datetime | None = None
 ) -> bool:
-    """Notes that a participant has lost their last connection to a process.
+    """Note that a participant has lost their last connection to a process. Idempotent.
 
     Args:
-        if_dead_since: nothing is noted if the process has a lease that held then.
+        db: the store.
+        participant_id: the participant.
+        process_id: the process.
+        at: when the connection was lost.
+        if_dead_since: do nothing if the lease of the process was valid at this instant. None: do it in any case.
 
     Returns:
-        Whether it was the last to any process: then their conversation is to be told, and afterwards `forget` called.
+        Whether it was the participant's last connection to any process: then the disconnect must be reported to the
+        conversation, and `remove_disconnected` called afterwards.
     """
     mine = (_connections.participant_id == participant_id, _connections.process_id == process_id)
     others = (
@@ -95,30 +104,30 @@ async def depart(
         return bool((await connection.execute(change)).rowcount)
 
 
-async def forget(db: Database, participant_id: str, at: datetime) -> None:
-    """Removes a departure of that instant, once the participant's conversation has been told of it."""
-    departed = (_connections.participant_id == participant_id, _connections.departed_at <= at)
+async def remove_disconnected(db: Database, participant_id: str, at: datetime) -> None:
+    """Remove a disconnect of that instant or earlier, once the conversation knows of it."""
+    reported = (_connections.participant_id == participant_id, _connections.departed_at <= at)
     async with db.write() as connection:
-        await connection.execute(delete(schema.connections).where(*departed))
+        await connection.execute(delete(schema.connections).where(*reported))
 
 
-async def connections_to(db: Database, process_id: str) -> list[Connection]:
-    """The connections that are noted of a process, without those that are lost."""
+async def connections_of(db: Database, process_id: str) -> list[Connection]:
+    """The connections to a process, without those that are lost."""
     query = _ROWS.where(_connections.process_id == process_id, _connections.departed_at.is_(None))
     async with db.read() as connection:
         return [Connection(*row) for row in await connection.execute(query)]
 
 
 async def orphans(db: Database, before: datetime, limit: int = 500) -> list[Connection]:
-    """Connections to processes whose lease ran out, and departures that nobody told of, both before an instant."""
+    """Connections to processes whose lease expired, and disconnects that nobody reported, both before an instant."""
     dead = _connections.process_id.not_in(select(_processes.id).where(_processes.lease_until >= before))
     query = _ROWS.where(or_(dead, _connections.departed_at < before)).limit(limit)
     async with db.read() as connection:
         return [Connection(*row) for row in await connection.execute(query)]
 
 
-async def drop_dead_processes(db: Database, before: datetime) -> None:
-    """Forgets processes whose lease ran out long ago and that left no connection behind."""
+async def delete_dead_processes(db: Database, before: datetime) -> None:
+    """Delete the processes whose lease expired before an instant and that have no connection left."""
     used = select(_connections.process_id)
     stale = (_processes.lease_until < before, _processes.id.not_in(used))
     async with db.write() as connection:

@@ -1,0 +1,73 @@
+"""Agents who lose the connection of their agent socket: they get no offers, and go offline after the grace period.
+
+The connection tracker counts the connections of agents together with those of participants. This observer handles the reports
+about agents and passes all others on to the conversations.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from api.board.withdrawing import withdraw
+from api.gateway import Gateway
+from runtime.bus import Bus, board_has_changed
+from runtime.periodic import PeriodicTask, PeriodicTasks
+from store.board import absence, desk, offers
+from store.board.desk import AgentId
+from store.database import Database
+
+AGENT_CONNECTIONS = "desk"
+"""Stands for the conversation id in the connections of agents. Conversation ids are UUIDs."""
+
+OFFLINE_CHECK_INTERVAL = timedelta(seconds=2)
+EVENT_CLEANUP_INTERVAL = timedelta(minutes=10)
+KEEP_EVENTS = timedelta(days=1)
+
+
+def connection_id(agent: AgentId) -> str:
+    """Stands for the participant id in the connections of an agent. Names of instances and agents contain no slash."""
+    return "/".join(agent)
+
+
+class AgentDisconnects(PeriodicTasks):
+    """Tracks the connections of agents; sets agents offline after the grace period. Deletes old agent events."""
+
+    def __init__(self, db: Database, bus: Bus, gateway: Gateway, *, grace: timedelta) -> None:
+        self._db = db
+        self._bus = bus
+        self._gateway = gateway
+        self._grace = grace
+        offline = PeriodicTask("set disconnected agents offline", self._set_agents_offline, OFFLINE_CHECK_INTERVAL)
+        cleanup = PeriodicTask("delete old agent events", self._delete_old_events, EVENT_CLEANUP_INTERVAL)
+        for task in (offline, cleanup):
+            task.wake()
+        super().__init__(offline, cleanup)
+
+    async def connected(self, conversation_id: str, participant_id: str, at: datetime) -> None:
+        """A participant or agent has opened their first connection. See `ConnectionObserver`."""
+        if conversation_id != AGENT_CONNECTIONS:
+            await self._gateway.connected(conversation_id, participant_id, at)
+            return
+        agent = AgentId(*participant_id.split("/"))
+        await absence.back(self._db, agent)
+        await self._announce(agent)
+
+    async def disconnected(self, conversation_id: str, participant_id: str, at: datetime) -> None:
+        """A participant or agent lost their last connection at that instant. See `ConnectionObserver`."""
+        if conversation_id != AGENT_CONNECTIONS:
+            await self._gateway.disconnected(conversation_id, participant_id, at)
+            return
+        agent = AgentId(*participant_id.split("/"))
+        if await absence.lost(self._db, agent, participant_id, at):
+            await withdraw(self._db, self._bus, self._gateway, await offers.offers_to(self._db, *agent))
+
+    async def _set_agents_offline(self) -> None:
+        now = datetime.now(UTC)
+        for agent in await absence.give_up(self._db, now - self._grace, now):
+            await self._announce(agent)
+
+    async def _delete_old_events(self) -> None:
+        await desk.forget(self._db, datetime.now(UTC) - KEEP_EVENTS)
+
+    async def _announce(self, agent: AgentId) -> None:
+        await self._bus.announce(board_has_changed(agent.instance, queue="", agent=agent.user))

@@ -1,1 +1,0 @@
-"""Delivery: WebSockets, presence, and the fan-out of transcript items to both."""

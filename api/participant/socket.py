@@ -1,0 +1,100 @@
+"""The WebSocket of a participant: subscription, heartbeat and ping, as ChatJS sends them."""
+
+from __future__ import annotations
+
+import json
+
+from fastapi import APIRouter
+from starlette.websockets import WebSocket
+
+from api import frames
+from api.errors import AccessDenied
+from api.frames import REHYDRATED, chat_frame, passing_event
+from api.services import Parts, Services
+from api.tokens import Kind
+from realtime.socket import ClientSocket, Frame
+from realtime.transcripts import TranscriptSubscriber
+from store import conversations
+from store.records import Conversation
+
+router = APIRouter()
+
+PATH = "/participant/websocket"
+
+SUBSCRIBED = Frame(frames.subscribed(["aws/chat"], success=True))
+NOT_SUBSCRIBED = Frame(frames.subscribed([], success=False))
+
+
+@router.websocket(PATH)
+async def participant_websocket(websocket: WebSocket, parts: Parts, token: str = "") -> None:
+    """Serve one socket. Refuses it before it opens: clients reconnect without pause to sockets that open and close again."""
+    try:
+        claims = parts.tokens.read(Kind.SOCKET, token)
+    except AccessDenied:
+        await websocket.close()
+        return
+    found = await conversations.find_participant(parts.db, claims["sub"])
+    if found is None or found[1].ended_at is not None or found[0].left_at is not None:
+        await websocket.close()
+        return
+    participant, conversation, _ = found
+    await _ParticipantSocket(websocket, parts, participant.id, conversation.id).serve()
+
+
+class _ParticipantSocket:
+    """The protocol of one open socket."""
+
+    def __init__(self, websocket: WebSocket, parts: Services, participant_id: str, conversation_id: str) -> None:
+        self._parts = parts
+        self._socket = ClientSocket(websocket, f"participant {participant_id} in {conversation_id}")
+        self._frames = self._socket.frames
+        self._subscriber = TranscriptSubscriber(participant_id, conversation_id, self._frames, _welcome)
+        self._is_subscribed = False
+
+    async def serve(self) -> None:
+        """Serve until either side closes the socket."""
+        async with self._socket.opened():
+            try:
+                await self._socket.read(self._receive)
+            finally:
+                if self._is_subscribed:
+                    self._parts.hub.leave(self._subscriber)
+                    self._parts.connections.closed(self._subscriber.participant_id, self._subscriber.key)
+
+    async def _receive(self, text: str | None) -> None:
+        try:
+            request = json.loads(text or "")
+            topic = request["topic"]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return  # not of the protocol: an answer could only confuse a client
+        match topic:
+            case "aws/subscribe":
+                await self._subscribe(request)
+            case "aws/heartbeat":
+                self._subscriber.note_heartbeat()
+                await self._frames.reply(Frame(frames.HEARTBEAT))
+            case "aws/ping":
+                await self._frames.reply(Frame(frames.PING))
+            case _:
+                return
+
+    async def _subscribe(self, request: dict[str, object]) -> None:
+        content = request.get("content")
+        topics = content.get("topics") if isinstance(content, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        if not isinstance(topics, list) or "aws/chat" not in topics:
+            await self._frames.reply(NOT_SUBSCRIBED)
+        elif self._is_subscribed:
+            await self._frames.reply(SUBSCRIBED)
+        elif await self._parts.hub.join(self._subscriber):
+            self._is_subscribed = True
+            self._parts.connections.opened(self._subscriber.participant_id, self._subscriber.key)
+        else:
+            self._socket.close()  # the client then requests another socket, and learns from the answer why it gets none
+
+
+def _welcome(conversation: Conversation, contact_id: str) -> list[Frame]:
+    """The answer to a subscription, and the event of a past that is visible here."""
+    if conversation.continued_from is None:
+        return [SUBSCRIBED]
+    rehydrated = passing_event(REHYDRATED, conversation_id=conversation.id, contact_id=contact_id)
+    return [SUBSCRIBED, Frame(chat_frame(rehydrated))]

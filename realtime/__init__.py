@@ -1,0 +1,1 @@
+"""Realtime: WebSockets, cursor feeds that deliver to them, and connection tracking."""

@@ -1,0 +1,89 @@
+"""The feed of agent events (offers, assignments, agent status) to the sockets of agents."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from realtime.feed import POLL_INTERVAL, Feed
+from realtime.socket import AGENT_REMOVED, CloseReason, Frame, FrameQueue
+from runtime.bus import BOARD, DESKS, Announcement, Bus
+from routing import agent_events
+from routing.agent_events import AgentId, AgentEvent
+from store.database import Database
+from wire.transcript_files import iso
+
+MOST_RESUMED = 500
+"""How many missed events a socket can resume after. A client that missed more reads the lists anew, which costs less."""
+
+
+@dataclass(eq=False)
+class AgentEventSubscriber:
+    """One socket of an agent."""
+
+    key: AgentId
+    frames: FrameQueue
+    close: Callable[[CloseReason], None]
+    after: int | None = None
+    """The last event that the client has seen. None: it starts with the next event."""
+    cursor: int = 0
+
+    def send(self, type: str, body: Mapping[str, Any], at: datetime, seq: int | None = None) -> None:
+        """Queue a frame. `seq` is where the client resumes; None: at the cursor."""
+        frame = {"seq": self.cursor if seq is None else seq, "at": iso(at), "type": type, **body}
+        self.frames.put(Frame(json.dumps(frame, ensure_ascii=False)))
+
+    def deliver(self, entry: AgentEvent) -> None:
+        """Queue an event."""
+        self.send(entry.kind, entry.body, entry.at, entry.seq)
+
+    catch_up = deliver
+
+
+class AgentEventFeed(Feed[AgentId, AgentEvent, AgentEventSubscriber]):
+    """The subscribed agents of one process."""
+
+    def __init__(self, db: Database, bus: Bus, poll_interval: timedelta = POLL_INTERVAL) -> None:
+        self._db = db
+        super().__init__("agent events", poll_interval)
+        bus.listen(self._receive)
+
+    async def heads(self, keys: Collection[AgentId]) -> Mapping[AgentId, int]:
+        """The number of the last event of each agent who is configured."""
+        return {agent: head.seq for agent, head in (await agent_events.event_heads(self._db, keys)).items()}
+
+    async def read(self, key: AgentId, after: int) -> Sequence[AgentEvent]:
+        """A page of the events of an agent."""
+        return await agent_events.events_after(self._db, key, after)
+
+    async def admit(self, subscriber: AgentEventSubscriber, others: Collection[AgentEventSubscriber]) -> int | None:
+        """Resume after the client's last event if the later ones are kept and few; else start with the next event.
+
+        Queues `hello` with the agent's status, and `reset` if the client asked for events that it cannot get. Refuses an agent
+        who is not configured.
+        """
+        head = (await agent_events.event_heads(self._db, [subscriber.key])).get(subscriber.key)
+        if head is None:
+            return None
+        after = subscriber.after
+        resumes = after is not None and head.seq - after <= MOST_RESUMED
+        resumes = resumes and await agent_events.are_events_kept(self._db, subscriber.key, after or 0, head.seq)
+        subscriber.cursor = after if resumes and after is not None else head.seq
+        now, status = datetime.now(UTC), {"presence": head.presence, "next_presence": head.next_presence}
+        # `seq` is the cursor, not the head: a client that remembers the last `seq` it saw can always resume
+        subscriber.send("hello", {"head": head.seq, **status}, now)
+        if after is not None and not resumes:
+            subscriber.send("reset", {}, now)
+        return subscriber.cursor
+
+    def end(self, subscriber: AgentEventSubscriber) -> None:
+        """Close the socket of an agent who is no longer configured."""
+        subscriber.close(AGENT_REMOVED)
+
+    def _receive(self, announcement: Announcement) -> None:
+        # changes of routing come with agent events, too
+        if announcement.conversation_id in (BOARD, DESKS):
+            self.poll_soon()

@@ -1,0 +1,201 @@
+"""Connection tracking: notes who is connected to this process, and reports the first connection and the last disconnect.
+
+A lost connection counts after a short debounce, so that a page refresh has no effect; the report names the instant of the loss.
+The process holds a lease on its connections in the store. The connections of a dead process are reported as lost by the process
+that finds them first. If the store or the observer was away, or the process was wrongly taken for dead, it repeats what is
+missing when it next compares its sockets with the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple, Protocol
+from uuid import uuid4
+from weakref import WeakValueDictionary
+
+from api.errors import Ended, Unavailable
+from runtime.periodic import PeriodicTask, PeriodicTasks
+from store import connections
+from store.database import Database
+
+logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 1.0
+GRACE = timedelta(seconds=5)
+"""How long a process may be silent beyond its lease and the debounce before it counts as dead."""
+KEEP_DEAD_PROCESSES = timedelta(days=1)
+
+
+class ConnectionObserver(Protocol):
+    """Callback target. Called at least once for each change; implementations must be idempotent.
+
+    Calls for one participant are made one after the other, in order. `Ended` means that no further calls are needed;
+    after `Unavailable` the call is repeated.
+    """
+
+    async def connected(self, conversation_id: str, participant_id: str, at: datetime) -> None:
+        """A participant has opened their first connection."""
+        ...
+
+    async def disconnected(self, conversation_id: str, participant_id: str, at: datetime) -> None:
+        """A participant lost their last connection at that instant."""
+        ...
+
+
+class TrackedParticipant(NamedTuple):
+    """A participant of a conversation, as the key of their connections."""
+
+    participant_id: str
+    conversation_id: str
+
+
+class ConnectionTracker(PeriodicTasks):
+    """The connection tracking of one process."""
+
+    def __init__(self, db: Database, observer: ConnectionObserver, *, debounce: timedelta, lease: timedelta) -> None:
+        self._db = db
+        self._observer = observer
+        self._debounce = debounce
+        self._lease = lease
+        self._process = str(uuid4())
+        self._leased_until = datetime.now(UTC)
+        self._trusts_leases_from = self._leased_until
+        self._sockets: dict[TrackedParticipant, int] = {}
+        self._lost_at: dict[TrackedParticipant, datetime] = {}
+        self._turns: WeakValueDictionary[TrackedParticipant, asyncio.Lock] = WeakValueDictionary()
+        self._reports: set[asyncio.Task[None]] = set()
+        every = lease / 3
+        super().__init__(PeriodicTask("keep the lease of this process", self._keep_lease, every, longest_retry=every))
+
+    async def start(self) -> None:
+        """Take the lease, then keep it and find the connections of dead processes."""
+        await self._renew_lease()
+        await super().start()
+
+    async def stop(self) -> None:
+        """Give the lease back. Other processes find the participants who do not reconnect."""
+        await super().stop()
+        reports = list(self._reports)
+        for report in reports:
+            report.cancel()
+        await asyncio.gather(*reports, return_exceptions=True)
+        await connections.renew_lease(self._db, self._process, datetime.now(UTC))
+
+    def opened(self, participant_id: str, conversation_id: str) -> None:
+        """Note that a participant has opened a socket."""
+        participant = TrackedParticipant(participant_id, conversation_id)
+        self._lost_at.pop(participant, None)
+        self._sockets[participant] = self._sockets.get(participant, 0) + 1
+        if self._sockets[participant] == 1:
+            self._spawn(self._report_connect(participant, datetime.now(UTC)))
+
+    def closed(self, participant_id: str, conversation_id: str) -> None:
+        """Note that a participant has lost a socket. Each call follows one of `opened`."""
+        participant = TrackedParticipant(participant_id, conversation_id)
+        self._sockets[participant] -= 1
+        if self._sockets[participant]:
+            return
+        del self._sockets[participant]
+        self._lost_at[participant] = at = datetime.now(UTC)
+        self._spawn(self._report_disconnect(participant, at))
+
+    async def _report_connect(self, participant: TrackedParticipant, at: datetime) -> None:
+        async with self._turn_of(participant):
+            if participant not in self._sockets:
+                return
+            who, conversation = participant
+            if await connections.add_connection(self._db, who, conversation, self._process):
+                await _call_until_done(lambda: self._observer.connected(conversation, who, at))
+                await connections.mark_connect_reported(self._db, who, self._process)
+
+    async def _report_disconnect(self, participant: TrackedParticipant, at: datetime) -> None:
+        await asyncio.sleep(self._debounce.total_seconds())
+        async with self._turn_of(participant):
+            if self._lost_at.get(participant) != at:
+                return  # the participant is back, has lost another socket since, or the loss is reported already
+            is_last = await connections.mark_disconnected(self._db, participant.participant_id, self._process, at)
+            if self._lost_at.get(participant) == at:
+                del self._lost_at[participant]
+            if is_last:
+                await self._report_loss(participant, at)
+
+    async def _report_loss(self, participant: TrackedParticipant, at: datetime) -> None:
+        who, conversation = participant
+        await _call_until_done(lambda: self._observer.disconnected(conversation, who, at))
+        await connections.remove_disconnected(self._db, who, at)
+
+    async def _keep_lease(self) -> None:
+        now = datetime.now(UTC)
+        if self._leased_until < now:
+            # what kept this process from renewing its lease may have kept the others: they get the time to renew theirs
+            self._trusts_leases_from = now + self._lease / 3
+        await self._renew_lease()
+        await self._compare_with_store()
+        if now >= self._trusts_leases_from:
+            await self._find_orphans()
+
+    async def _renew_lease(self) -> None:
+        until = datetime.now(UTC) + self._lease
+        await connections.renew_lease(self._db, self._process, until)
+        self._leased_until = until
+
+    async def _compare_with_store(self) -> None:
+        noted = {
+            TrackedParticipant(row.participant_id, row.conversation_id): row.is_connect_reported
+            for row in await connections.connections_of(self._db, self._process)
+        }
+        now = datetime.now(UTC)
+        for participant in self._sockets:
+            if not noted.get(participant) and participant not in self._turns:
+                self._spawn(self._report_connect(participant, now))
+        for participant in (noted.keys() | self._lost_at.keys()) - self._sockets.keys():
+            if participant not in self._turns:
+                self._spawn(self._report_disconnect(participant, self._lost_at.setdefault(participant, now)))
+
+    async def _find_orphans(self) -> None:
+        now = datetime.now(UTC)
+        dead_since = now - self._debounce - GRACE
+        for orphan in await connections.orphans(self._db, dead_since):
+            participant = TrackedParticipant(orphan.participant_id, orphan.conversation_id)
+            if participant not in self._turns:
+                self._spawn(self._report_orphan(participant, orphan, now, dead_since))
+        await connections.delete_dead_processes(self._db, now - KEEP_DEAD_PROCESSES)
+
+    async def _report_orphan(
+        self, participant: TrackedParticipant, orphan: connections.Connection, now: datetime, dead_since: datetime
+    ) -> None:
+        async with self._turn_of(participant):
+            # dated now, not at the death of the process: while there was nothing to reconnect to, no reconnect window runs
+            if orphan.disconnected_at or await connections.mark_disconnected(
+                self._db, participant.participant_id, orphan.process_id, now, if_dead_since=dead_since
+            ):
+                await self._report_loss(participant, orphan.disconnected_at or now)
+
+    def _turn_of(self, participant: TrackedParticipant) -> asyncio.Lock:
+        """The lock that orders the reports about one participant. It exists as long as a report holds or awaits it."""
+        return self._turns.setdefault(participant, asyncio.Lock())
+
+    def _spawn(self, report: Coroutine[None, None, None]) -> None:
+        # in its own task: neither the lease nor the other participants wait for an observer that is away
+        task = asyncio.create_task(report)
+        self._reports.add(task)
+        task.add_done_callback(self._finish)
+
+    def _finish(self, task: asyncio.Task[None]) -> None:
+        self._reports.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            logger.error("cannot report a connect or disconnect; trying again", exc_info=error)
+
+
+async def _call_until_done(call: Callable[[], Awaitable[None]]) -> None:
+    """Call an observer until it succeeds or the conversation has ended."""
+    while True:
+        try:
+            return await call()
+        except Ended:
+            return None
+        except Unavailable:
+            await asyncio.sleep(RETRY_SECONDS)

@@ -1,0 +1,167 @@
+"""One WebSocket: a reader, a writer, and the bounded queue of frames between the feeds and the writer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+logger = logging.getLogger(__name__)
+
+QUEUED_FRAMES = 1_000
+"""How many frames may wait for a socket before it is closed. Its client reconnects and resumes where it was."""
+
+FAREWELL_SECONDS = 5.0
+"""How long a client may take to close its socket after the last frame. ChatJS does so at once."""
+
+
+class CloseReason(NamedTuple):
+    """The code and text with which the server closes a socket."""
+
+    code: int
+    text: str = ""
+
+
+DONE = CloseReason(1000)
+TOO_SLOW = CloseReason(1013, "it lags too far behind")
+"""The client may reconnect at once."""
+TOKEN_EXPIRED = CloseReason(4001, "the desk token has expired")
+"""The client needs a new token."""
+AGENT_REMOVED = CloseReason(4003, "the agent does not exist any more")
+"""The client must not reconnect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Text for one socket."""
+
+    text: str
+    seq: int = 0
+    """The number of the transcript item in the frame; 0 if there is none."""
+    last: bool = False
+    """Whether nothing may follow the frame: the socket is closed after it."""
+
+
+class FrameQueue:
+    """The frames that wait for one socket, in order."""
+
+    def __init__(self, on_overflow: Callable[[], None], size: int = QUEUED_FRAMES) -> None:
+        self._frames: asyncio.Queue[Frame] = asyncio.Queue(size)
+        self._on_overflow = on_overflow
+        self._is_closed = False
+        self.sent = 0
+        """The highest `seq` of a frame that was handed to the connection. The client need not have received it."""
+
+    def put(self, frame: Frame) -> None:
+        """Queue a frame without waiting. Calls `on_overflow` instead if the queue is full."""
+        if self._is_closed:
+            return
+        try:
+            self._frames.put_nowait(frame)
+        except asyncio.QueueFull:
+            self._on_overflow()
+
+    async def reply(self, frame: Frame) -> None:
+        """Queue the answer to a frame of the client. Waits for room, so that a client cannot overflow its own queue."""
+        if not self._is_closed:
+            await self._frames.put(frame)
+
+    async def get(self) -> Frame:
+        """Wait for the next frame and take it out of the queue."""
+        return await self._frames.get()
+
+    def empty(self) -> bool:
+        """Whether no frame waits."""
+        return self._frames.empty()
+
+    def close(self) -> None:
+        """Drop the waiting frames and all later ones. Ends a `reply` that waits for room."""
+        self._is_closed = True
+        while not self._frames.empty():
+            self._frames.get_nowait()
+
+
+class ClientSocket:
+    """One socket of a client. One task reads, one other task writes."""
+
+    def __init__(self, websocket: WebSocket, client: str, queue_size: int = QUEUED_FRAMES) -> None:
+        """Prepare a socket that is not yet accepted.
+
+        Args:
+            websocket: the connection.
+            client: whose socket this is, for the log.
+            queue_size: how many frames may wait before the socket is closed.
+        """
+        self._websocket = websocket
+        self._client = client
+        self._writer: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self.frames = FrameQueue(lambda: self.close(TOO_SLOW), queue_size)
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncGenerator[None, None]:
+        """Accept the socket, and send the queued frames until the block ends."""
+        await self._websocket.accept()
+        self._writer = asyncio.create_task(self._write())
+        try:
+            yield
+        finally:
+            self._writer.cancel()
+            if self._closing:
+                await asyncio.wait([self._closing])
+
+    async def read(
+        self, receive: Callable[[str | None], Awaitable[None]], *, expires_at: datetime | None = None
+    ) -> None:
+        """Pass each frame of the client to `receive` until either side closes the socket.
+
+        Args:
+            receive: the handler of a frame's text; None is a binary frame.
+            expires_at: when the client's token expires: then the socket is closed with `TOKEN_EXPIRED`. None: never.
+        """
+        remaining = expires_at and (expires_at - datetime.now(UTC)).total_seconds()
+        expiry = asyncio.timeout(remaining)
+        try:
+            async with expiry:
+                while (message := await self._websocket.receive())["type"] != "websocket.disconnect":
+                    await receive(message.get("text"))
+        except TimeoutError:
+            if not expiry.expired():  # a timeout in `receive`
+                raise
+            self.close(TOKEN_EXPIRED)
+        except WebSocketDisconnect:
+            pass
+
+    def close(self, reason: CloseReason = DONE) -> None:
+        """Close the socket soon, without sending what is queued. Repeated calls do nothing."""
+        if self._closing:
+            return
+        if reason.text:
+            logger.info("the socket of %s is closed: %s", self._client, reason.text)
+        self.frames.close()
+        if self._writer:
+            self._writer.cancel()
+        self._closing = asyncio.create_task(self._close(reason))
+
+    async def _close(self, reason: CloseReason) -> None:
+        # a client that is already gone needs no close
+        with suppress(WebSocketDisconnect, RuntimeError):
+            await self._websocket.close(reason.code, reason.text)
+
+    async def _write(self) -> None:
+        # the reader sees the end of the connection, too
+        with suppress(WebSocketDisconnect, RuntimeError):
+            while True:
+                frame = await self.frames.get()
+                await self._websocket.send_text(frame.text)
+                self.frames.sent = max(self.frames.sent, frame.seq)
+                if frame.last:
+                    await asyncio.sleep(FAREWELL_SECONDS)
+                    await self._websocket.close()
+                    return

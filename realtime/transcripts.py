@@ -1,0 +1,182 @@
+"""The feed of transcript items to the sockets of participants."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from wire.frames import (CHAT_ENDED, LEFT, TRANSFERRED, chat_frame, passing_event)
+from realtime.feed import Feed
+from realtime.socket import Frame, FrameQueue
+from runtime.bus import Announcement, Bus
+from store import conversations, transcript
+from store.database import Database
+from wire.transcript_files import wire_item
+from store.records import StoredConversation
+from domain.transcript import TranscriptItem
+
+ITEMS_PER_PAGE = 200
+
+REMEMBERED_PARTICIPANTS = 20_000
+
+HEARTBEAT_TIMEOUT_SECONDS = 15.0
+"""After a first heartbeat, a socket without another for this long is dead, whatever TCP reports. ChatJS sends one every 10 s."""
+
+Welcome = Callable[[StoredConversation, str], Sequence[Frame]]
+"""The first frames of a subscription, made from the conversation and the id of its latest contact."""
+
+
+def _no_frames(_conversation: StoredConversation, _contact_id: str) -> Sequence[Frame]:
+    return ()
+
+
+@dataclass(eq=False)
+class TranscriptSubscriber:
+    """One subscribed socket of a participant."""
+
+    participant_id: str
+    key: str
+    """The conversation's id."""
+    frames: FrameQueue
+    welcome: Welcome = _no_frames
+    cursor: int = 0
+    _only_contact: str | None = None
+    _received: int = 0
+    _sent_at_heartbeat: int = 0
+    _heartbeat_at: float | None = None
+
+    def begin(self, seq: int, only_contact: str | None) -> None:
+        """Start after an item, the last that the client has. Earlier items of other contacts than `only_contact` are skipped."""
+        self.cursor = self.frames.sent = self._received = self._sent_at_heartbeat = seq
+        self._only_contact = only_contact
+
+    def note_heartbeat(self) -> None:
+        """Note a heartbeat of the client.
+
+        A client sends its next heartbeat only when the last was answered, so it has received what was sent before that.
+        """
+        self._received, self._sent_at_heartbeat = self._sent_at_heartbeat, self.frames.sent
+        self._heartbeat_at = time.monotonic()
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether the heartbeats have stopped."""
+        return self._heartbeat_at is not None and time.monotonic() - self._heartbeat_at > HEARTBEAT_TIMEOUT_SECONDS
+
+    @property
+    def resume_point(self) -> int:
+        """The last item that the participant's next socket need not send.
+
+        For a dead socket rather too early than too late: clients recognise repeated items by their id.
+        """
+        return self._received if self.is_dead else self.frames.sent
+
+    def catch_up(self, entry: TranscriptItem) -> None:
+        """Queue an item from before the subscription."""
+        if self._only_contact in (None, entry.contact_id):
+            self.frames.put(_frame(entry, self.key))
+
+    def deliver(self, entry: TranscriptItem) -> None:
+        """Queue a new item, and the end of the chat if the participant leaves with it."""
+        for frame in _frames(entry, self.participant_id, self.key):
+            self.frames.put(frame)
+
+
+class TranscriptFeed(Feed[str, TranscriptItem, TranscriptSubscriber]):
+    """The subscribed conversations of one process, by id."""
+
+    def __init__(self, db: Database, bus: Bus) -> None:
+        self._db = db
+        self._resume_points: OrderedDict[str, int] = OrderedDict()
+        super().__init__("transcript items")
+        bus.listen(self._receive)
+
+    def sockets(self, participant_id: str, conversation_id: str) -> int:
+        """How many subscribed sockets a participant has in this process."""
+        return sum(subscriber.participant_id == participant_id for subscriber in self.subscribers(conversation_id))
+
+    def leave(self, subscriber: TranscriptSubscriber) -> None:
+        """End a subscription. Remembers where the participant's next socket resumes."""
+        super().leave(subscriber)
+        participant_id = subscriber.participant_id
+        resume_point = max(subscriber.resume_point, self._resume_points.pop(participant_id, 0))
+        self._resume_points[participant_id] = resume_point
+        while len(self._resume_points) > REMEMBERED_PARTICIPANTS:
+            self._resume_points.popitem(last=False)
+
+    async def heads(self, keys: Collection[str]) -> Mapping[str, int]:
+        """The number of the last item of each conversation."""
+        found = await transcript.heads(self._db, keys)
+        return {key: found.get(key, 0) for key in keys}
+
+    async def read(self, key: str, after: int) -> Sequence[TranscriptItem]:
+        """A page of the items of a conversation."""
+        span = transcript.PageStart(after + 1, forward=True)
+        return await transcript.page(self._db, key, span, limit=ITEMS_PER_PAGE)
+
+    async def admit(self, subscriber: TranscriptSubscriber, others: Collection[TranscriptSubscriber]) -> int | None:
+        """Start where the participant's last socket stopped, else with the next item. Refuses a participant who has left.
+
+        The welcome is queued first: a client that has received it and then reads the transcript misses nothing. A customer who
+        has left still gets the items that their last socket did not send.
+        """
+        head = (await self.heads([subscriber.key]))[subscriber.key]
+        resume_point = self._resume_point(subscriber.participant_id, others, head)
+        # after the head is known: a departure before this query is refused here, a later one is delivered as an item
+        found = await conversations.find_participant(self._db, subscriber.participant_id)
+        if found is None:
+            return None
+        participant, conversation, contact_id = found
+        misses_items = participant.role == "CUSTOMER" and resume_point < head
+        if participant.left_at is not None and not misses_items:
+            return None
+        # an agent has the other contacts in the transcript; each `transfer.succeeded` makes the ChatJS of an agent unsubscribe
+        subscriber.begin(resume_point, only_contact=contact_id if participant.role == "AGENT" else None)
+        for frame in subscriber.welcome(conversation, contact_id):
+            subscriber.frames.put(frame)
+        return head
+
+    def _resume_point(self, participant_id: str, others: Collection[TranscriptSubscriber], head: int) -> int:
+        """The last item that the participant has: by a living socket all that it got, else what the earlier sockets sent."""
+        own = [other for other in others if other.participant_id == participant_id]
+        if alive := [other.cursor for other in own if not other.is_dead]:
+            return max(alive)
+        known = [other.resume_point for other in own]
+        if participant_id in self._resume_points:
+            known.append(self._resume_points[participant_id])
+        return max(known, default=head)
+
+    def _receive(self, announcement: Announcement) -> None:
+        if announcement.frame is None:
+            self.wake(announcement.conversation_id)
+            return
+        subscribers = self.subscribers(announcement.conversation_id)
+        if not subscribers:
+            return
+        frame = Frame(chat_frame(announcement.frame), last=announcement.frame["ContentType"] == CHAT_ENDED)
+        for subscriber in subscribers:
+            if announcement.only_to in (None, subscriber.participant_id):
+                subscriber.frames.put(frame)
+
+
+def _frames(item: TranscriptItem, participant_id: str, conversation_id: str) -> list[Frame]:
+    """A new item as frames for one participant. The frame with which the participant leaves is the last.
+
+    After a transfer the agent's last frame is the transfer's success. If the agent leaves for another reason that has a trigger
+    (survey, parking, their own silence), the chat goes on without them, and they get the end of the chat.
+    """
+    frame = _frame(item, conversation_id)
+    if item.participant_id != participant_id:
+        return [frame]
+    if item.content_type == TRANSFERRED:
+        return [replace(frame, last=True)]
+    if item.content_type == LEFT and item.trigger is not None:
+        ended = passing_event(CHAT_ENDED, conversation_id=conversation_id, contact_id=item.contact_id)
+        return [frame, Frame(chat_frame(ended), last=True)]
+    return [frame]
+
+
+def _frame(item: TranscriptItem, conversation_id: str) -> Frame:
+    return Frame(chat_frame(wire_item(item, conversation_id)), seq=item.seq, last=item.content_type == CHAT_ENDED)

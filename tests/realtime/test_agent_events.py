@@ -1,0 +1,143 @@
+"""The feed of agent events alone, on a store: cases that a client cannot cause at will."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from realtime import agent_events
+from realtime.agent_events import AgentEventFeed, AgentEventSubscriber
+from realtime.socket import TOO_SLOW, CloseReason, FrameQueue
+from runtime.bus import LocalBus, board_has_changed
+from routing import agent_events
+from routing.agents import configure_agents
+from routing.agent_events import AgentId
+from routing.agent_status import set_agent_status
+from domain.routing import AgentStatus
+from store.database import Database
+from tests.store.conftest import db, fresh, migrated, url
+from tests.store.making import INSTANCE, START
+from tests.store.on_board import agent, staff
+
+__all__ = ["db", "fresh", "migrated", "url"]
+
+ANN = AgentId(INSTANCE, "ann")
+WAIT = 5
+STATUSES = (AgentStatus.BUSY, AgentStatus.AWAY)
+
+
+class Client(AgentEventSubscriber):
+    """The socket of a client, without the network."""
+
+    def __init__(self, after: int | None = None, queue_size: int = 1_000) -> None:
+        self.is_closed = asyncio.Event()
+        self.code: int | None = None
+        frames = FrameQueue(lambda: self._close(TOO_SLOW), queue_size)
+        super().__init__(ANN, frames, self._close, after)
+
+    def _close(self, reason: CloseReason) -> None:
+        self.code = reason.code
+        self.is_closed.set()
+
+    async def receive(self) -> dict[str, Any]:
+        async with asyncio.timeout(WAIT):
+            return json.loads((await self.frames.get()).text)
+
+    async def receive_until(self, seq: int) -> list[int]:
+        """The numbers of the events after `hello`, until that one."""
+        numbers: list[int] = []
+        while not numbers or numbers[-1] < seq:
+            frame = await self.receive()
+            assert frame["type"] == "presence"
+            numbers.append(frame["seq"])
+        return numbers
+
+
+@pytest.fixture
+async def bus() -> LocalBus:
+    return LocalBus()
+
+
+@pytest.fixture
+async def feed(db: Database, bus: LocalBus) -> AsyncGenerator[AgentEventFeed]:
+    await staff(db, agent("ann"))
+    feed = AgentEventFeed(db, bus)
+    yield feed
+    await feed.stop()
+
+
+async def change_status(db: Database, times: int = 1) -> int:
+    """Change Ann's status so many times. Returns the number of the last event."""
+    for number in range(times):
+        await set_agent_status(db, INSTANCE, "ann", STATUSES[number % 2], START)
+    return (await agent_events.event_heads(db, [ANN]))[ANN].seq
+
+
+async def test_each_socket_resumes_at_its_cursor(db: Database, feed: AgentEventFeed) -> None:
+    last = await change_status(db, 6)
+    early, late, new = Client(last - 5), Client(last - 2), Client(None)
+    for client in (early, late, new):
+        assert await feed.join(client)
+        assert (await client.receive())["type"] == "hello"
+    await feed.start()
+    assert await early.receive_until(last) == [last - 4, last - 3, last - 2, last - 1, last]
+    assert await late.receive_until(last) == [last - 1, last]
+    assert new.frames.empty()
+
+
+async def test_announced_events_are_sent_at_once_and_others_at_the_next_poll(db: Database, bus: LocalBus) -> None:
+    await staff(db, agent("ann"))
+    feed, client = AgentEventFeed(db, bus, poll_interval=timedelta(seconds=3)), Client()
+    await feed.start()
+    await feed.join(client)
+    await client.receive()
+    await asyncio.sleep(0.3)
+    last = await change_status(db, 2)
+    await asyncio.sleep(0.3)
+    assert client.frames.empty(), "the event is not announced"
+    await bus.announce(board_has_changed(INSTANCE, "support"))
+    assert len(await asyncio.wait_for(client.receive_until(last), 1)) == 2
+    last = await change_status(db, 2)
+    assert len(await client.receive_until(last)) == 2
+    await feed.stop()
+
+
+async def test_client_that_missed_too_many_events_gets_a_reset(
+    db: Database, feed: AgentEventFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent_events, "MOST_RESUMED", 3)
+    last = await change_status(db, 6)
+    for missed, types in ((3, ["hello"]), (4, ["hello", "reset"])):
+        client = Client(last - missed)
+        await feed.join(client)
+        assert [(await client.receive())["type"] for _ in types] == types
+        assert client.frames.empty()
+        if missed == 3:
+            assert len(await client.receive_until(last)) == 3
+
+
+async def test_slow_socket_is_closed_and_delays_no_other(db: Database, feed: AgentEventFeed) -> None:
+    slow, quick = Client(queue_size=3), Client()
+    for client in (slow, quick):
+        await feed.join(client)
+    await feed.start()
+    await quick.receive()
+    last = await change_status(db, 6)
+    assert len(await quick.receive_until(last)) == 6
+    assert (slow.code, quick.code) == (1013, None)
+
+
+async def test_socket_of_a_deleted_agent_is_closed(db: Database, feed: AgentEventFeed) -> None:
+    client = Client()
+    await feed.join(client)
+    await configure_agents(db, INSTANCE, [], START)
+    await feed.start()
+    async with asyncio.timeout(WAIT):
+        await client.is_closed.wait()
+    assert client.code == 4003
+    assert not await feed.join(Client())

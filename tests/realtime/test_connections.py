@@ -1,0 +1,282 @@
+"""Connection tracking when the store, the engine or other processes fail: each connect and disconnect is reported in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from api.errors import Unavailable
+from realtime import connections as tracking
+from realtime.connections import ConnectionTracker
+from store import connections, schema
+from store.database import Database
+from tests.store.conftest import db, fresh, migrated, url
+from tests.workflows.engine import eventually
+
+__all__ = ["db", "fresh", "migrated", "url"]
+
+BLINK = timedelta(milliseconds=1)
+SHORT = timedelta(milliseconds=150)
+LONG = timedelta(hours=1)
+"""A process with this lease runs no check during a test."""
+
+Open = Callable[..., Awaitable[ConnectionTracker]]
+
+
+class Observer:
+    """Notes the reports, unless it has a fault."""
+
+    def __init__(self) -> None:
+        self.reports: list[str] = []
+        self.lost_at: list[datetime] = []
+        self.fault: Exception | None = None
+        self.has_failed = asyncio.Event()
+
+    async def connected(self, conversation_id: str, participant_id: str, at: datetime) -> None:
+        self._note("connected")
+
+    async def disconnected(self, conversation_id: str, participant_id: str, at: datetime) -> None:
+        self._note("disconnected")
+        self.lost_at.append(at)
+
+    def _note(self, report: str) -> None:
+        if self.fault:
+            self.has_failed.set()
+            raise self.fault
+        self.reports.append(report)
+
+    async def gets(self, *reports: str) -> None:
+        """Wait for so many reports, which must be these."""
+
+        async def enough() -> bool | None:
+            return len(self.reports) >= len(reports) or None
+
+        await eventually(enough, f"{reports} are reported")
+        assert self.reports == [*reports]
+
+    async def fails(self) -> None:
+        """Wait for a report that fails."""
+        async with asyncio.timeout(10):
+            await self.has_failed.wait()
+
+
+@pytest.fixture
+def observer() -> Observer:
+    return Observer()
+
+
+@pytest.fixture
+async def open(db: Database, observer: Observer, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Open]:
+    """Start processes with the same observer."""
+    monkeypatch.setattr(tracking, "RETRY_SECONDS", 0.01)
+    running: list[ConnectionTracker] = []
+
+    async def start(*, lease: timedelta = LONG) -> ConnectionTracker:
+        running.append(ConnectionTracker(db, observer, debounce=BLINK, lease=lease))
+        await running[-1].start()
+        return running[-1]
+
+    yield start
+    for process in running:
+        await process.stop()
+
+
+async def connected(db: Database, processes: int = 1) -> str:
+    """One of the processes with a reported connection, once there are so many."""
+    columns = schema.connections.c
+    query = select(columns.process_id).where(columns.departed_at.is_(None), columns.told)
+
+    async def enough() -> str | None:
+        async with db.read() as connection:
+            found = (await connection.execute(query)).scalars().all()
+        return found[0] if len(found) == processes else None
+
+    return await eventually(enough, f"there are connections to {processes} processes")
+
+
+async def leases(db: Database) -> dict[str, datetime]:
+    async with db.read() as connection:
+        rows = await connection.execute(select(schema.processes.c.id, schema.processes.c.lease_until))
+        return {row[0]: row[1] for row in rows}
+
+
+async def test_connect_and_disconnect_are_reported_once(db: Database, observer: Observer, open: Open) -> None:
+    one, two = await open(), await open()
+    one.opened("ann", "c")
+    await connected(db)
+    for process in (one, two):
+        process.opened("ann", "c")
+    await connected(db, processes=2)
+    one.closed("ann", "c")
+    one.closed("ann", "c")
+    await connected(db)
+    two.closed("ann", "c")
+    await observer.gets("connected", "disconnected")
+
+
+async def test_connect_is_reported_again_after_a_wrong_disconnect(db: Database, observer: Observer, open: Open) -> None:
+    process = await open(lease=SHORT)
+    process.opened("ann", "c")
+    await connections.mark_disconnected(db, "ann", await connected(db), datetime.now(UTC))
+    await observer.gets("connected", "connected")
+    await connected(db)
+    process.closed("ann", "c")
+    await observer.gets("connected", "connected", "disconnected")
+
+
+async def test_process_keeps_its_lease_while_reports_fail(db: Database, observer: Observer, open: Open) -> None:
+    observer.fault = Unavailable("the engine is away")
+    await connections.add_connection(db, "ann", "c", "dead")
+    await open(lease=SHORT)
+    await observer.fails()
+    before = await leases(db)
+
+    async def renewed() -> bool | None:
+        return all(until > before[process] + 2 * SHORT for process, until in (await leases(db)).items()) or None
+
+    await eventually(renewed, "the lease is renewed")
+    observer.fault = None
+    await observer.gets("disconnected")
+
+
+async def test_process_whose_lease_expired_renews_it_twice_before_it_searches_for_dead_processes(
+    db: Database, open: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renew, orphans = connections.renew_lease, connections.orphans
+    done: list[str] = []
+    is_away, refused = False, asyncio.Event()
+
+    async def unless_away(*args: Any) -> None:
+        if is_away:
+            refused.set()
+            raise OSError("the store is away")
+        await renew(*args)
+        done.append("renewed")
+
+    async def searched(*args: Any) -> list[connections.Connection]:
+        done.append("searched")
+        return await orphans(*args)
+
+    async def has_lapsed() -> bool | None:
+        return max((await leases(db)).values()) < datetime.now(UTC) or None
+
+    async def has_searched() -> bool | None:
+        return "searched" in done or None
+
+    monkeypatch.setattr(connections, "renew_lease", unless_away)
+    monkeypatch.setattr(connections, "orphans", searched)
+    await open(lease=SHORT)
+    is_away = True
+    async with asyncio.timeout(10):
+        await refused.wait()
+    await eventually(has_lapsed, "the lease has run out")
+    done.clear()
+    is_away = False
+    await eventually(has_searched, "it searches for dead processes")
+    assert done[:2] == ["renewed", "renewed"]
+
+
+async def test_reconnect_while_the_disconnect_is_written_is_reported(
+    db: Database, observer: Observer, open: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = await open()
+    process.opened("ann", "c")
+    await connected(db)
+    writing, may_write = asyncio.Event(), asyncio.Event()
+    mark_disconnected = connections.mark_disconnected
+
+    async def slowly(*args: Any, **options: Any) -> bool:
+        writing.set()
+        await may_write.wait()
+        return await mark_disconnected(*args, **options)
+
+    monkeypatch.setattr(connections, "mark_disconnected", slowly)
+    process.closed("ann", "c")
+    async with asyncio.timeout(10):
+        await writing.wait()
+    process.opened("ann", "c")
+    may_write.set()
+    await observer.gets("connected", "disconnected", "connected")
+    await connected(db)
+
+
+async def test_reconnect_before_the_disconnect_is_written_is_not_reported(
+    db: Database, observer: Observer, open: Open
+) -> None:
+    observer.fault = Unavailable("the engine is away")
+    process = await open()
+    process.opened("ann", "c")
+    await observer.fails()
+    process.closed("ann", "c")
+    process.opened("ann", "c")
+    observer.fault = None
+    await connected(db)
+    second_disconnect = datetime.now(UTC)
+    process.closed("ann", "c")
+    await observer.gets("connected", "disconnected")
+    assert observer.lost_at[0] >= second_disconnect
+
+
+async def test_disconnect_that_cannot_be_written_is_reported_later(
+    db: Database, observer: Observer, open: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = await open(lease=SHORT)
+    process.opened("ann", "c")
+    await connected(db)
+    mark_disconnected, faults = connections.mark_disconnected, [OSError("the store is away")]
+
+    async def at_the_second_attempt(*args: Any, **options: Any) -> bool:
+        if faults:
+            raise faults.pop()
+        return await mark_disconnected(*args, **options)
+
+    monkeypatch.setattr(connections, "mark_disconnected", at_the_second_attempt)
+    process.closed("ann", "c")
+    lost = datetime.now(UTC)
+    await observer.gets("connected", "disconnected")
+    assert observer.lost_at[0] <= lost
+
+
+@pytest.mark.parametrize("fault", [Unavailable("the engine is away"), OSError("the store is away")])
+async def test_connect_that_cannot_be_reported_is_reported_later(
+    db: Database, observer: Observer, open: Open, fault: Exception
+) -> None:
+    observer.fault = fault
+    process = await open(lease=SHORT)
+    process.opened("ann", "c")
+    await observer.fails()
+    observer.fault = None
+    await observer.gets("connected")
+    await connected(db)
+
+
+async def test_unreported_connect_of_a_stopped_process_is_reported_by_the_next(
+    db: Database, observer: Observer, open: Open
+) -> None:
+    observer.fault = Unavailable("the engine is away")
+    stopping = await open()
+    stopping.opened("ann", "c")
+    await observer.fails()
+    await stopping.stop()
+    observer.fault = None
+    process = await open()
+    process.opened("ann", "c")
+    await observer.gets("connected")
+    await connected(db)
+
+
+async def test_connect_and_disconnect_during_an_outage_are_reported_in_order(
+    db: Database, observer: Observer, open: Open
+) -> None:
+    observer.fault = Unavailable("the engine is away")
+    process = await open()
+    process.opened("ann", "c")
+    await observer.fails()
+    process.closed("ann", "c")
+    observer.fault = None
+    await observer.gets("connected", "disconnected")

@@ -1,0 +1,162 @@
+"""The transcript feed alone, on a store of its own: an agent who leaves a chat that goes on, and where sockets resume."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wire.frames import CHAT_ENDED, LEFT
+from realtime import transcripts
+from realtime.socket import FrameQueue
+from realtime.transcripts import TranscriptFeed, TranscriptSubscriber
+from runtime.bus import Announcement, LocalBus
+from store.conversations import record
+from store.database import Database
+from store.migrate import migrate
+from domain.transcript import TranscriptItem
+from tests.store.making import AGENT, CUSTOMER, facts, item, opening
+
+LEAVES: dict[str, Any] = {"type": "EVENT", "content_type": LEFT, "content": None}
+AGENT_LEAVES: dict[str, Any] = {**LEAVES, "participant_id": AGENT.id, "role": "AGENT", "name": "Ann"}
+
+
+@pytest.fixture
+async def db(tmp_path: Path) -> AsyncIterator[Database]:
+    db = Database.open(f"sqlite:///{tmp_path / 'store.db'}")
+    await migrate(db)
+    await record(db, "c", opening=opening(), facts=facts(1), items=[item(1)])
+    yield db
+    await db.close()
+
+
+@pytest.fixture
+def bus() -> LocalBus:
+    return LocalBus()
+
+
+@pytest.fixture
+def feed(db: Database, bus: LocalBus) -> TranscriptFeed:
+    return TranscriptFeed(db, bus)
+
+
+async def subscribed(feed: TranscriptFeed, participant_id: str) -> TranscriptSubscriber:
+    subscriber = TranscriptSubscriber(participant_id, "c", FrameQueue(on_overflow=lambda: None))
+    assert await feed.join(subscriber)
+    return subscriber
+
+
+async def all_delivered() -> None:
+    """Wait until the feed has delivered everything that was announced."""
+    deliveries = [
+        task
+        for task in asyncio.all_tasks()
+        if getattr(task.get_coro(), "__qualname__", "") == "Feed._deliver_while_woken"
+    ]
+    await asyncio.gather(*deliveries)
+
+
+async def add(db: Database, bus: LocalBus, *items: TranscriptItem) -> None:
+    await record(db, "c", items=items)
+    await bus.announce(Announcement("c"))
+
+
+async def received(subscriber: TranscriptSubscriber, until: str) -> list[tuple[str, bool]]:
+    """The content or content type of each frame up to this one, and whether the frame is the last.
+
+    The frames count as sent to the client.
+    """
+    frames: list[tuple[str, bool]] = []
+    async with asyncio.timeout(10):
+        while not frames or frames[-1][0] != until:
+            frame = await subscriber.frames.get()
+            subscriber.frames.sent = max(subscriber.frames.sent, frame.seq)
+            content = json.loads(json.loads(frame.text)["content"])
+            frames.append((content.get("Content") or content["ContentType"], frame.last))
+    return frames
+
+
+@pytest.mark.parametrize("trigger", ["survey", "parked", "released", "agent_disconnected", "participant_idle", "new"])
+async def test_agent_who_leaves_a_chat_that_goes_on_receives_its_end(
+    db: Database, bus: LocalBus, feed: TranscriptFeed, trigger: str
+) -> None:
+    customer, agent = await subscribed(feed, CUSTOMER.id), await subscribed(feed, AGENT.id)
+    await add(db, bus, item(2, trigger=trigger, **AGENT_LEAVES), item(3))
+    assert await received(agent, CHAT_ENDED) == [(LEFT, False), (CHAT_ENDED, True)]
+    assert await received(customer, "text 3") == [(LEFT, False), ("text 3", False)]
+
+
+async def test_agent_who_leaves_with_the_end_of_the_chat_receives_it_once(
+    db: Database, bus: LocalBus, feed: TranscriptFeed
+) -> None:
+    agent = await subscribed(feed, AGENT.id)
+    end = item(3, type="EVENT", content_type=CHAT_ENDED, content=None, participant_id=None, role="SYSTEM", name=None)
+    await add(db, bus, item(2, **AGENT_LEAVES), end)
+    assert await received(agent, CHAT_ENDED) == [(LEFT, False), (CHAT_ENDED, True)]
+    assert agent.frames.empty()
+
+
+async def test_rejoining_agent_does_not_receive_their_own_earlier_departure(
+    db: Database, bus: LocalBus, feed: TranscriptFeed
+) -> None:
+    customer = await subscribed(feed, CUSTOMER.id)
+    await all_delivered()
+    await record(db, "c", items=[item(2, trigger="parked", **AGENT_LEAVES)])  # the announcement is lost
+    agent = await subscribed(feed, AGENT.id)
+    await add(db, bus, item(3))
+    assert await received(agent, "text 3") == [("text 3", False)]
+    assert await received(customer, "text 3") == [(LEFT, False), ("text 3", False)]
+
+
+async def test_next_socket_resumes_after_the_last_item_that_was_sent(
+    db: Database, bus: LocalBus, feed: TranscriptFeed
+) -> None:
+    first = await subscribed(feed, CUSTOMER.id)
+    await add(db, bus, item(2), item(3))
+    assert await received(first, "text 2") == [("text 2", False)]
+    feed.leave(first)
+    await add(db, bus, item(4))
+    second = await subscribed(feed, CUSTOMER.id)
+    assert await received(second, "text 4") == [("text 3", False), ("text 4", False)]
+
+
+async def test_second_socket_beside_a_living_one_starts_with_what_follows(
+    db: Database, bus: LocalBus, feed: TranscriptFeed
+) -> None:
+    first = await subscribed(feed, CUSTOMER.id)
+    await add(db, bus, item(2))
+    await all_delivered()
+    second = await subscribed(feed, CUSTOMER.id)
+    await add(db, bus, item(3))
+    assert await received(first, "text 3") == [("text 2", False), ("text 3", False)]
+    assert await received(second, "text 3") == [("text 3", False)]
+
+
+async def test_second_socket_beside_a_living_one_gets_what_that_gets_next(
+    db: Database, bus: LocalBus, feed: TranscriptFeed
+) -> None:
+    first = await subscribed(feed, CUSTOMER.id)
+    await all_delivered()
+    await record(db, "c", items=[item(2)])  # not announced: the first socket is still to get it
+    second = await subscribed(feed, CUSTOMER.id)
+    for subscriber in (first, second):
+        assert await received(subscriber, "text 2") == [("text 2", False)]
+
+
+async def test_socket_that_replaces_a_dead_one_resumes_after_the_last_item_surely_received(
+    db: Database, bus: LocalBus, feed: TranscriptFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = await subscribed(feed, CUSTOMER.id)
+    for number in (2, 3, 4):
+        await add(db, bus, item(number))
+        await received(dead, f"text {number}")
+        if number < 4:
+            dead.note_heartbeat()
+    monkeypatch.setattr(transcripts, "HEARTBEAT_TIMEOUT_SECONDS", -1)
+    # the second heartbeat confirms what was sent before the first
+    second = await subscribed(feed, CUSTOMER.id)
+    assert await received(second, "text 4") == [("text 3", False), ("text 4", False)]
