@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from api.app import build_services, create_app
 from api.gateway import Gateway
 from api.server import serving
-from configuration.schema.instances import InstanceSettings
 from parts import opened_parts
 from runtime.devserver import own_data_dir, temporal_server
+from runtime.instances import Instance
 from runtime.ports import check_port
 from runtime.process import run_process, stop_on_signals
 from runtime.settings import DEMO_SECRET, Settings
@@ -38,7 +38,7 @@ async def run(settings: Settings) -> None:
                     print("\nStopping...", flush=True)  # noqa: T201
 
 
-def _welcome(settings: Settings, instances: Mapping[str, InstanceSettings]) -> str:
+def _welcome(settings: Settings, instances: Mapping[str, Instance]) -> str:
     api = f"http://{settings.api_host}:{settings.api_port}"
     key_id = next((name for name, key in settings.access_keys.items() if key.secret == DEMO_SECRET), None)
     lines = [

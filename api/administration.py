@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from annotated_types import MaxLen, MinLen
-from configuration.problems import Unfit
 from fastapi import APIRouter, Depends, Path, Request
 from pydantic_core import from_json
 
@@ -23,6 +22,7 @@ from api.tables import BODY, INSTANCE, TABLE, TABLES
 from api.wire import Text, raw_body
 from configuration.current import Configuration
 from configuration.merging import KINDS, shown, table
+from configuration.problems import Unfit
 
 router = APIRouter(
     prefix="/v1/instances/{instance}",

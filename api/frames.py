@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from store.documents import EVENT_PREFIX, iso, item_document, metadata
-
 from api.wire import dump
+from store.documents import EVENT_PREFIX, iso, item_document, metadata
 from store.records import Item, Participant, Receipt
 
 TYPING = EVENT_PREFIX + "typing"

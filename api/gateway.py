@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from runtime.instances import Instance
 from temporalio.client import (
     Client,
     WorkflowHandle,
@@ -23,6 +22,14 @@ from temporalio.client import (
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
+
+from api.errors import Ended, Unavailable
+from configuration.policies import policy_for
+from runtime.instances import Instance
+from runtime.settings import Settings
+from store.records import NewConversation
+from workflows import search, view
+from workflows.contract import ASK, WORKFLOW, Answer, Ask, Opening, StartConversation
 from workflows.events import (
     Accept,
     AnyEvent,
@@ -47,13 +54,6 @@ from workflows.events import (
     Transfer,
     Withdraw,
 )
-
-from api.errors import Ended, Unavailable
-from configuration.policies import policy_for
-from runtime.settings import Settings
-from store.records import NewConversation
-from workflows import search, view
-from workflows.contract import ASK, WORKFLOW, Answer, Ask, Opening, StartConversation
 from workflows.state import EDITION
 from workflows.values import Role
 

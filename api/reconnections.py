@@ -14,7 +14,6 @@ from urllib.parse import urlencode, urlsplit
 from annotated_types import MaxLen, MinLen
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict
-from runtime.instances import Instance
 
 from api.connect.caller import Authenticated
 from api.described import ACCESS_KEY, Answer, described, example, refused
@@ -25,6 +24,7 @@ from api.paths import resource_id
 from api.services import Parts, Services
 from api.tokens import Kind
 from api.wire import ContactId, Text, read_body
+from runtime.instances import Instance
 from store import conversations
 from store.customers import customer_of, latest_conversation
 from store.records import Conversation

@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
 from fastapi import FastAPI
-from runtime.problems import StartupProblem
 
 from runtime.ports import bound_socket
+from runtime.problems import StartupProblem
 from runtime.settings import Settings
 
 SHUTDOWN_SECONDS = 5

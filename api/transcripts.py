@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 from annotated_types import MaxLen, MinLen
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
-from store.documents import Subject, transcript_json, transcript_text
 
 from api.connect.caller import Authenticated
 from api.described import ACCESS_KEY, refused
@@ -17,6 +16,7 @@ from api.services import Parts
 from api.settled import recent_contact
 from api.wire import ContactId, Text
 from store.conversations import participants_of_contact
+from store.documents import Subject, transcript_json, transcript_text
 from store.transcript import pages_of_contact
 
 router = APIRouter(

@@ -141,7 +141,7 @@ async def _customers_come(people: People, size: Size) -> list[str]:
 
 
 async def _waits(here: Floor) -> list[int]:
-    waits = schema.routing_waits.c
+    waits = schema.board_waits.c
     async with here.engine.db.read() as connection:
         found = await connection.execute(select(waits.milliseconds).where(waits.instance == here.name))
         return list(found.scalars())

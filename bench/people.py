@@ -15,10 +15,10 @@ from sqlalchemy import select
 
 from api.errors import Ended, Unavailable
 from api.gateway import Words
-from configuration.schema.workstreams import WorkstreamSettings
-from domain.routing import AgentStatus, Offer
-from routing.rows import ROUTING_COLUMNS, RoutingRow
+from runtime.workstreams import Workstream
 from store import schema
+from store.board.rows import ROW, Row
+from store.board.values import Offer, Presence
 from tests.board.floor import Floor
 from workflows.state import derived_id
 
@@ -80,19 +80,17 @@ class People:
         """
         users = sorted(self.floor.instance.agents)
         early, late = users[: len(users) * 2 // 3], users[len(users) * 2 // 3 :]
-        await self._all_become(early, AgentStatus.AVAILABLE)
+        await self._all_become(early, Presence.AVAILABLE)
         await asyncio.sleep(seconds / 3)
-        await self._all_become(late, AgentStatus.BUSY)
+        await self._all_become(late, Presence.BUSY)
         await asyncio.sleep(seconds / 3)
-        await self._all_become(early[:: len(early) // 2 or 1], AgentStatus.OFFLINE, when_free=True)
+        await self._all_become(early[:: len(early) // 2 or 1], Presence.OFFLINE, when_free=True)
         await asyncio.sleep(seconds / 3)
         while True:
             here = [
-                user
-                for user in users
-                if (await self.floor.agent(user)).presence in (AgentStatus.AWAY, AgentStatus.OFFLINE)
+                user for user in users if (await self.floor.agent(user)).presence in (Presence.AWAY, Presence.OFFLINE)
             ]
-            await self._all_become(here, AgentStatus.AVAILABLE)
+            await self._all_become(here, Presence.AVAILABLE)
             await asyncio.sleep(1)
 
     async def stop(self) -> None:
@@ -180,15 +178,13 @@ class People:
         self.done["messages"] += 1
 
     async def _offers(self) -> list[Offer]:
-        board = schema.routing.c
-        query = select(*ROUTING_COLUMNS).where(
-            board.instance == self.floor.name, board.offer_id.is_not(None), board.told
-        )
+        board = schema.board.c
+        query = select(*ROW).where(board.instance == self.floor.name, board.offer_id.is_not(None), board.told)
         async with self.floor.engine.db.read() as connection:
-            rows = [RoutingRow(*row) for row in await connection.execute(query)]
+            rows = [Row(*row) for row in await connection.execute(query)]
         return [row.offer for row in rows if row.offer]
 
-    async def _all_become(self, users: list[str], presence: AgentStatus, *, when_free: bool = False) -> None:
+    async def _all_become(self, users: list[str], presence: Presence, *, when_free: bool = False) -> None:
         for user in users:
             await self.floor.set_status(user, presence, when_free=when_free)
 
@@ -210,7 +206,7 @@ class People:
     def _draw(self, chances: dict[str, int]) -> str:
         return self.random.choices(list(chances), list(chances.values()))[0]
 
-    def _works(self, case: Case) -> WorkstreamSettings:
+    def _works(self, case: Case) -> Workstream:
         return self.floor.instance.workstreams[case.workstream]
 
     @staticmethod

@@ -25,14 +25,14 @@ from api.gateway import Gateway
 from api.services import Services
 from api.tokens import Kind
 from configuration.current import Configuration
-from domain.transcript import TranscriptItem
 from runtime.bus import LocalBus
 from runtime.settings import Settings
 from store import schema, transcript
 from store.database import Database
 from store.migrate import migrate
-from store.past import PastItem, PastPosition, page_of_past
-from store.transcript import PageStart
+from store.past import PastItem, Place, page_of_past
+from store.records import Item
+from store.transcript import Span
 from tests import postgres
 
 CHATS, ITEMS = 1_000, 20
@@ -129,14 +129,14 @@ def _customer(chat: str) -> str:
 
 def single_in_store(db: Database) -> Reader:
     """Pages of the one chat, as the API reads them: with one item more, which tells where the next begins."""
-    span: PageStart | None = PageStart(2**62, forward=False)
+    span: Span | None = Span(2**62, forward=False)
 
     async def read() -> int | None:
         nonlocal span
         if span is None:
             return None
-        items: Sequence[TranscriptItem] = await transcript.page(db, ONE, span, PAGE + 1)
-        span = PageStart(items[PAGE].seq, forward=False) if len(items) > PAGE else None
+        items: Sequence[Item] = await transcript.page(db, ONE, span, PAGE + 1)
+        span = Span(items[PAGE].seq, forward=False) if len(items) > PAGE else None
         return len(items[:PAGE])
 
     return read
@@ -144,7 +144,7 @@ def single_in_store(db: Database) -> Reader:
 
 def past_in_store(db: Database) -> Reader:
     """Pages of the past, and of the chat that has it as if it were past already."""
-    place: PastPosition | None = PastPosition(LAST, ITEMS)
+    place: Place | None = Place(LAST, ITEMS)
 
     async def read() -> int | None:
         nonlocal place

@@ -12,17 +12,17 @@ from typing import Any
 from sqlalchemy import Table, select
 
 from bench.people import Case
-from domain.routing import AgentStatus
-from domain.transcript import EVENT_PREFIX
 from store import schema, transcript
+from store.board.values import Presence
 from store.database import Database
 from tests.board.floor import Floor
+from workflows.values import EVENT_PREFIX
 
 LOOK_SECONDS = 0.2
 PATIENCE = 3
 """How many looks at everything the dispatcher may finish while a chat waits and the same agent is free who may be offered it."""
 
-PRESENT = (AgentStatus.AVAILABLE, AgentStatus.BUSY)
+PRESENT = (Presence.AVAILABLE, Presence.BUSY)
 
 
 @dataclass
@@ -51,11 +51,9 @@ class Watch:
             async def rows(table: Table) -> list[Any]:
                 return list(await connection.execute(select(table).where(table.c.instance == self.floor.name)))
 
-            board, agents = await rows(schema.routing), await rows(schema.agents)
+            board, agents = await rows(schema.board), await rows(schema.agents)
             served = {(row.queue, row.user) for row in await rows(schema.agent_queues)}
-            passed = {
-                (row.conversation_id, row.user) for row in await connection.execute(select(schema.routing_rejections))
-            }
+            passed = {(row.conversation_id, row.user) for row in await connection.execute(select(schema.board_passes))}
         loads = Counter[str]()
         for row in board:
             if row.holder and row.holds_until > now:
@@ -106,13 +104,13 @@ async def accounted_for(floor: Floor, cases: Iterable[Case]) -> list[str]:
     """What is wrong with chats that are over: with their transcripts, and with what they have left on the board."""
     problems = [problem for case in cases for problem in await _transcript_problems(floor.engine.db, case)]
     async with floor.engine.db.read() as connection:
-        left = select(schema.routing.c.conversation_id).where(schema.routing.c.instance == floor.name)
+        left = select(schema.board.c.conversation_id).where(schema.board.c.instance == floor.name)
         problems += [f"{id} is on the board still" for id in (await connection.execute(left)).scalars()]
     return problems
 
 
 async def _transcript_problems(db: Database, case: Case) -> list[str]:
-    items = await transcript.page(db, case.id, transcript.PageStart(0, forward=True), 10_000)
+    items = await transcript.page(db, case.id, transcript.Span(0, forward=True), 10_000)
     times = Counter(item.id for item in items)
     problems = [f"{case.id}: a message stands {times[id]} times" for id in case.said if times[id] != 1]
     agents: set[str | None] = set()

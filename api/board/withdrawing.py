@@ -7,12 +7,11 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from store.board import offers
-from store.board.values import Offer, Outcome
-
 from api.errors import Ended, Unavailable
 from api.gateway import Gateway
 from runtime.bus import Bus, board_has_changed
+from store.board import offers
+from store.board.values import Offer, Outcome
 from store.database import Database
 
 

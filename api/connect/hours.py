@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from api.errors import Malformed
 from runtime.hours import for_people, opening
 from runtime.instances import Instance
-
-from api.errors import Malformed
 
 
 def refuse_if_closed(instance: Instance, queue: str, member: str) -> None:

@@ -8,8 +8,6 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import MaxLen, MinLen
 from fastapi import APIRouter, Request
-from store.board import queues
-from store.supervising import queued
 
 from api.connect.caller import Authenticated
 from api.connect.contacts import contact_arn
@@ -18,8 +16,10 @@ from api.paths import resource_id
 from api.services import Parts, Services
 from api.settled import recent_contact
 from api.wire import InstanceId, Text, Wire, read_body
+from store.board import queues
 from store.database import Database
 from store.records import Contact, Conversation
+from store.supervising import queued
 
 router = APIRouter()
 

@@ -17,7 +17,6 @@ from annotated_types import Interval, MaxLen, MinLen
 from fastapi import APIRouter, Request
 from pydantic import ConfigDict, Field, PlainSerializer, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
-from store.searching import AttributeCriterion, Mark, Moment, Search, count_contacts, find_contacts, mark_of
 
 from api.connect.caller import Authenticated
 from api.connect.contacts import contact_arn
@@ -28,6 +27,7 @@ from api.services import Parts, Services
 from api.tokens import Kind
 from api.wire import InstanceId, Text, Wire, dump, read_body
 from store.records import Contact, Conversation
+from store.searching import AttributeCriterion, Mark, Moment, Search, count_contacts, find_contacts, mark_of
 
 router = APIRouter()
 

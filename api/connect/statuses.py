@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from annotated_types import MaxLen, MinLen
 from fastapi import APIRouter, Request
-from store.board.values import Presence
 
 from api.connect.caller import Authenticated
 from api.desk.presence import become
@@ -14,6 +13,7 @@ from api.errors import NotFound
 from api.paths import InstanceIdInPath, UserIdInPath, resource_id
 from api.services import Parts
 from api.wire import Text, Wire, read_body
+from store.board.values import Presence
 
 router = APIRouter()
 

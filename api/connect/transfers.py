@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid4, uuid5
 
 from fastapi import APIRouter, Request
-from runtime.instances import Instance
 
 from api.connect.caller import Authenticated
 from api.connect.contacts import contact_arn
@@ -16,6 +15,7 @@ from api.errors import Ended, Malformed, NotFound
 from api.paths import resource_id
 from api.services import Parts, Services
 from api.wire import read_body
+from runtime.instances import Instance
 from store import conversations
 from store.records import Contact, Conversation
 

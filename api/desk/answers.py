@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_pascal
-from store.board.values import Presence
-from store.documents import iso
 
 from api.described import Answer, example
+from store.board.values import Presence
+from store.documents import iso
 
 Instant = Annotated[
     datetime, PlainSerializer(iso, return_type=str), WithJsonSchema({"type": "string", "format": "date-time"})

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from annotated_types import MaxLen, MinLen
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from store.board.values import Presence
 
 from api.wire import Text
+from store.board.values import Presence
 
 MOST_NOTE = 4_096
 """Characters of a note."""

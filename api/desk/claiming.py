@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from datetime import UTC, datetime
 
-from store.board import offers
-from store.board.values import Offer, Outcome, Refusal
-
 from api.desk.signing_in import Desk
 from api.errors import Ended
 from api.services import Services
+from store.board import offers
+from store.board.values import Offer, Outcome, Refusal
 from store.records import Conversation
 
 REASONS = {Refusal.FULL: "you have no capacity left", Refusal.NOT_SERVED: "you do not serve its queue"}

@@ -7,7 +7,6 @@ from typing import Literal
 from uuid import uuid4
 
 from fastapi import APIRouter, Request
-from store.board.values import Refusal
 
 from api.connect.transfers import Target, transfer
 from api.described import Nothing, described, refused
@@ -21,6 +20,7 @@ from api.reconnections import Link, reconnect_link
 from api.services import Parts, Services
 from api.wire import ContactId, read_body
 from store import conversations
+from store.board.values import Refusal
 from store.customers import Caller, callers
 from store.records import Contact, Conversation, Participant
 

@@ -6,9 +6,6 @@ from typing import Annotated, Protocol
 
 from annotated_types import MaxLen
 from fastapi import APIRouter, Path
-from store.board.desk import AgentId, ended_offer
-from store.board.offers import offers_to
-from store.board.values import Offer, Outcome
 
 from api.described import Nothing, refused
 from api.desk import answers
@@ -18,6 +15,9 @@ from api.desk.signing_in import AtDesk, Desk
 from api.errors import Ended, Malformed
 from api.services import Parts, Services
 from api.wire import Text
+from store.board.desk import AgentId, ended_offer
+from store.board.offers import offers_to
+from store.board.values import Offer, Outcome
 from store.customers import Caller, callers
 
 router = APIRouter(prefix="/v1/agent/offers", tags=["agent"], responses=refused(because="offer_id: the offer is over."))

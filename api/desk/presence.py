@@ -6,10 +6,6 @@ import asyncio
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request
-from store.board import presence
-from store.board.agents import agents_now
-from store.board.offers import offers_to
-from store.board.values import AgentState, Presence
 
 from api.board.withdrawing import withdraw
 from api.described import described, refused
@@ -21,6 +17,10 @@ from api.services import Parts, Services
 from api.wire import read_body
 from runtime.bus import board_has_changed
 from store import conversations
+from store.board import presence
+from store.board.agents import agents_now
+from store.board.offers import offers_to
+from store.board.values import AgentState, Presence
 
 router = APIRouter(
     prefix="/v1/agent",

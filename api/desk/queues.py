@@ -5,9 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 
 from fastapi import APIRouter
-from store.board import queues
-from store.board.values import Refusal, Waiting
-from store.supervising import lengths
 
 from api.described import refused
 from api.desk import answers
@@ -19,6 +16,9 @@ from api.errors import Malformed, NotFound
 from api.services import Parts, Services
 from api.wire import ContactId
 from store import conversations
+from store.board import queues
+from store.board.values import Refusal, Waiting
+from store.supervising import lengths
 
 router = APIRouter(
     prefix="/v1/agent/queues", tags=["agent"], responses=refused(because="pick: you have no capacity left.")

@@ -10,7 +10,6 @@ from annotated_types import MaxLen, MinLen
 from fastapi import APIRouter, Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials
 from pydantic import BaseModel, ConfigDict
-from runtime.instances import Agent, Instance
 
 from api.connect.caller import Authenticated
 from api.described import ACCESS_KEY, DESK_TOKEN, described, refused
@@ -19,6 +18,7 @@ from api.errors import AccessDenied, NotFound
 from api.services import Parts, Services
 from api.tokens import Kind
 from api.wire import Text, read_body
+from runtime.instances import Agent, Instance
 
 router = APIRouter(prefix="/v1", tags=["agent"])
 

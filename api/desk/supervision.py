@@ -9,9 +9,6 @@ from uuid import uuid4
 
 from annotated_types import Interval
 from fastapi import APIRouter, Depends, Query, Request
-from store.board.agents import agents_now
-from store.board.placing import take_off
-from store.supervising import Standing, on_the_board
 
 from api.connect.transfers import Target, transfer
 from api.described import Nothing, described, refused
@@ -26,8 +23,11 @@ from api.errors import AccessDenied, Ended, Malformed, NotFound
 from api.services import Parts, Services
 from api.wire import ContactId, read_body
 from store import conversations
+from store.board.agents import agents_now
+from store.board.placing import take_off
 from store.notes import notes_of
 from store.records import Contact, Conversation
+from store.supervising import Standing, on_the_board
 
 router = APIRouter(
     prefix="/v1/supervision",

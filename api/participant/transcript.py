@@ -14,7 +14,6 @@ from typing import Annotated, Any, Literal, Self
 from annotated_types import Interval, MaxLen, MinLen
 from fastapi import APIRouter, Request
 from pydantic import model_validator
-from store.documents import wire_item
 
 from api.errors import AccessDenied, InvalidValue
 from api.frames import past_item
@@ -24,6 +23,7 @@ from api.services import Parts, Services
 from api.tokens import Kind
 from api.wire import ContactId, Text, Wire, dump, read_body
 from store import conversations, transcript
+from store.documents import wire_item
 from store.past import Place, page_of_past
 from store.records import Item, Receipt
 from store.transcript import Span

@@ -14,7 +14,7 @@ import pytest
 from tests.api.calls import Api, assert_refused
 from tests.api.test_keys import ALL, ONE
 from tests.api.test_keys import start as start_in
-from tests.compat.chats import EVENT, Chat, eventually, join_as_agent
+from tests.compat.chats import EVENT, Chat, agent_joins, eventually
 from tests.stack import SECRET
 
 REFUSED = (400, "InvalidRequestException")
@@ -39,9 +39,9 @@ def test_of_a_chat_that_goes_on(api: Api) -> None:
     document: dict[str, Any] = {}
     for n in range(3):
         sent = say(api, chat, f"Grüße {n}")
-        response = ask(api, chat.contact_id)
-        assert response.headers["content-type"] == "application/json"
-        document = response.json()
+        answer = ask(api, chat.contact_id)
+        assert answer.headers["content-type"] == "application/json"
+        document = answer.json()
         assert document["Transcript"][-1]["Id"] == sent, "what has just been accepted is there"
     # one item as GetTranscript shows it, but for the ids that the document has once
     [latest] = api.send("GetTranscript", {"MaxResults": 1}, chat=chat).json()["Transcript"]
@@ -61,9 +61,9 @@ def test_of_a_chat_that_goes_on(api: Api) -> None:
 def test_as_text(api: Api) -> None:
     chat = api.start()
     say(api, chat, "two\nlines")
-    response = ask(api, chat.contact_id, format="text")
-    assert response.headers["content-type"] == "text/plain; charset=utf-8"
-    lines = response.text.split("\n")
+    answer = ask(api, chat.contact_id, format="text")
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    lines = answer.text.split("\n")
     assert lines[0].split() == ["Contact:", chat.contact_id]
     assert "Ended:        not yet" in lines
     assert lines[-2].endswith("Z  customer    Ada: two ⏎ lines")
@@ -77,7 +77,7 @@ def test_as_text(api: Api) -> None:
 def test_of_each_leg_of_an_ended_chat_and_the_file_it_became(api: Api) -> None:
     chat = api.start("live")
     say(api, chat, "to the first")
-    agent = join_as_agent(api.stack, api.stack.connect(), api.stack.participant(), chat)
+    agent = agent_joins(api.stack, api.stack.connect(), api.stack.participant(), chat)
     say(api, agent, "from the first")
     thanks = say(api, chat, "thanks")
     assert ask(api, chat.contact_id).json()["Transcript"][-1]["Id"] == thanks

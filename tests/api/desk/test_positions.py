@@ -6,9 +6,9 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import insert, select
-from store.board.queues import LATELY
 
 from store import schema
+from store.board.queues import LATELY
 from store.database import Database
 from tests.api.calls import Api
 from tests.api.desk.seats import Seat, waits
