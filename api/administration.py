@@ -15,7 +15,6 @@ from pydantic_core import from_json
 
 from api.connect.caller import Authenticated
 from api.described import ACCESS_KEY, Nothing, refused
-from api.errors import Malformed, NotFound
 from api.frames import iso
 from api.services import Parts
 from api.tables import BODY, INSTANCE, TABLE, TABLES
@@ -23,6 +22,7 @@ from api.wire import Text, raw_body
 from configuration.current import Configuration
 from configuration.merging import KINDS, shown, table
 from configuration.problems import Unfit
+from domain.errors import MalformedRequest, NotFound
 
 router = APIRouter(
     prefix="/v1/instances/{instance}",
@@ -137,7 +137,7 @@ async def reset(kind: Kind, name: Name, admin: Administers) -> Nothing:
     try:
         await admin.configuration.reset(admin.instance, kind, name)
     except Unfit as problem:
-        raise Malformed(f"{problem}.") from None
+        raise MalformedRequest(f"{problem}.") from None
     return Nothing()
 
 
@@ -145,14 +145,14 @@ async def _change(admin: Administrator, kind: str, name: str, value: dict[str, A
     try:
         return await admin.configuration.change(admin.instance, kind, name, value, by=admin.key_id)
     except Unfit as problem:
-        raise Malformed(f"{problem}.") from None
+        raise MalformedRequest(f"{problem}.") from None
 
 
 async def _object(request: Request) -> dict[str, Any]:
     try:
         body = from_json(await raw_body(request) or b"{}", allow_inf_nan=False)
     except ValueError as error:
-        raise Malformed(f"The request body: Invalid JSON: {error}") from None
+        raise MalformedRequest(f"The request body: Invalid JSON: {error}") from None
     if not isinstance(body, dict):
-        raise Malformed("The request body: must be an object.")
+        raise MalformedRequest("The request body: must be an object.")
     return body  # pyright: ignore[reportUnknownVariableType]

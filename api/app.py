@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
+from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from api import administration, desk, errors, reconnections, transcripts
@@ -26,7 +24,6 @@ from api.participant import connection, messages, transcript
 from api.paths import EncodedSlashes
 from api.services import Services
 from api.tokens import Tokens, token_keys
-from api.unserved import unserved
 from configuration.current import Configuration
 from runtime.bus import Bus
 from runtime.settings import Settings
@@ -80,7 +77,7 @@ def create_app(services: Services) -> FastAPI:
     app = FastAPI(title="Perennial", version="0.1.0", lifespan=lifespan, redirect_slashes=False)
     app.state.services = services
     app.add_middleware(EncodedSlashes)
-    app.add_middleware(errors.LastResort)
+    app.add_middleware(errors.UnexpectedErrorMiddleware)
     # browsers may come from anywhere: what protects a chat is its token, never a cookie
     app.add_middleware(
         CORSMiddleware,
@@ -91,7 +88,6 @@ def create_app(services: Services) -> FastAPI:
         max_age=7200,
     )
     errors.install(app)
-    app.add_exception_handler(HTTPException, _unserved)
     for module in (
         chats,
         contacts,
@@ -118,7 +114,3 @@ def create_app(services: Services) -> FastAPI:
 
 async def _healthy() -> dict[str, str]:
     return {"status": "ok"}
-
-
-async def _unserved(request: Request, error: Exception) -> JSONResponse:
-    return errors.render(unserved(request.method, request.url.path), request.url.path)

@@ -23,8 +23,8 @@ from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.errors import Ended, Unavailable
 from configuration.policies import policy_for
+from domain.errors import ConversationEnded, EngineUnavailable
 from runtime.instances import Instance
 from runtime.settings import Settings
 from store.records import NewConversation
@@ -96,7 +96,7 @@ class _Pending(NamedTuple):
 
 
 class Gateway:
-    """Conversations, as the API sees them. Every method raises `Ended` or `Unavailable` where the engine says so."""
+    """Conversations, as the API sees them. Methods raise `ConversationEnded` and `EngineUnavailable`."""
 
     def __init__(self, client: Client, settings: Settings) -> None:
         self._client = client
@@ -257,9 +257,9 @@ class Gateway:
         try:
             answer = await self._answer(handle, Ask(command=given))
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:
-            raise Unavailable("The conversation engine did not answer in time.") from error
+            raise EngineUnavailable("The conversation engine did not answer in time.") from error
         except WorkflowUpdateFailedError as error:
-            raise Ended from error
+            raise ConversationEnded from error
         except RPCError as error:
             raise _fault(error) from error
         return answer.refused
@@ -299,7 +299,7 @@ def _message(words: Words) -> Message:
     )
 
 
-def _fault(error: RPCError) -> Ended | Unavailable:
+def _fault(error: RPCError) -> ConversationEnded | EngineUnavailable:
     if error.status is RPCStatusCode.NOT_FOUND:
-        return Ended()
-    return Unavailable(f"The conversation engine does not answer: {error.message}")
+        return ConversationEnded()
+    return EngineUnavailable(f"The conversation engine does not answer: {error.message}")

@@ -17,13 +17,13 @@ from pydantic import BaseModel, ConfigDict
 
 from api.connect.caller import Authenticated
 from api.described import ACCESS_KEY, Answer, described, example, refused
-from api.errors import AccessDenied, Malformed, NotFound
 from api.frames import iso
 from api.participant.session import participant_token
 from api.paths import resource_id
 from api.services import Parts, Services
 from api.tokens import Kind
 from api.wire import ContactId, Text, read_body
+from domain.errors import AccessDenied, MalformedRequest, NotFound
 from runtime.instances import Instance
 from store import conversations
 from store.customers import customer_of, latest_conversation
@@ -140,13 +140,13 @@ def reconnect_link(parts: Services, instance: Instance, conversation: Conversati
     """The link to a conversation. It may be opened as often and as late as the customer's own token may be used.
 
     Raises:
-        Malformed: the conversation's workstream has no reconnection, or nobody can go on talking in it.
+        MalformedRequest: the conversation's workstream has no reconnection, or nobody can go on talking in it.
     """
     workstream = instance.workstreams.get(conversation.workstream)
     if workstream is None or workstream.reconnection is None:
-        raise Malformed(f"contact_id: the workstream {conversation.workstream!r} has no reconnection.")
+        raise MalformedRequest(f"contact_id: the workstream {conversation.workstream!r} has no reconnection.")
     if conversation.talk_is_over:
-        raise Malformed("contact_id: the chat has ended.")
+        raise MalformedRequest("contact_id: the chat has ended.")
     life = parts.settings.participant_token_life
     # not `exp`: of a link that is too old one must still learn which chat it was for, to send its owner on
     until = int((datetime.now(UTC) + life).timestamp())
@@ -158,7 +158,7 @@ def reconnect_link(parts: Services, instance: Instance, conversation: Conversati
 
 async def _by_link(parts: Services, name: str, instance: Instance, body: Return) -> dict[str, Any]:
     if body.workstream is not None or body.customer_id is not None:
-        raise Malformed("reconnect_id: is given instead of workstream and customer_id, not with them.")
+        raise MalformedRequest("reconnect_id: is given instead of workstream and customer_id, not with them.")
     try:
         claims = parts.tokens.read(Kind.RECONNECT, body.reconnect_id or "")
     except AccessDenied:
@@ -172,10 +172,10 @@ async def _by_link(parts: Services, name: str, instance: Instance, body: Return)
 
 async def _by_identity(parts: Services, name: str, instance: Instance, body: Return) -> dict[str, Any]:
     if body.workstream is None and body.customer_id is None:
-        raise Malformed("reconnect_id: is missing, and so are workstream and customer_id.")
+        raise MalformedRequest("reconnect_id: is missing, and so are workstream and customer_id.")
     if body.workstream is None or body.customer_id is None:
         missing = "workstream" if body.workstream is None else "customer_id"
-        raise Malformed(f"{missing}: is missing; workstream and customer_id are given together.")
+        raise MalformedRequest(f"{missing}: is missing; workstream and customer_id are given together.")
     workstream_id = resource_id(body.workstream)
     workstream = instance.workstreams.get(workstream_id)
     if workstream is None:

@@ -10,7 +10,6 @@ from starlette.requests import HTTPConnection
 
 from api.board.dispatching import Dispatcher
 from api.board.positions import Positions
-from api.errors import AccessDenied, NotFound
 from api.gateway import Gateway
 from api.live.desk_hub import DeskHub
 from api.live.desks import Desks
@@ -21,6 +20,7 @@ from api.paths import resource_id
 from api.running import Running
 from api.tokens import Tokens
 from configuration.current import Configuration
+from domain.errors import AccessDenied, NotFound
 from runtime.bus import Bus
 from runtime.instances import Instance
 from runtime.settings import Settings

@@ -17,7 +17,7 @@ from typing import Any
 
 import jwt
 
-from api.errors import AccessDenied
+from domain.errors import AccessDenied
 
 _ALGORITHM = "HS256"
 

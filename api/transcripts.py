@@ -11,10 +11,10 @@ from fastapi.responses import StreamingResponse
 
 from api.connect.caller import Authenticated
 from api.described import ACCESS_KEY, refused
-from api.errors import NotFound
 from api.services import Parts
 from api.settled import recent_contact
 from api.wire import ContactId, Text
+from domain.errors import NotFound
 from store.conversations import participants_of_contact
 from store.documents import Subject, transcript_json, transcript_text
 from store.transcript import pages_of_contact

@@ -10,7 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_pascal
 from starlette.requests import ClientDisconnect
 
-from api.errors import InvalidValue, Malformed, TooLarge, wording
+from api.errors import validation_message
+from domain.errors import InvalidValue, MalformedRequest, RequestTooLarge
 
 MAX_BODY_BYTES = 1_000_000
 """No operation needs more: the largest legal one (attributes and a first message, escaped) stays under half of it."""
@@ -43,8 +44,8 @@ async def read_body(request: Request, model: type[Body]) -> Body:
     """The request's body as `model`.
 
     Raises:
-        TooLarge: it is longer than `MAX_BODY_BYTES`.
-        Malformed: it is no JSON object, or a member is missing or of the wrong type.
+        RequestTooLarge: it is longer than `MAX_BODY_BYTES`.
+        MalformedRequest: it is no JSON object, or a member is missing or of the wrong type.
         InvalidValue: a member has a value that is not allowed.
     """
     return parse(await raw_body(request) or b"{}", model)
@@ -60,9 +61,9 @@ async def raw_body(request: Request) -> bytes:
         async for chunk in request.stream():
             body += chunk
             if len(body) > MAX_BODY_BYTES:
-                raise TooLarge(f"The request is longer than {MAX_BODY_BYTES} bytes.")
+                raise RequestTooLarge(f"The request is longer than {MAX_BODY_BYTES} bytes.")
     except ClientDisconnect:
-        raise Malformed("The request ended before its body did.") from None
+        raise MalformedRequest("The request ended before its body did.") from None
     request.state.body = bytes(body)
     return request.state.body
 
@@ -75,8 +76,8 @@ def parse(raw: bytes, model: type[Body]) -> Body:
         first = error.errors(include_url=False, include_input=False)[0]
         member = ".".join(str(part) for part in first["loc"]) or "The request body"
         kind = first["type"]
-        fault = Malformed if kind in _SHAPE_ERRORS or kind.endswith("_type") else InvalidValue
-        raise fault(f"{member}: {wording(first['msg'])}") from None
+        fault = MalformedRequest if kind in _SHAPE_ERRORS or kind.endswith("_type") else InvalidValue
+        raise fault(f"{member}: {validation_message(first['msg'])}") from None
 
 
 def dump(**members: Any) -> dict[str, Any]:

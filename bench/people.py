@@ -13,8 +13,8 @@ from uuid import uuid4
 
 from sqlalchemy import select
 
-from api.errors import Ended, Unavailable
 from api.gateway import Words
+from domain.errors import ConversationEnded, Unavailable
 from runtime.workstreams import Workstream
 from store import schema
 from store.board.rows import ROW, Row
@@ -194,7 +194,7 @@ class People:
         async def tolerant() -> None:
             try:
                 await doing
-            except Ended:
+            except ConversationEnded:
                 return
             except Exception as fault:
                 self.faults.append(repr(fault))

@@ -13,10 +13,10 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from api.board.withdrawing import withdraw
-from api.errors import Ended, Unavailable
 from api.gateway import Gateway
 from api.running import Running
 from configuration.current import Configuration
+from domain.errors import ConversationEnded, Unavailable
 from runtime.bus import BOARD, DESKS_HAVE_NEWS, Announcement, Bus
 from runtime.hours import opening
 from runtime.instances import Instance, Queue
@@ -153,7 +153,7 @@ class Dispatcher(Running):
             name = agent.name if agent else offer.user
             await self._gateway.offer(offer.conversation_id, offer.id, user=offer.user, name=name, until=offer.until)
             await offers.told(self._db, offer)
-        except Ended:
+        except ConversationEnded:
             # one that closes says so to the board before it is over
             logger.warning("%s waits on the board, but the engine does not know it: taken off", offer.conversation_id)
             await take_off(self._db, offer.conversation_id, datetime.now(UTC))

@@ -11,11 +11,11 @@ import logging
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-from api.errors import Ended, Unavailable
 from api.gateway import Gateway
 from api.running import Running
 from configuration.current import Configuration
 from configuration.policies import workstream_policy
+from domain.errors import ConversationEnded, Unavailable
 from runtime.instances import Instance
 from store.board import queues
 from store.board.values import Waiting
@@ -77,7 +77,7 @@ class Positions(Running):
             if not await note_position(self._db, waits.contact_id, position, datetime.now(UTC)):
                 return
             # who cannot be told this place is told the next one
-            with suppress(Ended, Unavailable):
+            with suppress(ConversationEnded, Unavailable):
                 await self._gateway.position(waits.conversation_id, position, average)
 
 

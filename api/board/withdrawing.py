@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from api.errors import Ended, Unavailable
 from api.gateway import Gateway
+from domain.errors import ConversationEnded, Unavailable
 from runtime.bus import Bus, board_has_changed
 from store.board import offers
 from store.board.values import Offer, Outcome
@@ -28,5 +28,5 @@ async def withdraw(db: Database, bus: Bus, gateway: Gateway, made: Iterable[Offe
 
 
 async def _tell(gateway: Gateway, offer: Offer) -> None:
-    with suppress(Ended, Unavailable):
+    with suppress(ConversationEnded, Unavailable):
         await gateway.withdraw(offer.conversation_id, offer.id)

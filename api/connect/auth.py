@@ -18,8 +18,8 @@ from botocore.compat import HTTPHeaders
 from botocore.credentials import Credentials
 from fastapi import Request
 
-from api.errors import AccessDenied
 from api.wire import raw_body
+from domain.errors import AccessDenied
 from runtime.settings import AccessKey, Settings
 
 CLOCK_SKEW = timedelta(minutes=15)

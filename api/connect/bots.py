@@ -10,11 +10,11 @@ from fastapi import APIRouter, Request
 
 from api.connect.caller import Authenticated
 from api.connect.requests import CreateParticipant
-from api.errors import Ended, Malformed, NotFound, QuotaExceeded
 from api.frames import iso
 from api.participant.session import participant_token
 from api.services import Parts
 from api.wire import read_body
+from domain.errors import ConversationEnded, MalformedRequest, NotFound, QuotaExceeded
 from store import conversations
 
 router = APIRouter()
@@ -29,23 +29,23 @@ async def create_participant(request: Request, parts: Parts, caller: Authenticat
     instance, _ = parts.instance(body.instance_id, caller.instances)
     details = body.participant_details
     if details.participant_role != "CUSTOM_BOT":
-        raise Malformed("ParticipantDetails.ParticipantRole: only a CUSTOM_BOT can join a chat.")
+        raise MalformedRequest("ParticipantDetails.ParticipantRole: only a CUSTOM_BOT can join a chat.")
     if details.display_name is None:
-        raise Malformed("ParticipantDetails.DisplayName: is needed.")
+        raise MalformedRequest("ParticipantDetails.DisplayName: is needed.")
     found = await conversations.find_contact(parts.db, instance, body.contact_id)
     if found is None:
         raise NotFound(f"ContactId: instance {instance!r} has no contact {body.contact_id!r}.")
     contact, conversation = found
     if contact.ended_at is not None:
-        raise Malformed("ContactId: the contact has ended.")
+        raise MalformedRequest("ContactId: the contact has ended.")
     token = body.client_token
     bot = str(uuid5(_NAMESPACE, f"{conversation.id}/{token}") if token else uuid4())
     try:
         refused = await parts.gateway.invite(conversation.id, bot, details.display_name, by=f"api:{caller.key_id}")
-    except Ended:
+    except ConversationEnded:
         refused = "the conversation has ended"
     if refused:
-        raise (QuotaExceeded if refused.startswith("at most") else Malformed)(f"ContactId: {refused}.")
+        raise (QuotaExceeded if refused.startswith("at most") else MalformedRequest)(f"ContactId: {refused}.")
     expiry = datetime.now(UTC) + parts.settings.participant_token_life
     credentials = {"ParticipantToken": participant_token(parts, bot, conversation.id), "Expiry": iso(expiry)}
     return {"ParticipantId": bot, "ParticipantCredentials": credentials}

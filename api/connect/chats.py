@@ -13,13 +13,13 @@ from api.connect.caller import Authenticated
 from api.connect.hours import refuse_if_closed
 from api.connect.rehydration import find_past
 from api.connect.requests import MAX_ATTRIBUTE_BYTES, StartChatContact, StopContact, plain
-from api.errors import ContactNotFound, Ended, InvalidValue, Malformed, NotFound
 from api.gateway import Words
 from api.participant.connection import connection_data
 from api.participant.session import participant_token
 from api.paths import resource_id
 from api.services import Parts, Services
 from api.wire import dump, read_body
+from domain.errors import ContactNotFound, ConversationEnded, InvalidValue, MalformedRequest, NotFound
 from store import conversations
 from store.records import NewConversation, Past
 
@@ -90,16 +90,16 @@ async def stop_contact(request: Request, parts: Parts, caller: Authenticated) ->
         raise ContactNotFound(f"ContactId: instance {instance!r} has no contact {body.contact_id!r}.")
     conversation = found[1]
     if conversation.ended_at is None:
-        with suppress(Ended):
+        with suppress(ConversationEnded):
             await parts.gateway.end(conversation.id, by=f"api:{caller.key_id}")
     return {}
 
 
 def _refuse_what_is_not_served(body: StartChatContact) -> None:
     if body.persistent_chat and body.related_contact_id:
-        raise Malformed("PersistentChat and RelatedContactId cannot both be given.")
+        raise MalformedRequest("PersistentChat and RelatedContactId cannot both be given.")
     if body.chat_streaming_configuration:
-        raise Malformed("ChatStreamingConfiguration: message streaming is not served here.")
+        raise MalformedRequest("ChatStreamingConfiguration: message streaming is not served here.")
 
 
 def _contact_id(instance: str, client_token: str | None) -> str:

@@ -8,12 +8,12 @@ from fastapi import APIRouter, Request
 
 from api.connect.caller import Authenticated
 from api.connect.requests import MAX_ATTRIBUTE_BYTES, AssociateContactWithUser, UpdateContactAttributes
-from api.errors import Ended, InvalidValue, Malformed, NotFound
 from api.instants import epoch_seconds
 from api.paths import ContactIdInPath, InitialContactIdInPath, InstanceIdInPath, resource_id
 from api.services import Parts
 from api.settled import recent_contact
 from api.wire import dump, read_body
+from domain.errors import ConversationEnded, InvalidValue, MalformedRequest, NotFound
 from store import conversations
 from store.records import Contact, Conversation
 
@@ -83,10 +83,10 @@ async def associate_contact_with_user(
         raise NotFound(f"UserId: instance {instance!r} has no agent {user!r}.")
     try:
         refused = await parts.gateway.assign(conversation.id, user, agent.name, by=f"api:{caller.key_id}")
-    except Ended:
+    except ConversationEnded:
         refused = "the conversation has ended"
     if refused:
-        raise Malformed(f"ContactId: {refused}.")
+        raise MalformedRequest(f"ContactId: {refused}.")
     return {}
 
 

@@ -11,11 +11,11 @@ from fastapi import APIRouter, Request
 
 from api.connect.caller import Authenticated
 from api.connect.contacts import contact_arn
-from api.errors import Malformed, NotFound
 from api.paths import resource_id
 from api.services import Parts, Services
 from api.settled import recent_contact
 from api.wire import InstanceId, Text, Wire, read_body
+from domain.errors import MalformedRequest, NotFound
 from store.board import queues
 from store.database import Database
 from store.records import Contact, Conversation
@@ -80,7 +80,7 @@ async def _place(parts: Services, contact: Contact, conversation: Conversation) 
     """The contact's place, from 1 on, and since when it waits. What is offered to somebody has nobody ahead.
 
     Raises:
-        Malformed: it does not wait.
+        MalformedRequest: it does not wait.
     """
     clock = asyncio.get_running_loop()
     deadline = clock.time() + PLACED_WITHIN
@@ -89,4 +89,4 @@ async def _place(parts: Services, contact: Contact, conversation: Conversation) 
         if waits and (ahead is not None or waits[1]):
             return (ahead or 0) + 1, waits[0]
         await asyncio.sleep(0.05)
-    raise Malformed("ContactId: the contact is not in a queue.")
+    raise MalformedRequest("ContactId: the contact is not in a queue.")

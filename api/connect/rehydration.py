@@ -8,12 +8,12 @@ from fastapi import APIRouter, Request
 
 from api.connect.caller import Authenticated
 from api.connect.requests import CreatePersistentContactAssociation, PersistentChat
-from api.errors import InvalidValue, Malformed, NotFound
 from api.frames import REHYDRATED, passing_event
 from api.paths import InitialContactIdInPath, InstanceIdInPath, resource_id
 from api.services import Parts, Services
 from api.settled import recent_contact
 from api.wire import read_body
+from domain.errors import InvalidValue, MalformedRequest, NotFound
 from runtime.bus import Announcement
 from store import conversations, past
 from store.records import Contact, Conversation, Past
@@ -38,12 +38,12 @@ async def create_persistent_contact_association(
         raise NotFound(f"InitialContactId: instance {instance!r} has no initial contact {initial!r}.")
     contact, conversation = found
     if conversation.ended_at is not None:
-        raise Malformed("InitialContactId: the chat has ended.")
+        raise MalformedRequest("InitialContactId: the chat has ended.")
     source, history = await find_past(parts, instance, body, conversation.customer_id, current=conversation.id)
     if conversation.continued_from == history.contact_id:
         return {"ContinuedFromContactId": history.contact_id}
     if not await past.associate(parts.db, conversation.id, history, source.attributes):
-        raise Malformed("InitialContactId: the chat continues, or is related to, a past contact already.")
+        raise MalformedRequest("InitialContactId: the chat continues, or is related to, a past contact already.")
     event = passing_event(REHYDRATED, conversation_id=conversation.id, contact_id=contact.id)
     await parts.bus.announce(Announcement(conversation.id, event))
     return {"ContinuedFromContactId": history.contact_id}
@@ -55,11 +55,11 @@ async def find_past(
     """The conversation and the past that a chat is to continue.
 
     Raises:
-        Malformed: a member is missing, or the source cannot be continued.
+        MalformedRequest: a member is missing, or the source cannot be continued.
         NotFound: there is no such contact, or it is of another customer.
     """
     if wanted.source_contact_id is None or wanted.rehydration_type is None:
-        raise Malformed("PersistentChat: SourceContactId and RehydrationType are both needed.")
+        raise MalformedRequest("PersistentChat: SourceContactId and RehydrationType are both needed.")
     source_id = resource_id(wanted.source_contact_id)
     await recent_contact(parts, instance, source_id)
     found = await past.past_from(parts.db, instance, source_id)
@@ -67,9 +67,9 @@ async def find_past(
         raise NotFound(f"SourceContactId: there is no contact {source_id!r} that could be continued.")
     contact, conversation, history = found
     if conversation.id == current:
-        raise Malformed("SourceContactId: a chat cannot continue itself.")
+        raise MalformedRequest("SourceContactId: a chat cannot continue itself.")
     if conversation.ended_at is None:
-        raise Malformed(f"SourceContactId: the chat of contact {source_id!r} has not ended.")
+        raise MalformedRequest(f"SourceContactId: the chat of contact {source_id!r} has not ended.")
     if wanted.rehydration_type == "FROM_SEGMENT":
         return conversation, history
     return conversation, await _entire(parts, instance, contact, conversation)

@@ -10,11 +10,11 @@ from fastapi import APIRouter, Request
 from pydantic import ConfigDict, model_validator
 
 from api.connect.caller import Authenticated
-from api.errors import Ended, Malformed, NotFound
 from api.gateway import SilenceLimit
 from api.paths import ContactIdInPath, InstanceIdInPath, resource_id
 from api.services import Parts
 from api.wire import Wire, read_body
+from domain.errors import ConversationEnded, MalformedRequest, NotFound
 from store import conversations
 
 router = APIRouter()
@@ -80,18 +80,18 @@ async def update_participant_role_config(
         raise NotFound(f"ContactId: instance {instance!r} has no contact {contact_id!r}.")
     contact, conversation = found
     if contact.ended_at is not None:
-        raise Malformed("ContactId: the contact has ended.")
+        raise MalformedRequest("ContactId: the contact has ended.")
     try:
         refused = await parts.gateway.configure(conversation.id, limits, by=f"api:{caller.key_id}")
-    except Ended:
+    except ConversationEnded:
         refused = "the conversation has ended"
     if refused:
-        raise Malformed(f"ContactId: {refused}.")
+        raise MalformedRequest(f"ContactId: {refused}.")
     return {}
 
 
 def _limits(chat: ChatTimers) -> list[SilenceLimit]:
     timers = chat.participant_timer_config_list
     if len({(timer.participant_role, timer.timer_type) for timer in timers}) < len(timers):
-        raise Malformed("ParticipantTimerConfigList: names a timer of a role twice.")
+        raise MalformedRequest("ParticipantTimerConfigList: names a timer of a role twice.")
     return [SilenceLimit(timer.participant_role, timer.timer_type, timer.timer_value.limit) for timer in timers]

@@ -20,12 +20,12 @@ from pydantic_core import PydanticCustomError
 
 from api.connect.caller import Authenticated
 from api.connect.contacts import contact_arn
-from api.errors import AccessDenied, InvalidValue, Malformed
 from api.instants import EPOCH, MILLISECOND, epoch_milliseconds, epoch_seconds, whole_millisecond
 from api.paths import resource_id
 from api.services import Parts, Services
 from api.tokens import Kind
 from api.wire import InstanceId, Text, Wire, dump, read_body
+from domain.errors import AccessDenied, InvalidValue, MalformedRequest
 from store.records import Contact, Conversation
 from store.searching import AttributeCriterion, Mark, Moment, Search, count_contacts, find_contacts, mark_of
 
@@ -188,9 +188,9 @@ async def search_contacts(request: Request, parts: Parts, caller: Authenticated)
 def _refuse_what_is_not_served(body: SearchContacts) -> None:
     for member, value in (body.search_criteria.model_extra or {}).items():
         if value is not None:
-            raise Malformed(f"SearchCriteria.{member}: contacts cannot be searched by it here.")
+            raise MalformedRequest(f"SearchCriteria.{member}: contacts cannot be searched by it here.")
     if body.sort and body.sort.field_name not in _SORTABLE:
-        raise Malformed(f"Sort.FieldName: contacts cannot be sorted by {body.sort.field_name} here.")
+        raise MalformedRequest(f"Sort.FieldName: contacts cannot be sorted by {body.sort.field_name} here.")
 
 
 def _search(instance: str, body: SearchContacts) -> Search | None:

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Request
 
 from api.connect.caller import Authenticated
 from api.desk.presence import become
-from api.errors import NotFound
 from api.paths import InstanceIdInPath, UserIdInPath, resource_id
 from api.services import Parts
 from api.wire import Text, Wire, read_body
+from domain.errors import NotFound
 from store.board.values import Presence
 
 router = APIRouter()

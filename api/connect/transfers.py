@@ -11,10 +11,10 @@ from api.connect.caller import Authenticated
 from api.connect.contacts import contact_arn
 from api.connect.hours import refuse_if_closed
 from api.connect.requests import TransferContact
-from api.errors import Ended, Malformed, NotFound
 from api.paths import resource_id
 from api.services import Parts, Services
 from api.wire import read_body
+from domain.errors import ConversationEnded, MalformedRequest, NotFound
 from runtime.instances import Instance
 from store import conversations
 from store.records import Contact, Conversation
@@ -68,23 +68,23 @@ async def transfer(
 
     Raises:
         NotFound: there is no such queue or agent.
-        Malformed: not exactly one target, nobody serves the queue, a live chat would wait in one that is closed, or the
+        MalformedRequest: not exactly one target, nobody serves the queue, a live chat would wait in one that is closed, or the
             contact cannot be transferred.
     """
     queue, user = target
     if (queue is None) == (user is None):
-        raise Malformed("Exactly one of QueueId and UserId must be given.")
+        raise MalformedRequest("Exactly one of QueueId and UserId must be given.")
     if queue is not None and queue not in instance.queue_names:
         raise NotFound(f"QueueId: there is no queue {queue!r}.")
     if queue is not None and not instance.serving(queue):
-        raise Malformed(f"QueueId: nobody serves the queue {queue!r}; the chat stays where it is.")
+        raise MalformedRequest(f"QueueId: nobody serves the queue {queue!r}; the chat stays where it is.")
     if queue is not None and conversation.mode == "live":
         refuse_if_closed(instance, queue, "QueueId")
     agent = None if user is None else instance.agents.get(user)
     if user is not None and agent is None:
         raise NotFound(f"UserId: there is no agent {user!r}.")
     if contact.ended_at is not None:
-        raise Malformed("ContactId: the contact has ended.")
+        raise MalformedRequest("ContactId: the contact has ended.")
     try:
         refused = await parts.gateway.transfer(
             conversation.id,
@@ -93,7 +93,7 @@ async def transfer(
             agent=(user, agent.name) if user and agent else None,
             by=by,
         )
-    except Ended:
+    except ConversationEnded:
         refused = "the conversation has ended"
     if refused:
-        raise Malformed(f"ContactId: {refused}.")
+        raise MalformedRequest(f"ContactId: {refused}.")

@@ -10,8 +10,8 @@ from collections.abc import Awaitable
 from datetime import UTC, datetime
 
 from api.desk.signing_in import Desk
-from api.errors import Ended
 from api.services import Services
+from domain.errors import ConversationEnded
 from store.board import offers
 from store.board.values import Offer, Outcome, Refusal
 from store.records import Conversation
@@ -38,7 +38,7 @@ async def unless_over(answer: Awaitable[str | None]) -> str | None:
     """Why a conversation refuses something, or None; that it is over is a reason like any other."""
     try:
         return await answer
-    except Ended:
+    except ConversationEnded:
         return "the conversation has ended"
 
 

@@ -14,11 +14,11 @@ from api.desk import answers
 from api.desk.bodies import TransferTo
 from api.desk.claiming import claim, given, reason
 from api.desk.signing_in import AtDesk, Desk
-from api.errors import Ended, Malformed, NotFound
 from api.participant.session import participant_token
 from api.reconnections import Link, reconnect_link
 from api.services import Parts, Services
 from api.wire import ContactId, read_body
+from domain.errors import ConversationEnded, MalformedRequest, NotFound
 from store import conversations
 from store.board.values import Refusal
 from store.customers import Caller, callers
@@ -45,9 +45,9 @@ async def join(contact_id: ContactId, parts: Parts, desk: AtDesk) -> answers.Cha
     """The `chatDetails` with which ChatJS joins the chat: `ChatSession.create({type: "AGENT", chatDetails})`."""
     contact, conversation, me = await mine(parts, desk, contact_id)
     if contact.ended_at is not None:
-        raise Ended
+        raise ConversationEnded
     if me.left_at is not None:
-        raise Malformed("session: you have left the chat; resume it first.")
+        raise MalformedRequest("session: you have left the chat; resume it first.")
     return answers.ChatDetails(
         contact_id=contact_id,
         initial_contact_id=conversation.id,
@@ -71,7 +71,7 @@ async def link_back(contact_id: ContactId, parts: Parts, desk: AtDesk) -> Link:
     """A link to send to the customer, by which they can go back to the chat; see the backends' route of this name."""
     contact, conversation, _ = await mine(parts, desk, contact_id)
     if contact.ended_at is not None:
-        raise Malformed("contact_id: the contact has ended.")
+        raise MalformedRequest("contact_id: the contact has ended.")
     return reconnect_link(parts, desk.configured, conversation)
 
 
@@ -80,12 +80,12 @@ async def act(contact_id: ContactId, action: Action, parts: Parts, desk: AtDesk)
     """Ends the chat, closes its wrap-up, parks it, takes it up again, or gives it back to its queue."""
     contact, conversation, me = await mine(parts, desk, contact_id)
     if contact.ended_at is not None and action != "close":
-        raise Malformed(f"{action}: the contact has ended.")
+        raise MalformedRequest(f"{action}: the contact has ended.")
     if contact.wrapped_up_at is not None:
-        raise Ended
+        raise ConversationEnded
     refusal = await _does(parts, desk, action, conversation, by=me.id)
     if refusal:
-        raise Malformed(f"{action}: {refusal}.")
+        raise MalformedRequest(f"{action}: {refusal}.")
     return Nothing()
 
 

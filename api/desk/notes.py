@@ -12,9 +12,9 @@ from api.described import described, refused
 from api.desk import answers, bodies
 from api.desk.contacts import mine
 from api.desk.signing_in import AtDesk
-from api.errors import Malformed
 from api.services import Parts
 from api.wire import ContactId, read_body
+from domain.errors import MalformedRequest
 from store.notes import Note, add_note, count_notes, notes_of
 
 MOST_NOTES = 1_000
@@ -33,7 +33,9 @@ async def note(request: Request, contact_id: ContactId, parts: Parts, desk: AtDe
     body = await read_body(request, bodies.Note)
     contact, conversation, _ = await mine(parts, desk, contact_id)
     if await count_notes(parts.db, conversation.id) >= MOST_NOTES:
-        raise Malformed(f"text: there are {MOST_NOTES} notes about this conversation already, and can be no more.")
+        raise MalformedRequest(
+            f"text: there are {MOST_NOTES} notes about this conversation already, and can be no more."
+        )
     new = Note(uuid4().hex, conversation.id, contact.id, desk.user, datetime.now(UTC), body.text)
     return _shown(await add_note(parts.db, new))
 

@@ -12,9 +12,9 @@ from api.desk import answers
 from api.desk.claiming import unless_over
 from api.desk.contacts import as_mine
 from api.desk.signing_in import AtDesk, Desk
-from api.errors import Ended, Malformed
 from api.services import Parts, Services
 from api.wire import Text
+from domain.errors import ConversationEnded, MalformedRequest
 from store.board.desk import AgentId, ended_offer
 from store.board.offers import offers_to
 from store.board.values import Offer, Outcome
@@ -39,7 +39,7 @@ async def accept(offer_id: OfferId, parts: Parts, desk: AtDesk) -> answers.Conta
     conversation_id = await _answered(parts, desk, offer_id, parts.gateway.accept, Outcome.ACCEPTED)
     taken = await as_mine(parts, desk, conversation_id)
     if taken is None:
-        raise Ended
+        raise ConversationEnded
     return taken
 
 
@@ -58,21 +58,21 @@ async def _answered(parts: Services, desk: Desk, offer_id: str, answer: _Answer,
     """Gives the agent's answer to the conversation and returns its id, also where it has this answer already.
 
     Raises:
-        Malformed: the offer has ended otherwise, or is none to this agent.
+        MalformedRequest: the offer has ended otherwise, or is none to this agent.
     """
     offer = await _find(parts, desk, offer_id)
     if offer is None:
         ended = await ended_offer(parts.db, AgentId(desk.instance, desk.user), offer_id)
         if ended and ended[1] is wanted:
             return ended[0]
-        raise Malformed(f"offer_id: the offer is over{f': {ended[1]}' if ended else ''}.")
+        raise MalformedRequest(f"offer_id: the offer is over{f': {ended[1]}' if ended else ''}.")
     refusal = await unless_over(answer(offer.conversation_id, offer.id, by=desk.user))
     if refusal and await _find(parts, desk, offer_id):
         # an agent may be faster than whoever tells the conversation of the offer; to be told twice is no news to it
         await parts.dispatcher.tell(offer)
         refusal = await unless_over(answer(offer.conversation_id, offer.id, by=desk.user))
     if refusal:
-        raise Malformed(f"offer_id: {refusal}.")
+        raise MalformedRequest(f"offer_id: {refusal}.")
     return offer.conversation_id
 
 

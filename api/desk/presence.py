@@ -12,9 +12,9 @@ from api.described import described, refused
 from api.desk import answers
 from api.desk.bodies import SetPresence
 from api.desk.signing_in import AtDesk
-from api.errors import Ended, Unavailable
 from api.services import Parts, Services
 from api.wire import read_body
+from domain.errors import ConversationEnded, Unavailable
 from runtime.bus import board_has_changed
 from store import conversations
 from store.board import presence
@@ -97,7 +97,7 @@ async def _give_back(parts: Services, instance: str, user: str) -> None:
         try:
             # what has just ended or gone to somebody else is refused, and is theirs no more either way
             await parts.gateway.release(conversation.id, by=worker.id if worker else user)
-        except Ended:
+        except ConversationEnded:
             continue
         except Unavailable as fault:
             failed = fault

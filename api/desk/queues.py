@@ -12,9 +12,9 @@ from api.desk.bodies import Queue
 from api.desk.claiming import claim, given, reason
 from api.desk.contacts import as_mine
 from api.desk.signing_in import AtDesk, Desk
-from api.errors import Malformed, NotFound
 from api.services import Parts, Services
 from api.wire import ContactId
+from domain.errors import MalformedRequest, NotFound
 from store import conversations
 from store.board import queues
 from store.board.values import Refusal, Waiting
@@ -60,13 +60,13 @@ async def pick(queue: Queue, contact_id: ContactId, parts: Parts, desk: AtDesk) 
         had = await as_mine(parts, desk, conversation.id)
         if had and had.state == "ACTIVE":
             return had
-        raise Malformed(f"pick: {reason(claimed)}.")
+        raise MalformedRequest(f"pick: {reason(claimed)}.")
     await parts.dispatcher.tell(claimed)
     refusal = await given(parts, claimed, parts.gateway.accept(conversation.id, claimed.id, by=desk.user))
     # where offers are accepted as they are made, it is theirs already
     taken = await as_mine(parts, desk, conversation.id)
     if taken is None:
-        raise Malformed(f"pick: {refusal or 'it is over'}.")
+        raise MalformedRequest(f"pick: {refusal or 'it is over'}.")
     return taken
 
 

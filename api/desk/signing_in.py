@@ -14,10 +14,10 @@ from pydantic import BaseModel, ConfigDict
 from api.connect.caller import Authenticated
 from api.described import ACCESS_KEY, DESK_TOKEN, described, refused
 from api.desk import answers
-from api.errors import AccessDenied, NotFound
 from api.services import Parts, Services
 from api.tokens import Kind
 from api.wire import Text, read_body
+from domain.errors import AccessDenied, NotFound
 from runtime.instances import Agent, Instance
 
 router = APIRouter(prefix="/v1", tags=["agent"])

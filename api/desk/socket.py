@@ -12,10 +12,10 @@ from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from api.desk.signing_in import Desk, desk_of
-from api.errors import AccessDenied
 from api.live.desk_hub import EXPIRED, LAGS, NO_AGENT, Listener
 from api.live.desks import DESK, desk_id
 from api.services import Parts
+from domain.errors import AccessDenied
 from store.board.desk import AgentId
 
 logger = logging.getLogger(__name__)

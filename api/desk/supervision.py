@@ -19,9 +19,9 @@ from api.desk.notes import all_shown
 from api.desk.presence import become
 from api.desk.presence import shown as shown_agent
 from api.desk.signing_in import AtDesk, Desk
-from api.errors import AccessDenied, Ended, Malformed, NotFound
 from api.services import Parts, Services
 from api.wire import ContactId, read_body
+from domain.errors import AccessDenied, ConversationEnded, MalformedRequest, NotFound
 from store import conversations
 from store.board.agents import agents_now
 from store.board.placing import take_off
@@ -108,15 +108,15 @@ async def act(contact_id: ContactId, action: Action, parts: Parts, desk: Supervi
     """
     contact, conversation = await _known(parts, desk, contact_id)
     if contact.ended_at is not None and action != "close":
-        raise Malformed("contact_id: the contact has ended.")
+        raise MalformedRequest("contact_id: the contact has ended.")
     does = {"release": parts.gateway.release, "end": parts.gateway.end, "close": parts.gateway.close}[action]
     try:
         refusal = await does(conversation.id, by=_by(desk))
-    except Ended:
+    except ConversationEnded:
         await take_off(parts.db, conversation.id, datetime.now(UTC))
         refusal = "the conversation has ended"
     if refusal:
-        raise Malformed(f"{action}: {refusal}.")
+        raise MalformedRequest(f"{action}: {refusal}.")
     return Nothing()
 
 
@@ -130,7 +130,7 @@ async def notes(contact_id: ContactId, parts: Parts, desk: Supervises) -> answer
 async def _done(action: str, answer: Awaitable[str | None]) -> None:
     refusal = await unless_over(answer)
     if refusal:
-        raise Malformed(f"{action}: {refusal}.")
+        raise MalformedRequest(f"{action}: {refusal}.")
 
 
 async def _known(parts: Services, desk: Desk, contact_id: str) -> tuple[Contact, Conversation]:
@@ -143,7 +143,7 @@ async def _known(parts: Services, desk: Desk, contact_id: str) -> tuple[Contact,
 async def _running(parts: Services, desk: Desk, contact_id: str) -> tuple[Contact, Conversation]:
     found = await _known(parts, desk, contact_id)
     if found[0].ended_at is not None:
-        raise Malformed("contact_id: the contact has ended.")
+        raise MalformedRequest("contact_id: the contact has ended.")
     return found
 
 

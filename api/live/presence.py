@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
-from api.errors import Ended, Unavailable
+from domain.errors import ConversationEnded, Unavailable
 from store import presence
 from store.database import Database
 
@@ -187,7 +187,7 @@ async def _insist(tell: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             return await tell()
-        except Ended:
+        except ConversationEnded:
             return None
         except Unavailable:
             await asyncio.sleep(RETRY_SECONDS)

@@ -11,11 +11,11 @@ from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from api import frames
-from api.errors import AccessDenied
 from api.frames import REHYDRATED, chat_frame, passing_event
 from api.live.hub import Frame, Subscriber
 from api.services import Parts
 from api.tokens import Kind
+from domain.errors import AccessDenied
 from store import conversations
 from store.records import Conversation
 

@@ -9,13 +9,13 @@ from typing import Annotated, Any, Literal
 from annotated_types import MinLen
 from fastapi import APIRouter, Request
 
-from api.errors import AccessDenied, Ended, Malformed, Throttled
 from api.frames import CHAT_ENDED, iso, passing_event
 from api.live.socket import PATH
 from api.participant.session import ByConnectionToken, ByParticipantToken, Session
 from api.services import Parts, Services
 from api.tokens import Kind
 from api.wire import ClientToken, Wire, read_body
+from domain.errors import AccessDenied, ConversationEnded, MalformedRequest, Throttled
 from runtime.bus import Announcement
 
 router = APIRouter()
@@ -43,9 +43,9 @@ async def create_participant_connection(request: Request, parts: Parts, session:
     body = await read_body(request, CreateParticipantConnection)
     session.must_go_on()
     if body.type is None and not body.connect_participant:
-        raise Malformed("Type: at least one type of connection must be named.")
+        raise MalformedRequest("Type: at least one type of connection must be named.")
     if "WEBRTC_CONNECTION" in (body.type or ()):
-        raise Malformed("Type: WEBRTC_CONNECTION is not served for chats.")
+        raise MalformedRequest("Type: WEBRTC_CONNECTION is not served for chats.")
     if body.connect_participant:
         await parts.gateway.connected(session.conversation.id, session.participant.id, datetime.now(UTC))
     return connection_data(request, parts, session.participant.id, session.conversation.id, body.type or ())
@@ -58,7 +58,7 @@ async def disconnect_participant(request: Request, parts: Parts, session: ByConn
     goes = parts.gateway.leave if session.participant.role == "CUSTOM_BOT" else parts.gateway.end
     try:
         refused = await goes(session.conversation.id, by=session.participant.id)
-    except Ended:
+    except ConversationEnded:
         return {}
     if refused and session.conversation.ended_at is None:
         if session.participant.role != "CUSTOMER":

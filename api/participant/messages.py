@@ -10,13 +10,13 @@ from annotated_types import MaxLen, MinLen
 from fastapi import APIRouter, Request
 from pydantic import AfterValidator, Field
 
-from api.errors import InvalidValue, Malformed
 from api.frames import DELIVERED, READ, TYPING, iso, passing_event, receipt_event
 from api.gateway import Words
 from api.participant.content import ContentType, EventContentType, checked_content
 from api.participant.session import ByConnectionToken, Session
 from api.services import Parts, Services
 from api.wire import ClientToken, Text, Wire, parse, read_body
+from domain.errors import InvalidValue, MalformedRequest
 from runtime.bus import Announcement
 from store import transcript
 from store.records import Item, Receipt
@@ -117,10 +117,10 @@ async def _receipt(parts: Services, session: Session, body: SendEvent, now: date
 
 async def _received_message(parts: Services, session: Session, content: str | None) -> Item:
     if content is None:
-        raise Malformed('Content: a receipt needs {"messageId": "..."}.')
+        raise MalformedRequest('Content: a receipt needs {"messageId": "..."}.')
     try:
         reference = parse(content.encode(), MessageReference)
-    except (Malformed, InvalidValue) as error:
+    except (MalformedRequest, InvalidValue) as error:
         raise InvalidValue(f'Content: a receipt needs {{"messageId": "..."}}: {error}') from None
     item = await transcript.find_item(parts.db, session.conversation.id, reference.message_id)
     if item is None or item.type != "MESSAGE":

@@ -7,9 +7,9 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from api.errors import AccessDenied, Ended
 from api.services import Parts, Services
 from api.tokens import Kind
+from domain.errors import AccessDenied, ConversationEnded
 from store import conversations
 from store.records import Conversation, Participant
 
@@ -26,10 +26,10 @@ class Session:
         """Refuses what can only be done in a chat that goes on, by somebody who has not left it.
 
         Raises:
-            Ended: it does not.
+            ConversationEnded: it does not.
         """
         if self.conversation.ended_at is not None or self.participant.left_at is not None:
-            raise Ended
+            raise ConversationEnded
 
 
 def participant_token(parts: Services, participant_id: str, conversation_id: str) -> str:

@@ -15,13 +15,13 @@ from annotated_types import Interval, MaxLen, MinLen
 from fastapi import APIRouter, Request
 from pydantic import model_validator
 
-from api.errors import AccessDenied, InvalidValue
 from api.frames import past_item
 from api.instants import whole_millisecond
 from api.participant.session import ByConnectionToken, Session
 from api.services import Parts, Services
 from api.tokens import Kind
 from api.wire import ContactId, Text, Wire, dump, read_body
+from domain.errors import AccessDenied, InvalidValue
 from store import conversations, transcript
 from store.documents import wire_item
 from store.past import Place, page_of_past

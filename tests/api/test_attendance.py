@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from api.errors import Unavailable
 from api.live import presence as attendance
 from api.live.presence import Attendance
+from domain.errors import Unavailable
 from store import presence, schema
 from store.database import Database
 from tests.store.conftest import db, fresh, migrated, url

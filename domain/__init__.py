@@ -1,0 +1,1 @@
+"""Vocabulary shared by all packages. Imports none of them."""
