@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 
 from api.app import build_services, create_app
-from api.gateway import Gateway
 from api.server import serving
+from engine.client import ConversationClient
 from parts import opened_parts
 from runtime.ports import check_port
 from runtime.process import run_process, stop_on_signals
@@ -22,7 +22,7 @@ async def run(settings: Settings) -> None:
     check_port(settings.api_host, settings.api_port, "The API", "PERENNIAL_API_PORT")
     client = await connect(settings)
     async with opened_parts(settings) as parts:
-        app = create_app(build_services(settings, *parts, Gateway(client, settings)))
+        app = create_app(build_services(settings, *parts, ConversationClient(client, settings)))
         async with serving(app, settings):
             logger.info("the API listens on http://%s:%s", settings.api_host, settings.api_port)
             await stop.wait()

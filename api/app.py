@@ -13,7 +13,6 @@ from api.board.dispatching import Dispatcher
 from api.board.positions import Positions
 from api.connect import bots, chats, contacts, metrics, rehydration, roles, searching, statuses, transfers
 from api.described import summarised
-from api.gateway import Gateway
 from api.live import socket
 from api.live.desk_hub import DeskHub
 from api.live.desks import Desks
@@ -25,6 +24,7 @@ from api.paths import EncodedSlashes
 from api.services import Services
 from api.tokens import Tokens, token_keys
 from configuration.current import Configuration
+from engine.client import ConversationClient
 from runtime.bus import Bus
 from runtime.settings import Settings
 from store.database import Database
@@ -42,15 +42,15 @@ _ALLOWED_HEADERS = (
 
 
 def build_services(
-    settings: Settings, db: Database, bus: Bus, configuration: Configuration, gateway: Gateway
+    settings: Settings, db: Database, bus: Bus, configuration: Configuration, engine: ConversationClient
 ) -> Services:
     """Puts the parts of the API process together."""
-    desks = Desks(db, bus, gateway, grace=settings.desk_grace)
+    desks = Desks(db, bus, engine, grace=settings.desk_grace)
     return Services(
         settings=settings,
         configuration=configuration,
         db=db,
-        gateway=gateway,
+        engine=engine,
         bus=bus,
         tokens=Tokens(token_keys(settings.token_keys, settings.data_dir)),
         hub=Hub(db, bus),
@@ -58,8 +58,8 @@ def build_services(
         desks=desks,
         attendance=Attendance(db, desks, debounce=settings.presence_debounce, lease=settings.presence_lease),
         settling=Settling(db, bus),
-        dispatcher=Dispatcher(db, bus, gateway, configuration),
-        positions=Positions(db, gateway, configuration, every=settings.positions_every),
+        dispatcher=Dispatcher(db, bus, engine, configuration),
+        positions=Positions(db, engine, configuration, every=settings.positions_every),
     )
 
 

@@ -28,6 +28,7 @@ from runtime.instances import Instance
 from store import conversations
 from store.customers import customer_of, latest_conversation
 from store.records import Conversation
+from workflows.values import EndReason
 
 router = APIRouter(
     prefix="/v1",
@@ -39,18 +40,18 @@ router = APIRouter(
 PARAMETER = "reconnect_id"
 """The query parameter of a link by which the portal page knows the chat."""
 
-LIMITS = frozenset(
+EXPIRED_REASONS: frozenset[str] = frozenset(
     {
-        "customer lost",
-        "customer never connected",
-        "open too long",
-        "waited too long",
-        "chat duration reached",
-        "customer silent",
-        "participant idle",
+        EndReason.CUSTOMER_LOST,
+        EndReason.NEVER_CONNECTED,
+        EndReason.OPEN_TOO_LONG,
+        EndReason.WAITED_TOO_LONG,
+        EndReason.DURATION_REACHED,
+        EndReason.CUSTOMER_SILENT,
+        EndReason.AUTO_DISCONNECTED,
     }
 )
-"""Why a conversation ended that somebody came too late for; any other end was somebody's will."""
+"""End reasons of a conversation that a time limit ended. The other reasons are a decision of a person."""
 
 
 _CHAT = {"ContactId": "0b8f5a36-6b3e-5a0e-9a35-6f3f2b1c7d10", "ParticipantId": "1f0e...", "ParticipantToken": "eyJ..."}
@@ -194,7 +195,7 @@ async def _offer(
 ) -> dict[str, Any]:
     redirect = _redirect(instance, conversation.workstream)
     if conversation.talk_is_over:
-        return _nothing("expired" if conversation.end_reason in LIMITS else "ended", redirect)
+        return _nothing("expired" if conversation.end_reason in EXPIRED_REASONS else "ended", redirect)
     customer = await customer_of(parts.db, conversation.id)
     if too_old or customer is None:
         return _nothing("expired", redirect)

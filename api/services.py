@@ -10,7 +10,6 @@ from starlette.requests import HTTPConnection
 
 from api.board.dispatching import Dispatcher
 from api.board.positions import Positions
-from api.gateway import Gateway
 from api.live.desk_hub import DeskHub
 from api.live.desks import Desks
 from api.live.hub import Hub
@@ -21,6 +20,7 @@ from api.running import Running
 from api.tokens import Tokens
 from configuration.current import Configuration
 from domain.errors import AccessDenied, NotFound
+from engine.client import ConversationClient
 from runtime.bus import Bus
 from runtime.instances import Instance
 from runtime.settings import Settings
@@ -34,7 +34,7 @@ class Services:
     settings: Settings
     configuration: Configuration
     db: Database
-    gateway: Gateway
+    engine: ConversationClient
     bus: Bus
     tokens: Tokens
     hub: Hub

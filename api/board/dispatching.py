@@ -13,10 +13,10 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from api.board.withdrawing import withdraw
-from api.gateway import Gateway
 from api.running import Running
 from configuration.current import Configuration
 from domain.errors import ConversationEnded, Unavailable
+from engine.client import ConversationClient
 from runtime.bus import BOARD, DESKS_HAVE_NEWS, Announcement, Bus
 from runtime.hours import opening
 from runtime.instances import Instance, Queue
@@ -24,6 +24,7 @@ from store.board import agents, offers, presence, queues
 from store.board.placing import take_off
 from store.board.values import Agent, Method, Offer, Outcome, Presence, Rules
 from store.database import Database
+from workflows import events
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ OVERDUE_AFTER = timedelta(seconds=10)
 class Dispatcher(Running):
     """The dispatching of one API process."""
 
-    def __init__(self, db: Database, bus: Bus, gateway: Gateway, configuration: Configuration) -> None:
+    def __init__(self, db: Database, bus: Bus, gateway: ConversationClient, configuration: Configuration) -> None:
         self._db = db
         self._bus = bus
         self._gateway = gateway
@@ -151,7 +152,8 @@ class Dispatcher(Running):
         agent = instance.agents.get(offer.user) if instance else None
         try:
             name = agent.name if agent else offer.user
-            await self._gateway.offer(offer.conversation_id, offer.id, user=offer.user, name=name, until=offer.until)
+            made = events.Offer(offer_id=offer.id, user=offer.user, name=name, until=offer.until)
+            await self._gateway.signal(offer.conversation_id, made)
             await offers.told(self._db, offer)
         except ConversationEnded:
             # one that closes says so to the board before it is over

@@ -11,16 +11,17 @@ import logging
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-from api.gateway import Gateway
 from api.running import Running
 from configuration.current import Configuration
 from configuration.policies import workstream_policy
 from domain.errors import ConversationEnded, Unavailable
+from engine.client import ConversationClient
 from runtime.instances import Instance
 from store.board import queues
 from store.board.values import Waiting
 from store.database import Database
 from store.positions import forget_positions, note_position, told_positions
+from workflows.events import Position
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,9 @@ AT_ONCE = 20
 class Positions(Running):
     """The telling of one API process."""
 
-    def __init__(self, db: Database, gateway: Gateway, configuration: Configuration, every: timedelta) -> None:
+    def __init__(
+        self, db: Database, gateway: ConversationClient, configuration: Configuration, every: timedelta
+    ) -> None:
         self._db = db
         self._gateway = gateway
         self._configuration = configuration
@@ -78,7 +81,8 @@ class Positions(Running):
                 return
             # who cannot be told this place is told the next one
             with suppress(ConversationEnded, Unavailable):
-                await self._gateway.position(waits.conversation_id, position, average)
+                place = Position(position=position, average_wait=average)
+                await self._gateway.signal(waits.conversation_id, place)
 
 
 def _told_workstreams(instance: Instance) -> set[str]:

@@ -7,15 +7,16 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from api.gateway import Gateway
 from domain.errors import ConversationEnded, Unavailable
+from engine.client import ConversationClient
 from runtime.bus import Bus, board_has_changed
 from store.board import offers
 from store.board.values import Offer, Outcome
 from store.database import Database
+from workflows.events import Withdraw
 
 
-async def withdraw(db: Database, bus: Bus, gateway: Gateway, made: Iterable[Offer]) -> None:
+async def withdraw(db: Database, bus: Bus, gateway: ConversationClient, made: Iterable[Offer]) -> None:
     """Takes offers back: on the board at once, so that the next agent gets them, then from the conversations.
 
     Nothing is held against whom they were made to. A conversation that cannot be told learns it from the next offer. What another
@@ -27,6 +28,6 @@ async def withdraw(db: Database, bus: Bus, gateway: Gateway, made: Iterable[Offe
     await asyncio.gather(*(_tell(gateway, offer) for offer in stood))
 
 
-async def _tell(gateway: Gateway, offer: Offer) -> None:
+async def _tell(gateway: ConversationClient, offer: Offer) -> None:
     with suppress(ConversationEnded, Unavailable):
-        await gateway.withdraw(offer.conversation_id, offer.id)
+        await gateway.signal(offer.conversation_id, Withdraw(offer_id=offer.id))

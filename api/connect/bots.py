@@ -12,10 +12,12 @@ from api.connect.caller import Authenticated
 from api.connect.requests import CreateParticipant
 from api.frames import iso
 from api.participant.session import participant_token
+from api.refusals import ask_or_raise
 from api.services import Parts
 from api.wire import read_body
-from domain.errors import ConversationEnded, MalformedRequest, NotFound, QuotaExceeded
+from domain.errors import MalformedRequest, NotFound
 from store import conversations
+from workflows.events import Invite
 
 router = APIRouter()
 
@@ -40,12 +42,8 @@ async def create_participant(request: Request, parts: Parts, caller: Authenticat
         raise MalformedRequest("ContactId: the contact has ended.")
     token = body.client_token
     bot = str(uuid5(_NAMESPACE, f"{conversation.id}/{token}") if token else uuid4())
-    try:
-        refused = await parts.gateway.invite(conversation.id, bot, details.display_name, by=f"api:{caller.key_id}")
-    except ConversationEnded:
-        refused = "the conversation has ended"
-    if refused:
-        raise (QuotaExceeded if refused.startswith("at most") else MalformedRequest)(f"ContactId: {refused}.")
+    command = Invite(participant_id=bot, name=details.display_name, by=f"api:{caller.key_id}")
+    await ask_or_raise(parts.engine, conversation.id, command, "ContactId")
     expiry = datetime.now(UTC) + parts.settings.participant_token_life
     credentials = {"ParticipantToken": participant_token(parts, bot, conversation.id), "Expiry": iso(expiry)}
     return {"ParticipantId": bot, "ParticipantCredentials": credentials}

@@ -13,7 +13,6 @@ from api.connect.caller import Authenticated
 from api.connect.hours import refuse_if_closed
 from api.connect.rehydration import find_past
 from api.connect.requests import MAX_ATTRIBUTE_BYTES, StartChatContact, StopContact, plain
-from api.gateway import Words
 from api.participant.connection import connection_data
 from api.participant.session import participant_token
 from api.paths import resource_id
@@ -22,6 +21,8 @@ from api.wire import dump, read_body
 from domain.errors import ContactNotFound, ConversationEnded, InvalidValue, MalformedRequest, NotFound
 from store import conversations
 from store.records import NewConversation, Past
+from workflows.events import End, Message
+from workflows.values import Role
 
 router = APIRouter()
 
@@ -67,9 +68,9 @@ async def start_chat_contact(request: Request, parts: Parts, caller: Authenticat
         duration = timedelta(minutes=minutes) if minutes else None
         # the workflow first: should we die in between, it writes the record itself
         greeting = _greeting(body, new)
-        await parts.gateway.start(new, settings, duration=duration, greeting=greeting)
+        await parts.engine.start(new, settings, duration=duration, first_message=greeting)
         await conversations.open_conversation(parts.db, new)
-        if greeting:
+        if greeting and greeting.id:
             parts.settling.accepted(contact_id, greeting.id)
     return dump(
         ContactId=contact_id,
@@ -91,7 +92,7 @@ async def stop_contact(request: Request, parts: Parts, caller: Authenticated) ->
     conversation = found[1]
     if conversation.ended_at is None:
         with suppress(ConversationEnded):
-            await parts.gateway.end(conversation.id, by=f"api:{caller.key_id}")
+            await parts.engine.ask(conversation.id, End(by=f"api:{caller.key_id}"))
     return {}
 
 
@@ -110,14 +111,14 @@ def _customer(contact_id: str) -> str:
     return str(uuid5(_NAMESPACE, f"{contact_id}/customer"))
 
 
-def _greeting(body: StartChatContact, new: NewConversation) -> Words | None:
+def _greeting(body: StartChatContact, new: NewConversation) -> Message | None:
     if body.initial_message is None:
         return None
-    return Words(
+    return Message(
         id=str(uuid5(_NAMESPACE, f"{new.id}/initial-message")),
         at=new.started_at,
-        participant_id=new.customer_participant_id,
-        role="CUSTOMER",
+        by=new.customer_participant_id,
+        role=Role.CUSTOMER,
         name=new.customer_name,
         content=body.initial_message.content,
         content_type=body.initial_message.content_type,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -10,26 +11,29 @@ from api.connect.caller import Authenticated
 from api.connect.requests import MAX_ATTRIBUTE_BYTES, AssociateContactWithUser, UpdateContactAttributes
 from api.instants import epoch_seconds
 from api.paths import ContactIdInPath, InitialContactIdInPath, InstanceIdInPath, resource_id
+from api.refusals import ask_or_raise
 from api.services import Parts
 from api.settled import recent_contact
 from api.wire import dump, read_body
-from domain.errors import ConversationEnded, InvalidValue, MalformedRequest, NotFound
+from domain.errors import InvalidValue, NotFound
 from store import conversations
 from store.records import Contact, Conversation
+from workflows.events import Assign
+from workflows.values import EndReason
 
 router = APIRouter()
 
-_DISCONNECT_REASONS = {
-    "customer ended": "CUSTOMER_DISCONNECT",
-    "agent ended": "AGENT_DISCONNECT",
-    "customer lost": "OTHER",
-    "customer never connected": "OTHER",
-    "open too long": "OTHER",
-    "waited too long": "OTHER",
-    "customer silent": "OTHER",
-    "participant idle": "OTHER",
-    "agent lost": "OTHER",
-    "chat duration reached": "OTHER",
+_DISCONNECT_REASONS: Mapping[str, str] = {
+    EndReason.CUSTOMER_ENDED: "CUSTOMER_DISCONNECT",
+    EndReason.AGENT_ENDED: "AGENT_DISCONNECT",
+    EndReason.CUSTOMER_LOST: "OTHER",
+    EndReason.NEVER_CONNECTED: "OTHER",
+    EndReason.OPEN_TOO_LONG: "OTHER",
+    EndReason.WAITED_TOO_LONG: "OTHER",
+    EndReason.CUSTOMER_SILENT: "OTHER",
+    EndReason.AUTO_DISCONNECTED: "OTHER",
+    EndReason.AGENT_LOST: "OTHER",
+    EndReason.DURATION_REACHED: "OTHER",
 }
 """Those that Amazon Connect has for chats; a chat that the API stopped has none, nor has a contact that was handed on."""
 
@@ -81,12 +85,8 @@ async def associate_contact_with_user(
     agent = settings.agents.get(user)
     if agent is None:
         raise NotFound(f"UserId: instance {instance!r} has no agent {user!r}.")
-    try:
-        refused = await parts.gateway.assign(conversation.id, user, agent.name, by=f"api:{caller.key_id}")
-    except ConversationEnded:
-        refused = "the conversation has ended"
-    if refused:
-        raise MalformedRequest(f"ContactId: {refused}.")
+    command = Assign(user=user, name=agent.name, by=f"api:{caller.key_id}")
+    await ask_or_raise(parts.engine, conversation.id, command, "ContactId")
     return {}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
@@ -10,14 +11,18 @@ from fastapi import APIRouter, Request
 from pydantic import ConfigDict, model_validator
 
 from api.connect.caller import Authenticated
-from api.gateway import SilenceLimit
 from api.paths import ContactIdInPath, InstanceIdInPath, resource_id
+from api.refusals import ask_or_raise
 from api.services import Parts
 from api.wire import Wire, read_body
-from domain.errors import ConversationEnded, MalformedRequest, NotFound
+from domain.errors import MalformedRequest, NotFound
 from store import conversations
+from workflows.events import Configure, TimerSetting
+from workflows.values import ParticipantTimer, Role
 
 router = APIRouter()
+
+_ROLES: Mapping[str, Literal[Role.CUSTOMER, Role.AGENT]] = {"CUSTOMER": Role.CUSTOMER, "AGENT": Role.AGENT}
 
 
 class TimerValue(Wire):
@@ -73,7 +78,7 @@ async def update_participant_role_config(
 ) -> dict[str, Any]:
     """UpdateParticipantRoleConfig. The timers are of the whole chat and survive transfers."""
     body = await read_body(request, UpdateParticipantRoleConfig)
-    limits = _limits(body.channel_configuration.chat)
+    timers = _timer_settings(body.channel_configuration.chat)
     instance, _ = parts.instance(instance_id, caller.instances)
     found = await conversations.find_contact(parts.db, instance, resource_id(contact_id))
     if found is None:
@@ -81,17 +86,18 @@ async def update_participant_role_config(
     contact, conversation = found
     if contact.ended_at is not None:
         raise MalformedRequest("ContactId: the contact has ended.")
-    try:
-        refused = await parts.gateway.configure(conversation.id, limits, by=f"api:{caller.key_id}")
-    except ConversationEnded:
-        refused = "the conversation has ended"
-    if refused:
-        raise MalformedRequest(f"ContactId: {refused}.")
+    command = Configure(timers=timers, by=f"api:{caller.key_id}")
+    await ask_or_raise(parts.engine, conversation.id, command, "ContactId")
     return {}
 
 
-def _limits(chat: ChatTimers) -> list[SilenceLimit]:
+def _timer_settings(chat: ChatTimers) -> tuple[TimerSetting, ...]:
     timers = chat.participant_timer_config_list
     if len({(timer.participant_role, timer.timer_type) for timer in timers}) < len(timers):
         raise MalformedRequest("ParticipantTimerConfigList: names a timer of a role twice.")
-    return [SilenceLimit(timer.participant_role, timer.timer_type, timer.timer_value.limit) for timer in timers]
+    return tuple(
+        TimerSetting(
+            role=_ROLES[timer.participant_role], kind=ParticipantTimer(timer.timer_type), limit=timer.timer_value.limit
+        )
+        for timer in timers
+    )

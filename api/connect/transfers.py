@@ -12,12 +12,14 @@ from api.connect.contacts import contact_arn
 from api.connect.hours import refuse_if_closed
 from api.connect.requests import TransferContact
 from api.paths import resource_id
+from api.refusals import ask_or_raise
 from api.services import Parts, Services
 from api.wire import read_body
-from domain.errors import ConversationEnded, MalformedRequest, NotFound
+from domain.errors import MalformedRequest, NotFound
 from runtime.instances import Instance
 from store import conversations
 from store.records import Contact, Conversation
+from workflows.events import Transfer
 
 router = APIRouter()
 
@@ -85,15 +87,11 @@ async def transfer(
         raise NotFound(f"UserId: there is no agent {user!r}.")
     if contact.ended_at is not None:
         raise MalformedRequest("ContactId: the contact has ended.")
-    try:
-        refused = await parts.gateway.transfer(
-            conversation.id,
-            new_id,
-            queue=queue or contact.queue or conversation.queue,
-            agent=(user, agent.name) if user and agent else None,
-            by=by,
-        )
-    except ConversationEnded:
-        refused = "the conversation has ended"
-    if refused:
-        raise MalformedRequest(f"ContactId: {refused}.")
+    command = Transfer(
+        contact_id=new_id,
+        queue=queue or contact.queue or conversation.queue,
+        user=user,
+        name=agent.name if agent else None,
+        by=by,
+    )
+    await ask_or_raise(parts.engine, conversation.id, command, "ContactId")

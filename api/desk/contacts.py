@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 from uuid import uuid4
 
@@ -12,17 +12,19 @@ from api.connect.transfers import Target, transfer
 from api.described import Nothing, described, refused
 from api.desk import answers
 from api.desk.bodies import TransferTo
-from api.desk.claiming import claim, given, reason
+from api.desk.claims import claim, confirm_claim
 from api.desk.signing_in import AtDesk, Desk
 from api.participant.session import participant_token
 from api.reconnections import Link, reconnect_link
+from api.refusals import refusal_error
 from api.services import Parts, Services
 from api.wire import ContactId, read_body
 from domain.errors import ConversationEnded, MalformedRequest, NotFound
 from store import conversations
-from store.board.values import Refusal
 from store.customers import Caller, callers
 from store.records import Contact, Conversation, Participant
+from workflows.events import Close, End, Park, Release, Resume
+from workflows.refusals import Refusal, RefusalCode, refusal
 
 router = APIRouter(
     prefix="/v1/agent/contacts",
@@ -83,34 +85,34 @@ async def act(contact_id: ContactId, action: Action, parts: Parts, desk: AtDesk)
         raise MalformedRequest(f"{action}: the contact has ended.")
     if contact.wrapped_up_at is not None:
         raise ConversationEnded
-    refusal = await _does(parts, desk, action, conversation, by=me.id)
-    if refusal:
-        raise MalformedRequest(f"{action}: {refusal}.")
+    refused = await _ask(parts, desk, action, conversation, by=me.id)
+    if refused:
+        raise refusal_error(refused, action)
     return Nothing()
 
 
-async def _does(parts: Services, desk: Desk, action: Action, conversation: Conversation, by: str) -> str | None:
-    match action:
-        case "end":
-            return await parts.gateway.end(conversation.id, by=by)
-        case "close":
-            return await parts.gateway.close(conversation.id, by=by)
-        case "park":
-            return await parts.gateway.park(conversation.id, by=by)
-        case "release":
-            return await parts.gateway.release(conversation.id, by=by)
-        case "resume":
-            return await _resume(parts, desk, conversation, by=by)
+async def _ask(parts: Services, desk: Desk, action: Action, conversation: Conversation, by: str) -> Refusal | None:
+    if action == "resume":
+        return await _resume(parts, desk, conversation, by=by)
+    commands: Mapping[str, type[End | Close | Park | Release]] = {
+        "end": End,
+        "close": Close,
+        "park": Park,
+        "release": Release,
+    }
+    return await parts.engine.ask(conversation.id, commands[action](by=by))
 
 
-async def _resume(parts: Services, desk: Desk, conversation: Conversation, by: str) -> str | None:
-    """Takes a parked conversation up again, if its workstream lets the agent have it now. Returns why not, or None."""
+async def _resume(parts: Services, desk: Desk, conversation: Conversation, by: str) -> Refusal | None:
+    """Resume a parked conversation, if its workstream and the agent's capacity allow it now."""
     claimed = await claim(parts, desk, conversation)
-    if claimed is Refusal.FULL or (claimed is Refusal.TAKEN and conversation.state == "OPEN"):
-        return reason(claimed)
-    resumed = parts.gateway.resume(conversation.id, user=desk.user, name=desk.agent.name, by=by)
-    # what cannot be claimed is not parked, or not on the board: the conversation itself knows best
-    return await resumed if isinstance(claimed, Refusal) else await given(parts, claimed, resumed)
+    command = Resume(user=desk.user, name=desk.agent.name, by=by)
+    if not isinstance(claimed, RefusalCode):
+        return await confirm_claim(parts, claimed, command)
+    if claimed is RefusalCode.NO_CAPACITY or (claimed is RefusalCode.TAKEN and conversation.state == "OPEN"):
+        return refusal(claimed)
+    # it is not parked, or routing does not know it: the conversation itself gives the reason
+    return await parts.engine.ask(conversation.id, command)
 
 
 async def mine(parts: Services, desk: Desk, contact_id: str) -> tuple[Contact, Conversation, Participant]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Protocol
+from typing import Annotated
 
 from annotated_types import MaxLen
 from fastapi import APIRouter, Path
 
 from api.described import Nothing, refused
 from api.desk import answers
-from api.desk.claiming import unless_over
 from api.desk.contacts import as_mine
 from api.desk.signing_in import AtDesk, Desk
+from api.refusals import ask, refusal_error
 from api.services import Parts, Services
 from api.wire import Text
 from domain.errors import ConversationEnded, MalformedRequest
@@ -19,6 +19,7 @@ from store.board.desk import AgentId, ended_offer
 from store.board.offers import offers_to
 from store.board.values import Offer, Outcome
 from store.customers import Caller, callers
+from workflows.events import Accept, Reject
 
 router = APIRouter(prefix="/v1/agent/offers", tags=["agent"], responses=refused(because="offer_id: the offer is over."))
 
@@ -36,7 +37,7 @@ async def my_offers(parts: Parts, desk: AtDesk) -> answers.Offers:
 @router.post("/{offer_id}/accept")
 async def accept(offer_id: OfferId, parts: Parts, desk: AtDesk) -> answers.Contact:
     """Takes what is offered; answers with the contact, which is the agent's from now on. Repeating it changes nothing."""
-    conversation_id = await _answered(parts, desk, offer_id, parts.gateway.accept, Outcome.ACCEPTED)
+    conversation_id = await _answer(parts, desk, Accept(offer_id=offer_id, by=desk.user), Outcome.ACCEPTED)
     taken = await as_mine(parts, desk, conversation_id)
     if taken is None:
         raise ConversationEnded
@@ -46,33 +47,32 @@ async def accept(offer_id: OfferId, parts: Parts, desk: AtDesk) -> answers.Conta
 @router.post("/{offer_id}/reject")
 async def reject(offer_id: OfferId, parts: Parts, desk: AtDesk) -> Nothing:
     """Does not take it: it goes to the next agent. Repeating it changes nothing."""
-    await _answered(parts, desk, offer_id, parts.gateway.reject, Outcome.REJECTED)
+    await _answer(parts, desk, Reject(offer_id=offer_id, by=desk.user), Outcome.REJECTED)
     return Nothing()
 
 
-class _Answer(Protocol):
-    async def __call__(self, conversation_id: str, offer_id: str, by: str) -> str | None: ...
+async def _answer(parts: Services, desk: Desk, answer: Accept | Reject, outcome: Outcome) -> str:
+    """Send the agent's answer to the conversation. Idempotent: an offer that has ended with this outcome is no error.
 
-
-async def _answered(parts: Services, desk: Desk, offer_id: str, answer: _Answer, wanted: Outcome) -> str:
-    """Gives the agent's answer to the conversation and returns its id, also where it has this answer already.
+    Returns:
+        The id of the conversation.
 
     Raises:
-        MalformedRequest: the offer has ended otherwise, or is none to this agent.
+        MalformedRequest: the offer has ended with another outcome, or is not an offer to this agent.
     """
-    offer = await _find(parts, desk, offer_id)
+    offer = await _find(parts, desk, answer.offer_id)
     if offer is None:
-        ended = await ended_offer(parts.db, AgentId(desk.instance, desk.user), offer_id)
-        if ended and ended[1] is wanted:
+        ended = await ended_offer(parts.db, AgentId(desk.instance, desk.user), answer.offer_id)
+        if ended and ended[1] is outcome:
             return ended[0]
         raise MalformedRequest(f"offer_id: the offer is over{f': {ended[1]}' if ended else ''}.")
-    refusal = await unless_over(answer(offer.conversation_id, offer.id, by=desk.user))
-    if refusal and await _find(parts, desk, offer_id):
-        # an agent may be faster than whoever tells the conversation of the offer; to be told twice is no news to it
+    refused = await ask(parts.engine, offer.conversation_id, answer)
+    if refused and await _find(parts, desk, offer.id):
+        # the conversation may not know the offer yet: the agent answered before the dispatcher sent it
         await parts.dispatcher.tell(offer)
-        refusal = await unless_over(answer(offer.conversation_id, offer.id, by=desk.user))
-    if refusal:
-        raise MalformedRequest(f"offer_id: {refusal}.")
+        refused = await ask(parts.engine, offer.conversation_id, answer)
+    if refused:
+        raise refusal_error(refused, "offer_id")
     return offer.conversation_id
 
 

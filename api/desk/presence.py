@@ -21,6 +21,7 @@ from store.board import presence
 from store.board.agents import agents_now
 from store.board.offers import offers_to
 from store.board.values import AgentState, Presence
+from workflows.events import Release
 
 router = APIRouter(
     prefix="/v1/agent",
@@ -61,7 +62,7 @@ async def become(parts: Services, instance: str, user: str, wanted: Presence, *,
     await presence.set_presence(parts.db, instance, user, wanted, now, when_free=later)
     after = await standing(parts, instance, user)
     if after.presence in GONE:
-        await withdraw(parts.db, parts.bus, parts.gateway, await offers_to(parts.db, instance, user))
+        await withdraw(parts.db, parts.bus, parts.engine, await offers_to(parts.db, instance, user))
     if after.presence is Presence.OFFLINE and not when_free:
         await _give_back(parts, instance, user)
     await parts.bus.announce(board_has_changed(instance, queue="", agent=user))
@@ -96,7 +97,7 @@ async def _give_back(parts: Services, instance: str, user: str) -> None:
         worker = await conversations.participant_of_user(parts.db, conversation.id, user)
         try:
             # what has just ended or gone to somebody else is refused, and is theirs no more either way
-            await parts.gateway.release(conversation.id, by=worker.id if worker else user)
+            await parts.engine.ask(conversation.id, Release(by=worker.id if worker else user))
         except ConversationEnded:
             continue
         except Unavailable as fault:

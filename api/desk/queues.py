@@ -9,16 +9,19 @@ from fastapi import APIRouter
 from api.described import refused
 from api.desk import answers
 from api.desk.bodies import Queue
-from api.desk.claiming import claim, given, reason
+from api.desk.claims import claim, confirm_claim
 from api.desk.contacts import as_mine
 from api.desk.signing_in import AtDesk, Desk
+from api.refusals import refusal_error
 from api.services import Parts, Services
 from api.wire import ContactId
-from domain.errors import MalformedRequest, NotFound
+from domain.errors import NotFound
 from store import conversations
 from store.board import queues
-from store.board.values import Refusal, Waiting
+from store.board.values import Waiting
 from store.supervising import lengths
+from workflows.events import Accept
+from workflows.refusals import RefusalCode, refusal
 
 router = APIRouter(
     prefix="/v1/agent/queues", tags=["agent"], responses=refused(because="pick: you have no capacity left.")
@@ -55,18 +58,18 @@ async def pick(queue: Queue, contact_id: ContactId, parts: Parts, desk: AtDesk) 
         raise NotFound(f"contact: there is no contact {contact_id!r} in queue {queue!r}.")
     contact, conversation = found
     waits = contact.ended_at is None and conversation.state == "OPEN"
-    claimed = await claim(parts, desk, conversation) if waits else Refusal.GONE
-    if isinstance(claimed, Refusal):
+    claimed = await claim(parts, desk, conversation) if waits else RefusalCode.NOT_WAITING
+    if isinstance(claimed, RefusalCode):
         had = await as_mine(parts, desk, conversation.id)
         if had and had.state == "ACTIVE":
             return had
-        raise MalformedRequest(f"pick: {reason(claimed)}.")
+        raise refusal_error(refusal(claimed), "pick")
     await parts.dispatcher.tell(claimed)
-    refusal = await given(parts, claimed, parts.gateway.accept(conversation.id, claimed.id, by=desk.user))
+    refused = await confirm_claim(parts, claimed, Accept(offer_id=claimed.id, by=desk.user))
     # where offers are accepted as they are made, it is theirs already
     taken = await as_mine(parts, desk, conversation.id)
     if taken is None:
-        raise MalformedRequest(f"pick: {refusal or 'it is over'}.")
+        raise refusal_error(refused or refusal(RefusalCode.OFFER_OVER), "pick")
     return taken
 
 

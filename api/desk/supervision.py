@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import uuid4
@@ -14,11 +13,11 @@ from api.connect.transfers import Target, transfer
 from api.described import Nothing, described, refused
 from api.desk import answers, bodies
 from api.desk.bodies import AssignTo, SetPresence, TransferTo, User
-from api.desk.claiming import unless_over
 from api.desk.notes import all_shown
 from api.desk.presence import become
 from api.desk.presence import shown as shown_agent
 from api.desk.signing_in import AtDesk, Desk
+from api.refusals import ask_or_raise, refusal_error
 from api.services import Parts, Services
 from api.wire import ContactId, read_body
 from domain.errors import AccessDenied, ConversationEnded, MalformedRequest, NotFound
@@ -28,6 +27,8 @@ from store.board.placing import take_off
 from store.notes import notes_of
 from store.records import Contact, Conversation
 from store.supervising import Standing, on_the_board
+from workflows.events import Assign, Close, End, Release
+from workflows.refusals import RefusalCode, refusal
 
 router = APIRouter(
     prefix="/v1/supervision",
@@ -86,7 +87,8 @@ async def assign(request: Request, contact_id: ContactId, parts: Parts, desk: Su
     body = await read_body(request, AssignTo)
     name = _agent_name(desk, body.user)
     _, conversation = await _running(parts, desk, contact_id)
-    await _done("assign", parts.gateway.assign(conversation.id, body.user, name, by=_by(desk)))
+    command = Assign(user=body.user, name=name, by=_by(desk))
+    await ask_or_raise(parts.engine, conversation.id, command, "assign")
     return Nothing()
 
 
@@ -109,14 +111,14 @@ async def act(contact_id: ContactId, action: Action, parts: Parts, desk: Supervi
     contact, conversation = await _known(parts, desk, contact_id)
     if contact.ended_at is not None and action != "close":
         raise MalformedRequest("contact_id: the contact has ended.")
-    does = {"release": parts.gateway.release, "end": parts.gateway.end, "close": parts.gateway.close}[action]
+    command = {"release": Release, "end": End, "close": Close}[action](by=_by(desk))
     try:
-        refusal = await does(conversation.id, by=_by(desk))
+        refused = await parts.engine.ask(conversation.id, command)
     except ConversationEnded:
         await take_off(parts.db, conversation.id, datetime.now(UTC))
-        refusal = "the conversation has ended"
-    if refusal:
-        raise MalformedRequest(f"{action}: {refusal}.")
+        refused = refusal(RefusalCode.CONVERSATION_ENDED)
+    if refused:
+        raise refusal_error(refused, action)
     return Nothing()
 
 
@@ -125,12 +127,6 @@ async def notes(contact_id: ContactId, parts: Parts, desk: Supervises) -> answer
     """All that was noted about the contacts of a conversation, the oldest first."""
     _, conversation = await _known(parts, desk, contact_id)
     return all_shown(await notes_of(parts.db, conversation.id))
-
-
-async def _done(action: str, answer: Awaitable[str | None]) -> None:
-    refusal = await unless_over(answer)
-    if refusal:
-        raise MalformedRequest(f"{action}: {refusal}.")
 
 
 async def _known(parts: Services, desk: Desk, contact_id: str) -> tuple[Contact, Conversation]:

@@ -11,12 +11,13 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 from api.board.withdrawing import withdraw
-from api.gateway import Gateway
 from api.running import Running
+from engine.client import ConversationClient
 from runtime.bus import Bus, board_has_changed
 from store.board import absence, desk, offers
 from store.board.desk import AgentId
 from store.database import Database
+from workflows.events import Connect, Disconnect
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ def desk_id(agent: AgentId) -> str:
 class Desks(Running):
     """Hears of all that comes and is lost, and minds those who stay away."""
 
-    def __init__(self, db: Database, bus: Bus, gateway: Gateway, *, grace: timedelta) -> None:
+    def __init__(self, db: Database, bus: Bus, gateway: ConversationClient, *, grace: timedelta) -> None:
         self._db = db
         self._bus = bus
         self._gateway = gateway
@@ -45,7 +46,7 @@ class Desks(Running):
     async def connected(self, conversation_id: str, participant_id: str, at: datetime) -> None:
         """The first connection of a participant or a desk is up."""
         if conversation_id != DESK:
-            await self._gateway.connected(conversation_id, participant_id, at)
+            await self._gateway.signal(conversation_id, Connect(by=participant_id, at=at))
             return
         agent = AgentId(*participant_id.split("/"))
         await absence.back(self._db, agent)
@@ -54,7 +55,7 @@ class Desks(Running):
     async def disconnected(self, conversation_id: str, participant_id: str, at: datetime) -> None:
         """The last connection of a participant or a desk was lost at that instant."""
         if conversation_id != DESK:
-            await self._gateway.disconnected(conversation_id, participant_id, at)
+            await self._gateway.signal(conversation_id, Disconnect(by=participant_id, at=at))
             return
         agent = AgentId(*participant_id.split("/"))
         if await absence.lost(self._db, agent, participant_id, at):

@@ -17,6 +17,7 @@ from api.tokens import Kind
 from api.wire import ClientToken, Wire, read_body
 from domain.errors import AccessDenied, ConversationEnded, MalformedRequest, Throttled
 from runtime.bus import Announcement
+from workflows.events import Connect, End, Leave
 
 router = APIRouter()
 
@@ -47,7 +48,8 @@ async def create_participant_connection(request: Request, parts: Parts, session:
     if "WEBRTC_CONNECTION" in (body.type or ()):
         raise MalformedRequest("Type: WEBRTC_CONNECTION is not served for chats.")
     if body.connect_participant:
-        await parts.gateway.connected(session.conversation.id, session.participant.id, datetime.now(UTC))
+        connect = Connect(by=session.participant.id, at=datetime.now(UTC))
+        await parts.engine.signal(session.conversation.id, connect)
     return connection_data(request, parts, session.participant.id, session.conversation.id, body.type or ())
 
 
@@ -55,14 +57,14 @@ async def create_participant_connection(request: Request, parts: Parts, session:
 async def disconnect_participant(request: Request, parts: Parts, session: ByConnectionToken) -> dict[str, Any]:
     """DisconnectParticipant: the agent ends the chat; so does the customer, where the policy lets them, else they leave."""
     await read_body(request, DisconnectParticipant)
-    goes = parts.gateway.leave if session.participant.role == "CUSTOM_BOT" else parts.gateway.end
+    command = Leave if session.participant.role == "CUSTOM_BOT" else End
     try:
-        refused = await goes(session.conversation.id, by=session.participant.id)
+        refused = await parts.engine.ask(session.conversation.id, command(by=session.participant.id))
     except ConversationEnded:
         return {}
     if refused and session.conversation.ended_at is None:
         if session.participant.role != "CUSTOMER":
-            raise AccessDenied(f"The participant cannot end the chat: {refused}.")
+            raise AccessDenied(f"The participant cannot end the chat: {refused.text}.")
         await _leave(parts, session)
     return {}
 

@@ -11,7 +11,6 @@ from fastapi import APIRouter, Request
 from pydantic import AfterValidator, Field
 
 from api.frames import DELIVERED, READ, TYPING, iso, passing_event, receipt_event
-from api.gateway import Words
 from api.participant.content import ContentType, EventContentType, checked_content
 from api.participant.session import ByConnectionToken, Session
 from api.services import Parts, Services
@@ -20,6 +19,8 @@ from domain.errors import InvalidValue, MalformedRequest
 from runtime.bus import Announcement
 from store import transcript
 from store.records import Item, Receipt
+from workflows.events import Message
+from workflows.values import Role
 
 router = APIRouter()
 
@@ -62,16 +63,16 @@ async def send_message(request: Request, parts: Parts, session: ByConnectionToke
     else:
         item_id = str(uuid4())
     now = datetime.now(UTC)
-    words = Words(
+    message = Message(
         id=item_id,
         at=now,
-        participant_id=session.participant.id,
-        role=session.participant.role,
+        by=session.participant.id,
+        role=Role(session.participant.role),
         name=session.participant.name,
         content=body.content,
         content_type=body.content_type,
     )
-    await parts.gateway.say(session.conversation.id, words)
+    await parts.engine.send_message(session.conversation.id, message)
     parts.settling.accepted(session.conversation.id, item_id)
     return {"Id": item_id, "AbsoluteTime": iso(now)}
 

@@ -19,8 +19,9 @@ from store.board.presence import lose, settle
 from store.board.reserving import give, push
 from store.board.routing import DEFAULT_RULES, Queue, choose, heads
 from store.board.rows import NO_OFFER, ROW, Row, find_row, lock, lock_agents
-from store.board.values import OFFER_FOR, Offer, Outcome, Presence, Refusal, Rules, Stage
+from store.board.values import OFFER_FOR, Offer, Outcome, Presence, Rules, Stage
 from store.database import Database
+from workflows.refusals import RefusalCode
 
 _board = schema.board.c
 
@@ -68,7 +69,7 @@ async def claim(
     *,
     offer_for: timedelta = OFFER_FOR,
     over_capacity: bool = False,
-) -> Offer | Refusal:
+) -> Offer | RefusalCode:
     """Gives an agent what they pick from a queue or resume, as an offer.
 
     The conversation has to confirm it like any other. A binding or an earlier rejection is not in the way, nor is the
@@ -80,29 +81,29 @@ async def claim(
     async with db.write() as connection:
         row = await find_row(connection, conversation_id)
         if row is None:
-            return Refusal.GONE
+            return RefusalCode.NOT_WAITING
         await lock_agents(db, connection, row.instance, [user])
         row = await find_row(connection, conversation_id, lock=True)
         if row is None:
-            return Refusal.GONE
+            return RefusalCode.NOT_WAITING
         if row.offer and row.offer.user == user:
             return row.offer
         refusal = _why_not(row, user) or await _why_not_they(connection, row, user, now, over_capacity)
         return refusal or await give(connection, conversation_id, user, now, offer_for)
 
 
-def _why_not(row: Row, user: str) -> Refusal | None:
+def _why_not(row: Row, user: str) -> RefusalCode | None:
     """What about a conversation keeps an agent from having it."""
     if row.offer or row.stage == Stage.WORKING:
-        return Refusal.TAKEN
+        return RefusalCode.TAKEN
     if row.stage == Stage.PARKED and row.agent != user:
-        return Refusal.TAKEN
-    return Refusal.GONE if row.stage == Stage.WRAP_UP else None
+        return RefusalCode.TAKEN
+    return RefusalCode.NOT_WAITING if row.stage == Stage.WRAP_UP else None
 
 
 async def _why_not_they(
     connection: AsyncConnection, row: Row, user: str, now: datetime, over_capacity: bool
-) -> Refusal | None:
+) -> RefusalCode | None:
     """What about an agent keeps them from having a conversation."""
     agent, served = schema.agents.c, schema.agent_queues.c
     serves = exists().where(served.instance == row.instance, served.queue == row.queue, served.user == user)
@@ -111,12 +112,12 @@ async def _why_not_they(
     )
     found = (await connection.execute(query)).one_or_none()
     if found is None:
-        return Refusal.UNKNOWN_AGENT
+        return RefusalCode.UNKNOWN_AGENT
     is_serving, free = found
     # what somebody has parked is theirs, whichever queue it came from
     if not (is_serving or row.stage == Stage.PARKED):
-        return Refusal.NOT_SERVED
-    return None if over_capacity or free >= row.units else Refusal.FULL
+        return RefusalCode.QUEUE_NOT_SERVED
+    return None if over_capacity or free >= row.units else RefusalCode.NO_CAPACITY
 
 
 async def told(db: Database, offer: Offer) -> None:

@@ -50,16 +50,6 @@ class Outcome(StrEnum):
     """Neither side's doing: nothing is held against the agent."""
 
 
-class Refusal(StrEnum):
-    """Why an agent cannot have a conversation."""
-
-    GONE = "it neither waits nor is parked"
-    TAKEN = "it is offered to or with an agent already"
-    UNKNOWN_AGENT = "there is no such agent"
-    NOT_SERVED = "the agent does not serve its queue"
-    FULL = "the agent has not enough capacity left"
-
-
 @dataclass(frozen=True, slots=True)
 class Agent:
     """An agent as configured. `capacity` is in units, `queues` are all queues that they may be offered from."""

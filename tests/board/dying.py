@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-from datetime import datetime
 from enum import StrEnum
 from typing import NoReturn
 
@@ -16,13 +15,14 @@ from temporalio import activity
 import worker
 from activities.recording import Recorder
 from api.board.dispatching import Dispatcher
-from api.gateway import Gateway
+from engine.client import ConversationClient
 from parts import opened_parts
 from runtime.process import run_process, stop_on_signals
 from runtime.settings import Settings
 from runtime.temporal import connect
 from store.board.values import Offer
 from workflows.contract import Commit, Recorded
+from workflows.events import AnyEvent
 from workflows.values import Stage
 
 
@@ -48,12 +48,12 @@ def die() -> NoReturn:
     raise AssertionError("dead")
 
 
-class DyingGateway(Gateway):
+class DyingClient(ConversationClient):
     """Dies once the conversation is told."""
 
-    async def offer(self, conversation_id: str, offer_id: str, *, user: str, name: str, until: datetime) -> None:
-        await super().offer(conversation_id, offer_id, user=user, name=name, until=until)
-        if DIES_AT is Step.TOLD:
+    async def signal(self, conversation_id: str, event: AnyEvent) -> None:
+        await super().signal(conversation_id, event)
+        if DIES_AT is Step.TOLD and event.kind == "offer":
             die()
 
 
@@ -95,7 +95,7 @@ async def dispatch(settings: Settings) -> None:
     stop = stop_on_signals()
     client = await connect(settings)
     async with opened_parts(settings) as (db, bus, configuration):
-        dispatcher = DyingDispatcher(db, bus, DyingGateway(client, settings), configuration)
+        dispatcher = DyingDispatcher(db, bus, DyingClient(client, settings), configuration)
         await dispatcher.start()
         await stop.wait()
         await dispatcher.stop()

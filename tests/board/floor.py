@@ -11,8 +11,8 @@ from typing import Any
 from uuid import uuid4
 
 from api.board.dispatching import Dispatcher
-from api.gateway import Gateway
 from configuration.current import Configuration
+from engine.client import ConversationClient
 from runtime.bus import LocalBus, board_has_changed
 from runtime.instances import Instance
 from runtime.settings import Settings
@@ -53,7 +53,7 @@ class Floor:
 
     engine: Engine
     name: str
-    gateway: Gateway
+    client: ConversationClient
     bus: LocalBus
     configuration: Configuration
     dispatcher: Watched
@@ -81,7 +81,7 @@ class Floor:
             content_types=(),
             related_contact_id=None,
         )
-        await self.gateway.start(new, self.instance)
+        await self.client.start(new, self.instance)
         chat = Chat(self.engine, id, self.engine.client.get_workflow_handle(id))
         await chat.do(Connect())
         return chat
@@ -199,9 +199,9 @@ async def floor(
         }
     )
     configuration = Configuration({name: instance}, engine.db, bus)
-    gateway = Gateway(engine.client, settings)
-    dispatcher = Watched(engine.db, bus, gateway, configuration)
-    here = Floor(engine, name, gateway, bus, configuration, dispatcher)
+    client = ConversationClient(engine.client, settings)
+    dispatcher = Watched(engine.db, bus, client, configuration)
+    here = Floor(engine, name, client, bus, configuration, dispatcher)
     async with engine.working(bus=bus, configuration=configuration):
         await dispatcher.start()
         try:

@@ -8,7 +8,7 @@ from collections import Counter
 from store.board.values import Presence
 from tests.board.floor import LIVE, PERSISTENT, floor
 from tests.workflows.engine import Engine
-from workflows.events import Close, End, Transfer
+from workflows.events import Close, End, Park, Transfer
 from workflows.values import State
 
 ONE = {"a1": {"capacity": 1}}
@@ -115,6 +115,6 @@ async def test_a_waiting_chat_takes_no_capacity(engine: Engine) -> None:
     async with floor(engine, ONE, persistent=PERSISTENT) as here:
         chat = await here.work("a1", "persistent")
         assert await here.load("a1") == 1
-        await here.gateway.park(chat.id, by="agent")
+        await here.client.ask(chat.id, Park(by="agent"))
         assert ((await chat.state()).state, await here.load("a1")) == (State.WAITING, 0)
         await here.over(chat)

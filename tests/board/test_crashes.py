@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from api.gateway import Gateway
 from configuration.current import Configuration
+from engine.client import ConversationClient
 from runtime.bus import LocalBus
 from runtime.settings import Settings
 from store.board.values import Presence
@@ -129,9 +129,9 @@ async def site(fresh: Fresh, environment: WorkflowEnvironment, tmp_path: Path) -
         }
         db, bus = Database.open(url), LocalBus()
         await migrate(db)
-        configuration, gateway = Configuration(settings.instances, db, bus), Gateway(client, settings)
-        unused = Watched(db, bus, gateway, configuration)
-        yield Site(tmp_path, told, Floor(Engine(client, db), NAME, gateway, bus, configuration, unused))
+        configuration, conversations = Configuration(settings.instances, db, bus), ConversationClient(client, settings)
+        unused = Watched(db, bus, conversations, configuration)
+        yield Site(tmp_path, told, Floor(Engine(client, db), NAME, conversations, bus, configuration, unused))
         await db.close()
 
 

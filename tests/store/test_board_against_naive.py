@@ -12,12 +12,13 @@ from store.board.agents import agents_now, configure
 from store.board.offers import claim
 from store.board.presence import follow, set_presence
 from store.board.queues import position, queues_for, queues_with_work, waiting
-from store.board.values import Agent, Method, Offer, Outcome, Presence, Refusal, Rules, Settled, Stage
+from store.board.values import Agent, Method, Offer, Outcome, Presence, Rules, Settled, Stage
 from store.database import Database
 from store.schema import FOREVER
 from tests.store.making import INSTANCE, START
 from tests.store.naive import Board, Chat, Person
 from tests.store.on_board import load, offered, placement, put, standing
+from workflows.refusals import RefusalCode
 
 QUEUES = ("north", "south")
 USERS = ("ann", "bob", "cid", "dan")
@@ -154,7 +155,7 @@ class Day:
             self.board.give(chat, user, self.now)
             self.offers[chat.id] = got.id
         else:
-            assert isinstance(got, Refusal)
+            assert isinstance(got, RefusalCode)
 
     async def offer_all(self, queue: str) -> None:
         expected = self.board.next_offer(queue, RULES, self.now)

@@ -7,7 +7,7 @@ import pytest
 
 from store.board.offers import claim, offers_to, revoke, untold
 from store.board.presence import set_presence
-from store.board.values import Offer, Outcome, Presence, Refusal, Stage
+from store.board.values import Offer, Outcome, Presence, Stage
 from store.database import Database
 from tests.store.making import INSTANCE, START, after
 from tests.store.on_board import (
@@ -23,6 +23,7 @@ from tests.store.on_board import (
     state_of,
     wait_in_line,
 )
+from workflows.refusals import RefusalCode
 
 
 @pytest.fixture(autouse=True)
@@ -66,27 +67,27 @@ async def test_what_another_has_cannot_be_picked(db: Database) -> None:
     await put(db, placement("worked on", stage=Stage.WORKING, agent="cid"))
     await put(db, placement("parked", stage=Stage.PARKED, agent="cid"))
     for id in ("offered", "worked on", "parked"):
-        assert await claim(db, id, "ann", START) is Refusal.TAKEN
+        assert await claim(db, id, "ann", START) is RefusalCode.TAKEN
 
 
 async def test_what_no_longer_waits_cannot_be_picked(db: Database) -> None:
     await put(db, placement("wrapped up", stage=Stage.WRAP_UP, agent="ann"))
-    assert await claim(db, "wrapped up", "ann", START) is Refusal.GONE
-    assert await claim(db, "unheard of", "ann", START) is Refusal.GONE
+    assert await claim(db, "wrapped up", "ann", START) is RefusalCode.NOT_WAITING
+    assert await claim(db, "unheard of", "ann", START) is RefusalCode.NOT_WAITING
 
 
 async def test_who_cannot_have_it_is_told_why(db: Database) -> None:
     await wait_in_line(db, "c", units=2)
-    assert await claim(db, "c", "ann", START) is Refusal.FULL
-    assert await claim(db, "c", "bob", START) is Refusal.NOT_SERVED
-    assert await claim(db, "c", "nobody", START) is Refusal.UNKNOWN_AGENT
+    assert await claim(db, "c", "ann", START) is RefusalCode.NO_CAPACITY
+    assert await claim(db, "c", "bob", START) is RefusalCode.QUEUE_NOT_SERVED
+    assert await claim(db, "c", "nobody", START) is RefusalCode.UNKNOWN_AGENT
     assert await offered(db) == ("c", "cid")
 
 
 async def test_where_that_is_allowed_they_may_go_beyond_their_capacity_and_presence(db: Database) -> None:
     await set_presence(db, INSTANCE, "ann", Presence.OFFLINE, after(1))
     await wait_in_line(db, "c", units=2, bound_to="cid")
-    assert await claim(db, "c", "ann", START) is Refusal.FULL
+    assert await claim(db, "c", "ann", START) is RefusalCode.NO_CAPACITY
     await claimed(db, "c", "ann", over_capacity=True)
     assert (await state_of(db, "ann")).load == 2
     assert await offered(db) is None
@@ -96,7 +97,7 @@ async def test_resuming_takes_capacity_like_everything_else(db: Database) -> Non
     await put(db, placement("c1", stage=Stage.PARKED, agent="ann"))
     await put(db, placement("c2", stage=Stage.PARKED, agent="ann"))
     offer = await claimed(db, "c1")
-    assert await claim(db, "c2", "ann", START) is Refusal.FULL
+    assert await claim(db, "c2", "ann", START) is RefusalCode.NO_CAPACITY
     await move(db, "c1", stage=Stage.WORKING)
     assert (await state_of(db, "ann")).load == 1
     assert await offers_to(db, INSTANCE, "ann") == []

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from api.reconnections import LIMITS
+from api.reconnections import EXPIRED_REASONS
 from api.tokens import Kind
 from tests.api.calls import Api, assert_refused, valid
 from tests.api.reconnections.calls import (
@@ -66,7 +66,7 @@ def test_every_end_is_too_late_or_somebodys_will() -> None:
     # of the others a contact can die, a conversation goes on
     of_contacts = {EndReason.TRANSFERRED, EndReason.RELEASED, EndReason.AGENT_LOST}
     will = {EndReason.CUSTOMER_ENDED, EndReason.AGENT_ENDED, EndReason.STOPPED}
-    assert {*EndReason} - of_contacts - will == LIMITS
+    assert {*EndReason} - of_contacts - will == EXPIRED_REASONS
 
 
 def test_an_old_link_leads_nowhere_but_on(api: Api) -> None:
