@@ -1,4 +1,4 @@
-"""The API process: `python -m api`. Serves HTTP and WebSockets against a Temporal server and a store."""
+"""The API process, `python -m api`: serves HTTP and WebSockets with a Temporal server and a store."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 async def run(settings: Settings) -> None:
-    """Runs until the process is told to stop."""
+    """Serve the API until SIGINT or SIGTERM."""
     stop = stop_on_signals()
     check_port(settings.api_host, settings.api_port, "The API", "PERENNIAL_API_PORT")
     client = await connect(settings)

@@ -1,4 +1,4 @@
-"""The HTTP application, and the parts behind it."""
+"""The HTTP application and its parts."""
 
 from __future__ import annotations
 
@@ -8,11 +8,22 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from api import administration, desk, errors, reconnections, transcripts
+from api import desk, errors, reconnections, transcripts
+from api.administration import routes as administration
 from api.board.dispatching import Dispatcher
 from api.board.positions import Positions
-from api.connect import bots, chats, contacts, metrics, rehydration, roles, searching, statuses, transfers
-from api.described import summarised
+from api.connect import (
+    agent_status,
+    bots,
+    chats,
+    contact_search,
+    contacts,
+    metrics,
+    participant_timers,
+    rehydration,
+    transfers,
+)
+from api.dependencies import Services
 from api.live import socket
 from api.live.desk_hub import DeskHub
 from api.live.desks import Desks
@@ -21,7 +32,6 @@ from api.live.presence import Attendance
 from api.live.settling import Settling
 from api.participant import connection, messages, transcript
 from api.paths import EncodedSlashes
-from api.services import Services
 from api.tokens import Tokens, token_keys
 from configuration.current import Configuration
 from engine.client import ConversationClient
@@ -44,7 +54,7 @@ _ALLOWED_HEADERS = (
 def build_services(
     settings: Settings, db: Database, bus: Bus, configuration: Configuration, engine: ConversationClient
 ) -> Services:
-    """Puts the parts of the API process together."""
+    """Build the parts of the API process."""
     desks = Desks(db, bus, engine, grace=settings.desk_grace)
     return Services(
         settings=settings,
@@ -64,7 +74,7 @@ def build_services(
 
 
 def create_app(services: Services) -> FastAPI:
-    """The application. While it runs it serves sockets and keeps this process's lease."""
+    """Build the application. Its lifespan starts and stops the parts with background work."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
@@ -78,7 +88,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     app.add_middleware(EncodedSlashes)
     app.add_middleware(errors.UnexpectedErrorMiddleware)
-    # browsers may come from anywhere: what protects a chat is its token, never a cookie
+    # any origin may call: tokens protect the chats, and there are no cookies
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
@@ -94,10 +104,10 @@ def create_app(services: Services) -> FastAPI:
         bots,
         transfers,
         rehydration,
-        searching,
-        roles,
+        contact_search,
+        participant_timers,
         metrics,
-        statuses,
+        agent_status,
         connection,
         messages,
         transcript,
@@ -107,10 +117,10 @@ def create_app(services: Services) -> FastAPI:
         transcripts,
         administration,
     ):
-        app.include_router(summarised(module.router))
-    app.add_api_route("/healthz", _healthy, include_in_schema=False)
+        app.include_router(module.router)
+    app.add_api_route("/healthz", _health, include_in_schema=False)
     return app
 
 
-async def _healthy() -> dict[str, str]:
+async def _health() -> dict[str, str]:
     return {"status": "ok"}

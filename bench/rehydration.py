@@ -21,8 +21,8 @@ from sqlalchemy import Table, event, insert, text
 from temporalio.client import Client
 
 from api.app import build_services, create_app
-from api.services import Services
-from api.tokens import Kind
+from api.dependencies import Services
+from api.tokens import TokenKind
 from configuration.current import Configuration
 from engine.client import ConversationClient
 from runtime.bus import LocalBus
@@ -159,7 +159,7 @@ def past_in_store(db: Database) -> Reader:
 
 def over_http(client: httpx.AsyncClient, services: Services, chat: str) -> Reader:
     """Pages of GetTranscript, from the latest item of a chat back."""
-    token = services.tokens.make(Kind.CONNECTION, _customer(chat), timedelta(hours=1), chat=chat)
+    token = services.tokens.make(TokenKind.CONNECTION, _customer(chat), timedelta(hours=1), chat=chat)
     rest: dict[str, str] | None = {}
 
     async def read() -> int | None:

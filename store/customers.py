@@ -1,4 +1,4 @@
-"""Customers: who they are, and with which conversation they would go on who come back."""
+"""Customers of conversations, and the latest conversation of a returning customer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from store.records import TALK_IS_OVER, Participant
 
 
 async def latest_conversation(db: Database, instance: str, workstream: str, customer_id: str) -> str | None:
-    """The id of a customer's newest conversation in which the talk is not over; where it is over in all, of the newest."""
+    """Return the id of a customer's latest conversation: a running one if there is one, else the latest ended one."""
     table = schema.conversations.c
     query = (
         select(table.id)
@@ -27,7 +27,7 @@ async def latest_conversation(db: Database, instance: str, workstream: str, cust
 
 
 async def customer_of(db: Database, conversation_id: str) -> Participant | None:
-    """The customer of a conversation."""
+    """Return the customer of a conversation, or None if there is no such conversation."""
     table = schema.participants
     query = select(*columns(table, Participant)).where(
         table.c.conversation_id == conversation_id, table.c.role == "CUSTOMER"
@@ -37,15 +37,15 @@ async def customer_of(db: Database, conversation_id: str) -> Participant | None:
     return None if row is None else Participant(**row)
 
 
-class Caller(NamedTuple):
-    """Who is waited on in a conversation, and what is known of it."""
+class CustomerSummary(NamedTuple):
+    """Name of a conversation's customer, and the conversation's attributes."""
 
     name: str
     attributes: Mapping[str, str]
 
 
-async def callers(db: Database, conversation_ids: Collection[str]) -> dict[str, Caller]:
-    """The customers of conversations."""
+async def customer_summaries(db: Database, conversation_ids: Collection[str]) -> dict[str, CustomerSummary]:
+    """Return the customers of conversations, by conversation id."""
     person, conversation = schema.participants.c, schema.conversations.c
     query = (
         select(conversation.id, person.name, conversation.attributes)
@@ -54,4 +54,4 @@ async def callers(db: Database, conversation_ids: Collection[str]) -> dict[str, 
     )
     async with db.read() as connection:
         rows = (await connection.execute(query)).all() if conversation_ids else []
-    return {id: Caller(name, attributes) for id, name, attributes in rows}
+    return {id: CustomerSummary(name, attributes) for id, name, attributes in rows}

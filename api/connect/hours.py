@@ -1,4 +1,4 @@
-"""Refusing what a closed queue does not take."""
+"""Check of a queue's opening hours."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from runtime.hours import for_people, opening
 from runtime.instances import Instance
 
 
-def refuse_if_closed(instance: Instance, queue: str, member: str) -> None:
-    """Lets pass what asks for a queue that is open now.
+def require_open(instance: Instance, queue: str, member: str) -> None:
+    """Check that a queue is open now. A queue without opening hours is always open.
 
     Raises:
-        MalformedRequest: it is closed; the message begins with the member that asked for it, and says until when.
+        MalformedRequest: the queue is closed. The message begins with `member`, and says when the queue opens.
     """
     schedule = instance.schedule(queue)
     if schedule is None:

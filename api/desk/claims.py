@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from api.desk.signing_in import Desk
+from api.dependencies import Services
+from api.desk.authentication import SignedInAgent
 from api.refusals import ask
-from api.services import Services
 from store.board import offers
 from store.board.values import Offer, Outcome
 from store.records import Conversation
@@ -18,15 +18,15 @@ from workflows.events import Command
 from workflows.refusals import Refusal, RefusalCode
 
 
-async def claim(parts: Services, desk: Desk, conversation: Conversation) -> Offer | RefusalCode:
+async def claim(parts: Services, agent: SignedInAgent, conversation: Conversation) -> Offer | RefusalCode:
     """Reserve a conversation for an agent. Exceeds their capacity only if the workstream allows it."""
-    workstream = desk.configured.workstreams.get(conversation.workstream)
+    workstream = agent.instance_settings.workstreams.get(conversation.workstream)
     over_capacity = workstream is None or workstream.over_capacity
-    return await offers.claim(parts.db, conversation.id, desk.user, datetime.now(UTC), over_capacity=over_capacity)
+    return await offers.claim(parts.db, conversation.id, agent.user, datetime.now(UTC), over_capacity=over_capacity)
 
 
 async def confirm_claim(parts: Services, claimed: Offer, command: Command) -> Refusal | None:
-    """Send the command that gives a claimed conversation to the agent, and revoke the claim if it is refused.
+    """Send the command that gives a claimed conversation to the agent. Revokes the claim if the command is refused.
 
     Returns:
         The refusal, also where the conversation has ended, or None if the agent has the conversation.

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from api.desk.signing_in import Desk, desk_of
+from api.dependencies import Parts
+from api.desk.authentication import SignedInAgent, read_desk_token
 from api.live.desk_hub import EXPIRED, LAGS, NO_AGENT, Listener
 from api.live.desks import DESK, desk_id
-from api.services import Parts
 from domain.errors import AccessDenied
 from store.board.desk import AgentId
 
@@ -36,7 +36,7 @@ async def agent_socket(socket: WebSocket, parts: Parts, token: str = "", after: 
     """
     scheme, _, bearer = socket.headers.get("authorization", "").partition(" ")
     try:
-        desk = desk_of(parts, token or (bearer.strip() if scheme.lower() == "bearer" else ""))
+        desk = read_desk_token(parts, token or (bearer.strip() if scheme.lower() == "bearer" else ""))
     except AccessDenied:
         await socket.close()
         return
@@ -46,7 +46,7 @@ async def agent_socket(socket: WebSocket, parts: Parts, token: str = "", after: 
 class _Socket:
     """One socket: a reader that answers, a writer that is the only one to send."""
 
-    def __init__(self, socket: WebSocket, parts: Parts, desk: Desk) -> None:
+    def __init__(self, socket: WebSocket, parts: Parts, desk: SignedInAgent) -> None:
         self._socket = socket
         self._parts = parts
         self._expires_at = desk.expires_at

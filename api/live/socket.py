@@ -11,10 +11,10 @@ from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from api import frames
+from api.dependencies import Parts
 from api.frames import REHYDRATED, chat_frame, passing_event
 from api.live.hub import Frame, Subscriber
-from api.services import Parts
-from api.tokens import Kind
+from api.tokens import TokenKind
 from domain.errors import AccessDenied
 from store import conversations
 from store.records import Conversation
@@ -31,7 +31,7 @@ FAREWELL_SECONDS = 5.0
 async def participant_websocket(socket: WebSocket, parts: Parts, token: str = "") -> None:
     """Serves one socket. Who may not have one is refused before it opens: opening and closing makes clients storm."""
     try:
-        claims = parts.tokens.read(Kind.SOCKET, token)
+        claims = parts.tokens.read(TokenKind.SOCKET, token)
     except AccessDenied:
         await socket.close()
         return

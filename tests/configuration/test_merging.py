@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from api.tables import EXAMPLES
+from api.administration.openapi import EXAMPLES
 from configuration.merging import KINDS, changed, merged, shown, table
 from configuration.problems import Unfit
 from runtime.instances import Instance

@@ -12,8 +12,8 @@ import httpx
 import pytest
 from temporalio.client import Client
 
+from api.administration.openapi import EXAMPLES
 from api.app import build_services, create_app
-from api.tables import EXAMPLES
 from configuration.current import Configuration
 from engine.client import ConversationClient
 from runtime.bus import Announcement, LocalBus

@@ -1,4 +1,4 @@
-"""What the operations work with, put together once by the process and handed to every request."""
+"""Dependencies of the operations: the parts of the API process, built once and passed to every request."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The parts of the API process."""
+    """Parts of the API process."""
 
     settings: Settings
     configuration: Configuration
@@ -47,14 +47,18 @@ class Services:
 
     @property
     def running(self) -> tuple[Running | Attendance, ...]:
-        """What works of its own accord, in the order in which it starts."""
+        """Parts with background work, in the order in which they start. They stop in the reverse order."""
         return self.hub, self.desk_hub, self.desks, self.attendance, self.dispatcher, self.positions
 
     def instance(self, name_or_arn: str, allowed: frozenset[str]) -> tuple[str, Instance]:
-        """The instance of an id or ARN, as it is configured now.
+        """Return the id and the current configuration of an instance, given by id or ARN.
+
+        Args:
+            name_or_arn: id or ARN of the instance.
+            allowed: ids of the instances of the caller's key; empty means all.
 
         Raises:
-            NotFound: there is none of this name.
+            NotFound: the instance does not exist.
             AccessDenied: the caller's key is for other instances.
         """
         name = resource_id(name_or_arn)
@@ -67,7 +71,7 @@ class Services:
 
 
 def services(connection: HTTPConnection) -> Services:
-    """The parts of the process that serves this request."""
+    """Return the parts of the process that serves this connection."""
     found: Services = connection.app.state.services
     return found
 
