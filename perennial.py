@@ -9,8 +9,8 @@ import logging
 from collections.abc import Mapping
 
 from api.app import build_services, create_app
-from api.gateway import Gateway
 from api.server import serving
+from engine.client import ConversationClient
 from parts import opened_parts
 from runtime.devserver import own_data_dir, temporal_server
 from runtime.instances import Instance
@@ -31,7 +31,7 @@ async def run(settings: Settings) -> None:
             client = await connect(settings)
             await register_search_attributes(client, KEYS)
             async with opened_parts(settings) as parts:
-                app = create_app(build_services(settings, *parts, Gateway(client, settings)))
+                app = create_app(build_services(settings, *parts, ConversationClient(client, settings)))
                 async with build_worker(client, settings, *parts), serving(app, settings):
                     print(_welcome(settings, parts[-1].instances), flush=True)  # noqa: T201
                     await stop.wait()

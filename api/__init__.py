@@ -1,1 +1,1 @@
-"""How the world talks to conversations: Connect-compatible HTTP, the WebSocket, and the agent's desk."""
+"""HTTP and WebSocket interface: Amazon Connect's operations, and our own for agents, supervisors and administrators."""

@@ -1,12 +1,12 @@
-"""The API process: `python -m api`. Serves HTTP and WebSockets against a Temporal server and a store."""
+"""The API process, `python -m api`: serves HTTP and WebSockets with a Temporal server and a store."""
 
 from __future__ import annotations
 
 import logging
 
 from api.app import build_services, create_app
-from api.gateway import Gateway
 from api.server import serving
+from engine.client import ConversationClient
 from parts import opened_parts
 from runtime.ports import check_port
 from runtime.process import run_process, stop_on_signals
@@ -17,12 +17,12 @@ logger = logging.getLogger(__name__)
 
 
 async def run(settings: Settings) -> None:
-    """Runs until the process is told to stop."""
+    """Serve the API until SIGINT or SIGTERM."""
     stop = stop_on_signals()
     check_port(settings.api_host, settings.api_port, "The API", "PERENNIAL_API_PORT")
     client = await connect(settings)
     async with opened_parts(settings) as parts:
-        app = create_app(build_services(settings, *parts, Gateway(client, settings)))
+        app = create_app(build_services(settings, *parts, ConversationClient(client, settings)))
         async with serving(app, settings):
             logger.info("the API listens on http://%s:%s", settings.api_host, settings.api_port)
             await stop.wait()

@@ -1,28 +1,35 @@
-"""The HTTP application, and the parts behind it."""
+"""The HTTP application and its parts."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
+from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from api import administration, desk, errors, reconnections, transcripts
+from api import desk, errors, reconnections, transcripts
+from api.administration import routes as administration
 from api.board.agent_disconnects import AgentDisconnects
 from api.board.dispatching import Dispatcher
 from api.board.positions import QueuePositions
-from api.connect import bots, chats, contacts, metrics, rehydration, roles, searching, statuses, transfers
-from api.described import summarised
-from api.gateway import Gateway
+from api.connect import (
+    agent_status,
+    bots,
+    chats,
+    contact_search,
+    contacts,
+    metrics,
+    participant_timers,
+    rehydration,
+    transfers,
+)
+from api.dependencies import Services
 from api.participant import connection, messages, socket, transcript
 from api.paths import EncodedSlashes
-from api.services import Services
 from api.tokens import Tokens, token_keys
-from api.unserved import unserved
 from configuration.current import Configuration
+from engine.client import ConversationClient
 from realtime.agent_events import AgentEventFeed
 from realtime.connections import ConnectionTracker
 from realtime.read_your_writes import AcceptedWrites
@@ -45,15 +52,15 @@ _ALLOWED_HEADERS = (
 
 
 def build_services(
-    settings: Settings, db: Database, bus: Bus, configuration: Configuration, gateway: Gateway
+    settings: Settings, db: Database, bus: Bus, configuration: Configuration, engine: ConversationClient
 ) -> Services:
-    """Puts the parts of the API process together."""
-    agent_disconnects = AgentDisconnects(db, bus, gateway, grace=settings.desk_grace)
+    """Build the parts of the API process."""
+    agent_disconnects = AgentDisconnects(db, bus, engine, grace=settings.desk_grace)
     return Services(
         settings=settings,
         configuration=configuration,
         db=db,
-        gateway=gateway,
+        engine=engine,
         bus=bus,
         tokens=Tokens(token_keys(settings.token_keys, settings.data_dir)),
         hub=TranscriptFeed(db, bus),
@@ -63,13 +70,13 @@ def build_services(
             db, agent_disconnects, debounce=settings.presence_debounce, lease=settings.presence_lease
         ),
         settling=AcceptedWrites(db, bus),
-        dispatcher=Dispatcher(db, bus, gateway, configuration),
-        queue_positions=QueuePositions(db, gateway, configuration, every=settings.positions_every),
+        dispatcher=Dispatcher(db, bus, engine, configuration),
+        queue_positions=QueuePositions(db, engine, configuration, every=settings.positions_every),
     )
 
 
 def create_app(services: Services) -> FastAPI:
-    """The application. While it runs it serves sockets and keeps this process's lease."""
+    """Build the application. Its lifespan starts and stops the parts with background work."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
@@ -79,8 +86,8 @@ def create_app(services: Services) -> FastAPI:
     app = FastAPI(title="Perennial", version="0.1.0", lifespan=lifespan, redirect_slashes=False)
     app.state.services = services
     app.add_middleware(EncodedSlashes)
-    app.add_middleware(errors.LastResort)
-    # browsers may come from anywhere: what protects a chat is its token, never a cookie
+    app.add_middleware(errors.UnexpectedErrorMiddleware)
+    # any origin may call: tokens protect the chats, and there are no cookies
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
@@ -90,17 +97,16 @@ def create_app(services: Services) -> FastAPI:
         max_age=7200,
     )
     errors.install(app)
-    app.add_exception_handler(HTTPException, _unserved)
     for module in (
         chats,
         contacts,
         bots,
         transfers,
         rehydration,
-        searching,
-        roles,
+        contact_search,
+        participant_timers,
         metrics,
-        statuses,
+        agent_status,
         connection,
         messages,
         transcript,
@@ -110,14 +116,10 @@ def create_app(services: Services) -> FastAPI:
         transcripts,
         administration,
     ):
-        app.include_router(summarised(module.router))
-    app.add_api_route("/healthz", _healthy, include_in_schema=False)
+        app.include_router(module.router)
+    app.add_api_route("/healthz", _health, include_in_schema=False)
     return app
 
 
-async def _healthy() -> dict[str, str]:
+async def _health() -> dict[str, str]:
     return {"status": "ok"}
-
-
-async def _unserved(request: Request, error: Exception) -> JSONResponse:
-    return errors.render(unserved(request.method, request.url.path), request.url.path)

@@ -1,13 +1,13 @@
-"""Every error a caller can meet, and the one place that renders them.
+"""HTTP responses for errors: one table, one renderer.
 
-The two services name the same failure differently; each class carries both names. Status and names are those of the
-botocore models (1.44.5).
+The two services of Amazon Connect have different names for the same error. Status codes and names are those of the botocore
+models (1.44.5).
 """
 
 from __future__ import annotations
 
 import logging
-from typing import ClassVar
+from typing import NamedTuple
 from uuid import uuid4
 
 from fastapi import FastAPI, Request
@@ -16,165 +16,111 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.unsupported_operations import unsupported_operation
+from domain.errors import (
+    AccessDenied,
+    ContactNotFound,
+    ConversationEnded,
+    Fault,
+    InvalidValue,
+    MalformedRequest,
+    NotFound,
+    QuotaExceeded,
+    RequestTooLarge,
+    Throttled,
+    Unavailable,
+    UnknownOperation,
+)
+
 logger = logging.getLogger(__name__)
 
 PARTICIPANT_PATHS = "/participant/"
 
 
-class Fault(Exception):
-    """A refusal in the caller's terms. `str()` of it is the message."""
+class ErrorFormat(NamedTuple):
+    """HTTP status of an error, and its name in the services `connect` and `connectparticipant`."""
 
-    status: ClassVar[int] = 500
-    connect: ClassVar[str] = "InternalServiceException"
-    participant: ClassVar[str] = "InternalServerException"
-
-
-class Malformed(Fault):
-    """The request does not have the shape of the operation: no JSON, a member missing or of the wrong type."""
-
-    status = 400
-    connect = "InvalidRequestException"
-    participant = "ValidationException"
+    status: int
+    connect: str
+    participant: str
 
 
-class InvalidValue(Fault):
-    """A member has the right shape and a value that is not allowed."""
-
-    status = 400
-    connect = "InvalidParameterException"
-    participant = "ValidationException"
-
-
-class AccessDenied(Fault):
-    """No, a wrong, an expired or a foreign credential, or a chat that has ended."""
-
-    status = 403
-    connect = "AccessDeniedException"
-    participant = "AccessDeniedException"
-
-
-class NotFound(Fault):
-    """What the request names does not exist."""
-
-    status = 404
-    connect = "ResourceNotFoundException"
-    participant = "ResourceNotFoundException"
-
-
-class UnknownOperation(Fault):
-    """Neither service has anything at this method and path."""
-
-    status = 404
-    connect = "UnknownOperationException"
-    participant = "UnknownOperationException"
-
-
-class ContactNotFound(Fault):
-    """The contact to stop does not exist."""
-
-    status = 410
-    connect = "ContactNotFoundException"
-    participant = "ResourceNotFoundException"
-
-
-class TooLarge(Fault):
-    """The request's body is longer than any operation takes."""
-
-    status = 413
-    connect = "InvalidRequestException"
-    participant = "ValidationException"
-
-
-class QuotaExceeded(Fault):
-    """As many as there may be are there already."""
-
-    status = 402
-    connect = "ServiceQuotaExceededException"
-    participant = "ServiceQuotaExceededException"
-
-
-class Throttled(Fault):
-    """Too much at once; clients try again by themselves."""
-
-    status = 429
-    connect = "ThrottlingException"
-    participant = "ThrottlingException"
-
-
-class Unavailable(Fault):
-    """We cannot do it at the moment; clients try again by themselves."""
-
-
-class Ended(Fault):
-    """The conversation's workflow is over, or never was."""
-
-    status = 403
-    connect = "AccessDeniedException"
-    participant = "AccessDeniedException"
-
-    def __init__(self) -> None:
-        super().__init__("The chat has ended.")
+ERROR_FORMATS: dict[type[Fault], ErrorFormat] = {
+    MalformedRequest: ErrorFormat(400, "InvalidRequestException", "ValidationException"),
+    InvalidValue: ErrorFormat(400, "InvalidParameterException", "ValidationException"),
+    QuotaExceeded: ErrorFormat(402, "ServiceQuotaExceededException", "ServiceQuotaExceededException"),
+    AccessDenied: ErrorFormat(403, "AccessDeniedException", "AccessDeniedException"),
+    ConversationEnded: ErrorFormat(403, "AccessDeniedException", "AccessDeniedException"),
+    NotFound: ErrorFormat(404, "ResourceNotFoundException", "ResourceNotFoundException"),
+    UnknownOperation: ErrorFormat(404, "UnknownOperationException", "UnknownOperationException"),
+    ContactNotFound: ErrorFormat(410, "ContactNotFoundException", "ResourceNotFoundException"),
+    RequestTooLarge: ErrorFormat(413, "InvalidRequestException", "ValidationException"),
+    Throttled: ErrorFormat(429, "ThrottlingException", "ThrottlingException"),
+    Unavailable: ErrorFormat(500, "InternalServiceException", "InternalServerException"),
+}
+"""Each error class with its format. A subclass without an entry has the format of its base class."""
 
 
 def render(fault: Fault, path: str) -> JSONResponse:
-    """The response for a fault: its name in header and body, because browsers may not see the header."""
-    name = fault.participant if path.startswith(PARTICIPANT_PATHS) else fault.connect
+    """Build the response for an error. Its name is in header and body, because browsers may not see the header."""
+    error_format = next(ERROR_FORMATS[kind] for kind in type(fault).__mro__ if kind in ERROR_FORMATS)
+    name = error_format.participant if path.startswith(PARTICIPANT_PATHS) else error_format.connect
     return JSONResponse(
         {"__type": name, "Message": str(fault)},
-        status_code=fault.status,
+        status_code=error_format.status,
         headers={"x-amzn-errortype": name, "x-amzn-requestid": str(uuid4())},
     )
 
 
-def wording(message: str) -> str:
-    """What pydantic says of a value, in the caller's terms: a length that it checks late is that of a text."""
+def validation_message(message: str) -> str:
+    """Return pydantic's message in the caller's terms. Late length checks say "items" where the value is a text."""
     return message.removeprefix("Value error, ").replace(" items after validation", " characters")
 
 
 def install(app: FastAPI) -> None:
-    """Makes the application answer every failure in this way."""
+    """Register the handlers that render every failure of the application."""
 
     async def on_fault(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, Fault)
         return render(error, request.url.path)
 
-    async def on_validation(request: Request, error: Exception) -> JSONResponse:
+    async def on_invalid_parameter(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
         first = error.errors()[0]
         member = ".".join(str(part) for part in first["loc"][1:])
-        return render(Malformed(f"{member}: {wording(first['msg'])}"), request.url.path)
+        return render(MalformedRequest(f"{member}: {validation_message(first['msg'])}"), request.url.path)
 
-    async def on_http(request: Request, error: Exception) -> JSONResponse:
+    async def on_no_route(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        return render(UnknownOperation(f"There is no {request.method} {request.url.path}."), request.url.path)
+        return render(unsupported_operation(request.method, request.url.path), request.url.path)
 
     app.add_exception_handler(Fault, on_fault)
-    app.add_exception_handler(RequestValidationError, on_validation)
-    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(RequestValidationError, on_invalid_parameter)
+    app.add_exception_handler(HTTPException, on_no_route)
 
 
-class LastResort:
-    """ASGI middleware that answers for a bug. It stands inside of CORS: no browser sees what CORS does not let it."""
+class UnexpectedErrorMiddleware:
+    """ASGI middleware that answers unexpected exceptions. It runs inside CORS: browsers only see responses with its headers."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes on, and answers what failed before it had an answer."""
+        """Forward the request. Answer an exception if the response has not started; otherwise raise it again."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answered = False
+        has_started = False
 
-        async def sending(message: Message) -> None:
-            nonlocal answered
-            answered = True
+        async def forward(message: Message) -> None:
+            nonlocal has_started
+            has_started = True
             await send(message)
 
         try:
-            await self._app(scope, receive, sending)
+            await self._app(scope, receive, forward)
         except Exception:
-            if answered:
+            if has_started:
                 raise
             logger.exception("%s %s failed", scope["method"], scope["path"])
             await render(Unavailable("Something went wrong on our side."), scope["path"])(scope, receive, send)

@@ -26,14 +26,14 @@ PING = json.dumps({"topic": "aws/ping", "statusCode": 200, "statusContent": "OK"
 
 
 def past_item(item: Item, receipts: Sequence[Receipt] = ()) -> dict[str, Any]:
-    """An item of an earlier conversation: it names its own contact as related, and belongs to no present one."""
+    """Build an item of an earlier conversation. Its own contact is `RelatedContactId`; it has no current contact."""
     return {**item_document(item, receipts), "RelatedContactId": item.contact_id}
 
 
 def passing_event(
     content_type: str, *, conversation_id: str, contact_id: str, who: Participant | None = None
 ) -> dict[str, Any]:
-    """An event that happens now, goes to the sockets and stands in no transcript; the system's without `who`."""
+    """Build an event that happens now and goes to sockets only, not to the transcript. Without `who` it is the system's."""
     return dump(
         Id=str(uuid4()),
         AbsoluteTime=iso(datetime.now(UTC)),
@@ -48,7 +48,7 @@ def passing_event(
 
 
 def receipt_event(item: Item, receipt: Receipt, at: datetime, conversation_id: str) -> dict[str, Any]:
-    """The news that somebody has received or read a message."""
+    """Build the event that a participant has received or read a message."""
     return {
         "Id": item.id,
         "AbsoluteTime": iso(at),
@@ -61,11 +61,11 @@ def receipt_event(item: Item, receipt: Receipt, at: datetime, conversation_id: s
 
 
 def chat_frame(item: dict[str, Any]) -> str:
-    """The frame that carries an item; its content is a JSON string, anything else ChatJS drops."""
+    """Build the frame for an item. Its content is a JSON string; ChatJS drops anything else."""
     return json.dumps({"topic": "aws/chat", "contentType": "application/json", "content": json.dumps(item)})
 
 
 def subscribed(topics: list[str], *, success: bool) -> str:
-    """The answer to a subscription."""
+    """Build the answer to a subscription."""
     status = "success" if success else "failure"
     return json.dumps({"topic": "aws/subscribe", "content": {"status": status, "topics": topics}})

@@ -1,4 +1,4 @@
-"""Instants between the wire and the store, which keeps whole milliseconds."""
+"""Conversions of instants between the wire and the store, which keeps whole milliseconds."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ MILLISECOND = timedelta(milliseconds=1)
 
 
 def epoch_seconds(at: datetime | None) -> float | None:
-    """Seconds since 1970, with milliseconds: the timestamps of `connect`."""
+    """Return seconds since 1970, with milliseconds: the timestamps of `connect`. None stays None."""
     return None if at is None else round(at.timestamp(), 3)
 
 
 def epoch_milliseconds(at: datetime) -> int:
-    """Whole milliseconds since 1970."""
+    """Return whole milliseconds since 1970, rounded down."""
     return (at - EPOCH) // MILLISECOND
 
 
 def whole_millisecond(at: datetime) -> datetime:
-    """The first whole millisecond from `at` on: the store's records stand at those, and it would cut off what is finer."""
-    with suppress(OverflowError):  # at the end of time nothing comes later
+    """Round up to a whole millisecond. Stored instants are whole milliseconds; the store would round down."""
+    with suppress(OverflowError):  # no instant follows the last one
         return at + timedelta(microseconds=-at.microsecond % 1000)
     return at

@@ -1,7 +1,7 @@
-"""Paths as the client encoded them.
+"""Encoded slashes in paths.
 
-A path parameter may hold an encoded slash (an ARN as InstanceId). Decoding before routing would split on it, so the
-router sees `%2F` untouched, and parameters are decoded afterwards.
+A path parameter may contain an encoded slash (an ARN as InstanceId). If it were decoded before routing, the path would be split
+there. So the router sees `%2F`, and the parameters are decoded afterwards.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class EncodedSlashes:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Rewrites the path where it matters and passes on."""
+        """Decode the rest of the path, and forward the request."""
         raw: bytes | None = scope.get("raw_path")
         if raw and b"%2f" in raw.lower():
             parts = raw.decode("ascii").replace("%2f", "%2F").split("%2F")
@@ -36,7 +36,7 @@ def _with_slashes(value: str) -> str:
 
 
 def resource_id(value: str) -> str:
-    """The id in a path parameter or member that may also hold an ARN: what follows the last slash."""
+    """Return the id in a value that may be an id or an ARN: the part after the last slash."""
     return value.rpartition("/")[2]
 
 

@@ -1,8 +1,7 @@
-"""Going back to a chat, from another device or after the tab is gone: the link for it, and what the customer is offered.
+"""Reconnection: links with which a customer returns to a chat, and the offer for a customer who returns.
 
-Whether there is still a chat to go back to is for the conversation to say, which ends by itself when its customer stays
-away too long; the offer tells how it stands. Who takes it up in the last second may find the chat over: what counts is
-the instant at which they are back.
+The conversation itself decides whether the chat still exists: it ends when its customer stays away too long. The offer shows the
+current state. A customer who connects in the last second may find the chat ended; the time of the connection counts.
 """
 
 from __future__ import annotations
@@ -12,57 +11,59 @@ from typing import Annotated, Any
 from urllib.parse import urlencode, urlsplit
 
 from annotated_types import MaxLen, MinLen
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict
 
-from api.connect.caller import Authenticated
-from api.described import ACCESS_KEY, Answer, described, example, refused
-from api.errors import AccessDenied, Malformed, NotFound
+from api.bodies import JsonBody
+from api.connect.authentication import ByAccessKey
+from api.dependencies import Parts, Services
 from api.frames import iso
+from api.openapi import ACCESS_KEY, DescribedRoute, ResponseBody, error_responses, example
 from api.participant.session import participant_token
 from api.paths import resource_id
-from api.services import Parts, Services
-from api.tokens import Kind
-from api.wire import ContactId, Text, read_body
+from api.tokens import TokenKind
+from api.wire import ContactId, Text
+from domain.errors import AccessDenied, MalformedRequest, NotFound
 from runtime.instances import Instance
 from store import conversations
 from store.customers import customer_of, latest_conversation
 from store.records import Conversation
+from workflows.values import EndReason
 
 router = APIRouter(
     prefix="/v1",
     tags=["reconnection"],
+    route_class=DescribedRoute,
     dependencies=[Depends(ACCESS_KEY)],
-    responses=refused(because="contact_id: the workstream 'live' has no reconnection."),
+    responses=error_responses(message="contact_id: the workstream 'live' has no reconnection."),
 )
 
-PARAMETER = "reconnect_id"
-"""The query parameter of a link by which the portal page knows the chat."""
+LINK_PARAMETER = "reconnect_id"
+"""Query parameter of a link. The portal page identifies the chat by it."""
 
-LIMITS = frozenset(
+EXPIRED_REASONS: frozenset[str] = frozenset(
     {
-        "customer lost",
-        "customer never connected",
-        "open too long",
-        "waited too long",
-        "chat duration reached",
-        "customer silent",
-        "participant idle",
+        EndReason.CUSTOMER_LOST,
+        EndReason.NEVER_CONNECTED,
+        EndReason.OPEN_TOO_LONG,
+        EndReason.WAITED_TOO_LONG,
+        EndReason.DURATION_REACHED,
+        EndReason.CUSTOMER_SILENT,
+        EndReason.AUTO_DISCONNECTED,
     }
 )
-"""Why a conversation ended that somebody came too late for; any other end was somebody's will."""
-
+"""End reasons of a conversation that a time limit ended. The other reasons are a decision of a person."""
 
 _CHAT = {"ContactId": "0b8f5a36-6b3e-5a0e-9a35-6f3f2b1c7d10", "ParticipantId": "1f0e...", "ParticipantToken": "eyJ..."}
-_THERE = {"chat": _CHAT, "state": "OPEN", "started_at": "2026-03-02T09:15:04.120Z", "redirect_url": None}
-_GONE = {"chat": None, "reason": "expired", "redirect_url": "https://example.org/late"}
-OFFERED: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"application/json": {"examples": {"there": {"value": _THERE}, "too late": {"value": _GONE}}}}}
+_FOUND = {"chat": _CHAT, "state": "OPEN", "started_at": "2026-03-02T09:15:04.120Z", "redirect_url": None}
+_EXPIRED = {"chat": None, "reason": "expired", "redirect_url": "https://example.org/late"}
+_EXAMPLES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/json": {"examples": {"found": {"value": _FOUND}, "expired": {"value": _EXPIRED}}}}}
 }
 
 
-class LinkTo(BaseModel):
-    """Whose contact it is."""
+class LinkRequest(BaseModel):
+    """The instance of the contact."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, json_schema_extra={"example": {"instance": "demo"}}
@@ -71,8 +72,8 @@ class LinkTo(BaseModel):
     instance: Annotated[Text, MinLen(1), MaxLen(100)]
 
 
-class Link(Answer):
-    """A way back into a chat: the workstream's page with it, if there is one, and for how many seconds it is good."""
+class LinkResponse(ResponseBody):
+    """A link to a chat: `url` is the workstream's portal page, if there is one. The link is valid for `expires_in` seconds."""
 
     model_config = example(
         {
@@ -87,8 +88,8 @@ class Link(Answer):
     expires_in: int
 
 
-class Return(BaseModel):
-    """A customer who is back: with the `reconnect_id` of a link, or known by their `customer_id` on a workstream."""
+class ReconnectionRequest(BaseModel):
+    """A customer who returns: with the `reconnect_id` of a link, or with their `customer_id` to a workstream."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -108,13 +109,11 @@ class Return(BaseModel):
     customer_id: Annotated[Text, MinLen(1), MaxLen(128)] | None = None
 
 
-@router.post(
-    "/contacts/{contact_id}/reconnect-link",
-    openapi_extra=described(LinkTo),
-)
-async def link_to_contact(request: Request, contact_id: ContactId, parts: Parts, caller: Authenticated) -> Link:
-    """A link by which the customer of a contact's chat can go back to it. For backends, with their access key."""
-    body = await read_body(request, LinkTo)
+@router.post("/contacts/{contact_id}/reconnect-link")
+async def create_reconnect_link(
+    contact_id: ContactId, parts: Parts, caller: ByAccessKey, body: JsonBody[LinkRequest]
+) -> LinkResponse:
+    """Creates a link with which the customer returns to the chat of a contact. For backends, with their access key."""
     name, instance = parts.instance(body.instance, caller.instances)
     found = await conversations.find_contact(parts.db, name, contact_id)
     if found is None:
@@ -122,82 +121,81 @@ async def link_to_contact(request: Request, contact_id: ContactId, parts: Parts,
     return reconnect_link(parts, instance, found[1])
 
 
-@router.post("/reconnections", openapi_extra=described(Return), responses=OFFERED)
-async def come_back(request: Request, parts: Parts, caller: Authenticated) -> dict[str, Any]:
-    """What a customer who is back is offered: the chat to go on with, as `chatDetails` for ChatJS, or why there is none.
+@router.post("/reconnections", responses=_EXAMPLES)
+async def find_reconnection(parts: Parts, caller: ByAccessKey, body: JsonBody[ReconnectionRequest]) -> dict[str, Any]:
+    """Returns the chat to which a customer may return, as `chatDetails` for ChatJS, or the reason why there is none.
 
-    `reason` is `expired` (they came too late), `ended` (somebody ended the chat) or `unknown` (there is no such chat).
-    For backends, with their access key: whoever has the answer is the customer.
+    `reason` is `expired` (the customer is too late), `ended` (a person ended the chat) or `unknown` (there is no such chat).
+    For backends, with their access key. The response authenticates its holder as the customer.
     """
-    body = await read_body(request, Return)
     name, instance = parts.instance(body.instance, caller.instances)
     if body.reconnect_id is not None:
         return await _by_link(parts, name, instance, body)
-    return await _by_identity(parts, name, instance, body)
+    return await _by_customer(parts, name, instance, body)
 
 
-def reconnect_link(parts: Services, instance: Instance, conversation: Conversation) -> Link:
-    """The link to a conversation. It may be opened as often and as late as the customer's own token may be used.
+def reconnect_link(parts: Services, instance: Instance, conversation: Conversation) -> LinkResponse:
+    """Create a link to a conversation. It may be used many times, as long as a participant token is valid.
 
     Raises:
-        Malformed: the conversation's workstream has no reconnection, or nobody can go on talking in it.
+        MalformedRequest: the conversation's workstream has no reconnection, or the chat has ended.
     """
     workstream = instance.workstreams.get(conversation.workstream)
     if workstream is None or workstream.reconnection is None:
-        raise Malformed(f"contact_id: the workstream {conversation.workstream!r} has no reconnection.")
+        raise MalformedRequest(f"contact_id: the workstream {conversation.workstream!r} has no reconnection.")
     if conversation.talk_is_over:
-        raise Malformed("contact_id: the chat has ended.")
+        raise MalformedRequest("contact_id: the chat has ended.")
     life = parts.settings.participant_token_life
-    # not `exp`: of a link that is too old one must still learn which chat it was for, to send its owner on
+    # not `exp`: an expired link must still identify its chat, because its workstream has the redirect URL
     until = int((datetime.now(UTC) + life).timestamp())
-    reconnect_id = parts.tokens.make(Kind.RECONNECT, conversation.id, until=until)
+    reconnect_id = parts.tokens.make(TokenKind.RECONNECT, conversation.id, until=until)
     portal = workstream.reconnection.portal_url
     url = _with_parameter(portal, reconnect_id) if portal else None
-    return Link(reconnect_id=reconnect_id, url=url, expires_in=int(life.total_seconds()))
+    return LinkResponse(reconnect_id=reconnect_id, url=url, expires_in=int(life.total_seconds()))
 
 
-async def _by_link(parts: Services, name: str, instance: Instance, body: Return) -> dict[str, Any]:
+async def _by_link(parts: Services, name: str, instance: Instance, body: ReconnectionRequest) -> dict[str, Any]:
     if body.workstream is not None or body.customer_id is not None:
-        raise Malformed("reconnect_id: is given instead of workstream and customer_id, not with them.")
+        raise MalformedRequest("reconnect_id: is given instead of workstream and customer_id, not with them.")
     try:
-        claims = parts.tokens.read(Kind.RECONNECT, body.reconnect_id or "")
+        claims = parts.tokens.read(TokenKind.RECONNECT, body.reconnect_id or "")
     except AccessDenied:
-        return _nothing("unknown")
+        return _no_chat("unknown")
     conversation = await conversations.find_conversation(parts.db, claims["sub"])
     if conversation is None or conversation.instance != name:
-        return _nothing("unknown")
-    too_old = claims["until"] < datetime.now(UTC).timestamp()
-    return await _offer(parts, instance, conversation, too_old=too_old)
+        return _no_chat("unknown")
+    link_expired = claims["until"] < datetime.now(UTC).timestamp()
+    return await _offer(parts, instance, conversation, link_expired=link_expired)
 
 
-async def _by_identity(parts: Services, name: str, instance: Instance, body: Return) -> dict[str, Any]:
+async def _by_customer(parts: Services, name: str, instance: Instance, body: ReconnectionRequest) -> dict[str, Any]:
     if body.workstream is None and body.customer_id is None:
-        raise Malformed("reconnect_id: is missing, and so are workstream and customer_id.")
+        raise MalformedRequest("reconnect_id: is missing, and so are workstream and customer_id.")
     if body.workstream is None or body.customer_id is None:
         missing = "workstream" if body.workstream is None else "customer_id"
-        raise Malformed(f"{missing}: is missing; workstream and customer_id are given together.")
+        raise MalformedRequest(f"{missing}: is missing; workstream and customer_id are given together.")
     workstream_id = resource_id(body.workstream)
     workstream = instance.workstreams.get(workstream_id)
     if workstream is None:
         raise NotFound(f"workstream: instance {name!r} has no workstream {workstream_id!r}.")
     if workstream.mode == "live" and workstream.reconnection is None:
-        return _nothing("unknown")
+        return _no_chat("unknown")
     latest = await latest_conversation(parts.db, name, workstream_id, body.customer_id)
     conversation = None if latest is None else await conversations.find_conversation(parts.db, latest)
     if conversation is None:
-        return _nothing("unknown", _redirect(instance, workstream_id))
+        return _no_chat("unknown", _redirect_url(instance, workstream_id))
     return await _offer(parts, instance, conversation)
 
 
 async def _offer(
-    parts: Services, instance: Instance, conversation: Conversation, *, too_old: bool = False
+    parts: Services, instance: Instance, conversation: Conversation, *, link_expired: bool = False
 ) -> dict[str, Any]:
-    redirect = _redirect(instance, conversation.workstream)
+    redirect_url = _redirect_url(instance, conversation.workstream)
     if conversation.talk_is_over:
-        return _nothing("expired" if conversation.end_reason in LIMITS else "ended", redirect)
+        return _no_chat("expired" if conversation.end_reason in EXPIRED_REASONS else "ended", redirect_url)
     customer = await customer_of(parts.db, conversation.id)
-    if too_old or customer is None:
-        return _nothing("expired", redirect)
+    if link_expired or customer is None:
+        return _no_chat("expired", redirect_url)
     return {
         "chat": {
             "ContactId": conversation.id,
@@ -210,16 +208,16 @@ async def _offer(
     }
 
 
-def _nothing(reason: str, redirect: str | None = None) -> dict[str, Any]:
-    return {"chat": None, "reason": reason, "redirect_url": redirect}
+def _no_chat(reason: str, redirect_url: str | None = None) -> dict[str, Any]:
+    return {"chat": None, "reason": reason, "redirect_url": redirect_url}
 
 
-def _redirect(instance: Instance, workstream_id: str) -> str | None:
-    """Where those are sent for whom there is no chat; None means that they are to be offered a new one."""
+def _redirect_url(instance: Instance, workstream_id: str) -> str | None:
+    """Page for customers without a chat to return to. None means that the client should offer a new chat."""
     workstream = instance.workstreams.get(workstream_id)
     return workstream.reconnection.redirect_url if workstream and workstream.reconnection else None
 
 
 def _with_parameter(url: str, reconnect_id: str) -> str:
-    parts, parameter = urlsplit(url), urlencode({PARAMETER: reconnect_id})
+    parts, parameter = urlsplit(url), urlencode({LINK_PARAMETER: reconnect_id})
     return parts._replace(query=f"{parts.query}&{parameter}" if parts.query else parameter).geturl()

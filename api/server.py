@@ -1,4 +1,4 @@
-"""Running the application with uvicorn, inside an event loop that is not uvicorn's own."""
+"""Runs the application with uvicorn in an event loop that uvicorn does not own."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ MAX_FRAME_BYTES = 64 * 1024
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without signal handlers: the process has its own."""
+    """uvicorn without signal handlers, because the process has its own."""
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """Leaves signals to the process."""
+        """Handle no signals."""
         yield
 
 
 @asynccontextmanager
 async def serving(app: FastAPI, settings: Settings) -> AsyncGenerator[None, None]:
-    """Serves the application as long as the block lasts.
+    """Serve the application until the block ends.
 
     Raises:
-        StartupProblem: it does not start, or its port is taken.
+        StartupProblem: the application does not start, or its port is in use.
     """
-    # bound here: uvicorn would end the process where it is, with all that has been started before
+    # bound here, because uvicorn ends the whole process if it cannot bind
     listening = bound_socket(settings.api_host, settings.api_port, "The API", "PERENNIAL_API_PORT")
     config = uvicorn.Config(
         app,

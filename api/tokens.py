@@ -1,7 +1,7 @@
-"""Signed tokens: what a participant, a connection, a socket address, an agent's desk, a page or a way back is proved by.
+"""Signed tokens: JWTs (HS256) that identify a participant, an agent, a conversation, or a page of results.
 
-All are JWTs (HS256) of one participant, agent, conversation or instance. The first key signs, every key verifies, so keys
-rotate by putting a new one in front. A token never carries words or names of people.
+The first key signs, every key verifies: to rotate keys, put a new one in front. Tokens contain ids only, no messages and no names
+of persons.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Any
 
 import jwt
 
-from api.errors import AccessDenied
+from domain.errors import AccessDenied
 
 _ALGORITHM = "HS256"
 
 
-class Kind(StrEnum):
-    """What a token is for; one kind never passes for another."""
+class TokenKind(StrEnum):
+    """Purpose of a token. A token of one kind is never accepted as another."""
 
     PARTICIPANT = "participant"
     CONNECTION = "connection"
@@ -35,22 +35,22 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Makes and checks tokens with a set of keys."""
+    """Makes and reads tokens with a set of keys."""
 
     keys: tuple[str, ...]
 
-    def make(self, kind: Kind, subject: str, life: timedelta | None = None, **claims: Any) -> str:
-        """A token for `subject`, valid for `life` from now, or without end."""
+    def make(self, kind: TokenKind, subject: str, life: timedelta | None = None, **claims: Any) -> str:
+        """Return a token for `subject`. It expires after `life`; None means never."""
         body = {"typ": kind.value, "sub": subject, **claims}
         if life is not None:
             body["exp"] = datetime.now(UTC) + life
         return jwt.encode(body, self.keys[0], _ALGORITHM, headers={"kid": _key_id(self.keys[0])})
 
-    def read(self, kind: Kind, token: str) -> dict[str, Any]:
-        """What a token says.
+    def read(self, kind: TokenKind, token: str) -> dict[str, Any]:
+        """Return the claims of a token.
 
         Raises:
-            AccessDenied: it is not one of ours, of another kind, or expired.
+            AccessDenied: the token is not signed with one of the keys, is of another kind, or has expired.
         """
         try:
             key_id = jwt.get_unverified_header(token).get("kid")
@@ -66,7 +66,7 @@ class Tokens:
 
 
 def token_keys(configured: tuple[str, ...], data_dir: Path) -> tuple[str, ...]:
-    """The configured keys; without any, one of this data folder that is made once and kept."""
+    """Return the configured keys. Without any, return the key of this data folder, which is created once."""
     if configured:
         return configured
     path = data_dir / "token.key"
@@ -75,7 +75,7 @@ def token_keys(configured: tuple[str, ...], data_dir: Path) -> tuple[str, ...]:
         fresh = path.with_suffix(f".{token_urlsafe(8)}")
         fresh.write_text(token_urlsafe(48))
         fresh.chmod(0o600)
-        with suppress(FileExistsError):  # another process was first: its key counts
+        with suppress(FileExistsError):  # another process was first; its key is used
             path.hardlink_to(fresh)
         fresh.unlink()
     return (path.read_text(),)

@@ -1,4 +1,4 @@
-"""The transcript of any contact for the backend, whether the chat goes on or has ended."""
+"""Transcript of any contact, for backends."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from annotated_types import MaxLen, MinLen
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 
-from api.connect.caller import Authenticated
-from api.described import ACCESS_KEY, refused
-from api.errors import NotFound
-from api.services import Parts
-from api.settled import recent_contact
+from api.connect.authentication import ByAccessKey
+from api.contact_lookup import find_recent_contact
+from api.dependencies import Parts
+from api.openapi import ACCESS_KEY, DescribedRoute, error_responses
 from api.wire import ContactId, Text
+from domain.errors import NotFound
 from store.conversations import participants_of_contact
 from store.documents import Subject, transcript_json, transcript_text
 from store.transcript import pages_of_contact
@@ -22,41 +22,42 @@ from store.transcript import pages_of_contact
 router = APIRouter(
     prefix="/v1",
     tags=["transcript"],
+    route_class=DescribedRoute,
     dependencies=[Depends(ACCESS_KEY)],
-    responses=refused(
-        what="ResourceNotFoundException", because="contact_id: instance 'demo' has no contact '0b8f5a36'."
+    responses=error_responses(
+        name="ResourceNotFoundException", message="contact_id: instance 'demo' has no contact '0b8f5a36'."
     ),
 )
 
 InstanceName = Annotated[Text, MinLen(1), MaxLen(100), Query(description="Id of the instance.", examples=["demo"])]
 Format = Annotated[
-    Literal["json", "text"], Query(description="JSON as Amazon Connect keeps in S3, or text for people.")
+    Literal["json", "text"], Query(description="`json`: as Amazon Connect keeps it in S3; `text`: for people.")
 ]
 
-_RENDERINGS = {
+_RENDERERS = {
     "json": (transcript_json, "application/json"),
     "text": (transcript_text, "text/plain; charset=utf-8"),
 }
 
 
 @router.get("/contacts/{contact_id}/transcript", response_class=StreamingResponse)
-async def contact_transcript(
-    contact_id: ContactId, parts: Parts, caller: Authenticated, instance: InstanceName, format: Format = "json"
+async def get_contact_transcript(
+    contact_id: ContactId, parts: Parts, caller: ByAccessKey, instance: InstanceName, format: Format = "json"
 ) -> StreamingResponse:
-    """All that was said in a contact until now. For backends, with their access key."""
+    """Returns the transcript of a contact up to now, also of a running chat. For backends, with their access key."""
     name, _ = parts.instance(instance, caller.instances)
-    found = await recent_contact(parts, name, contact_id)
+    found = await find_recent_contact(parts, name, contact_id)
     if found is None:
         raise NotFound(f"contact_id: instance {name!r} has no contact {contact_id!r}.")
     contact, conversation = found
     subject = Subject(contact, conversation, await participants_of_contact(parts.db, contact))
-    render, media_type = _RENDERINGS[format]
+    render, media_type = _RENDERERS[format]
     content = render(subject, pages_of_contact(parts.db, contact))
-    # what fails before the first piece is there can still be answered as an error
-    return StreamingResponse(_chained(await anext(content), content), media_type=media_type)
+    # read the first chunk now: until the response starts, a failure can still become an error response
+    return StreamingResponse(_chain(await anext(content), content), media_type=media_type)
 
 
-async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     yield first
-    async for piece in rest:
-        yield piece
+    async for chunk in rest:
+        yield chunk

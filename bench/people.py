@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from random import Random
 from uuid import uuid4
 
 from sqlalchemy import select
 
-from api.errors import Ended, Unavailable
-from api.gateway import Words
+from domain.errors import ConversationEnded, Unavailable
 from runtime.workstreams import Workstream
 from store import schema
 from store.board.rows import ROW, Row
 from store.board.values import Offer, Presence
 from tests.board.floor import Floor
+from workflows.events import Accept, Close, Command, Connect, Disconnect, End, Message, Park, Reject, Release, Transfer
+from workflows.refusals import Refusal
 from workflows.state import derived_id
+from workflows.values import Role
 
 LOOK_SECONDS = 0.1
 MOST_PASSES, MOST_TWISTS = 2, 3
@@ -108,10 +109,8 @@ class People:
             self.done[answer] += 1
             return
         if answer == "rejected":
-            self.done[answer] += (
-                await self._ask(lambda: self.floor.gateway.reject(case.id, offer.id, by=offer.user)) is None
-            )
-        elif await self._ask(lambda: self.floor.gateway.accept(case.id, offer.id, by=offer.user)) is None:
+            self.done[answer] += await self._ask(case, Reject(offer_id=offer.id, by=offer.user)) is None
+        elif await self._ask(case, Accept(offer_id=offer.id, by=offer.user)) is None:
             self.done[answer] += 1
             await self._work(case, offer.user)
 
@@ -122,12 +121,12 @@ class People:
         case.twists += twist != "ended"
         agent = derived_id(case.id, f"agent/{user}")
         if twist != "never connected":
-            await self.floor.gateway.connected(case.id, agent, datetime.now(UTC))
+            await self.floor.client.signal(case.id, Connect(by=agent, at=datetime.now(UTC)))
             await self._say(case, agent, "AGENT")
             await self._say(case, self._customer(case), "CUSTOMER")
             await asyncio.sleep(self.random.uniform(0.2, self.talk_seconds))
         if not await self._do(twist, case, agent):
-            await self._ask(lambda: self.floor.gateway.close(case.id, by=agent))  # the customer has left
+            await self._ask(case, Close(by=agent))  # the customer has left
             return
         self.done[twist] += 1
         if twist == "parked":
@@ -137,43 +136,42 @@ class People:
 
     async def _do(self, twist: str, case: Case, agent: str) -> bool:
         """Whether that was possible."""
-        gateway = self.floor.gateway
         match twist:
             case "parked":
-                return await self._ask(lambda: gateway.park(case.id, by=agent)) is None
+                return await self._ask(case, Park(by=agent)) is None
             case "released":
-                return await self._ask(lambda: gateway.release(case.id, by=agent)) is None
+                return await self._ask(case, Release(by=agent)) is None
             case "transferred":
                 contact, queue = str(uuid4()), self.random.choice(sorted(self.floor.instance.queue_names))
-                handing = partial(gateway.transfer, case.id, contact, queue=queue, agent=None, by=agent)
-                return await self._ask(handing) is None
+                return await self._ask(case, Transfer(contact_id=contact, queue=queue, by=agent)) is None
             case "ended":
-                refused = await self._ask(lambda: gateway.end(case.id, by=agent))
-                return refused is None and await self._ask(lambda: gateway.close(case.id, by=agent)) is None
+                refused = await self._ask(case, End(by=agent))
+                return refused is None and await self._ask(case, Close(by=agent)) is None
             case "lost":
-                await gateway.disconnected(case.id, agent, datetime.now(UTC))
+                await self.floor.client.signal(case.id, Disconnect(by=agent, at=datetime.now(UTC)))
             case _:
                 pass
         return True
 
-    async def _ask(self, ask: Callable[[], Awaitable[str | None]]) -> str | None:
-        """What an engine that cannot answer is asked is asked again, as clients do."""
+    async def _ask(self, case: Case, command: Command) -> Refusal | None:
+        """Send a command, again if the engine does not answer, as clients do."""
         for _ in range(MOST_REPEATS):
             try:
-                return await ask()
+                return await self.floor.client.ask(case.id, command)
             except Unavailable:
                 self.done["asked again"] += 1
-        return await ask()
+        return await self.floor.client.ask(case.id, command)
 
     async def _leave(self, case: Case) -> None:
         await asyncio.sleep(self.random.uniform(0.2, 3))
-        leaving = partial(self.floor.gateway.end, case.id, by=self._customer(case))
-        self.done["left"] += await self._ask(leaving) is None
+        self.done["left"] += await self._ask(case, End(by=self._customer(case))) is None
 
     async def _say(self, case: Case, by: str, role: str) -> None:
         id = str(uuid4())
-        words = Words(id, datetime.now(UTC), by, role, "Somebody", f"What {role} says.", "text/plain")
-        await self.floor.gateway.say(case.id, words)
+        message = Message(
+            id=id, at=datetime.now(UTC), by=by, role=Role(role), name="Somebody", content=f"What {role} says."
+        )
+        await self.floor.client.send_message(case.id, message)
         case.said.append(id)
         self.done["messages"] += 1
 
@@ -194,7 +192,7 @@ class People:
         async def tolerant() -> None:
             try:
                 await doing
-            except Ended:
+            except ConversationEnded:
                 return
             except Exception as fault:
                 self.faults.append(repr(fault))

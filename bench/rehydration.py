@@ -21,10 +21,10 @@ from sqlalchemy import Table, event, insert, text
 from temporalio.client import Client
 
 from api.app import build_services, create_app
-from api.gateway import Gateway
-from api.services import Services
-from api.tokens import Kind
+from api.dependencies import Services
+from api.tokens import TokenKind
 from configuration.current import Configuration
+from engine.client import ConversationClient
 from runtime.bus import LocalBus
 from runtime.settings import Settings
 from store import schema, transcript
@@ -159,7 +159,7 @@ def past_in_store(db: Database) -> Reader:
 
 def over_http(client: httpx.AsyncClient, services: Services, chat: str) -> Reader:
     """Pages of GetTranscript, from the latest item of a chat back."""
-    token = services.tokens.make(Kind.CONNECTION, _customer(chat), timedelta(hours=1), chat=chat)
+    token = services.tokens.make(TokenKind.CONNECTION, _customer(chat), timedelta(hours=1), chat=chat)
     rest: dict[str, str] | None = {}
 
     async def read() -> int | None:
@@ -218,9 +218,9 @@ async def measure(backend: str, db: Database, folder: Path) -> bool:
     """Prints two lines of the table; whether both are within the target."""
     settings = Settings(data_dir=folder, token_keys=("k" * 32,))
     # GetTranscript asks the store alone: this client never connects
-    gateway = Gateway(await Client.connect("localhost:1", lazy=True), settings)
+    engine = ConversationClient(await Client.connect("localhost:1", lazy=True), settings)
     bus = LocalBus()
-    services = build_services(settings, db, bus, Configuration({}, db, bus), gateway)
+    services = build_services(settings, db, bus, Configuration({}, db, bus), engine)
     transport = httpx.ASGITransport(create_app(services))
     good = True
     async with httpx.AsyncClient(transport=transport, base_url="http://bench") as client:

@@ -65,7 +65,7 @@ _TEMPLATES = {
     RefusalCode.OFFER_OVER: "the offer is over",
     RefusalCode.MALFORMED: "{mistakes}",
     RefusalCode.UNKNOWN_SIGNAL: "there is no signal of this name",
-    RefusalCode.NOT_WAITING: "the conversation is neither queued nor parked",
+    RefusalCode.NOT_WAITING: "the conversation neither waits nor is parked",
     RefusalCode.TAKEN: "the conversation is already offered to, or with, an agent",
     RefusalCode.UNKNOWN_AGENT: "there is no such agent",
     RefusalCode.QUEUE_NOT_SERVED: "you do not serve its queue",

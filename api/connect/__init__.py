@@ -1,1 +1,1 @@
-"""The control plane: the operations of the `connect` service that start, describe and stop chats."""
+"""The control plane: operations of Amazon Connect's `connect` service, for backends."""

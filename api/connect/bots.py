@@ -1,4 +1,4 @@
-"""Bots from outside: CreateParticipant lets one take part in a chat, or run the survey after it."""
+"""CreateParticipant: a bot from outside joins a chat, or runs the survey after it."""
 
 from __future__ import annotations
 
@@ -6,46 +6,44 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 
-from api.connect.caller import Authenticated
+from api.bodies import JsonBody
+from api.connect.authentication import ByAccessKey
 from api.connect.requests import CreateParticipant
-from api.errors import Ended, Malformed, NotFound, QuotaExceeded
+from api.dependencies import Parts
 from api.frames import iso
+from api.openapi import DescribedRoute
 from api.participant.session import participant_token
-from api.services import Parts
-from api.wire import read_body
+from api.refusals import ask_or_raise
+from domain.errors import MalformedRequest, NotFound
 from store import conversations
+from workflows.events import Invite
 
-router = APIRouter()
+router = APIRouter(route_class=DescribedRoute)
 
 _NAMESPACE = UUID("f0b6a1de-0a5c-4c57-9a3e-6f0c9fb4f7d2")
 
 
 @router.post("/contact/create-participant")
-async def create_participant(request: Request, parts: Parts, caller: Authenticated) -> dict[str, Any]:
-    """CreateParticipant. The bot then uses the participant operations with its token, and leaves by DisconnectParticipant."""
-    body = await read_body(request, CreateParticipant)
+async def create_participant(parts: Parts, caller: ByAccessKey, body: JsonBody[CreateParticipant]) -> dict[str, Any]:
+    """CreateParticipant. The bot uses the participant operations with its token, and leaves with DisconnectParticipant."""
     instance, _ = parts.instance(body.instance_id, caller.instances)
     details = body.participant_details
     if details.participant_role != "CUSTOM_BOT":
-        raise Malformed("ParticipantDetails.ParticipantRole: only a CUSTOM_BOT can join a chat.")
+        raise MalformedRequest("ParticipantDetails.ParticipantRole: only a CUSTOM_BOT can join a chat.")
     if details.display_name is None:
-        raise Malformed("ParticipantDetails.DisplayName: is needed.")
+        raise MalformedRequest("ParticipantDetails.DisplayName: is needed.")
     found = await conversations.find_contact(parts.db, instance, body.contact_id)
     if found is None:
         raise NotFound(f"ContactId: instance {instance!r} has no contact {body.contact_id!r}.")
     contact, conversation = found
     if contact.ended_at is not None:
-        raise Malformed("ContactId: the contact has ended.")
+        raise MalformedRequest("ContactId: the contact has ended.")
     token = body.client_token
     bot = str(uuid5(_NAMESPACE, f"{conversation.id}/{token}") if token else uuid4())
-    try:
-        refused = await parts.gateway.invite(conversation.id, bot, details.display_name, by=f"api:{caller.key_id}")
-    except Ended:
-        refused = "the conversation has ended"
-    if refused:
-        raise (QuotaExceeded if refused.startswith("at most") else Malformed)(f"ContactId: {refused}.")
+    command = Invite(participant_id=bot, name=details.display_name, by=caller.actor)
+    await ask_or_raise(parts.engine, conversation.id, command, "ContactId")
     expiry = datetime.now(UTC) + parts.settings.participant_token_life
     credentials = {"ParticipantToken": participant_token(parts, bot, conversation.id), "Expiry": iso(expiry)}
     return {"ParticipantId": bot, "ParticipantCredentials": credentials}

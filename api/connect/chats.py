@@ -1,4 +1,4 @@
-"""Starting and stopping chats."""
+"""StartChatContact and StopContact."""
 
 from __future__ import annotations
 
@@ -9,43 +9,47 @@ from uuid import UUID, uuid4, uuid5
 
 from fastapi import APIRouter, Request
 
-from api.connect.caller import Authenticated
-from api.connect.hours import refuse_if_closed
+from api.bodies import JsonBody
+from api.connect.authentication import ByAccessKey
+from api.connect.hours import require_open
 from api.connect.rehydration import find_past
-from api.connect.requests import MAX_ATTRIBUTE_BYTES, StartChatContact, StopContact, plain
-from api.errors import ContactNotFound, Ended, InvalidValue, Malformed, NotFound
-from api.gateway import Words
+from api.connect.requests import MAX_ATTRIBUTE_BYTES, StartChatContact, StopContact, segment_attributes_json
+from api.dependencies import Parts, Services
+from api.openapi import DescribedRoute
 from api.participant.connection import connection_data
 from api.participant.session import participant_token
 from api.paths import resource_id
-from api.services import Parts, Services
-from api.wire import dump, read_body
+from api.wire import dump
+from domain.errors import ContactNotFound, ConversationEnded, InvalidValue, MalformedRequest, NotFound
 from store import conversations
 from store.records import NewConversation, Past
+from workflows.events import End, Message
+from workflows.values import Role
 
-router = APIRouter()
+router = APIRouter(route_class=DescribedRoute)
 
 _NAMESPACE = UUID("6f1c4f6e-7f0e-4a4e-9d55-5a7c3f0d1b21")
 
 
 @router.put("/contact/chat")
-async def start_chat_contact(request: Request, parts: Parts, caller: Authenticated) -> dict[str, Any]:
-    """StartChatContact. One `ClientToken` starts one conversation, however often and for however long it is repeated."""
-    body = await read_body(request, StartChatContact)
+async def start_chat_contact(
+    request: Request, parts: Parts, caller: ByAccessKey, body: JsonBody[StartChatContact]
+) -> dict[str, Any]:
+    """StartChatContact. Requests with the same `ClientToken` start one conversation, without a time limit."""
     instance, settings = parts.instance(body.instance_id, caller.instances)
     workstream_id = resource_id(body.contact_flow_id)
     workstream = settings.workstreams.get(workstream_id)
     if workstream is None:
         raise NotFound(f"ContactFlowId: instance {instance!r} has no workstream {workstream_id!r}.")
-    _refuse_what_is_not_served(body)
+    _check_supported(body)
 
     contact_id = _contact_id(instance, body.client_token)
     conversation = await conversations.find_conversation(parts.db, contact_id)
     continued_from = conversation.continued_from if conversation else None
     if conversation is None:
         if workstream.refuses_when_closed:
-            refuse_if_closed(settings, workstream.queue, "ContactFlowId")
-        attributes, past = await _carried_over(parts, instance, body)
+            require_open(settings, workstream.queue, "ContactFlowId")
+        attributes, past = await _initial_attributes(parts, instance, body)
         continued_from = past.contact_id if past else None
         new = NewConversation(
             id=contact_id,
@@ -54,78 +58,79 @@ async def start_chat_contact(request: Request, parts: Parts, caller: Authenticat
             queue=workstream.queue,
             mode=workstream.mode,
             started_at=datetime.now(UTC),
-            customer_participant_id=_customer(contact_id),
+            customer_participant_id=_customer_participant_id(contact_id),
             customer_name=body.participant_details.display_name,
             customer_id=body.customer_id,
             attributes=attributes,
-            segment_attributes=plain(body.segment_attributes),
+            segment_attributes=segment_attributes_json(body.segment_attributes),
             content_types=tuple(body.supported_messaging_content_types or ()),
             related_contact_id=continued_from or body.related_contact_id,
             past=past,
         )
         minutes = body.chat_duration_in_minutes
         duration = timedelta(minutes=minutes) if minutes else None
-        # the workflow first: should we die in between, it writes the record itself
-        greeting = _greeting(body, new)
-        await parts.gateway.start(new, settings, duration=duration, greeting=greeting)
+        first_message = _first_message(body, new)
+        # the workflow before the record: if this process dies in between, the workflow writes the record
+        await parts.engine.start(new, settings, duration=duration, first_message=first_message)
         await conversations.open_conversation(parts.db, new)
-        if greeting:
-            parts.settling.accepted(contact_id, greeting.id)
+        if first_message and first_message.id:
+            parts.settling.accepted(contact_id, first_message.id)
     return dump(
         ContactId=contact_id,
-        ParticipantId=_customer(contact_id),
-        ParticipantToken=participant_token(parts, _customer(contact_id), contact_id),
+        ParticipantId=_customer_participant_id(contact_id),
+        ParticipantToken=participant_token(parts, _customer_participant_id(contact_id), contact_id),
         ContinuedFromContactId=continued_from,
         **await _connection(request, parts, contact_id, frozenset(body.connection_types or ())),
     )
 
 
 @router.post("/contact/stop")
-async def stop_contact(request: Request, parts: Parts, caller: Authenticated) -> dict[str, Any]:
-    """StopContact. Stopping a chat that has ended already changes nothing and is no error."""
-    body = await read_body(request, StopContact)
+async def stop_contact(parts: Parts, caller: ByAccessKey, body: JsonBody[StopContact]) -> dict[str, Any]:
+    """StopContact. Idempotent: to stop an ended chat is no error."""
     instance, _ = parts.instance(body.instance_id, caller.instances)
     found = await conversations.find_contact(parts.db, instance, body.contact_id)
     if found is None:
         raise ContactNotFound(f"ContactId: instance {instance!r} has no contact {body.contact_id!r}.")
     conversation = found[1]
     if conversation.ended_at is None:
-        with suppress(Ended):
-            await parts.gateway.end(conversation.id, by=f"api:{caller.key_id}")
+        with suppress(ConversationEnded):
+            await parts.engine.ask(conversation.id, End(by=caller.actor))
     return {}
 
 
-def _refuse_what_is_not_served(body: StartChatContact) -> None:
+def _check_supported(body: StartChatContact) -> None:
     if body.persistent_chat and body.related_contact_id:
-        raise Malformed("PersistentChat and RelatedContactId cannot both be given.")
+        raise MalformedRequest("PersistentChat and RelatedContactId cannot both be given.")
     if body.chat_streaming_configuration:
-        raise Malformed("ChatStreamingConfiguration: message streaming is not served here.")
+        raise MalformedRequest("ChatStreamingConfiguration: message streaming is not served here.")
 
 
 def _contact_id(instance: str, client_token: str | None) -> str:
     return str(uuid5(_NAMESPACE, f"{instance}/{client_token}") if client_token else uuid4())
 
 
-def _customer(contact_id: str) -> str:
+def _customer_participant_id(contact_id: str) -> str:
     return str(uuid5(_NAMESPACE, f"{contact_id}/customer"))
 
 
-def _greeting(body: StartChatContact, new: NewConversation) -> Words | None:
+def _first_message(body: StartChatContact, new: NewConversation) -> Message | None:
     if body.initial_message is None:
         return None
-    return Words(
+    return Message(
         id=str(uuid5(_NAMESPACE, f"{new.id}/initial-message")),
         at=new.started_at,
-        participant_id=new.customer_participant_id,
-        role="CUSTOMER",
+        by=new.customer_participant_id,
+        role=Role.CUSTOMER,
         name=new.customer_name,
         content=body.initial_message.content,
         content_type=body.initial_message.content_type,
     )
 
 
-async def _carried_over(parts: Services, instance: str, body: StartChatContact) -> tuple[dict[str, str], Past | None]:
-    """The attributes that a chat begins with, a past contact's among them, and the past that it continues."""
+async def _initial_attributes(
+    parts: Services, instance: str, body: StartChatContact
+) -> tuple[dict[str, str], Past | None]:
+    """Return the attributes of the new chat, including those of a past contact, and the past that it continues."""
     inherited, past = {}, None
     if body.persistent_chat:
         source, past = await find_past(parts, instance, body.persistent_chat, body.customer_id)
@@ -142,10 +147,10 @@ async def _carried_over(parts: Services, instance: str, body: StartChatContact) 
 
 
 async def _connection(request: Request, parts: Services, contact_id: str, types: frozenset[str]) -> dict[str, Any]:
-    """Connection data in the response, where it is asked for and the chat has not ended already."""
+    """Return connection data for the response, if the request names types and the chat has not ended yet."""
     if not types:
         return {}
     conversation = await conversations.find_conversation(parts.db, contact_id)
     if conversation is None or conversation.ended_at:
         return {}
-    return connection_data(request, parts, _customer(contact_id), contact_id, types)
+    return connection_data(request, parts, _customer_participant_id(contact_id), contact_id, types)

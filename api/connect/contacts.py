@@ -1,63 +1,70 @@
-"""Describing contacts, their attributes, and giving them to an agent."""
+"""Operations on a contact: describe it, read and change its attributes, assign it to an agent."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 
-from api.connect.caller import Authenticated
+from api.bodies import JsonBody
+from api.connect.authentication import ByAccessKey
 from api.connect.requests import MAX_ATTRIBUTE_BYTES, AssociateContactWithUser, UpdateContactAttributes
-from api.errors import Ended, InvalidValue, Malformed, NotFound
+from api.contact_lookup import find_recent_contact
+from api.dependencies import Parts
 from api.instants import epoch_seconds
+from api.openapi import DescribedRoute
 from api.paths import ContactIdInPath, InitialContactIdInPath, InstanceIdInPath, resource_id
-from api.services import Parts
-from api.settled import recent_contact
-from api.wire import dump, read_body
+from api.refusals import ask_or_raise
+from api.wire import dump
+from domain.errors import InvalidValue, NotFound
 from store import conversations
 from store.records import Contact, Conversation
+from workflows.events import Assign
+from workflows.values import EndReason
 
-router = APIRouter()
+router = APIRouter(route_class=DescribedRoute)
 
-_DISCONNECT_REASONS = {
-    "customer ended": "CUSTOMER_DISCONNECT",
-    "agent ended": "AGENT_DISCONNECT",
-    "customer lost": "OTHER",
-    "customer never connected": "OTHER",
-    "open too long": "OTHER",
-    "waited too long": "OTHER",
-    "customer silent": "OTHER",
-    "participant idle": "OTHER",
-    "agent lost": "OTHER",
-    "chat duration reached": "OTHER",
+_DISCONNECT_REASONS: Mapping[str, str] = {
+    EndReason.CUSTOMER_ENDED: "CUSTOMER_DISCONNECT",
+    EndReason.AGENT_ENDED: "AGENT_DISCONNECT",
+    EndReason.CUSTOMER_LOST: "OTHER",
+    EndReason.NEVER_CONNECTED: "OTHER",
+    EndReason.OPEN_TOO_LONG: "OTHER",
+    EndReason.WAITED_TOO_LONG: "OTHER",
+    EndReason.CUSTOMER_SILENT: "OTHER",
+    EndReason.AUTO_DISCONNECTED: "OTHER",
+    EndReason.AGENT_LOST: "OTHER",
+    EndReason.DURATION_REACHED: "OTHER",
 }
-"""Those that Amazon Connect has for chats; a chat that the API stopped has none, nor has a contact that was handed on."""
+"""Disconnect reasons of Amazon Connect for chats. A stopped chat has none, and neither has a transferred contact."""
 
 
 @router.get("/contacts/{InstanceId}/{ContactId}")
 async def describe_contact(
-    instance_id: InstanceIdInPath, contact_id: ContactIdInPath, parts: Parts, caller: Authenticated
+    instance_id: InstanceIdInPath, contact_id: ContactIdInPath, parts: Parts, caller: ByAccessKey
 ) -> dict[str, Any]:
     """DescribeContact."""
     instance, _ = parts.instance(instance_id, caller.instances)
-    contact, conversation = await _contact(parts, instance, contact_id)
-    return {"Contact": _described(contact, conversation)}
+    contact, conversation = await _find_contact(parts, instance, contact_id)
+    return {"Contact": _describe(contact, conversation)}
 
 
 @router.get("/contact/attributes/{InstanceId}/{InitialContactId}")
 async def get_contact_attributes(
-    instance_id: InstanceIdInPath, initial_contact_id: InitialContactIdInPath, parts: Parts, caller: Authenticated
+    instance_id: InstanceIdInPath, initial_contact_id: InitialContactIdInPath, parts: Parts, caller: ByAccessKey
 ) -> dict[str, Any]:
     """GetContactAttributes."""
     instance, _ = parts.instance(instance_id, caller.instances)
-    _, conversation = await _contact(parts, instance, initial_contact_id, "InitialContactId")
+    _, conversation = await _find_contact(parts, instance, initial_contact_id, "InitialContactId")
     return {"Attributes": conversation.attributes}
 
 
 @router.post("/contact/attributes")
-async def update_contact_attributes(request: Request, parts: Parts, caller: Authenticated) -> dict[str, Any]:
+async def update_contact_attributes(
+    parts: Parts, caller: ByAccessKey, body: JsonBody[UpdateContactAttributes]
+) -> dict[str, Any]:
     """UpdateContactAttributes, also of an ended contact."""
-    body = await read_body(request, UpdateContactAttributes)
     instance, _ = parts.instance(body.instance_id, caller.instances)
     written = await conversations.merge_attributes(
         parts.db, instance, body.initial_contact_id, body.attributes, limit=MAX_ATTRIBUTE_BYTES
@@ -71,35 +78,34 @@ async def update_contact_attributes(request: Request, parts: Parts, caller: Auth
 
 @router.post("/contacts/{InstanceId}/{ContactId}/associate-user")
 async def associate_contact_with_user(
-    request: Request, instance_id: InstanceIdInPath, contact_id: ContactIdInPath, parts: Parts, caller: Authenticated
+    instance_id: InstanceIdInPath,
+    contact_id: ContactIdInPath,
+    parts: Parts,
+    caller: ByAccessKey,
+    body: JsonBody[AssociateContactWithUser],
 ) -> dict[str, Any]:
     """AssociateContactWithUser: assigns a waiting chat to an agent."""
-    body = await read_body(request, AssociateContactWithUser)
     instance, settings = parts.instance(instance_id, caller.instances)
-    _, conversation = await _contact(parts, instance, contact_id)
+    _, conversation = await _find_contact(parts, instance, contact_id)
     user = resource_id(body.user_id)
     agent = settings.agents.get(user)
     if agent is None:
         raise NotFound(f"UserId: instance {instance!r} has no agent {user!r}.")
-    try:
-        refused = await parts.gateway.assign(conversation.id, user, agent.name, by=f"api:{caller.key_id}")
-    except Ended:
-        refused = "the conversation has ended"
-    if refused:
-        raise Malformed(f"ContactId: {refused}.")
+    command = Assign(user=user, name=agent.name, by=caller.actor)
+    await ask_or_raise(parts.engine, conversation.id, command, "ContactId")
     return {}
 
 
-async def _contact(
+async def _find_contact(
     parts: Parts, instance: str, contact_id: str, member: str = "ContactId"
 ) -> tuple[Contact, Conversation]:
-    found = await recent_contact(parts, instance, resource_id(contact_id))
+    found = await find_recent_contact(parts, instance, resource_id(contact_id))
     if found is None:
         raise NotFound(f"{member}: instance {instance!r} has no contact {contact_id!r}.")
     return found
 
 
-def _described(contact: Contact, conversation: Conversation) -> dict[str, Any]:
+def _describe(contact: Contact, conversation: Conversation) -> dict[str, Any]:
     wrap_up_from = contact.ended_at if contact.agent_user else None
     return dump(
         Arn=contact_arn(conversation.instance, contact.id),
@@ -132,5 +138,5 @@ def _described(contact: Contact, conversation: Conversation) -> dict[str, Any]:
 
 
 def contact_arn(instance: str, contact_id: str) -> str:
-    """A contact's name in the form that AWS clients know."""
+    """Return the ARN of a contact. Region and account are placeholders."""
     return f"arn:aws:connect:local:000000000000:instance/{instance}/contact/{contact_id}"

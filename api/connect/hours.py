@@ -1,19 +1,19 @@
-"""Refusing what a closed queue does not take."""
+"""Check of a queue's opening hours."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from api.errors import Malformed
+from domain.errors import MalformedRequest
 from runtime.hours import for_people, opening
 from runtime.instances import Instance
 
 
-def refuse_if_closed(instance: Instance, queue: str, member: str) -> None:
-    """Lets pass what asks for a queue that is open now.
+def require_open(instance: Instance, queue: str, member: str) -> None:
+    """Check that a queue is open now. A queue without opening hours is always open.
 
     Raises:
-        Malformed: it is closed; the message begins with the member that asked for it, and says until when.
+        MalformedRequest: the queue is closed. The message begins with `member`, and says when the queue opens.
     """
     schedule = instance.schedule(queue)
     if schedule is None:
@@ -21,4 +21,4 @@ def refuse_if_closed(instance: Instance, queue: str, member: str) -> None:
     now = opening(schedule, datetime.now(UTC))
     if not now.open:
         until = f" until {for_people(schedule, now.until)}" if now.until else ""
-        raise Malformed(f"{member}: the queue {queue!r} is closed{until}.")
+        raise MalformedRequest(f"{member}: the queue {queue!r} is closed{until}.")

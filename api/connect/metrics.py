@@ -1,4 +1,4 @@
-"""How a contact stands in its queue: GetContactMetrics."""
+"""GetContactMetrics: position of a contact in its queue, and the estimated wait."""
 
 from __future__ import annotations
 
@@ -7,28 +7,30 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from annotated_types import MaxLen, MinLen
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 
-from api.connect.caller import Authenticated
+from api.bodies import JsonBody
+from api.connect.authentication import ByAccessKey
 from api.connect.contacts import contact_arn
-from api.errors import Malformed, NotFound
+from api.contact_lookup import find_recent_contact
+from api.dependencies import Parts, Services
+from api.openapi import DescribedRoute
 from api.paths import resource_id
-from api.services import Parts, Services
-from api.settled import recent_contact
-from api.wire import InstanceId, Text, Wire, read_body
+from api.wire import InstanceId, Text, Wire
+from domain.errors import MalformedRequest, NotFound
 from store.board import queues
 from store.database import Database
 from store.records import Contact, Conversation
 from store.supervising import queued
 
-router = APIRouter()
+router = APIRouter(route_class=DescribedRoute)
 
-PLACED_WITHIN = 2.0
-"""Seconds after which a chat that has just begun stands in its queue."""
+PLACEMENT_TIMEOUT = 2.0
+"""Seconds to wait for a new chat to appear in its queue."""
 
 
 class Metric(Wire):
-    """A metric to be told."""
+    """A metric to return."""
 
     name: Literal["POSITION_IN_QUEUE", "ESTIMATED_WAIT_TIME"]
 
@@ -42,15 +44,14 @@ class GetContactMetrics(Wire):
 
 
 @router.post("/metrics/contact")
-async def get_contact_metrics(request: Request, parts: Parts, caller: Authenticated) -> dict[str, Any]:
-    """GetContactMetrics, of a contact that waits in its queue. A wait that nothing can be said of is left out."""
-    body = await read_body(request, GetContactMetrics)
+async def get_contact_metrics(parts: Parts, caller: ByAccessKey, body: JsonBody[GetContactMetrics]) -> dict[str, Any]:
+    """GetContactMetrics of a contact in a queue. Leaves the wait time out if there is no estimate."""
     instance, _ = parts.instance(body.instance_id, caller.instances)
     contact_id = resource_id(body.contact_id)
-    found = await recent_contact(parts, instance, contact_id)
+    found = await find_recent_contact(parts, instance, contact_id)
     if found is None:
         raise NotFound(f"ContactId: instance {instance!r} has no contact {contact_id!r}.")
-    position, since = await _place(parts, *found)
+    position, since = await _position(parts, *found)
     values = {"POSITION_IN_QUEUE": float(position)}
     queue = found[0].queue or found[1].queue
     wait = await estimated_wait(parts.db, instance, queue, since, datetime.now(UTC))
@@ -68,25 +69,25 @@ async def get_contact_metrics(request: Request, parts: Parts, caller: Authentica
 
 
 async def estimated_wait(db: Database, instance: str, queue: str, since: datetime, now: datetime) -> timedelta | None:
-    """How much longer somebody will wait: what the last 50 waited on average, less what they have waited already.
+    """Estimate the remaining wait: the average wait of the last 50 assigned contacts, less the wait until now.
 
-    It says nothing of who is ahead, and is never less than zero. None when nobody was taken from the queue lately.
+    Does not consider the contacts ahead. Never negative. None if no contact of the queue was assigned lately.
     """
     average = await queues.average_wait(db, instance, queue, now - queues.LATELY)
     return None if average is None else max(average - (now - since), timedelta())
 
 
-async def _place(parts: Services, contact: Contact, conversation: Conversation) -> tuple[int, datetime]:
-    """The contact's place, from 1 on, and since when it waits. What is offered to somebody has nobody ahead.
+async def _position(parts: Services, contact: Contact, conversation: Conversation) -> tuple[int, datetime]:
+    """Return the contact's position, from 1, and the start of its wait. A contact that is offered to an agent is first.
 
     Raises:
-        Malformed: it does not wait.
+        MalformedRequest: the contact is not in a queue.
     """
     clock = asyncio.get_running_loop()
-    deadline = clock.time() + PLACED_WITHIN
+    deadline = clock.time() + PLACEMENT_TIMEOUT
     while contact.ended_at is None and conversation.state == "OPEN" and clock.time() < deadline:
         ahead, waits = await queues.position(parts.db, conversation.id), await queued(parts.db, conversation.id)
         if waits and (ahead is not None or waits[1]):
             return (ahead or 0) + 1, waits[0]
         await asyncio.sleep(0.05)
-    raise Malformed("ContactId: the contact is not in a queue.")
+    raise MalformedRequest("ContactId: the contact is not in a queue.")

@@ -1,36 +1,36 @@
-"""Continuing an ended chat: which contact a new chat continues from, and who may."""
+"""Rehydration: a chat continues an ended one. Finds the source contact, and checks that the customer may continue it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 
-from api.connect.caller import Authenticated
+from api.bodies import JsonBody
+from api.connect.authentication import ByAccessKey
 from api.connect.requests import CreatePersistentContactAssociation, PersistentChat
-from api.errors import InvalidValue, Malformed, NotFound
+from api.contact_lookup import find_recent_contact
+from api.dependencies import Parts, Services
 from api.frames import REHYDRATED, passing_event
+from api.openapi import DescribedRoute
 from api.paths import InitialContactIdInPath, InstanceIdInPath, resource_id
-from api.services import Parts, Services
-from api.settled import recent_contact
-from api.wire import read_body
+from domain.errors import InvalidValue, MalformedRequest, NotFound
 from runtime.bus import Announcement
 from store import conversations, past
 from store.records import Contact, Conversation, Past
 
-router = APIRouter()
+router = APIRouter(route_class=DescribedRoute)
 
 
 @router.post("/contact/persistent-contact-association/{InstanceId}/{InitialContactId}")
 async def create_persistent_contact_association(
-    request: Request,
     instance_id: InstanceIdInPath,
     initial_contact_id: InitialContactIdInPath,
     parts: Parts,
-    caller: Authenticated,
+    caller: ByAccessKey,
+    body: JsonBody[CreatePersistentContactAssociation],
 ) -> dict[str, Any]:
-    """CreatePersistentContactAssociation: a running chat continues a past one. Once only; the same again is no error."""
-    body = await read_body(request, CreatePersistentContactAssociation)
+    """CreatePersistentContactAssociation: a running chat continues a past one. A repeated request is no error, another one is."""
     instance, _ = parts.instance(instance_id, caller.instances)
     initial = resource_id(initial_contact_id)
     found = await conversations.find_contact(parts.db, instance, initial)
@@ -38,12 +38,12 @@ async def create_persistent_contact_association(
         raise NotFound(f"InitialContactId: instance {instance!r} has no initial contact {initial!r}.")
     contact, conversation = found
     if conversation.ended_at is not None:
-        raise Malformed("InitialContactId: the chat has ended.")
+        raise MalformedRequest("InitialContactId: the chat has ended.")
     source, history = await find_past(parts, instance, body, conversation.customer_id, current=conversation.id)
     if conversation.continued_from == history.contact_id:
         return {"ContinuedFromContactId": history.contact_id}
     if not await past.associate(parts.db, conversation.id, history, source.attributes):
-        raise Malformed("InitialContactId: the chat continues, or is related to, a past contact already.")
+        raise MalformedRequest("InitialContactId: the chat continues, or is related to, a past contact already.")
     event = passing_event(REHYDRATED, conversation_id=conversation.id, contact_id=contact.id)
     await parts.bus.announce(Announcement(conversation.id, event))
     return {"ContinuedFromContactId": history.contact_id}
@@ -52,30 +52,36 @@ async def create_persistent_contact_association(
 async def find_past(
     parts: Services, instance: str, wanted: PersistentChat, customer_id: str | None, current: str | None = None
 ) -> tuple[Conversation, Past]:
-    """The conversation and the past that a chat is to continue.
+    """Return the source conversation and the past that a chat continues.
+
+    Args:
+        wanted: the source contact and how much of its past to continue.
+        customer_id: the customer of the new chat.
+        current: id of the conversation that continues, if it exists already.
 
     Raises:
-        Malformed: a member is missing, or the source cannot be continued.
-        NotFound: there is no such contact, or it is of another customer.
+        MalformedRequest: a member is missing, or the source has not ended.
+        InvalidValue: the whole past is wanted of a contact that is not the first of its conversation.
+        NotFound: the contact does not exist, or is another customer's.
     """
     if wanted.source_contact_id is None or wanted.rehydration_type is None:
-        raise Malformed("PersistentChat: SourceContactId and RehydrationType are both needed.")
+        raise MalformedRequest("PersistentChat: SourceContactId and RehydrationType are both needed.")
     source_id = resource_id(wanted.source_contact_id)
-    await recent_contact(parts, instance, source_id)
+    await find_recent_contact(parts, instance, source_id)
     found = await past.past_from(parts.db, instance, source_id)
     if found is None or not _may_continue(parts, found[1], customer_id):
         raise NotFound(f"SourceContactId: there is no contact {source_id!r} that could be continued.")
     contact, conversation, history = found
     if conversation.id == current:
-        raise Malformed("SourceContactId: a chat cannot continue itself.")
+        raise MalformedRequest("SourceContactId: a chat cannot continue itself.")
     if conversation.ended_at is None:
-        raise Malformed(f"SourceContactId: the chat of contact {source_id!r} has not ended.")
+        raise MalformedRequest(f"SourceContactId: the chat of contact {source_id!r} has not ended.")
     if wanted.rehydration_type == "FROM_SEGMENT":
         return conversation, history
-    return conversation, await _entire(parts, instance, contact, conversation)
+    return conversation, await _entire_past(parts, instance, contact, conversation)
 
 
-async def _entire(parts: Services, instance: str, contact: Contact, conversation: Conversation) -> Past:
+async def _entire_past(parts: Services, instance: str, contact: Contact, conversation: Conversation) -> Past:
     if contact.id != conversation.id:
         raise InvalidValue("SourceContactId: ENTIRE_PAST_SESSION needs the first contact of the past session.")
     last = await past.last_ended_contact(parts.db, conversation.id)
@@ -85,5 +91,5 @@ async def _entire(parts: Services, instance: str, contact: Contact, conversation
 
 
 def _may_continue(parts: Services, source: Conversation, customer_id: str | None) -> bool:
-    """Words of a known customer are for that customer only; who asks for another's learns not even that they exist."""
+    """A known customer's chats are for that customer only, unless the settings allow others. Others get `NotFound`."""
     return source.customer_id is None or source.customer_id == customer_id or not parts.settings.same_customer

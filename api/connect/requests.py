@@ -1,4 +1,4 @@
-"""Request bodies of the `connect` operations, with every limit that the server must enforce itself (botocore 1.44.5)."""
+"""Request bodies of the `connect` operations, with the limits of the botocore model that the server must enforce (1.44.5)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from api.wire import ClientToken, ContactId, InstanceId, Text, UserId, Wire
 from store.conversations import attribute_bytes
 
 MAX_ATTRIBUTE_BYTES = 32_768
-"""All keys and values of a contact's attributes together, in UTF-8 bytes (StartChatContact)."""
+"""Size of a contact's attributes: all keys and values together, in UTF-8 bytes (StartChatContact)."""
 
 
 def _within_limit(attributes: dict[str, str]) -> dict[str, str]:
@@ -29,13 +29,13 @@ SegmentAttributeName = Annotated[Text, MinLen(1), MaxLen(128)]
 
 
 class ParticipantDetails(Wire):
-    """Who the customer is."""
+    """The customer."""
 
     display_name: Annotated[Text, MinLen(1), MaxLen(256)]
 
 
 class InitialMessage(Wire):
-    """The chat's first message, said by the customer; at most 16,384 UTF-8 bytes."""
+    """The customer's first message; at most 16,384 UTF-8 bytes."""
 
     content_type: ContentType
     content: Annotated[Text, MinLen(1), AfterValidator(checked_content)]
@@ -55,13 +55,13 @@ class CreatePersistentContactAssociation(PersistentChat):
 
 
 class ParticipantConfiguration(Wire):
-    """How bot text is to arrive."""
+    """How text of bots arrives. Has no effect."""
 
     response_mode: Literal["INCREMENTAL", "COMPLETE"] | None = None
 
 
 class SegmentAttribute(Wire):
-    """A value of a system-defined attribute: exactly one of its members."""
+    """Value of a system-defined attribute: exactly one member."""
 
     value_string: Annotated[Text, MaxLen(1024)] | None = None
     value_map: dict[SegmentAttributeName, SegmentAttribute] | None = None
@@ -77,7 +77,7 @@ class SegmentAttribute(Wire):
 
 
 class StreamingConfiguration(Wire):
-    """Where a stream of the chat would go."""
+    """Endpoint of a stream of the chat. Not supported."""
 
     streaming_endpoint_arn: Annotated[Text, MinLen(1), MaxLen(350)]
 
@@ -112,15 +112,15 @@ class StartChatContact(Wire):
     chat_streaming_configuration: StreamingConfiguration | None = None
 
     @model_validator(mode="after")
-    def _greeting_is_supported(self) -> Self:
-        supported, greeting = self.supported_messaging_content_types, self.initial_message
-        if supported and greeting and greeting.content_type not in supported:
+    def _supports_initial_message(self) -> Self:
+        supported, message = self.supported_messaging_content_types, self.initial_message
+        if supported and message and message.content_type not in supported:
             raise ValueError("InitialMessage.ContentType is not one of SupportedMessagingContentTypes")
         return self
 
 
 class DisconnectReason(Wire):
-    """Why a contact is stopped; of no effect for chats."""
+    """Why a contact is stopped. Has no effect for chats."""
 
     code: Text | None = None
 
@@ -142,7 +142,7 @@ class UpdateContactAttributes(Wire):
 
 
 class TransferContact(Wire):
-    """POST /contact/transfer. Amazon Connect serves it for tasks and e-mail only; here it transfers chats."""
+    """POST /contact/transfer. Amazon Connect supports it for tasks and e-mail only; here it transfers chats."""
 
     instance_id: InstanceId
     contact_id: ContactId
@@ -153,14 +153,14 @@ class TransferContact(Wire):
 
 
 class ParticipantCapabilities(Wire):
-    """What a participant could send besides text; of no effect for chats."""
+    """What a participant can send besides text. Has no effect for chats."""
 
     video: Literal["SEND"] | None = None
     screen_share: Literal["SEND"] | None = None
 
 
 class ParticipantToAdd(Wire):
-    """Who joins. For chats only a `CUSTOM_BOT` can."""
+    """The participant who joins. In chats this must be a `CUSTOM_BOT`."""
 
     participant_role: Literal["AGENT", "CUSTOMER", "SYSTEM", "CUSTOM_BOT", "SUPERVISOR"] | None = None
     display_name: Annotated[Text, MinLen(1), MaxLen(256)] | None = None
@@ -182,6 +182,6 @@ class AssociateContactWithUser(Wire):
     user_id: UserId
 
 
-def plain(attributes: Mapping[str, SegmentAttribute]) -> dict[str, Any]:
-    """Segment attributes as they stand on the wire."""
+def segment_attributes_json(attributes: Mapping[str, SegmentAttribute]) -> dict[str, Any]:
+    """Return segment attributes in their form on the wire."""
     return {name: value.model_dump(by_alias=True, exclude_none=True) for name, value in attributes.items()}

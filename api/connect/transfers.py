@@ -1,40 +1,42 @@
-"""Handing a chat on, to a queue or to an agent."""
+"""TransferContact: transfers a chat to a queue or to an agent."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4, uuid5
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 
-from api.connect.caller import Authenticated
+from api.bodies import JsonBody
+from api.connect.authentication import ByAccessKey
 from api.connect.contacts import contact_arn
-from api.connect.hours import refuse_if_closed
+from api.connect.hours import require_open
 from api.connect.requests import TransferContact
-from api.errors import Ended, Malformed, NotFound
+from api.dependencies import Parts, Services
+from api.openapi import DescribedRoute
 from api.paths import resource_id
-from api.services import Parts, Services
-from api.wire import read_body
+from api.refusals import ask_or_raise
+from domain.errors import MalformedRequest, NotFound
 from runtime.instances import Instance
 from store import conversations
 from store.records import Contact, Conversation
+from workflows.events import Transfer
 
-router = APIRouter()
+router = APIRouter(route_class=DescribedRoute)
 
 _NAMESPACE = UUID("0d6ab5f3-91f4-4f3e-8d2e-3a0f0f9b5c77")
 
 
-class Target(NamedTuple):
-    """Where a chat goes: to a queue or to an agent, not both."""
+class TransferTarget(NamedTuple):
+    """Target of a transfer: a queue or an agent, not both."""
 
     queue: str | None
     user: str | None
 
 
 @router.post("/contact/transfer")
-async def transfer_contact(request: Request, parts: Parts, caller: Authenticated) -> dict[str, Any]:
-    """TransferContact. The customer's connections stay; whoever leaves is told by `transfer.succeeded`."""
-    body = await read_body(request, TransferContact)
+async def transfer_contact(parts: Parts, caller: ByAccessKey, body: JsonBody[TransferContact]) -> dict[str, Any]:
+    """TransferContact. The customer's connections stay. The agent who leaves gets `transfer.succeeded`."""
     instance, settings = parts.instance(body.instance_id, caller.instances)
     if resource_id(body.contact_flow_id) not in settings.workstreams:
         raise NotFound(f"ContactFlowId: instance {instance!r} has no workstream {body.contact_flow_id!r}.")
@@ -45,12 +47,11 @@ async def transfer_contact(request: Request, parts: Parts, caller: Authenticated
     token = body.client_token
     new_id = str(uuid5(_NAMESPACE, f"{contact.id}/{token}") if token else uuid4())
     if await conversations.find_contact(parts.db, instance, new_id) is None:
-        target = Target(
+        target = TransferTarget(
             queue=resource_id(body.queue_id) if body.queue_id else None,
             user=resource_id(body.user_id) if body.user_id else None,
         )
-        by = f"api:{caller.key_id}"
-        await transfer(parts, settings, contact, conversation, target, new_id=new_id, by=by)
+        await transfer(parts, settings, contact, conversation, target, new_id=new_id, by=caller.actor)
     return {"ContactId": new_id, "ContactArn": contact_arn(instance, new_id)}
 
 
@@ -59,41 +60,38 @@ async def transfer(
     instance: Instance,
     contact: Contact,
     conversation: Conversation,
-    target: Target,
+    target: TransferTarget,
     *,
     new_id: str,
     by: str,
 ) -> None:
-    """Hands a conversation on as the contact `new_id`.
+    """Transfer a conversation. It continues as the contact `new_id`. `by` is the originator of the event.
 
     Raises:
-        NotFound: there is no such queue or agent.
-        Malformed: not exactly one target, nobody serves the queue, a live chat would wait in one that is closed, or the
-            contact cannot be transferred.
+        NotFound: the queue or agent does not exist.
+        MalformedRequest: there is not exactly one target, no agent serves the queue, the chat is live and the queue is closed,
+            or the contact cannot be transferred.
+        EngineUnavailable: the engine does not answer.
     """
     queue, user = target
     if (queue is None) == (user is None):
-        raise Malformed("Exactly one of QueueId and UserId must be given.")
+        raise MalformedRequest("Exactly one of QueueId and UserId must be given.")
     if queue is not None and queue not in instance.queue_names:
         raise NotFound(f"QueueId: there is no queue {queue!r}.")
     if queue is not None and not instance.serving(queue):
-        raise Malformed(f"QueueId: nobody serves the queue {queue!r}; the chat stays where it is.")
+        raise MalformedRequest(f"QueueId: nobody serves the queue {queue!r}; the chat stays where it is.")
     if queue is not None and conversation.mode == "live":
-        refuse_if_closed(instance, queue, "QueueId")
+        require_open(instance, queue, "QueueId")
     agent = None if user is None else instance.agents.get(user)
     if user is not None and agent is None:
         raise NotFound(f"UserId: there is no agent {user!r}.")
     if contact.ended_at is not None:
-        raise Malformed("ContactId: the contact has ended.")
-    try:
-        refused = await parts.gateway.transfer(
-            conversation.id,
-            new_id,
-            queue=queue or contact.queue or conversation.queue,
-            agent=(user, agent.name) if user and agent else None,
-            by=by,
-        )
-    except Ended:
-        refused = "the conversation has ended"
-    if refused:
-        raise Malformed(f"ContactId: {refused}.")
+        raise MalformedRequest("ContactId: the contact has ended.")
+    command = Transfer(
+        contact_id=new_id,
+        queue=queue or contact.queue or conversation.queue,
+        user=user,
+        name=agent.name if agent else None,
+        by=by,
+    )
+    await ask_or_raise(parts.engine, conversation.id, command, "ContactId")

@@ -1,7 +1,7 @@
-"""The agents' desk: what their client sees and moves, and what supervisors do for them."""
+"""Operations for agents and supervisors, and the agent socket."""
 
-from api.desk import contacts, notes, offers, presence, queues, signing_in, socket, supervision
+from api.desk import agent_status, authentication, contacts, notes, offers, queues, socket, supervision
 
-# notes before contacts, which takes any other word there for an action
-MODULES = (signing_in, notes, contacts, presence, offers, queues, supervision, socket)
-"""Those with routes."""
+# notes before contacts: `POST /contacts/{contact_id}/{action}` would match `.../notes`
+MODULES = (authentication, notes, contacts, agent_status, offers, queues, supervision, socket)
+"""Modules with routes, in the order in which they are matched."""

@@ -1,54 +1,65 @@
-"""The contacts that are an agent's: seen, joined as a ChatJS `AGENT`, and moved."""
+"""Operations of an agent on their contacts: list, join as a ChatJS `AGENT`, transfer, end, park, resume, release, close."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 from uuid import uuid4
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 
-from api.connect.transfers import Target, transfer
-from api.described import Nothing, described, refused
-from api.desk import answers
-from api.desk.bodies import TransferTo
-from api.desk.claiming import claim, given, reason
-from api.desk.signing_in import AtDesk, Desk
-from api.errors import Ended, Malformed, NotFound
+from api.bodies import JsonBody
+from api.connect.transfers import TransferTarget, transfer
+from api.dependencies import Parts, Services
+from api.desk.authentication import ByDeskToken, SignedInAgent
+from api.desk.claims import claim, confirm_claim
+from api.desk.requests import TransferRequest
+from api.desk.responses import ChatDetailsResponse, ContactResponse, ContactsResponse, TransferResponse
+from api.openapi import DescribedRoute, EmptyResponse, error_responses
 from api.participant.session import participant_token
-from api.reconnections import Link, reconnect_link
-from api.services import Parts, Services
-from api.wire import ContactId, read_body
+from api.reconnections import LinkResponse, reconnect_link
+from api.refusals import refusal_error
+from api.wire import ContactId
+from domain.errors import ConversationEnded, MalformedRequest, NotFound
 from store import conversations
-from store.board.values import Refusal
-from store.customers import Caller, callers
+from store.customers import CustomerSummary, customer_summaries
 from store.records import Contact, Conversation, Participant
+from workflows.events import Close, End, Park, Release, Resume
+from workflows.refusals import Refusal, RefusalCode, refusal
 
 router = APIRouter(
     prefix="/v1/agent/contacts",
     tags=["agent"],
-    responses=refused(because="park: not possible for a live conversation in state ACTIVE."),
+    route_class=DescribedRoute,
+    responses=error_responses(message="park: not possible for a live conversation in state ACTIVE."),
 )
 
 Action = Literal["end", "close", "park", "resume", "release"]
 
+_COMMANDS: Mapping[str, type[End | Close | Park | Release]] = {
+    "end": End,
+    "close": Close,
+    "park": Park,
+    "release": Release,
+}
+
 
 @router.get("")
-async def my_contacts(parts: Parts, desk: AtDesk) -> answers.Contacts:
-    """The agent's contacts that are not closed, oldest first."""
-    found = await conversations.contacts_of_agent(parts.db, desk.instance, desk.user)
-    return answers.Contacts(contacts=await _all_shown(parts, found))
+async def list_contacts(parts: Parts, agent: ByDeskToken) -> ContactsResponse:
+    """Returns the agent's contacts that are not closed, oldest first."""
+    found = await conversations.contacts_of_agent(parts.db, agent.instance, agent.user)
+    return ContactsResponse(contacts=await _responses(parts, found))
 
 
 @router.post("/{contact_id}/session")
-async def join(contact_id: ContactId, parts: Parts, desk: AtDesk) -> answers.ChatDetails:
-    """The `chatDetails` with which ChatJS joins the chat: `ChatSession.create({type: "AGENT", chatDetails})`."""
-    contact, conversation, me = await mine(parts, desk, contact_id)
+async def join_chat(contact_id: ContactId, parts: Parts, agent: ByDeskToken) -> ChatDetailsResponse:
+    """Returns the `chatDetails` with which ChatJS joins the chat: `ChatSession.create({type: "AGENT", chatDetails})`."""
+    contact, conversation, me = await find_own_contact(parts, agent, contact_id)
     if contact.ended_at is not None:
-        raise Ended
+        raise ConversationEnded
     if me.left_at is not None:
-        raise Malformed("session: you have left the chat; resume it first.")
-    return answers.ChatDetails(
+        raise MalformedRequest("session: you have left the chat; resume it first.")
+    return ChatDetailsResponse(
         contact_id=contact_id,
         initial_contact_id=conversation.id,
         participant_id=me.id,
@@ -56,100 +67,94 @@ async def join(contact_id: ContactId, parts: Parts, desk: AtDesk) -> answers.Cha
     )
 
 
-@router.post("/{contact_id}/transfer", openapi_extra=described(TransferTo))
-async def hand_on(request: Request, contact_id: ContactId, parts: Parts, desk: AtDesk) -> answers.HandedOn:
-    """Transfers the contact; answers with the id of the contact that it goes on as."""
-    body = await read_body(request, TransferTo)
-    contact, conversation, me = await mine(parts, desk, contact_id)
-    new_id, target = str(uuid4()), Target(queue=body.queue, user=body.user)
-    await transfer(parts, desk.configured, contact, conversation, target, new_id=new_id, by=me.id)
-    return answers.HandedOn(contact_id=new_id)
+@router.post("/{contact_id}/transfer")
+async def transfer_contact(
+    contact_id: ContactId, parts: Parts, agent: ByDeskToken, body: JsonBody[TransferRequest]
+) -> TransferResponse:
+    """Transfers the contact, and returns the id of the contact as which the chat continues."""
+    contact, conversation, me = await find_own_contact(parts, agent, contact_id)
+    new_id, target = str(uuid4()), TransferTarget(queue=body.queue, user=body.user)
+    await transfer(parts, agent.instance_settings, contact, conversation, target, new_id=new_id, by=me.id)
+    return TransferResponse(contact_id=new_id)
 
 
 @router.post("/{contact_id}/reconnect-link")
-async def link_back(contact_id: ContactId, parts: Parts, desk: AtDesk) -> Link:
-    """A link to send to the customer, by which they can go back to the chat; see the backends' route of this name."""
-    contact, conversation, _ = await mine(parts, desk, contact_id)
+async def create_reconnect_link(contact_id: ContactId, parts: Parts, agent: ByDeskToken) -> LinkResponse:
+    """Creates a link for the customer to return to the chat; see the backends' route of this name."""
+    contact, conversation, _ = await find_own_contact(parts, agent, contact_id)
     if contact.ended_at is not None:
-        raise Malformed("contact_id: the contact has ended.")
-    return reconnect_link(parts, desk.configured, conversation)
+        raise MalformedRequest("contact_id: the contact has ended.")
+    return reconnect_link(parts, agent.instance_settings, conversation)
 
 
 @router.post("/{contact_id}/{action}")
-async def act(contact_id: ContactId, action: Action, parts: Parts, desk: AtDesk) -> Nothing:
-    """Ends the chat, closes its wrap-up, parks it, takes it up again, or gives it back to its queue."""
-    contact, conversation, me = await mine(parts, desk, contact_id)
+async def perform_action(contact_id: ContactId, action: Action, parts: Parts, agent: ByDeskToken) -> EmptyResponse:
+    """Ends the chat, closes its wrap-up, parks or resumes it, or releases it to its queue."""
+    contact, conversation, me = await find_own_contact(parts, agent, contact_id)
     if contact.ended_at is not None and action != "close":
-        raise Malformed(f"{action}: the contact has ended.")
+        raise MalformedRequest(f"{action}: the contact has ended.")
     if contact.wrapped_up_at is not None:
-        raise Ended
-    refusal = await _does(parts, desk, action, conversation, by=me.id)
-    if refusal:
-        raise Malformed(f"{action}: {refusal}.")
-    return Nothing()
+        raise ConversationEnded
+    if action == "resume":
+        refused = await _resume(parts, agent, conversation, by=me.id)
+    else:
+        refused = await parts.engine.ask(conversation.id, _COMMANDS[action](by=me.id))
+    if refused:
+        raise refusal_error(refused, action)
+    return EmptyResponse()
 
 
-async def _does(parts: Services, desk: Desk, action: Action, conversation: Conversation, by: str) -> str | None:
-    match action:
-        case "end":
-            return await parts.gateway.end(conversation.id, by=by)
-        case "close":
-            return await parts.gateway.close(conversation.id, by=by)
-        case "park":
-            return await parts.gateway.park(conversation.id, by=by)
-        case "release":
-            return await parts.gateway.release(conversation.id, by=by)
-        case "resume":
-            return await _resume(parts, desk, conversation, by=by)
+async def _resume(parts: Services, agent: SignedInAgent, conversation: Conversation, by: str) -> Refusal | None:
+    """Resume a parked conversation, if the workstream and the agent's capacity allow it. Returns the refusal, or None."""
+    claimed = await claim(parts, agent, conversation)
+    command = Resume(user=agent.user, name=agent.settings.name, by=by)
+    if not isinstance(claimed, RefusalCode):
+        return await confirm_claim(parts, claimed, command)
+    if claimed is RefusalCode.NO_CAPACITY or (claimed is RefusalCode.TAKEN and conversation.state == "OPEN"):
+        return refusal(claimed)
+    # the conversation is not parked, or routing does not know it: the conversation itself gives the reason
+    return await parts.engine.ask(conversation.id, command)
 
 
-async def _resume(parts: Services, desk: Desk, conversation: Conversation, by: str) -> str | None:
-    """Takes a parked conversation up again, if its workstream lets the agent have it now. Returns why not, or None."""
-    claimed = await claim(parts, desk, conversation)
-    if claimed is Refusal.FULL or (claimed is Refusal.TAKEN and conversation.state == "OPEN"):
-        return reason(claimed)
-    resumed = parts.gateway.resume(conversation.id, user=desk.user, name=desk.agent.name, by=by)
-    # what cannot be claimed is not parked, or not on the board: the conversation itself knows best
-    return await resumed if isinstance(claimed, Refusal) else await given(parts, claimed, resumed)
-
-
-async def mine(parts: Services, desk: Desk, contact_id: str) -> tuple[Contact, Conversation, Participant]:
-    """The contact, if it is this agent's; another's is as unknown as none.
+async def find_own_contact(
+    parts: Services, agent: SignedInAgent, contact_id: str
+) -> tuple[Contact, Conversation, Participant]:
+    """Find a contact of this agent, its conversation, and the agent as a participant of it.
 
     Raises:
-        NotFound: it is not.
+        NotFound: the contact does not exist, or is another agent's.
     """
-    found = await conversations.find_contact(parts.db, desk.instance, contact_id)
-    if found is None or found[0].agent_user != desk.user:
+    found = await conversations.find_contact(parts.db, agent.instance, contact_id)
+    if found is None or found[0].agent_user != agent.user:
         raise NotFound(f"contact: you have no contact {contact_id!r}.")
-    participant = await conversations.participant_of_user(parts.db, found[1].id, desk.user)
+    participant = await conversations.participant_of_user(parts.db, found[1].id, agent.user)
     if participant is None:
         raise NotFound(f"contact: you take no part in {contact_id!r}.")
     return *found, participant
 
 
-async def as_mine(parts: Services, desk: Desk, conversation_id: str) -> answers.Contact | None:
-    """A conversation that the agent has just got, as it stands among their contacts; None if it is theirs no more."""
-    found = await conversations.contacts_of_agent(parts.db, desk.instance, desk.user)
-    mine = [(contact, its) for contact, its in found if contact.ended_at is None and its.id == conversation_id]
-    return next(iter(await _all_shown(parts, mine[:1])), None)
+async def current_contact(parts: Services, agent: SignedInAgent, conversation_id: str) -> ContactResponse | None:
+    """Return the running contact of a conversation as one of the agent's contacts, or None if it is not theirs."""
+    found = await conversations.contacts_of_agent(parts.db, agent.instance, agent.user)
+    running = [(contact, its) for contact, its in found if contact.ended_at is None and its.id == conversation_id]
+    return next(iter(await _responses(parts, running[:1])), None)
 
 
-async def _all_shown(parts: Services, found: Sequence[tuple[Contact, Conversation]]) -> list[answers.Contact]:
-    who = await callers(parts.db, [conversation.id for _, conversation in found])
-    return [_shown(contact, conversation, who[conversation.id]) for contact, conversation in found]
+async def _responses(parts: Services, found: Sequence[tuple[Contact, Conversation]]) -> list[ContactResponse]:
+    customers = await customer_summaries(parts.db, [conversation.id for _, conversation in found])
+    return [_response(contact, conversation, customers[conversation.id]) for contact, conversation in found]
 
 
-def _shown(contact: Contact, conversation: Conversation, who: Caller) -> answers.Contact:
-    return answers.Contact(
+def _response(contact: Contact, conversation: Conversation, customer: CustomerSummary) -> ContactResponse:
+    return ContactResponse(
         contact_id=contact.id,
         initial_contact_id=conversation.id,
         workstream=conversation.workstream,
         queue=contact.queue,
         mode=conversation.mode,
         state=conversation.state,
-        customer=who.name,
+        customer=customer.name,
         started_at=conversation.started_at,
         ended_at=contact.ended_at,
-        attributes=dict(who.attributes),
+        attributes=dict(customer.attributes),
     )

@@ -1,95 +1,101 @@
-"""What an agent is offered, and their answer."""
+"""Offers to an agent: list, accept, reject."""
 
 from __future__ import annotations
 
-from typing import Annotated, Protocol
+from typing import Annotated
 
 from annotated_types import MaxLen
 from fastapi import APIRouter, Path
 
-from api.described import Nothing, refused
-from api.desk import answers
-from api.desk.claiming import unless_over
-from api.desk.contacts import as_mine
-from api.desk.signing_in import AtDesk, Desk
-from api.errors import Ended, Malformed
-from api.services import Parts, Services
+from api.dependencies import Parts, Services
+from api.desk.authentication import ByDeskToken, SignedInAgent
+from api.desk.contacts import current_contact
+from api.desk.responses import ContactResponse, OfferResponse, OffersResponse
+from api.openapi import DescribedRoute, EmptyResponse, error_responses
+from api.refusals import ask, refusal_error
 from api.wire import Text
+from domain.errors import ConversationEnded, MalformedRequest
 from store.board.desk import AgentId, ended_offer
 from store.board.offers import offers_to
 from store.board.values import Offer, Outcome
-from store.customers import Caller, callers
+from store.customers import CustomerSummary, customer_summaries
+from workflows.events import Accept, Reject
 
-router = APIRouter(prefix="/v1/agent/offers", tags=["agent"], responses=refused(because="offer_id: the offer is over."))
+router = APIRouter(
+    prefix="/v1/agent/offers",
+    tags=["agent"],
+    route_class=DescribedRoute,
+    responses=error_responses(message="offer_id: the offer is over."),
+)
 
 OfferId = Annotated[Text, MaxLen(64), Path(description="An offer of `GET /v1/agent/offers`.")]
 
 
 @router.get("")
-async def my_offers(parts: Parts, desk: AtDesk) -> answers.Offers:
-    """What the agent is offered at this moment, the oldest first."""
-    offers = await offers_to(parts.db, desk.instance, desk.user)
-    who = await callers(parts.db, [offer.conversation_id for offer in offers])
-    return answers.Offers(offers=[_shown(offer, who[offer.conversation_id]) for offer in offers])
+async def list_offers(parts: Parts, agent: ByDeskToken) -> OffersResponse:
+    """Returns the agent's pending offers, oldest first."""
+    offers = await offers_to(parts.db, agent.instance, agent.user)
+    customers = await customer_summaries(parts.db, [offer.conversation_id for offer in offers])
+    return OffersResponse(offers=[_response(offer, customers[offer.conversation_id]) for offer in offers])
 
 
 @router.post("/{offer_id}/accept")
-async def accept(offer_id: OfferId, parts: Parts, desk: AtDesk) -> answers.Contact:
-    """Takes what is offered; answers with the contact, which is the agent's from now on. Repeating it changes nothing."""
-    conversation_id = await _answered(parts, desk, offer_id, parts.gateway.accept, Outcome.ACCEPTED)
-    taken = await as_mine(parts, desk, conversation_id)
-    if taken is None:
-        raise Ended
-    return taken
+async def accept_offer(offer_id: OfferId, parts: Parts, agent: ByDeskToken) -> ContactResponse:
+    """Accepts an offer, and returns the contact, which is now the agent's. Idempotent."""
+    conversation_id = await _answer(parts, agent, Accept(offer_id=offer_id, by=agent.user), Outcome.ACCEPTED)
+    accepted = await current_contact(parts, agent, conversation_id)
+    if accepted is None:
+        raise ConversationEnded
+    return accepted
 
 
 @router.post("/{offer_id}/reject")
-async def reject(offer_id: OfferId, parts: Parts, desk: AtDesk) -> Nothing:
-    """Does not take it: it goes to the next agent. Repeating it changes nothing."""
-    await _answered(parts, desk, offer_id, parts.gateway.reject, Outcome.REJECTED)
-    return Nothing()
+async def reject_offer(offer_id: OfferId, parts: Parts, agent: ByDeskToken) -> EmptyResponse:
+    """Rejects an offer, which goes to the next agent. Idempotent."""
+    await _answer(parts, agent, Reject(offer_id=offer_id, by=agent.user), Outcome.REJECTED)
+    return EmptyResponse()
 
 
-class _Answer(Protocol):
-    async def __call__(self, conversation_id: str, offer_id: str, by: str) -> str | None: ...
+async def _answer(parts: Services, agent: SignedInAgent, answer: Accept | Reject, outcome: Outcome) -> str:
+    """Send the agent's answer to the conversation. Idempotent: an offer that has ended with this outcome is no error.
 
-
-async def _answered(parts: Services, desk: Desk, offer_id: str, answer: _Answer, wanted: Outcome) -> str:
-    """Gives the agent's answer to the conversation and returns its id, also where it has this answer already.
+    Returns:
+        The id of the conversation.
 
     Raises:
-        Malformed: the offer has ended otherwise, or is none to this agent.
+        MalformedRequest: the offer has ended with another outcome, or is not an offer to this agent.
+        EngineUnavailable: the engine does not answer.
     """
-    offer = await _find(parts, desk, offer_id)
+    offer = await _find_offer(parts, agent, answer.offer_id)
     if offer is None:
-        ended = await ended_offer(parts.db, AgentId(desk.instance, desk.user), offer_id)
-        if ended and ended[1] is wanted:
+        ended = await ended_offer(parts.db, AgentId(agent.instance, agent.user), answer.offer_id)
+        if ended and ended[1] is outcome:
             return ended[0]
-        raise Malformed(f"offer_id: the offer is over{f': {ended[1]}' if ended else ''}.")
-    refusal = await unless_over(answer(offer.conversation_id, offer.id, by=desk.user))
-    if refusal and await _find(parts, desk, offer_id):
-        # an agent may be faster than whoever tells the conversation of the offer; to be told twice is no news to it
+        raise MalformedRequest(f"offer_id: the offer is over{f': {ended[1]}' if ended else ''}.")
+    refused = await ask(parts.engine, offer.conversation_id, answer)
+    if refused and await _find_offer(parts, agent, offer.id):
+        # the agent may answer before the dispatcher has sent the offer to the conversation; to send it twice has no effect
         await parts.dispatcher.notify_conversation(offer)
-        refusal = await unless_over(answer(offer.conversation_id, offer.id, by=desk.user))
-    if refusal:
-        raise Malformed(f"offer_id: {refusal}.")
+        refused = await ask(parts.engine, offer.conversation_id, answer)
+    if refused:
+        raise refusal_error(refused, "offer_id")
     return offer.conversation_id
 
 
-async def _find(parts: Services, desk: Desk, offer_id: str) -> Offer | None:
-    offers = await offers_to(parts.db, desk.instance, desk.user)
+async def _find_offer(parts: Services, agent: SignedInAgent, offer_id: str) -> Offer | None:
+    offers = await offers_to(parts.db, agent.instance, agent.user)
     return next((offer for offer in offers if offer.id == offer_id), None)
 
 
-def _shown(offer: Offer, who: Caller) -> answers.Offer:
-    return answers.Offer(
+def _response(offer: Offer, customer: CustomerSummary) -> OfferResponse:
+    return OfferResponse(
         offer_id=offer.id,
         contact_id=offer.contact_id,
         initial_contact_id=offer.conversation_id,
         workstream=offer.workstream,
         queue=offer.queue,
-        customer=who.name,
-        attributes=dict(who.attributes),
+        customer=customer.name,
+        attributes=dict(customer.attributes),
         offered_at=offer.offered_at,
         until=offer.until,
     )

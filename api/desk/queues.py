@@ -1,4 +1,4 @@
-"""The queues that an agent serves: what waits there, and how they take it without being offered it."""
+"""Queues of an agent: waiting contacts, and how the agent picks one that is not offered to them."""
 
 from __future__ import annotations
 
@@ -6,87 +6,103 @@ from datetime import datetime
 
 from fastapi import APIRouter
 
-from api.described import refused
-from api.desk import answers
-from api.desk.bodies import Queue
-from api.desk.claiming import claim, given, reason
-from api.desk.contacts import as_mine
-from api.desk.signing_in import AtDesk, Desk
-from api.errors import Malformed, NotFound
-from api.services import Parts, Services
+from api.dependencies import Parts, Services
+from api.desk.authentication import ByDeskToken, SignedInAgent
+from api.desk.claims import claim, confirm_claim
+from api.desk.contacts import current_contact
+from api.desk.requests import Queue
+from api.desk.responses import (
+    ContactResponse,
+    QueueLengthResponse,
+    QueuesResponse,
+    WaitingContactResponse,
+    WaitingContactsResponse,
+)
+from api.openapi import DescribedRoute, error_responses
+from api.refusals import refusal_error
 from api.wire import ContactId
+from domain.errors import NotFound
 from store import conversations
 from store.board import queues
-from store.board.values import Refusal, Waiting
+from store.board.values import Waiting
 from store.supervising import lengths
+from workflows.events import Accept
+from workflows.refusals import RefusalCode, refusal
 
 router = APIRouter(
-    prefix="/v1/agent/queues", tags=["agent"], responses=refused(because="pick: you have no capacity left.")
+    prefix="/v1/agent/queues",
+    tags=["agent"],
+    route_class=DescribedRoute,
+    responses=error_responses(message="pick: you have no capacity left."),
 )
+
+MAX_WAITING_CONTACTS = 100
 
 
 @router.get("")
-async def my_queues(parts: Parts, desk: AtDesk) -> answers.Queues:
-    """The queues that the agent serves, by name, how many wait in each and since when the first of them."""
-    served = await _served(parts, desk)
-    lengths = ((queue, *waiting) for queue, waiting in sorted(served.items()))
-    return answers.Queues(
-        queues=[answers.QueueLength(queue=queue, waiting=count, longest_since=since) for queue, count, since in lengths]
+async def list_queues(parts: Parts, agent: ByDeskToken) -> QueuesResponse:
+    """Returns the queues that the agent serves, by name: number of waiting contacts and start of the longest wait."""
+    served = await _served_queues(parts, agent)
+    return QueuesResponse(
+        queues=[
+            QueueLengthResponse(queue=queue, waiting=count, longest_since=since)
+            for queue, (count, since) in sorted(served.items())
+        ]
     )
 
 
 @router.get("/{queue}")
-async def what_waits(queue: Queue, parts: Parts, desk: AtDesk) -> answers.Line:
-    """The first hundred that wait in a queue and are not offered to anybody, the next first."""
-    await _serves(parts, desk, queue)
-    found = await queues.waiting(parts.db, desk.instance, queue, limit=100)
-    return answers.Line(contacts=[_shown(position, waiting) for position, waiting in enumerate(found, 1)])
+async def list_waiting_contacts(queue: Queue, parts: Parts, agent: ByDeskToken) -> WaitingContactsResponse:
+    """Returns the first 100 contacts of a queue that are not offered to an agent, next first."""
+    await _require_served(parts, agent, queue)
+    found = await queues.waiting(parts.db, agent.instance, queue, limit=MAX_WAITING_CONTACTS)
+    return WaitingContactsResponse(contacts=[_response(position, waiting) for position, waiting in enumerate(found, 1)])
 
 
 @router.post("/{queue}/contacts/{contact_id}/pick")
-async def pick(queue: Queue, contact_id: ContactId, parts: Parts, desk: AtDesk) -> answers.Contact:
-    """Takes a contact out of a queue, whoever's turn it is and whoever it is kept for. Repeating it changes nothing.
+async def pick_contact(queue: Queue, contact_id: ContactId, parts: Parts, agent: ByDeskToken) -> ContactResponse:
+    """Takes a contact out of a queue, regardless of its position and of its affinity to another agent. Idempotent.
 
-    Answers with the contact, which is the agent's from now on.
+    Returns the contact, which is now the agent's.
     """
-    await _serves(parts, desk, queue)
-    found = await conversations.find_contact(parts.db, desk.instance, contact_id)
+    await _require_served(parts, agent, queue)
+    found = await conversations.find_contact(parts.db, agent.instance, contact_id)
     if found is None or found[0].queue != queue:
         raise NotFound(f"contact: there is no contact {contact_id!r} in queue {queue!r}.")
     contact, conversation = found
-    waits = contact.ended_at is None and conversation.state == "OPEN"
-    claimed = await claim(parts, desk, conversation) if waits else Refusal.GONE
-    if isinstance(claimed, Refusal):
-        had = await as_mine(parts, desk, conversation.id)
-        if had and had.state == "ACTIVE":
-            return had
-        raise Malformed(f"pick: {reason(claimed)}.")
+    is_waiting = contact.ended_at is None and conversation.state == "OPEN"
+    claimed = await claim(parts, agent, conversation) if is_waiting else RefusalCode.NOT_WAITING
+    if isinstance(claimed, RefusalCode):
+        own = await current_contact(parts, agent, conversation.id)
+        if own and own.state == "ACTIVE":
+            return own
+        raise refusal_error(refusal(claimed), "pick")
     await parts.dispatcher.notify_conversation(claimed)
-    refusal = await given(parts, claimed, parts.gateway.accept(conversation.id, claimed.id, by=desk.user))
-    # where offers are accepted as they are made, it is theirs already
-    taken = await as_mine(parts, desk, conversation.id)
-    if taken is None:
-        raise Malformed(f"pick: {refusal or 'it is over'}.")
-    return taken
+    refused = await confirm_claim(parts, claimed, Accept(offer_id=claimed.id, by=agent.user))
+    # in workstreams that accept offers automatically, the contact is the agent's already, and the command is refused
+    picked = await current_contact(parts, agent, conversation.id)
+    if picked is None:
+        raise refusal_error(refused or refusal(RefusalCode.OFFER_OVER), "pick")
+    return picked
 
 
-async def _served(parts: Services, desk: Desk) -> dict[str, tuple[int, datetime | None]]:
-    """How many wait in each queue that the agent serves, and since when the first.
+async def _served_queues(parts: Services, agent: SignedInAgent) -> dict[str, tuple[int, datetime | None]]:
+    """Return the agent's queues, each with the number of waiting contacts and the start of the longest wait.
 
-    Who serves all queues serves also one in which something waits though it is configured no more.
+    An agent who serves all queues also serves a removed queue in which contacts still wait.
     """
-    waiting = await lengths(parts.db, desk.instance)
-    every = desk.queues | waiting.keys() if desk.agent.queues is None else desk.queues
-    return {queue: waiting.get(queue, (0, None)) for queue in every}
+    waiting = await lengths(parts.db, agent.instance)
+    names = agent.queues | waiting.keys() if agent.settings.queues is None else agent.queues
+    return {queue: waiting.get(queue, (0, None)) for queue in names}
 
 
-async def _serves(parts: Services, desk: Desk, queue: str) -> None:
-    if queue not in desk.queues and queue not in await _served(parts, desk):
+async def _require_served(parts: Services, agent: SignedInAgent, queue: str) -> None:
+    if queue not in agent.queues and queue not in await _served_queues(parts, agent):
         raise NotFound(f"queue: you serve no queue {queue!r}.")
 
 
-def _shown(position: int, waiting: Waiting) -> answers.Waiting:
-    return answers.Waiting(
+def _response(position: int, waiting: Waiting) -> WaitingContactResponse:
+    return WaitingContactResponse(
         position=position,
         contact_id=waiting.contact_id,
         initial_contact_id=waiting.conversation_id,

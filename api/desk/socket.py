@@ -8,9 +8,9 @@ from fastapi import APIRouter
 from starlette.websockets import WebSocket
 
 from api.board.agent_disconnects import AGENT_CONNECTIONS, connection_id
-from api.desk.signing_in import desk_of
-from api.errors import AccessDenied
-from api.services import Parts
+from api.dependencies import Parts
+from api.desk.authentication import read_desk_token
+from domain.errors import AccessDenied
 from realtime.agent_events import AgentEventSubscriber
 from realtime.socket import ClientSocket, Frame
 from store.board.desk import AgentId
@@ -29,12 +29,12 @@ async def agent_socket(websocket: WebSocket, parts: Parts, token: str = "", afte
     """
     scheme, _, bearer = websocket.headers.get("authorization", "").partition(" ")
     try:
-        desk = desk_of(parts, token or (bearer.strip() if scheme.lower() == "bearer" else ""))
+        signed_in = read_desk_token(parts, token or (bearer.strip() if scheme.lower() == "bearer" else ""))
     except AccessDenied:
         await websocket.close()
         return
-    agent = AgentId(desk.instance, desk.user)
-    socket = ClientSocket(websocket, f"agent {desk.user} of {desk.instance}")
+    agent = AgentId(signed_in.instance, signed_in.user)
+    socket = ClientSocket(websocket, f"agent {signed_in.user} of {signed_in.instance}")
     subscriber = AgentEventSubscriber(agent, socket.frames, socket.close, after)
     if not await parts.agent_events.join(subscriber):
         await websocket.close()
@@ -48,7 +48,7 @@ async def agent_socket(websocket: WebSocket, parts: Parts, token: str = "", afte
         async with socket.opened():
             parts.connections.opened(connection_id(agent), AGENT_CONNECTIONS)
             try:
-                await socket.read(receive, expires_at=desk.expires_at)
+                await socket.read(receive, expires_at=signed_in.expires_at)
             finally:
                 parts.connections.closed(connection_id(agent), AGENT_CONNECTIONS)
     finally:

@@ -1,166 +1,177 @@
-"""What supervisors see and move: every agent and every contact of their instance that is not closed."""
+"""Operations of supervisors on all agents of their instance, and on all contacts that are not closed."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import uuid4
 
 from annotated_types import Interval
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 
-from api.connect.transfers import Target, transfer
-from api.described import Nothing, described, refused
-from api.desk import answers, bodies
-from api.desk.bodies import AssignTo, SetPresence, TransferTo, User
-from api.desk.claiming import unless_over
-from api.desk.notes import all_shown
-from api.desk.presence import become
-from api.desk.presence import shown as shown_agent
-from api.desk.signing_in import AtDesk, Desk
-from api.errors import AccessDenied, Ended, Malformed, NotFound
-from api.services import Parts, Services
-from api.wire import ContactId, read_body
+from api.bodies import JsonBody
+from api.connect.transfers import TransferTarget, transfer
+from api.dependencies import Parts, Services
+from api.desk.agent_status import agent_response, set_agent_status
+from api.desk.authentication import ByDeskToken, SignedInAgent
+from api.desk.notes import notes_response
+from api.desk.requests import AgentStatusRequest, AssignRequest, Queue, TransferRequest, User
+from api.desk.responses import (
+    AgentResponse,
+    AgentsResponse,
+    NotesResponse,
+    OpenContactResponse,
+    OpenContactsResponse,
+    TransferResponse,
+)
+from api.openapi import DescribedRoute, EmptyResponse, error_responses
+from api.refusals import ask_or_raise, refusal_error
+from api.wire import ContactId
+from domain.errors import AccessDenied, ConversationEnded, MalformedRequest, NotFound
 from store import conversations
 from store.board.agents import agents_now
 from store.board.placing import take_off
 from store.notes import notes_of
 from store.records import Contact, Conversation
 from store.supervising import Standing, on_the_board
+from workflows.events import Assign, Close, End, Release
+from workflows.refusals import RefusalCode, refusal
 
 router = APIRouter(
     prefix="/v1/supervision",
     tags=["supervision"],
-    responses=refused(what="AccessDeniedException", because="Only a supervisor may do that."),
+    route_class=DescribedRoute,
+    responses=error_responses(name="AccessDeniedException", message="Only a supervisor may do that."),
 )
 
 Action = Literal["release", "end", "close"]
 State = Literal["OPEN", "ACTIVE", "WAITING", "WRAP_UP"]
 
 
-def _supervisor(desk: AtDesk) -> Desk:
-    if not desk.agent.supervisor:
+def _supervisor(agent: ByDeskToken) -> SignedInAgent:
+    if not agent.settings.supervisor:
         raise AccessDenied("Only a supervisor may do that.")
-    return desk
+    return agent
 
 
-Supervises = Annotated[Desk, Depends(_supervisor)]
+BySupervisor = Annotated[SignedInAgent, Depends(_supervisor)]
 
 
 @router.get("/agents")
-async def agents(parts: Parts, desk: Supervises) -> answers.Agents:
-    """How every agent of the instance stands, by user."""
-    found = await agents_now(parts.db, desk.instance, datetime.now(UTC))
-    return answers.Agents(agents=[shown_agent(state) for state in found])
+async def list_agents(parts: Parts, supervisor: BySupervisor) -> AgentsResponse:
+    """Returns the state of every agent of the instance, by user."""
+    found = await agents_now(parts.db, supervisor.instance, datetime.now(UTC))
+    return AgentsResponse(agents=[agent_response(state) for state in found])
 
 
-@router.put("/agents/{user}/presence", openapi_extra=described(SetPresence))
-async def set_presence(request: Request, user: User, parts: Parts, desk: Supervises) -> answers.Agent:
-    """Sets the presence of an agent, as they do it themselves."""
-    body = await read_body(request, SetPresence)
-    _agent_name(desk, user)
-    return shown_agent(await become(parts, desk.instance, user, body.presence, when_free=body.when_free))
+@router.put("/agents/{user}/presence")
+async def set_status(
+    user: User, parts: Parts, supervisor: BySupervisor, body: JsonBody[AgentStatusRequest]
+) -> AgentResponse:
+    """Sets the status of an agent, as the agent does it."""
+    _agent_name(supervisor, user)
+    state = await set_agent_status(parts, supervisor.instance, user, body.presence, when_free=body.when_free)
+    return agent_response(state)
 
 
 @router.get("/contacts")
-async def contacts(
+async def list_open_contacts(
     parts: Parts,
-    desk: Supervises,
-    state: Annotated[State | None, Query(description="Only those in this state.")] = None,
-    queue: Annotated[bodies.Queue | None, Query(description="Only those of this queue.")] = None,
-    agent: Annotated[User | None, Query(description="Only those of this agent, or offered to them.")] = None,
-    limit: Annotated[int, Interval(ge=1, le=1_000), Query(description="So many at most.")] = 1_000,
-) -> answers.Standings:
-    """The contacts that are not closed, the oldest first: in a state, of a queue, of an agent. `more`: there are others."""
-    found = await on_the_board(parts.db, desk.instance, state=state, queue=queue, agent=agent, limit=limit + 1)
-    return answers.Standings(contacts=[_shown(standing) for standing in found[:limit]], more=len(found) > limit)
+    supervisor: BySupervisor,
+    state: Annotated[State | None, Query(description="Only contacts in this state.")] = None,
+    queue: Annotated[Queue | None, Query(description="Only contacts of this queue.")] = None,
+    agent: Annotated[User | None, Query(description="Only contacts of this agent, or offered to them.")] = None,
+    limit: Annotated[int, Interval(ge=1, le=1_000), Query(description="Largest number of contacts.")] = 1_000,
+) -> OpenContactsResponse:
+    """Returns the contacts that are not closed, oldest first, filtered by state, queue or agent."""
+    found = await on_the_board(parts.db, supervisor.instance, state=state, queue=queue, agent=agent, limit=limit + 1)
+    return OpenContactsResponse(contacts=[_response(each) for each in found[:limit]], more=len(found) > limit)
 
 
-@router.post("/contacts/{contact_id}/assign", openapi_extra=described(AssignTo))
-async def assign(request: Request, contact_id: ContactId, parts: Parts, desk: Supervises) -> Nothing:
-    """Gives a contact that waits or is parked to an agent, whatever their presence, queues and capacity.
+@router.post("/contacts/{contact_id}/assign")
+async def assign_contact(
+    contact_id: ContactId, parts: Parts, supervisor: BySupervisor, body: JsonBody[AssignRequest]
+) -> EmptyResponse:
+    """Assigns a waiting or parked contact to an agent, regardless of their status, queues and capacity.
 
-    The conversation itself decides, in one step: of two who assign it one is refused, and an offer to somebody else is over.
+    The conversation decides in one step: of two supervisors who assign it, one is refused. A pending offer to another agent ends.
     """
-    body = await read_body(request, AssignTo)
-    name = _agent_name(desk, body.user)
-    _, conversation = await _running(parts, desk, contact_id)
-    await _done("assign", parts.gateway.assign(conversation.id, body.user, name, by=_by(desk)))
-    return Nothing()
+    name = _agent_name(supervisor, body.user)
+    _, conversation = await _find_running(parts, supervisor, contact_id)
+    command = Assign(user=body.user, name=name, by=_actor(supervisor))
+    await ask_or_raise(parts.engine, conversation.id, command, "assign")
+    return EmptyResponse()
 
 
-@router.post("/contacts/{contact_id}/transfer", openapi_extra=described(TransferTo))
-async def hand_on(request: Request, contact_id: ContactId, parts: Parts, desk: Supervises) -> answers.HandedOn:
-    """Transfers a contact that an agent works on; answers with the id of the contact that it goes on as."""
-    body = await read_body(request, TransferTo)
-    contact, conversation = await _running(parts, desk, contact_id)
-    new_id, target = str(uuid4()), Target(queue=body.queue, user=body.user)
-    await transfer(parts, desk.configured, contact, conversation, target, new_id=new_id, by=_by(desk))
-    return answers.HandedOn(contact_id=new_id)
+@router.post("/contacts/{contact_id}/transfer")
+async def transfer_contact(
+    contact_id: ContactId, parts: Parts, supervisor: BySupervisor, body: JsonBody[TransferRequest]
+) -> TransferResponse:
+    """Transfers a contact from its agent, and returns the id of the contact as which the chat continues."""
+    contact, conversation = await _find_running(parts, supervisor, contact_id)
+    new_id, target = str(uuid4()), TransferTarget(queue=body.queue, user=body.user)
+    settings, by = supervisor.instance_settings, _actor(supervisor)
+    await transfer(parts, settings, contact, conversation, target, new_id=new_id, by=by)
+    return TransferResponse(contact_id=new_id)
 
 
 @router.post("/contacts/{contact_id}/{action}")
-async def act(contact_id: ContactId, action: Action, parts: Parts, desk: Supervises) -> Nothing:
-    """Gives a contact that an agent works on back to its queue, ends a chat, or closes a wrap-up.
+async def perform_action(
+    contact_id: ContactId, action: Action, parts: Parts, supervisor: BySupervisor
+) -> EmptyResponse:
+    """Releases a contact from its agent to its queue, ends a chat, or closes a wrap-up.
 
-    One that the engine does not know any more, because an operator has terminated it, frees its agent.
+    If the engine does not know the conversation any more, because an operator terminated it, its agent becomes free.
     """
-    contact, conversation = await _known(parts, desk, contact_id)
+    contact, conversation = await _find(parts, supervisor, contact_id)
     if contact.ended_at is not None and action != "close":
-        raise Malformed("contact_id: the contact has ended.")
-    does = {"release": parts.gateway.release, "end": parts.gateway.end, "close": parts.gateway.close}[action]
+        raise MalformedRequest("contact_id: the contact has ended.")
+    command = {"release": Release, "end": End, "close": Close}[action](by=_actor(supervisor))
     try:
-        refusal = await does(conversation.id, by=_by(desk))
-    except Ended:
+        refused = await parts.engine.ask(conversation.id, command)
+    except ConversationEnded:
         await take_off(parts.db, conversation.id, datetime.now(UTC))
-        refusal = "the conversation has ended"
-    if refusal:
-        raise Malformed(f"{action}: {refusal}.")
-    return Nothing()
+        refused = refusal(RefusalCode.CONVERSATION_ENDED)
+    if refused:
+        raise refusal_error(refused, action)
+    return EmptyResponse()
 
 
 @router.get("/contacts/{contact_id}/notes")
-async def notes(contact_id: ContactId, parts: Parts, desk: Supervises) -> answers.Notes:
-    """All that was noted about the contacts of a conversation, the oldest first."""
-    _, conversation = await _known(parts, desk, contact_id)
-    return all_shown(await notes_of(parts.db, conversation.id))
+async def list_notes(contact_id: ContactId, parts: Parts, supervisor: BySupervisor) -> NotesResponse:
+    """Returns the notes about all contacts of a conversation, oldest first."""
+    _, conversation = await _find(parts, supervisor, contact_id)
+    return notes_response(await notes_of(parts.db, conversation.id))
 
 
-async def _done(action: str, answer: Awaitable[str | None]) -> None:
-    refusal = await unless_over(answer)
-    if refusal:
-        raise Malformed(f"{action}: {refusal}.")
-
-
-async def _known(parts: Services, desk: Desk, contact_id: str) -> tuple[Contact, Conversation]:
-    found = await conversations.find_contact(parts.db, desk.instance, contact_id)
+async def _find(parts: Services, supervisor: SignedInAgent, contact_id: str) -> tuple[Contact, Conversation]:
+    found = await conversations.find_contact(parts.db, supervisor.instance, contact_id)
     if found is None:
         raise NotFound(f"contact_id: there is no contact {contact_id!r}.")
     return found
 
 
-async def _running(parts: Services, desk: Desk, contact_id: str) -> tuple[Contact, Conversation]:
-    found = await _known(parts, desk, contact_id)
+async def _find_running(parts: Services, supervisor: SignedInAgent, contact_id: str) -> tuple[Contact, Conversation]:
+    found = await _find(parts, supervisor, contact_id)
     if found[0].ended_at is not None:
-        raise Malformed("contact_id: the contact has ended.")
+        raise MalformedRequest("contact_id: the contact has ended.")
     return found
 
 
-def _agent_name(desk: Desk, user: str) -> str:
-    agent = desk.configured.agents.get(user)
+def _agent_name(supervisor: SignedInAgent, user: str) -> str:
+    agent = supervisor.instance_settings.agents.get(user)
     if agent is None:
         raise NotFound(f"user: there is no agent {user!r}.")
     return agent.name
 
 
-def _by(desk: Desk) -> str:
-    """How a conversation knows a supervisor: never as somebody who takes part in it."""
-    return f"supervisor:{desk.user}"
+def _actor(supervisor: SignedInAgent) -> str:
+    """Name of a supervisor as the originator (`by`) of events. It is never a participant of the conversation."""
+    return f"supervisor:{supervisor.user}"
 
 
-def _shown(standing: Standing) -> answers.Standing:
-    return answers.Standing(
+def _response(standing: Standing) -> OpenContactResponse:
+    return OpenContactResponse(
         contact_id=standing.contact_id,
         initial_contact_id=standing.conversation_id,
         workstream=standing.workstream,

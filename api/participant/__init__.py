@@ -1,1 +1,1 @@
-"""The participant plane: what a customer's or an agent's chat client calls."""
+"""The participant plane: operations for the chat clients of customers and agents."""

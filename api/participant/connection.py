@@ -1,4 +1,4 @@
-"""Connecting a participant, and letting them go."""
+"""CreateParticipantConnection and DisconnectParticipant."""
 
 from __future__ import annotations
 
@@ -9,23 +9,26 @@ from typing import Annotated, Any, Literal
 from annotated_types import MinLen
 from fastapi import APIRouter, Request
 
-from api.errors import AccessDenied, Ended, Malformed, Throttled
+from api.bodies import JsonBody
+from api.dependencies import Parts, Services
 from api.frames import CHAT_ENDED, iso, passing_event
-from api.participant.session import ByConnectionToken, ByParticipantToken, Session
 from api.participant.socket import PATH
-from api.services import Parts, Services
-from api.tokens import Kind
-from api.wire import ClientToken, Wire, read_body
+from api.openapi import DescribedRoute
+from api.participant.session import ByConnectionToken, ByParticipantToken, Session
+from api.tokens import TokenKind
+from api.wire import ClientToken, Wire
+from domain.errors import AccessDenied, ConversationEnded, MalformedRequest, Throttled
 from runtime.bus import Announcement
+from workflows.events import Connect, End, Leave
 
-router = APIRouter()
+router = APIRouter(route_class=DescribedRoute)
 
 SOCKET_URL_LIFE = timedelta(seconds=100)
-"""How long a socket URL can be dialled (CreateParticipantConnection)."""
+"""How long a socket URL is valid (CreateParticipantConnection)."""
 
 
 class CreateParticipantConnection(Wire):
-    """POST /participant/connection. ChatJS agents also call it without `Type`, only to be counted as connected."""
+    """POST /participant/connection. The ChatJS of an agent also calls it without `Type`, to count as connected."""
 
     type: Annotated[list[Literal["WEBSOCKET", "CONNECTION_CREDENTIALS", "WEBRTC_CONNECTION"]], MinLen(1)] | None = None
     connect_participant: bool = False
@@ -38,31 +41,34 @@ class DisconnectParticipant(Wire):
 
 
 @router.post("/participant/connection")
-async def create_participant_connection(request: Request, parts: Parts, session: ByParticipantToken) -> dict[str, Any]:
-    """CreateParticipantConnection. 403 tells a client that was away that the chat has ended, and nothing else does."""
-    body = await read_body(request, CreateParticipantConnection)
-    session.must_go_on()
+async def create_participant_connection(
+    request: Request, parts: Parts, session: ByParticipantToken, body: JsonBody[CreateParticipantConnection]
+) -> dict[str, Any]:
+    """CreateParticipantConnection. The only way in which a client that was away learns that the chat has ended: 403."""
+    session.require_active()
     if body.type is None and not body.connect_participant:
-        raise Malformed("Type: at least one type of connection must be named.")
+        raise MalformedRequest("Type: at least one type of connection must be named.")
     if "WEBRTC_CONNECTION" in (body.type or ()):
-        raise Malformed("Type: WEBRTC_CONNECTION is not served for chats.")
+        raise MalformedRequest("Type: WEBRTC_CONNECTION is not served for chats.")
     if body.connect_participant:
-        await parts.gateway.connected(session.conversation.id, session.participant.id, datetime.now(UTC))
+        connect = Connect(by=session.participant.id, at=datetime.now(UTC))
+        await parts.engine.signal(session.conversation.id, connect)
     return connection_data(request, parts, session.participant.id, session.conversation.id, body.type or ())
 
 
 @router.post("/participant/disconnect")
-async def disconnect_participant(request: Request, parts: Parts, session: ByConnectionToken) -> dict[str, Any]:
-    """DisconnectParticipant: the agent ends the chat; so does the customer, where the policy lets them, else they leave."""
-    await read_body(request, DisconnectParticipant)
-    goes = parts.gateway.leave if session.participant.role == "CUSTOM_BOT" else parts.gateway.end
+async def disconnect_participant(
+    parts: Parts, session: ByConnectionToken, body: JsonBody[DisconnectParticipant]
+) -> dict[str, Any]:
+    """DisconnectParticipant. An agent ends the chat; a customer ends it if the policy allows, and leaves it otherwise."""
+    command = Leave if session.participant.role == "CUSTOM_BOT" else End
     try:
-        refused = await goes(session.conversation.id, by=session.participant.id)
-    except Ended:
+        refused = await parts.engine.ask(session.conversation.id, command(by=session.participant.id))
+    except ConversationEnded:
         return {}
     if refused and session.conversation.ended_at is None:
         if session.participant.role != "CUSTOMER":
-            raise AccessDenied(f"The participant cannot end the chat: {refused}.")
+            raise AccessDenied(f"The participant cannot end the chat: {refused.text}.")
         await _leave(parts, session)
     return {}
 
@@ -70,28 +76,28 @@ async def disconnect_participant(request: Request, parts: Parts, session: ByConn
 def connection_data(
     request: Request, parts: Services, participant_id: str, conversation_id: str, types: Collection[str]
 ) -> dict[str, Any]:
-    """A socket URL and a connection token, as far as they are asked for.
+    """Return a socket URL and a connection token, for the types that the request names.
 
     Raises:
-        Throttled: the participant has too many sockets open already.
+        Throttled: the participant has too many open sockets.
     """
     now = datetime.now(UTC)
     data: dict[str, Any] = {}
     if "WEBSOCKET" in types:
         if parts.hub.sockets(participant_id, conversation_id) >= parts.settings.sockets_per_participant:
             raise Throttled("The participant has too many connections open.")
-        token = parts.tokens.make(Kind.SOCKET, participant_id, SOCKET_URL_LIFE)
+        token = parts.tokens.make(TokenKind.SOCKET, participant_id, SOCKET_URL_LIFE)
         url = f"{_socket_base(request, parts)}{PATH}?token={token}"
         data["Websocket"] = {"Url": url, "ConnectionExpiry": iso(now + SOCKET_URL_LIFE)}
     if "CONNECTION_CREDENTIALS" in types:
         life = parts.settings.connection_token_life
-        token = parts.tokens.make(Kind.CONNECTION, participant_id, life, chat=conversation_id)
+        token = parts.tokens.make(TokenKind.CONNECTION, participant_id, life, chat=conversation_id)
         data["ConnectionCredentials"] = {"ConnectionToken": token, "Expiry": iso(now + life)}
     return data
 
 
 def _socket_base(request: Request, parts: Services) -> str:
-    """The API's address for sockets. ChatJS dials plain `ws:` to the literal 127.0.0.1 only, not to `localhost`."""
+    """Return the base URL for sockets. ChatJS accepts unencrypted `ws:` for 127.0.0.1 only, not for `localhost`."""
     if parts.settings.public_url:
         return parts.settings.public_url.rstrip("/").replace("http", "ws", 1)
     url = request.url
@@ -102,8 +108,8 @@ def _socket_base(request: Request, parts: Services) -> str:
 
 
 async def _leave(parts: Services, session: Session) -> None:
-    """The customer goes and the conversation stays: their clients are told that it is over for them, nobody else is."""
-    farewell = passing_event(
+    """Send `chat.ended` to the clients of a customer who leaves. The conversation continues, and nobody else gets the event."""
+    event = passing_event(
         CHAT_ENDED, conversation_id=session.conversation.id, contact_id=session.contact_id, who=session.participant
     )
-    await parts.bus.announce(Announcement(session.conversation.id, farewell, only_to=session.participant.id))
+    await parts.bus.announce(Announcement(session.conversation.id, event, only_to=session.participant.id))

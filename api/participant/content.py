@@ -1,4 +1,4 @@
-"""What a message may be: its content types and its size."""
+"""Content types of messages and events, and the size of messages."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ EventContentType = Literal[
     "application/vnd.amazonaws.connect.event.message.read",
     "application/vnd.amazonaws.connect.event.connection.acknowledged",
 ]
-"""The content types of SendEvent; the last one is legacy and of no effect."""
+"""Content types of SendEvent. The last one is legacy, and has no effect."""
 
 
 def checked_content(content: str) -> str:
-    """The content, if it is not too long.
+    """Return the content, if it is not too long.
 
     Raises:
         ValueError: it has more than `MAX_CONTENT_BYTES` UTF-8 bytes.

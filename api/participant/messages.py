@@ -1,4 +1,4 @@
-"""Sending messages and events."""
+"""SendMessage and SendEvent."""
 
 from __future__ import annotations
 
@@ -7,21 +7,24 @@ from typing import Annotated, Any
 from uuid import UUID, uuid4, uuid5
 
 from annotated_types import MaxLen, MinLen
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from pydantic import AfterValidator, Field
 
-from api.errors import InvalidValue, Malformed
+from api.bodies import JsonBody, parse_json
+from api.dependencies import Parts, Services
 from api.frames import DELIVERED, READ, TYPING, iso, passing_event, receipt_event
-from api.gateway import Words
+from api.openapi import DescribedRoute
 from api.participant.content import ContentType, EventContentType, checked_content
 from api.participant.session import ByConnectionToken, Session
-from api.services import Parts, Services
-from api.wire import ClientToken, Text, Wire, parse, read_body
+from api.wire import ClientToken, Text, Wire
+from domain.errors import InvalidValue, MalformedRequest
 from runtime.bus import Announcement
 from store import transcript
 from store.records import Item, Receipt
+from workflows.events import Message
+from workflows.values import Role
 
-router = APIRouter()
+router = APIRouter(route_class=DescribedRoute)
 
 
 class SendMessage(Wire):
@@ -33,7 +36,7 @@ class SendMessage(Wire):
 
 
 class SendEvent(Wire):
-    """POST /participant/event. ChatJS sends the same ClientToken with every receipt, so it makes nothing idempotent here."""
+    """POST /participant/event. ChatJS sends the same ClientToken with every receipt, so it does not make events idempotent."""
 
     content_type: EventContentType
     content: Annotated[Text, MinLen(1), MaxLen(16_384)] | None = None
@@ -41,16 +44,15 @@ class SendEvent(Wire):
 
 
 class MessageReference(Wire):
-    """The content of a receipt, a JSON string: which message it is for."""
+    """Content of a receipt, a JSON string: the message that it is for."""
 
     message_id: Annotated[Text, MinLen(1), MaxLen(256)] = Field(alias="messageId")
 
 
 @router.post("/participant/message")
-async def send_message(request: Request, parts: Parts, session: ByConnectionToken) -> dict[str, Any]:
-    """SendMessage. 200 means that the message stands exactly once in the transcript, whatever dies next."""
-    body = await read_body(request, SendMessage)
-    session.must_go_on()
+async def send_message(parts: Parts, session: ByConnectionToken, body: JsonBody[SendMessage]) -> dict[str, Any]:
+    """SendMessage. After a 200 response the transcript will contain the message exactly once, even if processes die."""
+    session.require_active()
     allowed = session.conversation.content_types
     if session.participant.role == "CUSTOMER" and allowed and body.content_type not in allowed:
         raise InvalidValue(f"ContentType: this chat supports {', '.join(allowed)} only.")
@@ -62,49 +64,48 @@ async def send_message(request: Request, parts: Parts, session: ByConnectionToke
     else:
         item_id = str(uuid4())
     now = datetime.now(UTC)
-    words = Words(
+    message = Message(
         id=item_id,
         at=now,
-        participant_id=session.participant.id,
-        role=session.participant.role,
+        by=session.participant.id,
+        role=Role(session.participant.role),
         name=session.participant.name,
         content=body.content,
         content_type=body.content_type,
     )
-    await parts.gateway.say(session.conversation.id, words)
+    await parts.engine.send_message(session.conversation.id, message)
     parts.settling.accepted(session.conversation.id, item_id)
     return {"Id": item_id, "AbsoluteTime": iso(now)}
 
 
 @router.post("/participant/event")
-async def send_event(request: Request, parts: Parts, session: ByConnectionToken) -> dict[str, Any]:
-    """SendEvent: typing goes to the sockets and is kept nowhere; receipts are kept with their message."""
-    body = await read_body(request, SendEvent)
-    session.must_go_on()
+async def send_event(parts: Parts, session: ByConnectionToken, body: JsonBody[SendEvent]) -> dict[str, Any]:
+    """SendEvent. Typing goes to sockets only; receipts are stored with their message."""
+    session.require_active()
     now = datetime.now(UTC)
     if body.content_type == TYPING:
-        await _typing(parts, session)
+        await _send_typing(parts, session)
     elif body.content_type in (DELIVERED, READ):
-        await _receipt(parts, session, body, now)
+        await _record_receipt(parts, session, body, now)
     return {"Id": str(uuid4()), "AbsoluteTime": iso(now)}
 
 
-async def _typing(parts: Services, session: Session) -> None:
+async def _send_typing(parts: Services, session: Session) -> None:
     frame = passing_event(
         TYPING, conversation_id=session.conversation.id, contact_id=session.contact_id, who=session.participant
     )
     await parts.bus.announce(Announcement(session.conversation.id, frame))
 
 
-async def _receipt(parts: Services, session: Session, body: SendEvent, now: datetime) -> None:
-    item = await _received_message(parts, session, body.content)
+async def _record_receipt(parts: Services, session: Session, body: SendEvent, now: datetime) -> None:
+    item = await _find_message(parts, session, body.content)
     if item.participant_id == session.participant.id:
-        return  # nobody acknowledges their own words
+        return  # a receipt of the sender has no effect
     read = body.content_type == READ
-    news = await transcript.acknowledge(
+    is_new = await transcript.acknowledge(
         parts.db, session.conversation.id, session.participant.id, item.seq, read=read, at=now
     )
-    if news:
+    if is_new:
         receipt = Receipt(
             seq=item.seq,
             participant_id=session.participant.id,
@@ -115,12 +116,12 @@ async def _receipt(parts: Services, session: Session, body: SendEvent, now: date
         await parts.bus.announce(Announcement(session.conversation.id, frame))
 
 
-async def _received_message(parts: Services, session: Session, content: str | None) -> Item:
+async def _find_message(parts: Services, session: Session, content: str | None) -> Item:
     if content is None:
-        raise Malformed('Content: a receipt needs {"messageId": "..."}.')
+        raise MalformedRequest('Content: a receipt needs {"messageId": "..."}.')
     try:
-        reference = parse(content.encode(), MessageReference)
-    except (Malformed, InvalidValue) as error:
+        reference = parse_json(content.encode(), MessageReference)
+    except (MalformedRequest, InvalidValue) as error:
         raise InvalidValue(f'Content: a receipt needs {{"messageId": "..."}}: {error}') from None
     item = await transcript.find_item(parts.db, session.conversation.id, reference.message_id)
     if item is None or item.type != "MESSAGE":

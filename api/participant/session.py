@@ -1,4 +1,4 @@
-"""Who speaks on the participant plane: proved by the bearer token alone, whatever else the request carries."""
+"""Authentication of participants, by the bearer token of the request alone."""
 
 from __future__ import annotations
 
@@ -7,47 +7,47 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from api.errors import AccessDenied, Ended
-from api.services import Parts, Services
-from api.tokens import Kind
+from api.dependencies import Parts, Services
+from api.tokens import TokenKind
+from domain.errors import AccessDenied, ConversationEnded
 from store import conversations
 from store.records import Conversation, Participant
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A participant of a conversation, and the conversation's latest contact."""
+    """An authenticated participant, their conversation, and its latest contact."""
 
     participant: Participant
     conversation: Conversation
     contact_id: str
 
-    def must_go_on(self) -> None:
-        """Refuses what can only be done in a chat that goes on, by somebody who has not left it.
+    def require_active(self) -> None:
+        """Check that the chat has not ended and the participant has not left it.
 
         Raises:
-            Ended: it does not.
+            ConversationEnded: it has, or they have.
         """
         if self.conversation.ended_at is not None or self.participant.left_at is not None:
-            raise Ended
+            raise ConversationEnded
 
 
 def participant_token(parts: Services, participant_id: str, conversation_id: str) -> str:
-    """A token with which a participant's client obtains connections, again and again."""
+    """Return a token with which a participant's client creates connections, any number of times."""
     return parts.tokens.make(
-        Kind.PARTICIPANT, participant_id, parts.settings.participant_token_life, chat=conversation_id
+        TokenKind.PARTICIPANT, participant_id, parts.settings.participant_token_life, chat=conversation_id
     )
 
 
 async def _participant(request: Request, parts: Parts) -> Session:
-    return await _session(request, parts, Kind.PARTICIPANT)
+    return await _session(request, parts, TokenKind.PARTICIPANT)
 
 
 async def _connection(request: Request, parts: Parts) -> Session:
-    return await _session(request, parts, Kind.CONNECTION)
+    return await _session(request, parts, TokenKind.CONNECTION)
 
 
-async def _session(request: Request, parts: Services, kind: Kind) -> Session:
+async def _session(request: Request, parts: Services, kind: TokenKind) -> Session:
     token = request.headers.get("x-amz-bearer")
     if not token:
         raise AccessDenied("The X-Amz-Bearer header is missing.")

@@ -1,8 +1,8 @@
-"""GetTranscript: paging, sorting and start positions of the current conversation, and the way back into its past.
+"""GetTranscript: pages, sort order and start positions of the current conversation, and of the past that it continues.
 
-A page is a run of items from a position in a direction. `NextToken` names the position after it, in the same direction,
-is signed, and belongs to one conversation. Going backwards, the current conversation comes first, by itself; then, token
-by token, all that it continues. `StartPosition` and `ContactId` do not reach the past, as on Amazon Connect.
+A page has the items from a position on, in one direction. `NextToken` has the position after the page. It keeps the direction,
+is signed, and belongs to one conversation. A backward scan first reads the current conversation, then, with further tokens, the
+past. `StartPosition` and `ContactId` do not reach the past, as on Amazon Connect.
 """
 
 from __future__ import annotations
@@ -12,23 +12,25 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
 from annotated_types import Interval, MaxLen, MinLen
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from pydantic import model_validator
 
-from api.errors import AccessDenied, InvalidValue
+from api.bodies import JsonBody
+from api.dependencies import Parts, Services
 from api.frames import past_item
 from api.instants import whole_millisecond
+from api.openapi import DescribedRoute
 from api.participant.session import ByConnectionToken, Session
-from api.services import Parts, Services
-from api.tokens import Kind
-from api.wire import ContactId, Text, Wire, dump, read_body
+from api.tokens import TokenKind
+from api.wire import ContactId, Text, Wire, dump
+from domain.errors import AccessDenied, InvalidValue
 from store import conversations, transcript
 from store.documents import wire_item
 from store.past import Place, page_of_past
 from store.records import Item, Receipt
 from store.transcript import Span
 
-router = APIRouter()
+router = APIRouter(route_class=DescribedRoute)
 
 DEFAULT_RESULTS = 10
 END_OF_TIME = 2**62
@@ -36,7 +38,7 @@ END_OF_TIME = 2**62
 
 
 class StartPosition(Wire):
-    """Where to start: at most one of its members. ChatJS always sends an empty one."""
+    """Start of the page: at most one member. ChatJS always sends an empty one."""
 
     id: Annotated[Text, MinLen(1), MaxLen(256)] | None = None
     absolute_time: Annotated[Text, MinLen(1), MaxLen(100)] | None = None
@@ -61,9 +63,8 @@ class GetTranscript(Wire):
 
 
 @router.post("/participant/transcript")
-async def get_transcript(request: Request, parts: Parts, session: ByConnectionToken) -> dict[str, Any]:
-    """GetTranscript. Also of a chat that has ended, as long as the connection token lives."""
-    body = await read_body(request, GetTranscript)
+async def get_transcript(parts: Parts, session: ByConnectionToken, body: JsonBody[GetTranscript]) -> dict[str, Any]:
+    """GetTranscript. Also of an ended chat, until the connection token expires."""
     await parts.settling.settled(session.conversation.id)
     await _check_contact(parts, session, body.contact_id)
     start = await _start(parts, session, body)
@@ -71,7 +72,7 @@ async def get_transcript(request: Request, parts: Parts, session: ByConnectionTo
     if isinstance(start, Place):
         page, rest = await _past_page(parts, start, limit)
     else:
-        page, rest = await _present_page(parts, session, start, limit, body)
+        page, rest = await _current_page(parts, session, start, limit, body)
     if (body.sort_order == "ASCENDING") != _is_forward(start):
         page.reverse()
     return dump(
@@ -81,27 +82,27 @@ async def get_transcript(request: Request, parts: Parts, session: ByConnectionTo
     )
 
 
-async def _present_page(
+async def _current_page(
     parts: Services, session: Session, span: Span | None, limit: int, body: GetTranscript
 ) -> tuple[list[dict[str, Any]], Span | Place | None]:
-    """A page of the current conversation, in the direction of the scan, and where the next page starts."""
+    """Return a page of the current conversation, in the direction of the scan, and the start of the next page."""
     conversation = session.conversation
     items = []
     if span is not None:
         items = await transcript.page(parts.db, conversation.id, span, limit + 1, body.contact_id)
     page = items[:limit]
     receipts = await _receipts(parts, [(conversation.id, item) for item in page])
-    shown = [wire_item(item, conversation.id, receipts.get((conversation.id, item.seq), ())) for item in page]
+    rendered = [wire_item(item, conversation.id, receipts.get((conversation.id, item.seq), ())) for item in page]
     if span is not None and len(items) > limit:
-        return shown, Span(items[limit].seq, span.forward, span.present_only)
+        return rendered, Span(items[limit].seq, span.forward, span.present_only)
     past_follows = span is not None and not span.forward and not span.present_only and body.contact_id is None
     if past_follows and conversation.past_id is not None and conversation.past_seq is not None:
-        return shown, Place(conversation.past_id, conversation.past_seq)
-    return shown, None
+        return rendered, Place(conversation.past_id, conversation.past_seq)
+    return rendered, None
 
 
 async def _past_page(parts: Services, start: Place, limit: int) -> tuple[list[dict[str, Any]], Place | None]:
-    """A page of the past, the latest first, and where the next page starts."""
+    """Return a page of the past, latest item first, and the start of the next page."""
     page, rest = await page_of_past(parts.db, start, limit)
     receipts = await _receipts(parts, page)
     return [past_item(item, receipts.get((chat, item.seq), ())) for chat, item in page], rest
@@ -125,11 +126,11 @@ async def _check_contact(parts: Services, session: Session, contact_id: str | No
 
 
 async def _start(parts: Services, session: Session, body: GetTranscript) -> Span | Place | None:
-    """Where the page starts and which way it goes; None when nothing lies that way."""
+    """Return the start and direction of the page, or None if there are no items in this direction."""
     position = body.start_position
     named = position.model_dump(exclude_none=True) if position else {}
     if body.next_token:
-        return _continued(parts, session, body)
+        return _read_next_token(parts, session, body)
     forward = body.scan_direction == "FORWARD" if body.scan_direction else bool(named)
     if position is None or not named:
         return Span(END_OF_TIME, forward)
@@ -165,13 +166,13 @@ def _instant(text: str) -> datetime:
 def _next_token(parts: Services, session: Session, rest: Span | Place) -> str:
     chat = session.conversation.id
     if isinstance(rest, Place):
-        return parts.tokens.make(Kind.PAGE, chat, past=rest.conversation_id, seq=rest.seq)
-    return parts.tokens.make(Kind.PAGE, chat, seq=rest.seq, fwd=rest.forward, now=rest.present_only)
+        return parts.tokens.make(TokenKind.PAGE, chat, past=rest.conversation_id, seq=rest.seq)
+    return parts.tokens.make(TokenKind.PAGE, chat, seq=rest.seq, fwd=rest.forward, now=rest.present_only)
 
 
-def _continued(parts: Services, session: Session, body: GetTranscript) -> Span | Place:
+def _read_next_token(parts: Services, session: Session, body: GetTranscript) -> Span | Place:
     try:
-        claims = parts.tokens.read(Kind.PAGE, body.next_token or "")
+        claims = parts.tokens.read(TokenKind.PAGE, body.next_token or "")
     except AccessDenied:
         raise InvalidValue("NextToken: is not one that this operation gave.") from None
     if claims["sub"] != session.conversation.id:

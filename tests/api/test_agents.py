@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from api.tokens import Kind
+from api.tokens import TokenKind
 from tests.api.calls import Api, assert_refused, valid
 from tests.compat.chats import EVENT, Chat, eventually
 
@@ -90,7 +90,7 @@ def test_sign_in_refused(api: Api, body: Any, refusal: tuple[int, str], mention:
 
 
 def test_sign_in_is_for_backends_only(api: Api, chat: Chat) -> None:
-    desk = api.tokens().make(Kind.DESK, "a1", timedelta(hours=1), instance="demo")
+    desk = api.tokens().make(TokenKind.DESK, "a1", timedelta(hours=1), instance="demo")
     for token in ("wrong", chat.token, desk):
         assert_refused(api.send("SignIn", {"instance": "demo", "user": "a1"}, token=token), *DENIED)
 
@@ -239,18 +239,18 @@ def test_desk_tokens_that_are_none(api: Api, chat: Chat) -> None:
         "perennial-demo-secret",
         chat.token,
         chat.participant_token,
-        tokens.make(Kind.DESK, "a1", timedelta(seconds=-1), instance="demo"),
-        tokens.make(Kind.DESK, "nobody", hour, instance="demo"),
-        tokens.make(Kind.DESK, "a1", hour, instance="nowhere"),
-        tokens.make(Kind.DESK, "a1", hour),
-        *(tokens.make(kind, "a1", hour, instance="demo") for kind in Kind if kind is not Kind.DESK),
+        tokens.make(TokenKind.DESK, "a1", timedelta(seconds=-1), instance="demo"),
+        tokens.make(TokenKind.DESK, "nobody", hour, instance="demo"),
+        tokens.make(TokenKind.DESK, "a1", hour, instance="nowhere"),
+        tokens.make(TokenKind.DESK, "a1", hour),
+        *(tokens.make(kind, "a1", hour, instance="demo") for kind in TokenKind if kind is not TokenKind.DESK),
     )
     own = assigned(api)
     for token in bad:
         assert_refused(Desk(api, token).get(), *DENIED, "token")
         assert_refused(Desk(api, token).do("end", own), *DENIED, "token")
     assert_refused(api.http.get("/v1/agent/contacts"), *DENIED, "Bearer")
-    assert Desk(api, tokens.make(Kind.DESK, "a1", hour, instance="demo")).contacts()[own.contact_id]
+    assert Desk(api, tokens.make(TokenKind.DESK, "a1", hour, instance="demo")).contacts()[own.contact_id]
 
 
 @pytest.mark.parametrize("contact_id", ["a" * 257, "%00", "a%00b"])

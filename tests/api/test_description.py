@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from api.described import Answer
-from api.desk import answers
+from api.desk import responses
+from api.openapi import ResponseBody
 from tests.api.calls import Api
 
 NOT_JSON = {"/v1/contacts/{contact_id}/transcript"}
@@ -72,10 +72,12 @@ def test_no_reference_leads_nowhere(description: dict[str, Any]) -> None:
     assert set(references(description)) <= known
 
 
-ANSWERS = [model for model in vars(answers).values() if isinstance(model, type) and issubclass(model, Answer)]
+RESPONSES = [model for model in vars(responses).values() if isinstance(model, type) and issubclass(model, ResponseBody)]
 
 
-@pytest.mark.parametrize("model", [model for model in ANSWERS if model is not Answer], ids=lambda model: model.__name__)
-def test_an_example_is_what_is_answered(model: type[Answer]) -> None:
+@pytest.mark.parametrize(
+    "model", [model for model in RESPONSES if model is not ResponseBody], ids=lambda model: model.__name__
+)
+def test_an_example_is_what_is_answered(model: type[ResponseBody]) -> None:
     extra: Any = model.model_config.get("json_schema_extra")
     assert model.model_validate(extra["example"]).model_dump(mode="json", by_alias=True) == extra["example"]

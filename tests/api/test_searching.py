@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.tokens import Kind
+from api.tokens import TokenKind
 from tests.api.calls import ABSENT, Api, assert_refused, changed, valid
 from tests.compat.chats import Chat
 
@@ -191,8 +191,8 @@ def test_token_that_is_none_of_this_operation(api: Api) -> None:
     api.send("SendMessage", {"ContentType": "text/plain", "Content": "again"}, chat=chat).raise_for_status()
     of_a_transcript = api.send("GetTranscript", {"MaxResults": 1}, chat=chat).json()["NextToken"]
     head, claims, _ = good.split(".")
-    expired = api.tokens().make(Kind.PAGE, "contacts of demo", timedelta(seconds=-1))
-    desk = api.tokens().make(Kind.DESK, "contacts of demo")
+    expired = api.tokens().make(TokenKind.PAGE, "contacts of demo", timedelta(seconds=-1))
+    desk = api.tokens().make(TokenKind.DESK, "contacts of demo")
     for bad in ("x", f"{head}.{claims}.AAAA", of_a_transcript, chat.token, expired, desk):
         assert_refused(api.send("SearchContacts", {**body(), "NextToken": bad}), 400, IP, "NextToken")
     assert_refused(api.send("GetTranscript", {"NextToken": good}, chat=chat), 400, "ValidationException", "NextToken")

@@ -10,7 +10,7 @@ from datetime import timedelta
 import jwt
 import pytest
 
-from api.tokens import Kind, Tokens
+from api.tokens import TokenKind, Tokens
 from tests.api.calls import PARTICIPANT, Api, assert_refused, own_token, valid
 from tests.compat.chats import Chat
 
@@ -19,8 +19,8 @@ HOUR = timedelta(hours=1)
 OTHER_KEY = "k" * 64
 
 
-def kind_for(operation: str) -> Kind:
-    return Kind.PARTICIPANT if operation == "CreateParticipantConnection" else Kind.CONNECTION
+def kind_for(operation: str) -> TokenKind:
+    return TokenKind.PARTICIPANT if operation == "CreateParticipantConnection" else TokenKind.CONNECTION
 
 
 def minted(tokens: Tokens, operation: str, chat: Chat, life: timedelta | None = HOUR) -> str:
@@ -75,7 +75,7 @@ BAD: dict[str, Callable[[Api, str, Chat], str]] = {
             if kind is kind_for(operation)
             else api.tokens().make(kind, chat.participant_id, HOUR, chat=chat.contact_id, instance="demo")
         )
-        for kind in Kind
+        for kind in TokenKind
     },
 }
 

@@ -13,7 +13,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from api.tokens import Kind
+from api.tokens import TokenKind
 from tests.api.calls import Api, assert_refused, valid
 from tests.compat.chats import EVENT, Chat, eventually
 
@@ -217,12 +217,12 @@ BAD: dict[str, Callable[[Api, Chat], str]] = {
     "none": lambda api, chat: "",
     "nonsense": lambda api, chat: "a.b.c",
     "deep": lambda api, chat: "W1tb" * 1_500,
-    "expired": lambda api, chat: api.tokens().make(Kind.SOCKET, chat.participant_id, timedelta(seconds=-1)),
+    "expired": lambda api, chat: api.tokens().make(TokenKind.SOCKET, chat.participant_id, timedelta(seconds=-1)),
     "participant token": lambda api, chat: chat.participant_token,
     "connection token": lambda api, chat: chat.token,
-    "page token": lambda api, chat: api.tokens().make(Kind.PAGE, chat.participant_id),
-    "desk token": lambda api, chat: api.tokens().make(Kind.DESK, chat.participant_id, instance="demo"),
-    "nobody": lambda api, chat: api.tokens().make(Kind.SOCKET, f"{uuid4()}", timedelta(hours=1)),
+    "page token": lambda api, chat: api.tokens().make(TokenKind.PAGE, chat.participant_id),
+    "desk token": lambda api, chat: api.tokens().make(TokenKind.DESK, chat.participant_id, instance="demo"),
+    "nobody": lambda api, chat: api.tokens().make(TokenKind.SOCKET, f"{uuid4()}", timedelta(hours=1)),
     "cut short": lambda api, chat: url_of(api, chat).partition("token=")[2][:-1],
 }
 
@@ -247,7 +247,7 @@ def test_no_token(api: Api, chat: Chat) -> None:
 
 def test_minted_token_is_good(api: Api, chat: Chat) -> None:
     """What the refusals above are worth: the same, unspoilt, opens."""
-    token = api.tokens().make(Kind.SOCKET, chat.participant_id, timedelta(hours=1))
+    token = api.tokens().make(TokenKind.SOCKET, chat.participant_id, timedelta(hours=1))
     with opened(f"{url_of(api, chat).partition('?')[0]}?token={token}") as socket:
         say(socket, HEARTBEAT)
         assert hear(socket) == HEARTBEAT

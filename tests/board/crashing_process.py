@@ -15,12 +15,13 @@ from temporalio import activity
 
 import worker
 from activities.recording import Recorder
-from api.board.dispatching import Dispatcher
-from api.gateway import Gateway
+from routing.dispatcher import Dispatcher
+from engine.client import ConversationClient
 from parts import opened_parts
 from runtime.process import run_process, stop_on_signals
 from runtime.settings import Settings
 from runtime.temporal import connect
+from domain.events import AnyEvent
 from domain.routing import Offer
 from workflows.contract import Commit, CommitResult
 from domain.routing import RoutingStage
@@ -48,12 +49,12 @@ def kill_this_process() -> NoReturn:
     raise AssertionError("the process survived SIGKILL")
 
 
-class CrashingGateway(Gateway):
+class CrashingClient(ConversationClient):
     """Crashes after it has signalled an offer to the conversation."""
 
-    async def offer(self, conversation_id: str, offer_id: str, *, user: str, name: str, until: datetime) -> None:
-        await super().offer(conversation_id, offer_id, user=user, name=name, until=until)
-        if CRASH_STEP is Step.OFFER_SIGNALLED:
+    async def signal(self, conversation_id: str, event: AnyEvent) -> None:
+        await super().signal(conversation_id, event)
+        if CRASH_STEP is Step.OFFER_SIGNALLED and event.kind == "offer":
             kill_this_process()
 
 
@@ -95,7 +96,7 @@ async def run_dispatcher(settings: Settings) -> None:
     stop = stop_on_signals()
     client = await connect(settings)
     async with opened_parts(settings) as (db, bus, configuration):
-        dispatcher = CrashingDispatcher(db, bus, CrashingGateway(client, settings), configuration)
+        dispatcher = CrashingDispatcher(db, bus, CrashingClient(client, settings), configuration)
         await dispatcher.start()
         await stop.wait()
         await dispatcher.stop()

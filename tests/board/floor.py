@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from api.board.dispatching import Dispatcher
-from api.gateway import Gateway
+from routing.dispatcher import Dispatcher
+from engine.client import ConversationClient
 from configuration.current import Configuration
 from runtime.bus import LocalBus, board_has_changed
 from configuration.schema.instances import InstanceSettings
@@ -54,7 +54,7 @@ class Floor:
 
     engine: Engine
     name: str
-    gateway: Gateway
+    client: ConversationClient
     bus: LocalBus
     configuration: Configuration
     dispatcher: CountingDispatcher
@@ -82,7 +82,7 @@ class Floor:
             content_types=(),
             related_contact_id=None,
         )
-        await self.gateway.start(new, self.instance)
+        await self.client.start(new, self.instance)
         chat = Chat(self.engine, id, self.engine.client.get_workflow_handle(id))
         await chat.do(Connect())
         return chat
@@ -200,8 +200,8 @@ async def open_floor(
         }
     )
     configuration = Configuration({name: instance}, engine.db, bus)
-    gateway = Gateway(engine.client, settings)
-    dispatcher = CountingDispatcher(engine.db, bus, gateway, configuration)
+    client = ConversationClient(engine.client, settings)
+    dispatcher = CountingDispatcher(engine.db, bus, client, configuration)
     floor = Floor(engine, name, gateway, bus, configuration, dispatcher)
     async with engine.working(bus=bus, configuration=configuration):
         await dispatcher.start()

@@ -8,7 +8,7 @@ from collections import Counter
 from domain.routing import AgentStatus
 from tests.board.floor import LIVE, PERSISTENT, open_floor
 from tests.workflows.engine import Engine
-from domain.events import Close, End, Transfer
+from domain.events import Close, End, Park, Transfer
 from domain.conversation import State
 
 ONE = {"a1": {"capacity": 1}}
@@ -115,6 +115,6 @@ async def test_a_waiting_chat_takes_no_capacity(engine: Engine) -> None:
     async with open_floor(engine, ONE, persistent=PERSISTENT) as floor:
         chat = await floor.assigned_chat("a1", "persistent")
         assert await floor.load("a1") == 1
-        await floor.gateway.park(chat.id, by="agent")
+        await floor.client.ask(chat.id, Park(by="agent"))
         assert ((await chat.state()).state, await floor.load("a1")) == (State.WAITING, 0)
         await floor.finish(chat)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from api.gateway import Gateway
+from engine.client import ConversationClient
 from configuration.current import Configuration
 from runtime.bus import LocalBus
 from runtime.settings import Settings
@@ -133,12 +133,12 @@ async def site(fresh: Fresh, environment: WorkflowEnvironment, tmp_path: Path) -
         }
         db, bus = Database.open(url), LocalBus()
         await migrate(db)
-        configuration, gateway = Configuration(settings.instances, db, bus), Gateway(client, settings)
-        idle_dispatcher = CountingDispatcher(db, bus, gateway, configuration)
+        configuration, conversations = Configuration(settings.instances, db, bus), ConversationClient(client, settings)
+        idle_dispatcher = CountingDispatcher(db, bus, conversations, configuration)
         yield Site(
             tmp_path,
             environment_variables,
-            Floor(Engine(client, db), NAME, gateway, bus, configuration, idle_dispatcher),
+            Floor(Engine(client, db), NAME, conversations, bus, configuration, idle_dispatcher),
         )
         await db.close()
 

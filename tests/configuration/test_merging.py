@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from api.tables import EXAMPLES
+from api.administration.openapi import EXAMPLES
 from configuration.errors import InvalidConfiguration
 from configuration.merging import SECTIONS, apply_changes, merge, section_as_json, sections_of
 from configuration.schema.instances import InstanceSettings

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from api.gateway import Gateway, Words
+from engine.client import ConversationClient
 from runtime.settings import Settings
 from store.database import Database
 from store.migrate import migrate
 from tests.stack import running
 from tests.workflows.engine import Chat, Engine, eventually
-from workflows.values import Mode
+from workflows.events import Message
+from workflows.values import Mode, Role
 
 pytestmark = pytest.mark.chaos
 
@@ -37,27 +37,27 @@ async def test_signals_one_by_one(engine: Engine) -> None:
 async def test_messages_gathered_by_the_gateway(engine: Engine) -> None:
     async with engine.working():
         chat = await engine.start(recycle_after=RECYCLE_AFTER)
-        gateway = Gateway(engine.client, Settings())
-        await asyncio.gather(*(gateway.say(chat.id, words(chat, number)) for number in range(MESSAGES)))
+        client = ConversationClient(engine.client, Settings())
+        await asyncio.gather(*(client.send_message(chat.id, words(chat, number)) for number in range(MESSAGES)))
         await said_in_order(chat)
 
 
 async def test_each_message_repeated_stands_once(engine: Engine) -> None:
     async with engine.working():
         chat = await engine.start(recycle_after=RECYCLE_AFTER)
-        gateway = Gateway(engine.client, Settings())
+        client = ConversationClient(engine.client, Settings())
         for start in range(0, 400, 40):
             some = [words(chat, number) for number in range(start, start + 40)]
-            await asyncio.gather(*(gateway.say(chat.id, each) for each in (*some, *some)))
+            await asyncio.gather(*(client.send_message(chat.id, each) for each in (*some, *some)))
         await said_in_order(chat, 400)
 
 
 async def test_the_largest_messages(engine: Engine) -> None:
     chat = await engine.start()
-    gateway = Gateway(engine.client, Settings())
+    client = ConversationClient(engine.client, Settings())
     largest = "\x01" * 16_384  # each of these characters takes six in JSON
-    sent = [replace(words(chat, number), content=largest) for number in range(100)]
-    await asyncio.gather(*(gateway.say(chat.id, each) for each in sent))
+    sent = [words(chat, number).model_copy(update={"content": largest}) for number in range(100)]
+    await asyncio.gather(*(client.send_message(chat.id, each) for each in sent))
     async with engine.working():
         await recorded(chat, 101)
         assert [item.id for item in (await chat.items())[1:]] == [each.id for each in sent]
@@ -92,13 +92,13 @@ def environment_of(address: str, folder: Path) -> dict[str, str]:
     return {"TEMPORAL_ADDRESS": address, "PERENNIAL_STORE_URL": f"sqlite:///{folder / 'store.db'}"}
 
 
-def words(chat: Chat, number: int) -> Words:
+def words(chat: Chat, number: int) -> Message:
     """A message as the API passes it on."""
-    return Words(
+    return Message(
         id=f"{chat.id}-{number}",
         at=datetime.now(UTC),
-        participant_id=f"{chat.id}-customer",
-        role="CUSTOMER",
+        by=f"{chat.id}-customer",
+        role=Role.CUSTOMER,
         name="Ada",
         content=str(number),
         content_type="text/plain",

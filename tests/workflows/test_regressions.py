@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from workflows.events import Assign, Connect, End, Invite, Leave, Message, TimerSetting, Transfer
 from workflows.policy import IdleAction, IdleRule
 
-from api.gateway import Gateway
+from engine.client import ConversationClient
 from runtime.bus import Announcement, LocalBus
 from runtime.settings import Settings
 from store import conversations
@@ -60,13 +60,13 @@ async def test_what_a_repeated_task_writes_is_what_counts(engine: Engine) -> Non
 
 async def test_a_command_that_something_crosses_is_still_answered(engine: Engine) -> None:
     bus = Interrupting(1)
-    gateway = Gateway(engine.client, Settings())
+    client = ConversationClient(engine.client, Settings())
     async with engine.working(bus=bus):
         chat = await engine.start()
         await chat.state()
         # the end completes the workflow; a signal that arrives meanwhile makes the engine drop the update with its task
         bus.interrupt = lambda: chat.signal("message", {"content": "wait", "id": "m"})
-        assert await gateway.end(chat.id, by="kim") is None
+        assert await client.ask(chat.id, End(by="kim")) is None
         await chat.handle.result()
     assert sorted(await chat.words()) == ["chat.ended", "wait"]
 

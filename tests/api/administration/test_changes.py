@@ -12,10 +12,10 @@ import httpx
 import pytest
 from temporalio.client import Client
 
+from api.administration.openapi import EXAMPLES
 from api.app import build_services, create_app
-from api.gateway import Gateway
-from api.tables import EXAMPLES
 from configuration.current import Configuration
+from engine.client import ConversationClient
 from runtime.bus import Announcement, LocalBus
 from runtime.settings import Settings
 from store.database import Database
@@ -153,8 +153,8 @@ async def db(tmp_path: Path) -> AsyncIterator[Database]:
 @asynccontextmanager
 async def process(db: Database, configuration: Configuration) -> AsyncGenerator[httpx.AsyncClient, None]:
     """An API that shares the store with others, and nothing else."""
-    gateway = Gateway(await Client.connect("localhost:1", lazy=True), PROCESS)
-    app = create_app(build_services(PROCESS, db, LocalBus(), configuration, gateway))
+    engine = ConversationClient(await Client.connect("localhost:1", lazy=True), PROCESS)
+    app = create_app(build_services(PROCESS, db, LocalBus(), configuration, engine))
     headers = {"authorization": f"Bearer {ALL}"}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://i", headers=headers) as http:
         yield http

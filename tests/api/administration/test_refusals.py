@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.tables import EXAMPLES
+from api.administration.openapi import EXAMPLES
 from tests.api.administration.admin import DENIED, KINDS, LIVE, NOT_FOUND, ONE, REFUSED, Admin
 from tests.api.calls import Api, assert_refused, changed
 from tests.stack import SECRET

@@ -15,7 +15,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from api.tokens import Kind
+from api.tokens import TokenKind
 from tests.api.calls import Api
 from tests.compat.chats import Chat, eventually
 from tests.stack import ROOT, Stack
@@ -301,10 +301,10 @@ def test_who_may_have_a_socket(floor: Api, ann: Agent) -> None:
     bad = {
         "none": "",
         "nonsense": "a.b.c",
-        "expired": tokens.make(Kind.DESK, "ann", timedelta(seconds=-1), instance="demo"),
-        "another kind": tokens.make(Kind.SOCKET, "ann", instance="demo"),
-        "nobody": tokens.make(Kind.DESK, "nobody", instance="demo"),
-        "nowhere": tokens.make(Kind.DESK, "ann", instance="nowhere"),
+        "expired": tokens.make(TokenKind.DESK, "ann", timedelta(seconds=-1), instance="demo"),
+        "another kind": tokens.make(TokenKind.SOCKET, "ann", instance="demo"),
+        "nobody": tokens.make(TokenKind.DESK, "nobody", instance="demo"),
+        "nowhere": tokens.make(TokenKind.DESK, "ann", instance="nowhere"),
         "cut short": ann.token[:-2],
     }
     assert {what for what, token in bad.items() if refused(f"{url}?token={token}")} == set(bad)
@@ -316,7 +316,7 @@ def test_who_may_have_a_socket(floor: Api, ann: Agent) -> None:
 
 
 def test_a_socket_lives_as_long_as_its_token(floor: Api) -> None:
-    token = floor.tokens().make(Kind.DESK, "ann", timedelta(seconds=2), instance="demo")
+    token = floor.tokens().make(TokenKind.DESK, "ann", timedelta(seconds=2), instance="demo")
     with connect(address(floor, token)) as socket:
         assert json.loads(socket.recv(timeout=WAIT))["type"] == "hello"
         with pytest.raises(ConnectionClosed):

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from api.reconnections import LIMITS
-from api.tokens import Kind
+from api.reconnections import EXPIRED_REASONS
+from api.tokens import TokenKind
 from tests.api.calls import Api, assert_refused, valid
 from tests.api.reconnections.calls import (
     DENIED,
@@ -66,13 +66,13 @@ def test_every_end_is_too_late_or_somebodys_will() -> None:
     # of the others a contact can die, a conversation goes on
     of_contacts = {EndReason.TRANSFERRED, EndReason.RELEASED, EndReason.AGENT_LOST}
     will = {EndReason.CUSTOMER_ENDED, EndReason.AGENT_ENDED, EndReason.STOPPED}
-    assert {*EndReason} - of_contacts - will == LIMITS
+    assert {*EndReason} - of_contacts - will == EXPIRED_REASONS
 
 
 def test_an_old_link_leads_nowhere_but_on(api: Api) -> None:
     chat = api.start("live")
     yesterday = int((datetime.now(UTC) - timedelta(days=1)).timestamp())
-    old = api.tokens().make(Kind.RECONNECT, chat.contact_id, until=yesterday)
+    old = api.tokens().make(TokenKind.RECONNECT, chat.contact_id, until=yesterday)
     assert back(api, reconnect_id=old) == nothing("expired", LATE)
     assert back(api, reconnect_id=link(api, chat))["chat"]
 
@@ -82,12 +82,16 @@ def test_what_is_no_link_is_unknown(api: Api) -> None:
     until = int((datetime.now(UTC) + YEAR).timestamp())
     tokens, good = api.tokens(), link(api, chat)
     head, body, signature = good.split(".")
-    forged = type(tokens)(("k" * 64,)).make(Kind.RECONNECT, chat.contact_id, until=until)
+    forged = type(tokens)(("k" * 64,)).make(TokenKind.RECONNECT, chat.contact_id, until=until)
     for id in (
         *("nonsense", "a.b.c", chat.contact_id, "é", chat.participant_token, chat.token, forged),
         *(f"{head}.{body}.{signature[::-1]}", good[:-8]),
-        *(tokens.make(kind, chat.contact_id, YEAR, until=until) for kind in Kind if kind is not Kind.RECONNECT),
-        tokens.make(Kind.RECONNECT, f"{uuid4()}", until=until),
+        *(
+            tokens.make(kind, chat.contact_id, YEAR, until=until)
+            for kind in TokenKind
+            if kind is not TokenKind.RECONNECT
+        ),
+        tokens.make(TokenKind.RECONNECT, f"{uuid4()}", until=until),
     ):
         assert back(api, reconnect_id=id) == nothing("unknown"), id
 

@@ -1,27 +1,34 @@
-"""How long customer and agent may be silent in a chat: UpdateParticipantRoleConfig."""
+"""UpdateParticipantRoleConfig: timers for customers and agents who do not write."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
 from annotated_types import Interval, MaxLen, MinLen
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from pydantic import ConfigDict, model_validator
 
-from api.connect.caller import Authenticated
-from api.errors import Ended, Malformed, NotFound
-from api.gateway import SilenceLimit
+from api.bodies import JsonBody
+from api.connect.authentication import ByAccessKey
+from api.dependencies import Parts
+from api.openapi import DescribedRoute
 from api.paths import ContactIdInPath, InstanceIdInPath, resource_id
-from api.services import Parts
-from api.wire import Wire, read_body
+from api.refusals import ask_or_raise
+from api.wire import Wire
+from domain.errors import MalformedRequest, NotFound
 from store import conversations
+from workflows.events import Configure, TimerSetting
+from workflows.values import ParticipantTimer, Role
 
-router = APIRouter()
+router = APIRouter(route_class=DescribedRoute)
+
+_ROLES: Mapping[str, Literal[Role.CUSTOMER, Role.AGENT]] = {"CUSTOMER": Role.CUSTOMER, "AGENT": Role.AGENT}
 
 
 class TimerValue(Wire):
-    """How long a timer runs, in whole minutes, or that there is to be none: exactly one of the two."""
+    """Duration of a timer in whole minutes, or `Unset`: exactly one of the two."""
 
     participant_timer_action: Literal["Unset"] | None = None
     participant_timer_duration_in_minutes: Annotated[int, Interval(ge=2, le=480)] | None = None
@@ -34,7 +41,7 @@ class TimerValue(Wire):
 
     @property
     def limit(self) -> timedelta | None:
-        """The duration; None takes the timer away."""
+        """The duration; None removes the timer."""
         minutes = self.participant_timer_duration_in_minutes
         return None if minutes is None else timedelta(minutes=minutes)
 
@@ -46,15 +53,20 @@ class TimerConfig(Wire):
     timer_type: Literal["IDLE", "DISCONNECT_NONCUSTOMER"]
     timer_value: TimerValue
 
+    def setting(self) -> TimerSetting:
+        """Return the timer as the conversation takes it."""
+        kind = ParticipantTimer(self.timer_type)
+        return TimerSetting(role=_ROLES[self.participant_role], kind=kind, limit=self.timer_value.limit)
+
 
 class ChatTimers(Wire):
-    """The timers to set or to take away; those that are not named stay as they are."""
+    """Timers to set or to remove. Timers that are not named stay as they are."""
 
     participant_timer_config_list: Annotated[list[TimerConfig], MinLen(1), MaxLen(6)]
 
 
 class ChannelConfiguration(Wire):
-    """A union whose only member is `Chat`."""
+    """A union with one member, `Chat`."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -69,29 +81,28 @@ class UpdateParticipantRoleConfig(Wire):
 
 @router.put("/contact/participant-role-config/{InstanceId}/{ContactId}")
 async def update_participant_role_config(
-    request: Request, instance_id: InstanceIdInPath, contact_id: ContactIdInPath, parts: Parts, caller: Authenticated
+    instance_id: InstanceIdInPath,
+    contact_id: ContactIdInPath,
+    parts: Parts,
+    caller: ByAccessKey,
+    body: JsonBody[UpdateParticipantRoleConfig],
 ) -> dict[str, Any]:
-    """UpdateParticipantRoleConfig. The timers are of the whole chat and survive transfers."""
-    body = await read_body(request, UpdateParticipantRoleConfig)
-    limits = _limits(body.channel_configuration.chat)
+    """UpdateParticipantRoleConfig. The timers belong to the whole chat, and survive transfers."""
+    timers = _timer_settings(body.channel_configuration.chat)
     instance, _ = parts.instance(instance_id, caller.instances)
     found = await conversations.find_contact(parts.db, instance, resource_id(contact_id))
     if found is None:
         raise NotFound(f"ContactId: instance {instance!r} has no contact {contact_id!r}.")
     contact, conversation = found
     if contact.ended_at is not None:
-        raise Malformed("ContactId: the contact has ended.")
-    try:
-        refused = await parts.gateway.configure(conversation.id, limits, by=f"api:{caller.key_id}")
-    except Ended:
-        refused = "the conversation has ended"
-    if refused:
-        raise Malformed(f"ContactId: {refused}.")
+        raise MalformedRequest("ContactId: the contact has ended.")
+    command = Configure(timers=timers, by=caller.actor)
+    await ask_or_raise(parts.engine, conversation.id, command, "ContactId")
     return {}
 
 
-def _limits(chat: ChatTimers) -> list[SilenceLimit]:
+def _timer_settings(chat: ChatTimers) -> tuple[TimerSetting, ...]:
     timers = chat.participant_timer_config_list
     if len({(timer.participant_role, timer.timer_type) for timer in timers}) < len(timers):
-        raise Malformed("ParticipantTimerConfigList: names a timer of a role twice.")
-    return [SilenceLimit(timer.participant_role, timer.timer_type, timer.timer_value.limit) for timer in timers]
+        raise MalformedRequest("ParticipantTimerConfigList: names a timer of a role twice.")
+    return tuple(timer.setting() for timer in timers)

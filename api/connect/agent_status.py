@@ -1,21 +1,23 @@
-"""What agents are, set by a backend: PutUserStatus."""
+"""PutUserStatus: a backend sets the status of an agent."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
 from annotated_types import MaxLen, MinLen
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 
-from api.connect.caller import Authenticated
-from api.desk.presence import become
-from api.errors import NotFound
+from api.bodies import JsonBody
+from api.connect.authentication import ByAccessKey
+from api.dependencies import Parts
+from api.desk.agent_status import set_agent_status
+from api.openapi import DescribedRoute
 from api.paths import InstanceIdInPath, UserIdInPath, resource_id
-from api.services import Parts
-from api.wire import Text, Wire, read_body
+from api.wire import Text, Wire
+from domain.errors import NotFound
 from store.board.values import Presence
 
-router = APIRouter()
+router = APIRouter(route_class=DescribedRoute)
 
 
 class PutUserStatus(Wire):
@@ -26,15 +28,18 @@ class PutUserStatus(Wire):
 
 @router.put("/users/{InstanceId}/{UserId}/status")
 async def put_user_status(
-    request: Request, instance_id: InstanceIdInPath, user_id: UserIdInPath, parts: Parts, caller: Authenticated
+    instance_id: InstanceIdInPath,
+    user_id: UserIdInPath,
+    parts: Parts,
+    caller: ByAccessKey,
+    body: JsonBody[PutUserStatus],
 ) -> dict[str, Any]:
-    """PutUserStatus: the presences are the statuses. What an agent who has work is to be, they become once they are free."""
-    body = await read_body(request, PutUserStatus)
+    """PutUserStatus. An agent who has work gets the status when they are free."""
     instance, settings = parts.instance(instance_id, caller.instances)
     user, status = resource_id(user_id), resource_id(body.agent_status_id)
     if user not in settings.agents:
         raise NotFound(f"UserId: instance {instance!r} has no agent {user!r}.")
     if status not in list(Presence):
         raise NotFound(f"AgentStatusId: there is no status {status!r}; there are {', '.join(Presence)}.")
-    await become(parts, instance, user, Presence(status), when_free=True)
+    await set_agent_status(parts, instance, user, Presence(status), when_free=True)
     return {}

@@ -1,4 +1,4 @@
-"""Request bodies of the desk, and how they are shown in the API's description."""
+"""Request bodies of the agent desk, with their examples."""
 
 from __future__ import annotations
 
@@ -10,21 +10,32 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from api.wire import Text
 from store.board.values import Presence
 
-MOST_NOTE = 4_096
+MAX_NOTE_LENGTH = 4_096
 """Characters of a note."""
 
 User = Annotated[Text, MinLen(1), MaxLen(256)]
 Queue = Annotated[Text, MinLen(1), MaxLen(256)]
 
 
-def _says_something(text: str) -> str:
+def _not_blank(text: str) -> str:
     if not text.strip():
         raise ValueError("must say something")
     return text
 
 
-class TransferTo(BaseModel):
-    """To whom a contact goes: a queue or an agent of the same instance."""
+class SignInRequest(BaseModel):
+    """The agent who signs in."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, json_schema_extra={"example": {"instance": "demo", "user": "a1"}}
+    )
+
+    instance: Annotated[Text, MinLen(1), MaxLen(100)]
+    user: User
+
+
+class TransferRequest(BaseModel):
+    """Target of a transfer: a queue or an agent of the same instance."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"user": "a2"}})
 
@@ -32,8 +43,8 @@ class TransferTo(BaseModel):
     user: User | None = None
 
 
-class SetPresence(BaseModel):
-    """What an agent is from now on or, with `when_free`, once nothing takes their capacity any more."""
+class AgentStatusRequest(BaseModel):
+    """New status of an agent. With `when_free` it applies when no contact takes the agent's capacity any more."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, json_schema_extra={"example": {"presence": "away", "when_free": True}}
@@ -43,19 +54,19 @@ class SetPresence(BaseModel):
     when_free: Annotated[bool, Field(strict=True)] = False
 
 
-class AssignTo(BaseModel):
-    """Which agent gets a contact."""
+class AssignRequest(BaseModel):
+    """The agent who gets the contact."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, json_schema_extra={"example": {"user": "a2"}})
 
     user: User
 
 
-class Note(BaseModel):
-    """What is noted about a contact, for agents only."""
+class NoteRequest(BaseModel):
+    """A note about a contact, for agents only."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, json_schema_extra={"example": {"text": "Wants to be called back."}}
     )
 
-    text: Annotated[Text, MaxLen(MOST_NOTE), AfterValidator(_says_something)]
+    text: Annotated[Text, MaxLen(MAX_NOTE_LENGTH), AfterValidator(_not_blank)]

@@ -1,6 +1,6 @@
-"""Who may use the control plane: AWS Signature v4 made with a configured key, or that key as a bearer token.
+"""Authentication of backends: a request is signed with an access key (AWS Signature v4), or has its secret as a bearer token.
 
-The signature is recomputed by botocore, from the request as it came in, and compared.
+botocore computes the signature again, from the request as received, and the two are compared.
 """
 
 from __future__ import annotations
@@ -10,20 +10,21 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any
+from typing import Annotated, Any
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.compat import HTTPHeaders
 from botocore.credentials import Credentials
-from fastapi import Request
+from fastapi import Depends, Request
 
-from api.errors import AccessDenied
-from api.wire import raw_body
+from api.bodies import read_raw_body
+from api.dependencies import Parts
+from domain.errors import AccessDenied
 from runtime.settings import AccessKey, Settings
 
 CLOCK_SKEW = timedelta(minutes=15)
-"""How far a signature's date may be from now, as on AWS."""
+"""Largest difference between a signature's date and now, as on AWS."""
 
 _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 Credential=(?P<key>[^/,]+)/(?P<day>\d{8})/(?P<region>[^/,]+)/(?P<service>[^/,]+)/aws4_request, ?"
@@ -32,18 +33,23 @@ _AUTHORIZATION = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    """A backend that proved who it is."""
+class AuthenticatedBackend:
+    """A backend with a valid access key. `instances` are those of the key; empty means all."""
 
     key_id: str
     instances: frozenset[str]
 
+    @property
+    def actor(self) -> str:
+        """Name of the backend as the originator (`by`) of events."""
+        return f"api:{self.key_id}"
 
-async def authenticate(request: Request, settings: Settings) -> Caller:
-    """Finds out who calls.
+
+async def authenticate(request: Request, settings: Settings) -> AuthenticatedBackend:
+    """Return the backend that sent the request.
 
     Raises:
-        AccessDenied: no credentials, an unknown key, a wrong or stale signature.
+        AccessDenied: there are no credentials, the key is unknown, or the signature is wrong or too old.
     """
     header = request.headers.get("authorization", "")
     scheme, _, value = header.partition(" ")
@@ -54,14 +60,21 @@ async def authenticate(request: Request, settings: Settings) -> Caller:
     raise AccessDenied("The request needs an AWS Signature v4 or 'Authorization: Bearer <key>'.")
 
 
-def _by_secret(secret: str, settings: Settings) -> Caller:
+async def _authenticated(request: Request, parts: Parts) -> AuthenticatedBackend:
+    return await authenticate(request, parts.settings)
+
+
+ByAccessKey = Annotated[AuthenticatedBackend, Depends(_authenticated)]
+
+
+def _by_secret(secret: str, settings: Settings) -> AuthenticatedBackend:
     for key_id, key in settings.access_keys.items():
         if hmac.compare_digest(secret.encode(), key.secret.encode()):
-            return Caller(key_id, key.instances)
+            return AuthenticatedBackend(key_id, key.instances)
     raise AccessDenied("The bearer key is not known.")
 
 
-async def _by_signature(request: Request, header: str, settings: Settings) -> Caller:
+async def _by_signature(request: Request, header: str, settings: Settings) -> AuthenticatedBackend:
     claim = _AUTHORIZATION.fullmatch(header)
     if claim is None:
         raise AccessDenied("The Authorization header is not a complete AWS Signature v4.")
@@ -73,17 +86,17 @@ async def _by_signature(request: Request, header: str, settings: Settings) -> Ca
         raise AccessDenied("The signature must cover the host header.")
     if signed != sorted({*signed} & {*request.headers.keys()}):
         raise AccessDenied("SignedHeaders must name headers of the request, in their order.")
-    body = await raw_body(request)
+    body = await read_raw_body(request)
     if request.headers.get("x-amz-content-sha256", digest := sha256(body).hexdigest()) != digest:
         raise AccessDenied("The X-Amz-Content-SHA256 header is not the digest of the body.")
-    date = _fresh_date(request.headers.get("x-amz-date", ""), claim["day"])
+    date = _checked_date(request.headers.get("x-amz-date", ""), claim["day"])
     expected = _signature(key, body, request, claim=claim.groupdict(), signed=frozenset(signed), date=date)
     if not hmac.compare_digest(expected, claim["signature"]):
         raise AccessDenied("The signature does not match the request and the secret of its access key.")
-    return Caller(claim["key"], key.instances)
+    return AuthenticatedBackend(claim["key"], key.instances)
 
 
-def _fresh_date(date: str, day: str) -> str:
+def _checked_date(date: str, day: str) -> str:
     try:
         at = datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:
@@ -98,25 +111,25 @@ def _signature(
 ) -> str:
     raw_path: bytes = request.scope["raw_path"]
     query = request.scope["query_string"].decode("latin-1")
-    # the host counts as the header that was signed; in this URL, a broken one could only fail to parse
+    # botocore takes the host from the signed header; an invalid host in this URL could only fail to parse
     url = f"http://-{raw_path.decode('latin-1').partition('?')[0]}"
-    again = AWSRequest(method=request.method, url=f"{url}?{query}" if query else url, data=body)
+    copy = AWSRequest(method=request.method, url=f"{url}?{query}" if query else url, data=body)
     for name, value in request.headers.items():
-        again.headers[name] = value
-    again.context["timestamp"] = date
-    auth = _Resigner(Credentials("-", key.secret), claim["service"], claim["region"], signed)
-    return str(auth.signature(auth.string_to_sign(again, auth.canonical_request(again)), again))
+        copy.headers[name] = value
+    copy.context["timestamp"] = date
+    signer = _Signer(Credentials("-", key.secret), claim["service"], claim["region"], signed)
+    return str(signer.signature(signer.string_to_sign(copy, signer.canonical_request(copy)), copy))
 
 
-class _Resigner(SigV4Auth):
-    """botocore's signer, over just the headers that the client signed."""
+class _Signer(SigV4Auth):
+    """botocore's signer, limited to the headers that the client signed."""
 
     def __init__(self, credentials: Credentials, service: str, region: str, signed: frozenset[str]) -> None:
         super().__init__(credentials, service, region)
         self._signed = signed
 
     def headers_to_sign(self, request: AWSRequest) -> HTTPHeaders:
-        """The headers named in the request's own signature, and no others."""
+        """Return the headers that the request's own signature names."""
         headers = HTTPHeaders()
         for name, value in request.headers.items():
             if name.lower() in self._signed:

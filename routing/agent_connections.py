@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from api.board.withdrawing import withdraw
-from api.gateway import Gateway
+from routing.offer_withdrawal import withdraw
+from domain.events import Connect, Disconnect
+from engine.client import ConversationClient
 from runtime.bus import Bus, board_has_changed
 from runtime.periodic import PeriodicTask, PeriodicTasks
 from store.board import absence, desk, offers
@@ -32,10 +33,10 @@ def connection_id(agent: AgentId) -> str:
 class AgentDisconnects(PeriodicTasks):
     """Tracks the connections of agents; sets agents offline after the grace period. Deletes old agent events."""
 
-    def __init__(self, db: Database, bus: Bus, gateway: Gateway, *, grace: timedelta) -> None:
+    def __init__(self, db: Database, bus: Bus, engine: ConversationClient, *, grace: timedelta) -> None:
         self._db = db
         self._bus = bus
-        self._gateway = gateway
+        self._engine = engine
         self._grace = grace
         offline = PeriodicTask("set disconnected agents offline", self._set_agents_offline, OFFLINE_CHECK_INTERVAL)
         cleanup = PeriodicTask("delete old agent events", self._delete_old_events, EVENT_CLEANUP_INTERVAL)
@@ -46,7 +47,7 @@ class AgentDisconnects(PeriodicTasks):
     async def connected(self, conversation_id: str, participant_id: str, at: datetime) -> None:
         """A participant or agent has opened their first connection. See `ConnectionObserver`."""
         if conversation_id != AGENT_CONNECTIONS:
-            await self._gateway.connected(conversation_id, participant_id, at)
+            await self._engine.signal(conversation_id, Connect(by=participant_id, at=at))
             return
         agent = AgentId(*participant_id.split("/"))
         await absence.back(self._db, agent)
@@ -55,11 +56,11 @@ class AgentDisconnects(PeriodicTasks):
     async def disconnected(self, conversation_id: str, participant_id: str, at: datetime) -> None:
         """A participant or agent lost their last connection at that instant. See `ConnectionObserver`."""
         if conversation_id != AGENT_CONNECTIONS:
-            await self._gateway.disconnected(conversation_id, participant_id, at)
+            await self._engine.signal(conversation_id, Disconnect(by=participant_id, at=at))
             return
         agent = AgentId(*participant_id.split("/"))
         if await absence.lost(self._db, agent, participant_id, at):
-            await withdraw(self._db, self._bus, self._gateway, await offers.offers_to(self._db, *agent))
+            await withdraw(self._db, self._bus, self._engine, await offers.offers_to(self._db, *agent))
 
     async def _set_agents_offline(self) -> None:
         now = datetime.now(UTC)

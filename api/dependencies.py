@@ -1,4 +1,4 @@
-"""What the operations work with, put together once by the process and handed to every request."""
+"""Dependencies of the operations: the parts of the API process, built once and passed to every request."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from starlette.requests import HTTPConnection
 from api.board.agent_disconnects import AgentDisconnects
 from api.board.dispatching import Dispatcher
 from api.board.positions import QueuePositions
-from api.errors import AccessDenied, NotFound
-from api.gateway import Gateway
 from api.paths import resource_id
 from api.tokens import Tokens
 from configuration.current import Configuration
+from domain.errors import AccessDenied, NotFound
+from engine.client import ConversationClient
 from realtime.agent_events import AgentEventFeed
 from realtime.connections import ConnectionTracker
 from realtime.read_your_writes import AcceptedWrites
@@ -29,12 +29,12 @@ from store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The parts of the API process."""
+    """Parts of the API process."""
 
     settings: Settings
     configuration: Configuration
     db: Database
-    gateway: Gateway
+    engine: ConversationClient
     bus: Bus
     tokens: Tokens
     hub: TranscriptFeed
@@ -58,10 +58,14 @@ class Services:
         )
 
     def instance(self, name_or_arn: str, allowed: frozenset[str]) -> tuple[str, Instance]:
-        """The instance of an id or ARN, as it is configured now.
+        """Return the id and the current configuration of an instance, given by id or ARN.
+
+        Args:
+            name_or_arn: id or ARN of the instance.
+            allowed: ids of the instances of the caller's key; empty means all.
 
         Raises:
-            NotFound: there is none of this name.
+            NotFound: the instance does not exist.
             AccessDenied: the caller's key is for other instances.
         """
         name = resource_id(name_or_arn)
@@ -74,7 +78,7 @@ class Services:
 
 
 def services(connection: HTTPConnection) -> Services:
-    """The parts of the process that serves this request."""
+    """Return the parts of the process that serves this connection."""
     found: Services = connection.app.state.services
     return found
 

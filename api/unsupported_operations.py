@@ -1,4 +1,4 @@
-"""Naming the operations of the two services that are not served, from botocore's own models."""
+"""Names of the Amazon Connect operations that this API does not support, from botocore's own service models."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any
 
 from botocore.loaders import Loader
 
-from api.errors import Fault, Malformed, UnknownOperation
+from domain.errors import Fault, MalformedRequest, UnknownOperation
 
 
-def unserved(method: str, path: str) -> Fault:
-    """The error for a request that no route takes."""
+def unsupported_operation(method: str, path: str) -> Fault:
+    """Return the error for a request that no route matches."""
     for pattern, service, operation in _operations():
         if pattern.fullmatch(f"{method} {path}"):
-            return Malformed(f"{service}:{operation} is not served by Perennial.")
+            return MalformedRequest(f"{service}:{operation} is not served by Perennial.")
     return UnknownOperation(f"There is no operation {method} {path}.")
 
 
 @cache
 def _operations() -> list[tuple[re.Pattern[str], str, str]]:
-    """Method, path and name of every operation; read from the installed package at the first miss."""
+    """Pattern of method and path, service and name of every operation. Loaded on first use."""
     found: list[tuple[re.Pattern[str], str, str]] = []
     for service in ("connect", "connectparticipant"):
         model: dict[str, Any] = Loader().load_service_model(service, "service-2")

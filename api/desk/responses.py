@@ -1,4 +1,4 @@
-"""Answers of the desk, and how they are shown in the API's description. Instants are UTC, capacity and load in units."""
+"""Response bodies of the agent desk, with their examples. Instants are UTC; capacity and load are in units."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_pascal
 
-from api.described import Answer, example
+from api.openapi import ResponseBody, example
 from store.board.values import Presence
 from store.documents import iso
 
@@ -18,7 +18,7 @@ Instant = Annotated[
 
 _ID, _AT, _LATER = "0b8f5a36-6b3e-5a0e-9a35-6f3f2b1c7d10", "2026-03-02T09:15:04.120Z", "2026-03-02T09:17:04.120Z"
 _CONTACT: dict[str, Any] = {"contact_id": _ID, "initial_contact_id": _ID, "workstream": "live", "queue": "live"}
-_MINE: dict[str, Any] = {
+_AGENT_CONTACT: dict[str, Any] = {
     **_CONTACT,
     "mode": "live",
     "state": "ACTIVE",
@@ -27,7 +27,7 @@ _MINE: dict[str, Any] = {
     "ended_at": None,
     "attributes": {"tier": "gold"},
 }
-_STANDS: dict[str, Any] = {
+_OPEN_CONTACT: dict[str, Any] = {
     **_CONTACT,
     "mode": "live",
     "state": "OPEN",
@@ -57,7 +57,7 @@ _AGENT: dict[str, Any] = {
     "over_capacity": False,
 }
 _QUEUE = {"queue": "live", "waiting": 3, "longest_since": _AT}
-_WAITS: dict[str, Any] = {
+_WAITING_CONTACT: dict[str, Any] = {
     "position": 1,
     "contact_id": _ID,
     "initial_contact_id": _ID,
@@ -71,8 +71,8 @@ _WAITS: dict[str, Any] = {
 _NOTE = {"note_id": "5d41402abc4b2a76", "contact_id": _ID, "user": "a1", "at": _AT, "text": "Wants to be called back."}
 
 
-class SignedIn(Answer):
-    """A desk token and for how many seconds it is good."""
+class SignInResponse(ResponseBody):
+    """A desk token, valid for `expires_in` seconds."""
 
     model_config = example({"token": "eyJhbGciOi...", "user": "a1", "name": "Agent One", "expires_in": 43_200})
 
@@ -82,8 +82,8 @@ class SignedIn(Answer):
     expires_in: int
 
 
-class Agent(Answer):
-    """How an agent stands. `over_capacity`: they have taken up or picked more than their capacity, or it was made less."""
+class AgentResponse(ResponseBody):
+    """State of an agent. `over_capacity`: the load exceeds the capacity, after a resume, a pick, or a change of the capacity."""
 
     model_config = example(_AGENT)
 
@@ -97,18 +97,18 @@ class Agent(Answer):
     over_capacity: bool
 
 
-class Agents(Answer):
+class AgentsResponse(ResponseBody):
     """All agents of an instance, by user."""
 
     model_config = example({"agents": [_AGENT]})
 
-    agents: list[Agent]
+    agents: list[AgentResponse]
 
 
-class Contact(Answer):
-    """A contact that is an agent's. `state` is its conversation's: ACTIVE, WAITING, OPEN (it has returned) or WRAP_UP."""
+class ContactResponse(ResponseBody):
+    """A contact of an agent. `state` is that of its conversation: ACTIVE, WAITING, OPEN (it has returned) or WRAP_UP."""
 
-    model_config = example(_MINE)
+    model_config = example(_AGENT_CONTACT)
 
     contact_id: str
     initial_contact_id: str
@@ -122,16 +122,16 @@ class Contact(Answer):
     attributes: dict[str, str]
 
 
-class Contacts(Answer):
+class ContactsResponse(ResponseBody):
     """An agent's contacts."""
 
-    model_config = example({"contacts": [_MINE]})
+    model_config = example({"contacts": [_AGENT_CONTACT]})
 
-    contacts: list[Contact]
+    contacts: list[ContactResponse]
 
 
-class ChatDetails(Answer):
-    """What `ChatSession.create` of ChatJS takes."""
+class ChatDetailsResponse(ResponseBody):
+    """The `chatDetails` for `ChatSession.create` of ChatJS."""
 
     model_config = ConfigDict(
         alias_generator=to_pascal,
@@ -152,16 +152,16 @@ class ChatDetails(Answer):
     participant_token: str
 
 
-class HandedOn(Answer):
-    """The contact as which a transferred chat goes on."""
+class TransferResponse(ResponseBody):
+    """The new contact of a transferred chat."""
 
     model_config = example({"contact_id": _ID})
 
     contact_id: str
 
 
-class Offer(Answer):
-    """What an agent is asked to take, and until when they can."""
+class OfferResponse(ResponseBody):
+    """An offer to an agent. They can accept it before `until`."""
 
     model_config = example(_OFFER)
 
@@ -176,16 +176,16 @@ class Offer(Answer):
     until: Instant
 
 
-class Offers(Answer):
-    """What an agent is offered."""
+class OffersResponse(ResponseBody):
+    """The pending offers of an agent."""
 
     model_config = example({"offers": [_OFFER]})
 
-    offers: list[Offer]
+    offers: list[OfferResponse]
 
 
-class QueueLength(Answer):
-    """How many wait in a queue, and since when the first of them."""
+class QueueLengthResponse(ResponseBody):
+    """Number of waiting contacts of a queue. `longest_since`: start of the longest wait."""
 
     model_config = example(_QUEUE)
 
@@ -194,18 +194,18 @@ class QueueLength(Answer):
     longest_since: Instant | None
 
 
-class Queues(Answer):
+class QueuesResponse(ResponseBody):
     """The queues that an agent serves."""
 
     model_config = example({"queues": [_QUEUE]})
 
-    queues: list[QueueLength]
+    queues: list[QueueLengthResponse]
 
 
-class Waiting(Answer):
-    """What waits. `ahead`: it returned or lost its agent; `bound_to`: the only agent who is offered it for now."""
+class WaitingContactResponse(ResponseBody):
+    """A waiting contact. `ahead`: it returned, or lost its agent; `bound_to`: it is offered to this agent only, for now."""
 
-    model_config = example(_WAITS)
+    model_config = example(_WAITING_CONTACT)
 
     position: int
     contact_id: str
@@ -218,16 +218,16 @@ class Waiting(Answer):
     bound_to: str | None
 
 
-class Line(Answer):
-    """What waits in a queue, the next first."""
+class WaitingContactsResponse(ResponseBody):
+    """The waiting contacts of a queue, next first."""
 
-    model_config = example({"contacts": [_WAITS]})
+    model_config = example({"contacts": [_WAITING_CONTACT]})
 
-    contacts: list[Waiting]
+    contacts: list[WaitingContactResponse]
 
 
-class Note(Answer):
-    """What somebody noted about a contact."""
+class NoteResponse(ResponseBody):
+    """A note about a contact."""
 
     model_config = example(_NOTE)
 
@@ -238,18 +238,18 @@ class Note(Answer):
     text: str
 
 
-class Notes(Answer):
-    """What was noted, the oldest first."""
+class NotesResponse(ResponseBody):
+    """Notes, oldest first."""
 
     model_config = example({"notes": [_NOTE]})
 
-    notes: list[Note]
+    notes: list[NoteResponse]
 
 
-class Standing(Answer):
-    """A contact that is not closed. `agent` works on it, has parked it or wraps it up; `offered_to` is asked."""
+class OpenContactResponse(ResponseBody):
+    """A contact that is not closed. `agent` works on it, has parked it, or wraps it up; `offered_to` has its offer."""
 
-    model_config = example(_STANDS)
+    model_config = example(_OPEN_CONTACT)
 
     contact_id: str
     initial_contact_id: str
@@ -265,10 +265,10 @@ class Standing(Answer):
     offered_until: Instant | None
 
 
-class Standings(Answer):
-    """Contacts that are not closed. `more`: there are others."""
+class OpenContactsResponse(ResponseBody):
+    """Contacts that are not closed. `more`: the list is not complete."""
 
-    model_config = example({"contacts": [_STANDS], "more": False})
+    model_config = example({"contacts": [_OPEN_CONTACT], "more": False})
 
-    contacts: list[Standing]
+    contacts: list[OpenContactResponse]
     more: bool

@@ -12,9 +12,10 @@ import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
 
-from api.board.withdrawing import withdraw
-from api.errors import Ended, Unavailable
-from api.gateway import Gateway
+from routing.offer_withdrawal import withdraw
+from domain.errors import ConversationEnded, Unavailable
+from domain.events import MakeOffer
+from engine.client import ConversationClient
 from configuration.current import Configuration
 from runtime.bus import BOARD, DESKS_HAVE_NEWS, Announcement, Bus
 from runtime.hours import opening
@@ -44,10 +45,10 @@ OVERDUE_AFTER = timedelta(seconds=10)
 class Dispatcher(PeriodicTasks):
     """The dispatcher of one API process."""
 
-    def __init__(self, db: Database, bus: Bus, gateway: Gateway, configuration: Configuration) -> None:
+    def __init__(self, db: Database, bus: Bus, engine: ConversationClient, configuration: Configuration) -> None:
         self._db = db
         self._bus = bus
-        self._gateway = gateway
+        self._engine = engine
         self._configuration = configuration
         self._changed_queues: set[tuple[str, str]] = set()
         self._changed_agents: set[tuple[str, str]] = set()
@@ -72,9 +73,10 @@ class Dispatcher(PeriodicTasks):
         agent = instance.agents.get(offer.user) if instance else None
         try:
             name = agent.name if agent else offer.user
-            await self._gateway.offer(offer.conversation_id, offer.id, user=offer.user, name=name, until=offer.until)
+            made = MakeOffer(offer_id=offer.id, user=offer.user, name=name, until=offer.until)
+            await self._engine.signal(offer.conversation_id, made)
             await offers.told(self._db, offer)
-        except Ended:
+        except ConversationEnded:
             # a conversation that closes in the regular way removes its placement before its workflow ends
             logger.warning("%s waits in a queue, but the engine does not know it: removed", offer.conversation_id)
             await take_off(self._db, offer.conversation_id, datetime.now(UTC))
@@ -103,7 +105,7 @@ class Dispatcher(PeriodicTasks):
         now, with_work = datetime.now(UTC), set(await queues.queues_with_work(self._db))
         await self._configure_agents(with_work, now)
         await presence.follow(self._db, now)
-        await withdraw(self._db, self._bus, self._gateway, await offers.offers_to_nobody(self._db))
+        await withdraw(self._db, self._bus, self._engine, await offers.offers_to_nobody(self._db))
         for offer in await offers.untold(self._db, now - NOTIFY_AGAIN_AFTER):
             self._start_notification(offer)
         for offer in await offers.overdue(self._db, now - OVERDUE_AFTER):

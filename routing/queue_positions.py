@@ -10,8 +10,9 @@ import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-from api.errors import Ended, Unavailable
-from api.gateway import Gateway
+from domain.errors import ConversationEnded, Unavailable
+from domain.events import QueuePosition
+from engine.client import ConversationClient
 from configuration.current import Configuration
 from configuration.policies import workstream_policy
 from runtime.instances import Instance
@@ -33,9 +34,9 @@ SIGNALS_AT_ONCE = 20
 class QueuePositions(PeriodicTasks):
     """Sends queue positions from one API process."""
 
-    def __init__(self, db: Database, gateway: Gateway, configuration: Configuration, every: timedelta) -> None:
+    def __init__(self, db: Database, engine: ConversationClient, configuration: Configuration, every: timedelta) -> None:
         self._db = db
-        self._gateway = gateway
+        self._engine = engine
         self._configuration = configuration
         super().__init__(PeriodicTask("send queue positions", self._send_all, every, aligned=True))
 
@@ -69,8 +70,9 @@ class QueuePositions(PeriodicTasks):
             if not await note_position(self._db, contact.contact_id, position, datetime.now(UTC)):
                 return
             # a position that cannot be sent is not repeated: the contact gets its next one
-            with suppress(Ended, Unavailable):
-                await self._gateway.position(contact.conversation_id, position, average)
+            with suppress(ConversationEnded, Unavailable):
+                change = QueuePosition(position=position, average_wait=average)
+                await self._engine.signal(contact.conversation_id, change)
 
 
 def _workstreams_with_texts(instance: Instance) -> set[str]:

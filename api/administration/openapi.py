@@ -1,10 +1,10 @@
-"""What a table of the configuration looks like, for the API's own description: a schema and an example of each kind."""
+"""OpenAPI of the administration: a schema and an example of each kind of table."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from api.described import whole_schema
+from api.openapi import Schema, inline_schema, json_content
 from configuration.merging import KINDS
 
 EXAMPLES: dict[str, dict[str, Any]] = {
@@ -31,35 +31,29 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "agents": {"name": "Agent One", "queues": ["live"]},
 }
-"""A table of each kind."""
+"""An example table of each kind."""
 
 
-def _schema(kind: str) -> dict[str, Any]:
-    return whole_schema(KINDS[kind]) | {"title": kind, "example": EXAMPLES[kind]}
+def _schema(kind: str) -> Schema:
+    return inline_schema(KINDS[kind]) | {"title": kind, "example": EXAMPLES[kind]}
 
 
-_ANY: dict[str, Any] = {"anyOf": [_schema(kind) for kind in KINDS]}
-_EXAMPLES = {kind: {"value": example} for kind, example in EXAMPLES.items()}
+_ANY_TABLE: Schema = {"anyOf": [_schema(kind) for kind in KINDS]}
+_TABLE = json_content(_ANY_TABLE, examples={kind: {"value": example} for kind, example in EXAMPLES.items()})
 
-BODY = {"required": True, "content": {"application/json": {"schema": _ANY, "examples": _EXAMPLES}}}
-"""A table as the body of a request."""
+TABLE_BODY: dict[str, Any] = {"required": True, **_TABLE}
+"""Request body: one table."""
 
-TABLE: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"application/json": {"schema": _ANY, "examples": _EXAMPLES}}}
+TABLE_RESPONSE: dict[int | str, dict[str, Any]] = {200: _TABLE}
+"""Response: one table."""
+
+TABLES_RESPONSE: dict[int | str, dict[str, Any]] = {
+    200: json_content(
+        {"type": "object", "additionalProperties": _ANY_TABLE},
+        examples={kind: {"value": {"name": example}} for kind, example in EXAMPLES.items()},
+    )
 }
-"""A table as an answer."""
-
-TABLES: dict[int | str, dict[str, Any]] = {
-    200: {
-        "content": {
-            "application/json": {
-                "schema": {"type": "object", "additionalProperties": _ANY},
-                "examples": {kind: {"value": {"name": example}} for kind, example in EXAMPLES.items()},
-            }
-        }
-    }
-}
-"""Tables by their names as an answer."""
+"""Response: tables by name."""
 
 _CHANGE: dict[str, Any] = {
     "kind": "workstreams",
@@ -70,7 +64,7 @@ _CHANGE: dict[str, Any] = {
     "unfit": None,
 }
 
-INSTANCE: dict[int | str, dict[str, Any]] = {
+INSTANCE_RESPONSE: dict[int | str, dict[str, Any]] = {
     200: {
         "content": {
             "application/json": {
@@ -84,4 +78,4 @@ INSTANCE: dict[int | str, dict[str, Any]] = {
         }
     }
 }
-"""A whole instance as an answer."""
+"""Response: the configuration of an instance."""

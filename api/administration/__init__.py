@@ -1,0 +1,1 @@
+"""Administration: reads and changes the configuration of an instance at run time."""

@@ -1,0 +1,107 @@
+"""Request bodies: one dependency reads JSON into a model. Failures become errors that name the member.
+
+The content type of the request is ignored, as AWS does, and an empty body is `{}`. Declare a body after the caller's credentials:
+FastAPI resolves dependencies in the order of the parameters, and nobody reads a body without permission.
+"""
+
+# no `from __future__ import annotations`: FastAPI cannot resolve the text annotations of a callable object
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
+
+from fastapi import Depends, Request
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+from starlette.requests import ClientDisconnect
+
+from api.errors import validation_message
+from domain.errors import InvalidValue, MalformedRequest, RequestTooLarge
+
+MAX_BODY_BYTES = 1_000_000
+"""Largest body. No operation needs more: attributes and a first message, escaped, take less than half of it."""
+
+_SHAPE_ERRORS = frozenset({"missing", "extra_forbidden", "json_invalid"})
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class BodyReader(Generic[Model]):
+    """Dependency that reads the request body as `model`. `DescribedRoute` finds it there for the OpenAPI document."""
+
+    model: type[Model]
+
+    async def __call__(self, request: Request) -> Model:
+        """Return the body.
+
+        Raises:
+            RequestTooLarge: it is longer than `MAX_BODY_BYTES`.
+            MalformedRequest: it is not a JSON object, or a member is missing or of the wrong type.
+            InvalidValue: a member has a value that is not allowed.
+        """
+        return parse_json(await read_raw_body(request) or b"{}", self.model)
+
+
+async def _read_object(request: Request) -> dict[str, Any]:
+    try:
+        body = from_json(await read_raw_body(request) or b"{}", allow_inf_nan=False)
+    except ValueError as error:
+        raise MalformedRequest(f"The request body: Invalid JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise MalformedRequest("The request body: must be an object.")
+    return body  # pyright: ignore[reportUnknownVariableType]
+
+
+if TYPE_CHECKING:
+    JsonBody = Annotated[Model, "the request body"]
+else:
+
+    class JsonBody:
+        """`body: JsonBody[SendMessage]` declares the request body of an operation."""
+
+        def __class_getitem__(cls, model: type[Model]) -> Any:
+            """Return the model, annotated with the dependency that reads it."""
+            return Annotated[model, Depends(BodyReader(model))]
+
+
+JsonObject = Annotated[dict[str, Any], Depends(_read_object)]
+"""A body that may be any JSON object."""
+
+
+async def read_raw_body(request: Request) -> bytes:
+    """Return the body, read once: the signature check and the operation both need it.
+
+    Raises:
+        RequestTooLarge: it is longer than `MAX_BODY_BYTES`; the rest of it is not read.
+        MalformedRequest: the client disconnected before the end of the body.
+    """
+    kept: bytes | None = getattr(request.state, "body", None)
+    if kept is not None:
+        return kept
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_BODY_BYTES:
+                raise RequestTooLarge(f"The request is longer than {MAX_BODY_BYTES} bytes.")
+    except ClientDisconnect:
+        raise MalformedRequest("The request ended before its body did.") from None
+    request.state.body = bytes(body)
+    return request.state.body
+
+
+def parse_json(raw: bytes, model: type[Model]) -> Model:
+    """Parse JSON text as `model`.
+
+    Raises:
+        MalformedRequest: it is not a JSON object, or a member is missing or of the wrong type.
+        InvalidValue: a member has a value that is not allowed.
+    """
+    try:
+        return model.model_validate_json(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        member = ".".join(str(part) for part in first["loc"]) or "The request body"
+        kind = first["type"]
+        fault = MalformedRequest if kind in _SHAPE_ERRORS or kind.endswith("_type") else InvalidValue
+        raise fault(f"{member}: {validation_message(first['msg'])}") from None

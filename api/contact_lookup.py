@@ -1,0 +1,19 @@
+"""Lookup of contacts that includes the caller's own writes."""
+
+from __future__ import annotations
+
+from api.dependencies import Services
+from store import conversations
+from store.records import Contact, Conversation
+
+
+async def find_recent_contact(parts: Services, instance: str, contact_id: str) -> tuple[Contact, Conversation] | None:
+    """Find a contact of an instance and its conversation. Waits until the last message that this process accepted is recorded.
+
+    Returns:
+        None if the instance has no such contact.
+    """
+    found = await conversations.find_contact(parts.db, instance, contact_id)
+    if found is None or not await parts.settling.settled(found[1].id):
+        return found
+    return await conversations.find_contact(parts.db, instance, contact_id)

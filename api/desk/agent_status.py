@@ -1,0 +1,134 @@
+"""Status of agents: read it, set it, and apply what follows from it."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+from fastapi import APIRouter
+
+from api.board.withdrawing import withdraw
+from api.bodies import JsonBody
+from api.dependencies import Parts, Services
+from api.desk.authentication import ByDeskToken
+from api.desk.requests import AgentStatusRequest
+from api.desk.responses import AgentResponse
+from api.openapi import DescribedRoute, error_responses
+from domain.errors import ConversationEnded, EngineUnavailable, Unavailable
+from runtime.bus import board_has_changed
+from store import conversations
+from store.board import presence
+from store.board.agents import agents_now
+from store.board.offers import offers_to
+from store.board.values import AgentState, Presence
+from workflows.events import Release
+
+router = APIRouter(
+    prefix="/v1/agent",
+    tags=["agent"],
+    route_class=DescribedRoute,
+    responses=error_responses(
+        message="presence: Input should be 'available', 'busy', 'busy-do-not-disturb', 'away' or 'offline'"
+    ),
+)
+
+ABSENT = (Presence.AWAY, Presence.OFFLINE)
+AGENT_TIMEOUT = 3.0
+"""Seconds to wait for a newly configured agent. Dispatchers add agents every second."""
+
+
+@router.get("")
+async def get_agent(parts: Parts, agent: ByDeskToken) -> AgentResponse:
+    """Returns the agent's status, next status, capacity and load. Capacity and load are in units."""
+    return agent_response(await agent_state(parts, agent.instance, agent.user))
+
+
+@router.put("/presence")
+async def set_own_status(parts: Parts, agent: ByDeskToken, body: JsonBody[AgentStatusRequest]) -> AgentResponse:
+    """Sets the agent's status, now or when no contact takes their capacity.
+
+    When the agent becomes away or offline, their pending offers go to the next agent, and do not count as missed. When they
+    become offline at once, their active contacts go back to the queues too. Parked contacts stay theirs.
+    """
+    state = await set_agent_status(parts, agent.instance, agent.user, body.presence, when_free=body.when_free)
+    return agent_response(state)
+
+
+async def set_agent_status(
+    parts: Services, instance: str, user: str, status: Presence, *, when_free: bool
+) -> AgentState:
+    """Set the status of an agent, and return the agent's state afterwards.
+
+    Withdraws the offers to an agent who becomes away or offline, and releases the active contacts of an agent who becomes
+    offline at once.
+
+    Args:
+        when_free: set it when no contact takes the agent's capacity any more.
+
+    Raises:
+        Unavailable: routing does not know the agent yet.
+        EngineUnavailable: the engine does not answer for a contact that is to be released.
+    """
+    now = datetime.now(UTC)
+    before = await agent_state(parts, instance, user)
+    # the agent has this status already: a later change would only keep offers from them until then
+    later = when_free and before.presence != status
+    await presence.set_presence(parts.db, instance, user, status, now, when_free=later)
+    after = await agent_state(parts, instance, user)
+    if after.presence in ABSENT:
+        await withdraw(parts.db, parts.bus, parts.engine, await offers_to(parts.db, instance, user))
+    if after.presence is Presence.OFFLINE and not when_free:
+        await _release_contacts(parts, instance, user)
+    await parts.bus.announce(board_has_changed(instance, queue="", agent=user))
+    return await agent_state(parts, instance, user)
+
+
+async def agent_state(parts: Services, instance: str, user: str) -> AgentState:
+    """Return the state of a configured agent. Waits up to `AGENT_TIMEOUT` for a newly configured one.
+
+    Raises:
+        Unavailable: routing does not know the agent; no dispatcher runs.
+    """
+    clock = asyncio.get_running_loop()
+    deadline = clock.time() + AGENT_TIMEOUT
+    while not (found := await agents_now(parts.db, instance, datetime.now(UTC), users=[user])):
+        if clock.time() > deadline:
+            raise Unavailable(f"Routing does not know agent {user!r} yet.")
+        await asyncio.sleep(0.1)
+    return found[0]
+
+
+async def _release_contacts(parts: Services, instance: str, user: str) -> None:
+    """Release the active contacts of an agent to their queues.
+
+    Raises:
+        EngineUnavailable: the engine does not answer for at least one contact. The others are released.
+    """
+    failed: EngineUnavailable | None = None
+    for contact, conversation in await conversations.contacts_of_agent(parts.db, instance, user):
+        if contact.ended_at is not None or conversation.state != "ACTIVE":
+            continue
+        participant = await conversations.participant_of_user(parts.db, conversation.id, user)
+        try:
+            # a refusal means that the contact has just ended or gone to another agent
+            await parts.engine.ask(conversation.id, Release(by=participant.id if participant else user))
+        except ConversationEnded:
+            continue
+        except EngineUnavailable as fault:
+            failed = fault
+    if failed:
+        raise failed
+
+
+def agent_response(state: AgentState) -> AgentResponse:
+    """Return an agent's state in its form for agents and supervisors."""
+    return AgentResponse(
+        user=state.user,
+        name=state.name,
+        presence=state.presence,
+        presence_since=state.presence_since,
+        next_presence=state.next_presence,
+        capacity=state.capacity,
+        load=state.load,
+        over_capacity=state.load > state.capacity,
+    )

@@ -1,0 +1,84 @@
+"""Sign-in of agents: a backend signs an agent in with its access key, and passes the desk token to the agent's client."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from fastapi.security import HTTPAuthorizationCredentials
+
+from api.bodies import JsonBody
+from api.connect.authentication import ByAccessKey
+from api.dependencies import Parts, Services
+from api.desk.requests import SignInRequest
+from api.desk.responses import SignInResponse
+from api.openapi import ACCESS_KEY, DESK_TOKEN, DescribedRoute, error_responses
+from api.tokens import TokenKind
+from domain.errors import AccessDenied, NotFound
+from runtime.instances import Agent, Instance
+
+router = APIRouter(prefix="/v1", tags=["agent"], route_class=DescribedRoute)
+
+DESK_TOKEN_LIFE = timedelta(hours=12)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedInAgent:
+    """An authenticated agent, with their instance as configured at the time of the request. `expires_at` is the token's."""
+
+    instance: str
+    user: str
+    instance_settings: Instance
+    expires_at: datetime
+
+    @property
+    def settings(self) -> Agent:
+        """The agent as configured."""
+        return self.instance_settings.agents[self.user]
+
+    @property
+    def queues(self) -> frozenset[str]:
+        """The queues that the agent serves."""
+        return self.instance_settings.queue_names if self.settings.queues is None else self.settings.queues
+
+
+def read_desk_token(parts: Services, token: str) -> SignedInAgent:
+    """Return the agent of a desk token.
+
+    Raises:
+        AccessDenied: the token is not valid, or its agent does not exist any more.
+    """
+    claims = parts.tokens.read(TokenKind.DESK, token)
+    instance = parts.configuration.instances.get(claims.get("instance", ""))
+    if instance is None or claims["sub"] not in instance.agents:
+        raise AccessDenied("The desk token's agent does not exist any more.")
+    return SignedInAgent(claims["instance"], claims["sub"], instance, datetime.fromtimestamp(claims["exp"], UTC))
+
+
+def _signed_in(
+    parts: Parts, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(DESK_TOKEN)]
+) -> SignedInAgent:
+    if bearer is None:
+        raise AccessDenied("The request needs 'Authorization: Bearer <desk token>'.")
+    return read_desk_token(parts, bearer.credentials.strip())
+
+
+ByDeskToken = Annotated[SignedInAgent, Depends(_signed_in)]
+
+
+@router.post(
+    "/agents/sign-in",
+    dependencies=[Depends(ACCESS_KEY)],
+    responses=error_responses(name="ResourceNotFoundException", message="user: instance 'demo' has no agent 'a9'."),
+)
+async def sign_in(parts: Parts, caller: ByAccessKey, body: JsonBody[SignInRequest]) -> SignInResponse:
+    """Returns a desk token for an agent, valid for 12 hours. For backends, with their access key."""
+    name, instance = parts.instance(body.instance, caller.instances)
+    settings = instance.agents.get(body.user)
+    if settings is None:
+        raise NotFound(f"user: instance {name!r} has no agent {body.user!r}.")
+    token = parts.tokens.make(TokenKind.DESK, body.user, DESK_TOKEN_LIFE, instance=name)
+    life = int(DESK_TOKEN_LIFE.total_seconds())
+    return SignInResponse(token=token, user=body.user, name=settings.name, expires_in=life)

@@ -1,0 +1,37 @@
+"""Claims: an agent takes a conversation that was not offered to them.
+
+Routing stores the claim as an offer, which takes the agent's capacity at once. Then the conversation confirms it. If this process
+dies in between, the claim is an offer like any other: the dispatcher sends it to the conversation, and the agent may accept it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from api.dependencies import Services
+from api.desk.authentication import SignedInAgent
+from api.refusals import ask
+from store.board import offers
+from store.board.values import Offer, Outcome
+from store.records import Conversation
+from workflows.events import Command
+from workflows.refusals import Refusal, RefusalCode
+
+
+async def claim(parts: Services, agent: SignedInAgent, conversation: Conversation) -> Offer | RefusalCode:
+    """Reserve a conversation for an agent. Exceeds their capacity only if the workstream allows it."""
+    workstream = agent.instance_settings.workstreams.get(conversation.workstream)
+    over_capacity = workstream is None or workstream.over_capacity
+    return await offers.claim(parts.db, conversation.id, agent.user, datetime.now(UTC), over_capacity=over_capacity)
+
+
+async def confirm_claim(parts: Services, claimed: Offer, command: Command) -> Refusal | None:
+    """Send the command that gives a claimed conversation to the agent. Revokes the claim if the command is refused.
+
+    Returns:
+        The refusal, also where the conversation has ended, or None if the agent has the conversation.
+    """
+    refused = await ask(parts.engine, claimed.conversation_id, command)
+    if refused:
+        await offers.revoke(parts.db, claimed, Outcome.WITHDRAWN, datetime.now(UTC))
+    return refused

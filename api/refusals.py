@@ -1,0 +1,43 @@
+"""Refusals of conversations and of routing, as errors of the API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from domain.errors import ConversationEnded, Fault, MalformedRequest, QuotaExceeded
+from engine.client import ConversationClient
+from workflows.events import Command
+from workflows.refusals import Refusal, RefusalCode, refusal
+
+_ERRORS: Mapping[RefusalCode, type[Fault]] = {RefusalCode.TOO_MANY_BOTS: QuotaExceeded}
+"""Codes with an error class of their own. All others are a `MalformedRequest`: not possible in the current state."""
+
+
+def refusal_error(refused: Refusal, subject: str) -> Fault:
+    """Return the error for a refusal. Its message begins with `subject`: the member or the action that is refused."""
+    return _ERRORS.get(refused.code, MalformedRequest)(f"{subject}: {refused.text}.")
+
+
+async def ask(engine: ConversationClient, conversation_id: str, command: Command) -> Refusal | None:
+    """Send a command. Returns the refusal, also where the conversation has ended, or None if the command is done.
+
+    Raises:
+        EngineUnavailable: the engine does not answer.
+    """
+    try:
+        return await engine.ask(conversation_id, command)
+    except ConversationEnded:
+        return refusal(RefusalCode.CONVERSATION_ENDED)
+
+
+async def ask_or_raise(engine: ConversationClient, conversation_id: str, command: Command, subject: str) -> None:
+    """Send a command and raise `refusal_error` if it is refused.
+
+    Raises:
+        MalformedRequest: the conversation refuses the command, or has ended.
+        QuotaExceeded: it refuses because a limit is reached.
+        EngineUnavailable: the engine does not answer.
+    """
+    refused = await ask(engine, conversation_id, command)
+    if refused:
+        raise refusal_error(refused, subject)

@@ -1,0 +1,61 @@
+"""Errors of the product, in the caller's terms. `api/errors.py` maps each class to its HTTP status and wire name.
+
+`str()` of an error is its message. The message is for the caller: it names the member that is wrong, where there is one.
+"""
+
+from __future__ import annotations
+
+
+class Fault(Exception):
+    """Base class of all errors that a caller may see."""
+
+
+class MalformedRequest(Fault):
+    """The request does not have the shape of the operation, or the operation is not possible in the current state."""
+
+
+class InvalidValue(Fault):
+    """A member has the right type, but its value is not allowed."""
+
+
+class RequestTooLarge(Fault):
+    """The request body is longer than any operation accepts."""
+
+
+class AccessDenied(Fault):
+    """The credential is missing, wrong, expired, or for something else."""
+
+
+class NotFound(Fault):
+    """The named resource does not exist, or the caller may not know that it exists."""
+
+
+class ContactNotFound(NotFound):
+    """The contact does not exist (StopContact has an error of its own for this)."""
+
+
+class UnknownOperation(Fault):
+    """No operation has this method and path."""
+
+
+class QuotaExceeded(Fault):
+    """The limit for this kind of resource is reached."""
+
+
+class Throttled(Fault):
+    """Too many requests or connections at once. The caller may retry later."""
+
+
+class ConversationEnded(Fault):
+    """The conversation's workflow is closed or does not exist."""
+
+    def __init__(self) -> None:
+        super().__init__("The chat has ended.")
+
+
+class Unavailable(Fault):
+    """The service cannot serve the request at the moment. The caller may retry."""
+
+
+class EngineUnavailable(Unavailable):
+    """Temporal did not answer, or did not answer in time."""

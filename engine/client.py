@@ -1,0 +1,145 @@
+"""Client of the conversation workflows: start, message, signal, command."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from temporalio.client import (
+    Client,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from configuration.policies import policy_for
+from domain.errors import ConversationEnded, EngineUnavailable
+from engine.message_batches import MessageBatches
+from runtime.instances import Instance
+from runtime.settings import Settings
+from store.records import NewConversation
+from workflows import search, view
+from workflows.contract import ASK, WORKFLOW, Answer, Ask, Opening, StartConversation
+from workflows.events import AnyEvent, Command, Message, Messages
+from workflows.refusals import Refusal, RefusalCode
+from workflows.state import EDITION
+
+RPC_TIMEOUT = timedelta(seconds=10)
+RETRY_DELAYS = (0.02, 0.1, 0.5, 2.0)
+"""Seconds to wait before a command that Temporal dropped is sent again."""
+
+
+class ConversationClient:
+    """Access to conversations. Every method raises `ConversationEnded` or `EngineUnavailable` when Temporal cannot serve it."""
+
+    def __init__(self, client: Client, settings: Settings) -> None:
+        self._client = client
+        self._settings = settings
+        self._batches = MessageBatches(self._send_messages)
+
+    async def start(
+        self,
+        new: NewConversation,
+        instance: Instance,
+        *,
+        duration: timedelta | None = None,
+        first_message: Message | None = None,
+    ) -> None:
+        """Start a conversation's workflow under its instance's policy. Idempotent: a second start changes nothing.
+
+        Args:
+            new: the conversation's first record.
+            instance: the instance as configured now.
+            duration: longest life of the chat; None means that of the workstream.
+            first_message: recorded as the first item of the transcript.
+        """
+        opening = Opening(contact_id=new.id, **{k: v for k, v in asdict(new).items() if k != "id"})
+        start = StartConversation(
+            opening=opening,
+            policy=policy_for(instance, new, duration, archive=self._settings.archive_address is not None),
+            initial_message=first_message,
+            recycle_after=self._settings.recycle_after,
+            edition=EDITION,
+        )
+        try:
+            await self._client.start_workflow(
+                WORKFLOW,
+                start,
+                id=new.id,
+                task_queue=self._settings.temporal_task_queue,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                search_attributes=search.at_start(opening),
+                static_summary=view.summary(new.mode, new.workstream),
+                static_details=view.rules(start.policy),
+                rpc_timeout=RPC_TIMEOUT,
+            )
+        except WorkflowAlreadyStartedError:
+            return
+        except RPCError as error:
+            raise _fault(error) from error
+
+    async def send_message(self, conversation_id: str, message: Message) -> None:
+        """Send a message. Returns once it is durable: the transcript will hold it exactly once, by its `id`."""
+        await self._batches.add(conversation_id, message)
+
+    async def signal(self, conversation_id: str, event: AnyEvent) -> None:
+        """Send an event without waiting for its effect. Returns once Temporal has stored it."""
+        await self._signal(conversation_id, event.kind, event)
+
+    async def ask(self, conversation_id: str, command: Command) -> Refusal | None:
+        """Send a command and wait for its effect, which is in the store by then. Returns the refusal, or None if it is done."""
+        handle = self._client.get_workflow_handle(conversation_id)
+        # with the time of sending, the decision is the same if the workflow must make it a second time
+        dated = command.model_copy(update={"at": datetime.now(UTC)})
+        try:
+            answer = await self._update(handle, Ask(command=dated))
+        except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+            raise EngineUnavailable("The conversation engine did not answer in time.") from error
+        except WorkflowUpdateFailedError as error:
+            raise ConversationEnded from error
+        except RPCError as error:
+            raise _fault(error) from error
+        return _as_refusal(answer.refused)
+
+    async def _send_messages(self, conversation_id: str, messages: Messages) -> None:
+        await self._signal(conversation_id, "message", messages)
+
+    async def _signal(self, conversation_id: str, name: str, body: Messages | AnyEvent) -> None:
+        try:
+            await self._client.get_workflow_handle(conversation_id).signal(name, body, rpc_timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            raise _fault(error) from error
+
+    async def _update(self, handle: WorkflowHandle[Any, Any], ask: Ask) -> Answer:
+        """Send an update. Temporal drops it when it repeats the workflow task, for example because a signal came in between."""
+        for delay in (*RETRY_DELAYS, None):
+            try:
+                return await handle.execute_update(
+                    ASK, ask, id=str(uuid4()), result_type=Answer, rpc_timeout=RPC_TIMEOUT
+                )
+            except RPCError as error:
+                if error.status is not RPCStatusCode.FAILED_PRECONDITION or delay is None:
+                    raise
+            await asyncio.sleep(delay)
+        raise AssertionError("the last attempt returns or raises")
+
+
+def _as_refusal(text: str | None) -> Refusal | None:
+    """Return the refusal for the text with which the workflow refuses a command."""
+    if text is None:
+        return None
+    if text.startswith("at most"):
+        return Refusal(code=RefusalCode.TOO_MANY_BOTS, text=text)
+    return Refusal(code=RefusalCode.WRONG_STATE, text=text)
+
+
+def _fault(error: RPCError) -> ConversationEnded | EngineUnavailable:
+    if error.status is RPCStatusCode.NOT_FOUND:
+        return ConversationEnded()
+    return EngineUnavailable(f"The conversation engine does not answer: {error.message}")
