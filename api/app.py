@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
-from api import administration, desk, errors, reconnections, transcripts
+from api import administration, browser_pages, desk, errors, reconnections, transcripts
 from api.board.dispatching import Dispatcher
 from api.board.positions import Positions
 from api.connect import bots, chats, contacts, metrics, rehydration, roles, searching, statuses, transfers
@@ -30,6 +30,7 @@ from api.unserved import unserved
 from configuration.current import Configuration
 from runtime.bus import Bus
 from runtime.settings import Settings
+from runtime.version import VERSION
 from store.database import Database
 
 _ALLOWED_HEADERS = (
@@ -66,8 +67,13 @@ def build_services(
     )
 
 
-def create_app(services: Services) -> FastAPI:
-    """The application. While it runs it serves sockets and keeps this process's lease."""
+def create_app(services: Services, temporal_ui: str | None = None) -> FastAPI:
+    """The application. While it runs it serves sockets and keeps this process's lease.
+
+    Args:
+        services: the parts of the process.
+        temporal_ui: base URL of the Temporal UI, for the start page; None when this process does not know it.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
@@ -77,7 +83,9 @@ def create_app(services: Services) -> FastAPI:
         for part in reversed(services.running):
             await part.stop()
 
-    app = FastAPI(title="Perennial", version="0.1.0", lifespan=lifespan, redirect_slashes=False)
+    app = FastAPI(
+        title="Perennial", version=VERSION, lifespan=lifespan, redirect_slashes=False, docs_url=None, redoc_url=None
+    )
     app.state.services = services
     app.add_middleware(EncodedSlashes)
     app.add_middleware(errors.LastResort)
@@ -113,6 +121,7 @@ def create_app(services: Services) -> FastAPI:
     ):
         app.include_router(summarised(module.router))
     app.add_api_route("/healthz", _healthy, include_in_schema=False)
+    browser_pages.install(app, temporal_ui)
     return app
 
 
