@@ -17,7 +17,7 @@ import worker
 from activities.recording import Recorder
 from api.board.dispatching import Dispatcher
 from api.gateway import Gateway
-from parts import opened_parts
+from bootstrap import opened_resources
 from runtime.process import run_process, stop_on_signals
 from runtime.settings import Settings
 from runtime.temporal import connect
@@ -94,7 +94,7 @@ async def dispatch(settings: Settings) -> None:
     """An API process that serves nobody."""
     stop = stop_on_signals()
     client = await connect(settings)
-    async with opened_parts(settings) as (db, bus, configuration):
+    async with opened_resources(settings) as (db, bus, configuration):
         dispatcher = DyingDispatcher(db, bus, DyingGateway(client, settings), configuration)
         await dispatcher.start()
         await stop.wait()
