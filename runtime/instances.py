@@ -1,4 +1,4 @@
-"""Tenants: their workstreams, queues, opening hours and agents."""
+"""Instances (tenants): their workstreams, queues, opening hours and agents."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ from runtime.workstreams import Workstream
 
 
 class Queue(Section):
-    """Where conversations wait. `hours` names its opening hours; without any it is always open."""
+    """A queue of waiting conversations. `hours` names its opening hours; None: it is always open."""
 
     hours: Identifier | None = None
     method: Literal["most-free", "round-robin"] = "most-free"
-    """Who is offered the next conversation: who has the most free capacity, or whose last one was the longest ago."""
+    """The agent who receives the next offer: the one with the most free capacity, or with the longest time since the last
+    conversation."""
 
 
 class Agent(Section):
-    """Somebody who can be given conversations; `queues` names those they serve, left out means all."""
+    """An agent. `queues` names the queues that the agent serves; None means all."""
 
     queues: Annotated[frozenset[Identifier], PlainSerializer(sorted, when_used="json")] | None = None
     capacity: Annotated[int, Field(ge=0, le=1_000, strict=True)] = 4
-    """How many units of conversations they can be given."""
+    """Units of conversations that the agent can have at the same time."""
     supervisor: bool = False
-    """Whether they may see and move what is not theirs, in the whole instance."""
+    """Whether the agent may see and move the contacts of other agents, in the whole instance."""
     name: Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
 
 
 class Instance(Section):
-    """A tenant."""
+    """An instance: one tenant."""
 
     hours: dict[Identifier, Schedule] = Field(default_factory=dict)
     queues: dict[Identifier, Queue] = Field(default_factory=dict)
@@ -48,14 +49,14 @@ class Instance(Section):
 
     @property
     def queue_names(self) -> frozenset[str]:
-        """The queues that workstreams name, and those that have a table."""
+        """The queues that workstreams name, and the queues with a table."""
         return frozenset(self.queues) | {workstream.queue for workstream in self.workstreams.values()}
 
     def schedule(self, queue: str) -> Schedule | None:
-        """The opening hours of a queue; None when it is always open."""
+        """Return the opening hours of a queue; None when it is always open."""
         hours = self.queues.get(queue, Queue()).hours
         return None if hours is None else self.hours[hours]
 
     def serving(self, queue: str) -> list[str]:
-        """The agents who serve a queue."""
+        """Return the users of the agents who serve a queue."""
         return [user for user, agent in self.agents.items() if agent.queues is None or queue in agent.queues]

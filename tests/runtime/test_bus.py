@@ -1,4 +1,4 @@
-"""Announcements between processes that share a PostgreSQL store: whatever their length, they do not stop the bus."""
+"""Announcements between processes that share a PostgreSQL store. Announcements of any length do not stop the bus."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ def server() -> Iterator[str]:
 
 @pytest.fixture
 async def buses(server: str) -> AsyncIterator[tuple[Bus, asyncio.Queue[Announcement]]]:
-    """One to announce on, and what another hears of it, from when that is connected."""
-    heard: asyncio.Queue[Announcement] = asyncio.Queue()
+    """A bus to announce on, and the announcements that another bus receives once it is connected."""
+    received: asyncio.Queue[Announcement] = asyncio.Queue()
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(postgres.database(server))
         sender, receiver = [await stack.enter_async_context(opened_bus(url)) for _ in range(2)]
-        receiver.listen(heard.put_nowait)
+        receiver.listen(received.put_nowait)
         async with asyncio.timeout(20):
-            # whoever hears himself is connected
+            # a bus that receives its own announcement is connected
             await receiver.announce(Announcement("ready"))
-            assert await heard.get() == Announcement("ready")
-        yield sender, heard
+            assert await received.get() == Announcement("ready")
+        yield sender, received
 
 
-async def following(heard: asyncio.Queue[Announcement], count: int) -> list[Announcement]:
+async def next_announcements(received: asyncio.Queue[Announcement], count: int) -> list[Announcement]:
     async with asyncio.timeout(20):
-        return [await heard.get() for _ in range(count)]
+        return [await received.get() for _ in range(count)]
 
 
 def of_size(size: int, character: str = "x") -> Announcement:
-    """An announcement whose payload has so many bytes in UTF-8."""
+    """An announcement whose payload has this many bytes in UTF-8."""
     frame = {"Type": "MESSAGE", "ContentType": "text/plain", "Id": "i", "Content": ""}
     empty = len(json.dumps(Announcement("c", frame, "p"), separators=(",", ":")))
     content = character * ((size - empty) // len(character.encode()))
@@ -51,34 +51,34 @@ def of_size(size: int, character: str = "x") -> Announcement:
 
 
 @pytest.mark.parametrize("character", ["x", "é", "字", "😀"])
-async def test_the_longest_arrives_whole(
+async def test_longest_announcement_arrives_complete(
     buses: tuple[Bus, asyncio.Queue[Announcement]], caplog: pytest.LogCaptureFixture, character: str
 ) -> None:
-    bus, heard = buses
+    bus, received = buses
     longest = of_size(MOST_BYTES, character)
     await bus.announce(longest)
-    assert await following(heard, 1) == [longest]
+    assert await next_announcements(received, 1) == [longest]
     assert caplog.records == []
 
 
-async def test_a_longer_one_goes_without_its_frame_and_the_log_says_so(
+async def test_longer_announcement_is_sent_without_its_frame_and_logged(
     buses: tuple[Bus, asyncio.Queue[Announcement]], caplog: pytest.LogCaptureFixture
 ) -> None:
-    bus, heard = buses
-    for news in (of_size(MOST_BYTES + 1), of_size(100_000, "😀"), Announcement("after")):
-        await bus.announce(news)
-    assert await following(heard, 3) == [Announcement("c"), Announcement("c"), Announcement("after")]
+    bus, received = buses
+    for announcement in (of_size(MOST_BYTES + 1), of_size(100_000, "😀"), Announcement("after")):
+        await bus.announce(announcement)
+    assert await next_announcements(received, 3) == [Announcement("c"), Announcement("c"), Announcement("after")]
     assert [record.levelno for record in caplog.records] == 2 * [logging.WARNING]
     assert caplog.messages[0] == "c: too long to announce, nobody gets it: MESSAGE text/plain i"
 
 
 @pytest.mark.parametrize("content", ["\ud800", "a\x00b", "\u2028 \"'\\"])
-async def test_odd_characters_do_not_stop_it(
+async def test_odd_characters_do_not_stop_the_bus(
     buses: tuple[Bus, asyncio.Queue[Announcement]], caplog: pytest.LogCaptureFixture, content: str
 ) -> None:
-    bus, heard = buses
+    bus, received = buses
     await bus.announce(Announcement("c", {"Content": content}))
     await bus.announce(Announcement("after"))
     frame: dict[str, Any] = {"Content": content.replace("\ud800", "?")}
-    assert await following(heard, 2) == [Announcement("c", frame), Announcement("after")]
+    assert await next_announcements(received, 2) == [Announcement("c", frame), Announcement("after")]
     assert caplog.records == []
