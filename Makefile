@@ -55,7 +55,7 @@ histories: $(VENV)/dev.stamp  ## Record the scenarios of tests/replay that have 
 
 bench: $(VENV)/dev.stamp  ## Measure a page of a long past against one of a long chat, and assignments from queues
 	@$(BIN)/python -m bench.rehydration
-	@$(BIN)/python -m bench.board
+	@$(BIN)/python -m bench.assignments
 
 day: $(VENV)/dev.stamp  ## Simulate a day of 50 agents and 1,000 customers in a few minutes, and account for every chat
 	@$(BIN)/python -m bench.day

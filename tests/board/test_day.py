@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from bench.day import SMALL, live_through
+from bench.day import SMALL, simulate_day
 from store.database import Database
 from tests.board.floor import Floor
 from tests.stack import running
@@ -25,7 +25,7 @@ CREW = ("worker", "dispatcher", "dispatcher")
 
 
 async def test_at_the_end_of_a_day_every_chat_is_accounted_for(engine: Engine) -> None:
-    assert await live_through(engine, SMALL) == []
+    assert await simulate_day(engine, SMALL) == []
 
 
 @pytest.fixture
@@ -50,4 +50,4 @@ async def test_so_it_is_where_several_processes_dispatch_and_work(shared: Engine
                 stack.enter_context(running("tests.board.dying", tmp_path, {**told, "DIES_AS": what}))
             yield
 
-    assert await live_through(shared, SMALL, beside=crew) == []
+    assert await simulate_day(shared, SMALL, beside=crew) == []
