@@ -1,58 +1,68 @@
 .DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --require-hashes
 
-.PHONY: help run test chaos lint format lock histories bench day
+.PHONY: help install run test chaos lint format lock histories bench day
 
-help:  ## This list
+help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
+# Installs a lock file. A line for every ten packages, because pip itself prints either nothing or several hundred lines.
+define install_lock
+	@test -x $(BIN)/python || { echo "Creating $(VENV)..."; $(PYTHON) -m venv $(VENV); }
+	@total=$$(grep -c '^[a-z].*==' $(1)); echo "Installing $$total packages into $(VENV) (about a minute)..."; \
+	$(PIP) -r $(1) | awk -v total=$$total ' \
+		/\(from -r / && ++count % 10 == 0 { print "  " count " of " total " packages"; fflush() } \
+		/^Installing collected packages/ { print "  unpacking..."; fflush() }'
+endef
+
 $(VENV)/run.stamp: requirements.lock
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing what it needs..."
-	@$(INSTALL) -r requirements.lock
+	$(call install_lock,$<)
 	@touch $@
 
 $(VENV)/dev.stamp: requirements-dev.lock
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing what it and its tests need..."
-	@$(INSTALL) -r requirements-dev.lock
+	$(call install_lock,$<)
 	@touch $(VENV)/run.stamp $@
 
-run: $(VENV)/run.stamp  ## Everything on this machine: Temporal server and UI, worker, API, SQLite
+install: $(VENV)/run.stamp  ## Set up .venv: Perennial, and boto3 for the examples
+	@echo "$(VENV) is ready: \`make run\` starts Perennial, $(BIN)/python runs the examples."
+
+run: $(VENV)/run.stamp  ## Run everything on this machine: Temporal server and UI, worker, API, SQLite
 	@exec $(BIN)/python -m perennial
 
-test: $(VENV)/dev.stamp  ## All tests, on real parts (ChatJS comes from npm; Node comes with the test dependencies)
+test: $(VENV)/dev.stamp  ## Run all tests on real parts (ChatJS comes from npm; Node comes with the test dependencies)
 	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile -m "not chaos"
 
-chaos: $(VENV)/dev.stamp  ## The tests that kill, flood and crowd processes
+chaos: $(VENV)/dev.stamp  ## Run the tests that kill, flood and crowd processes
 	@$(BIN)/python -m pytest --numprocesses 4 --dist load -m chaos
 
-lint: $(VENV)/dev.stamp  ## ruff, the arrows between the rooms, strict types
+lint: $(VENV)/dev.stamp  ## Run ruff, the import rules between packages, strict types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/lint-imports --no-cache > $(VENV)/arrows.log || { cat $(VENV)/arrows.log; exit 1; }
+	@$(BIN)/lint-imports --no-cache > $(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }
 	@$(BIN)/pyright
 
-format: $(VENV)/dev.stamp  ## Formats the code
+format: $(VENV)/dev.stamp  ## Format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-histories: $(VENV)/dev.stamp  ## Records the conversations of tests/replay that have no history yet
+histories: $(VENV)/dev.stamp  ## Record the scenarios of tests/replay that have no history yet
 	@$(BIN)/python -m tests.replay.scenarios
 
-bench: $(VENV)/dev.stamp  ## Measures a page of a long past against one of a long chat, and assignments from queues
+bench: $(VENV)/dev.stamp  ## Measure a page of a long past against one of a long chat, and assignments from queues
 	@$(BIN)/python -m bench.rehydration
-	@$(BIN)/python -m bench.board
+	@$(BIN)/python -m bench.assignments
 
-day: $(VENV)/dev.stamp  ## A day of 50 agents and 1,000 customers in a few minutes, watched and accounted for
+day: $(VENV)/dev.stamp  ## Simulate a day of 50 agents and 1,000 customers in a few minutes, and account for every chat
 	@$(BIN)/python -m bench.day
 
 COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
-	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --extra examples
 
-lock: $(VENV)/dev.stamp  ## Pins the dependencies of pyproject.toml anew
+lock: $(VENV)/dev.stamp  ## Pin the dependencies of pyproject.toml again
 	@$(COMPILE) --output-file requirements.lock pyproject.toml
 	@$(COMPILE) --extra dev --output-file requirements-dev.lock pyproject.toml

@@ -1,64 +1,87 @@
 """Everything on one machine: `python -m perennial` runs the Temporal server, the worker, the API and the store.
 
-The one place that knows worker and API together; `python -m worker` and `python -m api` run them apart.
+The only module that knows both worker and API; `python -m worker` and `python -m api` run them apart.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from pathlib import Path
+from time import monotonic
 
 from api.app import build_services, create_app
-from api.server import serving
 from engine.client import ConversationClient
-from parts import opened_parts
+from api.server import serving
+from bootstrap import opened_resources
 from runtime.devserver import own_data_dir, temporal_server
 from runtime.instances import Instance
 from runtime.ports import check_port
-from runtime.process import run_process, stop_on_signals
+from runtime.process import command_line, report_progress, run_and_exit, run_process, stop_on_signals
 from runtime.settings import DEMO_SECRET, Settings
-from runtime.temporal import connect, register_search_attributes
+from runtime.temporal import check_no_other_server, connect, register_search_attributes
 from worker import build_worker
+from workflows.replay import replay_and_report
 from workflows.search import KEYS
+
+DEFAULT_TEMPORAL_PORT = 7233
+"""Where the `temporal` command connects without `--address`."""
 
 
 async def run(settings: Settings) -> None:
-    """Runs until Ctrl-C or SIGTERM; then API, worker and Temporal stop, in this order."""
-    stop = stop_on_signals()
+    """Run until Ctrl-C or SIGTERM; then stop API, worker and Temporal, in this order."""
+    began, stop = monotonic(), stop_on_signals()
+    check_no_other_server(settings)
     with own_data_dir(settings.data_dir):
         check_port(settings.api_host, settings.api_port, "The API", "PERENNIAL_API_PORT")
+        report_progress("Starting Temporal...")
         async with temporal_server(settings):
             client = await connect(settings)
             await register_search_attributes(client, KEYS)
-            async with opened_parts(settings) as parts:
-                app = create_app(build_services(settings, *parts, ConversationClient(client, settings)))
-                async with build_worker(client, settings, *parts), serving(app, settings):
-                    print(_welcome(settings, parts[-1].instances), flush=True)  # noqa: T201
+            report_progress("Opening the store and bringing its tables up to date...")
+            async with opened_resources(settings) as resources:
+                report_progress("Starting the worker and the API...")
+                app = create_app(
+                    build_services(settings, *resources, ConversationClient(client, settings)), _temporal_ui(settings)
+                )
+                async with build_worker(client, settings, *resources), serving(app, settings):
+                    report_progress(f"Ready in {monotonic() - began:.1f} s.")
+                    report_progress(welcome(settings, resources[-1].instances))
                     await stop.wait()
-                    print("\nStopping...", flush=True)  # noqa: T201
+                    report_progress("\nStopping...")
 
 
-def _welcome(settings: Settings, instances: Mapping[str, Instance]) -> str:
+def _temporal_ui(settings: Settings) -> str:
+    return f"http://127.0.0.1:{settings.ui_port}"
+
+
+def welcome(settings: Settings, instances: Mapping[str, Instance]) -> str:
+    """What runs where, and the first thing to try."""
     api = f"http://{settings.api_host}:{settings.api_port}"
+    temporal = f"127.0.0.1:{settings.temporal_port}"
     key_id = next((name for name, key in settings.access_keys.items() if key.secret == DEMO_SECRET), None)
     lines = [
         "",
-        "Perennial runs. Ctrl-C stops it; started again, every conversation goes on.",
+        "Perennial is running. Ctrl-C stops it; after a restart every conversation continues.",
         "",
         f"  API          {api}",
-        f"  Temporal UI  http://127.0.0.1:{settings.ui_port}",
-        f"  Temporal     127.0.0.1:{settings.temporal_port}",
+        f"  Temporal UI  {_temporal_ui(settings)}",
+        f"  Temporal     {temporal}",
         f"  data         {settings.data_dir.resolve()}",
     ]
     for name, instance in instances.items():
         lines.append(
             f"  instance     {name}: workstreams {', '.join(instance.workstreams)}; agents {', '.join(instance.agents)}"
         )
+    if settings.temporal_port != DEFAULT_TEMPORAL_PORT:
+        lines += ["", f"The temporal command needs this address: temporal --address {temporal} workflow list"]
+    if not settings.access_keys:
+        lines += ["", "No access key is configured: the API refuses every request of a backend."]
     if key_id:
         lines += [
             f"  access key   {key_id} / {DEMO_SECRET} (for this machine only)",
             "",
-            "Start a chat (pip install boto3):",
+            "Start a chat (boto3 is in .venv):",
             "",
             "  import boto3",
             f'  connect = boto3.client("connect", endpoint_url="{api}", region_name="local",',
@@ -69,5 +92,31 @@ def _welcome(settings: Settings, instances: Mapping[str, Instance]) -> str:
     return "\n".join([*lines, ""])
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Parse the command line, and run everything or replay histories."""
+    parser = command_line(
+        "perennial",
+        "Run Perennial on this machine: Temporal server and UI, worker, API and a SQLite store.\n"
+        "Without a command it runs until Ctrl-C.",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    replay = commands.add_parser(
+        "replay",
+        help="replay exported workflow histories against this code",
+        description="Replay workflow histories against this code, without a server. Exit code 1 when one of them differs.",
+    )
+    replay.add_argument(
+        "paths",
+        nargs="+",
+        type=Path,
+        metavar="PATH",
+        help="a history as JSON (`temporal workflow show --output json`, or the download of the Temporal UI), or a folder",
+    )
+    arguments = parser.parse_args()
+    if arguments.command == "replay":
+        run_and_exit(replay_and_report(arguments.paths), log_level=logging.CRITICAL)
     run_process(run, log_level=logging.WARNING)
+
+
+if __name__ == "__main__":
+    main()

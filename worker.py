@@ -1,24 +1,23 @@
 """The worker process: `python -m worker`. Runs conversations and their activities against a Temporal server.
 
-`python -m worker register` only makes the cluster know the search attributes, for clusters that let no worker do so.
+`python -m worker register` only registers the search attributes, for clusters where workers may not do so.
 """
 
 from __future__ import annotations
 
-import sys
 from datetime import timedelta
 
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
-from activities.opening_hours import OpeningHoursReader
+from activities.archiving import Archivist
+from activities.opening import Doorkeeper
 from activities.recording import Recorder
-from activities.transcript_files import TranscriptArchiver
+from bootstrap import opened_resources
 from configuration.current import Configuration
-from parts import opened_parts
 from runtime.archive import opened_archive
 from runtime.bus import Bus
-from runtime.process import run_process, stop_on_signals
+from runtime.process import command_line, report_progress, run_process, stop_on_signals
 from runtime.settings import Settings
 from runtime.temporal import connect, register_search_attributes
 from store.database import Database
@@ -27,20 +26,20 @@ from workflows.search import KEYS
 
 
 def build_worker(client: Client, settings: Settings, db: Database, bus: Bus, configuration: Configuration) -> Worker:
-    """The worker with everything it runs.
+    """Return the worker with its workflow and activities; it runs as an asynchronous context manager.
 
     Raises:
-        StartupProblem: the archive of transcripts cannot be used.
+        StartupProblem: the transcript archive cannot be used.
     """
-    recorder, doorkeeper = Recorder(db, bus, configuration), OpeningHoursReader(configuration)
-    archivist = TranscriptArchiver(db, opened_archive(settings))
+    recorder, doorkeeper = Recorder(db, bus, configuration), Doorkeeper(configuration)
+    archivist = Archivist(db, opened_archive(settings))
     return Worker(
         client,
         task_queue=settings.temporal_task_queue,
         workflows=[Conversation],
         activities=[recorder.record, doorkeeper.opening_hours, archivist.archive],
         max_cached_workflows=settings.cached_conversations,
-        # after a worker was killed its conversations wait this long before another one takes them over
+        # a conversation whose worker was killed waits this long before another worker takes it over
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=3),
         graceful_shutdown_timeout=timedelta(seconds=30),
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
@@ -49,26 +48,30 @@ def build_worker(client: Client, settings: Settings, db: Database, bus: Bus, con
 
 
 async def run(settings: Settings) -> None:
-    """Runs until the process is told to stop."""
+    """Work until SIGINT or SIGTERM."""
     stop = stop_on_signals()
     client = await connect(settings)
     await register_search_attributes(client, KEYS)
-    async with opened_parts(settings) as parts, build_worker(client, settings, *parts):
+    async with opened_resources(settings) as resources, build_worker(client, settings, *resources):
         await stop.wait()
 
 
 async def register(settings: Settings) -> None:
-    """Makes the cluster know the search attributes, and says so."""
+    """Register the search attributes with the cluster, and print their names. Idempotent."""
     client = await connect(settings)
     await register_search_attributes(client, KEYS)
-    print(f"{client.namespace} knows {', '.join(key.name for key in KEYS)}")  # noqa: T201
+    report_progress(f"The namespace {client.namespace} has {', '.join(key.name for key in KEYS)}.")
+
+
+def main() -> None:
+    """Parse the command line, and work or register."""
+    parser = command_line("worker", "Run a worker of Perennial against a Temporal server and a store.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    register_help = "only register the search attributes with the cluster"
+    commands.add_parser("register", help=register_help, description=register_help.capitalize() + ".")
+    arguments = parser.parse_args()
+    run_process(register if arguments.command == "register" else run)
 
 
 if __name__ == "__main__":
-    match sys.argv[1:]:
-        case []:
-            run_process(run)
-        case ["register"]:
-            run_process(register)
-        case _:
-            sys.exit("usage: python -m worker [register]")
+    main()

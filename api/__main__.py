@@ -1,15 +1,16 @@
-"""The API process, `python -m api`: serves HTTP and WebSockets with a Temporal server and a store."""
+"""The API process: `python -m api`. Serves HTTP and WebSockets against a Temporal server and a store."""
 
 from __future__ import annotations
 
 import logging
 
 from api.app import build_services, create_app
-from api.server import serving
 from engine.client import ConversationClient
-from parts import opened_parts
+from api.server import serving
+from bootstrap import opened_resources
 from runtime.ports import check_port
-from runtime.process import run_process, stop_on_signals
+from runtime.problems import StartupProblem
+from runtime.process import command_line, run_process, stop_on_signals
 from runtime.settings import Settings
 from runtime.temporal import connect
 
@@ -17,16 +18,32 @@ logger = logging.getLogger(__name__)
 
 
 async def run(settings: Settings) -> None:
-    """Serve the API until SIGINT or SIGTERM."""
+    """Serve until SIGINT or SIGTERM.
+
+    Raises:
+        StartupProblem: there are no token keys. Each API process would make one of its own, and refuse the tokens of the
+            others.
+    """
     stop = stop_on_signals()
+    if not settings.token_keys:
+        raise StartupProblem(
+            "PERENNIAL_TOKEN_KEYS is not set: all API processes must sign tokens with the same secrets; "
+            """give each of them the same list, for example PERENNIAL_TOKEN_KEYS='["at least 32 random characters"]'"""
+        )
     check_port(settings.api_host, settings.api_port, "The API", "PERENNIAL_API_PORT")
     client = await connect(settings)
-    async with opened_parts(settings) as parts:
-        app = create_app(build_services(settings, *parts, ConversationClient(client, settings)))
+    async with opened_resources(settings) as resources:
+        app = create_app(build_services(settings, *resources, ConversationClient(client, settings)))
         async with serving(app, settings):
             logger.info("the API listens on http://%s:%s", settings.api_host, settings.api_port)
             await stop.wait()
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Parse the command line and run."""
+    command_line("api", "Run the API of Perennial against a Temporal server and a store.").parse_args()
     run_process(run)
+
+
+if __name__ == "__main__":
+    main()

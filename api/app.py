@@ -8,11 +8,8 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from api import desk, errors, reconnections, transcripts
+from api import browser_pages, desk, errors, reconnections, transcripts
 from api.administration import routes as administration
-from api.board.agent_disconnects import AgentDisconnects
-from api.board.dispatching import Dispatcher
-from api.board.positions import QueuePositions
 from api.connect import (
     agent_status,
     bots,
@@ -34,9 +31,13 @@ from realtime.agent_events import AgentEventFeed
 from realtime.connections import ConnectionTracker
 from realtime.read_your_writes import AcceptedWrites
 from realtime.transcripts import TranscriptFeed
+from routing.agent_connections import AgentDisconnects
+from routing.dispatcher import Dispatcher
+from routing.queue_positions import QueuePositions
 from runtime.bus import Bus
 from runtime.periodic import running
 from runtime.settings import Settings
+from runtime.version import VERSION
 from store.database import Database
 
 _ALLOWED_HEADERS = (
@@ -75,15 +76,22 @@ def build_services(
     )
 
 
-def create_app(services: Services) -> FastAPI:
-    """Build the application. Its lifespan starts and stops the parts with background work."""
+def create_app(services: Services, temporal_ui: str | None = None) -> FastAPI:
+    """Build the application. Its lifespan starts and stops the parts with background work.
+
+    Args:
+        services: the parts of the process.
+        temporal_ui: base URL of the Temporal UI, for the start page; None when this process does not know it.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
         async with running(*services.background):
             yield
 
-    app = FastAPI(title="Perennial", version="0.1.0", lifespan=lifespan, redirect_slashes=False)
+    app = FastAPI(
+        title="Perennial", version=VERSION, lifespan=lifespan, redirect_slashes=False, docs_url=None, redoc_url=None
+    )
     app.state.services = services
     app.add_middleware(EncodedSlashes)
     app.add_middleware(errors.UnexpectedErrorMiddleware)
@@ -118,6 +126,7 @@ def create_app(services: Services) -> FastAPI:
     ):
         app.include_router(module.router)
     app.add_api_route("/healthz", _health, include_in_schema=False)
+    browser_pages.install(app, temporal_ui)
     return app
 
 

@@ -8,9 +8,6 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from api.board.agent_disconnects import AgentDisconnects
-from api.board.dispatching import Dispatcher
-from api.board.positions import QueuePositions
 from api.paths import resource_id
 from api.tokens import Tokens
 from configuration.current import Configuration
@@ -20,6 +17,9 @@ from realtime.agent_events import AgentEventFeed
 from realtime.connections import ConnectionTracker
 from realtime.read_your_writes import AcceptedWrites
 from realtime.transcripts import TranscriptFeed
+from routing.agent_connections import AgentDisconnects
+from routing.dispatcher import Dispatcher
+from routing.queue_positions import QueuePositions
 from runtime.bus import Bus
 from runtime.instances import Instance
 from runtime.periodic import Startable

@@ -1,1 +1,1 @@
-"""Measurements. Each prints what it measured on the machine that it ran on, and nothing else."""
+"""Measurements and a simulated day. Each prints its results for the machine that it ran on."""

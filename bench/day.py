@@ -1,7 +1,7 @@
-"""A day at a contact centre, in a minute or two: real engine, store and dispatching; scripted agents and customers.
+"""A simulated day at a contact centre, in a minute or two: real engine, store and dispatcher, scripted agents and customers.
 
-There are shifts, rejections, misses, parked chats and returns, transfers, releases, and agents who are lost. While it goes on
-the board is watched; at the end every chat must be accounted for.
+It has shifts, rejected and missed offers, parked chats and returns, transfers, releases, and agents who lose their connection.
+The routing state is checked all the time; at the end every chat must be accounted for.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import select
 
-from bench.people import People
-from bench.watching import Watch, accounted_for, unfinished
+from bench.day_checks import RoutingMonitor, final_problems, unfinished_chats
+from bench.simulated_people import SimulatedPeople
 from store import schema
 from store.database import Database
 from store.migrate import migrate
@@ -41,12 +41,12 @@ COUNTED = (
     "released",
     "lost",
     "never connected",
-    "asked again",
+    "repeated commands",
 )
 
 
 class Size(NamedTuple):
-    """A day: how many people, how many chats at once at most, and how long shifts and talks are and all may take."""
+    """The size of a day: people, chats at the same time, and the lengths of shifts, talks and the whole."""
 
     agents: int
     customers: int
@@ -56,18 +56,18 @@ class Size(NamedTuple):
     limit_seconds: float
 
 
-Beside = Callable[[Floor], AbstractContextManager[object]]
+OtherProcesses = Callable[[Floor], AbstractContextManager[object]]
 
 
-def nobody(_: Floor) -> AbstractContextManager[object]:
-    """Nothing else works there."""
+def no_other_processes(_: Floor) -> AbstractContextManager[object]:
+    """Run nothing else."""
     return nullcontext()
 
 
 DAY = Size(agents=50, customers=1_000, at_once=36, shift_seconds=90, talk_seconds=6, limit_seconds=600)
 SMALL = Size(agents=5, customers=40, at_once=15, shift_seconds=3, talk_seconds=0.5, limit_seconds=90)
-AT_A_TIME = 2
-"""So many customers come in a fifth of a second at most."""
+MOST_NEW = 2
+"""At most this many customers start a chat in a fifth of a second."""
 
 
 def _workstreams() -> dict[str, Any]:
@@ -91,29 +91,34 @@ def _agents(count: int) -> dict[str, Any]:
     }
 
 
-async def live_through(engine: Engine, size: Size, seed: int = 1, beside: Beside = nobody) -> list[str]:
-    """Plays a day and prints what it was like. Returns everything that was wrong.
+async def simulate_day(
+    engine: Engine, size: Size, seed: int = 1, beside: OtherProcesses = no_other_processes
+) -> list[str]:
+    """Simulate a day and print its figures. Return all problems.
 
     Args:
-        beside: runs what else works on the same floor: other processes.
+        engine: the Temporal server and the store.
+        size: the size of the day.
+        seed: seed of all random decisions.
+        beside: runs other processes on the same server and store for the time of the day.
     """
     agents, began = _agents(size.agents), perf_counter()
     async with open_floor(engine, agents, away=tuple(agents), **_workstreams()) as here:
-        people, watch = People(here, Random(seed), size.talk_seconds), Watch(here)
+        people, monitor = SimulatedPeople(here, Random(seed), size.talk_seconds), RoutingMonitor(here)
         with beside(here):
-            async with _at_work(people, watch, size):
-                problems = await _customers_come(people, size)
-        problems += watch.problems + people.faults + await accounted_for(here, people.cases.values())
-        _print(people, watch, await _waits(here), perf_counter() - began)
+            async with _activity(people, monitor, size):
+                problems = await _run_customers(people, size)
+        problems += monitor.problems + people.faults + await final_problems(here, people.cases.values())
+        _print(people, monitor, await _waits(here), perf_counter() - began)
     return problems
 
 
 @asynccontextmanager
-async def _at_work(people: People, watch: Watch, size: Size) -> AsyncGenerator[None]:
-    doing = (people.answer_offers(), people.keep_shifts(size.shift_seconds), watch.watch())
+async def _activity(people: SimulatedPeople, monitor: RoutingMonitor, size: Size) -> AsyncGenerator[None]:
+    activities = (people.answer_offers(), people.keep_shifts(size.shift_seconds), monitor.run())
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(what) for what in doing]
+            tasks = [group.create_task(activity) for activity in activities]
             yield
             for task in tasks:
                 task.cancel()
@@ -121,22 +126,22 @@ async def _at_work(people: People, watch: Watch, size: Size) -> AsyncGenerator[N
         await people.stop()
 
 
-async def _customers_come(people: People, size: Size) -> list[str]:
-    """All customers, as there is room for them; returns when all chats are closed, or who is left when time is up."""
-    kinds, left = list(_workstreams()), list[str]()
+async def _run_customers(people: SimulatedPeople, size: Size) -> list[str]:
+    """Start all chats, within the limits of the size. Return when all are closed, or the open ones when time is up."""
+    workstreams, open_chats = list(_workstreams()), list[str]()
     try:
         async with asyncio.timeout(size.limit_seconds):
-            coming, all_came = size.customers, False
-            while left or not all_came:
-                all_came = people.done["chats"] == size.customers
-                left = await unfinished(people.floor)
-                now = max(0, min(coming, size.at_once - len(left), AT_A_TIME))
-                for _ in range(now):
-                    people.begin(people.come(people.random.choice(kinds)))
-                coming -= now
+            remaining, all_started = size.customers, False
+            while open_chats or not all_started:
+                all_started = people.done["chats"] == size.customers
+                open_chats = await unfinished_chats(people.floor)
+                new = max(0, min(remaining, size.at_once - len(open_chats), MOST_NEW))
+                for _ in range(new):
+                    people.spawn(people.start_chat(people.random.choice(workstreams)))
+                remaining -= new
                 await asyncio.sleep(0.2)
     except TimeoutError:
-        return [f"{id} is not over" for id in left]
+        return [f"{id} is not closed" for id in open_chats]
     return []
 
 
@@ -147,18 +152,18 @@ async def _waits(here: Floor) -> list[int]:
         return list(found.scalars())
 
 
-def _print(people: People, watch: Watch, waits: list[int], seconds: float) -> None:
+def _print(people: SimulatedPeople, monitor: RoutingMonitor, waits: list[int], seconds: float) -> None:
     done = people.done
     rows = {
         "agents": len(people.floor.instance.agents),
-        "chats": f"{done['chats']:,}, of which {done['left']} customers left",
+        "chats": f"{done['chats']:,}, of which {done['left']} ended by customers",
         "messages accepted": f"{done['messages']:,}",
         **{what: f"{done[what]:,}" for what in COUNTED},
         "median wait": f"{median(waits) / 1_000:.2f} s" if waits else "-",
         "longest wait": f"{max(waits, default=0) / 1_000:.1f} s",
-        "most at once": f"{watch.most_waiting} waiting, {watch.most_load} units taken",
-        "looks at the board": watch.looks,
-        "waited beside a free agent": f"{watch.longest_neglect:.1f} s at most",
+        "most at once": f"{monitor.most_waiting} waiting, {monitor.most_load} units in use",
+        "checks of the routing state": monitor.checks,
+        "waited despite a free agent": f"{monitor.longest_neglect:.1f} s at most",
         "the day took": f"{seconds:.0f} s",
     }
     for name, value in rows.items():
@@ -166,20 +171,20 @@ def _print(people: People, watch: Watch, waits: list[int], seconds: float) -> No
 
 
 async def run(size: Size) -> list[str]:
-    """A day on a server and a store of its own."""
+    """Simulate a day on a new server and store. Return all problems."""
     logging.basicConfig(level=logging.WARNING)
     with tempfile.TemporaryDirectory() as folder:
         db = Database.open(f"sqlite:///{Path(folder) / 'store.db'}")
         await migrate(db)
         try:
             async with time_skipping_server(Path(folder)) as environment:
-                return await live_through(Engine(environment.client, db), size)
+                return await simulate_day(Engine(environment.client, db), size)
         finally:
             await db.close()
 
 
 if __name__ == "__main__":
-    wrong = asyncio.run(run(SMALL if "small" in sys.argv else DAY))
-    if wrong:
-        sys.exit("\n".join([f"\n{len(wrong)} problems:", *wrong[:20]]))
+    found = asyncio.run(run(SMALL if "small" in sys.argv else DAY))
+    if found:
+        sys.exit("\n".join([f"\n{len(found)} problems:", *found[:20]]))
     print("\nEvery chat is accounted for.")

@@ -1,6 +1,6 @@
-"""A page of the past of 1,000 chats against a page of one chat with as many items, in the store and over HTTP.
+"""Pages of a rehydrated past of 1,000 chats compared with pages of one chat of the same size, in the store and over HTTP.
 
-Every page of both is read, one of the one and one of the other in turn, so that whatever else the machine does hits both.
+All pages of both are read, alternately, so that other load on the machine affects both.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ from tests import postgres
 
 CHATS, ITEMS = 1_000, 20
 PAGE = 15
-"""As many items as ChatJS asks for."""
+"""The page size of ChatJS."""
 TARGET = 1.3
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ONE, LAST = "one", f"chat-{CHATS:04}"
-"""The chat with all items, and the one with a past, which itself has as many as every chat of it."""
+"""The chat with all items, and the latest chat of the chain, which has the others as its past."""
 BATCH = 2_000
 
 Reader = Callable[[], Awaitable[int | None]]
-"""Reads the next page and tells how many items it had; None once there is no page left."""
+"""Reads the next page and returns its number of items; None after the last page."""
 
 
 class Measured(NamedTuple):
-    """Seconds per page, pages, items and statements of one walk from the latest item to the first."""
+    """The seconds of each page, the items, and the statements per page of a walk from the latest item to the first."""
 
     seconds: list[float]
     items: int
@@ -57,7 +57,7 @@ class Measured(NamedTuple):
 
 
 async def fill(db: Database) -> None:
-    """Writes both: one chat of 20,000 messages, and 1,000 chats of 20 that continue each other."""
+    """Write one chat of 20,000 messages, and a chain of 1,000 chats of 20 messages."""
     chats = [(ONE, CHATS * ITEMS, None), *((f"chat-{n:04}", ITEMS, n - 1 or None) for n in range(1, CHATS + 1))]
     await write(db, schema.conversations, (_conversation(chat, before) for chat, _, before in chats))
     contact = {"initiation_method": "API", "initiated_at": START}
@@ -70,13 +70,13 @@ async def fill(db: Database) -> None:
     numbers = ((chat, seq) for chat, count, _ in chats for seq in range(1, count + 1))
     await write(db, schema.receipts, ({"conversation_id": chat, "seq": seq, **receipt} for chat, seq in numbers))
     if db.is_postgres:
-        # the server does so itself about a minute after so much was written
+        # the server does this itself about a minute after a large write
         async with db.write() as connection:
             await connection.execute(text("ANALYZE"))
 
 
 async def write(db: Database, table: Table, rows: Iterator[dict[str, Any]]) -> None:
-    """Inserts many rows."""
+    """Insert rows in batches."""
     everything = list(rows)
     async with db.write() as connection:
         for first in range(0, len(everything), BATCH):
@@ -116,7 +116,7 @@ def _item(chat: str, seq: int) -> dict[str, Any]:
         "at": START + timedelta(seconds=seq),
         "type": "MESSAGE",
         "content_type": "text/plain",
-        "content": f"This is what was said as number {seq} of {chat}.",
+        "content": f"This is message number {seq} of {chat}.",
         "participant_id": _customer(chat),
         "role": "CUSTOMER",
         "name": "Ada",
@@ -128,7 +128,7 @@ def _customer(chat: str) -> str:
 
 
 def single_in_store(db: Database) -> Reader:
-    """Pages of the one chat, as the API reads them: with one item more, which tells where the next begins."""
+    """Read pages of the one chat as the API does: with one more item, which is the first of the next page."""
     span: Span | None = Span(2**62, forward=False)
 
     async def read() -> int | None:
@@ -143,7 +143,7 @@ def single_in_store(db: Database) -> Reader:
 
 
 def past_in_store(db: Database) -> Reader:
-    """Pages of the past, and of the chat that has it as if it were past already."""
+    """Read pages of the past, beginning with the latest chat itself."""
     place: Place | None = Place(LAST, ITEMS)
 
     async def read() -> int | None:
@@ -158,7 +158,7 @@ def past_in_store(db: Database) -> Reader:
 
 
 def over_http(client: httpx.AsyncClient, services: Services, chat: str) -> Reader:
-    """Pages of GetTranscript, from the latest item of a chat back."""
+    """Read pages of GetTranscript, from the latest item of a chat backwards."""
     token = services.tokens.make(TokenKind.CONNECTION, _customer(chat), timedelta(hours=1), chat=chat)
     rest: dict[str, str] | None = {}
 
@@ -166,8 +166,8 @@ def over_http(client: httpx.AsyncClient, services: Services, chat: str) -> Reade
         nonlocal rest
         if rest is None:
             return None
-        asked = {"MaxResults": PAGE, "ScanDirection": "BACKWARD", "SortOrder": "ASCENDING", **rest}
-        answer = await client.post("/participant/transcript", json=asked, headers={"x-amz-bearer": token})
+        body = {"MaxResults": PAGE, "ScanDirection": "BACKWARD", "SortOrder": "ASCENDING", **rest}
+        answer = await client.post("/participant/transcript", json=body, headers={"x-amz-bearer": token})
         page = answer.raise_for_status().json()
         rest = {"NextToken": page["NextToken"]} if "NextToken" in page else None
         return len(page["Transcript"])
@@ -176,7 +176,7 @@ def over_http(client: httpx.AsyncClient, services: Services, chat: str) -> Reade
 
 
 async def walk(db: Database, readers: Sequence[Reader]) -> list[Measured]:
-    """Reads all pages of all readers in turn."""
+    """Read all pages of all readers, alternately."""
     statements = 0
 
     def count(_: Any, __: Any, statement: str, *___: Any) -> None:
@@ -204,7 +204,7 @@ async def walk(db: Database, readers: Sequence[Reader]) -> list[Measured]:
 
 @asynccontextmanager
 async def opened(url: str) -> AsyncGenerator[Database]:
-    """A store with everything in it."""
+    """Open a filled store for the time of the block."""
     db = Database.open(url)
     try:
         await migrate(db)
@@ -215,14 +215,14 @@ async def opened(url: str) -> AsyncGenerator[Database]:
 
 
 async def measure(backend: str, db: Database, folder: Path) -> bool:
-    """Prints two lines of the table; whether both are within the target."""
+    """Print two lines of the table. Return whether both are within the target."""
     settings = Settings(data_dir=folder, token_keys=("k" * 32,))
-    # GetTranscript asks the store alone: this client never connects
+    # GetTranscript reads only the store: this client never connects
     engine = ConversationClient(await Client.connect("localhost:1", lazy=True), settings)
     bus = LocalBus()
     services = build_services(settings, db, bus, Configuration({}, db, bus), engine)
     transport = httpx.ASGITransport(create_app(services))
-    good = True
+    within_target = True
     async with httpx.AsyncClient(transport=transport, base_url="http://bench") as client:
         levels: dict[str, tuple[Reader, Reader]] = {
             "store": (single_in_store(db), past_in_store(db)),
@@ -231,12 +231,12 @@ async def measure(backend: str, db: Database, folder: Path) -> bool:
         for level, readers in levels.items():
             single, past = await walk(db, readers)
             assert single.items == past.items == CHATS * ITEMS, (single.items, past.items)
-            good &= report(backend, level, single, past)
-    return good
+            within_target &= report(backend, level, single, past)
+    return within_target
 
 
 def report(backend: str, level: str, single: Measured, past: Measured) -> bool:
-    """Prints one line."""
+    """Print one line of the table. Return whether it is within the target."""
     one, other = median(single.seconds) * 1_000, median(past.seconds) * 1_000
     queries = f"{single.statements:.2f} / {past.statements:.2f}"
     print(f"{backend:<11}{level:<7}{one:>10.3f} ms{other:>10.3f} ms{other / one:>8.2f}  {queries}")
@@ -244,19 +244,19 @@ def report(backend: str, level: str, single: Measured, past: Measured) -> bool:
 
 
 async def run() -> bool:
-    """Measures on both backends; whether all is within the target."""
+    """Measure on both backends. Return whether all results are within the target."""
     print(f"Median of a page of {PAGE} items over a whole walk back through {CHATS * ITEMS:,}:")
     print(f"one chat of {CHATS * ITEMS:,}, and a past of {CHATS:,} chats of {ITEMS}.\n")
     print(f"{'backend':<11}{'level':<7}{'one chat':>13}{'past':>13}{'ratio':>8}  queries per page (one / past)")
-    good = True
+    within_target = True
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         async with opened(f"sqlite:///{folder / 'bench.db'}") as db:
-            good &= await measure("SQLite", db, folder)
+            within_target &= await measure("SQLite", db, folder)
         with postgres.server() as server:
             async with postgres.database(server) as url, opened(url) as db:
-                good &= await measure("PostgreSQL", db, folder)
-    return good
+                within_target &= await measure("PostgreSQL", db, folder)
+    return within_target
 
 
 if __name__ == "__main__":

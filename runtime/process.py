@@ -1,44 +1,72 @@
-"""A process from its settings to its end: what `main()` is in each of them."""
+"""The `main()` of every process: command line, settings, run until stopped, exit code."""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
-from typing import NoReturn
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, NoReturn
 
-from runtime.errors import StartupError
+from runtime.problems import StartupProblem
 from runtime.settings import Settings, load_settings
+from runtime.version import VERSION
+
+CONFIGURATION_HELP = """\
+Configuration: the file perennial.toml, or the one that PERENNIAL_CONFIG names. Variables
+PERENNIAL_* override it, for example PERENNIAL_API_PORT, PERENNIAL_DATA_DIR, PERENNIAL_STORE_URL."""
+
+
+def command_line(module: str, description: str) -> argparse.ArgumentParser:
+    """Return a parser for `python -m module` that knows `--help` and `--version`."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {module}",
+        description=description,
+        epilog=CONFIGURATION_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"Perennial {VERSION}")
+    return parser
 
 
 def run_process(run: Callable[[Settings], Awaitable[None]], *, log_level: int = logging.INFO) -> NoReturn:
-    """Reads the settings and runs; a problem at the start ends the process with one sentence and exit code 1.
+    """Read the settings, run, and exit. See `run_and_exit` for problems at the start."""
 
-    Never returns.
+    async def main() -> int:
+        await run(load_settings())
+        return 0
+
+    run_and_exit(main(), log_level=log_level)
+
+
+def run_and_exit(main: Coroutine[Any, Any, int], *, log_level: int = logging.INFO) -> NoReturn:
+    """Run a coroutine and exit with its result as exit code.
+
+    A `StartupProblem` becomes one sentence on stderr and exit code 1.
     """
     logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-
-    async def whole() -> None:
-        await run(load_settings())
-
-    code = 0
     try:
-        asyncio.run(whole())
-    except StartupError as problem:
+        code = asyncio.run(main)
+    except StartupProblem as problem:
         sys.stderr.write(f"perennial: {problem}\n")
         code = 1
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
-    # not sys.exit: threads of the Temporal SDK may still call into an interpreter that is being taken down, and abort it
+    # not sys.exit: threads of the Temporal SDK may still call into an interpreter that shuts down, and abort the process
     os._exit(code)
 
 
+def report_progress(line: str) -> None:
+    """Print a line for the person who started the process, immediately."""
+    print(line, flush=True)  # noqa: T201
+
+
 def stop_on_signals() -> asyncio.Event:
-    """An event that is set by the first Ctrl-C or SIGTERM."""
+    """Return an event that the first Ctrl-C or SIGTERM sets."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

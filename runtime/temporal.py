@@ -1,7 +1,8 @@
-"""The connection to Temporal: from Temporal's own `TEMPORAL_*` variables, with pydantic payloads."""
+"""The connection to Temporal: configured by Temporal's own `TEMPORAL_*` variables, with pydantic payloads."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -14,7 +15,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError
 
-from runtime.errors import StartupError
+from runtime.problems import StartupProblem
 from runtime.settings import Settings
 
 _TYPES = {
@@ -25,7 +26,7 @@ _TYPES = {
 
 
 async def connect(settings: Settings) -> Client:
-    """Connects as `TEMPORAL_*` say; without them to the local server's port.
+    """Connect to the server that `TEMPORAL_*` name; without them to the local server.
 
     Raises:
         StartupProblem: nothing answers there.
@@ -35,14 +36,39 @@ async def connect(settings: Settings) -> Client:
     try:
         return await Client.connect(**config, data_converter=pydantic_data_converter)
     except RuntimeError as error:
-        raise StartupError(f"Temporal does not answer at {address}: {error}") from None
+        raise StartupProblem(f"Temporal does not answer at {address}: {error}") from None
+
+
+def check_no_other_server(settings: Settings) -> None:
+    """Make sure that Temporal's variables and file name no other server than the one that this process starts.
+
+    Raises:
+        StartupProblem: they do; the message names them.
+    """
+    config = ClientConfig.load_client_connect_config()
+    own = {
+        "target_host": (None, f"127.0.0.1:{settings.temporal_port}", f"localhost:{settings.temporal_port}"),
+        "namespace": (None, "default"),
+        "api_key": (None,),
+        "tls": (None, False),
+    }
+    variables = {"target_host": "TEMPORAL_ADDRESS", "namespace": "TEMPORAL_NAMESPACE", "api_key": "TEMPORAL_API_KEY"}
+    other = [variables.get(name, "TEMPORAL_TLS") for name, allowed in own.items() if config.get(name) not in allowed]
+    if not other:
+        return
+    # an API key alone enables TLS, and a file may hold what no variable holds
+    found = [name for name in other if name in os.environ] or ["Temporal's configuration file"]
+    raise StartupProblem(
+        f"another Temporal server is configured ({', '.join(found)}), but `python -m perennial` starts one of its own; "
+        "unset that, or run `python -m worker` and `python -m api` against the other server"
+    )
 
 
 async def register_search_attributes(client: Client, keys: Sequence[SearchAttributeKey[Any]]) -> None:
-    """Makes the cluster know the search attributes; those it has are left alone.
+    """Add the search attributes that the cluster lacks. Idempotent.
 
     Raises:
-        StartupProblem: the cluster refuses; its own words say why.
+        StartupProblem: the cluster refuses; the message quotes it.
     """
     service = client.operator_service
     try:
@@ -54,7 +80,7 @@ async def register_search_attributes(client: Client, keys: Sequence[SearchAttrib
                 timeout=timedelta(seconds=30),
             )
     except RPCError as error:
-        raise StartupError(f"Temporal does not take the search attributes: {error.message}") from None
+        raise StartupProblem(f"Temporal does not accept the search attributes: {error.message}") from None
 
 
 def _type(key: SearchAttributeKey[Any]) -> IndexedValueType.ValueType:

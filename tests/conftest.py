@@ -1,12 +1,62 @@
-"""What all suites share."""
+"""Fixtures and rules of all suites."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import importlib
+import traceback
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.stack import Stack
+
+pytest_plugins = ["workflows.replay_plugin"]
+
+MARKER = "shared-fixture-failed"
+"""A file in the folder that the processes of a test run share. It exists once one of them has reported."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """End the run with one error when the product cannot be imported; else every test module fails with it."""
+    if hasattr(config, "workerinput"):
+        return
+    try:
+        importlib.import_module("perennial")
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        raise pytest.UsageError(
+            f"the product cannot be imported: {type(error).__name__}: {error} ({place.filename}:{place.lineno})"
+        ) from None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    """End the run with one error when a fixture of the session fails; else every test that uses it fails with it."""
+    try:
+        return (yield)
+    except Exception as error:
+        if fixturedef.scope != "session":
+            raise
+        reason = f"the shared fixture {fixturedef.argname!r} failed"
+        request.session.shouldfail = f"{reason}; see the error above"
+        if _already_reported(request):
+            pytest.skip(f"{reason}, as in another process of this run, which has reported it")
+        pytest.fail(f"{reason}: {type(error).__name__}: {error}", pytrace=False)
+
+
+def _already_reported(request: pytest.FixtureRequest) -> bool:
+    folders: pytest.TempPathFactory = request.getfixturevalue("tmp_path_factory")
+    own = folders.getbasetemp()
+    shared: Path = own.parent if hasattr(request.config, "workerinput") else own
+    try:
+        (shared / MARKER).touch(exist_ok=False)
+    except FileExistsError:
+        return True
+    return False
 
 
 @pytest.fixture(scope="session")

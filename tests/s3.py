@@ -1,4 +1,4 @@
-"""An S3 server as a process of its own (moto), over HTTP on 127.0.0.1."""
+"""An S3 server (moto) as a separate process, over HTTP on 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ READY_SECONDS = 30
 
 
 class S3:
-    """Where the server will be, and what is in it while it runs."""
+    """The address of the server, and a client for its content."""
 
     def __init__(self, folder: Path) -> None:
         [self.port] = free_ports(1)
@@ -29,7 +29,7 @@ class S3:
 
     @contextmanager
     def running(self) -> Generator[None]:
-        """The server, empty when it starts."""
+        """Run the server for the time of the block. It starts empty."""
         command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
         with self._log.open("ab") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log)
@@ -45,7 +45,7 @@ class S3:
             process.wait(30)
 
     def client(self) -> Any:
-        """boto3's own client, to look at what is there."""
+        """Return a client of boto3."""
         return boto3.client(  # pyright: ignore[reportUnknownMemberType]
             "s3",
             endpoint_url=self.url,

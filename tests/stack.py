@@ -1,4 +1,4 @@
-"""Perennial as a user runs it: `python -m perennial` as a process of its own, on free ports and a folder of its own."""
+"""Perennial as a user runs it: `python -m perennial` as a separate process, on free ports, with its own data folder."""
 
 from __future__ import annotations
 
@@ -19,15 +19,22 @@ import httpx
 
 ROOT = Path(__file__).parent.parent
 KEY_ID, SECRET = "perennial", "perennial-demo-secret"
-READY_SECONDS = 60
+TOKEN_KEYS = '["the same token key in all API processes"]'
+"""`PERENNIAL_TOKEN_KEYS` for API processes that run apart; they refuse to start without."""
 
+READY_SECONDS = 90
+LOG_LINES = 15
 
 QUIET = {"PERENNIAL_POSITIONS_EVERY": "P1D"}
-"""Nothing is said in a transcript that its test has not brought about."""
+"""No queue positions: a transcript holds only what its test causes."""
+
+
+class NotStarted(Exception):
+    """A stack did not start. The message is short and ends with the last lines of the log."""
 
 
 class Stack:
-    """One Perennial. It can be stopped, killed and started again on the same data."""
+    """One Perennial. It can be stopped, killed, and started again on the same data."""
 
     def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
         self.folder = folder
@@ -46,7 +53,11 @@ class Stack:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Starts it and waits until it answers."""
+        """Start it and wait until the API answers.
+
+        Raises:
+            NotStarted: it ended, or did not answer within `READY_SECONDS`.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "perennial.log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -54,18 +65,21 @@ class Stack:
             )
         deadline = time.monotonic() + READY_SECONDS
         while not self._answers():
-            assert self.process.poll() is None, f"it did not start:\n{self.log()}"
-            assert time.monotonic() < deadline, f"it does not answer:\n{self.log()}"
+            if self.process.poll() is not None:
+                raise NotStarted(f"it ended with exit code {self.process.returncode}{self._end_of_log()}")
+            if time.monotonic() > deadline:
+                self.process.kill()
+                raise NotStarted(f"it did not answer within {READY_SECONDS} s{self._end_of_log()}")
             time.sleep(0.05)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Asks it to stop, waits for it, and returns its exit code."""
+        """Send a signal, wait for the end, and return the exit code."""
         assert self.process
         self.process.send_signal(number)
         return self.process.wait(60)
 
     def kill_everything(self) -> None:
-        """`kill -9` of it and of its Temporal server, at once."""
+        """`kill -9` the process and its Temporal server, at the same time."""
         assert self.process
         temporal = int((self.folder / "temporal.pid").read_text())
         self.process.kill()
@@ -73,21 +87,25 @@ class Stack:
         self.process.wait(60)
 
     def log(self) -> str:
-        """What it has printed."""
+        """Everything that it has printed."""
         return (self.folder / "perennial.log").read_text(errors="replace")
 
     def connect(self, **options: Any) -> Any:
-        """boto3's `connect` client, pointed here."""
+        """Return a `connect` client of boto3 for this API."""
         return self.client("connect", **options)
 
     def participant(self, **options: Any) -> Any:
-        """boto3's `connectparticipant` client, pointed here."""
+        """Return a `connectparticipant` client of boto3 for this API."""
         return self.client("connectparticipant", **options)
 
     def client(self, service: str, **options: Any) -> Any:
-        """A boto3 client with the demo key."""
+        """Return a boto3 client with the demo key."""
         defaults = {"region_name": "local", "aws_access_key_id": KEY_ID, "aws_secret_access_key": SECRET}
         return boto3.client(service, endpoint_url=self.url, **(defaults | options))  # pyright: ignore[reportUnknownMemberType]
+
+    def _end_of_log(self) -> str:
+        lines = self.log().splitlines()[-LOG_LINES:]
+        return "; the end of its log:\n" + "\n".join(f"  {line}" for line in lines)
 
     def _answers(self) -> bool:
         try:
@@ -98,11 +116,11 @@ class Stack:
 
 @contextmanager
 def running(module: str, folder: Path, environment: Mapping[str, str]) -> Generator[subprocess.Popen[bytes]]:
-    """`python -m module` as operators start it; it may be killed in the block, else it must stop cleanly at the end."""
+    """Run `python -m module` for the time of the block. It must end cleanly, unless the block kills it."""
     path = folder / f"{module}.log"
-    told = {**os.environ, "PERENNIAL_DATA_DIR": str(folder), **QUIET, **environment}
+    variables = {**os.environ, "PERENNIAL_DATA_DIR": str(folder), **QUIET, **environment}
     with path.open("ab") as log:
-        process = subprocess.Popen([sys.executable, "-m", module], cwd=ROOT, env=told, stdout=log, stderr=log)
+        process = subprocess.Popen([sys.executable, "-m", module], cwd=ROOT, env=variables, stdout=log, stderr=log)
     try:
         yield process
         if process.poll() is None:
@@ -115,7 +133,7 @@ def running(module: str, folder: Path, environment: Mapping[str, str]) -> Genera
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on, below those that the system gives to connections: one of these could take them."""
+    """Return unused ports, below the range from which the system takes ports for outgoing connections."""
     found: set[int] = set()
     while len(found) < count:
         port = random.randrange(15_000, 32_000)

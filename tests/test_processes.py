@@ -1,4 +1,4 @@
-"""The processes apart: a worker and two API processes that share a Temporal server and a PostgreSQL store."""
+"""Separate processes: a worker and two API processes that share a Temporal server and a PostgreSQL store."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import websockets
 from websockets.asyncio.client import ClientConnection
 
 from tests import postgres
-from tests.stack import KEY_ID, SECRET, free_ports, running
+from tests.stack import KEY_ID, SECRET, TOKEN_KEYS, free_ports, running
 from tests.workflows.engine import eventually
 from tests.workflows.server import time_skipping_server
 from workflows.conversation import Conversation
@@ -29,8 +29,8 @@ TYPING = "application/vnd.amazonaws.connect.event.typing"
 
 
 @dataclass
-class Apart:
-    """Where the processes are, and what they are told."""
+class Deployment:
+    """The addresses and the environment of the processes."""
 
     folder: Path
     environment: dict[str, str]
@@ -38,110 +38,113 @@ class Apart:
     client: Any
 
     def api(self, number: int) -> Any:
-        """One of the API processes, running."""
+        """Run one of the API processes for the time of the block."""
         port = self.urls[number].rpartition(":")[2]
         return running("api", self.folder, {**self.environment, "PERENNIAL_API_PORT": port})
 
     def worker(self) -> Any:
-        """The worker, running."""
+        """Run the worker for the time of the block."""
         return running("worker", self.folder, self.environment)
 
     async def ready(self) -> None:
-        """Returns once all API processes answer."""
+        """Wait until all API processes answer."""
         for url in self.urls:
             await eventually(lambda url=url: _answers(url), f"{url} answers", seconds=30)
 
 
 @pytest.fixture
-async def apart(tmp_path: Path) -> AsyncGenerator[Apart]:
+async def deployment(tmp_path: Path) -> AsyncGenerator[Deployment]:
     with postgres.server() as server:
         async with postgres.database(server) as url, time_skipping_server(tmp_path) as temporal:
             environment = {
                 "TEMPORAL_ADDRESS": temporal.client.service_client.config.target_host,
                 "PERENNIAL_STORE_URL": url,
+                "PERENNIAL_TOKEN_KEYS": TOKEN_KEYS,
                 "PERENNIAL_PRESENCE_DEBOUNCE": "PT0.2S",
                 "PERENNIAL_PRESENCE_LEASE": "PT1S",
             }
             urls = [f"http://127.0.0.1:{port}" for port in free_ports(2)]
-            yield Apart(tmp_path, environment, urls, temporal.client)
+            yield Deployment(tmp_path, environment, urls, temporal.client)
 
 
-async def test_two_api_processes_serve_one_conversation(apart: Apart) -> None:
+async def test_two_api_processes_serve_one_conversation(deployment: Deployment) -> None:
     with ExitStack() as processes:
-        for process in (apart.worker(), apart.api(0), apart.api(1)):
+        for process in (deployment.worker(), deployment.api(0), deployment.api(1)):
             processes.enter_context(process)
-        await apart.ready()
-        here, there = apart.urls
+        await deployment.ready()
+        here, there = deployment.urls
         chat = await start_chat(here)
-        async with await subscribe(here, chat) as left, await subscribe(there, chat) as right:
+        async with await subscribe(here, chat) as first, await subscribe(there, chat) as second:
             token = await credentials(there, chat)
-            said = await post(there, "message", token, {"ContentType": "text/plain", "Content": "over the border"})
-            for socket in (left, right):
-                assert (await frame(socket, Type="MESSAGE"))["Id"] == said["Id"]
+            sent = await post(there, "message", token, {"ContentType": "text/plain", "Content": "to all processes"})
+            for socket in (first, second):
+                assert (await frame(socket, Type="MESSAGE"))["Id"] == sent["Id"]
             await post(here, "event", token, {"ContentType": TYPING})
-            for socket in (left, right):
+            for socket in (first, second):
                 await frame(socket, ContentType=TYPING)
 
 
-async def test_a_dead_api_process_leaves_nobody_connected(apart: Apart) -> None:
+async def test_participants_of_a_killed_api_process_become_away(deployment: Deployment) -> None:
     with ExitStack() as processes:
-        processes.enter_context(apart.worker())
-        dying = processes.enter_context(apart.api(0))
-        processes.enter_context(apart.api(1))
-        await apart.ready()
-        chat = await start_chat(apart.urls[0])
-        socket = await subscribe(apart.urls[0], chat)
+        processes.enter_context(deployment.worker())
+        killed = processes.enter_context(deployment.api(0))
+        processes.enter_context(deployment.api(1))
+        await deployment.ready()
+        chat = await start_chat(deployment.urls[0])
+        socket = await subscribe(deployment.urls[0], chat)
         await frame(socket, ContentType="application/vnd.amazonaws.connect.event.participant.joined")
-        dying.send_signal(signal.SIGKILL)
-        await presence(apart, chat, "away")
-        async with await subscribe(apart.urls[1], chat):
-            await presence(apart, chat, "connected")
+        killed.send_signal(signal.SIGKILL)
+        await presence(deployment, chat, "away")
+        async with await subscribe(deployment.urls[1], chat):
+            await presence(deployment, chat, "connected")
 
 
-async def test_messages_are_accepted_while_no_worker_runs(apart: Apart) -> None:
-    with apart.api(0):
-        await eventually(lambda: _answers(apart.urls[0]), "the API answers", seconds=30)
-        chat = await start_chat(apart.urls[0])
-        token = await credentials(apart.urls[0], chat)
+async def test_messages_are_accepted_while_no_worker_runs(deployment: Deployment) -> None:
+    with deployment.api(0):
+        await eventually(lambda: _answers(deployment.urls[0]), "the API answers", seconds=30)
+        chat = await start_chat(deployment.urls[0])
+        token = await credentials(deployment.urls[0], chat)
         for number in range(5):
-            await post(apart.urls[0], "message", token, {"ContentType": "text/plain", "Content": str(number)})
-        with apart.worker():
+            await post(deployment.urls[0], "message", token, {"ContentType": "text/plain", "Content": str(number)})
+        with deployment.worker():
 
             async def recorded() -> list[str] | None:
-                page = await post(apart.urls[0], "transcript", token, {"SortOrder": "ASCENDING"})
-                said = [item["Content"] for item in page["Transcript"] if item["Type"] == "MESSAGE"]
-                return said if len(said) == 5 else None
+                page = await post(deployment.urls[0], "transcript", token, {"SortOrder": "ASCENDING"})
+                contents = [item["Content"] for item in page["Transcript"] if item["Type"] == "MESSAGE"]
+                return contents if len(contents) == 5 else None
 
-            assert await eventually(recorded, "all are recorded", seconds=30) == ["0", "1", "2", "3", "4"]
+            assert await eventually(recorded, "all messages are recorded", seconds=30) == ["0", "1", "2", "3", "4"]
 
 
-async def test_what_is_changed_in_one_process_counts_in_all(apart: Apart) -> None:
-    """Two APIs agree, the worker tells conversations, and who starts later knows it too."""
+async def test_configuration_change_in_one_process_applies_in_all(deployment: Deployment) -> None:
+    """Both APIs use it, the worker passes it to conversations, and an API that starts later uses it too."""
     path, agent = "/v1/instances/demo/agents/new", {"name": "New"}
     workstream = {"mode": "live", "queue": "live", "open_age": "PT2H"}
-    here, there = apart.urls
+    here, there = deployment.urls
     with ExitStack() as processes:
-        processes.enter_context(apart.worker())
-        processes.enter_context(apart.api(0))
-        with apart.api(1):
-            await apart.ready()
+        processes.enter_context(deployment.worker())
+        processes.enter_context(deployment.api(0))
+        with deployment.api(1):
+            await deployment.ready()
             chat = await start_chat(here)
             assert await administer(here, "PUT", "/v1/instances/demo/workstreams/live", workstream) == workstream
             await administer(there, "PUT", path, agent)
             assert await administer(here, "GET", path) == agent
             signed_in = {"instance": "demo", "user": "new"}
-            await eventually(lambda: administered(here, "POST", "/v1/agents/sign-in", signed_in), "they can sign in")
-        with apart.api(1):
-            await apart.ready()
+            await eventually(
+                lambda: administered(here, "POST", "/v1/agents/sign-in", signed_in), "the new agent can sign in"
+            )
+        with deployment.api(1):
+            await deployment.ready()
             await administer(there, "POST", "/v1/agents/sign-in", signed_in)
         token = await credentials(here, chat)
-        handle = apart.client.get_workflow_handle(chat["ContactId"])
+        handle = deployment.client.get_workflow_handle(chat["ContactId"])
 
-        async def takes_it() -> bool | None:
+        async def policy_applies() -> bool | None:
             await post(here, "message", token, {"ContentType": "text/plain", "Content": "Still there?"})
             return True if (await handle.query(Conversation.status)).policy.open_age == timedelta(hours=2) else None
 
-        await eventually(takes_it, "the conversation goes by it")
+        await eventually(policy_applies, "the conversation has the new policy")
 
 
 async def administer(url: str, method: str, path: str, body: Any = None) -> Any:
@@ -152,7 +155,7 @@ async def administer(url: str, method: str, path: str, body: Any = None) -> Any:
 
 
 async def administered(url: str, method: str, path: str, body: Any = None) -> Any:
-    """The same, or None as long as it is refused."""
+    """Send a request of the administration. Return its answer, or None if it is refused."""
     try:
         return await administer(url, method, path, body)
     except AssertionError:
@@ -188,7 +191,7 @@ async def subscribe(url: str, chat: dict[str, Any]) -> ClientConnection:
 
 
 async def frame(socket: ClientConnection, **members: str) -> dict[str, Any]:
-    """The next item on a socket that has these members."""
+    """Wait for the next item on a socket that has these members."""
     async with asyncio.timeout(20):
         while True:
             item = json.loads(json.loads(await socket.recv())["content"])
@@ -196,14 +199,14 @@ async def frame(socket: ClientConnection, **members: str) -> dict[str, Any]:
                 return item
 
 
-async def presence(apart: Apart, chat: dict[str, Any], expected: str) -> None:
-    """Waits until the conversation knows the customer as connected or away."""
-    handle = apart.client.get_workflow_handle(chat["ContactId"])
+async def presence(deployment: Deployment, chat: dict[str, Any], expected: str) -> None:
+    """Wait until the customer's presence in the conversation is as expected."""
+    handle = deployment.client.get_workflow_handle(chat["ContactId"])
 
-    async def look() -> bool | None:
+    async def reached() -> bool | None:
         return True if (await handle.query(Conversation.status)).customer.presence == expected else None
 
-    await eventually(look, f"the customer is {expected}", seconds=30)
+    await eventually(reached, f"the customer is {expected}", seconds=30)
 
 
 async def _answers(url: str) -> bool | None:

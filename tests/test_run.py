@@ -1,4 +1,4 @@
-"""`make run` as a user meets it: going on after the worst, stopping cleanly, and clear sentences when it cannot start."""
+"""`make run` as a user sees it: it survives crashes, stops cleanly, and says in one sentence why it cannot start."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from typing import Any
 
 import pytest
 
-from tests.stack import ROOT, Stack
+from perennial import welcome
+from runtime.settings import DEMO_SECRET, AccessKey, Settings
+from runtime.temporal import check_no_other_server
+from runtime.version import VERSION
+from tests.stack import ROOT, TOKEN_KEYS, Stack
 
 
 @pytest.fixture
@@ -26,7 +30,7 @@ def own_stack(tmp_path: Path) -> Generator[Stack]:
 
 
 def start_chat(stack: Stack) -> tuple[str, str]:
-    """A chat with one message; its contact id and a connection token."""
+    """Start a chat with one message. Return its contact id and a connection token."""
     chat = stack.connect().start_chat_contact(
         InstanceId="demo", ContactFlowId="persistent", ParticipantDetails={"DisplayName": "Ada"}
     )
@@ -34,25 +38,25 @@ def start_chat(stack: Stack) -> tuple[str, str]:
         ParticipantToken=chat["ParticipantToken"], Type=["CONNECTION_CREDENTIALS"]
     )
     token = answer["ConnectionCredentials"]["ConnectionToken"]
-    say(stack, token, "before")
+    send(stack, token, "before")
     return chat["ContactId"], token
 
 
-def say(stack: Stack, token: str, text: str) -> None:
+def send(stack: Stack, token: str, text: str) -> None:
     stack.participant().send_message(ConnectionToken=token, ContentType="text/plain", Content=text)
 
 
-def said(stack: Stack, token: str) -> list[str]:
+def messages(stack: Stack, token: str) -> list[str]:
     page = stack.participant().get_transcript(ConnectionToken=token, SortOrder="ASCENDING")
     return [item["Content"] for item in page["Transcript"] if item["Type"] == "MESSAGE"]
 
 
-def goes_on(stack: Stack, contact_id: str, token: str) -> None:
-    """The conversation is where it was and takes more."""
-    say(stack, token, "after")
-    deadline = time.monotonic() + 30  # after a kill, Temporal gives the dead worker's tasks to the new one
-    while said(stack, token) != ["before", "after"]:
-        assert time.monotonic() < deadline, said(stack, token)
+def assert_continues(stack: Stack, contact_id: str, token: str) -> None:
+    """Check that the conversation has its message, and accepts another one, an agent and its end."""
+    send(stack, token, "after")
+    deadline = time.monotonic() + 30  # after a kill, Temporal first has to give up the dead worker
+    while messages(stack, token) != ["before", "after"]:
+        assert time.monotonic() < deadline, messages(stack, token)
     stack.connect().associate_contact_with_user(InstanceId="demo", ContactId=contact_id, UserId="a1")
     stack.connect().stop_contact(InstanceId="demo", ContactId=contact_id)
     contact = stack.connect().describe_contact(InstanceId="demo", ContactId=contact_id)["Contact"]
@@ -61,35 +65,35 @@ def goes_on(stack: Stack, contact_id: str, token: str) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_stops_cleanly_and_goes_on(own_stack: Stack, number: int) -> None:
+def test_stop_is_clean_and_conversations_continue_after_a_restart(own_stack: Stack, number: int) -> None:
     contact_id, token = start_chat(own_stack)
     assert own_stack.stop(number) == 0
     assert "Traceback" not in own_stack.log()
     assert not (own_stack.folder / "temporal.pid").exists()
     own_stack.start()
-    goes_on(own_stack, contact_id, token)
+    assert_continues(own_stack, contact_id, token)
 
 
 @pytest.mark.chaos
-def test_it_goes_on_after_everything_was_killed(own_stack: Stack) -> None:
+def test_conversations_continue_after_all_processes_were_killed(own_stack: Stack) -> None:
     contact_id, token = start_chat(own_stack)
     own_stack.kill_everything()
     own_stack.start()
-    goes_on(own_stack, contact_id, token)
+    assert_continues(own_stack, contact_id, token)
 
 
 @pytest.mark.chaos
-def test_it_goes_on_after_it_alone_was_killed(own_stack: Stack) -> None:
+def test_conversations_continue_after_perennial_alone_was_killed(own_stack: Stack) -> None:
     contact_id, token = start_chat(own_stack)
     assert own_stack.process
     own_stack.process.kill()
     own_stack.process.wait()
-    own_stack.environment["COLUMNS"] = "40"  # no terminal's width may keep it from knowing its own
-    own_stack.start()  # its Temporal server still runs on the port and the file
-    goes_on(own_stack, contact_id, token)
+    own_stack.environment["COLUMNS"] = "40"  # a narrow terminal must not hide the leftover process
+    own_stack.start()  # the Temporal server of the killed process still uses the port and the file
+    assert_continues(own_stack, contact_id, token)
 
 
-def test_one_data_folder_is_for_one_perennial(own_stack: Stack) -> None:
+def test_second_start_on_a_data_folder_is_refused(own_stack: Stack) -> None:
     assert "another Perennial already runs on the data folder" in refusal(own_stack.environment)
 
 
@@ -101,7 +105,7 @@ def test_one_data_folder_is_for_one_perennial(own_stack: Stack) -> None:
         ("PERENNIAL_UI_PORT", "The Temporal UI"),
     ],
 )
-def test_a_taken_port_is_named(tmp_path: Path, variable: str, whose: str) -> None:
+def test_taken_port_is_named_with_its_variable(tmp_path: Path, variable: str, whose: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         environment = {**Stack(tmp_path).environment, variable: str(port)}
@@ -131,18 +135,90 @@ WRONG_SETTINGS: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("wrong", "sentence"), WRONG_SETTINGS)
-def test_wrong_settings_are_named(tmp_path: Path, wrong: dict[str, str], sentence: str) -> None:
+def test_wrong_setting_is_named(tmp_path: Path, wrong: dict[str, str], sentence: str) -> None:
     assert sentence in refusal({**Stack(tmp_path).environment, **wrong})
 
 
 @pytest.mark.parametrize("module", ["worker", "api"])
-def test_a_process_alone_says_that_temporal_does_not_answer(tmp_path: Path, module: str) -> None:
-    environment = {**Stack(tmp_path).environment, "TEMPORAL_ADDRESS": "127.0.0.1:1"}
+def test_separate_process_reports_that_temporal_does_not_answer(tmp_path: Path, module: str) -> None:
+    environment = {**Stack(tmp_path).environment, "TEMPORAL_ADDRESS": "127.0.0.1:1", "PERENNIAL_TOKEN_KEYS": TOKEN_KEYS}
     assert "Temporal does not answer at 127.0.0.1:1" in refusal(environment, module)
 
 
+@pytest.mark.parametrize("store", [{}, {"PERENNIAL_STORE_URL": "postgresql://me@127.0.0.1:1/x"}])
+def test_separate_api_without_token_keys_is_refused(tmp_path: Path, store: dict[str, str]) -> None:
+    sentence = refusal({**Stack(tmp_path).environment, **store}, "api")
+    assert "PERENNIAL_TOKEN_KEYS is not set" in sentence
+    assert not (tmp_path / "token.key").exists()
+
+
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({"TEMPORAL_ADDRESS": "temporal.example.org:7233"}, "TEMPORAL_ADDRESS"),
+        ({"TEMPORAL_NAMESPACE": "chats"}, "TEMPORAL_NAMESPACE"),
+        ({"TEMPORAL_ADDRESS": "127.0.0.1:1", "TEMPORAL_API_KEY": "k"}, "TEMPORAL_ADDRESS, TEMPORAL_API_KEY"),
+    ],
+)
+def test_all_in_one_start_with_another_temporal_server_is_refused(
+    tmp_path: Path, variables: dict[str, str], named: str
+) -> None:
+    sentence = refusal({**Stack(tmp_path).environment, **variables})
+    assert f"another Temporal server is configured ({named})" in sentence
+    assert "python -m worker" in sentence
+
+
+def test_all_in_one_start_accepts_the_address_of_its_own_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = Stack(tmp_path)
+    settings = Settings(temporal_port=stack.temporal_port)
+    for address in (stack.temporal, f"localhost:{stack.temporal_port}"):
+        monkeypatch.setenv("TEMPORAL_ADDRESS", address)
+        check_no_other_server(settings)
+
+
+def test_start_reports_its_progress_and_where_everything_is(own_stack: Stack) -> None:
+    steps = ["Starting Temporal...", "Opening the store", "Starting the worker and the API...", "Ready in "]
+    log = own_stack.log()
+    found = [log.find(step) for step in steps]
+    assert -1 not in found, log
+    assert found == sorted(found), log
+    for line in (own_stack.url, f"http://127.0.0.1:{own_stack.ui_port}", f"temporal --address {own_stack.temporal}"):
+        assert line in log
+
+
+def test_welcome_names_the_temporal_address_only_for_another_port_than_the_default() -> None:
+    assert "--address" not in welcome(Settings(), {})
+    assert "temporal --address 127.0.0.1:7243" in welcome(Settings(temporal_port=7243), {})
+
+
+def test_welcome_says_that_there_is_no_access_key() -> None:
+    key = AccessKey(secret=DEMO_SECRET)
+    assert "No access key is configured" in welcome(Settings(), {})
+    assert "No access key" not in welcome(Settings(access_keys={"perennial": key}), {})
+
+
+@pytest.mark.parametrize("module", ["perennial", "worker", "api"])
+def test_help_and_version_are_printed_without_a_start(tmp_path: Path, module: str) -> None:
+    for option, expected in (("--help", f"usage: python -m {module}"), ("--version", f"Perennial {VERSION}")):
+        environment = {**Stack(tmp_path / "data").environment, "PERENNIAL_CONFIG": "no/such.toml"}
+        done = subprocess.run(
+            [sys.executable, "-m", module, option],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith(expected)
+    assert not (tmp_path / "data").exists()
+
+
 def refusal(environment: dict[str, str], module: str = "perennial") -> str:
-    """What it says when it does not start: one sentence, no traceback."""
+    """Start a process that must refuse to start. Return its one sentence; a traceback is a failure."""
     result = subprocess.run(
         [sys.executable, "-m", module],
         cwd=ROOT,

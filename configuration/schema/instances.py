@@ -1,4 +1,4 @@
-"""Tenants: their workstreams, queues, opening hours and agents."""
+"""Instances (tenants): their workstreams, queues, opening hours and agents."""
 
 from __future__ import annotations
 
@@ -6,41 +6,42 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PlainSerializer, StringConstraints, ValidationInfo, field_validator
 
-from configuration.schema.schedules import ScheduleSettings
-from configuration.schema.sections import Identifier, SettingsSection
-from configuration.schema.workstreams import WorkstreamSettings
+from runtime.schedules import Schedule
+from runtime.sections import Identifier, Section
+from runtime.workstreams import Workstream
 
 
-class QueueSettings(SettingsSection):
-    """Where conversations wait. `hours` names its opening hours; without any it is always open."""
+class Queue(Section):
+    """A queue of waiting conversations. `hours` names its opening hours; None: it is always open."""
 
     hours: Identifier | None = None
     method: Literal["most-free", "round-robin"] = "most-free"
-    """Who is offered the next conversation: who has the most free capacity, or whose last one was the longest ago."""
+    """The agent who receives the next offer: the one with the most free capacity, or with the longest time since the last
+    conversation."""
 
 
-class AgentSettings(SettingsSection):
-    """Somebody who can be given conversations; `queues` names those they serve, left out means all."""
+class Agent(Section):
+    """An agent. `queues` names the queues that the agent serves; None means all."""
 
     queues: Annotated[frozenset[Identifier], PlainSerializer(sorted, when_used="json")] | None = None
     capacity: Annotated[int, Field(ge=0, le=1_000, strict=True)] = 4
-    """How many units of conversations they can be given."""
+    """Units of conversations that the agent can have at the same time."""
     supervisor: bool = False
-    """Whether they may see and move what is not theirs, in the whole instance."""
+    """Whether the agent may see and move the contacts of other agents, in the whole instance."""
     name: Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
 
 
-class InstanceSettings(SettingsSection):
-    """A tenant."""
+class Instance(Section):
+    """An instance: one tenant."""
 
-    hours: dict[Identifier, ScheduleSettings] = Field(default_factory=dict)
-    queues: dict[Identifier, QueueSettings] = Field(default_factory=dict)
-    workstreams: dict[Identifier, WorkstreamSettings] = Field(min_length=1)
-    agents: dict[Identifier, AgentSettings] = Field(default_factory=dict)
+    hours: dict[Identifier, Schedule] = Field(default_factory=dict)
+    queues: dict[Identifier, Queue] = Field(default_factory=dict)
+    workstreams: dict[Identifier, Workstream] = Field(min_length=1)
+    agents: dict[Identifier, Agent] = Field(default_factory=dict)
 
     @field_validator("queues")
     @classmethod
-    def _hours_exist(cls, queues: dict[str, QueueSettings], info: ValidationInfo) -> dict[str, QueueSettings]:
+    def _hours_exist(cls, queues: dict[str, Queue], info: ValidationInfo) -> dict[str, Queue]:
         for name, queue in queues.items():
             if queue.hours is not None and queue.hours not in info.data.get("hours", {queue.hours}):
                 raise ValueError(f"{name}.hours: there are no hours {queue.hours!r}")
@@ -48,14 +49,14 @@ class InstanceSettings(SettingsSection):
 
     @property
     def queue_names(self) -> frozenset[str]:
-        """The queues that workstreams name, and those that have a table."""
+        """The queues that workstreams name, and the queues with a table."""
         return frozenset(self.queues) | {workstream.queue for workstream in self.workstreams.values()}
 
-    def schedule(self, queue: str) -> ScheduleSettings | None:
-        """The opening hours of a queue; None when it is always open."""
-        hours = self.queues.get(queue, QueueSettings()).hours
+    def schedule(self, queue: str) -> Schedule | None:
+        """Return the opening hours of a queue; None when it is always open."""
+        hours = self.queues.get(queue, Queue()).hours
         return None if hours is None else self.hours[hours]
 
     def serving(self, queue: str) -> list[str]:
-        """The agents who serve a queue."""
+        """Return the users of the agents who serve a queue."""
         return [user for user, agent in self.agents.items() if agent.queues is None or queue in agent.queues]

@@ -1,8 +1,8 @@
-"""Opening hours as instants: is it open, until when, and how to say that to people.
+"""Opening hours as instants: whether a schedule is open, until when, and the text of an instant for people.
 
-An interval of a local date runs from the first instant at which the local clock shows its start, or has jumped over it, to
-the last instant at which the clock shows its end. So in autumn an interval that ends in the repeated hour ends when that hour
-has passed twice, and in spring one that starts in the missing hour starts when the clock jumps.
+An interval of a local date begins at the first instant at which the local clock shows its start or has jumped over it. It ends
+at the last instant at which the clock shows its end. In autumn, an interval that ends in the repeated hour ends after the
+second of the two. In spring, an interval that starts in the missing hour starts when the clock jumps.
 """
 
 from __future__ import annotations
@@ -12,52 +12,52 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from configuration.schema.schedules import ScheduleSettings
+from runtime.schedules import Schedule
 
 HORIZON = timedelta(days=400)
-"""How far ahead it looks for the next opening."""
+"""How far ahead the next opening is searched."""
 
-MAX_OPEN_SPAN = timedelta(days=31)
-"""An end of opening beyond this is not looked for: one asks again then."""
+FAR = timedelta(days=31)
+"""How far ahead the end of an opening is searched. After that the caller has to ask again."""
 
 _DAY = timedelta(days=1)
 _REACH = 2 * _DAY
-"""How long before an instant's date an interval that covers it can start: it runs into the next date, and the clock can
-have gone back over midnight."""
+"""How long before the date of an instant an interval that covers it can start: intervals run into the next date, and a clock
+can go back over midnight."""
 
 
 @dataclass(frozen=True, slots=True)
-class QueueOpening:
-    """What a schedule says of an instant."""
+class Opening:
+    """The state of a schedule at an instant."""
 
     open: bool
     until: datetime | None
-    """When that changes, in UTC, or when to ask again if it stays open for more than `FAR`. None: it does not open
-    within `HORIZON`."""
+    """The instant (UTC) of the next change, or when to ask again if it stays open for more than `FAR`. None: it does not
+    open within `HORIZON`."""
     holiday: bool = False
-    """Closed, and the local date is a holiday."""
+    """It is closed, and the local date is a holiday."""
 
 
-def opening_at(schedule: ScheduleSettings, at: datetime) -> QueueOpening:
-    """What the schedule says of an instant (aware, of any time zone)."""
+def opening(schedule: Schedule, at: datetime) -> Opening:
+    """Return the state of the schedule at an aware instant of any time zone."""
     at = at.astimezone(UTC)
     for start, end in _stretches(schedule, at):
         if end > at:
-            return QueueOpening(True, end) if start <= at else _closed(schedule, at, until=start)
+            return Opening(True, end) if start <= at else _closed(schedule, at, until=start)
     return _closed(schedule, at, until=None)
 
 
-def local_time_text(schedule: ScheduleSettings, instant: datetime) -> str:
-    """An instant in the schedule's own time zone, the same in every language: `2026-11-23 08:00 CET`."""
+def for_people(schedule: Schedule, instant: datetime) -> str:
+    """Return an instant in the time zone of the schedule, in a form for all languages: `2026-11-23 08:00 CET`."""
     return f"{instant.astimezone(schedule.time_zone):%Y-%m-%d %H:%M %Z}"
 
 
-def _closed(schedule: ScheduleSettings, at: datetime, until: datetime | None) -> QueueOpening:
-    return QueueOpening(False, until, schedule.is_holiday(at.astimezone(schedule.time_zone).date()))
+def _closed(schedule: Schedule, at: datetime, until: datetime | None) -> Opening:
+    return Opening(False, until, schedule.is_holiday(at.astimezone(schedule.time_zone).date()))
 
 
-def _stretches(schedule: ScheduleSettings, at: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """The times around and after an instant without a gap between them, merged as far as `FAR`, in their order."""
+def _stretches(schedule: Schedule, at: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Yield the open stretches around and after an instant, in order. Adjacent intervals are merged, up to `FAR`."""
     intervals = _intervals(schedule, at.astimezone(schedule.time_zone).date())
     stretch = next(intervals, None)
     if stretch is None:
@@ -67,14 +67,14 @@ def _stretches(schedule: ScheduleSettings, at: datetime) -> Iterator[tuple[datet
         if start > last:
             yield first, last
             first, last = start, end
-        elif last > at + MAX_OPEN_SPAN:
+        elif last > at + FAR:
             break
         else:
             last = max(last, end)
     yield first, last
 
 
-def _intervals(schedule: ScheduleSettings, today: date) -> Iterator[tuple[datetime, datetime]]:
+def _intervals(schedule: Schedule, today: date) -> Iterator[tuple[datetime, datetime]]:
     zone = schedule.time_zone
     day, last_day = today - _REACH, today + HORIZON
     while day <= last_day:
@@ -87,7 +87,7 @@ def _intervals(schedule: ScheduleSettings, today: date) -> Iterator[tuple[dateti
 
 
 def _instant(wall: datetime, zone: ZoneInfo, fold: int) -> datetime:
-    """When the zone's clock shows this time: the first time (`fold` 0) or the last; if it never does, when it jumps."""
+    """The first (`fold` 0) or last (`fold` 1) instant at which the clock shows this time; if it never does, when it jumps."""
     instant = wall.replace(tzinfo=zone, fold=fold).astimezone(UTC)
     if instant.astimezone(zone).replace(tzinfo=None) == wall:
         return instant

@@ -1,4 +1,4 @@
-"""Opening hours, as they are configured: what is open on which date. `runtime.hours` makes instants of it."""
+"""Opening hours as configured: the intervals of each date. `runtime.hours` turns them into instants."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import holidays
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, WithJsonSchema, field_validator
 
-from configuration.schema.sections import SettingsSection
+from runtime.sections import Section
 
 _TIMES = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(([01]\d|2[0-3]):([0-5]\d)|24:00)")
 
@@ -22,7 +22,7 @@ _WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun
 
 
 class Interval(NamedTuple):
-    """Open from `start` to `end`: wall time of a local date, which a later `end` runs beyond."""
+    """Open from `start` to `end`, as wall time of a local date. An `end` beyond 24 hours is on the next date."""
 
     start: timedelta
     end: timedelta
@@ -51,7 +51,7 @@ def _wall(time: str) -> timedelta:
 
 
 def _date(value: object) -> object:
-    # pydantic alone would take numbers for dates
+    # pydantic alone would accept numbers as dates
     if isinstance(value, str):
         return date.fromisoformat(value)
     if type(value) is date:
@@ -71,8 +71,8 @@ Intervals = tuple[
 Date = Annotated[date, BeforeValidator(_date)]
 
 
-class PublicHolidaySettings(SettingsSection):
-    """The public holidays of a country (ISO 3166-1) or a part of it (ISO 3166-2), as the package `holidays` knows them."""
+class PublicHolidays(Section):
+    """The public holidays of a country (ISO 3166-1) or a subdivision (ISO 3166-2), from the package `holidays`."""
 
     country: str
     subdivision: str | None = None
@@ -80,7 +80,7 @@ class PublicHolidaySettings(SettingsSection):
     @field_validator("country")
     @classmethod
     def _known_country(cls, country: str) -> str:
-        # the package takes any name it exports for a country, its own modules too
+        # the package accepts any name that it exports as a country, even those of its modules
         if country not in _countries():
             raise ValueError(f"the holidays of {country!r} are not known")
         return country
@@ -96,19 +96,19 @@ class PublicHolidaySettings(SettingsSection):
         return subdivision
 
     def __contains__(self, day: date) -> bool:
-        """Whether it is one of them."""
+        """Whether a date is one of these holidays."""
         return day in _calendar(self.country, self.subdivision)
 
 
-class ScheduleSettings(SettingsSection):
-    """Opening hours. What is said of a date wins over holidays, and these over the week.
+class Schedule(Section):
+    """Opening hours. Dates (`special`, `closed`) override holidays, and holidays override the week.
 
-    An interval belongs to the date on which it starts, also where it runs into the next one, be that closed.
+    An interval belongs to the date on which it starts. It runs into the next date even if that date is closed.
     """
 
     time_zone: ZoneInfo
     weekly: dict[Weekday, Intervals] = Field(default_factory=dict)
-    holidays: PublicHolidaySettings | None = None
+    holidays: PublicHolidays | None = None
     closed: Annotated[frozenset[Date], PlainSerializer(sorted, when_used="json")] = frozenset()
     special: dict[Date, Intervals] = Field(default_factory=dict)
 
@@ -121,13 +121,13 @@ class ScheduleSettings(SettingsSection):
         return special
 
     def is_holiday(self, day: date) -> bool:
-        """Whether it is closed all day because of the date: a public holiday, or one of `closed`."""
+        """Whether the date is closed all day: a public holiday, or one of `closed`."""
         if day in self.special:
             return False
         return day in self.closed or (self.holidays is not None and day in self.holidays)
 
     def on(self, day: date) -> Intervals:
-        """The intervals that start on a local date, earliest first; they may overlap."""
+        """Return the intervals that start on a local date, earliest first. They may overlap."""
         if self.is_holiday(day):
             return ()
         intervals = self.special.get(day, self.weekly.get(_WEEKDAYS[day.weekday()], ()))

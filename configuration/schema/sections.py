@@ -1,4 +1,4 @@
-"""What the tables of the configuration are made of: names, durations, texts in several languages."""
+"""Building blocks of configuration tables: names, durations, texts in several languages."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ from pydantic import (
 MAX_TEXT = 2_000
 """Longest automated message, in characters."""
 
-MAX_MISTAKES = 10
-"""How many mistakes of a table are named."""
+MOST_MISTAKES = 10
+"""Number of mistakes that a message names."""
 
 NEVER = timedelta.max
-"""The limit that the configuration calls "never"."""
+"""The value of a limit that is configured as "never"."""
 
 ANY_LANGUAGE = "*"
-"""Under this a text stands that is for every language."""
+"""The key of a text that is used for every language."""
 
 
-class SettingsSection(BaseModel):
-    """A table of the configuration file; a key it does not know is a mistake."""
+class Section(BaseModel):
+    """A table of the configuration file. An unknown key is a mistake."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
 
-MessageText = Annotated[str, Field(max_length=MAX_TEXT, pattern=r"^[^\x00]*$")]
-"""What is said to people; U+0000 is refused because PostgreSQL cannot store it."""
+Words = Annotated[str, Field(max_length=MAX_TEXT, pattern=r"^[^\x00]*$")]
+"""A message to people. U+0000 is refused because PostgreSQL cannot store it."""
 
 
 def _in_days(value: timedelta, iso: SerializerFunctionWrapHandler) -> str:
-    """ISO 8601 without years, which are of different lengths."""
+    """ISO 8601 with days as the largest unit; years and months vary in length."""
     rest = timedelta(seconds=value.seconds, microseconds=value.microseconds)
     within: str = iso(rest)
     return f"P{value.days}D{within[1:] if rest else ''}" if value.days else within
@@ -54,14 +54,14 @@ def _in_days(value: timedelta, iso: SerializerFunctionWrapHandler) -> str:
 
 _DURATION = [{"type": "string", "format": "duration"}, {"type": "number", "exclusiveMinimum": 0}]
 
-# a century: what is added to the present must still be a date
+# a century: the sum of the present and a duration must be a valid date
 Positive = Annotated[
     timedelta,
     Field(gt=timedelta(0), le=timedelta(days=36_525)),
     WrapSerializer(_in_days, when_used="json"),
     WithJsonSchema({"anyOf": _DURATION}),
 ]
-"""A duration: ISO 8601, or seconds."""
+"""A positive duration: ISO 8601, or a number of seconds."""
 
 
 def _limit(value: object, positive: ValidatorFunctionWrapHandler) -> timedelta:
@@ -85,12 +85,12 @@ def _one_of(value: object, kinds: ValidatorFunctionWrapHandler) -> object:
     try:
         return kinds(value)
     except ValidationError as error:
-        # pydantic names each kind it has tried as if it were a key
+        # pydantic lists each kind that it tried as if it were a key
         raise ValueError("; or: ".join(_wording(tried["msg"]) for tried in error.errors())) from None
 
 
 OneOf = WrapValidator(_one_of)
-"""Marks what can be of several kinds, so that one mistake is named by one key."""
+"""Marks a value of several possible kinds, so that a mistake is reported once, under its key."""
 
 Language = Annotated[str, StringConstraints(pattern=r"^([A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*|\*)$", to_lower=True)]
 """A BCP 47 tag in lower case, or `ANY_LANGUAGE`."""
@@ -104,23 +104,23 @@ def _by_language(value: object) -> object:
     raise ValueError('must be a text, or a table of texts by language: { en = "...", de = "..." }')
 
 
-def _as_short_as_it_may_be(text: dict[str, str]) -> str | dict[str, str]:
+def _short_form(text: dict[str, str]) -> str | dict[str, str]:
     return text[ANY_LANGUAGE] if text.keys() == {ANY_LANGUAGE} else text
 
 
-LocalizedText = Annotated[
-    dict[Language, MessageText],
+Text = Annotated[
+    dict[Language, Words],
     BeforeValidator(_by_language),
-    PlainSerializer(_as_short_as_it_may_be, when_used="json"),
+    PlainSerializer(_short_form, when_used="json"),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}]}),
 ]
-"""A text for people by language; the empty one says nothing."""
+"""A message by language. An empty message is not sent."""
 
 
-def text_in_language(text: LocalizedText, *wanted: str | None) -> str:
-    """The text in the first of the wanted languages (BCP 47 tags) that it has, else the one it has.
+def in_language(text: Text, *wanted: str | None) -> str:
+    """Return the text in the first wanted language (BCP 47 tags) that it has, else in any language.
 
-    A language that it lacks is sought with less and less detail: `de-AT`, then `de`.
+    Subtags are dropped until a language is found: `de-AT`, then `de`.
     """
     for tag in filter(None, wanted):
         subtags = tag.lower().split("-")
@@ -131,9 +131,9 @@ def text_in_language(text: LocalizedText, *wanted: str | None) -> str:
 
 
 def mistakes(error: ValidationError) -> str:
-    """What is wrong, each mistake by its key, of many the first: `texts.greeting: ...; open_age: ...`."""
+    """Return the mistakes with their keys, at most `MOST_MISTAKES`: `texts.greeting: ...; open_age: ...`."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    named = [f"{_key(e['loc'])}{_wording(e['msg'])}" for e in found[:MAX_MISTAKES]]
+    named = [f"{_key(e['loc'])}{_wording(e['msg'])}" for e in found[:MOST_MISTAKES]]
     more = len(found) - len(named)
     return "; ".join([*named, f"and {more} more"] if more else named)
 

@@ -1,4 +1,4 @@
-"""A workstream, as it is configured. What policy it amounts to, with its mode's defaults, `configuration.policies` says."""
+"""A workstream as configured. `configuration.policies` turns it into a policy, with the defaults of its mode."""
 
 from __future__ import annotations
 
@@ -8,58 +8,49 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, PlainSerializer, StringConstraints, ValidationInfo, field_validator
 
-from configuration.schema.sections import (
-    Identifier,
-    Language,
-    Limit,
-    LocalizedText,
-    MessageText,
-    OneOf,
-    Positive,
-    SettingsSection,
-)
-from domain.conversation import Mode
+from runtime.sections import Identifier, Language, Limit, OneOf, Positive, Section, Text, Words
 
-OfferableStatus = Literal["available", "busy", "busy-do-not-disturb"]
-"""Presences in which agents can be offered anything: who is away or offline gives back what they are offered."""
+Mode = Literal["live", "persistent"]
+Present = Literal["available", "busy", "busy-do-not-disturb"]
+"""Agent statuses in which an agent can receive offers. Agents who become away or offline lose their open offers."""
 
 _LIVE_TEXTS = ("position_in_queue", "next_in_line", "average_wait")
 ACTIONS = {"customer": ("remind", "warn", "close"), "agent": ("remind", "release")}
-"""What the silence of a party can lead to."""
+"""The actions of idle rules, by the silent party."""
 
 
-class MessageSettings(SettingsSection):
-    """Automated messages by their trigger; left out is the default, an empty text switches one off."""
+class Texts(Section):
+    """Automated messages by trigger. None: the default text. An empty text switches the message off."""
 
-    greeting: LocalizedText | None = None
-    agent_assigned: LocalizedText | None = None
-    agent_joined: LocalizedText | None = None
-    agent_disconnected: LocalizedText | None = None
-    agent_ended: LocalizedText | None = None
-    parked: LocalizedText | None = None
-    released: LocalizedText | None = None
-    transferred: LocalizedText | None = None
-    customer_disconnected: LocalizedText | None = None
-    out_of_hours: LocalizedText | None = None
-    holiday: LocalizedText | None = None
-    closed: LocalizedText | None = None
-    position_in_queue: LocalizedText | None = None
-    next_in_line: LocalizedText | None = None
-    average_wait: LocalizedText | None = None
-    ended: LocalizedText | None = None
+    greeting: Text | None = None
+    agent_assigned: Text | None = None
+    agent_joined: Text | None = None
+    agent_disconnected: Text | None = None
+    agent_ended: Text | None = None
+    parked: Text | None = None
+    released: Text | None = None
+    transferred: Text | None = None
+    customer_disconnected: Text | None = None
+    out_of_hours: Text | None = None
+    holiday: Text | None = None
+    closed: Text | None = None
+    position_in_queue: Text | None = None
+    next_in_line: Text | None = None
+    average_wait: Text | None = None
+    ended: Text | None = None
 
 
-class IdleRuleSettings(SettingsSection):
-    """What happens once a party has said nothing for `after`, counted from the other's last message."""
+class IdleRule(Section):
+    """An action after a party has been silent for `after`, counted from the last message of the other party."""
 
     silent: Literal["customer", "agent"]
     after: Positive
     action: Literal["remind", "warn", "close", "release"]
-    text: LocalizedText | None = Field(default=None, validate_default=True)
+    text: Text | None = Field(default=None, validate_default=True)
 
     @field_validator("action")
     @classmethod
-    def _suits_the_silent(cls, action: str, info: ValidationInfo) -> str:
+    def _action_is_allowed(cls, action: str, info: ValidationInfo) -> str:
         allowed = ACTIONS.get(info.data.get("silent", ""), (action,))
         if action not in allowed:
             raise ValueError(f"must be one of {', '.join(allowed)} when the {info.data['silent']} is silent")
@@ -67,15 +58,15 @@ class IdleRuleSettings(SettingsSection):
 
     @field_validator("text")
     @classmethod
-    def _says_something(cls, text: LocalizedText | None, info: ValidationInfo) -> LocalizedText | None:
+    def _has_a_message(cls, text: Text | None, info: ValidationInfo) -> Text | None:
         action = info.data.get("action")
         if action in ("remind", "warn") and not (text and all(text.values())):
-            raise ValueError(f"is what to say, and needed to {action}")
+            raise ValueError(f"the message is missing, which {action} needs")
         return text
 
     @property
     def is_last(self) -> bool:
-        """Whether nothing can follow it."""
+        """Whether no later rule can apply."""
         return self.action in ("close", "release")
 
 
@@ -92,47 +83,47 @@ def _is_web_address(url: str) -> str:
 WebAddress = Annotated[str, StringConstraints(max_length=2_000, pattern=r"^[!-~]+$"), AfterValidator(_is_web_address)]
 
 
-class ReconnectionSettings(SettingsSection):
-    """The way back into a chat by a link: for how long, to which page, and where else those who come too late are sent."""
+class Reconnection(Section):
+    """Links back into a chat: how long they are valid, the page they open, and the page for customers who come too late."""
 
     limit: Positive | None = None
     portal_url: WebAddress | None = None
     redirect_url: WebAddress | None = None
 
 
-class QuestionSettings(SettingsSection):
-    """A question of a survey; the answer becomes the attribute `key`. With `choices` only one of them is an answer."""
+class Question(Section):
+    """A survey question. The answer becomes the attribute `key`. With `choices`, only one of them is accepted."""
 
     key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
-    text: Annotated[MessageText, StringConstraints(min_length=1, max_length=1000)]
-    choices: tuple[Annotated[MessageText, StringConstraints(min_length=1, max_length=256)], ...] = Field(
+    text: Annotated[Words, StringConstraints(min_length=1, max_length=1000)]
+    choices: tuple[Annotated[Words, StringConstraints(min_length=1, max_length=256)], ...] = Field(
         default=(), max_length=100
     )
 
 
-class SurveySettings(SettingsSection):
-    """What is asked after the agent has ended a chat, and how long the customer has to answer it all.
+class Survey(Section):
+    """The survey after an agent has ended a chat, and the time for all answers.
 
-    Without questions a bot asks, which joins by CreateParticipant; the survey is over when it leaves.
+    Without questions, a bot that joins by CreateParticipant asks them; the survey is over when the bot leaves.
     """
 
-    questions: tuple[QuestionSettings, ...] = Field(default=(), max_length=20)
+    questions: tuple[Question, ...] = Field(default=(), max_length=20)
     deadline: Positive | None = None
-    not_a_choice: MessageText | None = None
-    thanks: MessageText | None = None
+    not_a_choice: Words | None = None
+    thanks: Words | None = None
 
     @field_validator("questions")
     @classmethod
-    def _asks_once(cls, questions: tuple[QuestionSettings, ...]) -> tuple[QuestionSettings, ...]:
+    def _keys_are_unique(cls, questions: tuple[Question, ...]) -> tuple[Question, ...]:
         keys = [question.key for question in questions]
         twice = sorted({key for key in keys if keys.count(key) > 1})
         if twice:
-            raise ValueError(f"two questions have the key {', '.join(twice)}")
+            raise ValueError(f"several questions have the key {', '.join(twice)}")
         return questions
 
 
-class WorkstreamSettings(SettingsSection):
-    """A policy for conversations. What is left out has the default of the mode, see `workflows.policy.DEFAULTS`.
+class Workstream(Section):
+    """The policy of a kind of conversation. None: the default of the mode, see `workflows.policy.DEFAULTS`.
 
     Limits are durations, or `NEVER`.
     """
@@ -140,9 +131,9 @@ class WorkstreamSettings(SettingsSection):
     mode: Mode
     queue: Identifier
     outside_hours: Literal["refuse", "queue"] | None = None
-    """Whether a live chat can begin while its queue is closed: not (the default), or waiting until it opens."""
+    """What happens to a live chat that starts while its queue is closed: refused (the default), or queued until it opens."""
     language: Language | None = None
-    """That of texts which the customer's own language lacks."""
+    """The language of texts that do not exist in the customer's language."""
     connect_within: Limit | None = None
     reconnect_window: Limit | None = None
     open_age: Limit | None = None
@@ -151,35 +142,35 @@ class WorkstreamSettings(SettingsSection):
     duration: Limit | None = None
     agent_grace: Limit | None = None
     customer_may_end: bool | None = None
-    reconnection: ReconnectionSettings | None = None
-    texts: MessageSettings = MessageSettings()
-    idle_rules: tuple[IdleRuleSettings, ...] = Field(default=(), max_length=20)
+    reconnection: Reconnection | None = None
+    texts: Texts = Texts()
+    idle_rules: tuple[IdleRule, ...] = Field(default=(), max_length=20)
     distribution: Literal["push", "pick"] = "push"
-    """Whether agents are offered its conversations, or pick them from the queue."""
+    """Whether conversations are offered to agents, or agents pick them from the queue."""
     offer_within: Positive = timedelta(seconds=120)
-    """How long an agent has to accept an offer."""
+    """Time to accept an offer."""
     auto_accept: bool = False
-    allowed_presences: Annotated[
-        frozenset[OfferableStatus], Field(min_length=1), PlainSerializer(sorted, when_used="json")
-    ] = frozenset({"available", "busy"})
-    """In which an agent is offered its conversations."""
+    allowed_presences: Annotated[frozenset[Present], Field(min_length=1), PlainSerializer(sorted, when_used="json")] = (
+        frozenset({"available", "busy"})
+    )
+    """Agent statuses in which an agent receives offers of this workstream."""
     missed_offers: Annotated[Literal["never"] | Annotated[int, Field(ge=1, le=1_000)], OneOf] = 3
-    """After so many missed offers in a row an agent counts as away."""
+    """Number of consecutive missed offers after which an agent becomes away."""
     units: Annotated[int, Field(ge=1, le=1_000)] = 1
-    """What a conversation takes of an agent's capacity."""
+    """Units of an agent's capacity that a conversation uses."""
     priority: Annotated[int, Field(ge=1, le=99)] = 5
-    """Lower goes first."""
+    """Lower numbers are offered first."""
     same_agent: Literal["required", "preferred", "off"] | None = None
     same_agent_wait: Positive | None = None
     wrap_up_holds: Annotated[Literal["always", "never"] | Positive, OneOf] = "always"
-    """For how long the wrap-up takes capacity: as long as it lasts, not at all, or so long."""
+    """How long a wrap-up uses capacity: until it is closed, not at all, or for this time."""
     over_capacity: bool = True
-    """Whether an agent may take up again what they parked, or pick, when they have no capacity left."""
-    survey: SurveySettings | None = None
+    """Whether an agent without free capacity may resume a parked conversation, or pick one."""
+    survey: Survey | None = None
 
     @property
     def refuses_when_closed(self) -> bool:
-        """Whether no chat begins while its queue is closed."""
+        """Whether a chat is refused while its queue is closed."""
         return self.mode == "live" and self.outside_hours != "queue"
 
     @field_validator("outside_hours")
@@ -198,30 +189,28 @@ class WorkstreamSettings(SettingsSection):
 
     @field_validator("reconnection")
     @classmethod
-    def _suits_the_mode(
-        cls, reconnection: ReconnectionSettings | None, info: ValidationInfo
-    ) -> ReconnectionSettings | None:
+    def _suits_the_mode(cls, reconnection: Reconnection | None, info: ValidationInfo) -> Reconnection | None:
         if reconnection is None or "mode" not in info.data:
             return reconnection
         if info.data["mode"] == "persistent" and reconnection.limit:
-            raise ValueError("limit is for live workstreams; nobody comes back too late to a persistent chat")
+            raise ValueError("limit is for live workstreams; a persistent chat has no reconnect window")
         if info.data["mode"] == "live" and not reconnection.limit:
-            raise ValueError("limit is missing: for how long a live chat can be gone back to")
+            raise ValueError("limit is missing: the reconnect window of a live chat")
         if info.data["mode"] == "live" and info.data.get("reconnect_window") is not None:
             raise ValueError("its limit takes the place of reconnect_window; leave one of them out")
         return reconnection
 
     @field_validator("texts")
     @classmethod
-    def _can_be_said(cls, texts: MessageSettings, info: ValidationInfo) -> MessageSettings:
+    def _texts_suit_the_mode(cls, texts: Texts, info: ValidationInfo) -> Texts:
         if info.data.get("mode") == "persistent" and (odd := texts.model_fields_set & set(_LIVE_TEXTS)):
             raise ValueError(f"{', '.join(sorted(odd))}: for live workstreams only")
         return texts
 
     @field_validator("idle_rules")
     @classmethod
-    def _in_order(cls, rules: tuple[IdleRuleSettings, ...]) -> tuple[IdleRuleSettings, ...]:
-        before: dict[str, IdleRuleSettings] = {}
+    def _rules_are_in_order(cls, rules: tuple[IdleRule, ...]) -> tuple[IdleRule, ...]:
+        before: dict[str, IdleRule] = {}
         for rule in rules:
             last = before.get(rule.silent)
             if last and last.is_last:

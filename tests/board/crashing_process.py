@@ -17,7 +17,7 @@ import worker
 from activities.recording import Recorder
 from routing.dispatcher import Dispatcher
 from engine.client import ConversationClient
-from parts import opened_parts
+from bootstrap import opened_resources
 from runtime.process import run_process, stop_on_signals
 from runtime.settings import Settings
 from runtime.temporal import connect
@@ -95,7 +95,7 @@ async def run_dispatcher(settings: Settings) -> None:
     """Run the dispatcher of an API process, without its HTTP server."""
     stop = stop_on_signals()
     client = await connect(settings)
-    async with opened_parts(settings) as (db, bus, configuration):
+    async with opened_resources(settings) as (db, bus, configuration):
         dispatcher = CrashingDispatcher(db, bus, CrashingClient(client, settings), configuration)
         await dispatcher.start()
         await stop.wait()

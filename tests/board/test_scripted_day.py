@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from bench.day import SMALL, live_through
+from bench.day import SMALL, simulate_day
 from store.database import Database
 from tests.board.floor import Floor
 from tests.stack import running
@@ -25,7 +25,7 @@ ROLES = ("worker", "dispatcher", "dispatcher")
 
 
 async def test_every_chat_is_accounted_for_after_the_scripted_day(engine: Engine) -> None:
-    assert await live_through(engine, SMALL) == []
+    assert await simulate_day(engine, SMALL) == []
 
 
 @pytest.fixture
@@ -54,4 +54,4 @@ async def test_every_chat_is_accounted_for_with_several_processes(
                 )
             yield
 
-    assert await live_through(shared_engine, SMALL, beside=run_processes) == []
+    assert await simulate_day(shared_engine, SMALL, beside=run_processes) == []

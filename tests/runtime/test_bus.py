@@ -1,4 +1,4 @@
-"""Announcements between processes that share a PostgreSQL store: no length and no character stops the bus."""
+"""Announcements between processes that share a PostgreSQL store. Announcements of any length do not stop the bus."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def server() -> Iterator[str]:
 
 @pytest.fixture
 async def buses(server: str) -> AsyncIterator[tuple[Bus, asyncio.Queue[Announcement]]]:
-    """A bus that sends, and the announcements that another, connected bus receives."""
+    """A bus to announce on, and the announcements that another bus receives once it is connected."""
     received: asyncio.Queue[Announcement] = asyncio.Queue()
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(postgres.database(server))
@@ -36,13 +36,13 @@ async def buses(server: str) -> AsyncIterator[tuple[Bus, asyncio.Queue[Announcem
         yield sender, received
 
 
-async def following(received: asyncio.Queue[Announcement], count: int) -> list[Announcement]:
+async def next_announcements(received: asyncio.Queue[Announcement], count: int) -> list[Announcement]:
     async with asyncio.timeout(20):
         return [await received.get() for _ in range(count)]
 
 
 def of_size(size: int, character: str = "x") -> Announcement:
-    """An announcement whose payload has this size (UTF-8 bytes)."""
+    """An announcement whose payload has this many bytes in UTF-8."""
     frame = {"Type": "MESSAGE", "ContentType": "text/plain", "Id": "i", "Content": ""}
     empty = len(json.dumps(Announcement("c", frame, "p"), separators=(",", ":")))
     content = character * ((size - empty) // len(character.encode()))
@@ -57,7 +57,7 @@ async def test_longest_announcement_arrives_complete(
     bus, received = buses
     longest = of_size(MOST_BYTES, character)
     await bus.announce(longest)
-    assert await following(received, 1) == [longest]
+    assert await next_announcements(received, 1) == [longest]
     assert caplog.records == []
 
 
@@ -67,18 +67,18 @@ async def test_longer_announcement_is_sent_without_its_frame_and_logged(
     bus, received = buses
     for announcement in (of_size(MOST_BYTES + 1), of_size(100_000, "😀"), Announcement("after")):
         await bus.announce(announcement)
-    assert await following(received, 3) == [Announcement("c"), Announcement("c"), Announcement("after")]
+    assert await next_announcements(received, 3) == [Announcement("c"), Announcement("c"), Announcement("after")]
     assert [record.levelno for record in caplog.records] == 2 * [logging.WARNING]
     assert caplog.messages[0] == "c: too long to announce, nobody gets it: MESSAGE text/plain i"
 
 
 @pytest.mark.parametrize("content", ["\ud800", "a\x00b", "\u2028 \"'\\"])
-async def test_unusual_characters_do_not_stop_the_bus(
+async def test_odd_characters_do_not_stop_the_bus(
     buses: tuple[Bus, asyncio.Queue[Announcement]], caplog: pytest.LogCaptureFixture, content: str
 ) -> None:
     bus, received = buses
     await bus.announce(Announcement("c", {"Content": content}))
     await bus.announce(Announcement("after"))
     frame: dict[str, Any] = {"Content": content.replace("\ud800", "?")}
-    assert await following(received, 2) == [Announcement("c", frame), Announcement("after")]
+    assert await next_announcements(received, 2) == [Announcement("c", frame), Announcement("after")]
     assert caplog.records == []

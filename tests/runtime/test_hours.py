@@ -1,4 +1,4 @@
-"""Opening hours, against an oracle that steps through the minutes and shares nothing with the calculation but its definition."""
+"""Opening hours, compared with an oracle that steps through the minutes. It shares only the definition with the calculation."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from configuration.schema.opening_hours import MAX_OPEN_SPAN, local_time_text, opening_at
-from configuration.schema.schedules import ScheduleSettings
+from runtime.hours import FAR, for_people, opening
+from runtime.schedules import Schedule
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 Times = list[tuple[int, int]]
-"""Intervals as minutes of the day; an end not after its start is on the next day."""
+"""Intervals as minutes of the day. An end that is not after its start is on the next day."""
 
 PLACES = [
     ("Europe/Vienna", date(2026, 3, 29)),
@@ -31,20 +31,20 @@ PLACES = [
     ("Australia/Lord_Howe", date(2026, 10, 4)),
     ("Antarctica/Troll", date(2026, 3, 29)),  # two hours
     ("Asia/Kolkata", date(2026, 6, 1)),
-    ("America/Sao_Paulo", date(2018, 11, 4)),  # there is no midnight
-    ("America/Sao_Paulo", date(2018, 2, 18)),  # before midnight, the hour is 23 twice
+    ("America/Sao_Paulo", date(2018, 11, 4)),  # midnight does not exist
+    ("America/Sao_Paulo", date(2018, 2, 18)),  # the hour before midnight occurs twice
     ("Asia/Beirut", date(2026, 3, 29)),
     ("Asia/Beirut", date(2026, 10, 25)),
     ("Africa/Cairo", date(2026, 4, 24)),
     ("Africa/Cairo", date(2026, 10, 30)),
-    ("America/Havana", date(2026, 11, 1)),  # midnight comes twice
+    ("America/Havana", date(2026, 11, 1)),  # midnight occurs twice
     ("America/Goose_Bay", date(2010, 11, 7)),  # the clock goes back over midnight
-    ("Pacific/Apia", date(2011, 12, 30)),  # there is no such day
+    ("Pacific/Apia", date(2011, 12, 30)),  # this day does not exist
 ]
 
 
 class Clock:
-    """What a zone's clock shows in each minute of the days around a date."""
+    """The wall time of a zone in each minute of the days around a date."""
 
     def __init__(self, zone: str, around: date) -> None:
         self.first = datetime.combine(around, time.min, UTC) - 6 * DAY
@@ -55,11 +55,11 @@ class Clock:
         self.changes = [n for n, (a, b) in enumerate(pairwise(self.walls), 1) if b - a != MINUTE]
 
     def starts(self, wall: datetime) -> int:
-        """The first minute in which the clock shows this or has gone beyond."""
+        """Return the first minute in which the clock shows this time or a later one."""
         return next(n for n, highest in enumerate(self.highest) if highest >= wall)
 
     def ends(self, wall: datetime) -> int:
-        """The last minute in which the clock comes to show this, or jumps over it."""
+        """Return the last minute in which the clock reaches this time, or jumps over it."""
         if wall in self.shown_last:
             return self.shown_last[wall]
         return next(n for n in self.changes if self.walls[n - 1] < wall < self.walls[n])
@@ -71,7 +71,7 @@ def clock(zone: str, around: date) -> Clock:
 
 
 def open_minutes(clock: Clock, week: dict[int, Times], special: dict[date, Times], closed: set[date]) -> list[bool]:
-    """For each minute of the clock's days, the outermost on either side apart, whether it is open."""
+    """Return for each minute of the clock's days whether it is open. The first and last day are left out."""
     minutes = [False] * len(clock.walls)
     for n in range(1, 11):
         day = (clock.first + n * DAY).date()
@@ -84,8 +84,8 @@ def open_minutes(clock: Clock, week: dict[int, Times], special: dict[date, Times
     return minutes
 
 
-def schedule(zone: str, week: dict[int, Times], special: dict[date, Times], closed: set[date]) -> ScheduleSettings:
-    return ScheduleSettings.model_validate(
+def schedule(zone: str, week: dict[int, Times], special: dict[date, Times], closed: set[date]) -> Schedule:
+    return Schedule.model_validate(
         {
             "time_zone": zone,
             "weekly": {WEEKDAYS[day]: written(times) for day, times in week.items()},
@@ -116,7 +116,7 @@ near = st.integers(-2, 2)
 @example(("America/Goose_Bay", date(2010, 11, 7)), {4: [(1439, 1439)]}, {}, set(), None)
 @example(("Pacific/Apia", date(2011, 12, 30)), {day: [(480, 1020)] for day in range(7)}, {}, set(), None)
 @example(("Pacific/Apia", date(2011, 12, 30)), {day: [(1320, 120)] for day in range(7)}, {}, set(), None)
-def test_it_is_open_when_the_clock_says_so_and_until_it_says_otherwise(
+def test_opening_hours_agree_with_the_oracle_in_every_minute(
     place: tuple[str, date], week: dict[int, Times], specials: dict[int, Times], closures: set[int], data: Any
 ) -> None:
     zone, around = place
@@ -134,17 +134,17 @@ def test_it_is_open_when_the_clock_says_so_and_until_it_says_otherwise(
     for n in minutes & set(window):
         for second in (0, 59):
             at = oracle.first + n * MINUTE + timedelta(seconds=second)
-            told = opening_at(hours, at)
-            assert told.open == expected[n], at
+            found = opening(hours, at)
+            assert found.open == expected[n], at
             later = next((change for change in changes if change > n), None)
             if later is not None and later < window[-1]:
-                assert told.until == oracle.first + later * MINUTE, at
+                assert found.until == oracle.first + later * MINUTE, at
             else:
-                assert told.until is None or told.until >= oracle.first + window[-1] * MINUTE, at
+                assert found.until is None or found.until >= oracle.first + window[-1] * MINUTE, at
 
 
-def hours(zone: str = "Europe/Vienna", **parts: Any) -> ScheduleSettings:
-    return ScheduleSettings.model_validate({"time_zone": zone, **parts})
+def hours(zone: str = "Europe/Vienna", **parts: Any) -> Schedule:
+    return Schedule.model_validate({"time_zone": zone, **parts})
 
 
 def at(text: str) -> datetime:
@@ -162,57 +162,57 @@ VIENNA = {"country": "AT", "subdivision": "9"}
         ("2026-10-24", False, False),  # a Saturday
         ("2026-10-26", False, True),  # a holiday in all of Austria
         ("2026-11-13", True, False),
-        ("2027-01-06", False, True),  # Epiphany, in another year than the one asked for first
+        ("2027-01-06", False, True),  # Epiphany, in the next year
         ("2026-12-23", False, True),  # closed by the configuration
         ("2026-12-25", True, False),  # a holiday, but special
         ("2026-12-28", False, False),  # special: closed, and no holiday
     ],
 )
-def test_a_date_wins_over_holidays_and_these_over_the_week(day: str, is_open: bool, is_holiday: bool) -> None:
+def test_dates_override_holidays_and_holidays_override_the_week(day: str, is_open: bool, is_holiday: bool) -> None:
     special = {"2026-12-25": ["12:00-13:00"], "2026-12-28": []}
-    told = opening_at(
+    found = opening(
         hours(weekly=OFFICE, holidays=VIENNA, closed=["2026-12-23"], special=special), at(f"{day}T12:00+01:00")
     )
-    assert (told.open, told.holiday) == (is_open, is_holiday)
+    assert (found.open, found.holiday) == (is_open, is_holiday)
 
 
-def test_holidays_of_a_part_of_a_country() -> None:
+def test_holidays_of_a_subdivision_apply_there_only() -> None:
     noon = at("2026-01-06T12:00+01:00")
     bavaria, berlin = ({"country": "DE", "subdivision": state} for state in ("BY", "BE"))
-    assert opening_at(hours("Europe/Berlin", weekly=OFFICE, holidays=bavaria), noon).holiday
-    assert opening_at(hours("Europe/Berlin", weekly=OFFICE, holidays=berlin), noon).open
+    assert opening(hours("Europe/Berlin", weekly=OFFICE, holidays=bavaria), noon).holiday
+    assert opening(hours("Europe/Berlin", weekly=OFFICE, holidays=berlin), noon).open
 
 
-def test_the_next_opening_comes_after_the_holidays() -> None:
-    told = opening_at(hours(weekly=OFFICE, holidays=VIENNA), at("2026-12-24T18:00+01:00"))
-    assert (told.open, told.until, told.holiday) == (False, at("2026-12-28T08:00+01:00"), False)
+def test_next_opening_is_after_the_holidays() -> None:
+    found = opening(hours(weekly=OFFICE, holidays=VIENNA), at("2026-12-24T18:00+01:00"))
+    assert (found.open, found.until, found.holiday) == (False, at("2026-12-28T08:00+01:00"), False)
 
 
-def test_a_night_runs_into_a_day_that_is_closed() -> None:
+def test_interval_runs_into_a_closed_date() -> None:
     nights = hours(weekly={"thu": ["22:00-06:00"]}, closed=["2026-11-20"])
-    told = opening_at(nights, at("2026-11-20T05:00+01:00"))
-    assert (told.open, told.until) == (True, at("2026-11-20T06:00+01:00"))
+    found = opening(nights, at("2026-11-20T05:00+01:00"))
+    assert (found.open, found.until) == (True, at("2026-11-20T06:00+01:00"))
 
 
-def test_always_open_is_to_be_looked_at_again() -> None:
+def test_schedule_that_is_always_open_names_a_time_to_ask_again() -> None:
     now = at("2026-11-20T05:00+01:00")
     always = hours(weekly={day: ["00:00-24:00"] for day in WEEKDAYS})
-    told = opening_at(always, now)
-    assert told.open
-    assert told.until is not None
-    assert told.until > now + MAX_OPEN_SPAN
-    assert opening_at(always, told.until).open
+    found = opening(always, now)
+    assert found.open
+    assert found.until is not None
+    assert found.until > now + FAR
+    assert opening(always, found.until).open
 
 
 @pytest.mark.parametrize("parts", [{}, {"special": {"2026-11-19": ["08:00-12:00"], "2028-01-01": ["08:00-12:00"]}}])
-def test_what_never_opens(parts: dict[str, Any]) -> None:
-    told = opening_at(hours(**parts), at("2026-11-20T05:00+01:00"))
-    assert (told.open, told.until) == (False, None)
+def test_schedule_that_never_opens_has_no_next_opening(parts: dict[str, Any]) -> None:
+    found = opening(hours(**parts), at("2026-11-20T05:00+01:00"))
+    assert (found.open, found.until) == (False, None)
 
 
-def test_a_rare_opening_is_found() -> None:
-    told = opening_at(hours(special={"2027-12-20": ["08:00-12:00"]}), at("2026-11-20T05:00+01:00"))
-    assert told.until == at("2027-12-20T08:00+01:00")
+def test_opening_in_a_distant_month_is_found() -> None:
+    found = opening(hours(special={"2027-12-20": ["08:00-12:00"]}), at("2026-11-20T05:00+01:00"))
+    assert found.until == at("2027-12-20T08:00+01:00")
 
 
 @pytest.mark.parametrize(
@@ -223,5 +223,5 @@ def test_a_rare_opening_is_found() -> None:
         ("America/Sao_Paulo", "2026-11-23 04:00 -03"),
     ],
 )
-def test_for_people_it_is_the_time_of_the_place(zone: str, text: str) -> None:
-    assert local_time_text(hours(zone), at("2026-11-23T07:00+00:00")) == text
+def test_text_for_people_uses_the_time_zone_of_the_schedule(zone: str, text: str) -> None:
+    assert for_people(hours(zone), at("2026-11-23T07:00+00:00")) == text

@@ -1,4 +1,4 @@
-"""What tenants can configure: every mistake keeps the process from starting and is named by its key."""
+"""The configuration of instances. Every mistake prevents the start and is named by its key."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from configuration.schema.sections import NEVER, LocalizedText, text_in_language
-from runtime.errors import StartupError
+from runtime.problems import StartupProblem
+from runtime.sections import NEVER, Text, in_language
 from runtime.settings import Settings, load_settings
 
 LIVE = '[instances.i.workstreams.w]\nmode = "live"\nqueue = "q"\n'
@@ -30,8 +30,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def rule(silent: str = "customer", after: str = "PT10M", action: str = "remind", text: str | None = "Hello?") -> str:
-    said = "" if text is None else f'text = "{text}"\n'
-    return f'{RULES}silent = "{silent}"\nafter = "{after}"\naction = "{action}"\n{said}'
+    line = "" if text is None else f'text = "{text}"\n'
+    return f'{RULES}silent = "{silent}"\nafter = "{after}"\naction = "{action}"\n{line}'
 
 
 MISTAKES = [
@@ -56,7 +56,7 @@ MISTAKES = [
     (HOURS + 'closed = ["2026-12-31"]\nspecial = { "2026-12-31" = [] }', f"{H}.special: 2026-12-31"),
     (HOURS + '[instances.i.queues.q]\nhours = "office"', "instances.i.queues: q.hours"),
     (HOURS + '[instances.i.queues.q]\nhour = "h"', "instances.i.queues.q.hour"),
-    # what belongs to the other mode
+    # keys of the other mode
     (PERSISTENT + 'outside_hours = "refuse"', f"{W}.outside_hours"),
     (PERSISTENT + 'outside_hours = "queue"', f"{W}.outside_hours"),
     (LIVE + 'outside_hours = "sometimes"', f"{W}.outside_hours"),
@@ -112,33 +112,33 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("toml", "key"), MISTAKES)
-def test_a_mistake_is_named(folder: Path, toml: str, key: str) -> None:
-    with pytest.raises(StartupError) as problem:
+def test_mistake_is_named_by_its_key(folder: Path, toml: str, key: str) -> None:
+    with pytest.raises(StartupProblem) as problem:
         load(folder, toml)
     sentence = str(problem.value)
     assert key in sentence
     assert "Value error" not in sentence
 
 
-def test_a_file_that_is_no_toml(folder: Path) -> None:
+def test_file_that_is_not_toml_is_named(folder: Path) -> None:
     file = folder / "perennial.toml"
     for content in (b"key = ", b"\xff"):
         file.write_bytes(content)
-        with pytest.raises(StartupError, match=r"^perennial\.toml is not valid TOML: "):
+        with pytest.raises(StartupProblem, match=r"^perennial\.toml is not valid TOML: "):
             load_settings()
     file.unlink()
     file.mkdir()
-    with pytest.raises(StartupError, match=r"^the configuration file perennial\.toml cannot be read: "):
+    with pytest.raises(StartupProblem, match=r"^the configuration file perennial\.toml cannot be read: "):
         load_settings()
 
 
-def test_a_variable_that_is_no_json(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variable_that_is_not_json_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PERENNIAL_TOKEN_KEYS", "not in brackets")
-    with pytest.raises(StartupError, match="token_keys"):
+    with pytest.raises(StartupProblem, match="token_keys"):
         load(folder, LIVE)
 
 
-def test_everything_right(folder: Path) -> None:
+def test_valid_configuration_is_loaded_completely(folder: Path) -> None:
     settings = load(
         folder,
         HOURS
@@ -191,7 +191,7 @@ def test_everything_right(folder: Path) -> None:
     assert [rule.silent for rule in full.idle_rules] == ["customer", "agent", "customer"]
 
 
-GREETING: LocalizedText = {"de": "Hallo", "de-at": "Servus", "zh-hant": "您好"}
+GREETING: Text = {"de": "Hallo", "de-at": "Servus", "zh-hant": "您好"}
 
 
 @pytest.mark.parametrize(
@@ -210,5 +210,5 @@ GREETING: LocalizedText = {"de": "Hallo", "de-at": "Servus", "zh-hant": "您好"
         (GREETING | {"de-at": ""}, ["de-AT"], ""),
     ],
 )
-def test_a_text_in_the_language_that_fits_best(text: LocalizedText, wanted: list[str | None], found: str) -> None:
-    assert text_in_language(text, *wanted) == found
+def test_text_is_found_in_the_closest_language(text: Text, wanted: list[str | None], found: str) -> None:
+    assert in_language(text, *wanted) == found

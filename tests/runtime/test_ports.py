@@ -1,4 +1,4 @@
-"""A port that is taken in the last moment, after it was found free, ends a start in one sentence."""
+"""A port that another process takes after the first check ends the start with one sentence."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runtime.errors import StartupError
 from runtime.settings import Settings
 
 
-async def test_a_port_that_is_taken_when_the_api_begins_to_listen() -> None:
+async def test_port_that_is_taken_when_the_api_starts_to_listen_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = Settings(api_port=taken.getsockname()[1])
         with pytest.raises(StartupError, match=f"The API cannot listen on 127.0.0.1:{settings.api_port}"):

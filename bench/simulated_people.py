@@ -1,4 +1,4 @@
-"""The people of a scripted day: customers who come, wait, leave and return, and agents who do with chats all that can be done."""
+"""The people of a simulated day: customers who start, leave and return, and agents who use every action on their chats."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from workflows.refusals import Refusal
 from workflows.state import derived_id
 from workflows.values import Role
 
-LOOK_SECONDS = 0.1
-MOST_PASSES, MOST_TWISTS = 2, 3
-"""How often a chat is passed on by agents, and how often it is handed on or set aside, before somebody just does the work."""
+POLL_SECONDS = 0.1
+MOST_REFUSALS, MOST_TWISTS = 2, 3
+"""Refused offers of a chat, and transfers and the like, after which an agent accepts and ends it."""
 MOST_REPEATS = 3
 
 ANSWERS = {"accepted": 86, "rejected": 8, "missed": 6}
@@ -33,78 +33,78 @@ TWISTS = {"ended": 50, "parked": 25, "transferred": 10, "released": 6, "lost": 6
 
 
 @dataclass
-class Case:
-    """A customer's chat, and what was accepted of what was said in it."""
+class ChatCase:
+    """A chat, and the ids of the messages that the API has accepted."""
 
     id: str
     workstream: str
-    said: list[str] = field(default_factory=list)
-    passes: int = 0
+    messages: list[str] = field(default_factory=list)
+    refusals: int = 0
     twists: int = 0
 
 
 @dataclass
-class People:
-    """Everybody. What they do is drawn from one source of randomness, and counted."""
+class SimulatedPeople:
+    """All customers and agents. One source of randomness decides what they do; `done` counts it."""
 
     floor: Floor
     random: Random
     talk_seconds: float
-    cases: dict[str, Case] = field(default_factory=dict)
+    cases: dict[str, ChatCase] = field(default_factory=dict)
     done: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
     _answered: set[str] = field(default_factory=set)
     _busy: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def come(self, workstream: str) -> None:
-        """A customer starts a chat and says something; a few lose patience."""
+    async def start_chat(self, workstream: str) -> None:
+        """Start a chat as a customer and send a message. A few customers leave before an agent comes."""
         chat = await self.floor.start(workstream)
-        case = self.cases[chat.id] = Case(chat.id, workstream)
+        case = self.cases[chat.id] = ChatCase(chat.id, workstream)
         self.done["chats"] += 1
         await self._say(case, self._customer(case), "CUSTOMER")
-        if self._works(case).mode == "live" and self.random.random() < 0.06:
-            self.begin(self._leave(case))
+        if self._workstream(case).mode == "live" and self.random.random() < 0.06:
+            self.spawn(self._leave(case))
 
     async def answer_offers(self) -> None:
-        """Agents see what they are offered, and answer, until this is cancelled."""
+        """Answer the offers of all agents until this is cancelled."""
         while True:
             for offer in await self._offers():
                 if offer.conversation_id in self.cases and offer.id not in self._answered:
                     self._answered.add(offer.id)
-                    self.begin(self._asked(offer, self.cases[offer.conversation_id]))
-            await asyncio.sleep(LOOK_SECONDS)
+                    self.spawn(self._answer(offer, self.cases[offer.conversation_id]))
+            await asyncio.sleep(POLL_SECONDS)
 
     async def keep_shifts(self, seconds: float) -> None:
-        """Two thirds begin early, the others come later, a few of the first go; in the end everybody helps out.
+        """Make two thirds of the agents available, then the others; then some go offline; in the end all work again.
 
-        Who has missed too much is back before long.
+        Agents who became away after missed offers become available again.
         """
         users = sorted(self.floor.instance.agents)
         early, late = users[: len(users) * 2 // 3], users[len(users) * 2 // 3 :]
-        await self._all_become(early, Presence.AVAILABLE)
+        await self._set_status(early, Presence.AVAILABLE)
         await asyncio.sleep(seconds / 3)
-        await self._all_become(late, Presence.BUSY)
+        await self._set_status(late, Presence.BUSY)
         await asyncio.sleep(seconds / 3)
-        await self._all_become(early[:: len(early) // 2 or 1], Presence.OFFLINE, when_free=True)
+        await self._set_status(early[:: len(early) // 2 or 1], Presence.OFFLINE, when_free=True)
         await asyncio.sleep(seconds / 3)
         while True:
-            here = [
+            absent = [
                 user for user in users if (await self.floor.agent(user)).presence in (Presence.AWAY, Presence.OFFLINE)
             ]
-            await self._all_become(here, Presence.AVAILABLE)
+            await self._set_status(absent, Presence.AVAILABLE)
             await asyncio.sleep(1)
 
     async def stop(self) -> None:
-        """Everybody goes."""
+        """Cancel everything that is still going on."""
         for task in list(self._busy):
             task.cancel()
         await asyncio.gather(*self._busy, return_exceptions=True)
 
-    async def _asked(self, offer: Offer, case: Case) -> None:
-        # on what only they may be offered nobody passes: it would wait for them until they may be asked again
-        may_pass = case.passes < MOST_PASSES and self._works(case).same_agent != "required"
-        answer = self._draw(ANSWERS) if may_pass else "accepted"
-        case.passes += answer != "accepted"
+    async def _answer(self, offer: Offer, case: ChatCase) -> None:
+        # an offer for this agent alone is always accepted: it would wait until the agent may receive it again
+        may_refuse = case.refusals < MOST_REFUSALS and self._workstream(case).same_agent != "required"
+        answer = self._draw(ANSWERS) if may_refuse else "accepted"
+        case.refusals += answer != "accepted"
         if answer == "missed":
             self.done[answer] += 1
             return
@@ -112,11 +112,11 @@ class People:
             self.done[answer] += await self._ask(case, Reject(offer_id=offer.id, by=offer.user)) is None
         elif await self._ask(case, Accept(offer_id=offer.id, by=offer.user)) is None:
             self.done[answer] += 1
-            await self._work(case, offer.user)
+            await self._handle_chat(case, offer.user)
 
-    async def _work(self, case: Case, user: str) -> None:
+    async def _handle_chat(self, case: ChatCase, user: str) -> None:
         twist = self._draw(TWISTS) if case.twists < MOST_TWISTS else "ended"
-        if twist == "parked" and self._works(case).mode == "live":
+        if twist == "parked" and self._workstream(case).mode == "live":
             twist = "ended"
         case.twists += twist != "ended"
         agent = derived_id(case.id, f"agent/{user}")
@@ -126,7 +126,7 @@ class People:
             await self._say(case, self._customer(case), "CUSTOMER")
             await asyncio.sleep(self.random.uniform(0.2, self.talk_seconds))
         if not await self._do(twist, case, agent):
-            await self._ask(case, Close(by=agent))  # the customer has left
+            await self._ask(case, Close(by=agent))  # the customer has ended it
             return
         self.done[twist] += 1
         if twist == "parked":
@@ -134,8 +134,8 @@ class People:
             await self._say(case, self._customer(case), "CUSTOMER")
             self.done["returned"] += 1
 
-    async def _do(self, twist: str, case: Case, agent: str) -> bool:
-        """Whether that was possible."""
+    async def _do(self, twist: str, case: ChatCase, agent: str) -> bool:
+        """Carry out an action. Return whether it was possible."""
         match twist:
             case "parked":
                 return await self._ask(case, Park(by=agent)) is None
@@ -153,26 +153,26 @@ class People:
                 pass
         return True
 
-    async def _ask(self, case: Case, command: Command) -> Refusal | None:
-        """Send a command, again if the engine does not answer, as clients do."""
+    async def _ask(self, case: ChatCase, command: Command) -> Refusal | None:
+        """Repeat a command that the engine did not answer, as clients do."""
         for _ in range(MOST_REPEATS):
             try:
                 return await self.floor.client.ask(case.id, command)
             except Unavailable:
-                self.done["asked again"] += 1
+                self.done["repeated commands"] += 1
         return await self.floor.client.ask(case.id, command)
 
-    async def _leave(self, case: Case) -> None:
+    async def _leave(self, case: ChatCase) -> None:
         await asyncio.sleep(self.random.uniform(0.2, 3))
         self.done["left"] += await self._ask(case, End(by=self._customer(case))) is None
 
-    async def _say(self, case: Case, by: str, role: str) -> None:
+    async def _say(self, case: ChatCase, by: str, role: str) -> None:
         id = str(uuid4())
         message = Message(
-            id=id, at=datetime.now(UTC), by=by, role=Role(role), name="Somebody", content=f"What {role} says."
+            id=id, at=datetime.now(UTC), by=by, role=Role(role), name="Somebody", content=f"A message of the {role}."
         )
         await self.floor.client.send_message(case.id, message)
-        case.said.append(id)
+        case.messages.append(id)
         self.done["messages"] += 1
 
     async def _offers(self) -> list[Offer]:
@@ -182,16 +182,16 @@ class People:
             rows = [Row(*row) for row in await connection.execute(query)]
         return [row.offer for row in rows if row.offer]
 
-    async def _all_become(self, users: list[str], presence: Presence, *, when_free: bool = False) -> None:
+    async def _set_status(self, users: list[str], presence: Presence, *, when_free: bool = False) -> None:
         for user in users:
             await self.floor.set_status(user, presence, when_free=when_free)
 
-    def begin(self, doing: Awaitable[None]) -> None:
-        """Somebody does something on their own, which the end of their chat may cut short."""
+    def spawn(self, activity: Awaitable[None]) -> None:
+        """Run an activity as a task. The end of its chat may interrupt it."""
 
         async def tolerant() -> None:
             try:
-                await doing
+                await activity
             except ConversationEnded:
                 return
             except Exception as fault:
@@ -204,9 +204,9 @@ class People:
     def _draw(self, chances: dict[str, int]) -> str:
         return self.random.choices(list(chances), list(chances.values()))[0]
 
-    def _works(self, case: Case) -> Workstream:
+    def _workstream(self, case: ChatCase) -> Workstream:
         return self.floor.instance.workstreams[case.workstream]
 
     @staticmethod
-    def _customer(case: Case) -> str:
+    def _customer(case: ChatCase) -> str:
         return f"{case.id}-customer"

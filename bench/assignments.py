@@ -1,9 +1,9 @@
-"""The board with 1,000 agents and 100 queues: assignments per second, and what the length of a queue costs.
+"""Assignments with 1,000 agents and 100 queues: how many per second, and how the length of a queue changes them.
 
-Two shapes of staff: every agent serves ten queues, and the worst case, every agent serves every queue. In both, nine agents of
-ten are full, all others have room for one. An assignment is one offer; what it takes to accept it, to finish it and to fill
-the queue again is not measured. For the cost of length, a queue with ten conversations and one with ten thousand are asked in
-turn, so that whatever else the machine does hits both.
+There are two shapes of staff: every agent serves ten queues, or, the worst case, every queue. In both, nine of ten agents are
+full and the others have capacity for one conversation. An assignment is one offer; accepting it, ending the conversation and
+refilling the queue are not measured. To compare lengths, assignments from a queue of ten conversations and from one of ten
+thousand alternate, so that other load on the machine affects both.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from tests import postgres
 AGENTS, QUEUES, SERVED = 1_000, 100, 10
 CAPACITY = 4
 FULL_IN_TEN = 9
-"""Of ten agents as many work on four conversations already, the others on three."""
+"""This many of ten agents have four conversations, the others have three."""
 WAITING = 20
-"""Conversations that wait in each queue."""
+"""Waiting conversations in each queue."""
 SHORT, LONG = 10, 10_000
 ROUNDS = 200
 WORKERS = 8
@@ -47,7 +47,7 @@ _numbers = count(1)
 
 
 def staff(served: int) -> list[Agent]:
-    """Agents who each serve that many queues; all of them serve the two queues that differ in length."""
+    """Return agents who serve this number of queues each, and the two queues of different lengths."""
     return [
         Agent(
             f"a{n:04}",
@@ -60,7 +60,7 @@ def staff(served: int) -> list[Agent]:
 
 
 def waiting(queue: str) -> dict[str, Any]:
-    """A row of one more conversation, behind all others of its queue."""
+    """Return the row of another conversation, at the end of its queue."""
     number = next(_numbers)
     return _row(number, queue, stage="queued", agent=None, holder=None, holds_until=None)
 
@@ -84,13 +84,13 @@ def _row(number: int, queue: str, **values: Any) -> dict[str, Any]:
 
 
 def working(user: str, conversations: int) -> Iterable[dict[str, Any]]:
-    """Rows of what an agent works on."""
+    """Yield the rows of an agent's conversations."""
     for _ in range(conversations):
         yield _row(next(_numbers), "q0", stage="working", agent=user, holder=user, holds_until=schema.FOREVER)
 
 
 async def fill(db: Database, served: int) -> None:
-    """Puts everything on the board."""
+    """Write all agents and conversations."""
     agents = staff(served)
     await configure(db, INSTANCE, agents, START)
     rows = [waiting(f"q{queue}") for queue in range(QUEUES) for _ in range(WAITING)]
@@ -101,13 +101,13 @@ async def fill(db: Database, served: int) -> None:
         await connection.execute(update(schema.agents).values(presence=Presence.AVAILABLE))
         await connection.execute(insert(schema.board), rows)
         if db.is_postgres:
-            # the server does so itself about a minute after so much was written
+            # the server does this itself about a minute after a large write
             await connection.execute(text("ANALYZE"))
 
 
 async def undo(db: Database, offer: Offer) -> None:
-    """Takes an assigned conversation off the board and puts another one into its queue."""
-    over = Placement(
+    """Remove an assigned conversation and put another one into its queue."""
+    removed = Placement(
         conversation_id=offer.conversation_id,
         revision=2,
         instance=INSTANCE,
@@ -118,12 +118,12 @@ async def undo(db: Database, offer: Offer) -> None:
         enqueued_at=START,
     )
     async with db.write() as connection:
-        await place(db, connection, over, START)
+        await place(db, connection, removed, START)
         await connection.execute(insert(schema.board), [waiting(offer.queue)])
 
 
 async def assign(db: Database, queue: str) -> float:
-    """The seconds of one assignment."""
+    """Assign once. Return the seconds that it took."""
     began = perf_counter()
     offer = await offer_next(db, INSTANCE, queue, {}, START)
     took = perf_counter() - began
@@ -132,44 +132,44 @@ async def assign(db: Database, queue: str) -> float:
     return took
 
 
-async def by_length(db: Database) -> tuple[float, float]:
-    """The median seconds of an assignment from the short queue and from the long one."""
+async def seconds_by_length(db: Database) -> tuple[float, float]:
+    """Return the median seconds of an assignment from the short queue and from the long one."""
     short: list[float] = []
     long: list[float] = []
     for n in range(ROUNDS):
-        # each is first half of the time
+        # each is first in half of the rounds
         for queue, seconds in sorted([("short", short), ("long", long)], reverse=bool(n % 2)):
             seconds.append(await assign(db, queue))
     return median(short), median(long)
 
 
-async def one_after_the_other(db: Database) -> float:
-    """The median seconds of an assignment from any of the queues."""
+async def sequential_seconds(db: Database) -> float:
+    """Return the median seconds of an assignment when there is one at a time."""
     return median([await assign(db, f"q{n % QUEUES}") for n in range(ROUNDS)])
 
 
-async def at_once(db: Database) -> float:
-    """Assignments per second of several workers, each for queues of its own."""
+async def concurrent_rate(db: Database) -> float:
+    """Return the assignments per second of several workers with separate queues."""
 
     async def work(which: int) -> list[Offer | None]:
         return [await offer_next(db, INSTANCE, f"q{queue}", {}, START) for queue in range(which, QUEUES, WORKERS)]
 
     began = perf_counter()
-    made = await asyncio.gather(*(work(n) for n in range(WORKERS)))
+    results = await asyncio.gather(*(work(n) for n in range(WORKERS)))
     took = perf_counter() - began
-    offers = [offer for some in made for offer in some if offer]
+    offers = [offer for result in results for offer in result if offer]
     for offer in offers:
         await undo(db, offer)
     return len(offers) / took
 
 
 async def measure(backend: str, shape: str, db: Database) -> bool:
-    """Prints a line of the table; whether it is within the target."""
+    """Print a line of the table. Return whether it is within the target."""
     for queue in ("short", "long"):
         await assign(db, queue)
-    one = await one_after_the_other(db)
-    many = median([await at_once(db) for _ in range(5)])
-    short, long = await by_length(db)
+    one = await sequential_seconds(db)
+    many = median([await concurrent_rate(db) for _ in range(5)])
+    short, long = await seconds_by_length(db)
     line = f"{1 / one:>12.0f} /s{many:>12.0f} /s{short * 1_000:>13.2f} ms{long * 1_000:>13.2f} ms{long / short:>8.2f}"
     print(f"{backend:<12}{shape:<12}{line}", flush=True)
     return long / short <= TARGET
@@ -177,7 +177,7 @@ async def measure(backend: str, shape: str, db: Database) -> bool:
 
 @asynccontextmanager
 async def opened(url: str, served: int) -> AsyncGenerator[Database]:
-    """A store with everything in it."""
+    """Open a filled store for the time of the block."""
     db = Database.open(url)
     try:
         await migrate(db)
@@ -188,22 +188,22 @@ async def opened(url: str, served: int) -> AsyncGenerator[Database]:
 
 
 async def run() -> bool:
-    """Measures on both backends; whether all is within the target."""
+    """Measure on both backends. Return whether all results are within the target."""
     print(
         f"Assignments with {AGENTS:,} agents and {QUEUES} queues, and from a queue of {SHORT} or of {LONG:,}; medians.\n"
     )
     print(
-        f"{'backend':<12}{'served':<12}{'one by one':>15}{f'{WORKERS} at once':>15}{SHORT:>16}{LONG:>16,}{'ratio':>8}"
+        f"{'backend':<12}{'served':<12}{'one at a time':>15}{f'{WORKERS} at a time':>15}{SHORT:>16}{LONG:>16,}{'ratio':>8}"
     )
-    good = True
+    within_target = True
     shapes = {f"{SERVED} queues": SERVED, "all queues": QUEUES}
     with postgres.server() as server, tempfile.TemporaryDirectory() as folder:
         for shape, served in shapes.items():
             async with opened(f"sqlite:///{Path(folder) / f'{served}.db'}", served) as db:
-                good &= await measure("SQLite", shape, db)
+                within_target &= await measure("SQLite", shape, db)
             async with postgres.database(server) as url, opened(url, served) as db:
-                good &= await measure("PostgreSQL", shape, db)
-    return good
+                within_target &= await measure("PostgreSQL", shape, db)
+    return within_target
 
 
 if __name__ == "__main__":

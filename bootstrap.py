@@ -1,4 +1,4 @@
-"""What worker and API both stand on: the store, the bus that suits it, and what is configured now."""
+"""What the worker and the API both need to start: the store, its bus, and the current configuration."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from store.migrate import StoreProblem, opened
 
 
 @asynccontextmanager
-async def opened_parts(settings: Settings) -> AsyncGenerator[tuple[Database, Bus, Configuration], None]:
-    """Store, bus and configuration of a process, as its settings say.
+async def opened_resources(settings: Settings) -> AsyncGenerator[tuple[Database, Bus, Configuration], None]:
+    """Open store, bus and configuration for the time of the block. The store is migrated first.
 
     Raises:
-        StartupProblem: the store cannot be used, or a workstream's policy is wrong.
+        StartupProblem: the store cannot be used, or the policy of a workstream is wrong.
     """
     url = settings.store_address
     try:

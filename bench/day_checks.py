@@ -1,4 +1,4 @@
-"""Watching the board: what must hold at every moment of a day, and of every chat once it is over."""
+"""The checks of a simulated day: the routing state at every moment, and every chat after its end."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ from typing import Any
 
 from sqlalchemy import Table, select
 
-from bench.people import Case
+from bench.simulated_people import ChatCase
 from store import schema, transcript
 from store.board.values import Presence
 from store.database import Database
 from tests.board.floor import Floor
 from workflows.values import EVENT_PREFIX
 
-LOOK_SECONDS = 0.2
-PATIENCE = 3
-"""How many looks at everything the dispatcher may finish while a chat waits and the same agent is free who may be offered it."""
+CHECK_SECONDS = 0.2
+MOST_ROUNDS = 3
+"""Rounds that the dispatcher may complete while a chat waits and the same agent who may receive its offer is free."""
 
 PRESENT = (Presence.AVAILABLE, Presence.BUSY)
 
 
 @dataclass
-class Watch:
-    """What was seen."""
+class RoutingMonitor:
+    """Checks the routing state again and again, and collects problems and maxima."""
 
     floor: Floor
     problems: list[str] = field(default_factory=list)
-    looks: int = 0
+    checks: int = 0
     most_waiting: int = 0
     most_load: int = 0
     longest_neglect: float = 0.0
     _neglected_since: dict[tuple[str, str], tuple[float, int]] = field(default_factory=dict)
-    """Since when, and since which of the dispatcher's looks, a chat has waited beside an agent who is free."""
+    """For each waiting chat and free agent: since which time, and since which round of the dispatcher."""
 
-    async def watch(self) -> None:
-        """Looks until this is cancelled."""
+    async def run(self) -> None:
+        """Check until this is cancelled."""
         while True:
-            await self._look()
-            await asyncio.sleep(LOOK_SECONDS)
+            await self._check()
+            await asyncio.sleep(CHECK_SECONDS)
 
-    async def _look(self) -> None:
+    async def _check(self) -> None:
         async with self.floor.engine.db.read() as connection:
             now = datetime.now(UTC)
 
@@ -78,41 +78,41 @@ class Watch:
             and (row.conversation_id, user) not in passed
             and row.bound_to in ("", user)
         )
-        self.looks += 1
+        self.checks += 1
         self.most_waiting = max(self.most_waiting, len(waiting))
         self.most_load = max(self.most_load, sum(loads.values()))
 
     def _note_neglect(self, neglected: Iterable[tuple[str, str]]) -> None:
-        now, looks = asyncio.get_running_loop().time(), self.floor.dispatcher.rounds
-        since = {pair: self._neglected_since.get(pair, (now, looks)) for pair in neglected}
-        for (chat, user), (began, looks_then) in since.items():
+        now, rounds = asyncio.get_running_loop().time(), self.floor.dispatcher.rounds
+        since = {pair: self._neglected_since.get(pair, (now, rounds)) for pair in neglected}
+        for (chat, user), (began, first_round) in since.items():
             self.longest_neglect = max(self.longest_neglect, now - began)
-            if looks - looks_then == PATIENCE:
-                self.problems.append(f"{chat} has waited for {now - began:.1f} s beside {user}, who is free")
+            if rounds - first_round == MOST_ROUNDS:
+                self.problems.append(f"{chat} has waited for {now - began:.1f} s although {user} is free")
         self._neglected_since = since
 
 
-async def unfinished(floor: Floor) -> list[str]:
-    """The chats that are recorded and not closed."""
+async def unfinished_chats(floor: Floor) -> list[str]:
+    """Return the recorded chats that are not closed."""
     conversation = schema.conversations.c
     query = select(conversation.id).where(conversation.instance == floor.name, conversation.state != "CLOSED")
     async with floor.engine.db.read() as connection:
         return list((await connection.execute(query)).scalars())
 
 
-async def accounted_for(floor: Floor, cases: Iterable[Case]) -> list[str]:
-    """What is wrong with chats that are over: with their transcripts, and with what they have left on the board."""
+async def final_problems(floor: Floor, cases: Iterable[ChatCase]) -> list[str]:
+    """Return the problems of closed chats: wrong transcripts, and conversations that are still routed."""
     problems = [problem for case in cases for problem in await _transcript_problems(floor.engine.db, case)]
     async with floor.engine.db.read() as connection:
         left = select(schema.board.c.conversation_id).where(schema.board.c.instance == floor.name)
-        problems += [f"{id} is on the board still" for id in (await connection.execute(left)).scalars()]
+        problems += [f"{id} is still routed" for id in (await connection.execute(left)).scalars()]
     return problems
 
 
-async def _transcript_problems(db: Database, case: Case) -> list[str]:
+async def _transcript_problems(db: Database, case: ChatCase) -> list[str]:
     items = await transcript.page(db, case.id, transcript.Span(0, forward=True), 10_000)
     times = Counter(item.id for item in items)
-    problems = [f"{case.id}: a message stands {times[id]} times" for id in case.said if times[id] != 1]
+    problems = [f"{case.id}: a message is recorded {times[id]} times" for id in case.messages if times[id] != 1]
     agents: set[str | None] = set()
     for item in items:
         if item.role != "AGENT":
