@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from configuration.current import Configuration, opened_configuration
+from configuration.current import Configuration, open_configuration
 from runtime.bus import Bus, opened_bus
-from runtime.problems import StartupProblem
+from runtime.errors import StartupError
 from runtime.settings import Settings
 from store.database import Database
-from store.migrate import StoreProblem, opened
+from store.migrate import StoreError, open_store
 
 
 @asynccontextmanager
@@ -22,8 +22,8 @@ async def opened_resources(settings: Settings) -> AsyncGenerator[tuple[Database,
     """
     url = settings.store_address
     try:
-        async with opened(url, pool_size=settings.store_pool, durable=settings.survives_power_cut) as db:
-            async with opened_bus(url) as bus, opened_configuration(settings.instances, db, bus) as configuration:
+        async with open_store(url, pool_size=settings.store_pool, durable=settings.survives_power_cut) as db:
+            async with opened_bus(url) as bus, open_configuration(settings.instances, db, bus) as configuration:
                 yield db, bus, configuration
-    except StoreProblem as problem:
-        raise StartupProblem(str(problem)) from problem
+    except StoreError as problem:
+        raise StartupError(str(problem)) from problem

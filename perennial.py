@@ -15,7 +15,7 @@ from engine.client import ConversationClient
 from api.server import serving
 from bootstrap import opened_resources
 from runtime.devserver import own_data_dir, temporal_server
-from runtime.instances import Instance
+from configuration.schema.instances import InstanceSettings
 from runtime.ports import check_port
 from runtime.process import command_line, report_progress, run_and_exit, run_process, stop_on_signals
 from runtime.settings import DEMO_SECRET, Settings
@@ -55,7 +55,7 @@ def _temporal_ui(settings: Settings) -> str:
     return f"http://127.0.0.1:{settings.ui_port}"
 
 
-def welcome(settings: Settings, instances: Mapping[str, Instance]) -> str:
+def welcome(settings: Settings, instances: Mapping[str, InstanceSettings]) -> str:
     """What runs where, and the first thing to try."""
     api = f"http://{settings.api_host}:{settings.api_port}"
     temporal = f"127.0.0.1:{settings.temporal_port}"

@@ -10,8 +10,8 @@ from datetime import timedelta
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
-from activities.archiving import Archivist
-from activities.opening import Doorkeeper
+from activities.transcript_files import TranscriptArchiver
+from activities.opening_hours import OpeningHoursReader
 from activities.recording import Recorder
 from bootstrap import opened_resources
 from configuration.current import Configuration
@@ -31,8 +31,8 @@ def build_worker(client: Client, settings: Settings, db: Database, bus: Bus, con
     Raises:
         StartupProblem: the transcript archive cannot be used.
     """
-    recorder, doorkeeper = Recorder(db, bus, configuration), Doorkeeper(configuration)
-    archivist = Archivist(db, opened_archive(settings))
+    recorder, doorkeeper = Recorder(db, bus, configuration), OpeningHoursReader(configuration)
+    archivist = TranscriptArchiver(db, opened_archive(settings))
     return Worker(
         client,
         task_queue=settings.temporal_task_queue,

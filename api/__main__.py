@@ -9,7 +9,7 @@ from engine.client import ConversationClient
 from api.server import serving
 from bootstrap import opened_resources
 from runtime.ports import check_port
-from runtime.problems import StartupProblem
+from runtime.errors import StartupError
 from runtime.process import command_line, run_process, stop_on_signals
 from runtime.settings import Settings
 from runtime.temporal import connect
@@ -26,7 +26,7 @@ async def run(settings: Settings) -> None:
     """
     stop = stop_on_signals()
     if not settings.token_keys:
-        raise StartupProblem(
+        raise StartupError(
             "PERENNIAL_TOKEN_KEYS is not set: all API processes must sign tokens with the same secrets; "
             """give each of them the same list, for example PERENNIAL_TOKEN_KEYS='["at least 32 random characters"]'"""
         )

@@ -21,7 +21,7 @@ from routing.agent_connections import AgentDisconnects
 from routing.dispatcher import Dispatcher
 from routing.queue_positions import QueuePositions
 from runtime.bus import Bus
-from runtime.instances import Instance
+from configuration.schema.instances import InstanceSettings
 from runtime.periodic import Startable
 from runtime.settings import Settings
 from store.database import Database
@@ -57,7 +57,7 @@ class Services:
             self.queue_positions,
         )
 
-    def instance(self, name_or_arn: str, allowed: frozenset[str]) -> tuple[str, Instance]:
+    def instance(self, name_or_arn: str, allowed: frozenset[str]) -> tuple[str, InstanceSettings]:
         """Return the id and the current configuration of an instance, given by id or ARN.
 
         Args:

@@ -9,8 +9,11 @@ from typing import Any
 from uuid import uuid4
 
 from api.wire import dump
-from store.documents import EVENT_PREFIX, iso, item_document, metadata
-from store.records import Item, Participant, Receipt
+from domain.transcript import EVENT_PREFIX
+from domain.instants import iso
+from wire.items import item_document, metadata
+from domain.transcript import TranscriptItem
+from store.records import StoredParticipant, Receipt
 
 TYPING = EVENT_PREFIX + "typing"
 DELIVERED = EVENT_PREFIX + "message.delivered"
@@ -25,13 +28,13 @@ HEARTBEAT = json.dumps({"topic": "aws/heartbeat"})
 PING = json.dumps({"topic": "aws/ping", "statusCode": 200, "statusContent": "OK"})
 
 
-def past_item(item: Item, receipts: Sequence[Receipt] = ()) -> dict[str, Any]:
+def past_item(item: TranscriptItem, receipts: Sequence[Receipt] = ()) -> dict[str, Any]:
     """Build an item of an earlier conversation. Its own contact is `RelatedContactId`; it has no current contact."""
     return {**item_document(item, receipts), "RelatedContactId": item.contact_id}
 
 
 def passing_event(
-    content_type: str, *, conversation_id: str, contact_id: str, who: Participant | None = None
+    content_type: str, *, conversation_id: str, contact_id: str, who: StoredParticipant | None = None
 ) -> dict[str, Any]:
     """Build an event that happens now and goes to sockets only, not to the transcript. Without `who` it is the system's."""
     return dump(
@@ -47,7 +50,7 @@ def passing_event(
     )
 
 
-def receipt_event(item: Item, receipt: Receipt, at: datetime, conversation_id: str) -> dict[str, Any]:
+def receipt_event(item: TranscriptItem, receipt: Receipt, at: datetime, conversation_id: str) -> dict[str, Any]:
     """Build the event that a participant has received or read a message."""
     return {
         "Id": item.id,

@@ -19,7 +19,7 @@ def epoch_milliseconds(at: datetime) -> int:
     return (at - EPOCH) // MILLISECOND
 
 
-def whole_millisecond(at: datetime) -> datetime:
+def next_whole_millisecond(at: datetime) -> datetime:
     """Round up to a whole millisecond. Stored instants are whole milliseconds; the store would round down."""
     with suppress(OverflowError):  # no instant follows the last one
         return at + timedelta(microseconds=-at.microsecond % 1000)

@@ -17,18 +17,18 @@ from pydantic import BaseModel, ConfigDict
 from api.bodies import JsonBody
 from api.connect.authentication import ByAccessKey
 from api.dependencies import Parts, Services
-from api.frames import iso
+from domain.instants import iso
 from api.openapi import ACCESS_KEY, DescribedRoute, ResponseBody, error_responses, example
 from api.participant.session import participant_token
 from api.paths import resource_id
 from api.tokens import TokenKind
 from api.wire import ContactId, Text
 from domain.errors import AccessDenied, MalformedRequest, NotFound
-from runtime.instances import Instance
+from configuration.schema.instances import InstanceSettings
 from store import conversations
 from store.customers import customer_of, latest_conversation
-from store.records import Conversation
-from workflows.values import EndReason
+from store.records import StoredConversation
+from domain.contacts import EndReason
 
 router = APIRouter(
     prefix="/v1",
@@ -134,7 +134,7 @@ async def find_reconnection(parts: Parts, caller: ByAccessKey, body: JsonBody[Re
     return await _by_customer(parts, name, instance, body)
 
 
-def reconnect_link(parts: Services, instance: Instance, conversation: Conversation) -> LinkResponse:
+def reconnect_link(parts: Services, instance: InstanceSettings, conversation: StoredConversation) -> LinkResponse:
     """Create a link to a conversation. It may be used many times, as long as a participant token is valid.
 
     Raises:
@@ -154,7 +154,7 @@ def reconnect_link(parts: Services, instance: Instance, conversation: Conversati
     return LinkResponse(reconnect_id=reconnect_id, url=url, expires_in=int(life.total_seconds()))
 
 
-async def _by_link(parts: Services, name: str, instance: Instance, body: ReconnectionRequest) -> dict[str, Any]:
+async def _by_link(parts: Services, name: str, instance: InstanceSettings, body: ReconnectionRequest) -> dict[str, Any]:
     if body.workstream is not None or body.customer_id is not None:
         raise MalformedRequest("reconnect_id: is given instead of workstream and customer_id, not with them.")
     try:
@@ -168,7 +168,7 @@ async def _by_link(parts: Services, name: str, instance: Instance, body: Reconne
     return await _offer(parts, instance, conversation, link_expired=link_expired)
 
 
-async def _by_customer(parts: Services, name: str, instance: Instance, body: ReconnectionRequest) -> dict[str, Any]:
+async def _by_customer(parts: Services, name: str, instance: InstanceSettings, body: ReconnectionRequest) -> dict[str, Any]:
     if body.workstream is None and body.customer_id is None:
         raise MalformedRequest("reconnect_id: is missing, and so are workstream and customer_id.")
     if body.workstream is None or body.customer_id is None:
@@ -188,7 +188,7 @@ async def _by_customer(parts: Services, name: str, instance: Instance, body: Rec
 
 
 async def _offer(
-    parts: Services, instance: Instance, conversation: Conversation, *, link_expired: bool = False
+    parts: Services, instance: InstanceSettings, conversation: StoredConversation, *, link_expired: bool = False
 ) -> dict[str, Any]:
     redirect_url = _redirect_url(instance, conversation.workstream)
     if conversation.talk_is_over:
@@ -212,7 +212,7 @@ def _no_chat(reason: str, redirect_url: str | None = None) -> dict[str, Any]:
     return {"chat": None, "reason": reason, "redirect_url": redirect_url}
 
 
-def _redirect_url(instance: Instance, workstream_id: str) -> str | None:
+def _redirect_url(instance: InstanceSettings, workstream_id: str) -> str | None:
     """Page for customers without a chat to return to. None means that the client should offer a new chat."""
     workstream = instance.workstreams.get(workstream_id)
     return workstream.reconnection.redirect_url if workstream and workstream.reconnection else None

@@ -10,7 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from runtime.ports import bound_socket
-from runtime.problems import StartupProblem
+from runtime.errors import StartupError
 from runtime.settings import Settings
 
 SHUTDOWN_SECONDS = 5
@@ -47,7 +47,7 @@ async def serving(app: FastAPI, settings: Settings) -> AsyncGenerator[None, None
     task = asyncio.create_task(server.serve(sockets=[listening]))
     while not server.started:
         if task.done():
-            raise StartupProblem("the API did not start; see its log") from task.exception()
+            raise StartupError("the API did not start; see its log") from task.exception()
         await asyncio.sleep(0.01)
     try:
         yield

@@ -16,7 +16,7 @@ from api.openapi import ACCESS_KEY, DescribedRoute, error_responses
 from api.wire import ContactId, Text
 from domain.errors import NotFound
 from store.conversations import participants_of_contact
-from store.documents import Subject, transcript_json, transcript_text
+from wire.transcript_files import TranscriptSubject, transcript_json, transcript_text
 from store.transcript import pages_of_contact
 
 router = APIRouter(
@@ -50,7 +50,7 @@ async def get_contact_transcript(
     if found is None:
         raise NotFound(f"contact_id: instance {name!r} has no contact {contact_id!r}.")
     contact, conversation = found
-    subject = Subject(contact, conversation, await participants_of_contact(parts.db, contact))
+    subject = TranscriptSubject(contact, conversation, await participants_of_contact(parts.db, contact))
     render, media_type = _RENDERERS[format]
     content = render(subject, pages_of_contact(parts.db, contact))
     # read the first chunk now: until the response starts, a failure can still become an error response

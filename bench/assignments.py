@@ -23,10 +23,11 @@ from typing import Any
 from sqlalchemy import insert, text, update
 
 from store import schema
-from store.board.agents import configure
-from store.board.offers import offer_next
-from store.board.placing import place
-from store.board.values import Agent, Offer, Placement, Presence
+from routing.agents import configure_agents
+from routing.offers import offer_next
+from routing.placement import write_placement
+from routing.records import RoutedAgent
+from domain.routing import Offer, Placement, AgentStatus
 from store.database import Database
 from store.migrate import migrate
 from tests import postgres
@@ -46,10 +47,10 @@ INSTANCE = "demo"
 _numbers = count(1)
 
 
-def staff(served: int) -> list[Agent]:
+def staff(served: int) -> list[RoutedAgent]:
     """Return agents who serve this number of queues each, and the two queues of different lengths."""
     return [
-        Agent(
+        RoutedAgent(
             f"a{n:04}",
             f"Agent {n}",
             CAPACITY,
@@ -92,14 +93,14 @@ def working(user: str, conversations: int) -> Iterable[dict[str, Any]]:
 async def fill(db: Database, served: int) -> None:
     """Write all agents and conversations."""
     agents = staff(served)
-    await configure(db, INSTANCE, agents, START)
+    await configure_agents(db, INSTANCE, agents, START)
     rows = [waiting(f"q{queue}") for queue in range(QUEUES) for _ in range(WAITING)]
     rows += [waiting("short") for _ in range(SHORT)] + [waiting("long") for _ in range(LONG)]
     for n, agent in enumerate(agents):
         rows += working(agent.user, CAPACITY if n % 10 < FULL_IN_TEN else CAPACITY - 1)
     async with db.write() as connection:
-        await connection.execute(update(schema.agents).values(presence=Presence.AVAILABLE))
-        await connection.execute(insert(schema.board), rows)
+        await connection.execute(update(schema.agents).values(presence=AgentStatus.AVAILABLE))
+        await connection.execute(insert(schema.routing), rows)
         if db.is_postgres:
             # the server does this itself about a minute after a large write
             await connection.execute(text("ANALYZE"))
@@ -118,8 +119,8 @@ async def undo(db: Database, offer: Offer) -> None:
         enqueued_at=START,
     )
     async with db.write() as connection:
-        await place(db, connection, removed, START)
-        await connection.execute(insert(schema.board), [waiting(offer.queue)])
+        await write_placement(db, connection, removed, START)
+        await connection.execute(insert(schema.routing), [waiting(offer.queue)])
 
 
 async def assign(db: Database, queue: str) -> float:

@@ -146,7 +146,7 @@ async def _run_customers(people: SimulatedPeople, size: Size) -> list[str]:
 
 
 async def _waits(here: Floor) -> list[int]:
-    waits = schema.board_waits.c
+    waits = schema.routing_waits.c
     async with here.engine.db.read() as connection:
         found = await connection.execute(select(waits.milliseconds).where(waits.instance == here.name))
         return list(found.scalars())

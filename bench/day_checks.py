@@ -13,16 +13,16 @@ from sqlalchemy import Table, select
 
 from bench.simulated_people import ChatCase
 from store import schema, transcript
-from store.board.values import Presence
+from domain.routing import AgentStatus
 from store.database import Database
 from tests.board.floor import Floor
-from workflows.values import EVENT_PREFIX
+from domain.transcript import EVENT_PREFIX
 
 CHECK_SECONDS = 0.2
 MOST_ROUNDS = 3
 """Rounds that the dispatcher may complete while a chat waits and the same agent who may receive its offer is free."""
 
-PRESENT = (Presence.AVAILABLE, Presence.BUSY)
+PRESENT = (AgentStatus.AVAILABLE, AgentStatus.BUSY)
 
 
 @dataclass
@@ -51,9 +51,9 @@ class RoutingMonitor:
             async def rows(table: Table) -> list[Any]:
                 return list(await connection.execute(select(table).where(table.c.instance == self.floor.name)))
 
-            board, agents = await rows(schema.board), await rows(schema.agents)
+            board, agents = await rows(schema.routing), await rows(schema.agents)
             served = {(row.queue, row.user) for row in await rows(schema.agent_queues)}
-            passed = {(row.conversation_id, row.user) for row in await connection.execute(select(schema.board_passes))}
+            passed = {(row.conversation_id, row.user) for row in await connection.execute(select(schema.routing_rejections))}
         loads = Counter[str]()
         for row in board:
             if row.holder and row.holds_until > now:
@@ -104,13 +104,13 @@ async def final_problems(floor: Floor, cases: Iterable[ChatCase]) -> list[str]:
     """Return the problems of closed chats: wrong transcripts, and conversations that are still routed."""
     problems = [problem for case in cases for problem in await _transcript_problems(floor.engine.db, case)]
     async with floor.engine.db.read() as connection:
-        left = select(schema.board.c.conversation_id).where(schema.board.c.instance == floor.name)
+        left = select(schema.routing.c.conversation_id).where(schema.routing.c.instance == floor.name)
         problems += [f"{id} is still routed" for id in (await connection.execute(left)).scalars()]
     return problems
 
 
 async def _transcript_problems(db: Database, case: ChatCase) -> list[str]:
-    items = await transcript.page(db, case.id, transcript.Span(0, forward=True), 10_000)
+    items = await transcript.page(db, case.id, transcript.PageStart(0, forward=True), 10_000)
     times = Counter(item.id for item in items)
     problems = [f"{case.id}: a message is recorded {times[id]} times" for id in case.messages if times[id] != 1]
     agents: set[str | None] = set()

@@ -30,9 +30,9 @@ from runtime.settings import Settings
 from store import schema, transcript
 from store.database import Database
 from store.migrate import migrate
-from store.past import PastItem, Place, page_of_past
-from store.records import Item
-from store.transcript import Span
+from store.past import PastItem, PastPosition, page_of_past
+from domain.transcript import TranscriptItem
+from store.transcript import PageStart
 from tests import postgres
 
 CHATS, ITEMS = 1_000, 20
@@ -129,14 +129,14 @@ def _customer(chat: str) -> str:
 
 def single_in_store(db: Database) -> Reader:
     """Read pages of the one chat as the API does: with one more item, which is the first of the next page."""
-    span: Span | None = Span(2**62, forward=False)
+    span: PageStart | None = PageStart(2**62, forward=False)
 
     async def read() -> int | None:
         nonlocal span
         if span is None:
             return None
-        items: Sequence[Item] = await transcript.page(db, ONE, span, PAGE + 1)
-        span = Span(items[PAGE].seq, forward=False) if len(items) > PAGE else None
+        items: Sequence[TranscriptItem] = await transcript.page(db, ONE, span, PAGE + 1)
+        span = PageStart(items[PAGE].seq, forward=False) if len(items) > PAGE else None
         return len(items[:PAGE])
 
     return read
@@ -144,7 +144,7 @@ def single_in_store(db: Database) -> Reader:
 
 def past_in_store(db: Database) -> Reader:
     """Read pages of the past, beginning with the latest chat itself."""
-    place: Place | None = Place(LAST, ITEMS)
+    place: PastPosition | None = PastPosition(LAST, ITEMS)
 
     async def read() -> int | None:
         nonlocal place

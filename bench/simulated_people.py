@@ -13,15 +13,15 @@ from uuid import uuid4
 from sqlalchemy import select
 
 from domain.errors import ConversationEnded, Unavailable
-from runtime.workstreams import Workstream
+from configuration.schema.workstreams import WorkstreamSettings
 from store import schema
-from store.board.rows import ROW, Row
-from store.board.values import Offer, Presence
+from routing.rows import ROUTING_COLUMNS, RoutingRow
+from domain.routing import Offer, AgentStatus
 from tests.board.floor import Floor
-from workflows.events import Accept, Close, Command, Connect, Disconnect, End, Message, Park, Reject, Release, Transfer
-from workflows.refusals import Refusal
+from domain.events import (AcceptOffer, Close, Command, Connect, Disconnect, End, Message, Park, RejectOffer, Release, Transfer)
+from domain.refusals import Refusal
 from workflows.state import derived_id
-from workflows.values import Role
+from domain.participants import Role
 
 POLL_SECONDS = 0.1
 MOST_REFUSALS, MOST_TWISTS = 2, 3
@@ -81,17 +81,17 @@ class SimulatedPeople:
         """
         users = sorted(self.floor.instance.agents)
         early, late = users[: len(users) * 2 // 3], users[len(users) * 2 // 3 :]
-        await self._set_status(early, Presence.AVAILABLE)
+        await self._set_status(early, AgentStatus.AVAILABLE)
         await asyncio.sleep(seconds / 3)
-        await self._set_status(late, Presence.BUSY)
+        await self._set_status(late, AgentStatus.BUSY)
         await asyncio.sleep(seconds / 3)
-        await self._set_status(early[:: len(early) // 2 or 1], Presence.OFFLINE, when_free=True)
+        await self._set_status(early[:: len(early) // 2 or 1], AgentStatus.OFFLINE, when_free=True)
         await asyncio.sleep(seconds / 3)
         while True:
             absent = [
-                user for user in users if (await self.floor.agent(user)).presence in (Presence.AWAY, Presence.OFFLINE)
+                user for user in users if (await self.floor.agent(user)).presence in (AgentStatus.AWAY, AgentStatus.OFFLINE)
             ]
-            await self._set_status(absent, Presence.AVAILABLE)
+            await self._set_status(absent, AgentStatus.AVAILABLE)
             await asyncio.sleep(1)
 
     async def stop(self) -> None:
@@ -109,8 +109,8 @@ class SimulatedPeople:
             self.done[answer] += 1
             return
         if answer == "rejected":
-            self.done[answer] += await self._ask(case, Reject(offer_id=offer.id, by=offer.user)) is None
-        elif await self._ask(case, Accept(offer_id=offer.id, by=offer.user)) is None:
+            self.done[answer] += await self._ask(case, RejectOffer(offer_id=offer.id, by=offer.user)) is None
+        elif await self._ask(case, AcceptOffer(offer_id=offer.id, by=offer.user)) is None:
             self.done[answer] += 1
             await self._handle_chat(case, offer.user)
 
@@ -176,13 +176,13 @@ class SimulatedPeople:
         self.done["messages"] += 1
 
     async def _offers(self) -> list[Offer]:
-        board = schema.board.c
-        query = select(*ROW).where(board.instance == self.floor.name, board.offer_id.is_not(None), board.told)
+        board = schema.routing.c
+        query = select(*ROUTING_COLUMNS).where(board.instance == self.floor.name, board.offer_id.is_not(None), board.told)
         async with self.floor.engine.db.read() as connection:
-            rows = [Row(*row) for row in await connection.execute(query)]
+            rows = [RoutingRow(*row) for row in await connection.execute(query)]
         return [row.offer for row in rows if row.offer]
 
-    async def _set_status(self, users: list[str], presence: Presence, *, when_free: bool = False) -> None:
+    async def _set_status(self, users: list[str], presence: AgentStatus, *, when_free: bool = False) -> None:
         for user in users:
             await self.floor.set_status(user, presence, when_free=when_free)
 
@@ -204,7 +204,7 @@ class SimulatedPeople:
     def _draw(self, chances: dict[str, int]) -> str:
         return self.random.choices(list(chances), list(chances.values()))[0]
 
-    def _workstream(self, case: ChatCase) -> Workstream:
+    def _workstream(self, case: ChatCase) -> WorkstreamSettings:
         return self.floor.instance.workstreams[case.workstream]
 
     @staticmethod

@@ -21,13 +21,14 @@ from temporalio.service import RPCError, RPCStatusCode
 from configuration.policies import policy_for
 from domain.errors import ConversationEnded, EngineUnavailable
 from engine.message_batches import MessageBatches
-from runtime.instances import Instance
+from configuration.schema.instances import InstanceSettings
 from runtime.settings import Settings
-from store.records import NewConversation
+from domain.conversation import ConversationOpening
 from workflows import search, view
-from workflows.contract import ASK, WORKFLOW, Answer, Ask, Opening, StartConversation
-from workflows.events import AnyEvent, Command, Message, Messages
-from workflows.refusals import Refusal, RefusalCode
+from workflows.contract import (ASK, WORKFLOW, CommandResult, CommandRequest, StartConversation)
+from domain.conversation import ConversationOpening
+from domain.events import (AnyEvent, Command, Message, Messages)
+from domain.refusals import Refusal, RefusalCode
 from workflows.state import EDITION
 
 RPC_TIMEOUT = timedelta(seconds=10)
@@ -45,8 +46,8 @@ class ConversationClient:
 
     async def start(
         self,
-        new: NewConversation,
-        instance: Instance,
+        new: ConversationOpening,
+        instance: InstanceSettings,
         *,
         duration: timedelta | None = None,
         first_message: Message | None = None,
@@ -59,7 +60,7 @@ class ConversationClient:
             duration: longest life of the chat; None means that of the workstream.
             first_message: recorded as the first item of the transcript.
         """
-        opening = Opening(contact_id=new.id, **{k: v for k, v in asdict(new).items() if k != "id"})
+        opening = ConversationOpening(contact_id=new.id, **{k: v for k, v in asdict(new).items() if k != "id"})
         start = StartConversation(
             opening=opening,
             policy=policy_for(instance, new, duration, archive=self._settings.archive_address is not None),
@@ -98,7 +99,7 @@ class ConversationClient:
         # with the time of sending, the decision is the same if the workflow must make it a second time
         dated = command.model_copy(update={"at": datetime.now(UTC)})
         try:
-            answer = await self._update(handle, Ask(command=dated))
+            answer = await self._update(handle, CommandRequest(command=dated))
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:
             raise EngineUnavailable("The conversation engine did not answer in time.") from error
         except WorkflowUpdateFailedError as error:
@@ -116,12 +117,12 @@ class ConversationClient:
         except RPCError as error:
             raise _fault(error) from error
 
-    async def _update(self, handle: WorkflowHandle[Any, Any], ask: Ask) -> Answer:
+    async def _update(self, handle: WorkflowHandle[Any, Any], ask: CommandRequest) -> CommandResult:
         """Send an update. Temporal drops it when it repeats the workflow task, for example because a signal came in between."""
         for delay in (*RETRY_DELAYS, None):
             try:
                 return await handle.execute_update(
-                    ASK, ask, id=str(uuid4()), result_type=Answer, rpc_timeout=RPC_TIMEOUT
+                    ASK, ask, id=str(uuid4()), result_type=CommandResult, rpc_timeout=RPC_TIMEOUT
                 )
             except RPCError as error:
                 if error.status is not RPCStatusCode.FAILED_PRECONDITION or delay is None:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from workflows.events import Message, Messages
+from domain.events import Message, Messages
 
 MAX_BATCH_MESSAGES = 50
 MAX_BATCH_BYTES = 256_000

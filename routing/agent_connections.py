@@ -13,8 +13,8 @@ from domain.events import Connect, Disconnect
 from engine.client import ConversationClient
 from runtime.bus import Bus, board_has_changed
 from runtime.periodic import PeriodicTask, PeriodicTasks
-from store.board import absence, desk, offers
-from store.board.desk import AgentId
+from routing import agent_disconnects, agent_events, offers
+from routing.agent_events import AgentId
 from store.database import Database
 
 AGENT_CONNECTIONS = "desk"
@@ -50,7 +50,7 @@ class AgentDisconnects(PeriodicTasks):
             await self._engine.signal(conversation_id, Connect(by=participant_id, at=at))
             return
         agent = AgentId(*participant_id.split("/"))
-        await absence.back(self._db, agent)
+        await agent_disconnects.mark_connected(self._db, agent)
         await self._announce(agent)
 
     async def disconnected(self, conversation_id: str, participant_id: str, at: datetime) -> None:
@@ -59,16 +59,16 @@ class AgentDisconnects(PeriodicTasks):
             await self._engine.signal(conversation_id, Disconnect(by=participant_id, at=at))
             return
         agent = AgentId(*participant_id.split("/"))
-        if await absence.lost(self._db, agent, participant_id, at):
-            await withdraw(self._db, self._bus, self._engine, await offers.offers_to(self._db, *agent))
+        if await agent_disconnects.mark_disconnected(self._db, agent, participant_id, at):
+            await withdraw(self._db, self._bus, self._engine, await offers.offers_to_agent(self._db, *agent))
 
     async def _set_agents_offline(self) -> None:
         now = datetime.now(UTC)
-        for agent in await absence.give_up(self._db, now - self._grace, now):
+        for agent in await agent_disconnects.set_offline_after_grace(self._db, now - self._grace, now):
             await self._announce(agent)
 
     async def _delete_old_events(self) -> None:
-        await desk.forget(self._db, datetime.now(UTC) - KEEP_EVENTS)
+        await agent_events.delete_events(self._db, datetime.now(UTC) - KEEP_EVENTS)
 
     async def _announce(self, agent: AgentId) -> None:
         await self._bus.announce(board_has_changed(agent.instance, queue="", agent=agent.user))

@@ -18,12 +18,13 @@ from domain.events import MakeOffer
 from engine.client import ConversationClient
 from configuration.current import Configuration
 from runtime.bus import BOARD, DESKS_HAVE_NEWS, Announcement, Bus
-from runtime.hours import opening
-from runtime.instances import Instance, Queue
+from configuration.schema.opening_hours import opening_at
+from configuration.schema.instances import InstanceSettings, QueueSettings
 from runtime.periodic import PeriodicTask, PeriodicTasks
-from store.board import agents, offers, presence, queues
-from store.board.placing import take_off
-from store.board.values import Agent, Method, Offer, Outcome, Presence, Rules
+from routing import (agents, offers, agent_status, queues)
+from routing.placement import remove_from_routing
+from routing.records import RoutedAgent, RoutingMethod, OfferRules
+from domain.routing import Offer, OfferOutcome, AgentStatus
 from store.database import Database
 
 logger = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ class Dispatcher(PeriodicTasks):
         self._configuration = configuration
         self._changed_queues: set[tuple[str, str]] = set()
         self._changed_agents: set[tuple[str, str]] = set()
-        self._configured: dict[str, tuple[tuple[Instance, frozenset[str]], float]] = {}
+        self._configured: dict[str, tuple[tuple[InstanceSettings, frozenset[str]], float]] = {}
         self._notifications: dict[str, asyncio.Task[None]] = {}
         self._one_at_a_time = asyncio.Lock()
         self._checks = PeriodicTask("check queues, agents and offers", self._run_check, CHECK_INTERVAL)
@@ -75,11 +76,11 @@ class Dispatcher(PeriodicTasks):
             name = agent.name if agent else offer.user
             made = MakeOffer(offer_id=offer.id, user=offer.user, name=name, until=offer.until)
             await self._engine.signal(offer.conversation_id, made)
-            await offers.told(self._db, offer)
+            await offers.mark_delivered(self._db, offer)
         except ConversationEnded:
             # a conversation that closes in the regular way removes its placement before its workflow ends
             logger.warning("%s waits in a queue, but the engine does not know it: removed", offer.conversation_id)
-            await take_off(self._db, offer.conversation_id, datetime.now(UTC))
+            await remove_from_routing(self._db, offer.conversation_id, datetime.now(UTC))
         except Unavailable:
             logger.warning("cannot notify %s of an offer; a later check tries again", offer.conversation_id)
 
@@ -104,19 +105,19 @@ class Dispatcher(PeriodicTasks):
     async def _check_everything(self) -> None:
         now, with_work = datetime.now(UTC), set(await queues.queues_with_work(self._db))
         await self._configure_agents(with_work, now)
-        await presence.follow(self._db, now)
-        await withdraw(self._db, self._bus, self._engine, await offers.offers_to_nobody(self._db))
-        for offer in await offers.untold(self._db, now - NOTIFY_AGAIN_AFTER):
+        await agent_status.apply_next_statuses(self._db, now)
+        await withdraw(self._db, self._bus, self._engine, await offers.offers_to_absent_agents(self._db))
+        for offer in await offers.undelivered_offers(self._db, now - NOTIFY_AGAIN_AFTER):
             self._start_notification(offer)
-        for offer in await offers.overdue(self._db, now - OVERDUE_AFTER):
-            await offers.revoke(self._db, offer, Outcome.MISSED, now)
+        for offer in await offers.overdue_offers(self._db, now - OVERDUE_AFTER):
+            await offers.withdraw_offer(self._db, offer, OfferOutcome.MISSED, now)
         self._changed_queues |= with_work
 
     async def _serve_changed_queues(self) -> None:
         # announcements that arrive meanwhile are left to the next run: in a busy hour they never end
         changed_agents, self._changed_agents = self._changed_agents, set()
         for instance, user in changed_agents:
-            self._changed_queues |= {(instance, queue) for queue in await queues.queues_for(self._db, instance, user)}
+            self._changed_queues |= {(instance, queue) for queue in await queues.queues_with_work_for(self._db, instance, user)}
         changed_queues, self._changed_queues = self._changed_queues, set()
         turns = asyncio.Semaphore(QUEUES_AT_ONCE)
         served = (self._serve_queue(instance, queue, turns) for instance, queue in changed_queues)
@@ -135,7 +136,7 @@ class Dispatcher(PeriodicTasks):
             every = instance.queue_names | {queue for where, queue in with_work if where == name}
             before, again_at = self._configured.get(name, (None, 0.0))
             if before != (instance, every) or clock >= again_at:
-                await agents.configure(self._db, name, _agents(instance, every), now)
+                await agents.configure_agents(self._db, name, _agents(instance, every), now)
                 self._configured[name] = (instance, every), clock + CONFIGURE_SECONDS
 
     async def _serve_queue(self, instance_name: str, queue: str, turns: asyncio.Semaphore) -> None:
@@ -158,25 +159,25 @@ class Dispatcher(PeriodicTasks):
         task.add_done_callback(lambda _: self._notifications.pop(offer.id))
 
 
-def _agents(instance: Instance, every: frozenset[str]) -> list[Agent]:
+def _agents(instance: InstanceSettings, every: frozenset[str]) -> list[RoutedAgent]:
     return [
-        Agent(user, agent.name, agent.capacity, every if agent.queues is None else agent.queues)
+        RoutedAgent(user, agent.name, agent.capacity, every if agent.queues is None else agent.queues)
         for user, agent in instance.agents.items()
     ]
 
 
-def _rules(instance: Instance, queue: str, now: datetime) -> tuple[dict[str, Rules], Rules]:
+def _rules(instance: InstanceSettings, queue: str, now: datetime) -> tuple[dict[str, OfferRules], OfferRules]:
     """The rules for offers from a queue now: of each workstream, and for conversations whose workstream is deleted."""
     schedule = instance.schedule(queue)
-    is_open = schedule is None or opening(schedule, now).open
-    method = Method(instance.queues.get(queue, Queue()).method)
+    is_open = schedule is None or opening_at(schedule, now).open
+    method = RoutingMethod(instance.queues.get(queue, QueueSettings()).method)
     configured = {
-        name: Rules(
-            presences=frozenset(Presence(presence) for presence in workstream.allowed_presences),
+        name: OfferRules(
+            presences=frozenset(AgentStatus(agent_status) for agent_status in workstream.allowed_presences),
             method=method,
             offer_for=workstream.offer_within,
             open=is_open and workstream.distribution == "push",
         )
         for name, workstream in instance.workstreams.items()
     }
-    return configured, Rules(method=method, open=is_open)
+    return configured, OfferRules(method=method, open=is_open)

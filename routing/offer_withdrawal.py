@@ -11,8 +11,8 @@ from domain.errors import ConversationEnded, Unavailable
 from domain.events import WithdrawOffer
 from engine.client import ConversationClient
 from runtime.bus import Bus, board_has_changed
-from store.board import offers
-from store.board.values import Offer, Outcome
+from routing import offers
+from domain.routing import Offer, OfferOutcome
 from store.database import Database
 
 
@@ -22,7 +22,7 @@ async def withdraw(db: Database, bus: Bus, engine: ConversationClient, made: Ite
     Does not increment the agent's missed-offer count. Offers that have ended meanwhile are skipped. A conversation that cannot
     be notified learns of the withdrawal with its next offer.
     """
-    withdrawn = [offer for offer in made if await offers.revoke(db, offer, Outcome.WITHDRAWN, datetime.now(UTC))]
+    withdrawn = [offer for offer in made if await offers.withdraw_offer(db, offer, OfferOutcome.WITHDRAWN, datetime.now(UTC))]
     for offer in withdrawn:
         await bus.announce(board_has_changed(offer.instance, offer.queue))
     await asyncio.gather(*(_notify_conversation(engine, offer) for offer in withdrawn))

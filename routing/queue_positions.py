@@ -15,12 +15,12 @@ from domain.events import QueuePosition
 from engine.client import ConversationClient
 from configuration.current import Configuration
 from configuration.policies import workstream_policy
-from runtime.instances import Instance
+from configuration.schema.instances import InstanceSettings
 from runtime.periodic import PeriodicTask, PeriodicTasks
-from store.board import queues
-from store.board.values import Waiting
+from routing import queues
+from routing.records import QueuedContact
 from store.database import Database
-from store.positions import forget_positions, note_position, told_positions
+from routing.announced_positions import delete_announcements, claim_announcement, announced_positions
 
 MOST_POSITIONS = 150
 """How many contacts of a queue get their position."""
@@ -43,17 +43,17 @@ class QueuePositions(PeriodicTasks):
     async def _send_all(self) -> None:
         for instance, queue in await queues.queues_with_work(self._db):
             await self._send_queue(instance, queue)
-        oldest = datetime.now(UTC) - queues.LATELY
-        await forget_positions(self._db, oldest)
-        await queues.forget_waits(self._db, oldest)
+        oldest = datetime.now(UTC) - queues.WAIT_WINDOW
+        await delete_announcements(self._db, oldest)
+        await queues.delete_waits(self._db, oldest)
 
     async def _send_queue(self, name: str, queue: str) -> None:
         instance = self._configuration.instances.get(name)
         workstreams = _workstreams_with_texts(instance) if instance else set[str]()
         if not workstreams:
             return
-        waiting = await queues.waiting(self._db, name, queue, limit=MOST_POSITIONS)
-        sent = await told_positions(self._db, [contact.contact_id for contact in waiting])
+        waiting = await queues.queued_contacts(self._db, name, queue, limit=MOST_POSITIONS)
+        sent = await announced_positions(self._db, [contact.contact_id for contact in waiting])
         changes = [
             (contact, position)
             for position, contact in enumerate(waiting, 1)
@@ -62,12 +62,12 @@ class QueuePositions(PeriodicTasks):
         if not changes:
             return
         now, turns = datetime.now(UTC), asyncio.Semaphore(SIGNALS_AT_ONCE)
-        average = await queues.average_wait(self._db, name, queue, now - queues.LATELY, at_least=LEAST_WAITS)
+        average = await queues.average_wait(self._db, name, queue, now - queues.WAIT_WINDOW, at_least=LEAST_WAITS)
         await asyncio.gather(*(self._send(contact, position, average, turns) for contact, position in changes))
 
-    async def _send(self, contact: Waiting, position: int, average: timedelta | None, turns: asyncio.Semaphore) -> None:
+    async def _send(self, contact: QueuedContact, position: int, average: timedelta | None, turns: asyncio.Semaphore) -> None:
         async with turns:
-            if not await note_position(self._db, contact.contact_id, position, datetime.now(UTC)):
+            if not await claim_announcement(self._db, contact.contact_id, position, datetime.now(UTC)):
                 return
             # a position that cannot be sent is not repeated: the contact gets its next one
             with suppress(ConversationEnded, Unavailable):
@@ -75,7 +75,7 @@ class QueuePositions(PeriodicTasks):
                 await self._engine.signal(contact.conversation_id, change)
 
 
-def _workstreams_with_texts(instance: Instance) -> set[str]:
+def _workstreams_with_texts(instance: InstanceSettings) -> set[str]:
     """The live workstreams with a text for the queue position or the average wait."""
     found: set[str] = set()
     for name, workstream in instance.workstreams.items():

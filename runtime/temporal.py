@@ -15,7 +15,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError
 
-from runtime.problems import StartupProblem
+from runtime.errors import StartupError
 from runtime.settings import Settings
 
 _TYPES = {
@@ -36,7 +36,7 @@ async def connect(settings: Settings) -> Client:
     try:
         return await Client.connect(**config, data_converter=pydantic_data_converter)
     except RuntimeError as error:
-        raise StartupProblem(f"Temporal does not answer at {address}: {error}") from None
+        raise StartupError(f"Temporal does not answer at {address}: {error}") from None
 
 
 def check_no_other_server(settings: Settings) -> None:
@@ -58,7 +58,7 @@ def check_no_other_server(settings: Settings) -> None:
         return
     # an API key alone enables TLS, and a file may hold what no variable holds
     found = [name for name in other if name in os.environ] or ["Temporal's configuration file"]
-    raise StartupProblem(
+    raise StartupError(
         f"another Temporal server is configured ({', '.join(found)}), but `python -m perennial` starts one of its own; "
         "unset that, or run `python -m worker` and `python -m api` against the other server"
     )
@@ -80,7 +80,7 @@ async def register_search_attributes(client: Client, keys: Sequence[SearchAttrib
                 timeout=timedelta(seconds=30),
             )
     except RPCError as error:
-        raise StartupProblem(f"Temporal does not accept the search attributes: {error.message}") from None
+        raise StartupError(f"Temporal does not accept the search attributes: {error.message}") from None
 
 
 def _type(key: SearchAttributeKey[Any]) -> IndexedValueType.ValueType:

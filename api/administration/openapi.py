@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from api.openapi import Schema, inline_schema, json_content
-from configuration.merging import KINDS
+from configuration.merging import SECTIONS
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "workstreams": {
@@ -35,10 +35,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 
 
 def _schema(kind: str) -> Schema:
-    return inline_schema(KINDS[kind]) | {"title": kind, "example": EXAMPLES[kind]}
+    return inline_schema(SECTIONS[kind]) | {"title": kind, "example": EXAMPLES[kind]}
 
 
-_ANY_TABLE: Schema = {"anyOf": [_schema(kind) for kind in KINDS]}
+_ANY_TABLE: Schema = {"anyOf": [_schema(kind) for kind in SECTIONS]}
 _TABLE = json_content(_ANY_TABLE, examples={kind: {"value": example} for kind, example in EXAMPLES.items()})
 
 TABLE_BODY: dict[str, Any] = {"required": True, **_TABLE}

@@ -16,12 +16,12 @@ from api.administration.openapi import INSTANCE_RESPONSE, TABLE_BODY, TABLE_RESP
 from api.bodies import JsonObject
 from api.connect.authentication import ByAccessKey
 from api.dependencies import Parts
-from api.frames import iso
+from domain.instants import iso
 from api.openapi import ACCESS_KEY, DescribedRoute, EmptyResponse, error_responses
 from api.wire import Text
 from configuration.current import Configuration
-from configuration.merging import KINDS, shown, table
-from configuration.problems import Unfit
+from configuration.merging import SECTIONS, section_as_json, sections_of
+from configuration.errors import InvalidConfiguration
 from domain.errors import MalformedRequest, NotFound
 
 router = APIRouter(
@@ -35,7 +35,7 @@ router = APIRouter(
 InstanceInPath = Annotated[
     Text, MinLen(1), MaxLen(100), Path(alias="instance", description="Id of the instance.", examples=["demo"])
 ]
-Kind = Annotated[str, Path(description=f"Kind of table: {', '.join(KINDS)}.", examples=["workstreams"])]
+Kind = Annotated[str, Path(description=f"Kind of table: {', '.join(SECTIONS)}.", examples=["workstreams"])]
 Name = Annotated[str, Path(description="Name of the table, as in the file.", examples=["live"])]
 
 
@@ -53,12 +53,12 @@ class Administrator:
         Raises:
             NotFound: this kind does not exist.
         """
-        if kind not in KINDS:
-            raise NotFound(f"kind: there are no {kind!r}; there are {', '.join(KINDS)}.")
-        found = table(self.configuration.instances[self.instance], kind)
-        return {name: shown(section) for name, section in found.items()}
+        if kind not in SECTIONS:
+            raise NotFound(f"kind: there are no {kind!r}; there are {', '.join(SECTIONS)}.")
+        found = sections_of(self.configuration.instances[self.instance], kind)
+        return {name: section_as_json(section) for name, section in found.items()}
 
-    def table(self, kind: str, name: str) -> dict[str, Any]:
+    def sections_of(self, kind: str, name: str) -> dict[str, Any]:
         """Return one current table, as JSON.
 
         Raises:
@@ -89,7 +89,7 @@ async def get_instance(admin: AsAdministrator) -> dict[str, Any]:
     return {
         "instance": admin.instance,
         "revision": configuration.revision(admin.instance),
-        **{kind: admin.tables(kind) for kind in KINDS},
+        **{kind: admin.tables(kind) for kind in SECTIONS},
         "changes": [
             {
                 "kind": change.kind,
@@ -137,7 +137,7 @@ async def reset_table(kind: Kind, name: Name, admin: AsAdministrator) -> EmptyRe
     admin.tables(kind)
     try:
         await admin.configuration.reset(admin.instance, kind, name)
-    except Unfit as problem:
+    except InvalidConfiguration as problem:
         raise MalformedRequest(f"{problem}.") from None
     return EmptyResponse()
 
@@ -145,5 +145,5 @@ async def reset_table(kind: Kind, name: Name, admin: AsAdministrator) -> EmptyRe
 async def _change(admin: Administrator, kind: str, name: str, value: dict[str, Any] | None) -> dict[str, Any] | None:
     try:
         return await admin.configuration.change(admin.instance, kind, name, value, by=admin.key_id)
-    except Unfit as problem:
+    except InvalidConfiguration as problem:
         raise MalformedRequest(f"{problem}.") from None

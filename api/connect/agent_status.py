@@ -15,7 +15,7 @@ from api.openapi import DescribedRoute
 from api.paths import InstanceIdInPath, UserIdInPath, resource_id
 from api.wire import Text, Wire
 from domain.errors import NotFound
-from store.board.values import Presence
+from domain.routing import AgentStatus
 
 router = APIRouter(route_class=DescribedRoute)
 
@@ -39,7 +39,7 @@ async def put_user_status(
     user, status = resource_id(user_id), resource_id(body.agent_status_id)
     if user not in settings.agents:
         raise NotFound(f"UserId: instance {instance!r} has no agent {user!r}.")
-    if status not in list(Presence):
-        raise NotFound(f"AgentStatusId: there is no status {status!r}; there are {', '.join(Presence)}.")
-    await set_agent_status(parts, instance, user, Presence(status), when_free=True)
+    if status not in list(AgentStatus):
+        raise NotFound(f"AgentStatusId: there is no status {status!r}; there are {', '.join(AgentStatus)}.")
+    await set_agent_status(parts, instance, user, AgentStatus(status), when_free=True)
     return {}

@@ -21,7 +21,7 @@ from fastapi import Depends, Request
 from api.bodies import read_raw_body
 from api.dependencies import Parts
 from domain.errors import AccessDenied
-from runtime.settings import AccessKey, Settings
+from runtime.settings import AccessKeySettings, Settings
 
 CLOCK_SKEW = timedelta(minutes=15)
 """Largest difference between a signature's date and now, as on AWS."""
@@ -107,7 +107,7 @@ def _checked_date(date: str, day: str) -> str:
 
 
 def _signature(
-    key: AccessKey, body: bytes, request: Request, *, claim: dict[str, Any], signed: frozenset[str], date: str
+    key: AccessKeySettings, body: bytes, request: Request, *, claim: dict[str, Any], signed: frozenset[str], date: str
 ) -> str:
     raw_path: bytes = request.scope["raw_path"]
     query = request.scope["query_string"].decode("latin-1")

@@ -22,9 +22,9 @@ from api.paths import resource_id
 from api.wire import dump
 from domain.errors import ContactNotFound, ConversationEnded, InvalidValue, MalformedRequest, NotFound
 from store import conversations
-from store.records import NewConversation, Past
-from workflows.events import End, Message
-from workflows.values import Role
+from domain.conversation import ConversationOpening, RehydratedPast
+from domain.events import End, Message
+from domain.participants import Role
 
 router = APIRouter(route_class=DescribedRoute)
 
@@ -51,7 +51,7 @@ async def start_chat_contact(
             require_open(settings, workstream.queue, "ContactFlowId")
         attributes, past = await _initial_attributes(parts, instance, body)
         continued_from = past.contact_id if past else None
-        new = NewConversation(
+        new = ConversationOpening(
             id=contact_id,
             instance=instance,
             workstream=workstream_id,
@@ -113,7 +113,7 @@ def _customer_participant_id(contact_id: str) -> str:
     return str(uuid5(_NAMESPACE, f"{contact_id}/customer"))
 
 
-def _first_message(body: StartChatContact, new: NewConversation) -> Message | None:
+def _first_message(body: StartChatContact, new: ConversationOpening) -> Message | None:
     if body.initial_message is None:
         return None
     return Message(
@@ -129,7 +129,7 @@ def _first_message(body: StartChatContact, new: NewConversation) -> Message | No
 
 async def _initial_attributes(
     parts: Services, instance: str, body: StartChatContact
-) -> tuple[dict[str, str], Past | None]:
+) -> tuple[dict[str, str], RehydratedPast | None]:
     """Return the attributes of the new chat, including those of a past contact, and the past that it continues."""
     inherited, past = {}, None
     if body.persistent_chat:

@@ -19,20 +19,20 @@ from api.connect.authentication import ByAccessKey
 from api.connect.contacts import contact_arn
 from api.connect.search_requests import SearchContacts
 from api.dependencies import Parts, Services
-from api.instants import EPOCH, MILLISECOND, epoch_milliseconds, epoch_seconds, whole_millisecond
+from domain.instants import (EPOCH, MILLISECOND, epoch_milliseconds, epoch_seconds, next_whole_millisecond)
 from api.openapi import DescribedRoute
 from api.paths import resource_id
 from api.tokens import TokenKind
 from api.wire import dump
 from domain.errors import AccessDenied, InvalidValue, MalformedRequest
-from store.records import Contact, Conversation
-from store.searching import AttributeCriterion, Mark, Moment, Search, count_contacts, find_contacts, mark_of
+from store.records import StoredContact, StoredConversation
+from store.contact_search import (AttributeCriterion, SearchPosition, ContactInstant, ContactSearch, count_contacts, find_contacts, search_position)
 
 router = APIRouter(route_class=DescribedRoute)
 
 DEFAULT_RESULTS = 100
 
-_TIMESTAMPS: Mapping[str, Moment] = {
+_TIMESTAMPS: Mapping[str, ContactInstant] = {
     "INITIATION_TIMESTAMP": "initiated_at",
     "ENQUEUE_TIMESTAMP": "enqueued_at",
     "CONNECTED_TO_AGENT_TIMESTAMP": "agent_connected_at",
@@ -53,7 +53,7 @@ _MATCHES: Mapping[str, Literal["all", "any", "none"]] = {
 class _Page:
     """Start of a page, and the total that was counted for the first page."""
 
-    mark: Mark
+    mark: SearchPosition
     total: int
 
 
@@ -72,7 +72,7 @@ async def search_contacts(parts: Parts, caller: ByAccessKey, body: JsonBody[Sear
     total = start.total if start else len(page)
     if more and start is None:
         total = await count_contacts(parts.db, search)
-    following = _Page(mark_of(search, page[-1][0]), total) if more else None
+    following = _Page(search_position(search, page[-1][0]), total) if more else None
     return dump(
         Contacts=[_summary(contact, conversation) for contact, conversation in page],
         NextToken=_next_token(parts, instance, body, following) if following else None,
@@ -88,16 +88,16 @@ def _check_supported(body: SearchContacts) -> None:
         raise MalformedRequest(f"Sort.FieldName: contacts cannot be sorted by {body.sort.field_name} here.")
 
 
-def _search(instance: str, body: SearchContacts) -> Search | None:
+def _search(instance: str, body: SearchContacts) -> ContactSearch | None:
     """Return the search in the terms of the store, or None if it cannot find anything."""
     timestamp, criteria = _TIMESTAMPS.get(body.time_range.type), body.search_criteria
     if timestamp is None or (criteria.channels and "CHAT" not in criteria.channels):
         return None
     attributes = criteria.searchable_contact_attributes
-    return Search(
+    return ContactSearch(
         instance=instance,
         moment=timestamp,
-        since=whole_millisecond(body.time_range.start_time),
+        since=next_whole_millisecond(body.time_range.start_time),
         until=body.time_range.end_time,
         agents=[resource_id(agent) for agent in criteria.agent_ids],
         queues=[resource_id(queue) for queue in criteria.queue_ids],
@@ -109,7 +109,7 @@ def _search(instance: str, body: SearchContacts) -> Search | None:
     )
 
 
-def _summary(contact: Contact, conversation: Conversation) -> dict[str, Any]:
+def _summary(contact: StoredContact, conversation: StoredConversation) -> dict[str, Any]:
     connected_at = epoch_seconds(contact.agent_connected_at)
     return dump(
         Arn=contact_arn(conversation.instance, contact.id),
@@ -161,4 +161,4 @@ def _read_next_token(parts: Services, instance: str, token: str, body: SearchCon
     if claims["sub"] != _token_subject(instance) or claims["of"] != _fingerprint(body):
         raise InvalidValue("NextToken: belongs to another search.")
     at = None if claims["at"] is None else EPOCH + claims["at"] * MILLISECOND
-    return _Page(Mark(at, claims["id"]), claims["total"])
+    return _Page(SearchPosition(at, claims["id"]), claims["total"])

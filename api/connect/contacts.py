@@ -12,16 +12,16 @@ from api.connect.authentication import ByAccessKey
 from api.connect.requests import MAX_ATTRIBUTE_BYTES, AssociateContactWithUser, UpdateContactAttributes
 from api.contact_lookup import find_recent_contact
 from api.dependencies import Parts
-from api.instants import epoch_seconds
+from domain.instants import epoch_seconds
 from api.openapi import DescribedRoute
 from api.paths import ContactIdInPath, InitialContactIdInPath, InstanceIdInPath, resource_id
 from api.refusals import ask_or_raise
 from api.wire import dump
 from domain.errors import InvalidValue, NotFound
 from store import conversations
-from store.records import Contact, Conversation
-from workflows.events import Assign
-from workflows.values import EndReason
+from store.records import StoredContact, StoredConversation
+from domain.events import Assign
+from domain.contacts import EndReason
 
 router = APIRouter(route_class=DescribedRoute)
 
@@ -98,14 +98,14 @@ async def associate_contact_with_user(
 
 async def _find_contact(
     parts: Parts, instance: str, contact_id: str, member: str = "ContactId"
-) -> tuple[Contact, Conversation]:
+) -> tuple[StoredContact, StoredConversation]:
     found = await find_recent_contact(parts, instance, resource_id(contact_id))
     if found is None:
         raise NotFound(f"{member}: instance {instance!r} has no contact {contact_id!r}.")
     return found
 
 
-def _describe(contact: Contact, conversation: Conversation) -> dict[str, Any]:
+def _describe(contact: StoredContact, conversation: StoredConversation) -> dict[str, Any]:
     wrap_up_from = contact.ended_at if contact.agent_user else None
     return dump(
         Arn=contact_arn(conversation.instance, contact.id),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from domain.errors import MalformedRequest
-from runtime.hours import for_people, opening
-from runtime.instances import Instance
+from configuration.schema.opening_hours import local_time_text, opening_at
+from configuration.schema.instances import InstanceSettings
 
 
-def require_open(instance: Instance, queue: str, member: str) -> None:
+def require_open(instance: InstanceSettings, queue: str, member: str) -> None:
     """Check that a queue is open now. A queue without opening hours is always open.
 
     Raises:
@@ -18,7 +18,7 @@ def require_open(instance: Instance, queue: str, member: str) -> None:
     schedule = instance.schedule(queue)
     if schedule is None:
         return
-    now = opening(schedule, datetime.now(UTC))
+    now = opening_at(schedule, datetime.now(UTC))
     if not now.open:
-        until = f" until {for_people(schedule, now.until)}" if now.until else ""
+        until = f" until {local_time_text(schedule, now.until)}" if now.until else ""
         raise MalformedRequest(f"{member}: the queue {queue!r} is closed{until}.")

@@ -18,10 +18,10 @@ from api.openapi import DescribedRoute
 from api.paths import resource_id
 from api.wire import InstanceId, Text, Wire
 from domain.errors import MalformedRequest, NotFound
-from store.board import queues
+from routing import queues
 from store.database import Database
-from store.records import Contact, Conversation
-from store.supervising import queued
+from store.records import StoredContact, StoredConversation
+from routing.supervision import queued_since
 
 router = APIRouter(route_class=DescribedRoute)
 
@@ -73,11 +73,11 @@ async def estimated_wait(db: Database, instance: str, queue: str, since: datetim
 
     Does not consider the contacts ahead. Never negative. None if no contact of the queue was assigned lately.
     """
-    average = await queues.average_wait(db, instance, queue, now - queues.LATELY)
+    average = await queues.average_wait(db, instance, queue, now - queues.WAIT_WINDOW)
     return None if average is None else max(average - (now - since), timedelta())
 
 
-async def _position(parts: Services, contact: Contact, conversation: Conversation) -> tuple[int, datetime]:
+async def _position(parts: Services, contact: StoredContact, conversation: StoredConversation) -> tuple[int, datetime]:
     """Return the contact's position, from 1, and the start of its wait. A contact that is offered to an agent is first.
 
     Raises:
@@ -86,7 +86,7 @@ async def _position(parts: Services, contact: Contact, conversation: Conversatio
     clock = asyncio.get_running_loop()
     deadline = clock.time() + PLACEMENT_TIMEOUT
     while contact.ended_at is None and conversation.state == "OPEN" and clock.time() < deadline:
-        ahead, waits = await queues.position(parts.db, conversation.id), await queued(parts.db, conversation.id)
+        ahead, waits = await queues.contacts_ahead(parts.db, conversation.id), await queued_since(parts.db, conversation.id)
         if waits and (ahead is not None or waits[1]):
             return (ahead or 0) + 1, waits[0]
         await asyncio.sleep(0.05)

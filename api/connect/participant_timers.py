@@ -19,8 +19,8 @@ from api.refusals import ask_or_raise
 from api.wire import Wire
 from domain.errors import MalformedRequest, NotFound
 from store import conversations
-from workflows.events import Configure, TimerSetting
-from workflows.values import ParticipantTimer, Role
+from domain.events import Configure, TimerSetting
+from domain.participants import ParticipantTimer, Role
 
 router = APIRouter(route_class=DescribedRoute)
 

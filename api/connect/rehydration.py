@@ -11,13 +11,14 @@ from api.connect.authentication import ByAccessKey
 from api.connect.requests import CreatePersistentContactAssociation, PersistentChat
 from api.contact_lookup import find_recent_contact
 from api.dependencies import Parts, Services
-from api.frames import REHYDRATED, passing_event
+from wire.frames import REHYDRATED, passing_event
 from api.openapi import DescribedRoute
 from api.paths import InitialContactIdInPath, InstanceIdInPath, resource_id
 from domain.errors import InvalidValue, MalformedRequest, NotFound
 from runtime.bus import Announcement
 from store import conversations, past
-from store.records import Contact, Conversation, Past
+from store.records import StoredContact, StoredConversation
+from domain.conversation import RehydratedPast
 
 router = APIRouter(route_class=DescribedRoute)
 
@@ -51,7 +52,7 @@ async def create_persistent_contact_association(
 
 async def find_past(
     parts: Services, instance: str, wanted: PersistentChat, customer_id: str | None, current: str | None = None
-) -> tuple[Conversation, Past]:
+) -> tuple[StoredConversation, RehydratedPast]:
     """Return the source conversation and the past that a chat continues.
 
     Args:
@@ -68,7 +69,7 @@ async def find_past(
         raise MalformedRequest("PersistentChat: SourceContactId and RehydrationType are both needed.")
     source_id = resource_id(wanted.source_contact_id)
     await find_recent_contact(parts, instance, source_id)
-    found = await past.past_from(parts.db, instance, source_id)
+    found = await past.find_rehydrated_past(parts.db, instance, source_id)
     if found is None or not _may_continue(parts, found[1], customer_id):
         raise NotFound(f"SourceContactId: there is no contact {source_id!r} that could be continued.")
     contact, conversation, history = found
@@ -81,15 +82,15 @@ async def find_past(
     return conversation, await _entire_past(parts, instance, contact, conversation)
 
 
-async def _entire_past(parts: Services, instance: str, contact: Contact, conversation: Conversation) -> Past:
+async def _entire_past(parts: Services, instance: str, contact: StoredContact, conversation: StoredConversation) -> RehydratedPast:
     if contact.id != conversation.id:
         raise InvalidValue("SourceContactId: ENTIRE_PAST_SESSION needs the first contact of the past session.")
     last = await past.last_ended_contact(parts.db, conversation.id)
-    found = await past.past_from(parts.db, instance, last or contact.id)
+    found = await past.find_rehydrated_past(parts.db, instance, last or contact.id)
     assert found is not None
     return found[2]
 
 
-def _may_continue(parts: Services, source: Conversation, customer_id: str | None) -> bool:
+def _may_continue(parts: Services, source: StoredConversation, customer_id: str | None) -> bool:
     """A known customer's chats are for that customer only, unless the settings allow others. Others get `NotFound`."""
     return source.customer_id is None or source.customer_id == customer_id or not parts.settings.same_customer

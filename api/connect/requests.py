@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal, Self
 from annotated_types import Interval, MaxLen, MinLen
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from api.participant.content import ContentType, checked_content
+from domain.transcript import ContentType
+from api.participant.content import checked_content
 from api.wire import ClientToken, ContactId, InstanceId, Text, UserId, Wire
 from store.conversations import attribute_bytes
 

@@ -9,7 +9,7 @@ from annotated_types import Interval, MaxLen, MinLen
 from pydantic import ConfigDict, Field, PlainSerializer, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
 
-from api.instants import EPOCH, epoch_milliseconds
+from domain.instants import EPOCH, epoch_milliseconds
 from api.wire import InstanceId, Text, Wire
 
 

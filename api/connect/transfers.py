@@ -17,10 +17,10 @@ from api.openapi import DescribedRoute
 from api.paths import resource_id
 from api.refusals import ask_or_raise
 from domain.errors import MalformedRequest, NotFound
-from runtime.instances import Instance
+from configuration.schema.instances import InstanceSettings
 from store import conversations
-from store.records import Contact, Conversation
-from workflows.events import Transfer
+from store.records import StoredContact, StoredConversation
+from domain.events import Transfer
 
 router = APIRouter(route_class=DescribedRoute)
 
@@ -57,9 +57,9 @@ async def transfer_contact(parts: Parts, caller: ByAccessKey, body: JsonBody[Tra
 
 async def transfer(
     parts: Services,
-    instance: Instance,
-    contact: Contact,
-    conversation: Conversation,
+    instance: InstanceSettings,
+    contact: StoredContact,
+    conversation: StoredConversation,
     target: TransferTarget,
     *,
     new_id: str,

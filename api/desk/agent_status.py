@@ -17,11 +17,12 @@ from api.openapi import DescribedRoute, error_responses
 from domain.errors import ConversationEnded, EngineUnavailable, Unavailable
 from runtime.bus import board_has_changed
 from store import conversations
-from store.board import presence
-from store.board.agents import agents_now
-from store.board.offers import offers_to
-from store.board.values import AgentState, Presence
-from workflows.events import Release
+from routing import agent_status
+from routing.agents import agent_states
+from routing.offers import offers_to_agent
+from routing.records import AgentState
+from domain.routing import AgentStatus
+from domain.events import Release
 
 router = APIRouter(
     prefix="/v1/agent",
@@ -32,7 +33,7 @@ router = APIRouter(
     ),
 )
 
-ABSENT = (Presence.AWAY, Presence.OFFLINE)
+ABSENT = (AgentStatus.AWAY, AgentStatus.OFFLINE)
 AGENT_TIMEOUT = 3.0
 """Seconds to wait for a newly configured agent. Dispatchers add agents every second."""
 
@@ -55,7 +56,7 @@ async def set_own_status(parts: Parts, agent: ByDeskToken, body: JsonBody[AgentS
 
 
 async def set_agent_status(
-    parts: Services, instance: str, user: str, status: Presence, *, when_free: bool
+    parts: Services, instance: str, user: str, status: AgentStatus, *, when_free: bool
 ) -> AgentState:
     """Set the status of an agent, and return the agent's state afterwards.
 
@@ -73,11 +74,11 @@ async def set_agent_status(
     before = await agent_state(parts, instance, user)
     # the agent has this status already: a later change would only keep offers from them until then
     later = when_free and before.presence != status
-    await presence.set_presence(parts.db, instance, user, status, now, when_free=later)
+    await agent_status.set_agent_status(parts.db, instance, user, status, now, when_free=later)
     after = await agent_state(parts, instance, user)
     if after.presence in ABSENT:
-        await withdraw(parts.db, parts.bus, parts.engine, await offers_to(parts.db, instance, user))
-    if after.presence is Presence.OFFLINE and not when_free:
+        await withdraw(parts.db, parts.bus, parts.engine, await offers_to_agent(parts.db, instance, user))
+    if after.presence is AgentStatus.OFFLINE and not when_free:
         await _release_contacts(parts, instance, user)
     await parts.bus.announce(board_has_changed(instance, queue="", agent=user))
     return await agent_state(parts, instance, user)
@@ -91,7 +92,7 @@ async def agent_state(parts: Services, instance: str, user: str) -> AgentState:
     """
     clock = asyncio.get_running_loop()
     deadline = clock.time() + AGENT_TIMEOUT
-    while not (found := await agents_now(parts.db, instance, datetime.now(UTC), users=[user])):
+    while not (found := await agent_states(parts.db, instance, datetime.now(UTC), users=[user])):
         if clock.time() > deadline:
             raise Unavailable(f"Routing does not know agent {user!r} yet.")
         await asyncio.sleep(0.1)

@@ -17,7 +17,7 @@ from api.desk.responses import SignInResponse
 from api.openapi import ACCESS_KEY, DESK_TOKEN, DescribedRoute, error_responses
 from api.tokens import TokenKind
 from domain.errors import AccessDenied, NotFound
-from runtime.instances import Agent, Instance
+from configuration.schema.instances import AgentSettings, InstanceSettings
 
 router = APIRouter(prefix="/v1", tags=["agent"], route_class=DescribedRoute)
 
@@ -30,11 +30,11 @@ class SignedInAgent:
 
     instance: str
     user: str
-    instance_settings: Instance
+    instance_settings: InstanceSettings
     expires_at: datetime
 
     @property
-    def settings(self) -> Agent:
+    def settings(self) -> AgentSettings:
         """The agent as configured."""
         return self.instance_settings.agents[self.user]
 

@@ -11,18 +11,18 @@ from datetime import UTC, datetime
 from api.dependencies import Services
 from api.desk.authentication import SignedInAgent
 from api.refusals import ask
-from store.board import offers
-from store.board.values import Offer, Outcome
-from store.records import Conversation
-from workflows.events import Command
-from workflows.refusals import Refusal, RefusalCode
+from routing import offers
+from domain.routing import Offer, OfferOutcome
+from store.records import StoredConversation
+from domain.events import Command
+from domain.refusals import Refusal, RefusalCode
 
 
-async def claim(parts: Services, agent: SignedInAgent, conversation: Conversation) -> Offer | RefusalCode:
+async def claim(parts: Services, agent: SignedInAgent, conversation: StoredConversation) -> Offer | RefusalCode:
     """Reserve a conversation for an agent. Exceeds their capacity only if the workstream allows it."""
     workstream = agent.instance_settings.workstreams.get(conversation.workstream)
     over_capacity = workstream is None or workstream.over_capacity
-    return await offers.claim(parts.db, conversation.id, agent.user, datetime.now(UTC), over_capacity=over_capacity)
+    return await offers.claim_offer(parts.db, conversation.id, agent.user, datetime.now(UTC), over_capacity=over_capacity)
 
 
 async def confirm_claim(parts: Services, claimed: Offer, command: Command) -> Refusal | None:
@@ -33,5 +33,5 @@ async def confirm_claim(parts: Services, claimed: Offer, command: Command) -> Re
     """
     refused = await ask(parts.engine, claimed.conversation_id, command)
     if refused:
-        await offers.revoke(parts.db, claimed, Outcome.WITHDRAWN, datetime.now(UTC))
+        await offers.withdraw_offer(parts.db, claimed, OfferOutcome.WITHDRAWN, datetime.now(UTC))
     return refused

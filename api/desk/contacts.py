@@ -23,9 +23,9 @@ from api.wire import ContactId
 from domain.errors import ConversationEnded, MalformedRequest, NotFound
 from store import conversations
 from store.customers import CustomerSummary, customer_summaries
-from store.records import Contact, Conversation, Participant
-from workflows.events import Close, End, Park, Release, Resume
-from workflows.refusals import Refusal, RefusalCode, refusal
+from store.records import StoredContact, StoredConversation, StoredParticipant
+from domain.events import (Close, End, Park, Release, Resume)
+from domain.refusals import Refusal, RefusalCode, refusal
 
 router = APIRouter(
     prefix="/v1/agent/contacts",
@@ -104,7 +104,7 @@ async def perform_action(contact_id: ContactId, action: Action, parts: Parts, ag
     return EmptyResponse()
 
 
-async def _resume(parts: Services, agent: SignedInAgent, conversation: Conversation, by: str) -> Refusal | None:
+async def _resume(parts: Services, agent: SignedInAgent, conversation: StoredConversation, by: str) -> Refusal | None:
     """Resume a parked conversation, if the workstream and the agent's capacity allow it. Returns the refusal, or None."""
     claimed = await claim(parts, agent, conversation)
     command = Resume(user=agent.user, name=agent.settings.name, by=by)
@@ -118,7 +118,7 @@ async def _resume(parts: Services, agent: SignedInAgent, conversation: Conversat
 
 async def find_own_contact(
     parts: Services, agent: SignedInAgent, contact_id: str
-) -> tuple[Contact, Conversation, Participant]:
+) -> tuple[StoredContact, StoredConversation, StoredParticipant]:
     """Find a contact of this agent, its conversation, and the agent as a participant of it.
 
     Raises:
@@ -140,12 +140,12 @@ async def current_contact(parts: Services, agent: SignedInAgent, conversation_id
     return next(iter(await _responses(parts, running[:1])), None)
 
 
-async def _responses(parts: Services, found: Sequence[tuple[Contact, Conversation]]) -> list[ContactResponse]:
+async def _responses(parts: Services, found: Sequence[tuple[StoredContact, StoredConversation]]) -> list[ContactResponse]:
     customers = await customer_summaries(parts.db, [conversation.id for _, conversation in found])
     return [_response(contact, conversation, customers[conversation.id]) for contact, conversation in found]
 
 
-def _response(contact: Contact, conversation: Conversation, customer: CustomerSummary) -> ContactResponse:
+def _response(contact: StoredContact, conversation: StoredConversation, customer: CustomerSummary) -> ContactResponse:
     return ContactResponse(
         contact_id=contact.id,
         initial_contact_id=conversation.id,

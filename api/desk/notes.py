@@ -17,7 +17,7 @@ from api.desk.responses import NoteResponse, NotesResponse
 from api.openapi import DescribedRoute, error_responses
 from api.wire import ContactId
 from domain.errors import MalformedRequest
-from store.notes import Note, add_note, count_notes, notes_of
+from store.notes import (ContactNote, add_note, count_notes, contact_notes)
 
 MAX_NOTES = 1_000
 """Notes of one conversation."""
@@ -42,7 +42,7 @@ async def create_note(
         raise MalformedRequest(
             f"text: there are {MAX_NOTES} notes about this conversation already, and can be no more."
         )
-    new = Note(uuid4().hex, conversation.id, contact.id, agent.user, datetime.now(UTC), body.text)
+    new = ContactNote(uuid4().hex, conversation.id, contact.id, agent.user, datetime.now(UTC), body.text)
     return _response(await add_note(parts.db, new))
 
 
@@ -51,14 +51,14 @@ async def list_notes(contact_id: ContactId, parts: Parts, agent: ByDeskToken) ->
     """Returns the notes about the agent's contact and the earlier contacts of its conversation, oldest first."""
     contact, conversation, _ = await find_own_contact(parts, agent, contact_id)
     until = contact.ended_at or datetime.max.replace(tzinfo=UTC)
-    found = await notes_of(parts.db, conversation.id)
+    found = await contact_notes(parts.db, conversation.id)
     return notes_response(note for note in found if note.at <= until or note.contact_id == contact.id)
 
 
-def notes_response(notes: Iterable[Note]) -> NotesResponse:
+def notes_response(notes: Iterable[ContactNote]) -> NotesResponse:
     """Return notes in their form for agents and supervisors."""
     return NotesResponse(notes=[_response(note) for note in notes])
 
 
-def _response(note: Note) -> NoteResponse:
+def _response(note: ContactNote) -> NoteResponse:
     return NoteResponse(note_id=note.id, contact_id=note.contact_id, user=note.user, at=note.at, text=note.text)

@@ -15,11 +15,11 @@ from api.openapi import DescribedRoute, EmptyResponse, error_responses
 from api.refusals import ask, refusal_error
 from api.wire import Text
 from domain.errors import ConversationEnded, MalformedRequest
-from store.board.desk import AgentId, ended_offer
-from store.board.offers import offers_to
-from store.board.values import Offer, Outcome
+from routing.agent_events import AgentId, find_ended_offer
+from routing.offers import offers_to_agent
+from domain.routing import Offer, OfferOutcome
 from store.customers import CustomerSummary, customer_summaries
-from workflows.events import Accept, Reject
+from domain.events import AcceptOffer, RejectOffer
 
 router = APIRouter(
     prefix="/v1/agent/offers",
@@ -34,7 +34,7 @@ OfferId = Annotated[Text, MaxLen(64), Path(description="An offer of `GET /v1/age
 @router.get("")
 async def list_offers(parts: Parts, agent: ByDeskToken) -> OffersResponse:
     """Returns the agent's pending offers, oldest first."""
-    offers = await offers_to(parts.db, agent.instance, agent.user)
+    offers = await offers_to_agent(parts.db, agent.instance, agent.user)
     customers = await customer_summaries(parts.db, [offer.conversation_id for offer in offers])
     return OffersResponse(offers=[_response(offer, customers[offer.conversation_id]) for offer in offers])
 
@@ -42,7 +42,7 @@ async def list_offers(parts: Parts, agent: ByDeskToken) -> OffersResponse:
 @router.post("/{offer_id}/accept")
 async def accept_offer(offer_id: OfferId, parts: Parts, agent: ByDeskToken) -> ContactResponse:
     """Accepts an offer, and returns the contact, which is now the agent's. Idempotent."""
-    conversation_id = await _answer(parts, agent, Accept(offer_id=offer_id, by=agent.user), Outcome.ACCEPTED)
+    conversation_id = await _answer(parts, agent, AcceptOffer(offer_id=offer_id, by=agent.user), OfferOutcome.ACCEPTED)
     accepted = await current_contact(parts, agent, conversation_id)
     if accepted is None:
         raise ConversationEnded
@@ -52,11 +52,11 @@ async def accept_offer(offer_id: OfferId, parts: Parts, agent: ByDeskToken) -> C
 @router.post("/{offer_id}/reject")
 async def reject_offer(offer_id: OfferId, parts: Parts, agent: ByDeskToken) -> EmptyResponse:
     """Rejects an offer, which goes to the next agent. Idempotent."""
-    await _answer(parts, agent, Reject(offer_id=offer_id, by=agent.user), Outcome.REJECTED)
+    await _answer(parts, agent, RejectOffer(offer_id=offer_id, by=agent.user), OfferOutcome.REJECTED)
     return EmptyResponse()
 
 
-async def _answer(parts: Services, agent: SignedInAgent, answer: Accept | Reject, outcome: Outcome) -> str:
+async def _answer(parts: Services, agent: SignedInAgent, answer: AcceptOffer | RejectOffer, outcome: OfferOutcome) -> str:
     """Send the agent's answer to the conversation. Idempotent: an offer that has ended with this outcome is no error.
 
     Returns:
@@ -68,7 +68,7 @@ async def _answer(parts: Services, agent: SignedInAgent, answer: Accept | Reject
     """
     offer = await _find_offer(parts, agent, answer.offer_id)
     if offer is None:
-        ended = await ended_offer(parts.db, AgentId(agent.instance, agent.user), answer.offer_id)
+        ended = await find_ended_offer(parts.db, AgentId(agent.instance, agent.user), answer.offer_id)
         if ended and ended[1] is outcome:
             return ended[0]
         raise MalformedRequest(f"offer_id: the offer is over{f': {ended[1]}' if ended else ''}.")
@@ -83,7 +83,7 @@ async def _answer(parts: Services, agent: SignedInAgent, answer: Accept | Reject
 
 
 async def _find_offer(parts: Services, agent: SignedInAgent, offer_id: str) -> Offer | None:
-    offers = await offers_to(parts.db, agent.instance, agent.user)
+    offers = await offers_to_agent(parts.db, agent.instance, agent.user)
     return next((offer for offer in offers if offer.id == offer_id), None)
 
 

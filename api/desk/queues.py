@@ -23,11 +23,11 @@ from api.refusals import refusal_error
 from api.wire import ContactId
 from domain.errors import NotFound
 from store import conversations
-from store.board import queues
-from store.board.values import Waiting
-from store.supervising import lengths
-from workflows.events import Accept
-from workflows.refusals import RefusalCode, refusal
+from routing import queues
+from routing.records import QueuedContact
+from routing.supervision import queue_lengths
+from domain.events import AcceptOffer
+from domain.refusals import RefusalCode, refusal
 
 router = APIRouter(
     prefix="/v1/agent/queues",
@@ -55,7 +55,7 @@ async def list_queues(parts: Parts, agent: ByDeskToken) -> QueuesResponse:
 async def list_waiting_contacts(queue: Queue, parts: Parts, agent: ByDeskToken) -> WaitingContactsResponse:
     """Returns the first 100 contacts of a queue that are not offered to an agent, next first."""
     await _require_served(parts, agent, queue)
-    found = await queues.waiting(parts.db, agent.instance, queue, limit=MAX_WAITING_CONTACTS)
+    found = await queues.queued_contacts(parts.db, agent.instance, queue, limit=MAX_WAITING_CONTACTS)
     return WaitingContactsResponse(contacts=[_response(position, waiting) for position, waiting in enumerate(found, 1)])
 
 
@@ -78,7 +78,7 @@ async def pick_contact(queue: Queue, contact_id: ContactId, parts: Parts, agent:
             return own
         raise refusal_error(refusal(claimed), "pick")
     await parts.dispatcher.notify_conversation(claimed)
-    refused = await confirm_claim(parts, claimed, Accept(offer_id=claimed.id, by=agent.user))
+    refused = await confirm_claim(parts, claimed, AcceptOffer(offer_id=claimed.id, by=agent.user))
     # in workstreams that accept offers automatically, the contact is the agent's already, and the command is refused
     picked = await current_contact(parts, agent, conversation.id)
     if picked is None:
@@ -91,7 +91,7 @@ async def _served_queues(parts: Services, agent: SignedInAgent) -> dict[str, tup
 
     An agent who serves all queues also serves a removed queue in which contacts still wait.
     """
-    waiting = await lengths(parts.db, agent.instance)
+    waiting = await queue_lengths(parts.db, agent.instance)
     names = agent.queues | waiting.keys() if agent.settings.queues is None else agent.queues
     return {queue: waiting.get(queue, (0, None)) for queue in names}
 
@@ -101,7 +101,7 @@ async def _require_served(parts: Services, agent: SignedInAgent, queue: str) -> 
         raise NotFound(f"queue: you serve no queue {queue!r}.")
 
 
-def _response(position: int, waiting: Waiting) -> WaitingContactResponse:
+def _response(position: int, waiting: QueuedContact) -> WaitingContactResponse:
     return WaitingContactResponse(
         position=position,
         contact_id=waiting.contact_id,

@@ -8,7 +8,7 @@ from annotated_types import MaxLen, MinLen
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from api.wire import Text
-from store.board.values import Presence
+from domain.routing import AgentStatus
 
 MAX_NOTE_LENGTH = 4_096
 """Characters of a note."""
@@ -50,7 +50,7 @@ class AgentStatusRequest(BaseModel):
         extra="forbid", frozen=True, json_schema_extra={"example": {"presence": "away", "when_free": True}}
     )
 
-    presence: Presence
+    presence: AgentStatus
     when_free: Annotated[bool, Field(strict=True)] = False
 
 

@@ -9,8 +9,8 @@ from pydantic import ConfigDict, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_pascal
 
 from api.openapi import ResponseBody, example
-from store.board.values import Presence
-from store.documents import iso
+from domain.routing import AgentStatus
+from domain.instants import iso
 
 Instant = Annotated[
     datetime, PlainSerializer(iso, return_type=str), WithJsonSchema({"type": "string", "format": "date-time"})
@@ -89,9 +89,9 @@ class AgentResponse(ResponseBody):
 
     user: str
     name: str
-    presence: Presence
+    presence: AgentStatus
     presence_since: Instant
-    next_presence: Presence | None
+    next_presence: AgentStatus | None
     capacity: int
     load: int
     over_capacity: bool

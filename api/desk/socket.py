@@ -13,7 +13,7 @@ from api.desk.authentication import read_desk_token
 from domain.errors import AccessDenied
 from realtime.agent_events import AgentEventSubscriber
 from realtime.socket import ClientSocket, Frame
-from store.board.desk import AgentId
+from routing.agent_events import AgentId
 
 router = APIRouter(prefix="/v1/agent")
 

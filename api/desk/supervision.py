@@ -29,13 +29,13 @@ from api.refusals import ask_or_raise, refusal_error
 from api.wire import ContactId
 from domain.errors import AccessDenied, ConversationEnded, MalformedRequest, NotFound
 from store import conversations
-from store.board.agents import agents_now
-from store.board.placing import take_off
-from store.notes import notes_of
-from store.records import Contact, Conversation
-from store.supervising import Standing, on_the_board
-from workflows.events import Assign, Close, End, Release
-from workflows.refusals import RefusalCode, refusal
+from routing.agents import agent_states
+from routing.placement import remove_from_routing
+from store.notes import contact_notes
+from store.records import StoredContact, StoredConversation
+from routing.supervision import SupervisedContact, open_contacts
+from domain.events import (Assign, Close, End, Release)
+from domain.refusals import RefusalCode, refusal
 
 router = APIRouter(
     prefix="/v1/supervision",
@@ -60,7 +60,7 @@ BySupervisor = Annotated[SignedInAgent, Depends(_supervisor)]
 @router.get("/agents")
 async def list_agents(parts: Parts, supervisor: BySupervisor) -> AgentsResponse:
     """Returns the state of every agent of the instance, by user."""
-    found = await agents_now(parts.db, supervisor.instance, datetime.now(UTC))
+    found = await agent_states(parts.db, supervisor.instance, datetime.now(UTC))
     return AgentsResponse(agents=[agent_response(state) for state in found])
 
 
@@ -84,7 +84,7 @@ async def list_open_contacts(
     limit: Annotated[int, Interval(ge=1, le=1_000), Query(description="Largest number of contacts.")] = 1_000,
 ) -> OpenContactsResponse:
     """Returns the contacts that are not closed, oldest first, filtered by state, queue or agent."""
-    found = await on_the_board(parts.db, supervisor.instance, state=state, queue=queue, agent=agent, limit=limit + 1)
+    found = await open_contacts(parts.db, supervisor.instance, state=state, queue=queue, agent=agent, limit=limit + 1)
     return OpenContactsResponse(contacts=[_response(each) for each in found[:limit]], more=len(found) > limit)
 
 
@@ -130,7 +130,7 @@ async def perform_action(
     try:
         refused = await parts.engine.ask(conversation.id, command)
     except ConversationEnded:
-        await take_off(parts.db, conversation.id, datetime.now(UTC))
+        await remove_from_routing(parts.db, conversation.id, datetime.now(UTC))
         refused = refusal(RefusalCode.CONVERSATION_ENDED)
     if refused:
         raise refusal_error(refused, action)
@@ -141,17 +141,17 @@ async def perform_action(
 async def list_notes(contact_id: ContactId, parts: Parts, supervisor: BySupervisor) -> NotesResponse:
     """Returns the notes about all contacts of a conversation, oldest first."""
     _, conversation = await _find(parts, supervisor, contact_id)
-    return notes_response(await notes_of(parts.db, conversation.id))
+    return notes_response(await contact_notes(parts.db, conversation.id))
 
 
-async def _find(parts: Services, supervisor: SignedInAgent, contact_id: str) -> tuple[Contact, Conversation]:
+async def _find(parts: Services, supervisor: SignedInAgent, contact_id: str) -> tuple[StoredContact, StoredConversation]:
     found = await conversations.find_contact(parts.db, supervisor.instance, contact_id)
     if found is None:
         raise NotFound(f"contact_id: there is no contact {contact_id!r}.")
     return found
 
 
-async def _find_running(parts: Services, supervisor: SignedInAgent, contact_id: str) -> tuple[Contact, Conversation]:
+async def _find_running(parts: Services, supervisor: SignedInAgent, contact_id: str) -> tuple[StoredContact, StoredConversation]:
     found = await _find(parts, supervisor, contact_id)
     if found[0].ended_at is not None:
         raise MalformedRequest("contact_id: the contact has ended.")
@@ -170,7 +170,7 @@ def _actor(supervisor: SignedInAgent) -> str:
     return f"supervisor:{supervisor.user}"
 
 
-def _response(standing: Standing) -> OpenContactResponse:
+def _response(standing: SupervisedContact) -> OpenContactResponse:
     return OpenContactResponse(
         contact_id=standing.contact_id,
         initial_contact_id=standing.conversation_id,

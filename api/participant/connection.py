@@ -11,7 +11,8 @@ from fastapi import APIRouter, Request
 
 from api.bodies import JsonBody
 from api.dependencies import Parts, Services
-from api.frames import CHAT_ENDED, iso, passing_event
+from wire.frames import CHAT_ENDED, passing_event
+from domain.instants import iso
 from api.participant.socket import PATH
 from api.openapi import DescribedRoute
 from api.participant.session import ByConnectionToken, ByParticipantToken, Session
@@ -19,7 +20,7 @@ from api.tokens import TokenKind
 from api.wire import ClientToken, Wire
 from domain.errors import AccessDenied, ConversationEnded, MalformedRequest, Throttled
 from runtime.bus import Announcement
-from workflows.events import Connect, End, Leave
+from domain.events import Connect, End, Leave
 
 router = APIRouter(route_class=DescribedRoute)
 

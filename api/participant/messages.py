@@ -12,17 +12,20 @@ from pydantic import AfterValidator, Field
 
 from api.bodies import JsonBody, parse_json
 from api.dependencies import Parts, Services
-from api.frames import DELIVERED, READ, TYPING, iso, passing_event, receipt_event
+from wire.frames import (DELIVERED, READ, TYPING, passing_event, receipt_event)
+from domain.instants import iso
 from api.openapi import DescribedRoute
-from api.participant.content import ContentType, EventContentType, checked_content
+from domain.transcript import ContentType
+from api.participant.content import EventContentType, checked_content
 from api.participant.session import ByConnectionToken, Session
 from api.wire import ClientToken, Text, Wire
 from domain.errors import InvalidValue, MalformedRequest
 from runtime.bus import Announcement
 from store import transcript
-from store.records import Item, Receipt
-from workflows.events import Message
-from workflows.values import Role
+from domain.transcript import TranscriptItem
+from store.records import Receipt
+from domain.events import Message
+from domain.participants import Role
 
 router = APIRouter(route_class=DescribedRoute)
 
@@ -116,7 +119,7 @@ async def _record_receipt(parts: Services, session: Session, body: SendEvent, no
         await parts.bus.announce(Announcement(session.conversation.id, frame))
 
 
-async def _find_message(parts: Services, session: Session, content: str | None) -> Item:
+async def _find_message(parts: Services, session: Session, content: str | None) -> TranscriptItem:
     if content is None:
         raise MalformedRequest('Content: a receipt needs {"messageId": "..."}.')
     try:

@@ -11,15 +11,15 @@ from api.dependencies import Parts, Services
 from api.tokens import TokenKind
 from domain.errors import AccessDenied, ConversationEnded
 from store import conversations
-from store.records import Conversation, Participant
+from store.records import StoredConversation, StoredParticipant
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
     """An authenticated participant, their conversation, and its latest contact."""
 
-    participant: Participant
-    conversation: Conversation
+    participant: StoredParticipant
+    conversation: StoredConversation
     contact_id: str
 
     def require_active(self) -> None:

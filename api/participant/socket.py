@@ -7,15 +7,15 @@ import json
 from fastapi import APIRouter
 from starlette.websockets import WebSocket
 
-from api import frames
+from wire import frames
 from api.errors import AccessDenied
-from api.frames import REHYDRATED, chat_frame, passing_event
+from wire.frames import REHYDRATED, chat_frame, passing_event
 from api.services import Parts, Services
 from api.tokens import Kind
 from realtime.socket import ClientSocket, Frame
 from realtime.transcripts import TranscriptSubscriber
 from store import conversations
-from store.records import Conversation
+from store.records import StoredConversation
 
 router = APIRouter()
 
@@ -92,7 +92,7 @@ class _ParticipantSocket:
             self._socket.close()  # the client then requests another socket, and learns from the answer why it gets none
 
 
-def _welcome(conversation: Conversation, contact_id: str) -> list[Frame]:
+def _welcome(conversation: StoredConversation, contact_id: str) -> list[Frame]:
     """The answer to a subscription, and the event of a past that is visible here."""
     if conversation.continued_from is None:
         return [SUBSCRIBED]

@@ -17,18 +17,19 @@ from pydantic import model_validator
 
 from api.bodies import JsonBody
 from api.dependencies import Parts, Services
-from api.frames import past_item
-from api.instants import whole_millisecond
+from wire.frames import past_item
+from domain.instants import next_whole_millisecond
 from api.openapi import DescribedRoute
 from api.participant.session import ByConnectionToken, Session
 from api.tokens import TokenKind
 from api.wire import ContactId, Text, Wire, dump
 from domain.errors import AccessDenied, InvalidValue
 from store import conversations, transcript
-from store.documents import wire_item
-from store.past import Place, page_of_past
-from store.records import Item, Receipt
-from store.transcript import Span
+from wire.items import wire_item
+from store.past import PastPosition, page_of_past
+from domain.transcript import TranscriptItem
+from store.records import Receipt
+from store.transcript import PageStart
 
 router = APIRouter(route_class=DescribedRoute)
 
@@ -69,7 +70,7 @@ async def get_transcript(parts: Parts, session: ByConnectionToken, body: JsonBod
     await _check_contact(parts, session, body.contact_id)
     start = await _start(parts, session, body)
     limit = body.max_results or DEFAULT_RESULTS
-    if isinstance(start, Place):
+    if isinstance(start, PastPosition):
         page, rest = await _past_page(parts, start, limit)
     else:
         page, rest = await _current_page(parts, session, start, limit, body)
@@ -83,8 +84,8 @@ async def get_transcript(parts: Parts, session: ByConnectionToken, body: JsonBod
 
 
 async def _current_page(
-    parts: Services, session: Session, span: Span | None, limit: int, body: GetTranscript
-) -> tuple[list[dict[str, Any]], Span | Place | None]:
+    parts: Services, session: Session, span: PageStart | None, limit: int, body: GetTranscript
+) -> tuple[list[dict[str, Any]], PageStart | PastPosition | None]:
     """Return a page of the current conversation, in the direction of the scan, and the start of the next page."""
     conversation = session.conversation
     items = []
@@ -94,27 +95,27 @@ async def _current_page(
     receipts = await _receipts(parts, [(conversation.id, item) for item in page])
     rendered = [wire_item(item, conversation.id, receipts.get((conversation.id, item.seq), ())) for item in page]
     if span is not None and len(items) > limit:
-        return rendered, Span(items[limit].seq, span.forward, span.present_only)
+        return rendered, PageStart(items[limit].seq, span.forward, span.present_only)
     past_follows = span is not None and not span.forward and not span.present_only and body.contact_id is None
     if past_follows and conversation.past_id is not None and conversation.past_seq is not None:
-        return rendered, Place(conversation.past_id, conversation.past_seq)
+        return rendered, PastPosition(conversation.past_id, conversation.past_seq)
     return rendered, None
 
 
-async def _past_page(parts: Services, start: Place, limit: int) -> tuple[list[dict[str, Any]], Place | None]:
+async def _past_page(parts: Services, start: PastPosition, limit: int) -> tuple[list[dict[str, Any]], PastPosition | None]:
     """Return a page of the past, latest item first, and the start of the next page."""
     page, rest = await page_of_past(parts.db, start, limit)
     receipts = await _receipts(parts, page)
     return [past_item(item, receipts.get((chat, item.seq), ())) for chat, item in page], rest
 
 
-async def _receipts(parts: Services, page: Sequence[tuple[str, Item]]) -> dict[tuple[str, int], list[Receipt]]:
+async def _receipts(parts: Services, page: Sequence[tuple[str, TranscriptItem]]) -> dict[tuple[str, int], list[Receipt]]:
     messages = [(chat, item.seq) for chat, item in page if item.type == "MESSAGE"]
     return await transcript.receipts_of(parts.db, messages) if messages else {}
 
 
-def _is_forward(start: Span | Place | None) -> bool:
-    return isinstance(start, Span) and start.forward
+def _is_forward(start: PageStart | PastPosition | None) -> bool:
+    return isinstance(start, PageStart) and start.forward
 
 
 async def _check_contact(parts: Services, session: Session, contact_id: str | None) -> None:
@@ -125,7 +126,7 @@ async def _check_contact(parts: Services, session: Session, contact_id: str | No
         raise InvalidValue(f"ContactId: {contact_id!r} is not a contact of this chat.")
 
 
-async def _start(parts: Services, session: Session, body: GetTranscript) -> Span | Place | None:
+async def _start(parts: Services, session: Session, body: GetTranscript) -> PageStart | PastPosition | None:
     """Return the start and direction of the page, or None if there are no items in this direction."""
     position = body.start_position
     named = position.model_dump(exclude_none=True) if position else {}
@@ -133,9 +134,9 @@ async def _start(parts: Services, session: Session, body: GetTranscript) -> Span
         return _read_next_token(parts, session, body)
     forward = body.scan_direction == "FORWARD" if body.scan_direction else bool(named)
     if position is None or not named:
-        return Span(END_OF_TIME, forward)
+        return PageStart(END_OF_TIME, forward)
     seq = await _position(parts, session, position, forward)
-    return None if seq is None else Span(seq, forward, present_only=True)
+    return None if seq is None else PageStart(seq, forward, present_only=True)
 
 
 async def _position(parts: Services, session: Session, start: StartPosition, forward: bool) -> int | None:
@@ -148,7 +149,7 @@ async def _position(parts: Services, session: Session, start: StartPosition, for
     if start.absolute_time is not None:
         at = _instant(start.absolute_time)
         if forward:
-            return await transcript.first_since(db, conversation_id, whole_millisecond(at))
+            return await transcript.first_since(db, conversation_id, next_whole_millisecond(at))
         return await transcript.last_until(db, conversation_id, at)
     if start.most_recent:
         return await transcript.nth_latest(db, conversation_id, start.most_recent)
@@ -163,14 +164,14 @@ def _instant(text: str) -> datetime:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at
 
 
-def _next_token(parts: Services, session: Session, rest: Span | Place) -> str:
+def _next_token(parts: Services, session: Session, rest: PageStart | PastPosition) -> str:
     chat = session.conversation.id
-    if isinstance(rest, Place):
+    if isinstance(rest, PastPosition):
         return parts.tokens.make(TokenKind.PAGE, chat, past=rest.conversation_id, seq=rest.seq)
     return parts.tokens.make(TokenKind.PAGE, chat, seq=rest.seq, fwd=rest.forward, now=rest.present_only)
 
 
-def _read_next_token(parts: Services, session: Session, body: GetTranscript) -> Span | Place:
+def _read_next_token(parts: Services, session: Session, body: GetTranscript) -> PageStart | PastPosition:
     try:
         claims = parts.tokens.read(TokenKind.PAGE, body.next_token or "")
     except AccessDenied:
@@ -182,9 +183,9 @@ def _read_next_token(parts: Services, session: Session, body: GetTranscript) -> 
     if body.scan_direction is not None and (body.scan_direction == "FORWARD") != forward:
         raise InvalidValue("NextToken: goes in the other ScanDirection.")
     if past is None:
-        return Span(claims["seq"], forward, present_only=bool(claims.get("now")))
+        return PageStart(claims["seq"], forward, present_only=bool(claims.get("now")))
     if body.contact_id is not None:
         raise InvalidValue("ContactId: cannot be used for items of past chats.")
     if body.start_position and body.start_position.model_dump(exclude_none=True):
         raise InvalidValue("StartPosition: cannot be used for items of past chats.")
-    return Place(past, claims["seq"])
+    return PastPosition(past, claims["seq"])

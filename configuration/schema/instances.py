@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PlainSerializer, StringConstraints, ValidationInfo, field_validator
 
-from runtime.schedules import Schedule
-from runtime.sections import Identifier, Section
-from runtime.workstreams import Workstream
+from configuration.schema.schedules import ScheduleSettings
+from configuration.schema.sections import Identifier, SettingsSection
+from configuration.schema.workstreams import WorkstreamSettings
 
 
-class Queue(Section):
+class QueueSettings(SettingsSection):
     """A queue of waiting conversations. `hours` names its opening hours; None: it is always open."""
 
     hours: Identifier | None = None
@@ -20,7 +20,7 @@ class Queue(Section):
     conversation."""
 
 
-class Agent(Section):
+class AgentSettings(SettingsSection):
     """An agent. `queues` names the queues that the agent serves; None means all."""
 
     queues: Annotated[frozenset[Identifier], PlainSerializer(sorted, when_used="json")] | None = None
@@ -31,17 +31,17 @@ class Agent(Section):
     name: Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
 
 
-class Instance(Section):
+class InstanceSettings(SettingsSection):
     """An instance: one tenant."""
 
-    hours: dict[Identifier, Schedule] = Field(default_factory=dict)
-    queues: dict[Identifier, Queue] = Field(default_factory=dict)
-    workstreams: dict[Identifier, Workstream] = Field(min_length=1)
-    agents: dict[Identifier, Agent] = Field(default_factory=dict)
+    hours: dict[Identifier, ScheduleSettings] = Field(default_factory=dict)
+    queues: dict[Identifier, QueueSettings] = Field(default_factory=dict)
+    workstreams: dict[Identifier, WorkstreamSettings] = Field(min_length=1)
+    agents: dict[Identifier, AgentSettings] = Field(default_factory=dict)
 
     @field_validator("queues")
     @classmethod
-    def _hours_exist(cls, queues: dict[str, Queue], info: ValidationInfo) -> dict[str, Queue]:
+    def _hours_exist(cls, queues: dict[str, QueueSettings], info: ValidationInfo) -> dict[str, QueueSettings]:
         for name, queue in queues.items():
             if queue.hours is not None and queue.hours not in info.data.get("hours", {queue.hours}):
                 raise ValueError(f"{name}.hours: there are no hours {queue.hours!r}")
@@ -52,9 +52,9 @@ class Instance(Section):
         """The queues that workstreams name, and the queues with a table."""
         return frozenset(self.queues) | {workstream.queue for workstream in self.workstreams.values()}
 
-    def schedule(self, queue: str) -> Schedule | None:
+    def schedule(self, queue: str) -> ScheduleSettings | None:
         """Return the opening hours of a queue; None when it is always open."""
-        hours = self.queues.get(queue, Queue()).hours
+        hours = self.queues.get(queue, QueueSettings()).hours
         return None if hours is None else self.hours[hours]
 
     def serving(self, queue: str) -> list[str]:

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from runtime.schedules import Schedule
+from configuration.schema.schedules import ScheduleSettings
 
 HORIZON = timedelta(days=400)
 """How far ahead the next opening is searched."""
 
-FAR = timedelta(days=31)
+MAX_OPEN_SPAN = timedelta(days=31)
 """How far ahead the end of an opening is searched. After that the caller has to ask again."""
 
 _DAY = timedelta(days=1)
@@ -27,7 +27,7 @@ can go back over midnight."""
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class QueueOpening:
     """The state of a schedule at an instant."""
 
     open: bool
@@ -38,25 +38,25 @@ class Opening:
     """It is closed, and the local date is a holiday."""
 
 
-def opening(schedule: Schedule, at: datetime) -> Opening:
+def opening_at(schedule: ScheduleSettings, at: datetime) -> QueueOpening:
     """Return the state of the schedule at an aware instant of any time zone."""
     at = at.astimezone(UTC)
     for start, end in _stretches(schedule, at):
         if end > at:
-            return Opening(True, end) if start <= at else _closed(schedule, at, until=start)
+            return QueueOpening(True, end) if start <= at else _closed(schedule, at, until=start)
     return _closed(schedule, at, until=None)
 
 
-def for_people(schedule: Schedule, instant: datetime) -> str:
+def local_time_text(schedule: ScheduleSettings, instant: datetime) -> str:
     """Return an instant in the time zone of the schedule, in a form for all languages: `2026-11-23 08:00 CET`."""
     return f"{instant.astimezone(schedule.time_zone):%Y-%m-%d %H:%M %Z}"
 
 
-def _closed(schedule: Schedule, at: datetime, until: datetime | None) -> Opening:
-    return Opening(False, until, schedule.is_holiday(at.astimezone(schedule.time_zone).date()))
+def _closed(schedule: ScheduleSettings, at: datetime, until: datetime | None) -> QueueOpening:
+    return QueueOpening(False, until, schedule.is_holiday(at.astimezone(schedule.time_zone).date()))
 
 
-def _stretches(schedule: Schedule, at: datetime) -> Iterator[tuple[datetime, datetime]]:
+def _stretches(schedule: ScheduleSettings, at: datetime) -> Iterator[tuple[datetime, datetime]]:
     """Yield the open stretches around and after an instant, in order. Adjacent intervals are merged, up to `FAR`."""
     intervals = _intervals(schedule, at.astimezone(schedule.time_zone).date())
     stretch = next(intervals, None)
@@ -67,14 +67,14 @@ def _stretches(schedule: Schedule, at: datetime) -> Iterator[tuple[datetime, dat
         if start > last:
             yield first, last
             first, last = start, end
-        elif last > at + FAR:
+        elif last > at + MAX_OPEN_SPAN:
             break
         else:
             last = max(last, end)
     yield first, last
 
 
-def _intervals(schedule: Schedule, today: date) -> Iterator[tuple[datetime, datetime]]:
+def _intervals(schedule: ScheduleSettings, today: date) -> Iterator[tuple[datetime, datetime]]:
     zone = schedule.time_zone
     day, last_day = today - _REACH, today + HORIZON
     while day <= last_day:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import holidays
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, WithJsonSchema, field_validator
 
-from runtime.sections import Section
+from configuration.schema.sections import SettingsSection
 
 _TIMES = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(([01]\d|2[0-3]):([0-5]\d)|24:00)")
 
@@ -71,7 +71,7 @@ Intervals = tuple[
 Date = Annotated[date, BeforeValidator(_date)]
 
 
-class PublicHolidays(Section):
+class PublicHolidaySettings(SettingsSection):
     """The public holidays of a country (ISO 3166-1) or a subdivision (ISO 3166-2), from the package `holidays`."""
 
     country: str
@@ -100,7 +100,7 @@ class PublicHolidays(Section):
         return day in _calendar(self.country, self.subdivision)
 
 
-class Schedule(Section):
+class ScheduleSettings(SettingsSection):
     """Opening hours. Dates (`special`, `closed`) override holidays, and holidays override the week.
 
     An interval belongs to the date on which it starts. It runs into the next date even if that date is closed.
@@ -108,7 +108,7 @@ class Schedule(Section):
 
     time_zone: ZoneInfo
     weekly: dict[Weekday, Intervals] = Field(default_factory=dict)
-    holidays: PublicHolidays | None = None
+    holidays: PublicHolidaySettings | None = None
     closed: Annotated[frozenset[Date], PlainSerializer(sorted, when_used="json")] = frozenset()
     special: dict[Date, Intervals] = Field(default_factory=dict)
 

@@ -23,7 +23,7 @@ from pydantic import (
 MAX_TEXT = 2_000
 """Longest automated message, in characters."""
 
-MOST_MISTAKES = 10
+MAX_MISTAKES = 10
 """Number of mistakes that a message names."""
 
 NEVER = timedelta.max
@@ -33,7 +33,7 @@ ANY_LANGUAGE = "*"
 """The key of a text that is used for every language."""
 
 
-class Section(BaseModel):
+class SettingsSection(BaseModel):
     """A table of the configuration file. An unknown key is a mistake."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,7 +41,7 @@ class Section(BaseModel):
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
 
-Words = Annotated[str, Field(max_length=MAX_TEXT, pattern=r"^[^\x00]*$")]
+MessageText = Annotated[str, Field(max_length=MAX_TEXT, pattern=r"^[^\x00]*$")]
 """A message to people. U+0000 is refused because PostgreSQL cannot store it."""
 
 
@@ -108,8 +108,8 @@ def _short_form(text: dict[str, str]) -> str | dict[str, str]:
     return text[ANY_LANGUAGE] if text.keys() == {ANY_LANGUAGE} else text
 
 
-Text = Annotated[
-    dict[Language, Words],
+LocalizedText = Annotated[
+    dict[Language, MessageText],
     BeforeValidator(_by_language),
     PlainSerializer(_short_form, when_used="json"),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}]}),
@@ -117,7 +117,7 @@ Text = Annotated[
 """A message by language. An empty message is not sent."""
 
 
-def in_language(text: Text, *wanted: str | None) -> str:
+def text_in_language(text: LocalizedText, *wanted: str | None) -> str:
     """Return the text in the first wanted language (BCP 47 tags) that it has, else in any language.
 
     Subtags are dropped until a language is found: `de-AT`, then `de`.
@@ -133,7 +133,7 @@ def in_language(text: Text, *wanted: str | None) -> str:
 def mistakes(error: ValidationError) -> str:
     """Return the mistakes with their keys, at most `MOST_MISTAKES`: `texts.greeting: ...; open_age: ...`."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    named = [f"{_key(e['loc'])}{_wording(e['msg'])}" for e in found[:MOST_MISTAKES]]
+    named = [f"{_key(e['loc'])}{_wording(e['msg'])}" for e in found[:MAX_MISTAKES]]
     more = len(found) - len(named)
     return "; ".join([*named, f"and {more} more"] if more else named)
 

@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, PlainSerializer, StringConstraints, ValidationInfo, field_validator
 
-from runtime.sections import Identifier, Language, Limit, OneOf, Positive, Section, Text, Words
+from configuration.schema.sections import (Identifier, Language, Limit, OneOf, Positive, SettingsSection, LocalizedText, MessageText)
 
 Mode = Literal["live", "persistent"]
-Present = Literal["available", "busy", "busy-do-not-disturb"]
+OfferableStatus = Literal["available", "busy", "busy-do-not-disturb"]
 """Agent statuses in which an agent can receive offers. Agents who become away or offline lose their open offers."""
 
 _LIVE_TEXTS = ("position_in_queue", "next_in_line", "average_wait")
@@ -19,34 +19,34 @@ ACTIONS = {"customer": ("remind", "warn", "close"), "agent": ("remind", "release
 """The actions of idle rules, by the silent party."""
 
 
-class Texts(Section):
+class MessageSettings(SettingsSection):
     """Automated messages by trigger. None: the default text. An empty text switches the message off."""
 
-    greeting: Text | None = None
-    agent_assigned: Text | None = None
-    agent_joined: Text | None = None
-    agent_disconnected: Text | None = None
-    agent_ended: Text | None = None
-    parked: Text | None = None
-    released: Text | None = None
-    transferred: Text | None = None
-    customer_disconnected: Text | None = None
-    out_of_hours: Text | None = None
-    holiday: Text | None = None
-    closed: Text | None = None
-    position_in_queue: Text | None = None
-    next_in_line: Text | None = None
-    average_wait: Text | None = None
-    ended: Text | None = None
+    greeting: LocalizedText | None = None
+    agent_assigned: LocalizedText | None = None
+    agent_joined: LocalizedText | None = None
+    agent_disconnected: LocalizedText | None = None
+    agent_ended: LocalizedText | None = None
+    parked: LocalizedText | None = None
+    released: LocalizedText | None = None
+    transferred: LocalizedText | None = None
+    customer_disconnected: LocalizedText | None = None
+    out_of_hours: LocalizedText | None = None
+    holiday: LocalizedText | None = None
+    closed: LocalizedText | None = None
+    position_in_queue: LocalizedText | None = None
+    next_in_line: LocalizedText | None = None
+    average_wait: LocalizedText | None = None
+    ended: LocalizedText | None = None
 
 
-class IdleRule(Section):
+class IdleRuleSettings(SettingsSection):
     """An action after a party has been silent for `after`, counted from the last message of the other party."""
 
     silent: Literal["customer", "agent"]
     after: Positive
     action: Literal["remind", "warn", "close", "release"]
-    text: Text | None = Field(default=None, validate_default=True)
+    text: LocalizedText | None = Field(default=None, validate_default=True)
 
     @field_validator("action")
     @classmethod
@@ -58,7 +58,7 @@ class IdleRule(Section):
 
     @field_validator("text")
     @classmethod
-    def _has_a_message(cls, text: Text | None, info: ValidationInfo) -> Text | None:
+    def _has_a_message(cls, text: LocalizedText | None, info: ValidationInfo) -> LocalizedText | None:
         action = info.data.get("action")
         if action in ("remind", "warn") and not (text and all(text.values())):
             raise ValueError(f"the message is missing, which {action} needs")
@@ -83,7 +83,7 @@ def _is_web_address(url: str) -> str:
 WebAddress = Annotated[str, StringConstraints(max_length=2_000, pattern=r"^[!-~]+$"), AfterValidator(_is_web_address)]
 
 
-class Reconnection(Section):
+class ReconnectionSettings(SettingsSection):
     """Links back into a chat: how long they are valid, the page they open, and the page for customers who come too late."""
 
     limit: Positive | None = None
@@ -91,30 +91,30 @@ class Reconnection(Section):
     redirect_url: WebAddress | None = None
 
 
-class Question(Section):
+class QuestionSettings(SettingsSection):
     """A survey question. The answer becomes the attribute `key`. With `choices`, only one of them is accepted."""
 
     key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
-    text: Annotated[Words, StringConstraints(min_length=1, max_length=1000)]
-    choices: tuple[Annotated[Words, StringConstraints(min_length=1, max_length=256)], ...] = Field(
+    text: Annotated[MessageText, StringConstraints(min_length=1, max_length=1000)]
+    choices: tuple[Annotated[MessageText, StringConstraints(min_length=1, max_length=256)], ...] = Field(
         default=(), max_length=100
     )
 
 
-class Survey(Section):
+class SurveySettings(SettingsSection):
     """The survey after an agent has ended a chat, and the time for all answers.
 
     Without questions, a bot that joins by CreateParticipant asks them; the survey is over when the bot leaves.
     """
 
-    questions: tuple[Question, ...] = Field(default=(), max_length=20)
+    questions: tuple[QuestionSettings, ...] = Field(default=(), max_length=20)
     deadline: Positive | None = None
-    not_a_choice: Words | None = None
-    thanks: Words | None = None
+    not_a_choice: MessageText | None = None
+    thanks: MessageText | None = None
 
     @field_validator("questions")
     @classmethod
-    def _keys_are_unique(cls, questions: tuple[Question, ...]) -> tuple[Question, ...]:
+    def _keys_are_unique(cls, questions: tuple[QuestionSettings, ...]) -> tuple[QuestionSettings, ...]:
         keys = [question.key for question in questions]
         twice = sorted({key for key in keys if keys.count(key) > 1})
         if twice:
@@ -122,7 +122,7 @@ class Survey(Section):
         return questions
 
 
-class Workstream(Section):
+class WorkstreamSettings(SettingsSection):
     """The policy of a kind of conversation. None: the default of the mode, see `workflows.policy.DEFAULTS`.
 
     Limits are durations, or `NEVER`.
@@ -142,15 +142,15 @@ class Workstream(Section):
     duration: Limit | None = None
     agent_grace: Limit | None = None
     customer_may_end: bool | None = None
-    reconnection: Reconnection | None = None
-    texts: Texts = Texts()
-    idle_rules: tuple[IdleRule, ...] = Field(default=(), max_length=20)
+    reconnection: ReconnectionSettings | None = None
+    texts: MessageSettings = MessageSettings()
+    idle_rules: tuple[IdleRuleSettings, ...] = Field(default=(), max_length=20)
     distribution: Literal["push", "pick"] = "push"
     """Whether conversations are offered to agents, or agents pick them from the queue."""
     offer_within: Positive = timedelta(seconds=120)
     """Time to accept an offer."""
     auto_accept: bool = False
-    allowed_presences: Annotated[frozenset[Present], Field(min_length=1), PlainSerializer(sorted, when_used="json")] = (
+    allowed_presences: Annotated[frozenset[OfferableStatus], Field(min_length=1), PlainSerializer(sorted, when_used="json")] = (
         frozenset({"available", "busy"})
     )
     """Agent statuses in which an agent receives offers of this workstream."""
@@ -166,7 +166,7 @@ class Workstream(Section):
     """How long a wrap-up uses capacity: until it is closed, not at all, or for this time."""
     over_capacity: bool = True
     """Whether an agent without free capacity may resume a parked conversation, or pick one."""
-    survey: Survey | None = None
+    survey: SurveySettings | None = None
 
     @property
     def refuses_when_closed(self) -> bool:
@@ -189,7 +189,7 @@ class Workstream(Section):
 
     @field_validator("reconnection")
     @classmethod
-    def _suits_the_mode(cls, reconnection: Reconnection | None, info: ValidationInfo) -> Reconnection | None:
+    def _suits_the_mode(cls, reconnection: ReconnectionSettings | None, info: ValidationInfo) -> ReconnectionSettings | None:
         if reconnection is None or "mode" not in info.data:
             return reconnection
         if info.data["mode"] == "persistent" and reconnection.limit:
@@ -202,15 +202,15 @@ class Workstream(Section):
 
     @field_validator("texts")
     @classmethod
-    def _texts_suit_the_mode(cls, texts: Texts, info: ValidationInfo) -> Texts:
+    def _texts_suit_the_mode(cls, texts: MessageSettings, info: ValidationInfo) -> MessageSettings:
         if info.data.get("mode") == "persistent" and (odd := texts.model_fields_set & set(_LIVE_TEXTS)):
             raise ValueError(f"{', '.join(sorted(odd))}: for live workstreams only")
         return texts
 
     @field_validator("idle_rules")
     @classmethod
-    def _rules_are_in_order(cls, rules: tuple[IdleRule, ...]) -> tuple[IdleRule, ...]:
-        before: dict[str, IdleRule] = {}
+    def _rules_are_in_order(cls, rules: tuple[IdleRuleSettings, ...]) -> tuple[IdleRuleSettings, ...]:
+        before: dict[str, IdleRuleSettings] = {}
         for rule in rules:
             last = before.get(rule.silent)
             if last and last.is_last:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from runtime.hours import FAR, for_people, opening
-from runtime.schedules import Schedule
+from configuration.schema.opening_hours import MAX_OPEN_SPAN, local_time_text, opening_at
+from configuration.schema.schedules import ScheduleSettings
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -84,8 +84,8 @@ def open_minutes(clock: Clock, week: dict[int, Times], special: dict[date, Times
     return minutes
 
 
-def schedule(zone: str, week: dict[int, Times], special: dict[date, Times], closed: set[date]) -> Schedule:
-    return Schedule.model_validate(
+def schedule(zone: str, week: dict[int, Times], special: dict[date, Times], closed: set[date]) -> ScheduleSettings:
+    return ScheduleSettings.model_validate(
         {
             "time_zone": zone,
             "weekly": {WEEKDAYS[day]: written(times) for day, times in week.items()},
@@ -134,7 +134,7 @@ def test_opening_hours_agree_with_the_oracle_in_every_minute(
     for n in minutes & set(window):
         for second in (0, 59):
             at = oracle.first + n * MINUTE + timedelta(seconds=second)
-            found = opening(hours, at)
+            found = opening_at(hours, at)
             assert found.open == expected[n], at
             later = next((change for change in changes if change > n), None)
             if later is not None and later < window[-1]:
@@ -143,8 +143,8 @@ def test_opening_hours_agree_with_the_oracle_in_every_minute(
                 assert found.until is None or found.until >= oracle.first + window[-1] * MINUTE, at
 
 
-def hours(zone: str = "Europe/Vienna", **parts: Any) -> Schedule:
-    return Schedule.model_validate({"time_zone": zone, **parts})
+def hours(zone: str = "Europe/Vienna", **parts: Any) -> ScheduleSettings:
+    return ScheduleSettings.model_validate({"time_zone": zone, **parts})
 
 
 def at(text: str) -> datetime:
@@ -170,7 +170,7 @@ VIENNA = {"country": "AT", "subdivision": "9"}
 )
 def test_dates_override_holidays_and_holidays_override_the_week(day: str, is_open: bool, is_holiday: bool) -> None:
     special = {"2026-12-25": ["12:00-13:00"], "2026-12-28": []}
-    found = opening(
+    found = opening_at(
         hours(weekly=OFFICE, holidays=VIENNA, closed=["2026-12-23"], special=special), at(f"{day}T12:00+01:00")
     )
     assert (found.open, found.holiday) == (is_open, is_holiday)
@@ -179,39 +179,39 @@ def test_dates_override_holidays_and_holidays_override_the_week(day: str, is_ope
 def test_holidays_of_a_subdivision_apply_there_only() -> None:
     noon = at("2026-01-06T12:00+01:00")
     bavaria, berlin = ({"country": "DE", "subdivision": state} for state in ("BY", "BE"))
-    assert opening(hours("Europe/Berlin", weekly=OFFICE, holidays=bavaria), noon).holiday
-    assert opening(hours("Europe/Berlin", weekly=OFFICE, holidays=berlin), noon).open
+    assert opening_at(hours("Europe/Berlin", weekly=OFFICE, holidays=bavaria), noon).holiday
+    assert opening_at(hours("Europe/Berlin", weekly=OFFICE, holidays=berlin), noon).open
 
 
 def test_next_opening_is_after_the_holidays() -> None:
-    found = opening(hours(weekly=OFFICE, holidays=VIENNA), at("2026-12-24T18:00+01:00"))
+    found = opening_at(hours(weekly=OFFICE, holidays=VIENNA), at("2026-12-24T18:00+01:00"))
     assert (found.open, found.until, found.holiday) == (False, at("2026-12-28T08:00+01:00"), False)
 
 
 def test_interval_runs_into_a_closed_date() -> None:
     nights = hours(weekly={"thu": ["22:00-06:00"]}, closed=["2026-11-20"])
-    found = opening(nights, at("2026-11-20T05:00+01:00"))
+    found = opening_at(nights, at("2026-11-20T05:00+01:00"))
     assert (found.open, found.until) == (True, at("2026-11-20T06:00+01:00"))
 
 
 def test_schedule_that_is_always_open_names_a_time_to_ask_again() -> None:
     now = at("2026-11-20T05:00+01:00")
     always = hours(weekly={day: ["00:00-24:00"] for day in WEEKDAYS})
-    found = opening(always, now)
+    found = opening_at(always, now)
     assert found.open
     assert found.until is not None
-    assert found.until > now + FAR
-    assert opening(always, found.until).open
+    assert found.until > now + MAX_OPEN_SPAN
+    assert opening_at(always, found.until).open
 
 
 @pytest.mark.parametrize("parts", [{}, {"special": {"2026-11-19": ["08:00-12:00"], "2028-01-01": ["08:00-12:00"]}}])
 def test_schedule_that_never_opens_has_no_next_opening(parts: dict[str, Any]) -> None:
-    found = opening(hours(**parts), at("2026-11-20T05:00+01:00"))
+    found = opening_at(hours(**parts), at("2026-11-20T05:00+01:00"))
     assert (found.open, found.until) == (False, None)
 
 
 def test_opening_in_a_distant_month_is_found() -> None:
-    found = opening(hours(special={"2027-12-20": ["08:00-12:00"]}), at("2026-11-20T05:00+01:00"))
+    found = opening_at(hours(special={"2027-12-20": ["08:00-12:00"]}), at("2026-11-20T05:00+01:00"))
     assert found.until == at("2027-12-20T08:00+01:00")
 
 
@@ -224,4 +224,4 @@ def test_opening_in_a_distant_month_is_found() -> None:
     ],
 )
 def test_text_for_people_uses_the_time_zone_of_the_schedule(zone: str, text: str) -> None:
-    assert for_people(hours(zone), at("2026-11-23T07:00+00:00")) == text
+    assert local_time_text(hours(zone), at("2026-11-23T07:00+00:00")) == text

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runtime.problems import StartupProblem
-from runtime.sections import NEVER, Text, in_language
+from runtime.errors import StartupError
+from configuration.schema.sections import NEVER, LocalizedText, text_in_language
 from runtime.settings import Settings, load_settings
 
 LIVE = '[instances.i.workstreams.w]\nmode = "live"\nqueue = "q"\n'
@@ -113,7 +113,7 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("toml", "key"), MISTAKES)
 def test_mistake_is_named_by_its_key(folder: Path, toml: str, key: str) -> None:
-    with pytest.raises(StartupProblem) as problem:
+    with pytest.raises(StartupError) as problem:
         load(folder, toml)
     sentence = str(problem.value)
     assert key in sentence
@@ -124,17 +124,17 @@ def test_file_that_is_not_toml_is_named(folder: Path) -> None:
     file = folder / "perennial.toml"
     for content in (b"key = ", b"\xff"):
         file.write_bytes(content)
-        with pytest.raises(StartupProblem, match=r"^perennial\.toml is not valid TOML: "):
+        with pytest.raises(StartupError, match=r"^perennial\.toml is not valid TOML: "):
             load_settings()
     file.unlink()
     file.mkdir()
-    with pytest.raises(StartupProblem, match=r"^the configuration file perennial\.toml cannot be read: "):
+    with pytest.raises(StartupError, match=r"^the configuration file perennial\.toml cannot be read: "):
         load_settings()
 
 
 def test_variable_that_is_not_json_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PERENNIAL_TOKEN_KEYS", "not in brackets")
-    with pytest.raises(StartupProblem, match="token_keys"):
+    with pytest.raises(StartupError, match="token_keys"):
         load(folder, LIVE)
 
 
@@ -191,7 +191,7 @@ def test_valid_configuration_is_loaded_completely(folder: Path) -> None:
     assert [rule.silent for rule in full.idle_rules] == ["customer", "agent", "customer"]
 
 
-GREETING: Text = {"de": "Hallo", "de-at": "Servus", "zh-hant": "您好"}
+GREETING: LocalizedText = {"de": "Hallo", "de-at": "Servus", "zh-hant": "您好"}
 
 
 @pytest.mark.parametrize(
@@ -210,5 +210,5 @@ GREETING: Text = {"de": "Hallo", "de-at": "Servus", "zh-hant": "您好"}
         (GREETING | {"de-at": ""}, ["de-AT"], ""),
     ],
 )
-def test_text_is_found_in_the_closest_language(text: Text, wanted: list[str | None], found: str) -> None:
-    assert in_language(text, *wanted) == found
+def test_text_is_found_in_the_closest_language(text: LocalizedText, wanted: list[str | None], found: str) -> None:
+    assert text_in_language(text, *wanted) == found

@@ -1,0 +1,31 @@
+# Shared by the examples in README.md and docs/. Use it from the project's folder: source docs/examples.sh
+
+API=http://127.0.0.1:${PERENNIAL_API_PORT:-8080}
+KEY='Authorization: Bearer perennial-demo-secret'
+
+# field PATH...: print one value of the JSON on standard input, as in: field offers 0 offer_id
+field() {
+    python3 -c '
+import json, sys
+value = json.load(sys.stdin)
+for key in sys.argv[1:]:
+    value = value[int(key)] if isinstance(value, list) else value[key]
+print(value)' "$@"
+}
+
+# start_chat WORKSTREAM [CUSTOMER_ID]: start a chat and print its contact id
+start_chat() {
+    curl -s -X PUT $API/contact/chat -H "$KEY" -d '{
+        "InstanceId": "demo", "ContactFlowId": "'$1'", "ParticipantDetails": {"DisplayName": "Ada"}
+        '"${2:+, \"CustomerId\": \"$2\"}"'}' | field ContactId
+}
+
+# assign CONTACT USER: give a contact to an agent (AssociateContactWithUser)
+assign() {
+    curl -s -X POST $API/contacts/demo/$1/associate-user -H "$KEY" -d '{"UserId": "'$2'"}'
+}
+
+# sign_in USER: sign an agent in and print the agent token
+sign_in() {
+    curl -s $API/v1/agents/sign-in -H "$KEY" -d '{"instance": "demo", "user": "'$1'"}' | field token
+}

@@ -1,0 +1,46 @@
+"""Every code block of README.md and docs/*.md, run in order as a reader pastes it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.docs.markdown import PAGES, Page
+from tests.docs.reader import Reader
+
+NOT_RUN = {
+    "docs/deployment.md": 2,  # processes on other machines, and a front with TLS
+    "docs/settings.md": 1,  # a second Perennial on other ports
+}
+"""Blocks of the language `text`, by page: examples for machines that the tests do not have."""
+
+
+PRINTED = {
+    "README.md": [
+        "Ada Do bees sleep?",
+        "Ada sees: Agent One They do, five to eight hours a day.",
+        "The chat has ended.",
+    ],
+    "docs/rehydration.md": ["See you next week."],
+    "docs/transcripts.md": ["Customer:     Ada"],
+}
+"""What a reader finds among the output of a page."""
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.blocks], ids=lambda page: page.name)
+def test_every_block_runs_as_it_stands(reader: Reader, page: Page) -> None:
+    for block in page.blocks:
+        reader.read(block)
+    for text in PRINTED.get(page.name, []):
+        assert text in reader.printed
+
+
+def test_few_blocks_are_not_run() -> None:
+    not_run = {page.name: sum(block.language == "text" for block in page.blocks) for page in PAGES}
+    assert {name: count for name, count in not_run.items() if count} == NOT_RUN
+
+
+def test_only_the_first_part_of_the_chatjs_recipe_needs_node() -> None:
+    [node, *browser] = (block for block in PAGES[0].blocks if block.language == "js")
+    assert "import(" in node.code
+    assert len(browser) == 2
+    assert not any(word in block.code for block in browser for word in ("import", "require", "process", "globalThis"))
