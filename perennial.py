@@ -11,11 +11,11 @@ from pathlib import Path
 from time import monotonic
 
 from api.app import build_services, create_app
-from engine.client import ConversationClient
 from api.server import serving
 from bootstrap import opened_resources
-from runtime.devserver import own_data_dir, temporal_server
 from configuration.schema.instances import InstanceSettings
+from engine.client import ConversationClient
+from runtime.devserver import own_data_dir, temporal_server
 from runtime.ports import check_port
 from runtime.process import command_line, report_progress, run_and_exit, run_process, stop_on_signals
 from runtime.settings import DEMO_SECRET, Settings

@@ -10,9 +10,9 @@ from datetime import timedelta
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
-from activities.transcript_files import TranscriptArchiver
 from activities.opening_hours import OpeningHoursReader
 from activities.recording import Recorder
+from activities.transcript_files import TranscriptArchiver
 from bootstrap import opened_resources
 from configuration.current import Configuration
 from runtime.archive import opened_archive

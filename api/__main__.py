@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 
 from api.app import build_services, create_app
-from engine.client import ConversationClient
 from api.server import serving
 from bootstrap import opened_resources
-from runtime.ports import check_port
+from engine.client import ConversationClient
 from runtime.errors import StartupError
+from runtime.ports import check_port
 from runtime.process import command_line, run_process, stop_on_signals
 from runtime.settings import Settings
 from runtime.temporal import connect

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from api import browser_pages, desk, errors, reconnections, transcripts
+from api import agent, browser_pages, errors, reconnections, transcripts
 from api.administration import routes as administration
 from api.connect import (
     agent_status,
@@ -119,7 +119,7 @@ def create_app(services: Services, temporal_ui: str | None = None) -> FastAPI:
         messages,
         transcript,
         socket,
-        *desk.MODULES,
+        *agent.MODULES,
         reconnections,
         transcripts,
         administration,

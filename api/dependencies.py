@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 from api.paths import resource_id
 from api.tokens import Tokens
 from configuration.current import Configuration
+from configuration.schema.instances import InstanceSettings
 from domain.errors import AccessDenied, NotFound
 from engine.client import ConversationClient
 from realtime.agent_events import AgentEventFeed
@@ -21,7 +22,6 @@ from routing.agent_connections import AgentDisconnects
 from routing.dispatcher import Dispatcher
 from routing.queue_positions import QueuePositions
 from runtime.bus import Bus
-from configuration.schema.instances import InstanceSettings
 from runtime.periodic import Startable
 from runtime.settings import Settings
 from store.database import Database

@@ -17,18 +17,18 @@ from pydantic import BaseModel, ConfigDict
 from api.bodies import JsonBody
 from api.connect.authentication import ByAccessKey
 from api.dependencies import Parts, Services
-from domain.instants import iso
 from api.openapi import ACCESS_KEY, DescribedRoute, ResponseBody, error_responses, example
 from api.participant.session import participant_token
 from api.paths import resource_id
 from api.tokens import TokenKind
 from api.wire import ContactId, Text
-from domain.errors import AccessDenied, MalformedRequest, NotFound
 from configuration.schema.instances import InstanceSettings
+from domain.contacts import EndReason
+from domain.errors import AccessDenied, MalformedRequest, NotFound
+from domain.instants import iso
 from store import conversations
 from store.customers import customer_of, latest_conversation
 from store.records import StoredConversation
-from domain.contacts import EndReason
 
 router = APIRouter(
     prefix="/v1",
@@ -143,7 +143,7 @@ def reconnect_link(parts: Services, instance: InstanceSettings, conversation: St
     workstream = instance.workstreams.get(conversation.workstream)
     if workstream is None or workstream.reconnection is None:
         raise MalformedRequest(f"contact_id: the workstream {conversation.workstream!r} has no reconnection.")
-    if conversation.talk_is_over:
+    if conversation.interaction_ended:
         raise MalformedRequest("contact_id: the chat has ended.")
     life = parts.settings.participant_token_life
     # not `exp`: an expired link must still identify its chat, because its workstream has the redirect URL
@@ -191,7 +191,7 @@ async def _offer(
     parts: Services, instance: InstanceSettings, conversation: StoredConversation, *, link_expired: bool = False
 ) -> dict[str, Any]:
     redirect_url = _redirect_url(instance, conversation.workstream)
-    if conversation.talk_is_over:
+    if conversation.interaction_ended:
         return _no_chat("expired" if conversation.end_reason in EXPIRED_REASONS else "ended", redirect_url)
     customer = await customer_of(parts.db, conversation.id)
     if link_expired or customer is None:

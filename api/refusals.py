@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from domain.errors import ConversationEnded, Fault, MalformedRequest, QuotaExceeded
-from engine.client import ConversationClient
 from domain.events import Command
 from domain.refusals import Refusal, RefusalCode, refusal
+from engine.client import ConversationClient
 
 _ERRORS: Mapping[RefusalCode, type[Fault]] = {RefusalCode.TOO_MANY_BOTS: QuotaExceeded}
 """Codes with an error class of their own. All others are a `MalformedRequest`: not possible in the current state."""

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager, contextmanager
 import uvicorn
 from fastapi import FastAPI
 
-from runtime.ports import bound_socket
 from runtime.errors import StartupError
+from runtime.ports import bound_socket
 from runtime.settings import Settings
 
 SHUTDOWN_SECONDS = 5

@@ -16,8 +16,8 @@ from api.openapi import ACCESS_KEY, DescribedRoute, error_responses
 from api.wire import ContactId, Text
 from domain.errors import NotFound
 from store.conversations import participants_of_contact
-from wire.transcript_files import TranscriptSubject, transcript_json, transcript_text
 from store.transcript import pages_of_contact
+from wire.transcript_files import TranscriptSubject, transcript_json, transcript_text
 
 router = APIRouter(
     prefix="/v1",

@@ -22,12 +22,12 @@ from typing import Any
 
 from sqlalchemy import insert, text, update
 
-from store import schema
+from domain.routing import AgentStatus, Offer, Placement
 from routing.agents import configure_agents
 from routing.offers import offer_next
 from routing.placement import write_placement
 from routing.records import RoutedAgent
-from domain.routing import Offer, Placement, AgentStatus
+from store import schema
 from store.database import Database
 from store.migrate import migrate
 from tests import postgres
@@ -87,7 +87,7 @@ def _row(number: int, queue: str, **values: Any) -> dict[str, Any]:
 def working(user: str, conversations: int) -> Iterable[dict[str, Any]]:
     """Yield the rows of an agent's conversations."""
     for _ in range(conversations):
-        yield _row(next(_numbers), "q0", stage="working", agent=user, holder=user, holds_until=schema.FOREVER)
+        yield _row(next(_numbers), "q0", stage="working", agent=user, holder=user, holds_until=FOREVER)
 
 
 async def fill(db: Database, served: int) -> None:
@@ -115,7 +115,7 @@ async def undo(db: Database, offer: Offer) -> None:
         queue=offer.queue,
         workstream=offer.workstream,
         contact_id=offer.contact_id,
-        stage=None,
+        stage=RoutingStage.OFF,
         enqueued_at=START,
     )
     async with db.write() as connection:

@@ -12,11 +12,11 @@ from typing import Any
 from sqlalchemy import Table, select
 
 from bench.simulated_people import ChatCase
-from store import schema, transcript
 from domain.routing import AgentStatus
+from domain.transcript import EVENT_PREFIX
+from store import schema, transcript
 from store.database import Database
 from tests.board.floor import Floor
-from domain.transcript import EVENT_PREFIX
 
 CHECK_SECONDS = 0.2
 MOST_ROUNDS = 3
@@ -66,7 +66,7 @@ class RoutingMonitor:
         free = {
             agent.user: agent.capacity - loads[agent.user]
             for agent in agents
-            if agent.presence in PRESENT and agent.next_presence is None
+            if agent.status in PRESENT and agent.next_status is None
         }
         waiting = [row for row in board if row.stage == "queued" and row.offer_id is None]
         self._note_neglect(

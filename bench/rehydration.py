@@ -24,6 +24,7 @@ from api.app import build_services, create_app
 from api.dependencies import Services
 from api.tokens import TokenKind
 from configuration.current import Configuration
+from domain.transcript import TranscriptItem
 from engine.client import ConversationClient
 from runtime.bus import LocalBus
 from runtime.settings import Settings
@@ -31,7 +32,6 @@ from store import schema, transcript
 from store.database import Database
 from store.migrate import migrate
 from store.past import PastItem, PastPosition, page_of_past
-from domain.transcript import TranscriptItem
 from store.transcript import PageStart
 from tests import postgres
 

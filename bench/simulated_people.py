@@ -12,16 +12,28 @@ from uuid import uuid4
 
 from sqlalchemy import select
 
-from domain.errors import ConversationEnded, Unavailable
 from configuration.schema.workstreams import WorkstreamSettings
-from store import schema
-from routing.rows import ROUTING_COLUMNS, RoutingRow
-from domain.routing import Offer, AgentStatus
-from tests.board.floor import Floor
-from domain.events import (AcceptOffer, Close, Command, Connect, Disconnect, End, Message, Park, RejectOffer, Release, Transfer)
-from domain.refusals import Refusal
-from workflows.state import derived_id
+from domain.errors import ConversationEnded, Unavailable
+from domain.events import (
+    AcceptOffer,
+    Close,
+    Command,
+    Connect,
+    Disconnect,
+    End,
+    Message,
+    Park,
+    RejectOffer,
+    Release,
+    Transfer,
+)
 from domain.participants import Role
+from domain.refusals import Refusal
+from domain.routing import AgentStatus, Offer
+from routing.rows import ROUTING_COLUMNS, RoutingRow
+from store import schema
+from tests.board.floor import Floor
+from workflows.state import derived_id
 
 POLL_SECONDS = 0.1
 MOST_REFUSALS, MOST_TWISTS = 2, 3
@@ -89,7 +101,7 @@ class SimulatedPeople:
         await asyncio.sleep(seconds / 3)
         while True:
             absent = [
-                user for user in users if (await self.floor.agent(user)).presence in (AgentStatus.AWAY, AgentStatus.OFFLINE)
+                user for user in users if (await self.floor.agent(user)).status in (AgentStatus.AWAY, AgentStatus.OFFLINE)
             ]
             await self._set_status(absent, AgentStatus.AVAILABLE)
             await asyncio.sleep(1)
@@ -177,12 +189,12 @@ class SimulatedPeople:
 
     async def _offers(self) -> list[Offer]:
         board = schema.routing.c
-        query = select(*ROUTING_COLUMNS).where(board.instance == self.floor.name, board.offer_id.is_not(None), board.told)
+        query = select(*ROUTING_COLUMNS).where(board.instance == self.floor.name, board.offer_id.is_not(None), board.delivered)
         async with self.floor.engine.db.read() as connection:
             rows = [RoutingRow(*row) for row in await connection.execute(query)]
         return [row.offer for row in rows if row.offer]
 
-    async def _set_status(self, users: list[str], presence: AgentStatus, *, when_free: bool = False) -> None:
+    async def _set_status(self, users: list[str], status: AgentStatus, *, when_free: bool = False) -> None:
         for user in users:
             await self.floor.set_status(user, presence, when_free=when_free)
 

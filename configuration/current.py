@@ -10,13 +10,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from configuration.merging import (MergedInstance, merge, section_as_json, sections_of)
-from configuration.policies import check_policies
 from configuration.errors import InvalidConfiguration
-from runtime.bus import Announcement, Bus
+from configuration.merging import MergedInstance, merge, section_as_json, sections_of
+from configuration.policies import check_policies
 from configuration.schema.instances import InstanceSettings
-from runtime.periodic import PeriodicTask, PeriodicTasks, running
+from runtime.bus import Announcement, Bus
 from runtime.errors import StartupError
+from runtime.periodic import PeriodicTask, PeriodicTasks, running
 from store import configuration as store
 from store.configuration import ConfigurationChange
 from store.database import Database
@@ -35,7 +35,7 @@ class LoadedInstance(NamedTuple):
 
     revision: int
     changes: list[ConfigurationChange]
-    merge: MergedInstance
+    merged: MergedInstance
 
     def without(self, kind: str, name: str) -> list[ConfigurationChange]:
         """The changes of all tables but one."""

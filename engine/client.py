@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -19,17 +18,15 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from configuration.policies import policy_for
-from domain.errors import ConversationEnded, EngineUnavailable
-from engine.message_batches import MessageBatches
 from configuration.schema.instances import InstanceSettings
-from runtime.settings import Settings
 from domain.conversation import ConversationOpening
-from workflows import search, view
-from workflows.contract import (ASK, WORKFLOW, CommandResult, CommandRequest, StartConversation)
-from domain.conversation import ConversationOpening
-from domain.events import (AnyEvent, Command, Message, Messages)
+from domain.errors import ConversationEnded, EngineUnavailable
+from domain.events import AnyEvent, Command, Message, Messages
 from domain.refusals import Refusal, RefusalCode
-from workflows.state import EDITION
+from engine.message_batches import MessageBatches
+from runtime.settings import Settings
+from workflows import search, view
+from workflows.contract import ASK, WORKFLOW, CommandRequest, CommandResult, StartConversation
 
 RPC_TIMEOUT = timedelta(seconds=10)
 RETRY_DELAYS = (0.02, 0.1, 0.5, 2.0)
@@ -46,7 +43,7 @@ class ConversationClient:
 
     async def start(
         self,
-        new: ConversationOpening,
+        opening: ConversationOpening,
         instance: InstanceSettings,
         *,
         duration: timedelta | None = None,
@@ -55,28 +52,26 @@ class ConversationClient:
         """Start a conversation's workflow under its instance's policy. Idempotent: a second start changes nothing.
 
         Args:
-            new: the conversation's first record.
+            opening: what the conversation begins with.
             instance: the instance as configured now.
             duration: longest life of the chat; None means that of the workstream.
             first_message: recorded as the first item of the transcript.
         """
-        opening = ConversationOpening(contact_id=new.id, **{k: v for k, v in asdict(new).items() if k != "id"})
         start = StartConversation(
             opening=opening,
-            policy=policy_for(instance, new, duration, archive=self._settings.archive_address is not None),
+            policy=policy_for(instance, opening, duration, archive=self._settings.archive_address is not None),
             initial_message=first_message,
             recycle_after=self._settings.recycle_after,
-            edition=EDITION,
         )
         try:
             await self._client.start_workflow(
                 WORKFLOW,
                 start,
-                id=new.id,
+                id=opening.contact_id,
                 task_queue=self._settings.temporal_task_queue,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 search_attributes=search.at_start(opening),
-                static_summary=view.summary(new.mode, new.workstream),
+                static_summary=view.summary(opening.mode, opening.workstream),
                 static_details=view.rules(start.policy),
                 rpc_timeout=RPC_TIMEOUT,
             )

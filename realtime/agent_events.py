@@ -10,9 +10,9 @@ from typing import Any
 
 from realtime.feed import POLL_INTERVAL, Feed
 from realtime.socket import AGENT_REMOVED, CloseReason, Frame, FrameQueue
-from runtime.bus import BOARD, DESKS, Announcement, Bus
 from routing import agent_events
-from routing.agent_events import AgentId, AgentEvent
+from routing.agent_events import AgentEvent, AgentId
+from runtime.bus import BOARD, DESKS, Announcement, Bus
 from store.database import Database
 from wire.transcript_files import iso
 
@@ -72,7 +72,7 @@ class AgentEventFeed(Feed[AgentId, AgentEvent, AgentEventSubscriber]):
         resumes = after is not None and head.seq - after <= MOST_RESUMED
         resumes = resumes and await agent_events.are_events_kept(self._db, subscriber.key, after or 0, head.seq)
         subscriber.cursor = after if resumes and after is not None else head.seq
-        now, status = datetime.now(UTC), {"presence": head.presence, "next_presence": head.next_presence}
+        now, status = datetime.now(UTC), {"status": head.status, "next_status": head.next_status}
         # `seq` is the cursor, not the head: a client that remembers the last `seq` it saw can always resume
         subscriber.send("hello", {"head": head.seq, **status}, now)
         if after is not None and not resumes:

@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
-from api.errors import Ended, Unavailable
+from api.errors import ConversationEnded, Unavailable
 from runtime.periodic import PeriodicTask, PeriodicTasks
 from store import connections
 from store.database import Database
@@ -32,7 +32,7 @@ KEEP_DEAD_PROCESSES = timedelta(days=1)
 class ConnectionObserver(Protocol):
     """Callback target. Called at least once for each change; implementations must be idempotent.
 
-    Calls for one participant are made one after the other, in order. `Ended` means that no further calls are needed;
+    Calls for one participant are made one after the other, in order. `ConversationEnded` means that no further calls are needed;
     after `Unavailable` the call is repeated.
     """
 
@@ -195,7 +195,7 @@ async def _call_until_done(call: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             return await call()
-        except Ended:
+        except ConversationEnded:
             return None
         except Unavailable:
             await asyncio.sleep(RETRY_SECONDS)

@@ -7,15 +7,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from wire.frames import (CHAT_ENDED, LEFT, TRANSFERRED, chat_frame, passing_event)
+from domain.transcript import TranscriptItem
 from realtime.feed import Feed
 from realtime.socket import Frame, FrameQueue
 from runtime.bus import Announcement, Bus
 from store import conversations, transcript
 from store.database import Database
-from wire.transcript_files import wire_item
 from store.records import StoredConversation
-from domain.transcript import TranscriptItem
+from wire.frames import CHAT_ENDED, LEFT, TRANSFERRED, chat_frame, passing_event
+from wire.transcript_files import wire_item
 
 ITEMS_PER_PAGE = 200
 

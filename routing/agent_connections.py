@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from routing.offer_withdrawal import withdraw
 from domain.events import Connect, Disconnect
 from engine.client import ConversationClient
-from runtime.bus import Bus, board_has_changed
-from runtime.periodic import PeriodicTask, PeriodicTasks
 from routing import agent_disconnects, agent_events, offers
 from routing.agent_events import AgentId
+from routing.offer_withdrawal import withdraw
+from runtime.bus import Bus, board_has_changed
+from runtime.periodic import PeriodicTask, PeriodicTasks
 from store.database import Database
 
 AGENT_CONNECTIONS = "desk"

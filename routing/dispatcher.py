@@ -12,19 +12,19 @@ import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
 
-from routing.offer_withdrawal import withdraw
+from configuration.current import Configuration
+from configuration.schema.instances import InstanceSettings, QueueSettings
+from configuration.schema.opening_hours import opening_at
 from domain.errors import ConversationEnded, Unavailable
 from domain.events import MakeOffer
+from domain.routing import AgentStatus, Offer, OfferOutcome
 from engine.client import ConversationClient
-from configuration.current import Configuration
-from runtime.bus import BOARD, DESKS_HAVE_NEWS, Announcement, Bus
-from configuration.schema.opening_hours import opening_at
-from configuration.schema.instances import InstanceSettings, QueueSettings
-from runtime.periodic import PeriodicTask, PeriodicTasks
-from routing import (agents, offers, agent_status, queues)
+from routing import agent_status, agents, offers, queues
+from routing.offer_withdrawal import withdraw
 from routing.placement import remove_from_routing
-from routing.records import RoutedAgent, RoutingMethod, OfferRules
-from domain.routing import Offer, OfferOutcome, AgentStatus
+from routing.records import OfferRules, RoutedAgent, RoutingMethod
+from runtime.bus import BOARD, DESKS_HAVE_NEWS, Announcement, Bus
+from runtime.periodic import PeriodicTask, PeriodicTasks
 from store.database import Database
 
 logger = logging.getLogger(__name__)
@@ -173,9 +173,9 @@ def _rules(instance: InstanceSettings, queue: str, now: datetime) -> tuple[dict[
     method = RoutingMethod(instance.queues.get(queue, QueueSettings()).method)
     configured = {
         name: OfferRules(
-            presences=frozenset(AgentStatus(agent_status) for agent_status in workstream.allowed_presences),
+            statuses=frozenset(AgentStatus(agent_status) for agent_status in workstream.allowed_statuses),
             method=method,
-            offer_for=workstream.offer_within,
+            offer_duration=workstream.offer_within,
             open=is_open and workstream.distribution == "push",
         )
         for name, workstream in instance.workstreams.items()

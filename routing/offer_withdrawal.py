@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 
 from domain.errors import ConversationEnded, Unavailable
 from domain.events import WithdrawOffer
-from engine.client import ConversationClient
-from runtime.bus import Bus, board_has_changed
-from routing import offers
 from domain.routing import Offer, OfferOutcome
+from engine.client import ConversationClient
+from routing import offers
+from runtime.bus import Bus, board_has_changed
 from store.database import Database
 
 

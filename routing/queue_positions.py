@@ -10,17 +10,17 @@ import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-from domain.errors import ConversationEnded, Unavailable
-from domain.events import QueuePosition
-from engine.client import ConversationClient
 from configuration.current import Configuration
 from configuration.policies import workstream_policy
 from configuration.schema.instances import InstanceSettings
-from runtime.periodic import PeriodicTask, PeriodicTasks
+from domain.errors import ConversationEnded, Unavailable
+from domain.events import QueuePosition
+from engine.client import ConversationClient
 from routing import queues
+from routing.announced_positions import announced_positions, claim_announcement, delete_announcements
 from routing.records import QueuedContact
+from runtime.periodic import PeriodicTask, PeriodicTasks
 from store.database import Database
-from routing.announced_positions import delete_announcements, claim_announcement, announced_positions
 
 MOST_POSITIONS = 150
 """How many contacts of a queue get their position."""

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from temporalio.client import Client
 
-from runtime.ports import check_port
 from runtime.errors import StartupError
+from runtime.ports import check_port
 from runtime.settings import Settings
 
 READY_SECONDS = 60

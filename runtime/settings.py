@@ -21,8 +21,8 @@ from pydantic import Field, StringConstraints, ValidationError, field_validator,
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from configuration.schema.instances import InstanceSettings
+from configuration.schema.sections import Identifier, Positive, SettingsSection, mistakes
 from runtime.errors import StartupError
-from configuration.schema.sections import (Identifier, Positive, SettingsSection, mistakes)
 
 DEMO_SECRET = "perennial-demo-secret"
 """The published secret of the demo key. A process that listens beyond loopback refuses to start with it."""

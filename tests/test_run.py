@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from perennial import welcome
-from runtime.settings import DEMO_SECRET, AccessKey, Settings
+from runtime.settings import DEMO_SECRET, AccessKeySettings, Settings
 from runtime.temporal import check_no_other_server
 from runtime.version import VERSION
 from tests.stack import ROOT, TOKEN_KEYS, Stack
@@ -194,7 +194,7 @@ def test_welcome_names_the_temporal_address_only_for_another_port_than_the_defau
 
 
 def test_welcome_says_that_there_is_no_access_key() -> None:
-    key = AccessKey(secret=DEMO_SECRET)
+    key = AccessKeySettings(secret=DEMO_SECRET)
     assert "No access key is configured" in welcome(Settings(), {})
     assert "No access key" not in welcome(Settings(access_keys={"perennial": key}), {})
 

@@ -16,13 +16,13 @@ from api.administration.openapi import INSTANCE_RESPONSE, TABLE_BODY, TABLE_RESP
 from api.bodies import JsonObject
 from api.connect.authentication import ByAccessKey
 from api.dependencies import Parts
-from domain.instants import iso
 from api.openapi import ACCESS_KEY, DescribedRoute, EmptyResponse, error_responses
 from api.wire import Text
 from configuration.current import Configuration
-from configuration.merging import SECTIONS, section_as_json, sections_of
 from configuration.errors import InvalidConfiguration
+from configuration.merging import SECTIONS, section_as_json, sections_of
 from domain.errors import MalformedRequest, NotFound
+from domain.instants import iso
 
 router = APIRouter(
     prefix="/v1/instances/{instance}",

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from annotated_types import MaxLen, MinLen
 from fastapi import APIRouter
 
+from api.agent.agent_status import set_agent_status
 from api.bodies import JsonBody
 from api.connect.authentication import ByAccessKey
 from api.dependencies import Parts
-from api.desk.agent_status import set_agent_status
 from api.openapi import DescribedRoute
 from api.paths import InstanceIdInPath, UserIdInPath, resource_id
 from api.wire import Text, Wire

@@ -12,13 +12,13 @@ from api.bodies import JsonBody
 from api.connect.authentication import ByAccessKey
 from api.connect.requests import CreateParticipant
 from api.dependencies import Parts
-from domain.instants import iso
 from api.openapi import DescribedRoute
 from api.participant.session import participant_token
 from api.refusals import ask_or_raise
 from domain.errors import MalformedRequest, NotFound
-from store import conversations
 from domain.events import Invite
+from domain.instants import iso
+from store import conversations
 
 router = APIRouter(route_class=DescribedRoute)
 

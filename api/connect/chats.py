@@ -20,11 +20,11 @@ from api.participant.connection import connection_data
 from api.participant.session import participant_token
 from api.paths import resource_id
 from api.wire import dump
-from domain.errors import ContactNotFound, ConversationEnded, InvalidValue, MalformedRequest, NotFound
-from store import conversations
 from domain.conversation import ConversationOpening, RehydratedPast
+from domain.errors import ContactNotFound, ConversationEnded, InvalidValue, MalformedRequest, NotFound
 from domain.events import End, Message
 from domain.participants import Role
+from store import conversations
 
 router = APIRouter(route_class=DescribedRoute)
 
@@ -52,7 +52,7 @@ async def start_chat_contact(
         attributes, past = await _initial_attributes(parts, instance, body)
         continued_from = past.contact_id if past else None
         new = ConversationOpening(
-            id=contact_id,
+            contact_id=contact_id,
             instance=instance,
             workstream=workstream_id,
             queue=workstream.queue,
@@ -117,7 +117,7 @@ def _first_message(body: StartChatContact, new: ConversationOpening) -> Message 
     if body.initial_message is None:
         return None
     return Message(
-        id=str(uuid5(_NAMESPACE, f"{new.id}/initial-message")),
+        id=str(uuid5(_NAMESPACE, f"{new.contact_id}/initial-message")),
         at=new.started_at,
         by=new.customer_participant_id,
         role=Role.CUSTOMER,

@@ -19,14 +19,22 @@ from api.connect.authentication import ByAccessKey
 from api.connect.contacts import contact_arn
 from api.connect.search_requests import SearchContacts
 from api.dependencies import Parts, Services
-from domain.instants import (EPOCH, MILLISECOND, epoch_milliseconds, epoch_seconds, next_whole_millisecond)
 from api.openapi import DescribedRoute
 from api.paths import resource_id
 from api.tokens import TokenKind
 from api.wire import dump
 from domain.errors import AccessDenied, InvalidValue, MalformedRequest
+from domain.instants import EPOCH, MILLISECOND, epoch_milliseconds, epoch_seconds, next_whole_millisecond
+from store.contact_search import (
+    AttributeCriterion,
+    ContactInstant,
+    ContactSearch,
+    SearchPosition,
+    count_contacts,
+    find_contacts,
+    search_position,
+)
 from store.records import StoredContact, StoredConversation
-from store.contact_search import (AttributeCriterion, SearchPosition, ContactInstant, ContactSearch, count_contacts, find_contacts, search_position)
 
 router = APIRouter(route_class=DescribedRoute)
 

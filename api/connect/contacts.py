@@ -12,16 +12,16 @@ from api.connect.authentication import ByAccessKey
 from api.connect.requests import MAX_ATTRIBUTE_BYTES, AssociateContactWithUser, UpdateContactAttributes
 from api.contact_lookup import find_recent_contact
 from api.dependencies import Parts
-from domain.instants import epoch_seconds
 from api.openapi import DescribedRoute
 from api.paths import ContactIdInPath, InitialContactIdInPath, InstanceIdInPath, resource_id
 from api.refusals import ask_or_raise
 from api.wire import dump
+from domain.contacts import EndReason
 from domain.errors import InvalidValue, NotFound
+from domain.events import Assign
+from domain.instants import epoch_seconds
 from store import conversations
 from store.records import StoredContact, StoredConversation
-from domain.events import Assign
-from domain.contacts import EndReason
 
 router = APIRouter(route_class=DescribedRoute)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from domain.errors import MalformedRequest
-from configuration.schema.opening_hours import local_time_text, opening_at
 from configuration.schema.instances import InstanceSettings
+from configuration.schema.opening_hours import local_time_text, opening_at
+from domain.errors import MalformedRequest
 
 
 def require_open(instance: InstanceSettings, queue: str, member: str) -> None:

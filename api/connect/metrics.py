@@ -19,9 +19,9 @@ from api.paths import resource_id
 from api.wire import InstanceId, Text, Wire
 from domain.errors import MalformedRequest, NotFound
 from routing import queues
+from routing.supervision import queued_since
 from store.database import Database
 from store.records import StoredContact, StoredConversation
-from routing.supervision import queued_since
 
 router = APIRouter(route_class=DescribedRoute)
 

@@ -18,9 +18,9 @@ from api.paths import ContactIdInPath, InstanceIdInPath, resource_id
 from api.refusals import ask_or_raise
 from api.wire import Wire
 from domain.errors import MalformedRequest, NotFound
-from store import conversations
 from domain.events import Configure, TimerSetting
 from domain.participants import ParticipantTimer, Role
+from store import conversations
 
 router = APIRouter(route_class=DescribedRoute)
 

@@ -11,14 +11,14 @@ from api.connect.authentication import ByAccessKey
 from api.connect.requests import CreatePersistentContactAssociation, PersistentChat
 from api.contact_lookup import find_recent_contact
 from api.dependencies import Parts, Services
-from wire.frames import REHYDRATED, passing_event
 from api.openapi import DescribedRoute
 from api.paths import InitialContactIdInPath, InstanceIdInPath, resource_id
+from domain.conversation import RehydratedPast
 from domain.errors import InvalidValue, MalformedRequest, NotFound
 from runtime.bus import Announcement
 from store import conversations, past
 from store.records import StoredContact, StoredConversation
-from domain.conversation import RehydratedPast
+from wire.frames import REHYDRATED, passing_event
 
 router = APIRouter(route_class=DescribedRoute)
 

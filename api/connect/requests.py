@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal, Self
 from annotated_types import Interval, MaxLen, MinLen
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from domain.transcript import ContentType
 from api.participant.content import checked_content
 from api.wire import ClientToken, ContactId, InstanceId, Text, UserId, Wire
+from domain.transcript import ContentType
 from store.conversations import attribute_bytes
 
 MAX_ATTRIBUTE_BYTES = 32_768

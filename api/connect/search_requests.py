@@ -9,8 +9,8 @@ from annotated_types import Interval, MaxLen, MinLen
 from pydantic import ConfigDict, Field, PlainSerializer, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
 
-from domain.instants import EPOCH, epoch_milliseconds
 from api.wire import InstanceId, Text, Wire
+from domain.instants import EPOCH, epoch_milliseconds
 
 
 def _instant(value: object) -> datetime:

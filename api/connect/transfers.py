@@ -16,11 +16,11 @@ from api.dependencies import Parts, Services
 from api.openapi import DescribedRoute
 from api.paths import resource_id
 from api.refusals import ask_or_raise
-from domain.errors import MalformedRequest, NotFound
 from configuration.schema.instances import InstanceSettings
+from domain.errors import MalformedRequest, NotFound
+from domain.events import Transfer
 from store import conversations
 from store.records import StoredContact, StoredConversation
-from domain.events import Transfer
 
 router = APIRouter(route_class=DescribedRoute)
 

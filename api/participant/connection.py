@@ -11,16 +11,16 @@ from fastapi import APIRouter, Request
 
 from api.bodies import JsonBody
 from api.dependencies import Parts, Services
-from wire.frames import CHAT_ENDED, passing_event
-from domain.instants import iso
-from api.participant.socket import PATH
 from api.openapi import DescribedRoute
 from api.participant.session import ByConnectionToken, ByParticipantToken, Session
+from api.participant.socket import PATH
 from api.tokens import TokenKind
 from api.wire import ClientToken, Wire
 from domain.errors import AccessDenied, ConversationEnded, MalformedRequest, Throttled
-from runtime.bus import Announcement
 from domain.events import Connect, End, Leave
+from domain.instants import iso
+from runtime.bus import Announcement
+from wire.frames import CHAT_ENDED, passing_event
 
 router = APIRouter(route_class=DescribedRoute)
 

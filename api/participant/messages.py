@@ -12,20 +12,19 @@ from pydantic import AfterValidator, Field
 
 from api.bodies import JsonBody, parse_json
 from api.dependencies import Parts, Services
-from wire.frames import (DELIVERED, READ, TYPING, passing_event, receipt_event)
-from domain.instants import iso
 from api.openapi import DescribedRoute
-from domain.transcript import ContentType
 from api.participant.content import EventContentType, checked_content
 from api.participant.session import ByConnectionToken, Session
 from api.wire import ClientToken, Text, Wire
 from domain.errors import InvalidValue, MalformedRequest
+from domain.events import Message
+from domain.instants import iso
+from domain.participants import Role
+from domain.transcript import ContentType, TranscriptItem
 from runtime.bus import Announcement
 from store import transcript
-from domain.transcript import TranscriptItem
 from store.records import Receipt
-from domain.events import Message
-from domain.participants import Role
+from wire.frames import DELIVERED, READ, TYPING, passing_event, receipt_event
 
 router = APIRouter(route_class=DescribedRoute)
 

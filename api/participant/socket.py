@@ -7,15 +7,15 @@ import json
 from fastapi import APIRouter
 from starlette.websockets import WebSocket
 
-from wire import frames
+from api.dependencies import Parts, Services
 from api.errors import AccessDenied
-from wire.frames import REHYDRATED, chat_frame, passing_event
-from api.services import Parts, Services
-from api.tokens import Kind
+from api.tokens import TokenKind
 from realtime.socket import ClientSocket, Frame
 from realtime.transcripts import TranscriptSubscriber
 from store import conversations
 from store.records import StoredConversation
+from wire import frames
+from wire.frames import REHYDRATED, chat_frame, passing_event
 
 router = APIRouter()
 
@@ -29,7 +29,7 @@ NOT_SUBSCRIBED = Frame(frames.subscribed([], success=False))
 async def participant_websocket(websocket: WebSocket, parts: Parts, token: str = "") -> None:
     """Serve one socket. Refuses it before it opens: clients reconnect without pause to sockets that open and close again."""
     try:
-        claims = parts.tokens.read(Kind.SOCKET, token)
+        claims = parts.tokens.read(TokenKind.SOCKET, token)
     except AccessDenied:
         await websocket.close()
         return

@@ -17,19 +17,19 @@ from pydantic import model_validator
 
 from api.bodies import JsonBody
 from api.dependencies import Parts, Services
-from wire.frames import past_item
-from domain.instants import next_whole_millisecond
 from api.openapi import DescribedRoute
 from api.participant.session import ByConnectionToken, Session
 from api.tokens import TokenKind
 from api.wire import ContactId, Text, Wire, dump
 from domain.errors import AccessDenied, InvalidValue
-from store import conversations, transcript
-from wire.items import wire_item
-from store.past import PastPosition, page_of_past
+from domain.instants import next_whole_millisecond
 from domain.transcript import TranscriptItem
+from store import conversations, transcript
+from store.past import PastPosition, page_of_past
 from store.records import Receipt
 from store.transcript import PageStart
+from wire.frames import past_item
+from wire.items import wire_item
 
 router = APIRouter(route_class=DescribedRoute)
 

@@ -8,7 +8,16 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, PlainSerializer, StringConstraints, ValidationInfo, field_validator
 
-from configuration.schema.sections import (Identifier, Language, Limit, OneOf, Positive, SettingsSection, LocalizedText, MessageText)
+from configuration.schema.sections import (
+    Identifier,
+    Language,
+    Limit,
+    LocalizedText,
+    MessageText,
+    OneOf,
+    Positive,
+    SettingsSection,
+)
 
 Mode = Literal["live", "persistent"]
 OfferableStatus = Literal["available", "busy", "busy-do-not-disturb"]
@@ -150,7 +159,7 @@ class WorkstreamSettings(SettingsSection):
     offer_within: Positive = timedelta(seconds=120)
     """Time to accept an offer."""
     auto_accept: bool = False
-    allowed_presences: Annotated[frozenset[OfferableStatus], Field(min_length=1), PlainSerializer(sorted, when_used="json")] = (
+    allowed_statuses: Annotated[frozenset[OfferableStatus], Field(min_length=1), PlainSerializer(sorted, when_used="json")] = (
         frozenset({"available", "busy"})
     )
     """Agent statuses in which an agent receives offers of this workstream."""

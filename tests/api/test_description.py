@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api.desk import responses
+from api.agent import responses
 from api.openapi import ResponseBody
 from tests.api.calls import Api
 

@@ -6,7 +6,7 @@ import pytest
 
 from api.refusals import refusal_error
 from domain.errors import MalformedRequest, QuotaExceeded
-from workflows.refusals import Refusal, RefusalCode
+from domain.refusals import Refusal, RefusalCode
 
 
 @pytest.mark.parametrize("code", RefusalCode)

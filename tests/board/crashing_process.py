@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-from datetime import datetime
 from enum import StrEnum
 from typing import NoReturn
 
@@ -15,16 +14,15 @@ from temporalio import activity
 
 import worker
 from activities.recording import Recorder
-from routing.dispatcher import Dispatcher
-from engine.client import ConversationClient
 from bootstrap import opened_resources
+from domain.events import AnyEvent
+from domain.routing import Offer, RoutingStage
+from engine.client import ConversationClient
+from routing.dispatcher import Dispatcher
 from runtime.process import run_process, stop_on_signals
 from runtime.settings import Settings
 from runtime.temporal import connect
-from domain.events import AnyEvent
-from domain.routing import Offer
 from workflows.contract import Commit, CommitResult
-from domain.routing import RoutingStage
 
 
 class Step(StrEnum):

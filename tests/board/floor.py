@@ -10,23 +10,23 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from routing.dispatcher import Dispatcher
-from engine.client import ConversationClient
+from workflows.state_parts import PendingOffer
+
 from configuration.current import Configuration
-from runtime.bus import LocalBus, board_has_changed
 from configuration.schema.instances import InstanceSettings
-from runtime.settings import Settings
-from routing.agents import agent_states
-from routing.agent_status import set_agent_status
-from routing.rows import RoutingRow
-from routing.records import AgentState
+from domain.conversation import ConversationOpening, State
+from domain.events import AcceptOffer, Close, Command, Connect, End, RejectOffer
 from domain.routing import AgentStatus
-from domain.conversation import ConversationOpening
+from engine.client import ConversationClient
+from routing.agent_status import set_agent_status
+from routing.agents import agent_states
+from routing.dispatcher import Dispatcher
+from routing.records import AgentState
+from routing.rows import RoutingRow
+from runtime.bus import LocalBus, board_has_changed
+from runtime.settings import Settings
 from tests.routing.routing_records import routing_row
 from tests.workflows.engine import Chat, Engine, eventually
-from domain.events import (AcceptOffer, Close, Command, Connect, End, RejectOffer)
-from workflows.state_parts import PendingOffer
-from domain.conversation import State
 
 LIVE: dict[str, Any] = {"mode": "live", "queue": "support"}
 PERSISTENT: dict[str, Any] = {"mode": "persistent", "queue": "support"}
@@ -68,7 +68,7 @@ class Floor:
         id, workstream_settings = str(uuid4()), self.instance.workstreams[workstream]
         customer = f"{id}-customer"
         new = ConversationOpening(
-            id=id,
+            contact_id=id,
             instance=self.name,
             workstream=workstream,
             queue=workstream_settings.queue,
@@ -90,7 +90,7 @@ class Floor:
     async def set_status(
         self,
         user: str,
-        presence: AgentStatus,
+        status: AgentStatus,
         *,
         since: timedelta = timedelta(0),
         when_free: bool = False,
@@ -150,11 +150,11 @@ class Floor:
         (agent,) = await agent_states(self.engine.db, self.name, datetime.now(UTC), users=[user])
         return agent
 
-    async def wait_for_status(self, user: str, presence: AgentStatus) -> None:
+    async def wait_for_status(self, user: str, status: AgentStatus) -> None:
         """Wait until an agent has this status."""
 
         async def check() -> bool | None:
-            return True if (await self.agent(user)).presence is presence else None
+            return True if (await self.agent(user)).status is status else None
 
         await eventually(check, f"{user} is {presence}")
 

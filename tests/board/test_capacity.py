@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
+from domain.conversation import State
+from domain.events import Close, End, Park, Transfer
 from domain.routing import AgentStatus
 from tests.board.floor import LIVE, PERSISTENT, open_floor
 from tests.workflows.engine import Engine
-from domain.events import Close, End, Park, Transfer
-from domain.conversation import State
 
 ONE = {"a1": {"capacity": 1}}
 
@@ -103,7 +103,7 @@ async def test_agent_with_a_deferred_status_gets_no_more_offers(engine: Engine) 
         await floor.set_status("a1", AgentStatus.OFFLINE, when_free=True)
         next_chat = await floor.start()
         await floor.assert_not_offered(next_chat)
-        assert (await floor.agent("a1")).presence is AgentStatus.AVAILABLE
+        assert (await floor.agent("a1")).status is AgentStatus.AVAILABLE
         await chat.do(End(by="agent"))
         await floor.wait_for_status("a1", AgentStatus.OFFLINE)
         await floor.assert_not_offered(next_chat)

@@ -15,11 +15,13 @@ from typing import Any
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from engine.client import ConversationClient
 from configuration.current import Configuration
+from domain.conversation import State
+from domain.events import AcceptOffer, RejectOffer
+from domain.routing import AgentStatus
+from engine.client import ConversationClient
 from runtime.bus import LocalBus
 from runtime.settings import Settings
-from domain.routing import AgentStatus
 from store.database import Database
 from store.migrate import migrate
 from tests.board.crashing_process import Step
@@ -27,8 +29,6 @@ from tests.board.floor import LIVE, PERSISTENT, CountingDispatcher, Floor
 from tests.stack import running
 from tests.store.conftest import Fresh, fresh
 from tests.workflows.engine import Chat, Engine, eventually
-from domain.events import AcceptOffer, RejectOffer
-from domain.conversation import State
 
 __all__ = ["fresh"]
 
@@ -66,7 +66,7 @@ class Site:
             {**self.environment, "CRASH_ROLE": role, "CRASH_STEP": crash_step},
         )
 
-    async def set_status(self, user: str, presence: AgentStatus = AgentStatus.AVAILABLE) -> None:
+    async def set_status(self, user: str, status: AgentStatus = AgentStatus.AVAILABLE) -> None:
         """Set the status of an agent, as soon as a process has configured them."""
 
         async def try_to_set() -> bool | None:
@@ -90,7 +90,7 @@ class Site:
         """Wait until the store marks the offer as delivered. A new dispatcher signals the offer again if needed."""
 
         async def check() -> bool | None:
-            return (await self.floor.row(chat)).told or None
+            return (await self.floor.row(chat)).delivered or None
 
         await eventually(check, "the offer is marked as delivered", TIMEOUT)
 
@@ -106,7 +106,7 @@ class Site:
         assert (state.state, state.agent and state.agent.user, state.offer) == (State.ACTIVE, user, None)
         assert sum(note.what.startswith("offered") for note in state.notes) == offers
         agent = await self.floor.agent(user)
-        assert (agent.load, agent.missed, agent.presence) == (1, 0, AgentStatus.AVAILABLE)
+        assert (agent.load, agent.missed_offers, agent.status) == (1, 0, AgentStatus.AVAILABLE)
         other = await self.floor.load("a2" if user == "a1" else "a1")
         assert other == 0
 
@@ -154,7 +154,7 @@ async def test_offer_is_accepted_once_when_its_dispatcher_was_killed(site: Site,
             await wait_for_crash(crashing)
             row = await site.floor.row(chat)
             assert row.offer, "the offer is stored"
-            assert row.told is (step is Step.OFFER_MARKED)
+            assert row.delivered is (step is Step.OFFER_MARKED)
         with site.dispatcher():
             await site.wait_for_marked_offer(chat)
             await site.floor.accept_offer(chat, "a1")
@@ -245,7 +245,7 @@ async def test_offer_that_expires_without_a_worker_frees_the_agent(site: Site) -
         with site.worker():
             await chat.until(lambda state: state.offer is None, "the conversation has no offer")
             agent = await site.floor.agent("a1")
-            assert (agent.load, agent.missed) == (0, 0), "a revoked offer does not count as missed"
+            assert (agent.load, agent.missed_offers) == (0, 0), "a revoked offer does not count as missed"
             await site.set_status("a2")
             await site.floor.accept_offer(chat, "a2")
             await site.floor.finish(chat)
@@ -270,4 +270,4 @@ async def test_all_chats_are_assigned_when_all_processes_were_killed(site: Site)
                     await site.floor.finish(chat)
                     remaining.remove(chat)
         assert [await site.floor.load(user) for user in ("a1", "a2")] == [0, 0]
-    assert all([(await site.floor.agent(user)).missed == 0 for user in ("a1", "a2")])
+    assert all([(await site.floor.agent(user)).missed_offers == 0 for user in ("a1", "a2")])

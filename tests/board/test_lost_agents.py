@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from temporalio.testing import WorkflowEnvironment
 
+from domain.contacts import EndReason, InitiationMethod
+from domain.conversation import State
+from domain.events import AcceptOffer, Disconnect, Release
 from domain.routing import AgentStatus
 from tests.board.floor import LIVE, Floor, open_floor
 from tests.workflows.clock import forward
 from tests.workflows.engine import Chat, Engine
-from domain.events import AcceptOffer, Disconnect, Release
-from domain.contacts import EndReason, InitiationMethod
-from domain.conversation import State
 
 TWO = {"a1": {"capacity": 1}, "a2": {"capacity": 1}}
 LONG_OFFERS = {**LIVE, "offer_within": "PT1H"}

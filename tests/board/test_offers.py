@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from api.board import dispatching
-from routing.agents import agent_states, configure_agents
+from domain.conversation import Mode, State
+from domain.events import Assign, Close, End
 from domain.routing import AgentStatus
+from routing import dispatcher
+from routing.agents import agent_states, configure_agents
 from tests.board.floor import LIVE, open_floor
 from tests.routing.routing_records import routing_row
 from tests.workflows.clock import rings
 from tests.workflows.engine import Engine, eventually
-from domain.events import Assign, Close, End
 from workflows.timers import Timer
-from domain.conversation import Mode, State
 
 TWO = {"a1": {"capacity": 1}, "a2": {"capacity": 1}}
 ONE = {"a1": {"capacity": 1}}
@@ -61,7 +61,7 @@ async def test_missed_offer_ends_by_the_timer_of_the_conversation(
         assert (state.state, state.offer) == (State.OPEN, None)
         await floor.assert_not_offered(chat)
         agent = await floor.agent("a1")
-        assert (agent.load, agent.missed, agent.presence) == (0, 1, AgentStatus.AVAILABLE)
+        assert (agent.load, agent.missed_offers, agent.status) == (0, 1, AgentStatus.AVAILABLE)
         await floor.finish(chat)
 
 
@@ -72,7 +72,7 @@ async def test_missed_offer_goes_to_the_next_agent(engine: Engine) -> None:
         second = "a2" if first == "a1" else "a1"
         await floor.wait_for_offer(chat, second)
         await floor.accept_offer(chat, second)
-        assert ((await floor.agent(first)).missed, (await floor.agent(second)).missed) == (1, 0)
+        assert ((await floor.agent(first)).missed_offers, (await floor.agent(second)).missed_offers) == (1, 0)
         await floor.finish(chat)
 
 
@@ -84,7 +84,7 @@ async def test_agent_over_the_missed_offer_limit_is_away(engine: Engine) -> None
         await floor.assert_not_offered(*chats, next_chat)
         await floor.set_status("a1", AgentStatus.AVAILABLE)
         assert await floor.accept_offer(next_chat) == "a1", "an available agent gets offers again"
-        assert (await floor.agent("a1")).missed == 0
+        assert (await floor.agent("a1")).missed_offers == 0
         await floor.finish(*chats, next_chat)
 
 
@@ -134,7 +134,7 @@ async def test_assignment_to_another_agent_withdraws_the_offer(engine: Engine) -
         await chat.do(Assign(user=other, name=other.upper(), by="supervisor"))
         assert (await floor.load(offered_user), await floor.load(other)) == (0, 1)
         agent = await floor.agent(offered_user)
-        assert (agent.missed, agent.presence) == (0, AgentStatus.AVAILABLE), "the missed-offer count does not change"
+        assert (agent.missed_offers, agent.status) == (0, AgentStatus.AVAILABLE), "the missed-offer count does not change"
         another = await floor.start()
         assert await floor.accept_offer(another) == offered_user
         await floor.finish(chat, another)
@@ -228,7 +228,7 @@ async def test_terminated_chat_is_removed_from_routing(engine: Engine) -> None:
 
 async def test_agents_removed_by_another_process_are_restored(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """During a rolling restart, a process with an older file can remove agents."""
-    monkeypatch.setattr(dispatching, "CONFIGURE_SECONDS", 0.5)
+    monkeypatch.setattr(dispatcher, "CONFIGURE_SECONDS", 0.5)
     async with open_floor(engine, ONE) as floor:
         await configure_agents(engine.db, floor.name, [], datetime.now(UTC))
 

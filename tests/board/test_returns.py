@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from domain.conversation import State
+from domain.events import Park
 from domain.routing import AgentStatus
 from tests.board.floor import LIVE, PERSISTENT, Floor, open_floor
 from tests.workflows.engine import Chat, Engine
-from domain.events import Park
-from domain.conversation import State
 
 ONE = {"a1": {"capacity": 1}}
 TWO = {"a1": {"capacity": 1}, "a2": {"capacity": 1}}

@@ -6,13 +6,13 @@ import asyncio
 
 from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
-from workflows.events import Configure, TimerSetting
 
+from domain.events import Configure, TimerSetting
+from domain.participants import ParticipantPresence
 from tests.chatjs.driver import TIMEOUT_SECONDS
 from tests.stack import Stack
-from workflows.contract import ASK, Answer, Ask
+from workflows.contract import ASK, CommandRequest, CommandResult
 from workflows.conversation import Conversation
-from workflows.values import Presence
 
 POLL_SECONDS = 0.02
 
@@ -26,7 +26,7 @@ async def set_participant_timers(stack: Stack, contact: str, *timers: TimerSetti
     """Set participant timers. They may be shorter than the wire allows."""
     handle = await _handle(stack, contact)
     command = Configure(timers=timers, by="test")
-    response = await handle.execute_update(ASK, Ask(command=command), result_type=Answer)
+    response = await handle.execute_update(ASK, CommandRequest(command=command), result_type=CommandResult)
     assert response.refused is None
 
 
@@ -34,5 +34,5 @@ async def wait_until_customer_is_away(stack: Stack, contact: str) -> None:
     """Wait until the conversation has recorded that its customer is away."""
     handle = await _handle(stack, contact)
     async with asyncio.timeout(TIMEOUT_SECONDS):
-        while (await handle.query(Conversation.status)).customer.presence is not Presence.AWAY:
+        while (await handle.query(Conversation.status)).customer.presence is not ParticipantPresence.AWAY:
             await asyncio.sleep(POLL_SECONDS)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from workflows.events import TimerSetting
-
+from domain.events import TimerSetting
+from domain.participants import ParticipantTimer, Role
 from tests.chatjs.chats import Backend
 from tests.chatjs.conftest import Tabs
 from tests.chatjs.engine import set_participant_timers
 from tests.chatjs.wire import AUTO_DISCONNECTED, IDLE, LEFT, RETURNED
 from tests.stack import Stack
-from workflows.values import ParticipantTimer, Role
 
 SOON = timedelta(seconds=1)
 """Shorter than the wire allows: it counts whole minutes, at least two."""

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from domain.errors import EngineUnavailable
+from domain.events import Message, Messages
 from engine.message_batches import MAX_BATCH_BYTES, MAX_BATCH_MESSAGES, MessageBatches
-from workflows.events import Message, Messages
 
 
 class Engine:

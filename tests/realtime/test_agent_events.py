@@ -10,19 +10,19 @@ from typing import Any
 
 import pytest
 
+from domain.routing import AgentStatus
 from realtime import agent_events
 from realtime.agent_events import AgentEventFeed, AgentEventSubscriber
 from realtime.socket import TOO_SLOW, CloseReason, FrameQueue
-from runtime.bus import LocalBus, board_has_changed
 from routing import agent_events
-from routing.agents import configure_agents
 from routing.agent_events import AgentId
 from routing.agent_status import set_agent_status
-from domain.routing import AgentStatus
+from routing.agents import configure_agents
+from runtime.bus import LocalBus, board_has_changed
 from store.database import Database
+from tests.routing.routing_records import agent, staff
 from tests.store.conftest import db, fresh, migrated, url
-from tests.store.making import INSTANCE, START
-from tests.store.on_board import agent, staff
+from tests.store.sample_records import INSTANCE, START
 
 __all__ = ["db", "fresh", "migrated", "url"]
 

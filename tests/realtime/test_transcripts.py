@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from wire.frames import CHAT_ENDED, LEFT
+from domain.transcript import TranscriptItem
 from realtime import transcripts
 from realtime.socket import FrameQueue
 from realtime.transcripts import TranscriptFeed, TranscriptSubscriber
@@ -18,8 +18,8 @@ from runtime.bus import Announcement, LocalBus
 from store.conversations import record
 from store.database import Database
 from store.migrate import migrate
-from domain.transcript import TranscriptItem
-from tests.store.making import AGENT, CUSTOMER, facts, item, opening
+from tests.store.sample_records import AGENT, CUSTOMER, item, opening, snapshot
+from wire.frames import CHAT_ENDED, LEFT
 
 LEAVES: dict[str, Any] = {"type": "EVENT", "content_type": LEFT, "content": None}
 AGENT_LEAVES: dict[str, Any] = {**LEAVES, "participant_id": AGENT.id, "role": "AGENT", "name": "Ann"}
@@ -29,7 +29,7 @@ AGENT_LEAVES: dict[str, Any] = {**LEAVES, "participant_id": AGENT.id, "role": "A
 async def db(tmp_path: Path) -> AsyncIterator[Database]:
     db = Database.open(f"sqlite:///{tmp_path / 'store.db'}")
     await migrate(db)
-    await record(db, "c", opening=opening(), facts=facts(1), items=[item(1)])
+    await record(db, "c", opening=opening(), facts=snapshot(1), items=[item(1)])
     yield db
     await db.close()
 

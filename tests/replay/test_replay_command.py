@@ -14,13 +14,13 @@ import httpx
 import pytest
 from temporalio import workflow
 from temporalio.worker import UnsandboxedWorkflowRunner
+from workflows.events import AnyEvent
 
 from runtime.devserver import temporal_binary
 from tests.stack import ROOT, Stack
 from tests.workflows.engine import eventually
 from workflows.conversation import Conversation
 from workflows.decision import Decision
-from workflows.events import AnyEvent
 from workflows.replay import ADVICE, history_files, replay_all, report
 from workflows.replay_plugin import ReplayHistories
 

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from store.connections import add_connection, mark_disconnected as mark_connection_lost
 
 from domain.routing import AgentStatus, EndedOffer, Offer, OfferOutcome, RoutingStage
 from routing import agent_disconnects, agent_events
@@ -15,6 +14,8 @@ from routing.agent_events import AgentId
 from routing.agent_status import apply_next_statuses, set_agent_status
 from routing.agents import configure_agents
 from routing.offers import claim_offer, withdraw_offer
+from store.connections import add_connection
+from store.connections import mark_disconnected as mark_connection_lost
 from store.conversations import open_conversation
 from store.database import Database
 from tests.routing.routing_records import (

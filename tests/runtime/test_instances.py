@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runtime.errors import StartupError
 from configuration.schema.sections import NEVER, LocalizedText, text_in_language
+from runtime.errors import StartupError
 from runtime.settings import Settings, load_settings
 
 LIVE = '[instances.i.workstreams.w]\nmode = "live"\nqueue = "q"\n'

@@ -19,7 +19,7 @@ from store.connections import (
     renew_lease,
 )
 from store.database import Database
-from tests.store.making import after, count
+from tests.store.sample_records import after, count
 
 PROCESSES = ("one", "two", "three")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from temporalio.testing import WorkflowEnvironment
+from workflows.events import Message
 
 from engine.client import ConversationClient
 from runtime.settings import Settings
@@ -16,7 +17,6 @@ from store.database import Database
 from store.migrate import migrate
 from tests.stack import running
 from tests.workflows.engine import Chat, Engine, eventually
-from workflows.events import Message
 from workflows.values import Mode, Role
 
 pytestmark = pytest.mark.chaos

@@ -10,6 +10,7 @@ import pytest
 
 from api.reconnections import EXPIRED_REASONS
 from api.tokens import TokenKind
+from domain.contacts import EndReason
 from tests.api.calls import Api, assert_refused, valid
 from tests.api.reconnections.calls import (
     DENIED,
@@ -30,7 +31,6 @@ from tests.api.reconnections.calls import (
     surveyed,
 )
 from tests.compat.chats import eventually
-from workflows.values import EndReason
 
 
 def test_nobody_comes_back_after_an_end(api: Api) -> None:

@@ -47,10 +47,10 @@ class AgentStatusRequest(BaseModel):
     """New status of an agent. With `when_free` it applies when no contact takes the agent's capacity any more."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, json_schema_extra={"example": {"presence": "away", "when_free": True}}
+        extra="forbid", frozen=True, json_schema_extra={"example": {"status": "away", "when_free": True}}
     )
 
-    presence: AgentStatus
+    status: AgentStatus
     when_free: Annotated[bool, Field(strict=True)] = False
 
 

@@ -1,6 +1,6 @@
 """Operations for agents and supervisors, and the agent socket."""
 
-from api.desk import agent_status, authentication, contacts, notes, offers, queues, socket, supervision
+from api.agent import agent_status, authentication, contacts, notes, offers, queues, socket, supervision
 
 # notes before contacts: `POST /contacts/{contact_id}/{action}` would match `.../notes`
 MODULES = (authentication, notes, contacts, agent_status, offers, queues, supervision, socket)

@@ -6,28 +6,28 @@ from datetime import datetime
 
 from fastapi import APIRouter
 
-from api.dependencies import Parts, Services
-from api.desk.authentication import ByDeskToken, SignedInAgent
-from api.desk.claims import claim, confirm_claim
-from api.desk.contacts import current_contact
-from api.desk.requests import Queue
-from api.desk.responses import (
+from api.agent.authentication import ByDeskToken, SignedInAgent
+from api.agent.claims import claim, confirm_claim
+from api.agent.contacts import current_contact
+from api.agent.requests import Queue
+from api.agent.responses import (
     ContactResponse,
     QueueLengthResponse,
     QueuesResponse,
     WaitingContactResponse,
     WaitingContactsResponse,
 )
+from api.dependencies import Parts, Services
 from api.openapi import DescribedRoute, error_responses
 from api.refusals import refusal_error
 from api.wire import ContactId
 from domain.errors import NotFound
-from store import conversations
+from domain.events import AcceptOffer
+from domain.refusals import RefusalCode, refusal
 from routing import queues
 from routing.records import QueuedContact
 from routing.supervision import queue_lengths
-from domain.events import AcceptOffer
-from domain.refusals import RefusalCode, refusal
+from store import conversations
 
 router = APIRouter(
     prefix="/v1/agent/queues",

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from api.agent.authentication import SignedInAgent
 from api.dependencies import Services
-from api.desk.authentication import SignedInAgent
 from api.refusals import ask
-from routing import offers
-from domain.routing import Offer, OfferOutcome
-from store.records import StoredConversation
 from domain.events import Command
 from domain.refusals import Refusal, RefusalCode
+from domain.routing import Offer, OfferOutcome
+from routing import offers
+from store.records import StoredConversation
 
 
 async def claim(parts: Services, agent: SignedInAgent, conversation: StoredConversation) -> Offer | RefusalCode:

@@ -9,14 +9,11 @@ from uuid import uuid4
 from annotated_types import Interval
 from fastapi import APIRouter, Depends, Query
 
-from api.bodies import JsonBody
-from api.connect.transfers import TransferTarget, transfer
-from api.dependencies import Parts, Services
-from api.desk.agent_status import agent_response, set_agent_status
-from api.desk.authentication import ByDeskToken, SignedInAgent
-from api.desk.notes import notes_response
-from api.desk.requests import AgentStatusRequest, AssignRequest, Queue, TransferRequest, User
-from api.desk.responses import (
+from api.agent.agent_status import agent_response, set_agent_status
+from api.agent.authentication import ByDeskToken, SignedInAgent
+from api.agent.notes import notes_response
+from api.agent.requests import AgentStatusRequest, AssignRequest, Queue, TransferRequest, User
+from api.agent.responses import (
     AgentResponse,
     AgentsResponse,
     NotesResponse,
@@ -24,18 +21,21 @@ from api.desk.responses import (
     OpenContactsResponse,
     TransferResponse,
 )
+from api.bodies import JsonBody
+from api.connect.transfers import TransferTarget, transfer
+from api.dependencies import Parts, Services
 from api.openapi import DescribedRoute, EmptyResponse, error_responses
 from api.refusals import ask_or_raise, refusal_error
 from api.wire import ContactId
 from domain.errors import AccessDenied, ConversationEnded, MalformedRequest, NotFound
-from store import conversations
+from domain.events import Assign, Close, End, Release
+from domain.refusals import RefusalCode, refusal
 from routing.agents import agent_states
 from routing.placement import remove_from_routing
+from routing.supervision import SupervisedContact, open_contacts
+from store import conversations
 from store.notes import contact_notes
 from store.records import StoredContact, StoredConversation
-from routing.supervision import SupervisedContact, open_contacts
-from domain.events import (Assign, Close, End, Release)
-from domain.refusals import RefusalCode, refusal
 
 router = APIRouter(
     prefix="/v1/supervision",
@@ -64,13 +64,13 @@ async def list_agents(parts: Parts, supervisor: BySupervisor) -> AgentsResponse:
     return AgentsResponse(agents=[agent_response(state) for state in found])
 
 
-@router.put("/agents/{user}/presence")
+@router.put("/agents/{user}/status")
 async def set_status(
     user: User, parts: Parts, supervisor: BySupervisor, body: JsonBody[AgentStatusRequest]
 ) -> AgentResponse:
     """Sets the status of an agent, as the agent does it."""
     _agent_name(supervisor, user)
-    state = await set_agent_status(parts, supervisor.instance, user, body.presence, when_free=body.when_free)
+    state = await set_agent_status(parts, supervisor.instance, user, body.status, when_free=body.when_free)
     return agent_response(state)
 
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import insert, select
 
+from routing.queues import WAIT_WINDOW
 from store import schema
-from store.board.queues import LATELY
 from store.database import Database
 from tests.api.calls import Api
 from tests.api.desk.seats import Seat, waits
@@ -36,7 +36,7 @@ def test_places_are_told_as_they_change(api: Api, a1: Seat) -> None:
 
 async def test_waits_that_say_nothing_any_more_are_forgotten(api: Api) -> None:
     db = Database.open(f"sqlite:///{api.stack.folder / 'store.db'}")
-    ages = {"old": LATELY + timedelta(minutes=1), "late": LATELY - timedelta(minutes=1)}
+    ages = {"old": WAIT_WINDOW + timedelta(minutes=1), "late": WAIT_WINDOW - timedelta(minutes=1)}
     rows = [
         {
             "instance": "demo",
@@ -48,11 +48,11 @@ async def test_waits_that_say_nothing_any_more_are_forgotten(api: Api) -> None:
         for id, age in ages.items()
     ]
     async with db.write() as connection:
-        await connection.execute(insert(schema.board_waits), rows)
+        await connection.execute(insert(schema.routing_waits), rows)
 
     async def known() -> list[str]:
         async with db.read() as connection:
-            waits = schema.board_waits.c
+            waits = schema.routing_waits.c
             query = select(waits.conversation_id).where(waits.queue == "past")
             return list((await connection.execute(query)).scalars())
 

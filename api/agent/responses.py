@@ -9,8 +9,8 @@ from pydantic import ConfigDict, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_pascal
 
 from api.openapi import ResponseBody, example
-from domain.routing import AgentStatus
 from domain.instants import iso
+from domain.routing import AgentStatus
 
 Instant = Annotated[
     datetime, PlainSerializer(iso, return_type=str), WithJsonSchema({"type": "string", "format": "date-time"})
@@ -49,9 +49,9 @@ _OFFER: dict[str, Any] = {
 _AGENT: dict[str, Any] = {
     "user": "a1",
     "name": "Agent One",
-    "presence": "available",
-    "presence_since": _AT,
-    "next_presence": None,
+    "status": "available",
+    "status_since": _AT,
+    "next_status": None,
     "capacity": 4,
     "load": 1,
     "over_capacity": False,
@@ -89,9 +89,9 @@ class AgentResponse(ResponseBody):
 
     user: str
     name: str
-    presence: AgentStatus
-    presence_since: Instant
-    next_presence: AgentStatus | None
+    status: AgentStatus
+    status_since: Instant
+    next_status: AgentStatus | None
     capacity: int
     load: int
     over_capacity: bool

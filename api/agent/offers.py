@@ -7,19 +7,19 @@ from typing import Annotated
 from annotated_types import MaxLen
 from fastapi import APIRouter, Path
 
+from api.agent.authentication import ByDeskToken, SignedInAgent
+from api.agent.contacts import current_contact
+from api.agent.responses import ContactResponse, OfferResponse, OffersResponse
 from api.dependencies import Parts, Services
-from api.desk.authentication import ByDeskToken, SignedInAgent
-from api.desk.contacts import current_contact
-from api.desk.responses import ContactResponse, OfferResponse, OffersResponse
 from api.openapi import DescribedRoute, EmptyResponse, error_responses
 from api.refusals import ask, refusal_error
 from api.wire import Text
 from domain.errors import ConversationEnded, MalformedRequest
+from domain.events import AcceptOffer, RejectOffer
+from domain.routing import Offer, OfferOutcome
 from routing.agent_events import AgentId, find_ended_offer
 from routing.offers import offers_to_agent
-from domain.routing import Offer, OfferOutcome
 from store.customers import CustomerSummary, customer_summaries
-from domain.events import AcceptOffer, RejectOffer
 
 router = APIRouter(
     prefix="/v1/agent/offers",

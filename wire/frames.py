@@ -9,11 +9,10 @@ from typing import Any
 from uuid import uuid4
 
 from api.wire import dump
-from domain.transcript import EVENT_PREFIX
 from domain.instants import iso
+from domain.transcript import EVENT_PREFIX, TranscriptItem
+from store.records import Receipt, StoredParticipant
 from wire.items import item_document, metadata
-from domain.transcript import TranscriptItem
-from store.records import StoredParticipant, Receipt
 
 TYPING = EVENT_PREFIX + "typing"
 DELIVERED = EVENT_PREFIX + "message.delivered"

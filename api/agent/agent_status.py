@@ -7,29 +7,29 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter
 
-from api.board.withdrawing import withdraw
+from api.agent.authentication import ByDeskToken
+from api.agent.requests import AgentStatusRequest
+from api.agent.responses import AgentResponse
 from api.bodies import JsonBody
 from api.dependencies import Parts, Services
-from api.desk.authentication import ByDeskToken
-from api.desk.requests import AgentStatusRequest
-from api.desk.responses import AgentResponse
 from api.openapi import DescribedRoute, error_responses
 from domain.errors import ConversationEnded, EngineUnavailable, Unavailable
-from runtime.bus import board_has_changed
-from store import conversations
+from domain.events import Release
+from domain.routing import AgentStatus
 from routing import agent_status
 from routing.agents import agent_states
+from routing.offer_withdrawal import withdraw
 from routing.offers import offers_to_agent
 from routing.records import AgentState
-from domain.routing import AgentStatus
-from domain.events import Release
+from runtime.bus import board_has_changed
+from store import conversations
 
 router = APIRouter(
     prefix="/v1/agent",
     tags=["agent"],
     route_class=DescribedRoute,
     responses=error_responses(
-        message="presence: Input should be 'available', 'busy', 'busy-do-not-disturb', 'away' or 'offline'"
+        message="status: Input should be 'available', 'busy', 'busy-do-not-disturb', 'away' or 'offline'"
     ),
 )
 
@@ -44,14 +44,14 @@ async def get_agent(parts: Parts, agent: ByDeskToken) -> AgentResponse:
     return agent_response(await agent_state(parts, agent.instance, agent.user))
 
 
-@router.put("/presence")
+@router.put("/status")
 async def set_own_status(parts: Parts, agent: ByDeskToken, body: JsonBody[AgentStatusRequest]) -> AgentResponse:
     """Sets the agent's status, now or when no contact takes their capacity.
 
     When the agent becomes away or offline, their pending offers go to the next agent, and do not count as missed. When they
     become offline at once, their active contacts go back to the queues too. Parked contacts stay theirs.
     """
-    state = await set_agent_status(parts, agent.instance, agent.user, body.presence, when_free=body.when_free)
+    state = await set_agent_status(parts, agent.instance, agent.user, body.status, when_free=body.when_free)
     return agent_response(state)
 
 
@@ -73,12 +73,12 @@ async def set_agent_status(
     now = datetime.now(UTC)
     before = await agent_state(parts, instance, user)
     # the agent has this status already: a later change would only keep offers from them until then
-    later = when_free and before.presence != status
+    later = when_free and before.status != status
     await agent_status.set_agent_status(parts.db, instance, user, status, now, when_free=later)
     after = await agent_state(parts, instance, user)
-    if after.presence in ABSENT:
+    if after.status in ABSENT:
         await withdraw(parts.db, parts.bus, parts.engine, await offers_to_agent(parts.db, instance, user))
-    if after.presence is AgentStatus.OFFLINE and not when_free:
+    if after.status is AgentStatus.OFFLINE and not when_free:
         await _release_contacts(parts, instance, user)
     await parts.bus.announce(board_has_changed(instance, queue="", agent=user))
     return await agent_state(parts, instance, user)
@@ -126,9 +126,9 @@ def agent_response(state: AgentState) -> AgentResponse:
     return AgentResponse(
         user=state.user,
         name=state.name,
-        presence=state.presence,
-        presence_since=state.presence_since,
-        next_presence=state.next_presence,
+        status=state.status,
+        status_since=state.status_since,
+        next_status=state.next_status,
         capacity=state.capacity,
         load=state.load,
         over_capacity=state.load > state.capacity,

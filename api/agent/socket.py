@@ -7,12 +7,12 @@ import json
 from fastapi import APIRouter
 from starlette.websockets import WebSocket
 
-from api.board.agent_disconnects import AGENT_CONNECTIONS, connection_id
+from api.agent.authentication import read_desk_token
 from api.dependencies import Parts
-from api.desk.authentication import read_desk_token
 from domain.errors import AccessDenied
 from realtime.agent_events import AgentEventSubscriber
 from realtime.socket import ClientSocket, Frame
+from routing.agent_connections import AGENT_CONNECTIONS, connection_id
 from routing.agent_events import AgentId
 
 router = APIRouter(prefix="/v1/agent")

@@ -8,24 +8,24 @@ from uuid import uuid4
 
 from fastapi import APIRouter
 
+from api.agent.authentication import ByDeskToken, SignedInAgent
+from api.agent.claims import claim, confirm_claim
+from api.agent.requests import TransferRequest
+from api.agent.responses import ChatDetailsResponse, ContactResponse, ContactsResponse, TransferResponse
 from api.bodies import JsonBody
 from api.connect.transfers import TransferTarget, transfer
 from api.dependencies import Parts, Services
-from api.desk.authentication import ByDeskToken, SignedInAgent
-from api.desk.claims import claim, confirm_claim
-from api.desk.requests import TransferRequest
-from api.desk.responses import ChatDetailsResponse, ContactResponse, ContactsResponse, TransferResponse
 from api.openapi import DescribedRoute, EmptyResponse, error_responses
 from api.participant.session import participant_token
 from api.reconnections import LinkResponse, reconnect_link
 from api.refusals import refusal_error
 from api.wire import ContactId
 from domain.errors import ConversationEnded, MalformedRequest, NotFound
+from domain.events import Close, End, Park, Release, Resume
+from domain.refusals import Refusal, RefusalCode, refusal
 from store import conversations
 from store.customers import CustomerSummary, customer_summaries
 from store.records import StoredContact, StoredConversation, StoredParticipant
-from domain.events import (Close, End, Park, Release, Resume)
-from domain.refusals import Refusal, RefusalCode, refusal
 
 router = APIRouter(
     prefix="/v1/agent/contacts",

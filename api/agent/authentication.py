@@ -9,15 +9,15 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from fastapi.security import HTTPAuthorizationCredentials
 
+from api.agent.requests import SignInRequest
+from api.agent.responses import SignInResponse
 from api.bodies import JsonBody
 from api.connect.authentication import ByAccessKey
 from api.dependencies import Parts, Services
-from api.desk.requests import SignInRequest
-from api.desk.responses import SignInResponse
 from api.openapi import ACCESS_KEY, DESK_TOKEN, DescribedRoute, error_responses
 from api.tokens import TokenKind
-from domain.errors import AccessDenied, NotFound
 from configuration.schema.instances import AgentSettings, InstanceSettings
+from domain.errors import AccessDenied, NotFound
 
 router = APIRouter(prefix="/v1", tags=["agent"], route_class=DescribedRoute)
 

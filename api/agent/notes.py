@@ -8,16 +8,16 @@ from uuid import uuid4
 
 from fastapi import APIRouter
 
+from api.agent.authentication import ByDeskToken
+from api.agent.contacts import find_own_contact
+from api.agent.requests import NoteRequest
+from api.agent.responses import NoteResponse, NotesResponse
 from api.bodies import JsonBody
 from api.dependencies import Parts
-from api.desk.authentication import ByDeskToken
-from api.desk.contacts import find_own_contact
-from api.desk.requests import NoteRequest
-from api.desk.responses import NoteResponse, NotesResponse
 from api.openapi import DescribedRoute, error_responses
 from api.wire import ContactId
 from domain.errors import MalformedRequest
-from store.notes import (ContactNote, add_note, count_notes, contact_notes)
+from store.notes import ContactNote, add_note, contact_notes, count_notes
 
 MAX_NOTES = 1_000
 """Notes of one conversation."""
