@@ -1,7 +1,7 @@
 """Request bodies: one dependency reads JSON into a model. Failures become errors that name the member.
 
-The content type of the request is ignored, as AWS does, and an empty body is `{}`. Declare a body after the caller's credentials:
-FastAPI resolves dependencies in the order of the parameters, and nobody reads a body without permission.
+The content type of the request is ignored, as AWS does, and an empty body is `{}`. FastAPI resolves dependencies in the order of
+the parameters. So declare the body after the credentials: requests without permission fail before their body is read.
 """
 
 # no `from __future__ import annotations`: FastAPI cannot resolve the text annotations of a callable object

@@ -31,7 +31,7 @@ async def create_persistent_contact_association(
     caller: ByAccessKey,
     body: JsonBody[CreatePersistentContactAssociation],
 ) -> dict[str, Any]:
-    """CreatePersistentContactAssociation: a running chat continues a past one. A repeated request is no error, another one is."""
+    """CreatePersistentContactAssociation: a running chat continues a past one. Repeating a request has no effect."""
     instance, _ = parts.instance(instance_id, caller.instances)
     initial = resource_id(initial_contact_id)
     found = await conversations.find_contact(parts.db, instance, initial)

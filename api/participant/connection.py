@@ -45,7 +45,7 @@ class DisconnectParticipant(Wire):
 async def create_participant_connection(
     request: Request, parts: Parts, session: ByParticipantToken, body: JsonBody[CreateParticipantConnection]
 ) -> dict[str, Any]:
-    """CreateParticipantConnection. The only way in which a client that was away learns that the chat has ended: 403."""
+    """CreateParticipantConnection. A 403 means that the chat has ended; a client that was away gets no other sign."""
     session.require_active()
     if body.type is None and not body.connect_participant:
         raise MalformedRequest("Type: at least one type of connection must be named.")
