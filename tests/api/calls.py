@@ -1,4 +1,4 @@
-"""Every served operation as a raw HTTP request, and what a refusal looks like."""
+"""Raw HTTP requests for every supported operation, and assertions about refusals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.stack import SECRET, Stack
 
 Json = Any
 ABSENT = object()
-"""Stands for a member that is left out."""
+"""Marks a member to leave out."""
 
 ROUTES = {
     "StartChatContact": ("PUT", "/contact/chat"),
@@ -44,13 +44,13 @@ ROUTES = {
     "GetTranscript": ("POST", "/participant/transcript"),
     "DisconnectParticipant": ("POST", "/participant/disconnect"),
 }
-OWN = ("SignIn", "Reconnect")
-"""Those that Amazon Connect does not have."""
-NEEDS_A_PAST = "CreatePersistentContactAssociation"
-"""No body is valid for it by itself; tests/compat/test_rehydration.py has the rest."""
-WITH_BODY = [name for name, (method, _) in ROUTES.items() if method != "GET" and name != NEEDS_A_PAST]
-PARTICIPANT = [name for name, (_, path) in ROUTES.items() if path.startswith("/participant/")]
-CONTROL = [name for name in ROUTES if name not in PARTICIPANT]
+OWN_OPERATIONS = ("SignIn", "Reconnect")
+"""Operations of Perennial that Amazon Connect does not have."""
+NEEDS_ENDED_CHAT = "CreatePersistentContactAssociation"
+"""It needs an ended chat as source, so it has no generally valid body. See tests/compat/test_rehydration.py."""
+WITH_BODY = [name for name, (method, _) in ROUTES.items() if method != "GET" and name != NEEDS_ENDED_CHAT]
+PARTICIPANT_OPERATIONS = [name for name, (_, path) in ROUTES.items() if path.startswith("/participant/")]
+CONTROL_OPERATIONS = [name for name in ROUTES if name not in PARTICIPANT_OPERATIONS]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Api:
         path: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
-        """Calls an operation with the credentials it needs; `token` replaces them."""
+        """Call an operation with its normal credentials, or with `token` instead."""
         method, template = ROUTES[operation]
         ids = {"InstanceId": "demo", "ContactId": "-", "InitialContactId": "-", "UserId": "a1"}
         if chat:
@@ -81,14 +81,14 @@ class Api:
             content=body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode(),
             headers={
                 "content-type": "application/json",
-                **credentials(operation, token or own_token(operation, chat)),
+                **credentials(operation, token or token_for(operation, chat)),
                 **(headers or {}),
             },
         )
 
     def start(self, workstream: str = "persistent", **members: Json) -> Chat:
-        """A new chat."""
-        started = self.send(
+        """Start a chat."""
+        response = self.send(
             "StartChatContact",
             {
                 "InstanceId": "demo",
@@ -98,44 +98,44 @@ class Api:
                 **members,
             },
         ).raise_for_status()
-        chat = started.json()
+        chat = response.json()
         token = chat["ConnectionCredentials"]["ConnectionToken"]
         return Chat(chat["ContactId"], chat["ParticipantId"], chat["ParticipantToken"], token)
 
-    def chat_for(self, operation: str, chat: Chat) -> Chat:
-        """The chat, or another for an operation that would end or change it."""
+    def suitable_chat(self, operation: str, chat: Chat) -> Chat:
+        """Return the chat, or a new one when the operation would end or change it."""
         if operation == "TransferContact":
             fresh = self.start()
             self.send("AssociateContactWithUser", {"UserId": "a1"}, chat=fresh).raise_for_status()
             return fresh
-        fresh_for = ("StopContact", "DisconnectParticipant", "CreateParticipant", "GetContactMetrics")
-        return self.start() if operation in fresh_for else chat
+        changing = ("StopContact", "DisconnectParticipant", "CreateParticipant", "GetContactMetrics")
+        return self.start() if operation in changing else chat
 
     def end(self, chat: Chat) -> None:
-        """Stops a chat."""
+        """Stop a chat."""
         self.send("StopContact", {"InstanceId": "demo", "ContactId": chat.contact_id}).raise_for_status()
 
     def tokens(self) -> Tokens:
-        """The product's own maker of tokens, with this Perennial's key."""
+        """Return the token issuer of the product, with the key of this Perennial."""
         return Tokens(token_keys((), Path(self.stack.folder)))
 
 
 def credentials(operation: str, token: str | None) -> dict[str, str]:
-    """The header that proves who calls."""
-    if operation in PARTICIPANT:
+    """Return the header that authenticates the caller."""
+    if operation in PARTICIPANT_OPERATIONS:
         return {"x-amz-bearer": token} if token else {}
     return {"authorization": f"Bearer {token or SECRET}"}
 
 
-def own_token(operation: str, chat: Chat | None) -> str | None:
-    """The participant's token for an operation."""
-    if chat is None or operation not in PARTICIPANT:
+def token_for(operation: str, chat: Chat | None) -> str | None:
+    """Return the token of the participant for an operation; None for operations of the control plane."""
+    if chat is None or operation not in PARTICIPANT_OPERATIONS:
         return None
     return chat.participant_token if operation == "CreateParticipantConnection" else chat.token
 
 
-def valid(operation: str, chat: Chat) -> dict[str, Json]:
-    """A body that an operation takes."""
+def valid_body(operation: str, chat: Chat) -> dict[str, Json]:
+    """Return a valid body of an operation."""
     return {
         "StartChatContact": {
             "InstanceId": "demo",
@@ -187,7 +187,7 @@ def valid(operation: str, chat: Chat) -> dict[str, Json]:
             "ContactId": chat.contact_id,
             "Metrics": [{"Name": "POSITION_IN_QUEUE"}, {"Name": "ESTIMATED_WAIT_TIME"}],
         },
-        # what they are anyway: whoever becomes available is offered other tests' chats
+        # the present status; an available agent would receive offers of other tests' chats
         "PutUserStatus": {"AgentStatusId": "offline"},
         "SignIn": {"instance": "demo", "user": "a1"},
         "Reconnect": {"instance": "demo", "workstream": "persistent", "customer_id": f"crm-{chat.contact_id}"},
@@ -200,20 +200,20 @@ def valid(operation: str, chat: Chat) -> dict[str, Json]:
 
 
 def timer(role: str, kind: str, **value: Json) -> Json:
-    """A participant timer as UpdateParticipantRoleConfig takes it."""
+    """Return a participant timer for UpdateParticipantRoleConfig."""
     return {"ParticipantRole": role, "TimerType": kind, "TimerValue": value}
 
 
-def changed(body: dict[str, Json], member: str, value: Json) -> dict[str, Json]:
-    """The body with one member, named by its path, set or left out."""
+def with_member(body: dict[str, Json], member: str, value: Json) -> dict[str, Json]:
+    """Return the body with one member, given by its dotted path, set or left out."""
     name, _, rest = member.partition(".")
     if rest:
-        return {**body, name: changed(body.get(name, {}), rest, value)}
+        return {**body, name: with_member(body.get(name, {}), rest, value)}
     return {key: old for key, old in body.items() if key != name} | ({} if value is ABSENT else {name: value})
 
 
 def assert_refused(response: httpx.Response, status: int, name: str, mention: str = "") -> None:
-    """Fails unless this is the refusal that clients of Amazon Connect understand, and says what is wrong."""
+    """Fail unless the response is an Amazon Connect error with this status and name, and its message has `mention`."""
     assert (response.status_code, response.headers.get("x-amzn-errortype")) == (status, name), response.text
     body = response.json()
     assert body == {"__type": name, "Message": body["Message"]}
@@ -223,10 +223,10 @@ def assert_refused(response: httpx.Response, status: int, name: str, mention: st
 
 
 def shape_error(operation: str) -> str:
-    """What a body of the wrong shape is called."""
-    return "ValidationException" if operation in PARTICIPANT else "InvalidRequestException"
+    """Return the error name for a body of the wrong shape."""
+    return "ValidationException" if operation in PARTICIPANT_OPERATIONS else "InvalidRequestException"
 
 
 def value_error(operation: str) -> str:
-    """What a value that is not allowed is called."""
-    return "ValidationException" if operation in PARTICIPANT else "InvalidParameterException"
+    """Return the error name for a value that is not allowed."""
+    return "ValidationException" if operation in PARTICIPANT_OPERATIONS else "InvalidParameterException"

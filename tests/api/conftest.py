@@ -1,4 +1,4 @@
-"""The HTTP interface, and two chats: one that goes on, and one that is over."""
+"""The HTTP interface, a running chat, an ended chat, and a Perennial with three tenants."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from tests.api.calls import Api
 from tests.compat.chats import Chat
 from tests.stack import Stack
 
-SOON = (datetime.now(UTC) + timedelta(days=3)).date()
+OPENING_DAY = (datetime.now(UTC) + timedelta(days=3)).date()
 
 
 @pytest.fixture(scope="session")
 def api(stack: Stack) -> Iterator[Api]:
-    """What these tests send may be refused; it may never be a bug, and the log would tell."""
-    said = len(stack.log())
+    """HTTP interface of the shared Perennial. Afterwards it must be healthy, with no traceback in its log."""
+    log_start = len(stack.log())
     with httpx.Client(base_url=stack.url, timeout=30) as http:
         yield Api(stack, http)
         assert http.get("/healthz").json() == {"status": "ok"}
-    assert "Traceback" not in stack.log()[said:]
+    assert "Traceback" not in stack.log()[log_start:]
 
 
 @pytest.fixture(scope="session")
 def chat(api: Api) -> Chat:
-    """Nobody may end it."""
+    """A running persistent chat, shared by all tests. Tests must not end it."""
     return api.start()
 
 
 @pytest.fixture(scope="session")
-def ended(api: Api) -> Chat:
-    over = api.start()
-    api.end(over)
-    return over
+def ended_chat(api: Api) -> Chat:
+    chat = api.start()
+    api.end(chat)
+    return chat
 
 
 @pytest.fixture(scope="session")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """A Perennial of two tenants, and of a third with opening hours. The key `one` is for one of them, the key `all` for all.
+def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """A Perennial with the tenants `one`, `two`, and `hours` with opening hours. Key `one` is for tenant `one`, `all` for all.
 
-    Of the third's queues `closed` never opens, `soon` is closed for at least two days, and `open` is open.
+    Queues of `hours`: `closed` never opens, `soon` is closed for at least two days, `open` is open.
     """
     folder = tmp_path_factory.mktemp("two")
     config = folder / "two.toml"
@@ -68,7 +68,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
         time_zone = "UTC"
         [instances.hours.hours.soon]
         time_zone = "UTC"
-        special = {{ "{SOON}" = ["08:00-12:00"] }}
+        special = {{ "{OPENING_DAY}" = ["08:00-12:00"] }}
         [instances.hours.queues.closed]
         hours = "never"
         [instances.hours.queues.soon]

@@ -1,4 +1,4 @@
-"""AWS Signature v4 written out by hand, so that every part of it can be wrong on its own."""
+"""AWS Signature v4 written by hand, so that a test can falsify every part of it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.stack import KEY_ID, SECRET
 
 
 @dataclass(frozen=True)
-class Signed:
-    """A request, and how it is signed. `path` and `query` are as they go over the wire."""
+class SignedRequest:
+    """A request and its signature. `path` and `query` are in wire form (percent-encoded)."""
 
     method: str = "GET"
     path: str = "/contacts/demo/x"
@@ -22,19 +22,19 @@ class Signed:
     body: bytes = b""
     host: str = ""
     headers: dict[str, str] = field(default_factory=dict[str, str])
-    covers: Sequence[str] = ("host", "x-amz-date")
+    signed_headers: Sequence[str] = ("host", "x-amz-date")
     age: timedelta = timedelta()
-    day: str | None = None
+    scope_date: str | None = None
     key_id: str = KEY_ID
     secret: str = SECRET
     payload_hash: str | None = None
 
     def all_headers(self) -> dict[str, str]:
-        """The request's headers with the signature's."""
+        """Return the headers of the request, including those of the signature."""
         date = (datetime.now(UTC) - self.age).strftime("%Y%m%dT%H%M%SZ")
         headers = {"host": self.host, "x-amz-date": date, **self.headers}
-        names = sorted(self.covers)
-        scope = f"{self.day or date[:8]}/local/connect/aws4_request"
+        names = sorted(self.signed_headers)
+        scope = f"{self.scope_date or date[:8]}/local/connect/aws4_request"
         canonical = "\n".join(
             [
                 self.method,

@@ -1,4 +1,4 @@
-"""The agent's desk: who signs in sees and moves what is theirs, and nothing else."""
+"""The agent API: an agent who signs in reads and changes their own contacts only."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from api.tokens import TokenKind
-from tests.api.calls import Api, assert_refused, valid
+from api.tokens import Kind
+from tests.api.calls import Api, assert_refused, valid_body
 from tests.compat.chats import EVENT, Chat, eventually
 
 DENIED = (403, "AccessDeniedException")
@@ -20,8 +20,8 @@ REFUSED = (400, "InvalidRequestException")
 ACTIONS = ("end", "close", "park", "resume", "release")
 
 
-class Desk:
-    """An agent's client, holding a desk token."""
+class AgentTokenClient:
+    """Client of an agent, with an agent token."""
 
     def __init__(self, api: Api, token: str) -> None:
         self._api = api
@@ -35,43 +35,45 @@ class Desk:
         assert seen.status_code == 200, seen.text
         return {contact["contact_id"]: contact for contact in seen.json()["contacts"]}
 
-    def do(self, action: str, chat: Chat) -> httpx.Response:
+    def act(self, action: str, chat: Chat) -> httpx.Response:
         return self._api.http.post(f"/v1/agent/contacts/{chat.contact_id}/{action}", headers=self._headers)
 
-    def hand_on(self, chat: Chat, user: str) -> Chat:
+    def transfer(self, chat: Chat, user: str) -> Chat:
         path = f"/v1/agent/contacts/{chat.contact_id}/transfer"
-        answer = self._api.http.post(path, headers=self._headers, json={"user": user}).raise_for_status()
-        return replace(chat, contact_id=answer.json()["contact_id"])
+        response = self._api.http.post(path, headers=self._headers, json={"user": user}).raise_for_status()
+        return replace(chat, contact_id=response.json()["contact_id"])
 
 
-def sign_in(api: Api, user: str) -> Desk:
-    return Desk(api, api.send("SignIn", {"instance": "demo", "user": user}).raise_for_status().json()["token"])
+def sign_in(api: Api, user: str) -> AgentTokenClient:
+    return AgentTokenClient(
+        api, api.send("SignIn", {"instance": "demo", "user": user}).raise_for_status().json()["token"]
+    )
 
 
 @pytest.fixture(scope="module")
-def a1(api: Api) -> Desk:
+def a1(api: Api) -> AgentTokenClient:
     return sign_in(api, "a1")
 
 
 @pytest.fixture(scope="module")
-def a2(api: Api) -> Desk:
+def a2(api: Api) -> AgentTokenClient:
     return sign_in(api, "a2")
 
 
-def assigned(api: Api, user: str = "a1", workstream: str = "persistent", **members: Any) -> Chat:
+def start_assigned_chat(api: Api, user: str = "a1", workstream: str = "persistent", **members: Any) -> Chat:
     chat = api.start(workstream, **members)
     api.send("AssociateContactWithUser", {"UserId": user}, chat=chat).raise_for_status()
     return chat
 
 
-def described(api: Api, chat: Chat) -> dict[str, Any]:
+def describe(api: Api, chat: Chat) -> dict[str, Any]:
     return api.send("DescribeContact", chat=chat).raise_for_status().json()["Contact"]
 
 
-def test_sign_in(api: Api) -> None:
-    answer = api.send("SignIn", valid("SignIn", Chat("", "", "", ""))).json()
-    assert answer == {"token": answer["token"], "user": "a1", "name": "Agent One", "expires_in": 43_200}
-    assert Desk(api, answer["token"]).get().status_code == 200
+def test_sign_in_returns_token_and_name(api: Api) -> None:
+    response = api.send("SignIn", valid_body("SignIn", Chat("", "", "", ""))).json()
+    assert response == {"token": response["token"], "user": "a1", "name": "Agent One", "expires_in": 43_200}
+    assert AgentTokenClient(api, response["token"]).get().status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -85,17 +87,17 @@ def test_sign_in(api: Api) -> None:
         ({"instance": "demo", "user": ["a1"]}, REFUSED, "user"),
     ],
 )
-def test_sign_in_refused(api: Api, body: Any, refusal: tuple[int, str], mention: str) -> None:
+def test_invalid_sign_in_is_refused(api: Api, body: Any, refusal: tuple[int, str], mention: str) -> None:
     assert_refused(api.send("SignIn", body), *refusal, mention)
 
 
-def test_sign_in_is_for_backends_only(api: Api, chat: Chat) -> None:
-    desk = api.tokens().make(TokenKind.DESK, "a1", timedelta(hours=1), instance="demo")
-    for token in ("wrong", chat.token, desk):
+def test_sign_in_requires_a_backend_key(api: Api, chat: Chat) -> None:
+    agent_token = api.tokens().make(Kind.DESK, "a1", timedelta(hours=1), instance="demo")
+    for token in ("wrong", chat.token, agent_token):
         assert_refused(api.send("SignIn", {"instance": "demo", "user": "a1"}, token=token), *DENIED)
 
 
-def test_contact_appears_when_it_is_assigned(api: Api, a1: Desk, a2: Desk) -> None:
+def test_assigned_contact_is_listed_for_its_agent_only(api: Api, a1: AgentTokenClient, a2: AgentTokenClient) -> None:
     chat = api.start(Attributes={"topic": "bees"})
     assert chat.contact_id not in a1.contacts()
     api.send("AssociateContactWithUser", {"UserId": "a1"}, chat=chat).raise_for_status()
@@ -116,7 +118,7 @@ def test_contact_appears_when_it_is_assigned(api: Api, a1: Desk, a2: Desk) -> No
     assert chat.contact_id not in a2.contacts()
 
 
-def test_oldest_contact_comes_first(api: Api, a1: Desk) -> None:
+def test_contacts_are_listed_oldest_first(api: Api, a1: AgentTokenClient) -> None:
     older, newer = api.start(), api.start()
     for chat in (newer, older):
         api.send("AssociateContactWithUser", {"UserId": "a1"}, chat=chat).raise_for_status()
@@ -124,115 +126,119 @@ def test_oldest_contact_comes_first(api: Api, a1: Desk) -> None:
     assert ids.index(older.contact_id) < ids.index(newer.contact_id)
 
 
-def test_session_joins_the_chat_as_an_agent(api: Api, a1: Desk) -> None:
-    chat = assigned(api)
-    place = a1.do("session", chat).json()
-    assert set(place) == {"ContactId", "InitialContactId", "ParticipantId", "ParticipantToken"}
-    assert place["ContactId"] == place["InitialContactId"] == chat.contact_id
-    assert UUID(place["ParticipantId"]) != UUID(chat.participant_id)
+def test_session_lets_agent_join_the_chat(api: Api, a1: AgentTokenClient) -> None:
+    chat = start_assigned_chat(api)
+    session = a1.act("session", chat).json()
+    assert set(session) == {"ContactId", "InitialContactId", "ParticipantId", "ParticipantToken"}
+    assert session["ContactId"] == session["InitialContactId"] == chat.contact_id
+    assert UUID(session["ParticipantId"]) != UUID(chat.participant_id)
     body = {"Type": ["CONNECTION_CREDENTIALS"], "ConnectParticipant": True}
-    connected = api.send("CreateParticipantConnection", body, token=place["ParticipantToken"]).json()
+    connected = api.send("CreateParticipantConnection", body, token=session["ParticipantToken"]).json()
     token = connected["ConnectionCredentials"]["ConnectionToken"]
     sent = api.send("SendMessage", {"ContentType": "text/markdown", "Content": "**hi**"}, token=token).json()
 
-    def look() -> Any:
+    def probe() -> Any:
         items = api.send("GetTranscript", {"SortOrder": "ASCENDING"}, chat=chat).json()["Transcript"]
         return items if items and items[-1]["Id"] == sent["Id"] else None
 
-    joined, said = eventually(look, "words of the agent")
+    joined, message = eventually(probe, "message of the agent")
     assert joined["ContentType"] == EVENT + "participant.joined"
-    for item in (joined, said):
+    for item in (joined, message):
         assert (item["ParticipantRole"], item["DisplayName"]) == ("AGENT", "Agent One")
-        assert item["ParticipantId"] == place["ParticipantId"]
-    assert a1.do("session", chat).json()["ParticipantId"] == place["ParticipantId"]
+        assert item["ParticipantId"] == session["ParticipantId"]
+    assert a1.act("session", chat).json()["ParticipantId"] == session["ParticipantId"]
 
 
-def test_end_leaves_the_wrap_up_and_close_finishes_it(api: Api, a1: Desk) -> None:
-    chat = assigned(api)
-    assert_refused(a1.do("close", chat), *REFUSED, "close: not possible")
-    assert a1.do("end", chat).json() == {}
+def test_end_starts_wrap_up_and_close_finishes_it(api: Api, a1: AgentTokenClient) -> None:
+    chat = start_assigned_chat(api)
+    assert_refused(a1.act("close", chat), *REFUSED, "close: not possible")
+    assert a1.act("end", chat).json() == {}
     shown = a1.contacts()[chat.contact_id]
     assert shown["state"] == "WRAP_UP"
     assert shown["ended_at"].endswith("Z")
-    assert_refused(a1.do("session", chat), *DENIED, "ended")
-    assert_refused(a1.do("end", chat), *REFUSED, "ended")
-    assert_refused(api.send("SendMessage", valid("SendMessage", chat), chat=chat), *DENIED, "ended")
-    contact = described(api, chat)
+    assert_refused(a1.act("session", chat), *DENIED, "ended")
+    assert_refused(a1.act("end", chat), *REFUSED, "ended")
+    assert_refused(api.send("SendMessage", valid_body("SendMessage", chat), chat=chat), *DENIED, "ended")
+    contact = describe(api, chat)
     assert contact["DisconnectReason"] == "AGENT_DISCONNECT"
     assert "AfterContactWorkEndTimestamp" not in contact["AgentInfo"]
 
-    assert a1.do("close", chat).json() == {}
+    assert a1.act("close", chat).json() == {}
     assert chat.contact_id not in a1.contacts()
-    info = described(api, chat)["AgentInfo"]
+    info = describe(api, chat)["AgentInfo"]
     assert info["AfterContactWorkEndTimestamp"] >= info["AfterContactWorkStartTimestamp"]
-    assert_refused(a1.do("close", chat), *DENIED, "ended")
+    assert_refused(a1.act("close", chat), *DENIED, "ended")
 
 
 @pytest.mark.parametrize(("workstream", "action"), [("live", "park"), ("live", "resume"), ("persistent", "resume")])
-def test_actions_that_do_not_fit(api: Api, a1: Desk, workstream: str, action: str) -> None:
-    chat = assigned(api, workstream=workstream)
-    assert_refused(a1.do(action, chat), *REFUSED, f"{action}: ")
+def test_park_of_live_chat_and_resume_of_active_chat_are_refused(
+    api: Api, a1: AgentTokenClient, workstream: str, action: str
+) -> None:
+    chat = start_assigned_chat(api, workstream=workstream)
+    assert_refused(a1.act(action, chat), *REFUSED, f"{action}: ")
     assert a1.contacts()[chat.contact_id]["state"] == "ACTIVE"
 
 
-def test_a_parked_chat_stays_the_agents_and_is_taken_up_again(api: Api, a1: Desk, a2: Desk) -> None:
-    chat = assigned(api)
-    place = a1.do("session", chat).json()
+def test_parked_chat_stays_assigned_and_can_be_resumed(api: Api, a1: AgentTokenClient, a2: AgentTokenClient) -> None:
+    chat = start_assigned_chat(api)
+    session = a1.act("session", chat).json()
     body = {"Type": ["CONNECTION_CREDENTIALS"], "ConnectParticipant": True}
-    api.send("CreateParticipantConnection", body, token=place["ParticipantToken"]).raise_for_status()
-    assert a1.do("park", chat).json() == {}
+    api.send("CreateParticipantConnection", body, token=session["ParticipantToken"]).raise_for_status()
+    assert a1.act("park", chat).json() == {}
     assert a1.contacts()[chat.contact_id]["state"] == "WAITING"
-    assert_refused(a1.do("session", chat), *REFUSED, "resume it first")
-    assert_refused(api.send("CreateParticipantConnection", body, token=place["ParticipantToken"]), *DENIED)
+    assert_refused(a1.act("session", chat), *REFUSED, "resume it first")
+    assert_refused(api.send("CreateParticipantConnection", body, token=session["ParticipantToken"]), *DENIED)
     for action in ("park", "release", "end"):
-        assert a1.do(action, chat).status_code == 400
-    assert_refused(a2.do("resume", chat), *NOT_FOUND)
+        assert a1.act(action, chat).status_code == 400
+    assert_refused(a2.act("resume", chat), *NOT_FOUND)
 
-    api.send("SendMessage", valid("SendMessage", chat), chat=chat).raise_for_status()
-    eventually(lambda: a1.contacts()[chat.contact_id]["state"] == "OPEN", "chat that its customer came back to")
-    assert a1.do("resume", chat).json() == {}
+    api.send("SendMessage", valid_body("SendMessage", chat), chat=chat).raise_for_status()
+    eventually(lambda: a1.contacts()[chat.contact_id]["state"] == "OPEN", "chat to which the customer returned")
+    assert a1.act("resume", chat).json() == {}
     assert a1.contacts()[chat.contact_id]["state"] == "ACTIVE"
-    again = a1.do("session", chat).json()
-    assert (again["ContactId"], again["ParticipantId"]) == (chat.contact_id, place["ParticipantId"])
+    again = a1.act("session", chat).json()
+    assert (again["ContactId"], again["ParticipantId"]) == (chat.contact_id, session["ParticipantId"])
     connected = api.send("CreateParticipantConnection", body, token=again["ParticipantToken"]).json()
     token = connected["ConnectionCredentials"]["ConnectionToken"]
-    assert api.send("SendMessage", valid("SendMessage", chat), token=token).status_code == 200
+    assert api.send("SendMessage", valid_body("SendMessage", chat), token=token).status_code == 200
 
 
-def test_a_released_chat_is_no_longer_the_agents(api: Api, a1: Desk, a2: Desk) -> None:
-    chat = assigned(api)
-    assert a1.do("release", chat).json() == {}
+def test_released_chat_is_no_longer_assigned(api: Api, a1: AgentTokenClient, a2: AgentTokenClient) -> None:
+    chat = start_assigned_chat(api)
+    assert a1.act("release", chat).json() == {}
     assert chat.contact_id not in a1.contacts()
-    released = described(api, chat)
+    released = describe(api, chat)
     assert "DisconnectReason" not in released
     for action in ("end", "park", "release", "resume"):
-        assert_refused(a1.do(action, chat), *REFUSED, "the contact has ended")
-    assert_refused(a1.do("session", chat), *DENIED)
-    # whose wrap-up is over cannot close that of the next one
-    assert_refused(a1.do("close", chat), *DENIED)
+        assert_refused(a1.act(action, chat), *REFUSED, "the contact has ended")
+    assert_refused(a1.act("session", chat), *DENIED)
+    # the wrap-up of this agent is over, and the next contact has its own
+    assert_refused(a1.act("close", chat), *DENIED)
     assert "DisconnectTimestamp" in released
 
 
-def test_who_handed_a_chat_on_cannot_close_it(api: Api, a1: Desk, a2: Desk) -> None:
-    chat = assigned(api)
-    leg = a1.hand_on(chat, "a2")
-    a2.do("end", leg).raise_for_status()
-    assert_refused(a1.do("close", chat), *DENIED)
-    assert a2.contacts()[leg.contact_id]["state"] == "WRAP_UP"
+def test_former_agent_cannot_close_transferred_chat(api: Api, a1: AgentTokenClient, a2: AgentTokenClient) -> None:
+    chat = start_assigned_chat(api)
+    second = a1.transfer(chat, "a2")
+    a2.act("end", second).raise_for_status()
+    assert_refused(a1.act("close", chat), *DENIED)
+    assert a2.contacts()[second.contact_id]["state"] == "WRAP_UP"
 
 
 @pytest.mark.parametrize("action", ["session", *ACTIONS])
-def test_contacts_of_others_are_as_unknown_as_none(api: Api, a1: Desk, a2: Desk, action: str) -> None:
-    chat, waiting, nothing = assigned(api), api.start(), Chat(f"{uuid4()}", "", "", "")
-    for unknown in (chat, nothing):
-        refused = a2.do(action, unknown)
+def test_contacts_of_other_agents_are_reported_as_unknown(
+    api: Api, a1: AgentTokenClient, a2: AgentTokenClient, action: str
+) -> None:
+    chat, waiting, missing = start_assigned_chat(api), api.start(), Chat(f"{uuid4()}", "", "", "")
+    for unknown in (chat, missing):
+        refused = a2.act(action, unknown)
         assert_refused(refused, *NOT_FOUND, unknown.contact_id)
         assert refused.json()["Message"].replace(unknown.contact_id, "-") == "contact: you have no contact '-'."
-    assert_refused(a1.do(action, waiting), *NOT_FOUND, "you have no contact")
+    assert_refused(a1.act(action, waiting), *NOT_FOUND, "you have no contact")
     assert a1.contacts()[chat.contact_id]["state"] == "ACTIVE"
 
 
-def test_desk_tokens_that_are_none(api: Api, chat: Chat) -> None:
+def test_invalid_agent_tokens_are_denied(api: Api, chat: Chat) -> None:
     tokens, hour = api.tokens(), timedelta(hours=1)
     bad = (
         "nonsense",
@@ -245,19 +251,19 @@ def test_desk_tokens_that_are_none(api: Api, chat: Chat) -> None:
         tokens.make(TokenKind.DESK, "a1", hour),
         *(tokens.make(kind, "a1", hour, instance="demo") for kind in TokenKind if kind is not TokenKind.DESK),
     )
-    own = assigned(api)
+    own_chat = start_assigned_chat(api)
     for token in bad:
-        assert_refused(Desk(api, token).get(), *DENIED, "token")
-        assert_refused(Desk(api, token).do("end", own), *DENIED, "token")
+        assert_refused(AgentTokenClient(api, token).get(), *DENIED, "token")
+        assert_refused(AgentTokenClient(api, token).act("end", own_chat), *DENIED, "token")
     assert_refused(api.http.get("/v1/agent/contacts"), *DENIED, "Bearer")
-    assert Desk(api, tokens.make(TokenKind.DESK, "a1", hour, instance="demo")).contacts()[own.contact_id]
+    assert AgentTokenClient(api, tokens.make(Kind.DESK, "a1", hour, instance="demo")).contacts()[own_chat.contact_id]
 
 
 @pytest.mark.parametrize("contact_id", ["a" * 257, "%00", "a%00b"])
 @pytest.mark.parametrize("action", ["session", "end"])
-def test_contact_ids_that_are_none(a1: Desk, action: str, contact_id: str) -> None:
-    assert_refused(a1.do(action, Chat(contact_id, "", "", "")), *REFUSED, "contact_id")
+def test_malformed_contact_ids_are_refused(a1: AgentTokenClient, action: str, contact_id: str) -> None:
+    assert_refused(a1.act(action, Chat(contact_id, "", "", "")), *REFUSED, "contact_id")
 
 
-def test_unknown_action(api: Api, a1: Desk) -> None:
-    assert_refused(a1.do("explode", assigned(api)), *REFUSED, "action")
+def test_unknown_action_is_refused(api: Api, a1: AgentTokenClient) -> None:
+    assert_refused(a1.act("explode", start_assigned_chat(api)), *REFUSED, "action")

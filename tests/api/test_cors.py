@@ -1,4 +1,4 @@
-"""Browsers of any origin may call, and may read what they are answered, refusals and failures included."""
+"""CORS: browsers of any origin may call and may read all responses, including errors."""
 
 from __future__ import annotations
 
@@ -7,13 +7,20 @@ from contextlib import closing
 
 import pytest
 
-from tests.api.calls import ROUTES, Api, assert_refused, valid
-from tests.api.test_keys import ALL, start
+from tests.api.calls import ROUTES, Api, assert_refused, valid_body
+from tests.api.test_keys import ALL, start_chat
 from tests.compat.chats import Chat
 
 ORIGIN = {"origin": "https://shop.example"}
-CHATJS = ("authorization", "content-type", "x-amz-bearer", "x-amz-content-sha256", "x-amz-date", "x-amz-user-agent")
-"""What Chromium asks for before a call of ChatJS 5.0.0."""
+CHATJS_HEADERS = (
+    "authorization",
+    "content-type",
+    "x-amz-bearer",
+    "x-amz-content-sha256",
+    "x-amz-date",
+    "x-amz-user-agent",
+)
+"""Headers of Chromium's preflight request for ChatJS 5.0.0."""
 
 
 def names(header: str) -> set[str]:
@@ -21,29 +28,32 @@ def names(header: str) -> set[str]:
 
 
 @pytest.mark.parametrize("operation", ROUTES)
-def test_preflight(api: Api, operation: str) -> None:
+def test_preflight_allows_chatjs_requests(api: Api, operation: str) -> None:
     method, path = ROUTES[operation]
-    asks = {"access-control-request-method": method, "access-control-request-headers": ",".join(CHATJS)}
-    answer = api.http.options(path, headers={**ORIGIN, **asks})
-    assert answer.status_code == 200
-    assert answer.headers["access-control-allow-origin"] == "*"
-    assert names(answer.headers["access-control-allow-headers"]) >= {*CHATJS}
-    assert "*" not in answer.headers["access-control-allow-headers"]
-    assert names(answer.headers["access-control-allow-methods"]) >= {"get", "post", "put", "options"}
-    assert int(answer.headers["access-control-max-age"]) >= 600
-    assert "access-control-allow-credentials" not in answer.headers
+    request_headers = {
+        "access-control-request-method": method,
+        "access-control-request-headers": ",".join(CHATJS_HEADERS),
+    }
+    response = api.http.options(path, headers={**ORIGIN, **request_headers})
+    assert response.status_code == 200
+    assert response.headers["access-control-allow-origin"] == "*"
+    assert names(response.headers["access-control-allow-headers"]) >= {*CHATJS_HEADERS}
+    assert "*" not in response.headers["access-control-allow-headers"]
+    assert names(response.headers["access-control-allow-methods"]) >= {"get", "post", "put", "options"}
+    assert int(response.headers["access-control-max-age"]) >= 600
+    assert "access-control-allow-credentials" not in response.headers
 
 
-def test_success_can_be_read(api: Api, chat: Chat) -> None:
-    sent = api.send("SendMessage", valid("SendMessage", chat), chat=chat, headers=ORIGIN)
+def test_success_is_readable_from_any_origin(api: Api, chat: Chat) -> None:
+    sent = api.send("SendMessage", valid_body("SendMessage", chat), chat=chat, headers=ORIGIN)
     assert sent.status_code == 200
     assert sent.headers["access-control-allow-origin"] == "*"
 
 
-def test_refusals_can_be_read(api: Api, chat: Chat, ended: Chat) -> None:
-    connection = valid("CreateParticipantConnection", chat)
+def test_refusals_are_readable_from_any_origin(api: Api, chat: Chat, ended_chat: Chat) -> None:
+    connection = valid_body("CreateParticipantConnection", chat)
     refusals = (
-        (403, api.send("CreateParticipantConnection", connection, chat=ended, headers=ORIGIN)),
+        (403, api.send("CreateParticipantConnection", connection, chat=ended_chat, headers=ORIGIN)),
         (403, api.send("CreateParticipantConnection", connection, token="nonsense", headers=ORIGIN)),
         (403, api.send("CreateParticipantConnection", connection, headers=ORIGIN)),
         (400, api.send("SendMessage", {}, chat=chat, headers=ORIGIN)),
@@ -59,24 +69,24 @@ def test_refusals_can_be_read(api: Api, chat: Chat, ended: Chat) -> None:
         assert names(refusal.headers["access-control-expose-headers"]) == {"x-amzn-errortype", "x-amzn-requestid"}
 
 
-def test_failures_can_be_read_and_are_logged_once(two: Api) -> None:
-    """With its table of items gone, the store cannot answer."""
-    place = start(two, "one")
-    chat = Chat(place["ContactId"], place["ParticipantId"], place["ParticipantToken"], "")
-    connection = two.send("CreateParticipantConnection", {"Type": ["CONNECTION_CREDENTIALS"]}, chat=chat).json()
+def test_server_errors_are_readable_from_any_origin_and_logged_once(tenants: Api) -> None:
+    """The server error is caused by a missing database table."""
+    session = start_chat(tenants, "one")
+    chat = Chat(session["ContactId"], session["ParticipantId"], session["ParticipantToken"], "")
+    connection = tenants.send("CreateParticipantConnection", {"Type": ["CONNECTION_CREDENTIALS"]}, chat=chat).json()
     token = connection["ConnectionCredentials"]["ConnectionToken"]
-    with closing(sqlite3.connect(two.stack.folder / "store.db", timeout=30, isolation_level=None)) as store:
+    with closing(sqlite3.connect(tenants.stack.folder / "store.db", timeout=30, isolation_level=None)) as store:
         store.execute("ALTER TABLE items RENAME TO items_gone")
         try:
-            said = len(two.stack.log())
-            failure = two.send("GetTranscript", {}, token=token, headers=ORIGIN)
+            log_start = len(tenants.stack.log())
+            failure = tenants.send("GetTranscript", {}, token=token, headers=ORIGIN)
         finally:
             store.execute("ALTER TABLE items_gone RENAME TO items")
     assert_refused(failure, 500, "InternalServerException", "on our side")
     assert failure.headers["access-control-allow-origin"] == "*"
     assert "items" not in failure.text
-    log = two.stack.log()[said:]
+    log = tenants.stack.log()[log_start:]
     assert log.count("POST /participant/transcript failed") == 1
     assert "Exception in ASGI application" not in log
-    assert two.send("GetTranscript", {}, token=token).status_code == 200
-    assert two.send("DescribeContact", chat=chat, token=ALL, path={"InstanceId": "one"}).status_code == 200
+    assert tenants.send("GetTranscript", {}, token=token).status_code == 200
+    assert tenants.send("DescribeContact", chat=chat, token=ALL, path={"InstanceId": "one"}).status_code == 200

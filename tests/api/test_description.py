@@ -1,4 +1,4 @@
-"""The API describes itself: everything of `/v1` in words, with an example of what it takes and of what it answers."""
+"""OpenAPI: every operation of `/v1` has a description and examples of its request and response."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ def operations(description: dict[str, Any]) -> dict[tuple[str, str], dict[str, A
     }
 
 
-def resolved(description: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+def resolve(description: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     name = schema.get("$ref", "").removeprefix("#/components/schemas/")
     return description["components"]["schemas"][name] if name else schema
 
 
 def has_example(description: dict[str, Any], content: dict[str, Any]) -> bool:
     json = content["application/json"]
-    schema = resolved(description, json.get("schema", {}))
+    schema = resolve(description, json.get("schema", {}))
     return any("example" in where or "examples" in where for where in (json, schema))
 
 
-def test_every_operation_says_what_it_does_who_may_and_how_it_refuses(description: dict[str, Any]) -> None:
+def test_every_operation_has_description_tags_security_and_error_example(description: dict[str, Any]) -> None:
     found = operations(description)
     assert len(found) > 25
     for name, operation in found.items():
@@ -46,10 +46,10 @@ def test_every_operation_says_what_it_does_who_may_and_how_it_refuses(descriptio
         assert operation["tags"], name
         assert operation["security"], name
         assert "example" in operation["responses"]["4XX"]["content"]["application/json"]["schema"], name
-        assert "422" not in operation["responses"], f"{name}: nothing is ever answered so"
+        assert "422" not in operation["responses"], f"{name}: the API never returns 422"
 
 
-def test_every_answer_and_every_body_has_an_example(description: dict[str, Any]) -> None:
+def test_every_response_and_request_body_has_an_example(description: dict[str, Any]) -> None:
     for (method, path), operation in operations(description).items():
         if path not in NOT_JSON:
             assert has_example(description, operation["responses"]["200"]["content"]), (method, path)
@@ -59,25 +59,25 @@ def test_every_answer_and_every_body_has_an_example(description: dict[str, Any])
             assert "requestBody" in operation, path
 
 
-def test_no_reference_leads_nowhere(description: dict[str, Any]) -> None:
+def test_all_references_resolve(description: dict[str, Any]) -> None:
     def references(part: Any) -> list[str]:
         if isinstance(part, list):
             return [found for each in part for found in references(each)]  # pyright: ignore[reportUnknownVariableType]
         if not isinstance(part, dict):
             return []
-        here = [part["$ref"]] if "$ref" in part else []  # pyright: ignore[reportUnknownVariableType]
-        return here + [found for each in part.values() for found in references(each)]  # pyright: ignore[reportUnknownVariableType]
+        own_reference = [part["$ref"]] if "$ref" in part else []  # pyright: ignore[reportUnknownVariableType]
+        return own_reference + [found for each in part.values() for found in references(each)]  # pyright: ignore[reportUnknownVariableType]
 
     known = {f"#/components/schemas/{name}" for name in description["components"]["schemas"]}
     assert set(references(description)) <= known
 
 
-RESPONSES = [model for model in vars(responses).values() if isinstance(model, type) and issubclass(model, ResponseBody)]
+RESPONSE_MODELS = [model for model in vars(answers).values() if isinstance(model, type) and issubclass(model, Answer)]
 
 
 @pytest.mark.parametrize(
-    "model", [model for model in RESPONSES if model is not ResponseBody], ids=lambda model: model.__name__
+    "model", [model for model in RESPONSE_MODELS if model is not Answer], ids=lambda model: model.__name__
 )
-def test_an_example_is_what_is_answered(model: type[ResponseBody]) -> None:
+def test_response_examples_match_their_models(model: type[Answer]) -> None:
     extra: Any = model.model_config.get("json_schema_extra")
     assert model.model_validate(extra["example"]).model_dump(mode="json", by_alias=True) == extra["example"]

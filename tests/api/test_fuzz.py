@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer is never that something went wrong on our side."""
+"""Fuzzing: no request causes a server error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.api.calls import ABSENT, ROUTES, WITH_BODY, Api, changed, valid
+from tests.api.calls import ABSENT, ROUTES, WITH_BODY, Api, valid_body, with_member
 from tests.compat.chats import EVENT, Chat
 
 EXAMPLES = 200
@@ -74,39 +74,39 @@ JSON = st.recursive(
 
 @st.composite
 def mutations(draw: st.DrawFn, operation: str) -> list[tuple[str, Any]]:
-    # text most of all: it is what gets furthest into an operation
+    # mostly text: it passes the most checks of an operation
     value = st.one_of(TEXTS, TEXTS, NUMBERS, JSON, st.just(ABSENT))
     change = st.tuples(st.sampled_from(MEMBERS[operation]), value)
     return draw(st.lists(change, min_size=1, max_size=draw(st.sampled_from([1, 1, 3]))))
 
 
 @pytest.fixture(scope="module", autouse=True)
-def healthy_afterwards(api: Api) -> Iterator[None]:
-    said = len(api.stack.log())
+def check_health_afterwards(api: Api) -> Iterator[None]:
+    log_start = len(api.stack.log())
     yield
     assert api.http.get("/healthz").json() == {"status": "ok"}
-    assert "Traceback" not in api.stack.log()[said:]
+    assert "Traceback" not in api.stack.log()[log_start:]
 
 
-def mutated(body: dict[str, Any], member: str, value: object) -> dict[str, Any]:
-    """The body, changed where it still has the shape that the member's path needs."""
+def mutate(body: dict[str, Any], member: str, value: object) -> dict[str, Any]:
+    """Return the body with the member changed; unchanged when the body lacks the shape of the path."""
     try:
-        return changed(body, member, value)
+        return with_member(body, member, value)
     except (TypeError, AttributeError):
         return body
 
 
 @pytest.mark.parametrize("operation", MEMBERS)
-def test_changed_bodies(api: Api, operation: str) -> None:
-    own = api.start()  # one that may be ended
+def test_mutated_bodies_cause_no_server_error(api: Api, operation: str) -> None:
+    disposable_chat = api.start()  # the operations may end it
 
     @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
     @given(changes=mutations(operation))
     def send(changes: list[tuple[str, Any]]) -> None:
-        body = valid(operation, own)
+        body = valid_body(operation, disposable_chat)
         for member, value in changes:
-            body = mutated(body, member, value)
-        response = api.send(operation, body, chat=own)
+            body = mutate(body, member, value)
+        response = api.send(operation, body, chat=disposable_chat)
         assert response.status_code < 500, response.text
         assert isinstance(response.json(), dict)
 
@@ -115,7 +115,7 @@ def test_changed_bodies(api: Api, operation: str) -> None:
 
 @settings(max_examples=4 * EXAMPLES, deadline=None, database=None)
 @given(operation=st.sampled_from([*MEMBERS]), body=st.one_of(JSON.map(json.dumps).map(str.encode), st.binary()))
-def test_any_body(api: Api, chat: Chat, operation: str, body: bytes) -> None:
+def test_arbitrary_bodies_cause_no_server_error(api: Api, chat: Chat, operation: str, body: bytes) -> None:
     assert api.send(operation, body, chat=chat).status_code < 500
 
 
@@ -124,16 +124,16 @@ def test_any_body(api: Api, chat: Chat, operation: str, body: bytes) -> None:
     operation=st.sampled_from([name for name, (_, path) in ROUTES.items() if "{" in path]),
     ids=st.lists(st.binary(max_size=20).map(quote) | TEXTS.map(lambda t: quote(t[:300], errors="replace")), min_size=2),
 )
-def test_any_path(api: Api, operation: str, ids: list[str]) -> None:
+def test_arbitrary_path_ids_are_refused(api: Api, operation: str, ids: list[str]) -> None:
     path = {"InstanceId": ids[0], **dict.fromkeys(("ContactId", "InitialContactId", "UserId"), ids[1])}
-    body = valid(operation, Chat("", "", "", "")) if operation in WITH_BODY else None
+    body = valid_body(operation, Chat("", "", "", "")) if operation in WITH_BODY else None
     response = api.send(operation, body, path=path)
     assert 400 <= response.status_code < 500
 
 
 @settings(max_examples=2 * EXAMPLES, deadline=None, database=None)
 @given(query=st.dictionaries(st.text(max_size=5), st.text(max_size=20), max_size=3), token=st.text(max_size=80))
-def test_any_query_and_token(api: Api, chat: Chat, query: dict[str, str], token: str) -> None:
+def test_arbitrary_query_and_token_are_denied(api: Api, chat: Chat, query: dict[str, str], token: str) -> None:
     bearer = {b"x-amz-bearer": token.encode(errors="replace").translate(None, bytes(range(32)) + b"\x7f").strip()}
     response = api.http.post("/participant/transcript", params=query, headers=bearer, content=b"{}")
     assert response.status_code == 403

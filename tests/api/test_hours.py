@@ -1,4 +1,4 @@
-"""What a closed queue takes, and what it refuses."""
+"""Starts and transfers at closed queues."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import httpx
 import pytest
 
 from tests.api.calls import Api, assert_refused
-from tests.api.conftest import SOON
+from tests.api.conftest import OPENING_DAY
 from tests.compat.chats import Chat, eventually
 
 ALL = "secret-of-the-key-all"
 REFUSED = (400, "InvalidRequestException")
 
 
-def start(two: Api, workstream: str, token: str = "", **members: Any) -> httpx.Response:
+def start_chat(tenants: Api, workstream: str, token: str = "", **members: Any) -> httpx.Response:
     body = {
         "InstanceId": "hours",
         "ContactFlowId": workstream,
@@ -24,59 +24,59 @@ def start(two: Api, workstream: str, token: str = "", **members: Any) -> httpx.R
         "ClientToken": token,
         **members,
     }
-    return two.send("StartChatContact", body, token=ALL)
+    return tenants.send("StartChatContact", body, token=ALL)
 
 
-def assigned(two: Api, workstream: str) -> str:
-    """The contact of a chat that an agent has."""
-    contact_id: str = start(two, workstream).raise_for_status().json()["ContactId"]
+def start_assigned_chat(tenants: Api, workstream: str) -> str:
+    """Start a chat, assign it to an agent, and return its contact id."""
+    contact_id: str = start_chat(tenants, workstream).raise_for_status().json()["ContactId"]
     chat, ids = Chat(contact_id, "", "", ""), {"InstanceId": "hours"}
-    two.send("AssociateContactWithUser", {"UserId": "a1"}, chat=chat, token=ALL, path=ids).raise_for_status()
+    tenants.send("AssociateContactWithUser", {"UserId": "a1"}, chat=chat, token=ALL, path=ids).raise_for_status()
     return contact_id
 
 
-def transfer(two: Api, contact_id: str, token: str = "", **target: Any) -> httpx.Response:
+def transfer(tenants: Api, contact_id: str, token: str = "", **target: Any) -> httpx.Response:
     body = {"InstanceId": "hours", "ContactId": contact_id, "ContactFlowId": "open", "ClientToken": token, **target}
-    return two.send("TransferContact", body, token=ALL)
+    return tenants.send("TransferContact", body, token=ALL)
 
 
-def test_no_live_chat_begins_at_a_closed_queue(two: Api) -> None:
-    assert_refused(start(two, "closed"), *REFUSED, "ContactFlowId: the queue 'closed' is closed.")
-    assert_refused(start(two, "soon"), *REFUSED, f"the queue 'soon' is closed until {SOON} 08:00 UTC.")
+def test_live_chat_cannot_start_at_closed_queue(tenants: Api) -> None:
+    assert_refused(start_chat(tenants, "closed"), *REFUSED, "ContactFlowId: the queue 'closed' is closed.")
+    assert_refused(start_chat(tenants, "soon"), *REFUSED, f"the queue 'soon' is closed until {OPENING_DAY} 08:00 UTC.")
 
 
 @pytest.mark.parametrize("workstream", ["open", "waiting", "persistent"])
-def test_others_begin(two: Api, workstream: str) -> None:
-    assert start(two, workstream).status_code == 200
+def test_chat_starts_at_open_queue_or_when_workstream_queues_or_is_persistent(tenants: Api, workstream: str) -> None:
+    assert start_chat(tenants, workstream).status_code == 200
 
 
-def test_a_chat_that_did_begin_is_the_answer_to_a_repeat(two: Api) -> None:
+def test_repeated_start_returns_existing_chat_although_queue_is_closed(tenants: Api) -> None:
     token = str(uuid4())
-    began = start(two, "open", token).raise_for_status().json()["ContactId"]
-    assert start(two, "closed", token).raise_for_status().json()["ContactId"] == began
+    existing = start_chat(tenants, "open", token).raise_for_status().json()["ContactId"]
+    assert start_chat(tenants, "closed", token).raise_for_status().json()["ContactId"] == existing
 
 
-def test_a_live_chat_is_not_transferred_to_a_closed_queue(two: Api) -> None:
-    contact_id = assigned(two, "open")
-    assert_refused(transfer(two, contact_id, QueueId="closed"), *REFUSED, "QueueId: the queue 'closed' is closed.")
-    assert_refused(transfer(two, contact_id, QueueId="soon"), *REFUSED, f"until {SOON} 08:00 UTC.")
-    assert transfer(two, contact_id, QueueId="open").status_code == 200
+def test_live_chat_cannot_be_transferred_to_closed_queue(tenants: Api) -> None:
+    contact_id = start_assigned_chat(tenants, "open")
+    assert_refused(transfer(tenants, contact_id, QueueId="closed"), *REFUSED, "QueueId: the queue 'closed' is closed.")
+    assert_refused(transfer(tenants, contact_id, QueueId="soon"), *REFUSED, f"until {OPENING_DAY} 08:00 UTC.")
+    assert transfer(tenants, contact_id, QueueId="open").status_code == 200
 
 
-def test_a_persistent_chat_is(two: Api) -> None:
-    assert transfer(two, assigned(two, "persistent"), QueueId="soon").status_code == 200
+def test_persistent_chat_can_be_transferred_to_closed_queue(tenants: Api) -> None:
+    assert transfer(tenants, start_assigned_chat(tenants, "persistent"), QueueId="soon").status_code == 200
 
 
-def test_an_agent_gets_it_at_any_time(two: Api) -> None:
-    assert transfer(two, assigned(two, "waiting"), UserId="a1").status_code == 200
+def test_chat_can_be_transferred_to_agent_outside_hours(tenants: Api) -> None:
+    assert transfer(tenants, start_assigned_chat(tenants, "waiting"), UserId="a1").status_code == 200
 
 
-def test_who_waits_is_told_in_their_language_when_it_opens(two: Api) -> None:
-    contact_id = start(two, "waiting", Attributes={"language": "de-AT"}).raise_for_status().json()["ContactId"]
+def test_waiting_customer_receives_opening_time_in_their_language(tenants: Api) -> None:
+    contact_id = start_chat(tenants, "waiting", Attributes={"language": "de-AT"}).raise_for_status().json()["ContactId"]
 
-    def told() -> bool:
+    def is_notified() -> bool:
         path = f"/v1/contacts/{contact_id}/transcript?instance=hours&format=text"
-        text = two.http.get(path, headers={"authorization": f"Bearer {ALL}"}).raise_for_status().text
-        return f"Wir öffnen: {SOON} 08:00 UTC." in text
+        text = tenants.http.get(path, headers={"authorization": f"Bearer {ALL}"}).raise_for_status().text
+        return f"Wir öffnen: {OPENING_DAY} 08:00 UTC." in text
 
-    eventually(told, "word of the opening hours")
+    eventually(is_notified, "message with the opening time")

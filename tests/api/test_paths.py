@@ -1,4 +1,4 @@
-"""What stands in paths: ids, and operations that nobody serves."""
+"""Request paths: ids, unknown paths, and unsupported operations."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.session import Session
 
-from tests.api.calls import OWN, ROUTES, WITH_BODY, Api, assert_refused, valid
+from tests.api.calls import OWN_OPERATIONS, ROUTES, WITH_BODY, Api, assert_refused, valid_body
 from tests.compat.chats import Chat
 from tests.stack import Stack
 
 IDS = [(operation, member) for operation, (_, path) in ROUTES.items() for member in re.findall(r"{(\w+)}", path)]
-MOST = {"InstanceId": 100, "ContactId": 256, "InitialContactId": 256, "UserId": 256}
+MAX_LENGTHS = {"InstanceId": 100, "ContactId": 256, "InitialContactId": 256, "UserId": 256}
 SERVICES = {"connect": "InvalidRequestException", "connectparticipant": "ValidationException"}
 
 
@@ -28,32 +28,41 @@ def operations(service: str) -> list[Any]:
     return [model.operation_model(name) for name in model.operation_names]
 
 
-UNSERVED = [
+UNSUPPORTED = [
     (service, operation) for service in SERVICES for operation in operations(service) if operation.name not in ROUTES
 ]
 
 
-def unserved_id(parameter: object) -> str:
+def unsupported_id(parameter: object) -> str:
     return getattr(parameter, "name", str(parameter))
 
 
 @pytest.mark.parametrize(("operation", "member"), IDS)
-def test_id_in_a_path(api: Api, chat: Chat, operation: str, member: str) -> None:
+def test_invalid_path_ids_are_refused(api: Api, chat: Chat, operation: str, member: str) -> None:
     def refused(value: str, status: int, name: str, mention: str = member) -> None:
-        body = valid(operation, chat) if operation in WITH_BODY else None
+        body = valid_body(operation, chat) if operation in WITH_BODY else None
         response = api.send(operation, body, chat=chat, path={member: quote(value, safe="")})
         assert_refused(response, status, name, mention)
 
-    most = MOST[member]
-    for unknown in ("x", "a" * most, "€" * most, "x y?z#", "%00", "..%2f", f"{uuid4()}", "arn:aws:connect:x/nowhere"):
+    max_length = MAX_LENGTHS[member]
+    for unknown in (
+        "x",
+        "a" * max_length,
+        "€" * max_length,
+        "x y?z#",
+        "%00",
+        "..%2f",
+        f"{uuid4()}",
+        "arn:aws:connect:x/nowhere",
+    ):
         refused(unknown, 404, "ResourceNotFoundException")
-    for longer in ("a" * (most + 1), "€" * (most + 1), "/" * (most + 1)):
+    for longer in ("a" * (max_length + 1), "€" * (max_length + 1), "/" * (max_length + 1)):
         refused(longer, 400, "InvalidRequestException")
     for null in ("\0", "a\0b", "x/\0", "\0/x"):
         refused(null, 400, "InvalidRequestException")
 
 
-def test_half_a_surrogate_pair_in_a_path_is_no_character(api: Api) -> None:
+def test_lone_surrogate_in_path_is_not_found(api: Api) -> None:
     response = api.send("DescribeContact", path={"ContactId": "%ED%A0%80"})
     assert_refused(response, 404, "ResourceNotFoundException", "ContactId")
 
@@ -67,34 +76,34 @@ def test_half_a_surrogate_pair_in_a_path_is_no_character(api: Api) -> None:
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH"])
-def test_unknown_path(api: Api, method: str, path: str) -> None:
+def test_unknown_path_is_refused(api: Api, method: str, path: str) -> None:
     assert_refused(api.http.request(method, path), 404, "UnknownOperationException", method)
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/contact/chat"), ("DELETE", "/participant/message")])
-def test_wrong_method(api: Api, method: str, path: str) -> None:
+def test_wrong_method_is_refused(api: Api, method: str, path: str) -> None:
     assert_refused(api.http.request(method, path), 404, "UnknownOperationException", path)
 
 
-@pytest.mark.parametrize(("service", "operation"), UNSERVED, ids=unserved_id)
-def test_unserved_operation(clients: dict[str, Any], service: str, operation: Any) -> None:
+@pytest.mark.parametrize(("service", "operation"), UNSUPPORTED, ids=unsupported_id)
+def test_unsupported_operation_is_refused(clients: dict[str, Any], service: str, operation: Any) -> None:
     members = operation.input_shape.members if operation.input_shape else {}
-    in_path = {name: "x" for name, member in members.items() if member.serialization.get("location") == "uri"}
+    uri_members = {name: "x" for name, member in members.items() if member.serialization.get("location") == "uri"}
     with pytest.raises(ClientError) as refused:
-        getattr(clients[service], xform_name(operation.name))(**in_path)
+        getattr(clients[service], xform_name(operation.name))(**uri_members)
     assert refused.value.response["Error"]["Code"] == SERVICES[service]
     assert f"{service}:{operation.name} is not served" in refused.value.response["Error"]["Message"]
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
 
 
-def test_models_hold_more_than_is_served() -> None:
-    assert len(UNSERVED) > 300
-    assert {operation.name for service in SERVICES for operation in operations(service)} > {*ROUTES} - {*OWN}
+def test_models_contain_all_supported_and_many_unsupported_operations() -> None:
+    assert len(UNSUPPORTED) > 300
+    assert {operation.name for service in SERVICES for operation in operations(service)} > {*ROUTES} - {*OWN_OPERATIONS}
 
 
 @pytest.fixture(scope="module")
 def clients(stack: Stack) -> dict[str, Any]:
-    """boto3's clients, letting through what lacks the members that a real call would need."""
+    """boto3 clients without parameter validation, so that calls may lack required members."""
     config = Config(parameter_validation=False, retries={"total_max_attempts": 1})
     return {service: stack.client(service, config=config) for service in SERVICES}
 
@@ -109,15 +118,15 @@ def clients(stack: Stack) -> dict[str, Any]:
         b"\x00\x01",
     ],
 )
-def test_what_is_no_http(api: Api, request_line: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", api.stack.api_port)) as line:
-        line.settimeout(10)
-        line.sendall(request_line + b"\r\nhost: x\r\n\r\n")
-        assert line.recv(100).startswith(b"HTTP/1.1 400 ")
+def test_malformed_http_request_is_refused(api: Api, request_line: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", api.stack.api_port)) as connection:
+        connection.settimeout(10)
+        connection.sendall(request_line + b"\r\nhost: x\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
 
 
 @pytest.mark.parametrize("host", ["[::1", "x:abc", "a/b?c", "", "x y", "127.0.0.1:99999", "ä"])
-def test_host_that_is_none(api: Api, chat: Chat, host: str) -> None:
+def test_invalid_host_header_is_tolerated(api: Api, chat: Chat, host: str) -> None:
     name = {b"host": host.encode()}
     bearer = {b"x-amz-bearer": chat.participant_token.encode()}
     connected = api.http.post("/participant/connection", json={"Type": ["WEBSOCKET"]}, headers={**name, **bearer})

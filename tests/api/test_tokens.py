@@ -1,4 +1,4 @@
-"""The bearer of the participant plane: only one of ours, of the right kind, for this chat, in its time."""
+"""Bearer tokens of the participant plane: only our own, of the right kind, for this chat, before expiry."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from datetime import timedelta
 import jwt
 import pytest
 
-from api.tokens import TokenKind, Tokens
-from tests.api.calls import PARTICIPANT, Api, assert_refused, own_token, valid
+from api.tokens import Kind, Tokens
+from tests.api.calls import PARTICIPANT_OPERATIONS, Api, assert_refused, token_for, valid_body
 from tests.compat.chats import Chat
 
 DENIED = (403, "AccessDeniedException")
@@ -23,48 +23,50 @@ def kind_for(operation: str) -> TokenKind:
     return TokenKind.PARTICIPANT if operation == "CreateParticipantConnection" else TokenKind.CONNECTION
 
 
-def minted(tokens: Tokens, operation: str, chat: Chat, life: timedelta | None = HOUR) -> str:
+def make_token(tokens: Tokens, operation: str, chat: Chat, life: timedelta | None = HOUR) -> str:
     return tokens.make(kind_for(operation), chat.participant_id, life, chat=chat.contact_id)
 
 
-def part(data: bytes) -> str:
+def base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def without_algorithm(api: Api, operation: str, chat: Chat) -> str:
-    good = minted(api.tokens(), operation, chat)
-    header = {**jwt.get_unverified_header(good), "alg": "none"}
-    return f"{part(json.dumps(header).encode())}.{good.split('.')[1]}."
+    valid = make_token(api.tokens(), operation, chat)
+    header = {**jwt.get_unverified_header(valid), "alg": "none"}
+    return f"{base64url(json.dumps(header).encode())}.{valid.split('.')[1]}."
 
 
-def other_body(api: Api, operation: str, chat: Chat) -> str:
-    head, body, signature = minted(api.tokens(), operation, chat).split(".")
+def with_changed_claims(api: Api, operation: str, chat: Chat) -> str:
+    head, body, signature = make_token(api.tokens(), operation, chat).split(".")
     claims = json.loads(base64.urlsafe_b64decode(body + "=="))
-    return f"{head}.{part(json.dumps({**claims, 'exp': claims['exp'] + 1}).encode())}.{signature}"
+    return f"{head}.{base64url(json.dumps({**claims, 'exp': claims['exp'] + 1}).encode())}.{signature}"
 
 
-def signed_elsewhere(api: Api, operation: str, chat: Chat) -> str:
-    ours = jwt.get_unverified_header(minted(api.tokens(), operation, chat))
+def signed_with_other_key(api: Api, operation: str, chat: Chat) -> str:
+    valid_header = jwt.get_unverified_header(make_token(api.tokens(), operation, chat))
     claims = {"typ": kind_for(operation).value, "sub": chat.participant_id, "chat": chat.contact_id}
-    return jwt.encode(claims, OTHER_KEY, "HS256", headers={"kid": ours["kid"]})
+    return jwt.encode(claims, OTHER_KEY, "HS256", headers={"kid": valid_header["kid"]})
 
 
-BAD: dict[str, Callable[[Api, str, Chat], str]] = {
+INVALID_TOKENS: dict[str, Callable[[Api, str, Chat], str]] = {
     "nonsense": lambda api, operation, chat: "nonsense",
     "three parts": lambda api, operation, chat: "a.b.c",
     "two words": lambda api, operation, chat: "Bearer x",
     "100,000 characters": lambda api, operation, chat: "a" * 100_000,
-    "deep header": lambda api, operation, chat: f"{part(b'[' * 10_000 + b']' * 10_000)}.e30.e30",
-    "header that is no object": lambda api, operation, chat: f"{part(b'[]')}.e30.e30",
-    "huge number in the header": lambda api, operation, chat: f"{part(b'1' * 10_000)}.e30.e30",
-    "key id that is no text": lambda api, operation, chat: part(b'{"alg":"HS256","kid":[1]}') + ".e30.e30",
-    "expired": lambda api, operation, chat: minted(api.tokens(), operation, chat, timedelta(seconds=-1)),
-    "another key, its own id": lambda api, operation, chat: minted(Tokens((OTHER_KEY,)), operation, chat),
-    "another key, our id": signed_elsewhere,
+    "deep header": lambda api, operation, chat: f"{base64url(b'[' * 10_000 + b']' * 10_000)}.e30.e30",
+    "header that is not an object": lambda api, operation, chat: f"{base64url(b'[]')}.e30.e30",
+    "huge number in the header": lambda api, operation, chat: f"{base64url(b'1' * 10_000)}.e30.e30",
+    "key id that is not a string": lambda api, operation, chat: base64url(b'{"alg":"HS256","kid":[1]}') + ".e30.e30",
+    "expired": lambda api, operation, chat: make_token(api.tokens(), operation, chat, timedelta(seconds=-1)),
+    "another key, its own id": lambda api, operation, chat: make_token(Tokens((OTHER_KEY,)), operation, chat),
+    "another key, our id": signed_with_other_key,
     "no algorithm": without_algorithm,
-    "changed claims": other_body,
-    "no signature": lambda api, operation, chat: minted(api.tokens(), operation, chat).rpartition(".")[0] + ".",
-    "nobody": lambda api, operation, chat: api.tokens().make(kind_for(operation), "x", HOUR, chat=chat.contact_id),
+    "changed claims": with_changed_claims,
+    "no signature": lambda api, operation, chat: make_token(api.tokens(), operation, chat).rpartition(".")[0] + ".",
+    "unknown participant": lambda api, operation, chat: api.tokens().make(
+        kind_for(operation), "x", HOUR, chat=chat.contact_id
+    ),
     "no chat": lambda api, operation, chat: api.tokens().make(kind_for(operation), chat.participant_id, HOUR),
     "another chat": lambda api, operation, chat: api.tokens().make(
         kind_for(operation), chat.participant_id, HOUR, chat=api.start().contact_id
@@ -80,22 +82,22 @@ BAD: dict[str, Callable[[Api, str, Chat], str]] = {
 }
 
 
-@pytest.mark.parametrize("what", BAD)
-@pytest.mark.parametrize("operation", PARTICIPANT)
-def test_bad_token(api: Api, chat: Chat, operation: str, what: str) -> None:
-    bad = BAD[what](api, operation, chat)
-    assert_refused(api.send(operation, valid(operation, chat), token=bad), *DENIED, "token")
+@pytest.mark.parametrize("what", INVALID_TOKENS)
+@pytest.mark.parametrize("operation", PARTICIPANT_OPERATIONS)
+def test_invalid_token_is_denied(api: Api, chat: Chat, operation: str, what: str) -> None:
+    invalid_token = INVALID_TOKENS[what](api, operation, chat)
+    assert_refused(api.send(operation, valid_body(operation, chat), token=invalid_token), *DENIED, "token")
 
 
-@pytest.mark.parametrize("operation", PARTICIPANT)
-def test_no_token(api: Api, chat: Chat, operation: str) -> None:
-    body = valid(operation, chat)
+@pytest.mark.parametrize("operation", PARTICIPANT_OPERATIONS)
+def test_missing_token_is_denied(api: Api, chat: Chat, operation: str) -> None:
+    body = valid_body(operation, chat)
     assert_refused(api.send(operation, body), *DENIED, "X-Amz-Bearer")
-    by_authorization = {"authorization": f"Bearer {own_token(operation, chat)}"}
+    by_authorization = {"authorization": f"Bearer {token_for(operation, chat)}"}
     assert_refused(api.send(operation, body, headers=by_authorization), *DENIED, "X-Amz-Bearer")
 
 
-@pytest.mark.parametrize("operation", PARTICIPANT)
+@pytest.mark.parametrize("operation", PARTICIPANT_OPERATIONS)
 @pytest.mark.parametrize(
     "header",
     [
@@ -106,27 +108,29 @@ def test_no_token(api: Api, chat: Chat, operation: str) -> None:
     ],
 )
 def test_authorization_header_is_ignored(api: Api, chat: Chat, operation: str, header: str) -> None:
-    chat = api.chat_for(operation, chat)
-    response = api.send(operation, valid(operation, chat), chat=chat, headers={"authorization": header})
+    chat = api.suitable_chat(operation, chat)
+    response = api.send(operation, valid_body(operation, chat), chat=chat, headers={"authorization": header})
     assert response.status_code == 200, response.text
 
 
-def test_token_of_the_products_own_making_is_good(api: Api, chat: Chat) -> None:
-    """What the refusals above are worth: the same token, unspoilt, is taken."""
-    for operation in PARTICIPANT:
-        chat = api.chat_for(operation, chat)
-        token = minted(api.tokens(), operation, chat)
-        assert api.send(operation, valid(operation, chat), token=token).status_code == 200
+def test_valid_token_is_accepted(api: Api, chat: Chat) -> None:
+    """Control for the tests above: an unmodified token is accepted."""
+    for operation in PARTICIPANT_OPERATIONS:
+        chat = api.suitable_chat(operation, chat)
+        token = make_token(api.tokens(), operation, chat)
+        assert api.send(operation, valid_body(operation, chat), token=token).status_code == 200
 
 
 @pytest.mark.parametrize("operation", ["CreateParticipantConnection", "SendMessage", "SendEvent"])
-def test_ended_chat(api: Api, ended: Chat, operation: str) -> None:
-    assert_refused(api.send(operation, valid(operation, ended), chat=ended), *DENIED, "The chat has ended.")
+def test_operations_on_ended_chat_are_denied(api: Api, ended_chat: Chat, operation: str) -> None:
+    assert_refused(
+        api.send(operation, valid_body(operation, ended_chat), chat=ended_chat), *DENIED, "The chat has ended."
+    )
 
 
-def test_operation_of_one_chat_does_not_reach_another(api: Api, chat: Chat) -> None:
+def test_token_gives_access_to_its_own_chat_only(api: Api, chat: Chat) -> None:
     other = api.start(InitialMessage={"ContentType": "text/plain", "Content": "of the other"})
-    mine = api.send("GetTranscript", {"MaxResults": 100}, chat=chat).json()
-    assert mine["InitialContactId"] == chat.contact_id
+    page = api.send("GetTranscript", {"MaxResults": 100}, chat=chat).json()
+    assert page["InitialContactId"] == chat.contact_id
     response = api.send("GetTranscript", {"ContactId": other.contact_id}, chat=chat)
     assert_refused(response, 400, "ValidationException", "ContactId")

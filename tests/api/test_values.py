@@ -1,4 +1,4 @@
-"""Every number, list, map and choice of structure that an operation takes, at its limits and beyond."""
+"""Every number, list, map and structure of a request, at its limits and beyond."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.calls import ABSENT, Api, assert_refused, changed, shape_error, timer, valid, value_error
+from tests.api.calls import ABSENT, Api, assert_refused, shape_error, timer, valid_body, value_error, with_member
 from tests.compat.chats import Chat
 
 IR, IP, V = "InvalidRequestException", "InvalidParameterException", "ValidationException"
@@ -14,8 +14,8 @@ HUGE = 10**400
 TEXT_PLAIN = ["text/plain"]
 
 
-def tree(depth: int) -> dict[str, Any]:
-    """A segment attribute of so many levels."""
+def nested_attribute(depth: int) -> dict[str, Any]:
+    """Return a segment attribute with this many levels."""
     value: dict[str, Any] = {"ValueString": "leaf"}
     for _ in range(depth):
         value = {"ValueMap": {"b": value}}
@@ -29,11 +29,11 @@ ALL_TIMERS = [
 ]
 
 
-def idle(**value: Any) -> list[Any]:
+def idle_timer(**value: Any) -> list[Any]:
     return [timer("CUSTOMER", "IDLE", **value)]
 
 
-TAKEN: list[tuple[str, str, Any]] = [
+ACCEPTED: list[tuple[str, str, Any]] = [
     *[("StartChatContact", "ChatDurationInMinutes", minutes) for minutes in (60, 10_080)],
     ("StartChatContact", "SupportedMessagingContentTypes", TEXT_PLAIN),
     ("StartChatContact", "SupportedMessagingContentTypes", [*TEXT_PLAIN, "text/markdown", "application/json"]),
@@ -50,13 +50,13 @@ TAKEN: list[tuple[str, str, Any]] = [
     ("StartChatContact", "SegmentAttributes", {"a": {"ValueMap": {"é" * 128: {"ValueString": "x"}}}}),
     ("StartChatContact", "SegmentAttributes", {"a": {"ValueMap": {}}, "b": {"ValueList": []}}),
     ("StartChatContact", "SegmentAttributes", {"a": {"ValueInteger": 2**31 - 1}, "b": {"ValueInteger": -(2**31)}}),
-    ("StartChatContact", "SegmentAttributes", {"a": tree(80)}),
+    ("StartChatContact", "SegmentAttributes", {"a": nested_attribute(80)}),
     ("UpdateContactAttributes", "Attributes", {}),
     ("CreateParticipantConnection", "ConnectParticipant", True),
     ("CreateParticipantConnection", "Type", ["WEBSOCKET"] * 5),
-    *[("UpdateParticipantRoleConfig", TIMERS, idle(**{MINUTES: minutes})) for minutes in (2, 480)],
-    ("UpdateParticipantRoleConfig", TIMERS, idle(ParticipantTimerAction="Unset")),
-    ("UpdateParticipantRoleConfig", TIMERS, idle(ParticipantTimerAction="Unset", **{MINUTES: None})),
+    *[("UpdateParticipantRoleConfig", TIMERS, idle_timer(**{MINUTES: minutes})) for minutes in (2, 480)],
+    ("UpdateParticipantRoleConfig", TIMERS, idle_timer(ParticipantTimerAction="Unset")),
+    ("UpdateParticipantRoleConfig", TIMERS, idle_timer(ParticipantTimerAction="Unset", **{MINUTES: None})),
     ("UpdateParticipantRoleConfig", TIMERS, ALL_TIMERS),
     *[("GetTranscript", "MaxResults", count) for count in (0, 1, 100)],
     *[("GetTranscript", "StartPosition", {"MostRecent": count}) for count in (0, 1, 100)],
@@ -100,15 +100,26 @@ REFUSED: list[tuple[str, str, Any, str]] = [
     *[("UpdateContactAttributes", "Attributes", {key: "x"}, IP) for key in ("", "a b", "ä", "a\n")],
     ("UpdateContactAttributes", "Attributes", {"b": "é" * 16_384}, IP),
     ("UpdateContactAttributes", "Attributes", {"b": "x" * 32_768}, IP),
-    *[("UpdateParticipantRoleConfig", TIMERS, idle(**{MINUTES: n}), IP) for n in (1, 0, -2, 481, HUGE)],
-    *[("UpdateParticipantRoleConfig", TIMERS, idle(**{MINUTES: n}), IR) for n in ("2", 2.5, True, [2], {})],
-    *[("UpdateParticipantRoleConfig", TIMERS, idle(ParticipantTimerAction=x), IP) for x in ("Set", "unset", "", 1)],
-    *[("UpdateParticipantRoleConfig", TIMERS, idle(**value), IP) for value in ({}, {MINUTES: None}, {"Minutes": 2})],
-    ("UpdateParticipantRoleConfig", TIMERS, idle(ParticipantTimerAction="Unset", **{MINUTES: 2}), IP),
+    *[("UpdateParticipantRoleConfig", TIMERS, idle_timer(**{MINUTES: n}), IP) for n in (1, 0, -2, 481, HUGE)],
+    *[("UpdateParticipantRoleConfig", TIMERS, idle_timer(**{MINUTES: n}), IR) for n in ("2", 2.5, True, [2], {})],
+    *[
+        ("UpdateParticipantRoleConfig", TIMERS, idle_timer(ParticipantTimerAction=x), IP)
+        for x in ("Set", "unset", "", 1)
+    ],
+    *[
+        ("UpdateParticipantRoleConfig", TIMERS, idle_timer(**value), IP)
+        for value in ({}, {MINUTES: None}, {"Minutes": 2})
+    ],
+    ("UpdateParticipantRoleConfig", TIMERS, idle_timer(ParticipantTimerAction="Unset", **{MINUTES: 2}), IP),
     ("UpdateParticipantRoleConfig", TIMERS, [], IP),
     ("UpdateParticipantRoleConfig", TIMERS, [*ALL_TIMERS, *ALL_TIMERS], IP),
     *[("UpdateParticipantRoleConfig", TIMERS, [*ALL_TIMERS, *ALL_TIMERS][:n], IR) for n in (5, 6)],
-    ("UpdateParticipantRoleConfig", TIMERS, [*idle(**{MINUTES: 2}), *idle(ParticipantTimerAction="Unset")], IR),
+    (
+        "UpdateParticipantRoleConfig",
+        TIMERS,
+        [*idle_timer(**{MINUTES: 2}), *idle_timer(ParticipantTimerAction="Unset")],
+        IR,
+    ),
     *[("UpdateParticipantRoleConfig", TIMERS, [timer(x, "IDLE", **{MINUTES: 2})], IP) for x in ("SYSTEM", "agent", "")],
     *[
         ("UpdateParticipantRoleConfig", TIMERS, [timer("AGENT", x, **{MINUTES: 2})], IP)
@@ -133,41 +144,41 @@ REFUSED: list[tuple[str, str, Any, str]] = [
 ]
 
 
-def short(value: Any) -> str:
+def short_id(value: Any) -> str:
     return "absent" if value is ABSENT else f"{value}"[:40]
 
 
-@pytest.mark.parametrize(("operation", "member", "value"), TAKEN, ids=short)
-def test_taken(api: Api, operation: str, member: str, value: Any) -> None:
+@pytest.mark.parametrize(("operation", "member", "value"), ACCEPTED, ids=short_id)
+def test_valid_value_is_accepted(api: Api, operation: str, member: str, value: Any) -> None:
     chat = api.start()
-    response = api.send(operation, changed(valid(operation, chat), member, value), chat=chat)
+    response = api.send(operation, with_member(valid_body(operation, chat), member, value), chat=chat)
     assert response.status_code == 200, response.text
 
 
-@pytest.mark.parametrize(("operation", "member", "value", "error"), REFUSED, ids=short)
-def test_refused(api: Api, chat: Chat, operation: str, member: str, value: Any, error: str) -> None:
-    response = api.send(operation, changed(valid(operation, chat), member, value), chat=chat)
+@pytest.mark.parametrize(("operation", "member", "value", "error"), REFUSED, ids=short_id)
+def test_invalid_value_is_refused(api: Api, chat: Chat, operation: str, member: str, value: Any, error: str) -> None:
+    response = api.send(operation, with_member(valid_body(operation, chat), member, value), chat=chat)
     assert_refused(response, 400, error, member.rpartition(".")[2])
 
 
-def test_deep_segment_attributes_come_back_whole(api: Api) -> None:
-    chat = api.start(SegmentAttributes={"a": tree(80)})
+def test_deep_segment_attributes_are_returned_unchanged(api: Api) -> None:
+    chat = api.start(SegmentAttributes={"a": nested_attribute(80)})
     contact = api.send("DescribeContact", chat=chat).json()["Contact"]
-    assert contact["SegmentAttributes"] == {"a": tree(80)}
+    assert contact["SegmentAttributes"] == {"a": nested_attribute(80)}
 
 
-def test_past_chat_and_related_contact_exclude_each_other(api: Api, chat: Chat) -> None:
+def test_persistent_chat_and_related_contact_are_mutually_exclusive(api: Api, chat: Chat) -> None:
     both = {
         "RelatedContactId": chat.contact_id,
         "PersistentChat": {"RehydrationType": "FROM_SEGMENT", "SourceContactId": chat.contact_id},
     }
-    body = valid("StartChatContact", chat) | both
+    body = valid_body("StartChatContact", chat) | both
     assert_refused(api.send("StartChatContact", body), 400, IR, "PersistentChat and RelatedContactId")
 
 
 @pytest.mark.parametrize("operation", ["SendMessage", "SendEvent"])
-def test_content_type_and_content_of_one_another(api: Api, chat: Chat, operation: str) -> None:
+def test_body_of_the_other_send_operation_is_refused(api: Api, chat: Chat, operation: str) -> None:
     other = "SendEvent" if operation == "SendMessage" else "SendMessage"
-    response = api.send(operation, valid(other, chat), chat=chat)
-    named = {"SendMessage": shape_error, "SendEvent": value_error}[operation](operation)
-    assert_refused(response, 400, named, "Content")
+    response = api.send(operation, valid_body(other, chat), chat=chat)
+    error = {"SendMessage": shape_error, "SendEvent": value_error}[operation](operation)
+    assert_refused(response, 400, error, "Content")

@@ -1,4 +1,4 @@
-"""A backend that changes what is configured."""
+"""A backend that changes the configuration."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from tests.api.calls import Api
 
 ALL, ONE = "secret-of-the-key-all", "secret-of-the-key-one"
 KINDS = ("workstreams", "queues", "hours", "agents")
-LIVE = {"mode": "live", "queue": "new"}
+LIVE_WORKSTREAM = {"mode": "live", "queue": "new"}
 DENIED = (403, "AccessDeniedException")
 NOT_FOUND = (404, "ResourceNotFoundException")
 REFUSED = (400, "InvalidRequestException")
 
 
 class Admin:
-    """A backend that changes an instance of the stack of three tenants, and leaves it as it was."""
+    """A backend that changes the configuration of one instance."""
 
-    def __init__(self, two: Api, instance: str, secret: str = ALL) -> None:
-        self._http = two.http
+    def __init__(self, tenants: Api, instance: str, secret: str = ALL) -> None:
+        self._http = tenants.http
         self._headers = {"authorization": f"Bearer {secret}"}
         self.path = f"/v1/instances/{instance}"
 
@@ -43,11 +43,11 @@ class Admin:
         return self.send("POST", f"{path}/reset")
 
 
-def administered(two: Api, instance: str) -> Iterator[Admin]:
-    admin = Admin(two, instance)
+def administer(tenants: Api, instance: str) -> Iterator[Admin]:
+    admin = Admin(tenants, instance)
     before = {kind: admin.get(f"/{kind}") for kind in KINDS}
     yield admin
-    for _ in range(3):  # what others depend on can only go after them
+    for _ in range(3):  # a value can be reset only after the values that depend on it
         for change in admin.get()["changes"]:
             admin.reset(f"/{change['kind']}/{change['name']}")
     assert {kind: admin.get(f"/{kind}") for kind in KINDS} == before

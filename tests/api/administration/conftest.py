@@ -1,4 +1,4 @@
-"""Instances of the stack of three tenants, to be changed at will: after each test they are as they were."""
+"""Instances that a test may change. They are restored after each test."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.api.administration.admin import Admin, administered
+from tests.api.administration.admin import Admin, administer
 from tests.api.calls import Api
 
 
 @pytest.fixture
-def hours(two: Api) -> Iterator[Admin]:
-    yield from administered(two, "hours")
+def hours_admin(tenants: Api) -> Iterator[Admin]:
+    yield from administer(tenants, "hours")
 
 
 @pytest.fixture
-def tenant(two: Api) -> Iterator[Admin]:
-    yield from administered(two, "two")
+def tenant_admin(tenants: Api) -> Iterator[Admin]:
+    yield from administer(tenants, "two")

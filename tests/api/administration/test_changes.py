@@ -1,4 +1,4 @@
-"""What is configured, read and changed over HTTP while everything runs."""
+"""The configuration is read and changed over HTTP at run time."""
 
 from __future__ import annotations
 
@@ -20,122 +20,126 @@ from runtime.bus import Announcement, LocalBus
 from runtime.settings import Settings
 from store.database import Database
 from store.migrate import migrate
-from tests.api.administration.admin import ALL, DENIED, KINDS, LIVE, NOT_FOUND, REFUSED, Admin
+from tests.api.administration.admin import ALL, DENIED, KINDS, LIVE_WORKSTREAM, NOT_FOUND, REFUSED, Admin
 from tests.api.calls import Api, assert_refused
 from tests.compat.chats import Chat, eventually
 
 
-def start(two: Api, instance: str, workstream: str, **members: Any) -> httpx.Response:
+def start_chat(tenants: Api, instance: str, workstream: str, **members: Any) -> httpx.Response:
     body = {
         "InstanceId": instance,
         "ContactFlowId": workstream,
         "ParticipantDetails": {"DisplayName": "Ada"},
         **members,
     }
-    return two.send("StartChatContact", body, token=ALL)
+    return tenants.send("StartChatContact", body, token=ALL)
 
 
-def test_all_that_counts(hours: Admin) -> None:
-    whole = hours.get()
-    assert whole["instance"] == "hours"
-    assert whole["changes"] == []
-    assert {kind: whole[kind] for kind in KINDS} == {kind: hours.get(f"/{kind}") for kind in KINDS}
-    assert whole["queues"] == {"closed": {"hours": "never"}, "soon": {"hours": "soon"}}
-    assert whole["agents"] == {"a1": {"name": "Agent with Hours"}}
-    assert whole["workstreams"]["open"] == {"mode": "live", "queue": "open"}
+def test_configuration_lists_the_values_of_every_kind(hours_admin: Admin) -> None:
+    configuration = hours_admin.get()
+    assert configuration["instance"] == "hours"
+    assert configuration["changes"] == []
+    assert {kind: configuration[kind] for kind in KINDS} == {kind: hours_admin.get(f"/{kind}") for kind in KINDS}
+    assert configuration["queues"] == {"closed": {"hours": "never"}, "soon": {"hours": "soon"}}
+    assert configuration["agents"] == {"a1": {"name": "Agent with Hours"}}
+    assert configuration["workstreams"]["open"] == {"mode": "live", "queue": "open"}
 
 
-def test_everything_can_be_put_back_as_it_is(hours: Admin) -> None:
-    before = hours.get()
+def test_every_value_can_be_written_back_unchanged(hours_admin: Admin) -> None:
+    before = hours_admin.get()
     for kind in KINDS:
         for name, value in before[kind].items():
-            assert hours.get(f"/{kind}/{name}") == value
-            assert hours.put(f"/{kind}/{name}", value) == value
-    after = hours.get()
+            assert hours_admin.get(f"/{kind}/{name}") == value
+            assert hours_admin.put(f"/{kind}/{name}", value) == value
+    after = hours_admin.get()
     assert {kind: after[kind] for kind in KINDS} == {kind: before[kind] for kind in KINDS}
     assert after["revision"] == before["revision"] + sum(len(before[kind]) for kind in KINDS)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_example_of_a_kind(tenant: Admin, kind: str) -> None:
-    tenant.put("/hours/office", EXAMPLES["hours"])
-    assert tenant.put(f"/{kind}/example", EXAMPLES[kind]) == EXAMPLES[kind]
-    assert tenant.get(f"/{kind}")["example"] == EXAMPLES[kind]
+def test_documented_example_of_each_kind_is_accepted(tenant_admin: Admin, kind: str) -> None:
+    tenant_admin.put("/hours/office", EXAMPLES["hours"])
+    assert tenant_admin.put(f"/{kind}/example", EXAMPLES[kind]) == EXAMPLES[kind]
+    assert tenant_admin.get(f"/{kind}")["example"] == EXAMPLES[kind]
 
 
-def test_an_agent_comes_and_goes(two: Api, tenant: Admin) -> None:
+def test_agent_can_be_added_and_deleted(tenants: Api, tenant_admin: Admin) -> None:
     sign_in = {"instance": "two", "user": "new"}
-    assert_refused(two.send("SignIn", sign_in, token=ALL), *NOT_FOUND, "user")
-    tenant.put("/agents/new", {"name": "New Agent"})
-    desk = two.send("SignIn", sign_in, token=ALL).raise_for_status().json()
-    assert desk["name"] == "New Agent"
-    headers = {"authorization": f"Bearer {desk['token']}"}
-    assert two.http.get("/v1/agent/contacts", headers=headers).json() == {"contacts": []}
-    [change] = tenant.get()["changes"]
+    assert_refused(tenants.send("SignIn", sign_in, token=ALL), *NOT_FOUND, "user")
+    tenant_admin.put("/agents/new", {"name": "New Agent"})
+    agent = tenants.send("SignIn", sign_in, token=ALL).raise_for_status().json()
+    assert agent["name"] == "New Agent"
+    headers = {"authorization": f"Bearer {agent['token']}"}
+    assert tenants.http.get("/v1/agent/contacts", headers=headers).json() == {"contacts": []}
+    [change] = tenant_admin.get()["changes"]
     assert change.pop("changed_at").endswith("Z")
     assert change == {"kind": "agents", "name": "new", "deleted": False, "changed_by": "all", "unfit": None}
-    tenant.delete("/agents/new")
-    assert_refused(tenant.send("GET", "/agents/new"), *NOT_FOUND, "name: instance 'two' has no agents 'new'")
-    assert_refused(two.http.get("/v1/agent/contacts", headers=headers), *DENIED, "does not exist any more")
+    tenant_admin.delete("/agents/new")
+    assert_refused(tenant_admin.send("GET", "/agents/new"), *NOT_FOUND, "name: instance 'two' has no agents 'new'")
+    assert_refused(tenants.http.get("/v1/agent/contacts", headers=headers), *DENIED, "does not exist any more")
 
 
-def test_what_the_file_says_is_deleted_and_comes_back(two: Api, tenant: Admin) -> None:
-    tenant.delete("/agents/a1")
-    assert tenant.get("/agents") == {}
-    assert [change["deleted"] for change in tenant.get()["changes"]] == [True]
-    assert_refused(tenant.send("DELETE", "/agents/a1"), *NOT_FOUND, "a1")
-    assert_refused(two.send("SignIn", {"instance": "two", "user": "a1"}, token=ALL), *NOT_FOUND, "user")
-    assert tenant.reset("/agents/a1").json() == {}
-    assert tenant.get("/agents/a1") == {"name": "Agent of Two"}
-    assert tenant.reset("/agents/a1").status_code == tenant.reset("/agents/nobody").status_code == 200
+def test_agent_of_the_file_can_be_deleted_and_reset(tenants: Api, tenant_admin: Admin) -> None:
+    tenant_admin.delete("/agents/a1")
+    assert tenant_admin.get("/agents") == {}
+    assert [change["deleted"] for change in tenant_admin.get()["changes"]] == [True]
+    assert_refused(tenant_admin.send("DELETE", "/agents/a1"), *NOT_FOUND, "a1")
+    assert_refused(tenants.send("SignIn", {"instance": "two", "user": "a1"}, token=ALL), *NOT_FOUND, "user")
+    assert tenant_admin.reset("/agents/a1").json() == {}
+    assert tenant_admin.get("/agents/a1") == {"name": "Agent of Two"}
+    assert tenant_admin.reset("/agents/a1").status_code == tenant_admin.reset("/agents/nobody").status_code == 200
 
 
-def test_a_workstream_takes_chats_as_long_as_it_is_there(two: Api, tenant: Admin) -> None:
-    assert_refused(start(two, "two", "new"), *NOT_FOUND, "ContactFlowId")
-    tenant.put("/workstreams/new", LIVE)
-    chat = start(two, "two", "new").raise_for_status().json()
-    tenant.delete("/workstreams/new")
-    assert_refused(start(two, "two", "new"), *NOT_FOUND, "ContactFlowId")
-    # and those that run go on
+def test_deleted_workstream_refuses_new_chats_and_keeps_running_ones(tenants: Api, tenant_admin: Admin) -> None:
+    assert_refused(start_chat(tenants, "two", "new"), *NOT_FOUND, "ContactFlowId")
+    tenant_admin.put("/workstreams/new", LIVE_WORKSTREAM)
+    chat = start_chat(tenants, "two", "new").raise_for_status().json()
+    tenant_admin.delete("/workstreams/new")
+    assert_refused(start_chat(tenants, "two", "new"), *NOT_FOUND, "ContactFlowId")
+    # running chats continue
     running, ids = Chat(chat["ContactId"], "", "", ""), {"InstanceId": "two"}
-    assert two.send("AssociateContactWithUser", {"UserId": "a1"}, chat=running, token=ALL, path=ids).status_code == 200
+    assert (
+        tenants.send("AssociateContactWithUser", {"UserId": "a1"}, chat=running, token=ALL, path=ids).status_code == 200
+    )
 
 
-def test_a_queue_opens_and_closes(two: Api, hours: Admin) -> None:
-    assert_refused(start(two, "hours", "closed"), *REFUSED, "closed")
-    hours.put("/queues/closed", {})
-    assert start(two, "hours", "closed").status_code == 200
-    hours.put("/queues/open", {"hours": "never"})
-    assert_refused(start(two, "hours", "open"), *REFUSED, "the queue 'open' is closed")
-    hours.put("/hours/never", {"time_zone": "UTC", "special": {"2999-12-31": ["08:00-12:00"]}})
-    assert_refused(hours.send("DELETE", "/hours/never"), *REFUSED, "queues: open.hours: there are no hours 'never'")
-    hours.delete("/queues/open")
-    assert start(two, "hours", "open").status_code == 200
+def test_changed_hours_open_and_close_queues(tenants: Api, hours_admin: Admin) -> None:
+    assert_refused(start_chat(tenants, "hours", "closed"), *REFUSED, "closed")
+    hours_admin.put("/queues/closed", {})
+    assert start_chat(tenants, "hours", "closed").status_code == 200
+    hours_admin.put("/queues/open", {"hours": "never"})
+    assert_refused(start_chat(tenants, "hours", "open"), *REFUSED, "the queue 'open' is closed")
+    hours_admin.put("/hours/never", {"time_zone": "UTC", "special": {"2999-12-31": ["08:00-12:00"]}})
+    assert_refused(
+        hours_admin.send("DELETE", "/hours/never"), *REFUSED, "queues: open.hours: there are no hours 'never'"
+    )
+    hours_admin.delete("/queues/open")
+    assert start_chat(tenants, "hours", "open").status_code == 200
 
 
-def test_a_conversation_that_runs_says_what_is_configured_now(two: Api, tenant: Admin) -> None:
-    tenant.put("/workstreams/new", LIVE | {"texts": {"agent_assigned": {"en": "Old.", "de": "Alt."}}})
+def test_running_conversation_uses_changed_texts(tenants: Api, tenant_admin: Admin) -> None:
+    tenant_admin.put("/workstreams/new", LIVE_WORKSTREAM | {"texts": {"agent_assigned": {"en": "Old.", "de": "Alt."}}})
     german = {"Attributes": {"language": "de"}, "ConnectionTypes": ["CONNECTION_CREDENTIALS"]}
-    started = start(two, "two", "new", **german).raise_for_status().json()
-    tenant.put("/workstreams/new", LIVE | {"texts": {"agent_assigned": {"en": "New.", "de": "Neu."}}})
-    chat = Chat(started["ContactId"], "", "", started["ConnectionCredentials"]["ConnectionToken"])
-    two.send("SendMessage", {"ContentType": "text/plain", "Content": "Hallo?"}, chat=chat).raise_for_status()
-    eventually(lambda: "Hallo?" in said(two, chat), "the message")
+    response = start_chat(tenants, "two", "new", **german).raise_for_status().json()
+    tenant_admin.put("/workstreams/new", LIVE_WORKSTREAM | {"texts": {"agent_assigned": {"en": "New.", "de": "Neu."}}})
+    chat = Chat(response["ContactId"], "", "", response["ConnectionCredentials"]["ConnectionToken"])
+    tenants.send("SendMessage", {"ContentType": "text/plain", "Content": "Hallo?"}, chat=chat).raise_for_status()
+    eventually(lambda: "Hallo?" in transcript_text(tenants, chat), "message of the customer")
     ids = {"InstanceId": "two"}
-    two.send("AssociateContactWithUser", {"UserId": "a1"}, chat=chat, token=ALL, path=ids).raise_for_status()
-    eventually(lambda: "Neu." in said(two, chat), "the text of now")
-    assert "Alt." not in said(two, chat)
+    tenants.send("AssociateContactWithUser", {"UserId": "a1"}, chat=chat, token=ALL, path=ids).raise_for_status()
+    eventually(lambda: "Neu." in transcript_text(tenants, chat), "text of the changed configuration")
+    assert "Alt." not in transcript_text(tenants, chat)
 
 
-def said(two: Api, chat: Chat) -> str:
+def transcript_text(tenants: Api, chat: Chat) -> str:
     path = f"/v1/contacts/{chat.contact_id}/transcript?instance=two&format=text"
-    return two.http.get(path, headers={"authorization": f"Bearer {ALL}"}).raise_for_status().text
+    return tenants.http.get(path, headers={"authorization": f"Bearer {ALL}"}).raise_for_status().text
 
 
-PROCESS = Settings.model_validate(
+SETTINGS = Settings.model_validate(
     {
         "access_keys": {"all": {"secret": ALL}},
-        "instances": {"i": {"workstreams": {"w": LIVE}}},
+        "instances": {"i": {"workstreams": {"w": LIVE_WORKSTREAM}}},
         "token_keys": ("k" * 32,),
     }
 )
@@ -151,42 +155,42 @@ async def db(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def process(db: Database, configuration: Configuration) -> AsyncGenerator[httpx.AsyncClient, None]:
-    """An API that shares the store with others, and nothing else."""
-    engine = ConversationClient(await Client.connect("localhost:1", lazy=True), PROCESS)
-    app = create_app(build_services(PROCESS, db, LocalBus(), configuration, engine))
+async def api_process(db: Database, configuration: Configuration) -> AsyncGenerator[httpx.AsyncClient, None]:
+    """Run the API of one process. It shares only the store with other processes."""
+    gateway = Gateway(await Client.connect("localhost:1", lazy=True), SETTINGS)
+    app = create_app(build_services(SETTINGS, db, LocalBus(), configuration, gateway))
     headers = {"authorization": f"Bearer {ALL}"}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://i", headers=headers) as http:
         yield http
 
 
-async def test_who_asks_another_process_finds_what_was_just_changed(db: Database) -> None:
-    """Also where the announcement of it has not come yet; here none ever does."""
-    here, there = (Configuration(PROCESS.instances, db, LocalBus()) for _ in range(2))
-    async with process(db, there) as http:
-        await here.change("i", "agents", "a", {"name": "Ann"}, by="key")
-        answer = await http.get(AGENT)
-    assert answer.json() == {"name": "Ann"}
+async def test_other_process_reads_a_change_before_it_is_announced(db: Database) -> None:
+    """The processes have separate buses, so the announcement never arrives."""
+    local, remote = (Configuration(SETTINGS.instances, db, LocalBus()) for _ in range(2))
+    async with api_process(db, remote) as http:
+        await local.change("i", "agents", "a", {"name": "Ann"}, by="key")
+        response = await http.get(AGENT)
+    assert response.json() == {"name": "Ann"}
 
 
-async def test_who_changes_something_is_answered_with_that_whatever_another_does_next(db: Database) -> None:
-    class Overtaken(LocalBus):
-        """Before a change is known everywhere, somebody has deleted the table again."""
+async def test_change_is_answered_with_its_own_value_although_overtaken(db: Database) -> None:
+    class OvertakenBus(LocalBus):
+        """Deletes the changed value before its announcement."""
 
-        async def announce(self, announcement: Announcement) -> None:
-            await there.change("i", "agents", "a", None, by="another")
-            await here.refresh()
+        async def announce(self, news: Announcement) -> None:
+            await remote.change("i", "agents", "a", None, by="another")
+            await local.refresh()
 
-    here, there = (Configuration(PROCESS.instances, db, bus) for bus in (Overtaken(), LocalBus()))
-    async with process(db, here) as http:
-        answer = await http.put(AGENT, json={"name": "Ann"})
-        assert (answer.status_code, answer.json()) == (200, {"name": "Ann"})
+    local, remote = (Configuration(SETTINGS.instances, db, bus) for bus in (OvertakenBus(), LocalBus()))
+    async with api_process(db, local) as http:
+        response = await http.put(AGENT, json={"name": "Ann"})
+        assert (response.status_code, response.json()) == (200, {"name": "Ann"})
         assert (await http.get(AGENT)).status_code == 404
 
 
-def test_the_api_describes_itself(two: Api) -> None:
-    described = two.http.get("/openapi.json").raise_for_status().json()["paths"]
-    path = described["/v1/instances/{instance}/{kind}/{name}"]
+def test_openapi_documents_every_kind_with_its_example(tenants: Api) -> None:
+    paths = tenants.http.get("/openapi.json").raise_for_status().json()["paths"]
+    path = paths["/v1/instances/{instance}/{kind}/{name}"]
     assert path.keys() == {"get", "put", "delete"}
     content = path["put"]["requestBody"]["content"]["application/json"]
     assert {kind: example["value"] for kind, example in content["examples"].items()} == EXAMPLES

@@ -1,4 +1,4 @@
-"""What cannot be configured, and who may not."""
+"""Refused changes of the configuration, and denied keys."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.administration.openapi import EXAMPLES
-from tests.api.administration.admin import DENIED, KINDS, LIVE, NOT_FOUND, ONE, REFUSED, Admin
-from tests.api.calls import Api, assert_refused, changed
+from api.tables import EXAMPLES
+from tests.api.administration.admin import DENIED, KINDS, LIVE_WORKSTREAM, NOT_FOUND, ONE, REFUSED, Admin
+from tests.api.calls import Api, assert_refused, with_member
 from tests.stack import SECRET
 
 
@@ -21,14 +21,19 @@ from tests.stack import SECRET
         (
             "PUT",
             "/workstreams/w",
-            LIVE | {"texts": {"greeting": "Hello {Me}."}},
+            LIVE_WORKSTREAM | {"texts": {"greeting": "Hello {Me}."}},
             "workstreams.w.texts.greeting: there is no {Me}; a text can name {AgentName}",
         ),
-        ("PUT", "/workstreams/w", LIVE | {"open_age": "soon"}, "workstreams.w.open_age: "),
-        ("PUT", "/workstreams/w", LIVE | {"open_age": -5}, "workstreams.w.open_age: "),
-        ("PUT", "/workstreams/w", LIVE | {"waiting_period": "P1D"}, "workstreams.w.waiting_period: is for persistent"),
-        ("PUT", "/workstreams/w", LIVE | {"colour": "red"}, "workstreams.w.colour: "),
-        ("PUT", "/workstreams/a%20b", LIVE, "workstreams.a b: "),
+        ("PUT", "/workstreams/w", LIVE_WORKSTREAM | {"open_age": "soon"}, "workstreams.w.open_age: "),
+        ("PUT", "/workstreams/w", LIVE_WORKSTREAM | {"open_age": -5}, "workstreams.w.open_age: "),
+        (
+            "PUT",
+            "/workstreams/w",
+            LIVE_WORKSTREAM | {"waiting_period": "P1D"},
+            "workstreams.w.waiting_period: is for persistent",
+        ),
+        ("PUT", "/workstreams/w", LIVE_WORKSTREAM | {"colour": "red"}, "workstreams.w.colour: "),
+        ("PUT", "/workstreams/a%20b", LIVE_WORKSTREAM, "workstreams.a b: "),
         ("PUT", f"/queues/{'x' * 101}", {}, f"queues.{'x' * 101}: "),
         ("PUT", "/queues/q", {"hours": "none"}, "queues: q.hours: there are no hours 'none'"),
         ("PUT", "/hours/h", {"time_zone": "UTC", "special": {"31.12.2026": []}}, "hours.h.special.31.12.2026: "),
@@ -36,8 +41,8 @@ from tests.stack import SECRET
             ("PUT", "/hours/h", {"time_zone": "UTC", "holidays": {"country": country}}, "hours.h.holidays.country: ")
             for country in ("Atlantis", "utils", "__name__", "HolidayBase", "country_holidays", "\x00", "")
         ),
-        ("PUT", "/workstreams/w", LIVE | {"wrap_up_holds": "x"}, "workstreams.w.wrap_up_holds: "),
-        ("PUT", "/workstreams/w", LIVE | {"missed_offers": 10**20}, "workstreams.w.missed_offers: "),
+        ("PUT", "/workstreams/w", LIVE_WORKSTREAM | {"wrap_up_holds": "x"}, "workstreams.w.wrap_up_holds: "),
+        ("PUT", "/workstreams/w", LIVE_WORKSTREAM | {"missed_offers": 10**20}, "workstreams.w.missed_offers: "),
         ("PUT", "/queues/q", {"method": "x"}, "queues.q.method: "),
         ("PUT", "/agents/a", {"name": "Ann", "capacity": 1_001}, "agents.a.capacity: "),
         ("PUT", "/agents/a", {"name": ""}, "agents.a.name: "),
@@ -52,32 +57,36 @@ from tests.stack import SECRET
         ("DELETE", "/workstreams/persistent", None, "workstreams: "),
     ],
 )
-def test_what_is_wrong_is_named(tenant: Admin, method: str, path: str, body: Any, mention: str) -> None:
-    before = tenant.get()
-    refused = tenant.send(method, path, body)
+def test_invalid_change_is_refused_and_names_the_wrong_value(
+    tenant_admin: Admin, method: str, path: str, body: Any, mention: str
+) -> None:
+    before = tenant_admin.get()
+    refused = tenant_admin.send(method, path, body)
     assert_refused(refused, *REFUSED, mention)
     assert refused.json()["Message"].startswith(mention)
-    assert tenant.get() == before
+    assert tenant_admin.get() == before
 
 
-def test_too_much(tenant: Admin) -> None:
-    assert_refused(tenant.send("PUT", "/agents/a", b'{"name": "' + b"x" * 1_000_000), 413, "InvalidRequestException")
+def test_oversized_body_is_refused(tenant_admin: Admin) -> None:
+    assert_refused(
+        tenant_admin.send("PUT", "/agents/a", b'{"name": "' + b"x" * 1_000_000), 413, "InvalidRequestException"
+    )
 
 
 @pytest.mark.parametrize(
     "path", ["/colours", "/colours/red", "/queues/none", "/agents/none", "/agents/%2e%2e", "/agents/a%2Fb"]
 )
-def test_what_there_is_not(tenant: Admin, path: str) -> None:
-    assert_refused(tenant.send("GET", path), *NOT_FOUND)
+def test_unknown_kinds_and_names_are_not_found(tenant_admin: Admin, path: str) -> None:
+    assert_refused(tenant_admin.send("GET", path), *NOT_FOUND)
     if path.count("/") == 2:
-        assert_refused(tenant.send("DELETE", path), *NOT_FOUND)
+        assert_refused(tenant_admin.send("DELETE", path), *NOT_FOUND)
     if path == "/colours/red":
-        assert_refused(tenant.send("PUT", path, {}), *NOT_FOUND, "kind: there are no 'colours'")
-        assert_refused(tenant.reset(path), *NOT_FOUND)
+        assert_refused(tenant_admin.send("PUT", path, {}), *NOT_FOUND, "kind: there are no 'colours'")
+        assert_refused(tenant_admin.reset(path), *NOT_FOUND)
 
 
-def test_an_instance_that_there_is_not(two: Api) -> None:
-    assert_refused(Admin(two, "three").send("GET"), *NOT_FOUND, "there is no instance 'three'")
+def test_unknown_instance_is_not_found(tenants: Api) -> None:
+    assert_refused(Admin(tenants, "three").send("GET"), *NOT_FOUND, "there is no instance 'three'")
 
 
 @pytest.mark.parametrize(
@@ -91,11 +100,11 @@ def test_an_instance_that_there_is_not(two: Api) -> None:
         ("POST", "/agents/a1/reset"),
     ],
 )
-def test_whose_key_it_is(two: Api, method: str, path: str) -> None:
+def test_key_of_another_instance_is_denied(tenants: Api, method: str, path: str) -> None:
     body = {"name": "Agent of Two"} if method == "PUT" else None
     for secret in (ONE, SECRET, "secret-of-the-key-none"):
-        assert_refused(Admin(two, "two", secret).send(method, path, body), *DENIED)
-    assert Admin(two, "one", ONE).send("GET", "/agents/a1").json() == {"name": "Agent of One"}
+        assert_refused(Admin(tenants, "two", secret).send(method, path, body), *DENIED)
+    assert Admin(tenants, "one", ONE).send("GET", "/agents/a1").json() == {"name": "Agent of One"}
 
 
 JSON = st.recursive(
@@ -126,16 +135,16 @@ MEMBERS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_whatever_is_put(tenant: Admin, kind: str) -> None:
-    tenant.put("/hours/office", EXAMPLES["hours"])
+def test_arbitrary_value_is_refused_or_stored_unchanged(tenant_admin: Admin, kind: str) -> None:
+    tenant_admin.put("/hours/office", EXAMPLES["hours"])
 
     @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.sampled_from(MEMBERS[kind]), JSON)
-    def puts(member: str, value: Any) -> None:
-        answer = tenant.send("PUT", f"/{kind}/odd", changed(EXAMPLES[kind], member, value))
-        if answer.status_code != 200:
-            assert_refused(answer, *REFUSED, f"{kind}")
+    def put_value(member: str, value: Any) -> None:
+        response = tenant_admin.send("PUT", f"/{kind}/odd", with_member(EXAMPLES[kind], member, value))
+        if response.status_code != 200:
+            assert_refused(response, *REFUSED, f"{kind}")
         else:
-            assert tenant.put(f"/{kind}/odd", answer.json()) == answer.json()
+            assert tenant_admin.put(f"/{kind}/odd", response.json()) == response.json()
 
-    puts()
+    put_value()

@@ -1,4 +1,4 @@
-"""A Perennial whose agents are offered chats: two who serve every queue, and one who serves none and supervises."""
+"""A Perennial with two agents who serve all queues, one agent for a single queue, and a supervisor without queues."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.api.calls import Api
-from tests.api.desk.seats import Seat, seat
+from tests.api.desk.agent_client import AgentClient, sign_in
 from tests.stack import Stack
 
 CONFIG = """
@@ -86,30 +86,30 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 
 
 @pytest.fixture(autouse=True)
-def cleared(api: Api) -> Iterator[None]:
-    """After each test nobody is there and nothing is left."""
+def clean_up(api: Api) -> Iterator[None]:
+    """After each test, end all contacts and set all agents offline."""
     yield
-    desks, supervisor = [seat(api, user) for user in ("a1", "a2")], seat(api, "s")
+    agents, supervisor = [sign_in(api, user) for user in ("a1", "a2")], sign_in(api, "s")
     for contact in supervisor.get("contacts", "supervision/").json()["contacts"]:
         supervisor.post(f"contacts/{contact['contact_id']}/end", None, "supervision/")
-    for desk in desks:
-        for contact_id in desk.contacts():
-            desk.post(f"contacts/{contact_id}/close")
-        assert desk.becomes("offline")["load"] == 0
+    for agent in agents:
+        for contact_id in agent.contacts():
+            agent.post(f"contacts/{contact_id}/close")
+        assert agent.set_status("offline")["load"] == 0
     assert supervisor.get("contacts", "supervision/").json()["contacts"] == []
 
 
 @pytest.fixture
-def a1(api: Api) -> Seat:
-    """Offline, like everybody at first."""
-    return seat(api, "a1")
+def a1(api: Api) -> AgentClient:
+    """Agent a1, signed in. Every agent starts offline."""
+    return sign_in(api, "a1")
 
 
 @pytest.fixture
-def a2(api: Api) -> Seat:
-    return seat(api, "a2")
+def a2(api: Api) -> AgentClient:
+    return sign_in(api, "a2")
 
 
 @pytest.fixture
-def supervisor(api: Api) -> Seat:
-    return seat(api, "s")
+def supervisor(api: Api) -> AgentClient:
+    return sign_in(api, "s")

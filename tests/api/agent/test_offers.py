@@ -1,20 +1,20 @@
-"""Chats are offered to who is available; what they answer, and their presence, decides where they go."""
+"""Offers to available agents. The answer and the status of the agent decide where the chat goes."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.api.calls import Api, assert_refused
-from tests.api.desk.seats import Seat
+from tests.api.desk.agent_client import AgentClient
 from tests.compat.chats import eventually
 
 REFUSED = (400, "InvalidRequestException")
 
 
-def test_an_offer_that_is_rejected_goes_to_the_next_agent_who_accepts_it(api: Api, a1: Seat, a2: Seat) -> None:
-    a1.becomes("available")
+def test_rejected_offer_goes_to_next_agent_who_accepts_it(api: Api, a1: AgentClient, a2: AgentClient) -> None:
+    a1.set_status("available")
     chat = api.start("live")
-    first = a1.is_offered(chat)
+    first = a1.wait_for_offer(chat)
     (offer,) = a1.offers()
     assert offer == {
         "offer_id": first,
@@ -30,92 +30,96 @@ def test_an_offer_that_is_rejected_goes_to_the_next_agent_who_accepts_it(api: Ap
     assert offer["offered_at"] < offer["until"]
     assert a1.me()["load"] == 1
 
-    a2.becomes("available")
+    a2.set_status("available")
     assert_refused(a2.post(f"offers/{first}/accept"), *REFUSED, "the offer is over")
     assert a1.post(f"offers/{first}/reject").json() == {}
-    second = a2.is_offered(chat)
+    second = a2.wait_for_offer(chat)
     assert a1.offers() == []
     assert a1.me()["load"] == 0
-    assert a1.post(f"offers/{first}/reject").json() == {}, "to say it again is no news"
+    assert a1.post(f"offers/{first}/reject").json() == {}, "reject must be idempotent"
     assert_refused(a1.post(f"offers/{first}/accept"), *REFUSED, "the offer is over: rejected")
 
-    taken = a2.post(f"offers/{second}/accept").raise_for_status().json()
-    assert taken == a2.contacts()[chat.contact_id]
-    assert taken["state"] == "ACTIVE"
-    assert a2.post(f"offers/{second}/accept").json() == taken, "to say it again is no news"
+    accepted = a2.post(f"offers/{second}/accept").raise_for_status().json()
+    assert accepted == a2.contacts()[chat.contact_id]
+    assert accepted["state"] == "ACTIVE"
+    assert a2.post(f"offers/{second}/accept").json() == accepted, "accept must be idempotent"
     assert_refused(a2.post(f"offers/{second}/reject"), *REFUSED, "the offer is over: accepted")
     assert a1.contacts() == {}
 
 
-def test_who_is_full_is_offered_nothing_until_something_leaves_them(api: Api, a1: Seat) -> None:
-    a1.becomes("available")
+def test_agent_at_capacity_receives_offers_only_after_work_leaves(api: Api, a1: AgentClient) -> None:
+    a1.set_status("available")
     first = api.start("persistent")
-    a1.post(f"offers/{a1.is_offered(first)}/accept").raise_for_status()
+    a1.post(f"offers/{a1.wait_for_offer(first)}/accept").raise_for_status()
     second = api.start("persistent")
-    eventually(lambda: a1.waiting("persistent"), "chat that waits for room")
+    eventually(lambda: a1.waiting_contacts("persistent"), "chat that waits for capacity")
     me = a1.me()
     assert (me["load"], me["capacity"], me["over_capacity"]) == (1, 1, False)
     assert a1.offers() == []
 
-    # parking frees at once
+    # parking frees capacity at once
     a1.post(f"contacts/{first.contact_id}/park").raise_for_status()
-    a1.post(f"offers/{a1.is_offered(second)}/accept").raise_for_status()
+    a1.post(f"offers/{a1.wait_for_offer(second)}/accept").raise_for_status()
     assert a1.me()["load"] == 1
-    # and who takes up again what they parked may have more than they have room for
+    # resuming a parked chat may exceed the capacity
     assert a1.post(f"contacts/{first.contact_id}/resume").json() == {}
     me = a1.me()
     assert (me["load"], me["over_capacity"]) == (2, True)
 
 
-def test_where_offers_are_accepted_as_they_are_made(api: Api, a1: Seat) -> None:
-    a1.becomes("available")
+def test_auto_accept_assigns_chat_without_open_offer(api: Api, a1: AgentClient) -> None:
+    a1.set_status("available")
     chat = api.start("auto")
-    eventually(lambda: chat.contact_id in a1.contacts(), "chat that was given")
+    eventually(lambda: chat.contact_id in a1.contacts(), "assigned chat")
     assert a1.offers() == []
 
 
 @pytest.mark.parametrize("presence", ["away", "offline"])
-def test_what_is_offered_to_who_goes_away_goes_to_the_next_one(api: Api, a1: Seat, a2: Seat, presence: str) -> None:
-    a1.becomes("available")
+def test_offer_goes_to_next_agent_when_agent_becomes_away_or_offline(
+    api: Api, a1: AgentClient, a2: AgentClient, presence: str
+) -> None:
+    a1.set_status("available")
     chat = api.start("live")
-    offer = a1.is_offered(chat)
-    a2.becomes("available")
-    assert a1.becomes(presence)["presence"] == presence
-    a2.is_offered(chat)
+    offer = a1.wait_for_offer(chat)
+    a2.set_status("available")
+    assert a1.set_status(presence)["presence"] == presence
+    a2.wait_for_offer(chat)
     assert a1.offers() == []
     assert_refused(a1.post(f"offers/{offer}/accept"), *REFUSED, "the offer is over")
-    # nothing is held against them: they are asked again as soon as they are back
-    a1.becomes("available")
-    a2.becomes("away")
-    again = a1.is_offered(chat)
+    # this is no missed offer: the agent receives the next offer as soon as they are available again
+    a1.set_status("available")
+    a2.set_status("away")
+    again = a1.wait_for_offer(chat)
     assert again != offer
     a1.post(f"offers/{again}/accept").raise_for_status()
 
 
-def test_who_goes_offline_gives_back_what_they_work_on_and_keeps_what_they_parked(api: Api, a1: Seat, a2: Seat) -> None:
-    a1.becomes("available")
-    parked, worked = api.start("persistent"), api.start("live")
-    for chat, then in ((parked, "park"), (worked, "")):
-        a1.post(f"offers/{a1.is_offered(chat)}/accept").raise_for_status()
-        if then:
-            a1.post(f"contacts/{chat.contact_id}/{then}").raise_for_status()
-    assert a1.becomes("away")["load"] == 1
-    assert a1.becomes("offline")["load"] == 0
+def test_agent_going_offline_releases_active_chats_and_keeps_parked_ones(
+    api: Api, a1: AgentClient, a2: AgentClient
+) -> None:
+    a1.set_status("available")
+    parked, active = api.start("persistent"), api.start("live")
+    for chat, action in ((parked, "park"), (active, "")):
+        a1.post(f"offers/{a1.wait_for_offer(chat)}/accept").raise_for_status()
+        if action:
+            a1.post(f"contacts/{chat.contact_id}/{action}").raise_for_status()
+    assert a1.set_status("away")["load"] == 1
+    assert a1.set_status("offline")["load"] == 0
     assert list(a1.contacts()) == [parked.contact_id]
-    (waiting,) = a2.waiting("live")
-    assert (waiting["initial_contact_id"], waiting["ahead"]) == (worked.contact_id, True)
-    a2.becomes("available")
-    taken = a2.post(f"offers/{a2.is_offered(worked)}/accept").raise_for_status().json()
-    assert taken["contact_id"] == waiting["contact_id"] != worked.contact_id
+    (waiting,) = a2.waiting_contacts("live")
+    assert (waiting["initial_contact_id"], waiting["ahead"]) == (active.contact_id, True)
+    a2.set_status("available")
+    accepted = a2.post(f"offers/{a2.wait_for_offer(active)}/accept").raise_for_status().json()
+    assert accepted["contact_id"] == waiting["contact_id"] != active.contact_id
 
 
-def test_a_presence_for_later(api: Api, a1: Seat) -> None:
-    a1.becomes("available")
+def test_status_set_when_free_applies_after_work_ends(api: Api, a1: AgentClient) -> None:
+    a1.set_status("available")
     chat = api.start("live")
-    a1.post(f"offers/{a1.is_offered(chat)}/accept").raise_for_status()
-    # what they are already is no wish for later: they go on being offered chats
-    assert a1.becomes("available", when_free=True)["next_presence"] is None
-    me = a1.becomes("offline", when_free=True)
+    a1.post(f"offers/{a1.wait_for_offer(chat)}/accept").raise_for_status()
+    # the present status is not stored as next status, so offers continue
+    assert a1.set_status("available", when_free=True)["next_presence"] is None
+    me = a1.set_status("offline", when_free=True)
     assert (me["presence"], me["next_presence"], me["load"]) == ("available", "offline", 1)
     a1.post(f"contacts/{chat.contact_id}/end").raise_for_status()
     a1.post(f"contacts/{chat.contact_id}/close").raise_for_status()
@@ -126,6 +130,6 @@ def test_a_presence_for_later(api: Api, a1: Seat) -> None:
 @pytest.mark.parametrize(
     "body", [{}, {"presence": "asleep"}, {"presence": 1}, {"presence": "away", "when_free": "yes"}, {"x": 1}]
 )
-def test_presences_that_are_none(a1: Seat, body: dict[str, object]) -> None:
+def test_invalid_status_is_refused(a1: AgentClient, body: dict[str, object]) -> None:
     assert a1.put("presence", body).status_code == 400
     assert a1.me()["presence"] == "offline"

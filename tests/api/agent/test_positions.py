@@ -1,4 +1,4 @@
-"""Customers of live chats are told their place in the queue when it changes, and not again while it stays."""
+"""Customers of live chats receive their queue position when it changes, and only then."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from routing.queues import WAIT_WINDOW
 from store import schema
 from store.database import Database
 from tests.api.calls import Api
-from tests.api.desk.seats import Seat, waits
+from tests.api.desk.agent_client import AgentClient, start_waiting_chat
 from tests.compat.chats import Chat, eventually
 
-PLACES = ("People ahead of you", "You're next")
+POSITION_TEXTS = ("People ahead of you", "You're next")
 
 
-def told(api: Api, chat: Chat) -> list[str]:
+def position_texts(api: Api, chat: Chat) -> list[str]:
     items = api.send("GetTranscript", {"SortOrder": "ASCENDING"}, chat=chat).json()["Transcript"]
-    return [item["Content"] for item in items if item.get("Content", "").startswith(PLACES)]
+    return [item["Content"] for item in items if item.get("Content", "").startswith(POSITION_TEXTS)]
 
 
-def test_places_are_told_as_they_change(api: Api, a1: Seat) -> None:
-    first, silent, third = (waits(api, a1, name, "shelf") for name in ("shelf", "silent-shelf", "shelf"))
-    eventually(lambda: told(api, third) == ["People ahead of you: 2"], "place of the third")
-    eventually(lambda: told(api, first) == ["You're next in line."], "place of the first")
+def test_customers_receive_their_queue_position_when_it_changes(api: Api, a1: AgentClient) -> None:
+    first, silent, third = (start_waiting_chat(api, a1, name, "shelf") for name in ("shelf", "silent-shelf", "shelf"))
+    eventually(lambda: position_texts(api, third) == ["People ahead of you: 2"], "position of the third chat")
+    eventually(lambda: position_texts(api, first) == ["You're next in line."], "position of the first chat")
     a1.pick(first, "shelf").raise_for_status()
-    eventually(lambda: len(told(api, third)) == 2, "place of who was the third")
+    eventually(lambda: len(position_texts(api, third)) == 2, "second position of the third chat")
     a1.pick(silent, "shelf").raise_for_status()
-    eventually(lambda: len(told(api, third)) == 3, "place of who is the first now")
-    assert told(api, third) == ["People ahead of you: 2", "People ahead of you: 1", "You're next in line."]
-    assert (told(api, silent), told(api, first)) == ([], ["You're next in line."])
+    eventually(lambda: len(position_texts(api, third)) == 3, "last position of the third chat")
+    assert position_texts(api, third) == ["People ahead of you: 2", "People ahead of you: 1", "You're next in line."]
+    assert (position_texts(api, silent), position_texts(api, first)) == ([], ["You're next in line."])
 
 
-async def test_waits_that_say_nothing_any_more_are_forgotten(api: Api) -> None:
+async def test_old_waiting_times_are_deleted(api: Api) -> None:
     db = Database.open(f"sqlite:///{api.stack.folder / 'store.db'}")
     ages = {"old": WAIT_WINDOW + timedelta(minutes=1), "late": WAIT_WINDOW - timedelta(minutes=1)}
     rows = [
@@ -50,13 +50,13 @@ async def test_waits_that_say_nothing_any_more_are_forgotten(api: Api) -> None:
     async with db.write() as connection:
         await connection.execute(insert(schema.routing_waits), rows)
 
-    async def known() -> list[str]:
+    async def stored_ids() -> list[str]:
         async with db.read() as connection:
-            waits = schema.routing_waits.c
-            query = select(waits.conversation_id).where(waits.queue == "past")
+            columns = schema.board_waits.c
+            query = select(columns.conversation_id).where(columns.queue == "past")
             return list((await connection.execute(query)).scalars())
 
-    while "old" in await known():
+    while "old" in await stored_ids():
         await asyncio.sleep(0.05)
-    assert await known() == ["late"]
+    assert await stored_ids() == ["late"]
     await db.close()

@@ -1,4 +1,4 @@
-"""The socket of an agent's desk: each agent hears what is for them, once and in order, whatever happens to the connection."""
+"""The agent socket: each agent receives their own events, once and in order, also after connection losses."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from tests.api.calls import Api
 from tests.compat.chats import Chat, eventually
 from tests.stack import ROOT, Stack
 
-WAIT = 10
-GRACE = 3
-SHOWN = re.findall(r'^\{"type": .*\}$', (ROOT / "README.md").read_text(), re.MULTILINE)
-KEYS = {frame["type"]: frame.keys() for frame in map(json.loads, SHOWN)}
-"""What the README shows of frames."""
+TIMEOUT_SECONDS = 10
+GRACE_SECONDS = 3
+README_FRAMES = re.findall(r'^\{"type": .*\}$', (ROOT / "README.md").read_text(), re.MULTILINE)
+FRAME_KEYS = {frame["type"]: frame.keys() for frame in map(json.loads, README_FRAMES)}
+"""Keys of the frames shown in the README, by type."""
 
 
 @pytest.fixture(scope="module")
-def floor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """A Perennial of three agents, two with a workstream that only they serve and one that both serve."""
+def agent_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """A Perennial with three agents. Ann and Bob each serve their own queue and one together; Cat has no socket."""
     folder = tmp_path_factory.mktemp("floor")
     config = folder / "floor.toml"
     config.write_text(
@@ -64,7 +64,7 @@ def floor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
         {
             "PERENNIAL_CONFIG": str(config),
             "PERENNIAL_PRESENCE_DEBOUNCE": "PT0.3S",
-            "PERENNIAL_DESK_GRACE": f"PT{GRACE}S",
+            "PERENNIAL_DESK_GRACE": f"PT{GRACE_SECONDS}S",
         },
     )
     running.start()
@@ -74,106 +74,106 @@ def floor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     assert "Traceback" not in running.log()
 
 
-def address(api: Api, token: str) -> str:
+def socket_url(api: Api, token: str) -> str:
     return api.stack.url.replace("http", "ws", 1) + f"/v1/agent/socket?token={token}"
 
 
-class Agent:
-    """An agent's client: remembers the last event it has seen, as clients have to."""
+class SocketAgent:
+    """Client of an agent. As every client must, it remembers the number of the last event received."""
 
     def __init__(self, api: Api, user: str) -> None:
         self.api, self.user = api, user
         signed_in = api.send("SignIn", {"instance": "demo", "user": user}).raise_for_status()
         self.token: str = signed_in.json()["token"]
-        self.seen: int | None = None
+        self.last_seq: int | None = None
 
     def call(self, method: str, path: str, **body: Any) -> dict[str, Any]:
         headers = {"authorization": f"Bearer {self.token}"}
-        answer = self.api.http.request(method, f"/v1/agent{path}", headers=headers, json=body or None)
-        assert answer.is_success, answer.text
-        return answer.json()
+        response = self.api.http.request(method, f"/v1/agent{path}", headers=headers, json=body or None)
+        assert response.is_success, response.text
+        return response.json()
 
-    def become(self, presence: str) -> None:
-        self.call("PUT", "/presence", presence=presence)
+    def set_status(self, status: str) -> None:
+        self.call("PUT", "/presence", presence=status)
 
-    def presence(self) -> str:
+    def status(self) -> str:
         return self.call("GET", "")["presence"]
 
     @contextmanager
-    def desk(self, after: int | None = None) -> Generator[Desk]:
-        """The socket of the desk, after its first frame; it goes on after what this client has seen."""
-        after = self.seen if after is None else after
-        url = address(self.api, self.token) + (f"&after={after}" if after is not None else "")
-        with connect(url, close_timeout=WAIT) as socket:
-            desk = Desk(self, socket)
-            desk.hello = desk.hear("hello")
-            yield desk
+    def agent_socket(self, after: int | None = None) -> Generator[AgentSocket]:
+        """Open a socket and receive its `hello`. It resumes after `after`, or after the last event received."""
+        after = self.last_seq if after is None else after
+        url = socket_url(self.api, self.token) + (f"&after={after}" if after is not None else "")
+        with connect(url, close_timeout=TIMEOUT_SECONDS) as socket:
+            agent_socket = AgentSocket(self, socket)
+            agent_socket.hello = agent_socket.receive("hello")
+            yield agent_socket
 
 
-class Desk:
-    def __init__(self, agent: Agent, socket: ClientConnection) -> None:
+class AgentSocket:
+    def __init__(self, agent: SocketAgent, socket: ClientConnection) -> None:
         self.agent, self.socket = agent, socket
         self.hello: dict[str, Any] = {}
 
-    def hear(self, type: str) -> dict[str, Any]:
-        """The next frame, which must be of this type."""
-        frame = json.loads(self.socket.recv(timeout=WAIT))
+    def receive(self, type: str) -> dict[str, Any]:
+        """Receive the next frame, which must be of this type."""
+        frame = json.loads(self.socket.recv(timeout=TIMEOUT_SECONDS))
         assert frame["type"] == type, frame
-        assert frame.keys() == KEYS.get(type, frame.keys())
+        assert frame.keys() == FRAME_KEYS.get(type, frame.keys())
         if "seq" in frame:
-            assert type in ("hello", "reset") or self.agent.seen is None or frame["seq"] == self.agent.seen + 1
-            self.agent.seen = frame["seq"]
+            assert type in ("hello", "reset") or self.agent.last_seq is None or frame["seq"] == self.agent.last_seq + 1
+            self.agent.last_seq = frame["seq"]
         return frame
 
-    def hears_nothing(self) -> None:
-        """The answer to a ping comes after all that was there before it."""
+    def assert_no_frames(self) -> None:
+        """No frame was waiting: the next one is the answer to a ping."""
         self.socket.send(json.dumps({"type": "ping"}))
-        assert self.hear("pong") == {"type": "pong"}
+        assert self.receive("pong") == {"type": "pong"}
 
-    def take(self, chat: Chat) -> None:
-        """Accepts the offer that comes, and hears that the chat is theirs."""
-        offer = self.hear("offer")
+    def accept_offer(self, chat: Chat) -> None:
+        """Accept the next offer, and receive the events of the assignment."""
+        offer = self.receive("offer")
         assert offer["contact_id"] == chat.contact_id
         self.agent.call("POST", f"/offers/{offer['offer_id']}/accept")
-        over, assigned = self.hear("offer-over"), self.hear("assigned")
-        assert (over["offer_id"], over["outcome"]) == (offer["offer_id"], "accepted")
+        ended, assigned = self.receive("offer-over"), self.receive("assigned")
+        assert (ended["offer_id"], ended["outcome"]) == (offer["offer_id"], "accepted")
         assert (assigned["contact_id"], assigned["stage"]) == (chat.contact_id, "working")
 
 
 @pytest.fixture
-def ann(floor: Api) -> Iterator[Agent]:
-    agent = Agent(floor, "ann")
-    agent.become("available")
+def ann(agent_api: Api) -> Iterator[SocketAgent]:
+    agent = SocketAgent(agent_api, "ann")
+    agent.set_status("available")
     yield agent
-    agent.become("offline")
+    agent.set_status("offline")
 
 
 @pytest.fixture
-def bob(floor: Api) -> Iterator[Agent]:
-    agent = Agent(floor, "bob")
-    agent.become("available")
+def bob(agent_api: Api) -> Iterator[SocketAgent]:
+    agent = SocketAgent(agent_api, "bob")
+    agent.set_status("available")
     yield agent
-    agent.become("offline")
+    agent.set_status("offline")
 
 
-def write(api: Api, chat: Chat) -> None:
+def send_message(api: Api, chat: Chat) -> None:
     api.send("SendMessage", {"ContentType": "text/plain", "Content": "there?"}, chat=chat).raise_for_status()
 
 
-def close(agent: Agent, desk: Desk, chat: Chat) -> None:
+def end_and_close(agent: SocketAgent, agent_socket: AgentSocket, chat: Chat) -> None:
     for action, stage in (("end", "wrap_up"), ("close", "gone")):
         agent.call("POST", f"/contacts/{chat.contact_id}/{action}")
-        assert desk.hear("state")["stage"] == stage
+        assert agent_socket.receive("state")["stage"] == stage
 
 
-def test_the_life_of_a_contact(floor: Api, ann: Agent) -> None:
-    with ann.desk() as desk:
-        assert set(desk.hello) == {"seq", "at", "type", "head", "presence", "next_presence"}
-        assert (desk.hello["presence"], desk.hello["seq"]) == ("available", desk.hello["head"])
-        chat = floor.start()
-        desk.take(chat)
+def test_agent_receives_the_events_of_a_contact_from_offer_to_close(agent_api: Api, ann: SocketAgent) -> None:
+    with ann.agent_socket() as agent_socket:
+        assert set(agent_socket.hello) == {"seq", "at", "type", "head", "presence", "next_presence"}
+        assert (agent_socket.hello["presence"], agent_socket.hello["seq"]) == ("available", agent_socket.hello["head"])
+        chat = agent_api.start()
+        agent_socket.accept_offer(chat)
         ann.call("POST", f"/contacts/{chat.contact_id}/park")
-        state = desk.hear("state")
+        state = agent_socket.receive("state")
         assert state == {
             "seq": state["seq"],
             "at": state["at"],
@@ -184,157 +184,164 @@ def test_the_life_of_a_contact(floor: Api, ann: Agent) -> None:
             "workstream": "persistent",
             "stage": "parked",
         }
-        write(floor, chat)
-        returned = desk.hear("returned")
+        send_message(agent_api, chat)
+        returned = agent_socket.receive("returned")
         assert (returned["contact_id"], returned["bound"]) == (chat.contact_id, True)
-        desk.take(chat)
-        close(ann, desk, chat)
-        ann.become("busy")
-        assert desk.hear("presence")["presence"] == "busy"
-        desk.hears_nothing()
+        agent_socket.accept_offer(chat)
+        end_and_close(ann, agent_socket, chat)
+        ann.set_status("busy")
+        assert agent_socket.receive("presence")["presence"] == "busy"
+        agent_socket.assert_no_frames()
 
 
-def test_an_offer_comes_at_once(floor: Api, ann: Agent) -> None:
-    with ann.desk() as desk:
-        began = time.monotonic()
-        chat = floor.start()
-        desk.take(chat)
-        assert time.monotonic() - began < 1.5
-        close(ann, desk, chat)
+def test_offer_arrives_promptly(agent_api: Api, ann: SocketAgent) -> None:
+    with ann.agent_socket() as agent_socket:
+        start_time = time.monotonic()
+        chat = agent_api.start()
+        agent_socket.accept_offer(chat)
+        assert time.monotonic() - start_time < 1.5
+        end_and_close(ann, agent_socket, chat)
 
 
-def test_each_hears_what_is_theirs_on_all_their_sockets(floor: Api, ann: Agent, bob: Agent) -> None:
-    with ann.desk() as first, bob.desk() as other:
-        with connect(address(floor, ann.token)) as second:
-            assert json.loads(second.recv(timeout=WAIT))["type"] == "hello"
-            chat = floor.start()
-            first.take(chat)
-            types = [json.loads(second.recv(timeout=WAIT))["type"] for _ in range(3)]
+def test_events_reach_every_socket_of_their_agent_only(agent_api: Api, ann: SocketAgent, bob: SocketAgent) -> None:
+    with ann.agent_socket() as first, bob.agent_socket() as other:
+        with connect(socket_url(agent_api, ann.token)) as second:
+            assert json.loads(second.recv(timeout=TIMEOUT_SECONDS))["type"] == "hello"
+            chat = agent_api.start()
+            first.accept_offer(chat)
+            types = [json.loads(second.recv(timeout=TIMEOUT_SECONDS))["type"] for _ in range(3)]
             assert types == ["offer", "offer-over", "assigned"]
-        close(ann, first, chat)
-        other.hears_nothing()
+        end_and_close(ann, first, chat)
+        other.assert_no_frames()
 
 
-def test_who_reconnects_misses_nothing_and_hears_nothing_twice(floor: Api, ann: Agent) -> None:
-    with ann.desk() as desk:
-        chat = floor.start()
-        desk.take(chat)
+def test_reconnected_socket_receives_every_event_once(agent_api: Api, ann: SocketAgent) -> None:
+    with ann.agent_socket() as agent_socket:
+        chat = agent_api.start()
+        agent_socket.accept_offer(chat)
     ann.call("POST", f"/contacts/{chat.contact_id}/park")
-    with ann.desk() as desk:
-        assert (desk.hello["seq"], desk.hello["head"]) == (desk.hello["seq"], desk.hello["seq"] + 1)
-        assert desk.hear("state")["stage"] == "parked"
-    with ann.desk() as desk:
-        desk.hears_nothing()
-        write(floor, chat)
-        desk.hear("returned")
-        desk.take(chat)
-        close(ann, desk, chat)
+    with ann.agent_socket() as agent_socket:
+        assert (agent_socket.hello["seq"], agent_socket.hello["head"]) == (
+            agent_socket.hello["seq"],
+            agent_socket.hello["seq"] + 1,
+        )
+        assert agent_socket.receive("state")["stage"] == "parked"
+    with ann.agent_socket() as agent_socket:
+        agent_socket.assert_no_frames()
+        send_message(agent_api, chat)
+        agent_socket.receive("returned")
+        agent_socket.accept_offer(chat)
+        end_and_close(ann, agent_socket, chat)
 
 
 @pytest.mark.parametrize("after", [0, -1, 2**62, -(2**70)])
-def test_who_asks_for_what_is_not_kept_is_told_to_read_anew(ann: Agent, after: int) -> None:
-    with ann.desk(after=after) as desk:
-        assert desk.hear("reset")["seq"] == desk.hello["head"] == desk.hello["seq"]
-        desk.hears_nothing()
+def test_reset_is_sent_when_requested_events_are_not_stored(ann: SocketAgent, after: int) -> None:
+    with ann.agent_socket(after=after) as agent_socket:
+        assert agent_socket.receive("reset")["seq"] == agent_socket.hello["head"] == agent_socket.hello["seq"]
+        agent_socket.assert_no_frames()
 
 
-def test_nonsense_is_passed_over(ann: Agent) -> None:
-    with ann.desk() as desk:
+def test_malformed_frames_are_ignored(ann: SocketAgent) -> None:
+    with ann.agent_socket() as agent_socket:
         for nonsense in ("", "{", "[]", "1", '{"type": 1}', "[" * 60_000, b"\x00"):
-            desk.socket.send(nonsense)
-        desk.hears_nothing()
+            agent_socket.socket.send(nonsense)
+        agent_socket.assert_no_frames()
 
 
-class TestLoss:
-    def test_who_comes_back_in_time_is_as_they_were(self, floor: Api, ann: Agent) -> None:
-        with ann.desk():
+class TestDisconnect:
+    def test_agent_who_reconnects_within_grace_period_stays_available(self, agent_api: Api, ann: SocketAgent) -> None:
+        with ann.agent_socket():
             pass
         time.sleep(1)
-        chat = floor.start()
+        chat = agent_api.start()
         time.sleep(1)
-        with ann.desk() as desk:
-            assert desk.hello["presence"] == "available"
-            assert desk.hello["head"] == desk.hello["seq"], "offered while they were gone"
-            desk.take(chat)
-            time.sleep(GRACE)
-            assert ann.presence() == "available"
-            close(ann, desk, chat)
+        with ann.agent_socket() as agent_socket:
+            assert agent_socket.hello["presence"] == "available"
+            assert agent_socket.hello["head"] == agent_socket.hello["seq"], (
+                "the chat must not be offered while the agent is disconnected"
+            )
+            agent_socket.accept_offer(chat)
+            time.sleep(GRACE_SECONDS)
+            assert ann.status() == "available"
+            end_and_close(ann, agent_socket, chat)
 
-    def test_who_stays_away_is_offline(self, ann: Agent) -> None:
-        with ann.desk():
+    def test_agent_is_set_offline_after_grace_period(self, ann: SocketAgent) -> None:
+        with ann.agent_socket():
             pass
-        eventually(lambda: ann.presence() == "offline", "offline", seconds=GRACE + 5)
-        with ann.desk() as desk:
-            assert desk.hear("presence")["presence"] == "offline"
+        eventually(lambda: ann.status() == "offline", "offline", seconds=GRACE_SECONDS + 5)
+        with ann.agent_socket() as agent_socket:
+            assert agent_socket.receive("presence")["presence"] == "offline"
 
-    def test_what_they_were_offered_goes_to_the_next(self, floor: Api, ann: Agent, bob: Agent) -> None:
-        with bob.desk() as bobs:
-            bob.become("away")
-            bobs.hear("presence")
-            with ann.desk() as anns:
-                chat = floor.start("both")
-                anns.hear("offer")
-                bob.become("available")
-                bobs.hear("presence")
-            bobs.take(chat)
-            close(bob, bobs, chat)
-        with ann.desk() as anns:
-            assert anns.hear("offer-over")["outcome"] == "withdrawn"
+    def test_offer_of_disconnected_agent_goes_to_next_agent(
+        self, agent_api: Api, ann: SocketAgent, bob: SocketAgent
+    ) -> None:
+        with bob.agent_socket() as bob_socket:
+            bob.set_status("away")
+            bob_socket.receive("presence")
+            with ann.agent_socket() as ann_socket:
+                chat = agent_api.start("both")
+                ann_socket.receive("offer")
+                bob.set_status("available")
+                bob_socket.receive("presence")
+            bob_socket.accept_offer(chat)
+            end_and_close(bob, bob_socket, chat)
+        with ann.agent_socket() as ann_socket:
+            assert ann_socket.receive("offer-over")["outcome"] == "withdrawn"
 
-    def test_who_never_had_a_socket_is_not_lost(self, floor: Api) -> None:
-        cat = Agent(floor, "cat")
-        cat.become("available")
-        time.sleep(GRACE + 3)
-        assert cat.presence() == "available"
+    def test_agent_who_never_opened_a_socket_stays_available(self, agent_api: Api) -> None:
+        cat = SocketAgent(agent_api, "cat")
+        cat.set_status("available")
+        time.sleep(GRACE_SECONDS + 3)
+        assert cat.status() == "available"
 
 
-def refused(url: str, **options: Any) -> bool:
+def is_refused(url: str, **options: Any) -> bool:
     with pytest.raises(InvalidStatus) as refusal:
         with connect(url, **options):
             pass
     return refusal.value.response.status_code == 403
 
 
-def test_who_may_have_a_socket(floor: Api, ann: Agent) -> None:
-    url = floor.stack.url.replace("http", "ws", 1) + "/v1/agent/socket"
-    tokens = floor.tokens()
-    bad = {
+def test_socket_requires_a_valid_agent_token(agent_api: Api, ann: SocketAgent) -> None:
+    url = agent_api.stack.url.replace("http", "ws", 1) + "/v1/agent/socket"
+    tokens = agent_api.tokens()
+    invalid_tokens = {
         "none": "",
         "nonsense": "a.b.c",
-        "expired": tokens.make(TokenKind.DESK, "ann", timedelta(seconds=-1), instance="demo"),
-        "another kind": tokens.make(TokenKind.SOCKET, "ann", instance="demo"),
-        "nobody": tokens.make(TokenKind.DESK, "nobody", instance="demo"),
-        "nowhere": tokens.make(TokenKind.DESK, "ann", instance="nowhere"),
+        "expired": tokens.make(Kind.DESK, "ann", timedelta(seconds=-1), instance="demo"),
+        "another kind": tokens.make(Kind.SOCKET, "ann", instance="demo"),
+        "unknown agent": tokens.make(Kind.DESK, "nobody", instance="demo"),
+        "unknown instance": tokens.make(Kind.DESK, "ann", instance="nowhere"),
         "cut short": ann.token[:-2],
     }
-    assert {what for what, token in bad.items() if refused(f"{url}?token={token}")} == set(bad)
-    assert refused(f"{url}?token={ann.token}&after=x")
-    assert refused(url)
-    assert refused(url, additional_headers={"Authorization": f"Basic {ann.token}"})
+    assert {what for what, token in invalid_tokens.items() if is_refused(f"{url}?token={token}")} == set(invalid_tokens)
+    assert is_refused(f"{url}?token={ann.token}&after=x")
+    assert is_refused(url)
+    assert is_refused(url, additional_headers={"Authorization": f"Basic {ann.token}"})
     with connect(url, additional_headers={"Authorization": f"Bearer {ann.token}"}) as socket:
-        assert json.loads(socket.recv(timeout=WAIT))["type"] == "hello"
+        assert json.loads(socket.recv(timeout=TIMEOUT_SECONDS))["type"] == "hello"
 
 
-def test_a_socket_lives_as_long_as_its_token(floor: Api) -> None:
-    token = floor.tokens().make(TokenKind.DESK, "ann", timedelta(seconds=2), instance="demo")
-    with connect(address(floor, token)) as socket:
-        assert json.loads(socket.recv(timeout=WAIT))["type"] == "hello"
+def test_socket_is_closed_when_its_token_expires(agent_api: Api) -> None:
+    token = agent_api.tokens().make(Kind.DESK, "ann", timedelta(seconds=2), instance="demo")
+    with connect(socket_url(agent_api, token)) as socket:
+        assert json.loads(socket.recv(timeout=TIMEOUT_SECONDS))["type"] == "hello"
         with pytest.raises(ConnectionClosed):
-            socket.recv(timeout=WAIT)
+            socket.recv(timeout=TIMEOUT_SECONDS)
         assert (socket.close_code, socket.close_reason) == (4001, "the desk token has expired")
 
 
-def test_a_restart_of_the_api_loses_nothing(floor: Api, ann: Agent) -> None:
-    """The last test here: for some seconds after it, those who were connected before count as connected."""
-    with ann.desk() as desk:
-        chat = floor.start()
-        desk.take(chat)
+def test_api_restart_loses_no_events(agent_api: Api, ann: SocketAgent) -> None:
+    """The last test of the file: for some seconds after it, earlier connections still count as connected."""
+    with ann.agent_socket() as agent_socket:
+        chat = agent_api.start()
+        agent_socket.accept_offer(chat)
         ann.call("POST", f"/contacts/{chat.contact_id}/park")
-        assert floor.stack.stop() == 0
-    floor.stack.start()
-    with ann.desk() as desk:
-        assert desk.hear("state")["stage"] == "parked"
-        write(floor, chat)
-        desk.hear("returned")
-        desk.take(chat)
-        close(ann, desk, chat)
+        assert agent_api.stack.stop() == 0
+    agent_api.stack.start()
+    with ann.agent_socket() as agent_socket:
+        assert agent_socket.receive("state")["stage"] == "parked"
+        send_message(agent_api, chat)
+        agent_socket.receive("returned")
+        agent_socket.accept_offer(chat)
+        end_and_close(ann, agent_socket, chat)

@@ -1,4 +1,4 @@
-"""A Perennial whose workstreams can, or cannot, be gone back to."""
+"""A Perennial with workstreams with and without reconnection."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.api.calls import Api
-from tests.api.reconnections.calls import LATE
+from tests.api.reconnections.calls import LATE_URL
 from tests.stack import Stack
 
 CONFIG = """
@@ -50,7 +50,7 @@ reconnection = { limit = "PT1H" }
 @pytest.fixture(scope="package")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     folder = tmp_path_factory.mktemp("reconnections")
-    (folder / "own.toml").write_text(CONFIG.replace("LATE", LATE))
+    (folder / "own.toml").write_text(CONFIG.replace("LATE", LATE_URL))
     running = Stack(folder / "data", {"PERENNIAL_CONFIG": str(folder / "own.toml")})
     running.start()
     with httpx.Client(base_url=running.url, timeout=30) as http:

@@ -1,4 +1,4 @@
-"""Every list, number, instant and choice that SearchContacts takes, at its limits and beyond."""
+"""Every list, number, instant and choice of SearchContacts, at its limits and beyond."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.tokens import TokenKind
-from tests.api.calls import ABSENT, Api, assert_refused, changed, valid
+from api.tokens import Kind
+from tests.api.calls import ABSENT, Api, assert_refused, valid_body, with_member
 from tests.compat.chats import Chat
 
 IR, IP = "InvalidRequestException", "InvalidParameterException"
@@ -23,8 +23,8 @@ METHODS = (
     *("INBOUND", "OUTBOUND", "TRANSFER", "QUEUE_TRANSFER", "CALLBACK", "API", "DISCONNECT", "MONITOR"),
     *("EXTERNAL_OUTBOUND", "WEBRTC_API", "AGENT_REPLY", "FLOW"),
 )
-MOMENTS = ("INITIATION", "SCHEDULED", "CONNECTED_TO_AGENT", "DISCONNECT")
-UNSERVED: dict[str, Any] = {
+TIMESTAMPS = ("INITIATION", "SCHEDULED", "CONNECTED_TO_AGENT", "DISCONNECT")
+UNSUPPORTED: dict[str, Any] = {
     "Name": {"SearchText": ["x"], "MatchType": "MATCH_ALL"},
     "AgentHierarchyGroups": {"L1Ids": ["x"]},
     "ContactAnalysis": {"Transcript": {"Criteria": []}},
@@ -37,8 +37,8 @@ UNSERVED: dict[str, Any] = {
     "OfALaterModel": False,
 }
 
-TAKEN: list[tuple[str, Any]] = [
-    *[("TimeRange.Type", f"{name}_TIMESTAMP") for name in (*MOMENTS, "ENQUEUE")],
+ACCEPTED: list[tuple[str, Any]] = [
+    *[("TimeRange.Type", f"{name}_TIMESTAMP") for name in (*TIMESTAMPS, "ENQUEUE")],
     *[("TimeRange.StartTime", at) for at in (0, 0.0005, -1, 1_790_000_000.123, 4_000_000_000, FIRST, -62_135_596_800)],
     *[("TimeRange.StartTime", at) for at in ("2026-01-31T23:59:59", "2026-01-31T23:59:59.5+02:00", "2026-01-31")],
     *[("TimeRange.EndTime", at) for at in (4_000_000_000, 4e9, LAST, 253_402_300_799)],
@@ -71,7 +71,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     *[("MaxResults", n, IP) for n in (0, -1, 101, 10**400)],
     *[("MaxResults", n, IR) for n in ("1", 1.5, True, [])],
     *[("SearchCriteria", value, IR) for value in ("x", [], 1)],
-    *[(f"SearchCriteria.{name}", value, IR) for name, value in UNSERVED.items()],
+    *[(f"SearchCriteria.{name}", value, IR) for name, value in UNSUPPORTED.items()],
     *[("SearchCriteria.AgentIds", value, IP) for value in (["a1"] * 101, [""], ["a" * 257], ["a\0"])],
     *[("SearchCriteria.QueueIds", value, IP) for value in (["live"] * 101, ["a\0"])],
     *[(f"SearchCriteria.{ids}", value, IR) for ids in ("AgentIds", "QueueIds") for value in ("a1", {}, 1, [1], [None])],
@@ -94,27 +94,27 @@ REFUSED: list[tuple[str, Any, str]] = [
 ]
 
 
-def short(value: Any) -> str:
+def short_id(value: Any) -> str:
     return "absent" if value is ABSENT else f"{value}"[:40]
 
 
-def body(member: str = "Unknown", value: Any = ABSENT) -> dict[str, Any]:
-    return changed(valid("SearchContacts", NOBODY), member, value)
+def search_body(member: str = "Unknown", value: Any = ABSENT) -> dict[str, Any]:
+    return with_member(valid_body("SearchContacts", NOBODY), member, value)
 
 
-@pytest.mark.parametrize(("member", "value"), TAKEN, ids=short)
-def test_taken(api: Api, member: str, value: Any) -> None:
-    response = api.send("SearchContacts", body(member, value))
+@pytest.mark.parametrize(("member", "value"), ACCEPTED, ids=short_id)
+def test_valid_search_is_accepted(api: Api, member: str, value: Any) -> None:
+    response = api.send("SearchContacts", search_body(member, value))
     assert response.status_code == 200, response.text
 
 
-@pytest.mark.parametrize(("member", "value", "error"), REFUSED, ids=short)
-def test_refused(api: Api, member: str, value: Any, error: str) -> None:
-    assert_refused(api.send("SearchContacts", body(member, value)), 400, error, member)
+@pytest.mark.parametrize(("member", "value", "error"), REFUSED, ids=short_id)
+def test_invalid_search_is_refused(api: Api, member: str, value: Any, error: str) -> None:
+    assert_refused(api.send("SearchContacts", search_body(member, value)), 400, error, member)
 
 
-def test_start_after_end_is_said_clearly(api: Api) -> None:
-    refused = api.send("SearchContacts", body("TimeRange.StartTime", 4_000_000_000.001))
+def test_time_range_with_start_after_end_is_refused_with_reason(api: Api) -> None:
+    refused = api.send("SearchContacts", search_body("TimeRange.StartTime", 4_000_000_000.001))
     assert_refused(refused, 400, IP, "TimeRange: StartTime must not be after EndTime")
 
 
@@ -129,19 +129,19 @@ def test_start_after_end_is_said_clearly(api: Api) -> None:
         (-1, -0.0004, False),
     ],
 )
-def test_ends_of_the_range_to_the_millisecond_and_finer(api: Api, start: float, end: float, found: bool) -> None:
+def test_time_range_includes_both_ends_to_the_millisecond(api: Api, start: float, end: float, found: bool) -> None:
     chat = api.start()
     at = api.send("DescribeContact", chat=chat).json()["Contact"]["InitiationTimestamp"]
-    span = {"Type": "INITIATION_TIMESTAMP", "StartTime": at + start, "EndTime": at + end}
-    contacts = api.send("SearchContacts", {"InstanceId": "demo", "TimeRange": span}).json()["Contacts"]
+    time_range = {"Type": "INITIATION_TIMESTAMP", "StartTime": at + start, "EndTime": at + end}
+    contacts = api.send("SearchContacts", {"InstanceId": "demo", "TimeRange": time_range}).json()["Contacts"]
     assert (chat.contact_id in [contact["Id"] for contact in contacts]) is found
 
 
-def token(api: Api) -> str:
-    """That of a search with a second page."""
+def next_token(api: Api) -> str:
+    """Return the NextToken of a search that has a second page."""
     for _ in range(2):
         api.start(Attributes={"a": "1"})
-    return api.send("SearchContacts", body("MaxResults", 1)).json()["NextToken"]
+    return api.send("SearchContacts", search_body("MaxResults", 1)).json()["NextToken"]
 
 
 @pytest.mark.parametrize(
@@ -160,40 +160,46 @@ def token(api: Api) -> str:
         ("Sort.Order", "DESCENDING"),
         ("Sort.FieldName", "DISCONNECT_TIMESTAMP"),
     ],
-    ids=short,
+    ids=short_id,
 )
-def test_token_of_another_search(api: Api, member: str, value: Any) -> None:
-    refused = api.send("SearchContacts", {**body(member, value), "NextToken": token(api)})
+def test_next_token_of_another_search_is_refused(api: Api, member: str, value: Any) -> None:
+    refused = api.send("SearchContacts", {**search_body(member, value), "NextToken": next_token(api)})
     assert_refused(refused, 400, IP, "NextToken: belongs to another search")
 
 
-def test_token_of_the_same_search_is_taken_however_it_is_put(api: Api) -> None:
-    again = {**body("TimeRange.StartTime", "1970-01-01T00:00:00Z"), "NextToken": token(api), "MaxResults": 2}
+def test_next_token_is_accepted_for_an_equivalent_search(api: Api) -> None:
+    again = {
+        **search_body("TimeRange.StartTime", "1970-01-01T00:00:00Z"),
+        "NextToken": next_token(api),
+        "MaxResults": 2,
+    }
     again["InstanceId"] = "arn:aws:connect:x:1:instance/demo"
     assert api.send("SearchContacts", again).status_code == 200
 
 
-def test_token_of_another_tenant(two: Api) -> None:
+def test_next_token_of_another_tenant_is_refused(tenants: Api) -> None:
     def search(instance: str, **members: Any) -> httpx.Response:
-        query = {**body("SearchCriteria", {}), "InstanceId": instance, "MaxResults": 1, **members}
-        return two.send("SearchContacts", query, token="secret-of-the-key-all")
+        query = {**search_body("SearchCriteria", {}), "InstanceId": instance, "MaxResults": 1, **members}
+        return tenants.send("SearchContacts", query, token="secret-of-the-key-all")
 
     for _ in range(2):
-        start = {**valid("StartChatContact", NOBODY), "InstanceId": "one"}
-        two.send("StartChatContact", start, token="secret-of-the-key-all").raise_for_status()
-    of_one = search("one").json()["NextToken"]
-    assert search("one", NextToken=of_one).status_code == 200
-    assert_refused(search("two", NextToken=of_one), 400, IP, "NextToken: belongs to another search")
+        start = {**valid_body("StartChatContact", NOBODY), "InstanceId": "one"}
+        tenants.send("StartChatContact", start, token="secret-of-the-key-all").raise_for_status()
+    token_of_one = search("one").json()["NextToken"]
+    assert search("one", NextToken=token_of_one).status_code == 200
+    assert_refused(search("two", NextToken=token_of_one), 400, IP, "NextToken: belongs to another search")
 
 
-def test_token_that_is_none_of_this_operation(api: Api) -> None:
-    good, chat = token(api), api.start(InitialMessage={"ContentType": "text/plain", "Content": "hello"})
+def test_invalid_next_tokens_are_refused(api: Api) -> None:
+    valid_token, chat = next_token(api), api.start(InitialMessage={"ContentType": "text/plain", "Content": "hello"})
     api.send("SendMessage", {"ContentType": "text/plain", "Content": "again"}, chat=chat).raise_for_status()
-    of_a_transcript = api.send("GetTranscript", {"MaxResults": 1}, chat=chat).json()["NextToken"]
-    head, claims, _ = good.split(".")
-    expired = api.tokens().make(TokenKind.PAGE, "contacts of demo", timedelta(seconds=-1))
-    desk = api.tokens().make(TokenKind.DESK, "contacts of demo")
-    for bad in ("x", f"{head}.{claims}.AAAA", of_a_transcript, chat.token, expired, desk):
-        assert_refused(api.send("SearchContacts", {**body(), "NextToken": bad}), 400, IP, "NextToken")
-    assert_refused(api.send("GetTranscript", {"NextToken": good}, chat=chat), 400, "ValidationException", "NextToken")
-    assert api.send("SearchContacts", {**body(), "NextToken": good}).status_code == 200
+    transcript_token = api.send("GetTranscript", {"MaxResults": 1}, chat=chat).json()["NextToken"]
+    head, claims, _ = valid_token.split(".")
+    expired = api.tokens().make(Kind.PAGE, "contacts of demo", timedelta(seconds=-1))
+    agent_token = api.tokens().make(Kind.DESK, "contacts of demo")
+    for invalid_token in ("x", f"{head}.{claims}.AAAA", transcript_token, chat.token, expired, agent_token):
+        assert_refused(api.send("SearchContacts", {**search_body(), "NextToken": invalid_token}), 400, IP, "NextToken")
+    assert_refused(
+        api.send("GetTranscript", {"NextToken": valid_token}, chat=chat), 400, "ValidationException", "NextToken"
+    )
+    assert api.send("SearchContacts", {**search_body(), "NextToken": valid_token}).status_code == 200
