@@ -22,7 +22,7 @@ from typing import Any
 
 from sqlalchemy import insert, text, update
 
-from domain.routing import AgentStatus, Offer, Placement
+from domain.routing import FOREVER, RoutingStage, AgentStatus, Offer, Placement
 from routing.agents import configure_agents
 from routing.offers import offer_next
 from routing.placement import write_placement
@@ -99,7 +99,7 @@ async def fill(db: Database, served: int) -> None:
     for n, agent in enumerate(agents):
         rows += working(agent.user, CAPACITY if n % 10 < FULL_IN_TEN else CAPACITY - 1)
     async with db.write() as connection:
-        await connection.execute(update(schema.agents).values(presence=AgentStatus.AVAILABLE))
+        await connection.execute(update(schema.agents).values(status=AgentStatus.AVAILABLE))
         await connection.execute(insert(schema.routing), rows)
         if db.is_postgres:
             # the server does this itself about a minute after a large write

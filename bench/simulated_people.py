@@ -188,15 +188,15 @@ class SimulatedPeople:
         self.done["messages"] += 1
 
     async def _offers(self) -> list[Offer]:
-        board = schema.routing.c
-        query = select(*ROUTING_COLUMNS).where(board.instance == self.floor.name, board.offer_id.is_not(None), board.delivered)
+        entry = schema.routing.c
+        query = select(*ROUTING_COLUMNS).where(entry.instance == self.floor.name, entry.offer_id.is_not(None), entry.delivered)
         async with self.floor.engine.db.read() as connection:
             rows = [RoutingRow(*row) for row in await connection.execute(query)]
         return [row.offer for row in rows if row.offer]
 
     async def _set_status(self, users: list[str], status: AgentStatus, *, when_free: bool = False) -> None:
         for user in users:
-            await self.floor.set_status(user, presence, when_free=when_free)
+            await self.floor.set_status(user, status, when_free=when_free)
 
     def spawn(self, activity: Awaitable[None]) -> None:
         """Run an activity as a task. The end of its chat may interrupt it."""

@@ -14,7 +14,7 @@ from routing import agent_events
 from routing.agent_events import AgentEvent, AgentId
 from runtime.bus import BOARD, DESKS, Announcement, Bus
 from store.database import Database
-from wire.transcript_files import iso
+from domain.instants import iso
 
 MOST_RESUMED = 500
 """How many missed events a socket can resume after. A client that missed more reads the lists anew, which costs less."""

@@ -15,7 +15,7 @@ from store import conversations, transcript
 from store.database import Database
 from store.records import StoredConversation
 from wire.frames import CHAT_ENDED, LEFT, TRANSFERRED, chat_frame, passing_event
-from wire.transcript_files import wire_item
+from wire.items import wire_item
 
 ITEMS_PER_PAGE = 200
 

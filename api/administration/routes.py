@@ -58,7 +58,7 @@ class Administrator:
         found = sections_of(self.configuration.instances[self.instance], kind)
         return {name: section_as_json(section) for name, section in found.items()}
 
-    def sections_of(self, kind: str, name: str) -> dict[str, Any]:
+    def section(self, kind: str, name: str) -> dict[str, Any]:
         """Return one current table, as JSON.
 
         Raises:
@@ -113,7 +113,7 @@ async def get_tables(kind: Kind, admin: AsAdministrator) -> dict[str, Any]:
 @router.get("/{kind}/{name}", responses=TABLE_RESPONSE)
 async def get_table(kind: Kind, name: Name, admin: AsAdministrator) -> dict[str, Any]:
     """Returns a table, in the form in which it can be put back."""
-    return admin.table(kind, name)
+    return admin.section(kind, name)
 
 
 @router.put("/{kind}/{name}", openapi_extra={"requestBody": TABLE_BODY}, responses=TABLE_RESPONSE)
@@ -126,7 +126,7 @@ async def put_table(kind: Kind, name: Name, admin: AsAdministrator, value: JsonO
 @router.delete("/{kind}/{name}")
 async def delete_table(kind: Kind, name: Name, admin: AsAdministrator) -> EmptyResponse:
     """Deletes a table, also one of the file. Running conversations keep the settings that they have."""
-    admin.table(kind, name)
+    admin.section(kind, name)
     await _change(admin, kind, name, None)
     return EmptyResponse()
 

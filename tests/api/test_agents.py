@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from api.tokens import Kind
+from api.tokens import TokenKind
 from tests.api.calls import Api, assert_refused, valid_body
 from tests.compat.chats import EVENT, Chat, eventually
 
@@ -92,7 +92,7 @@ def test_invalid_sign_in_is_refused(api: Api, body: Any, refusal: tuple[int, str
 
 
 def test_sign_in_requires_a_backend_key(api: Api, chat: Chat) -> None:
-    agent_token = api.tokens().make(Kind.DESK, "a1", timedelta(hours=1), instance="demo")
+    agent_token = api.tokens().make(TokenKind.DESK, "a1", timedelta(hours=1), instance="demo")
     for token in ("wrong", chat.token, agent_token):
         assert_refused(api.send("SignIn", {"instance": "demo", "user": "a1"}, token=token), *DENIED)
 
@@ -256,7 +256,7 @@ def test_invalid_agent_tokens_are_denied(api: Api, chat: Chat) -> None:
         assert_refused(AgentTokenClient(api, token).get(), *DENIED, "token")
         assert_refused(AgentTokenClient(api, token).act("end", own_chat), *DENIED, "token")
     assert_refused(api.http.get("/v1/agent/contacts"), *DENIED, "Bearer")
-    assert AgentTokenClient(api, tokens.make(Kind.DESK, "a1", hour, instance="demo")).contacts()[own_chat.contact_id]
+    assert AgentTokenClient(api, tokens.make(TokenKind.DESK, "a1", hour, instance="demo")).contacts()[own_chat.contact_id]
 
 
 @pytest.mark.parametrize("contact_id", ["a" * 257, "%00", "a%00b"])

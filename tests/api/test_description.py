@@ -72,12 +72,12 @@ def test_all_references_resolve(description: dict[str, Any]) -> None:
     assert set(references(description)) <= known
 
 
-RESPONSE_MODELS = [model for model in vars(answers).values() if isinstance(model, type) and issubclass(model, Answer)]
+RESPONSE_MODELS = [model for model in vars(responses).values() if isinstance(model, type) and issubclass(model, ResponseBody)]
 
 
 @pytest.mark.parametrize(
-    "model", [model for model in RESPONSE_MODELS if model is not Answer], ids=lambda model: model.__name__
+    "model", [model for model in RESPONSE_MODELS if model is not ResponseBody], ids=lambda model: model.__name__
 )
-def test_response_examples_match_their_models(model: type[Answer]) -> None:
+def test_response_examples_match_their_models(model: type[ResponseBody]) -> None:
     extra: Any = model.model_config.get("json_schema_extra")
     assert model.model_validate(extra["example"]).model_dump(mode="json", by_alias=True) == extra["example"]

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.tokens import Kind
+from api.tokens import TokenKind
 from tests.api.calls import ABSENT, Api, assert_refused, valid_body, with_member
 from tests.compat.chats import Chat
 
@@ -195,8 +195,8 @@ def test_invalid_next_tokens_are_refused(api: Api) -> None:
     api.send("SendMessage", {"ContentType": "text/plain", "Content": "again"}, chat=chat).raise_for_status()
     transcript_token = api.send("GetTranscript", {"MaxResults": 1}, chat=chat).json()["NextToken"]
     head, claims, _ = valid_token.split(".")
-    expired = api.tokens().make(Kind.PAGE, "contacts of demo", timedelta(seconds=-1))
-    agent_token = api.tokens().make(Kind.DESK, "contacts of demo")
+    expired = api.tokens().make(TokenKind.PAGE, "contacts of demo", timedelta(seconds=-1))
+    agent_token = api.tokens().make(TokenKind.DESK, "contacts of demo")
     for invalid_token in ("x", f"{head}.{claims}.AAAA", transcript_token, chat.token, expired, agent_token):
         assert_refused(api.send("SearchContacts", {**search_body(), "NextToken": invalid_token}), 400, IP, "NextToken")
     assert_refused(

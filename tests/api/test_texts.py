@@ -20,7 +20,7 @@ class StringMember(NamedTuple):
     operation: str
     member: str
     max_length: int | None
-    longest: tuple[int, str] | None = None
+    longest_error: tuple[int, str] | None = None
     min_length: int = 1
     required: bool = False
     in_bytes: bool = False

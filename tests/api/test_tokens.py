@@ -10,7 +10,7 @@ from datetime import timedelta
 import jwt
 import pytest
 
-from api.tokens import Kind, Tokens
+from api.tokens import TokenKind, Tokens
 from tests.api.calls import PARTICIPANT_OPERATIONS, Api, assert_refused, token_for, valid_body
 from tests.compat.chats import Chat
 

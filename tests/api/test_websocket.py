@@ -13,7 +13,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from api.tokens import Kind
+from api.tokens import TokenKind
 from tests.api.calls import Api, assert_refused, valid_body
 from tests.compat.chats import EVENT, Chat, eventually
 
@@ -220,9 +220,9 @@ INVALID_TOKENS: dict[str, Callable[[Api, Chat], str]] = {
     "expired": lambda api, chat: api.tokens().make(TokenKind.SOCKET, chat.participant_id, timedelta(seconds=-1)),
     "participant token": lambda api, chat: chat.participant_token,
     "connection token": lambda api, chat: chat.token,
-    "page token": lambda api, chat: api.tokens().make(Kind.PAGE, chat.participant_id),
-    "agent token": lambda api, chat: api.tokens().make(Kind.DESK, chat.participant_id, instance="demo"),
-    "unknown participant": lambda api, chat: api.tokens().make(Kind.SOCKET, f"{uuid4()}", timedelta(hours=1)),
+    "page token": lambda api, chat: api.tokens().make(TokenKind.PAGE, chat.participant_id),
+    "agent token": lambda api, chat: api.tokens().make(TokenKind.DESK, chat.participant_id, instance="demo"),
+    "unknown participant": lambda api, chat: api.tokens().make(TokenKind.SOCKET, f"{uuid4()}", timedelta(hours=1)),
     "cut short": lambda api, chat: socket_url(api, chat).partition("token=")[2][:-1],
 }
 
@@ -247,7 +247,7 @@ def test_missing_token_is_refused(api: Api, chat: Chat) -> None:
 
 def test_valid_token_opens_a_socket(api: Api, chat: Chat) -> None:
     """Control for the tests above: an unmodified token opens a socket."""
-    token = api.tokens().make(Kind.SOCKET, chat.participant_id, timedelta(hours=1))
+    token = api.tokens().make(TokenKind.SOCKET, chat.participant_id, timedelta(hours=1))
     with open_socket(f"{socket_url(api, chat).partition('?')[0]}?token={token}") as socket:
         send_frame(socket, HEARTBEAT)
         assert receive(socket) == HEARTBEAT

@@ -98,7 +98,7 @@ class Floor:
     ) -> None:
         """Set the status of an agent, at once or when they are free."""
         at = datetime.now(UTC) - since
-        assert await set_agent_status(self.engine.db, self.name, user, presence, at, when_free=when_free)
+        assert await set_agent_status(self.engine.db, self.name, user, status, at, when_free=when_free)
         if announced:
             await self.bus.announce(board_has_changed(self.name, "", user))
 
@@ -156,7 +156,7 @@ class Floor:
         async def check() -> bool | None:
             return True if (await self.agent(user)).status is status else None
 
-        await eventually(check, f"{user} is {presence}")
+        await eventually(check, f"{user} is {status}")
 
     async def load(self, user: str) -> int:
         """The units that the chats of an agent take."""
@@ -202,7 +202,7 @@ async def open_floor(
     configuration = Configuration({name: instance}, engine.db, bus)
     client = ConversationClient(engine.client, settings)
     dispatcher = CountingDispatcher(engine.db, bus, client, configuration)
-    floor = Floor(engine, name, gateway, bus, configuration, dispatcher)
+    floor = Floor(engine, name, client, bus, configuration, dispatcher)
     async with engine.working(bus=bus, configuration=configuration):
         await dispatcher.start()
         try:

@@ -71,7 +71,7 @@ class Site:
 
         async def try_to_set() -> bool | None:
             try:
-                await self.floor.set_status(user, presence)
+                await self.floor.set_status(user, status)
             except AssertionError:
                 return None
             return True

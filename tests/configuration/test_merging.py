@@ -47,7 +47,7 @@ texts = { greeting = { en = "Hi", DE = "Hallo", "*" = "!" }, ended = "", agent_j
 distribution = "pick"
 offer_within = 45
 auto_accept = true
-allowed_presences = ["busy", "available", "busy"]
+allowed_statuses = ["busy", "available", "busy"]
 missed_offers = "never"
 units = 3
 priority = 1
@@ -134,7 +134,7 @@ def test_shown_sections_have_normalised_values() -> None:
         "ended": "",
         "agent_joined": "Süß\u2028",
     }
-    assert (full["allowed_presences"], full["missed_offers"]) == (["available", "busy"], "never")
+    assert (full["allowed_statuses"], full["missed_offers"]) == (["available", "busy"], "never")
     assert (full["offer_within"], full["same_agent_wait"], full["wrap_up_holds"]) == ("PT45S", "PT1M30S", "PT30S")
     assert hours["weekly"] == {
         "mon": ["08:00-12:00", "13:00-24:00"],
@@ -208,8 +208,8 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
     (
         "workstreams",
         "w",
-        {"mode": "live", "queue": "q", "allowed_presences": ["away"]},
-        "workstreams.w.allowed_presences.0: ",
+        {"mode": "live", "queue": "q", "allowed_statuses": ["away"]},
+        "workstreams.w.allowed_statuses.0: ",
     ),
     ("queues", "q", {"method": "x"}, "queues.q.method: "),
     ("agents", "a", {"name": "Ann", "capacity": -1}, "agents.a.capacity: "),

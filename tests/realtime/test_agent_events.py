@@ -53,7 +53,7 @@ class Client(AgentEventSubscriber):
         numbers: list[int] = []
         while not numbers or numbers[-1] < seq:
             frame = await self.receive()
-            assert frame["type"] == "presence"
+            assert frame["type"] == "status"
             numbers.append(frame["seq"])
         return numbers
 

@@ -15,10 +15,9 @@ from realtime import transcripts
 from realtime.socket import FrameQueue
 from realtime.transcripts import TranscriptFeed, TranscriptSubscriber
 from runtime.bus import Announcement, LocalBus
-from store.conversations import record
 from store.database import Database
 from store.migrate import migrate
-from tests.store.sample_records import AGENT, CUSTOMER, item, opening, snapshot
+from tests.store.sample_records import AGENT, CUSTOMER, item, opening, record, snapshot
 from wire.frames import CHAT_ENDED, LEFT
 
 LEAVES: dict[str, Any] = {"type": "EVENT", "content_type": LEFT, "content": None}

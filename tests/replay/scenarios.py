@@ -18,6 +18,8 @@ from uuid import uuid4
 from temporalio.client import WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
+from domain.conversation import Mode
+from domain.participants import ParticipantPresence
 from store.database import Database
 from store.migrate import migrate
 from tests.replay.second_edition import SECOND_EDITION
@@ -25,7 +27,6 @@ from tests.replay.third_edition import THIRD_EDITION
 from tests.workflows.engine import Chat, Engine, eventually
 from tests.workflows.server import time_skipping_server
 from tests.workflows.test_hours import INSTANCES
-from workflows.values import Mode, Presence
 
 HISTORIES = Path(__file__).parent / "histories"
 
@@ -56,7 +57,7 @@ async def reconnect(engine: Engine, environment: WorkflowEnvironment) -> Chat:
     await _lose_customer(talk)
     await _forward(environment, talk, minutes=2)
     await talk.signal("connect")
-    await talk.until(lambda s: s.customer.presence is Presence.CONNECTED, "the customer is back")
+    await talk.until(lambda s: s.customer.presence is ParticipantPresence.CONNECTED, "the customer is back")
     await _forward(environment, talk, minutes=2)
     await talk.signal("message", {"content": "back", "by": "customer"})
     await talk.until(lambda s: s.seq == 2, "the message is recorded")
@@ -187,7 +188,7 @@ async def _runs(engine: Engine, talk: Chat) -> list[WorkflowHandle[object, objec
 
 async def _lose_customer(talk: Chat) -> None:
     await talk.signal("disconnect")
-    await talk.until(lambda s: s.customer.presence is Presence.AWAY, "the loss is noticed")
+    await talk.until(lambda s: s.customer.presence is ParticipantPresence.AWAY, "the loss is noticed")
 
 
 async def _forward(environment: WorkflowEnvironment, talk: Chat, **time: float) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from temporalio.testing import WorkflowEnvironment
-from workflows.events import Assign, Close, Connect, Disconnect, End, Park, Release, Resume
 
+from domain.conversation import Mode
+from domain.events import Assign, Close, Connect, Disconnect, End, Park, Release, Resume
+from domain.participants import Role
 from tests.workflows.clock import forward, rings
 from tests.workflows.engine import Chat, Engine
 from tests.workflows.test_chains import AGENT, CUSTOMER
 from tests.workflows.test_deadlines import AGENT_LOST, SEATED, set_timers
 from tests.workflows.test_hours import CLOSES, OPENS, hours_change
 from workflows.timers import Timer, next_deadline
-from workflows.values import Mode, Role
 
 
 async def parked(engine: Engine, environment: WorkflowEnvironment) -> Chat:

@@ -9,8 +9,8 @@ import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
-from workflows.events import AnyEvent
 
+from domain.events import AnyEvent
 from tests.replay.scenarios import HISTORIES
 from workflows.conversation import Conversation
 from workflows.decision import Decision

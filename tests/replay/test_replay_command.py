@@ -14,8 +14,8 @@ import httpx
 import pytest
 from temporalio import workflow
 from temporalio.worker import UnsandboxedWorkflowRunner
-from workflows.events import AnyEvent
 
+from domain.events import AnyEvent
 from runtime.devserver import temporal_binary
 from tests.stack import ROOT, Stack
 from tests.workflows.engine import eventually

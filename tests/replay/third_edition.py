@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 from temporalio.testing import WorkflowEnvironment
-from workflows.events import Accept, Close, Connect, Disconnect, End, Park, Reject, Resume
 
+from domain.conversation import Mode, State
+from domain.events import AcceptOffer, Close, Connect, Disconnect, End, Park, RejectOffer, Resume
 from tests.replay.second_edition import until_next
 from tests.workflows.clock import now
 from tests.workflows.engine import Chat, Engine
 from workflows.timers import Timer
-from workflows.values import Mode, State
 
 
 async def offered(engine: Engine, environment: WorkflowEnvironment) -> Chat:
@@ -19,17 +19,17 @@ async def offered(engine: Engine, environment: WorkflowEnvironment) -> Chat:
     talk = await engine.start(id="recorded-offered", greeting="Is anybody there?")
     await talk.do(Connect())
     await _offer(environment, talk, "a1")
-    await talk.do(Reject(offer_id="offer-a1", by="a1"))
+    await talk.do(RejectOffer(offer_id="offer-a1", by="a1"))
     await _offer(environment, talk, "a2")
     await until_next(environment, talk, Timer.OFFER)
     await _offer(environment, talk, "a3")
     await talk.signal("withdraw", {"offer_id": "offer-a3"})
     await talk.until(lambda s: s.offer is None, "it is withdrawn")
     await _offer(environment, talk, "a4")
-    await talk.do(Accept(offer_id="offer-a4", by="a4"), Connect(by="agent"), Disconnect(by="agent"))
+    await talk.do(AcceptOffer(offer_id="offer-a4", by="a4"), Connect(by="agent"), Disconnect(by="agent"))
     await until_next(environment, talk, Timer.AGENT_GRACE)
     await _offer(environment, talk, "a4", "again")
-    await talk.do(Accept(offer_id="again", by="a4"), Connect(by="agent"), End(by="agent"), Close())
+    await talk.do(AcceptOffer(offer_id="again", by="a4"), Connect(by="agent"), End(by="agent"), Close())
     await talk.handle.result()
     return talk
 

@@ -13,21 +13,21 @@ from uuid import uuid4
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 from temporalio.worker import Worker
-from workflows.events import Assign, Close, Command, End, Message
-from workflows.policy import DEFAULTS, Policy
 
 from configuration.current import Configuration
+from domain.conversation import ConversationOpening, Mode
+from domain.events import Assign, Close, Command, End, Message
+from domain.policy import DEFAULTS, Policy
+from domain.transcript import TranscriptItem
 from runtime.bus import LocalBus
 from runtime.settings import Settings
 from store import transcript
 from store.database import Database
-from store.records import Item
 from worker import build_worker
 from workflows import search
-from workflows.contract import WORKFLOW, Answer, Ask, Opening, StartConversation
+from workflows.contract import WORKFLOW, CommandRequest, CommandResult, StartConversation
 from workflows.conversation import Conversation
 from workflows.state import EDITION, ConversationState
-from workflows.values import Mode
 
 T = TypeVar("T")
 
@@ -98,7 +98,7 @@ class Engine:
         It keeps that policy, whatever its worker is configured with, unless it names a `workstream` of that configuration.
         """
         contact_id = id or str(uuid4())
-        opening = Opening(
+        opening = ConversationOpening(
             contact_id=contact_id,
             instance="demo",
             workstream=workstream,
@@ -144,7 +144,7 @@ class Chat:
     async def ask(self, command: Command) -> str | None:
         """A command; returns why it was refused."""
         present = self.engine.client.get_workflow_handle(self.id)
-        answer: Answer = await present.execute_update("ask", Ask(command=command), result_type=Answer)
+        answer: CommandResult = await present.execute_update("ask", CommandRequest(command=command), result_type=CommandResult)
         return answer.refused
 
     async def assign(self, user: str = "a1") -> str | None:
@@ -222,13 +222,13 @@ class Chat:
         pending = description.raw_description.pending_activities
         return pending[0].activity_type.name if pending else None
 
-    async def first_item(self) -> Item | None:
+    async def first_item(self) -> TranscriptItem | None:
         """Its first item, once it is recorded."""
         return next(iter(await self.items()), None)
 
-    async def items(self) -> list[Item]:
+    async def items(self) -> list[TranscriptItem]:
         """Its transcript, from the store, oldest first."""
-        span = transcript.Span(0, forward=True)
+        span = transcript.PageStart(0, forward=True)
         return await transcript.page(self.engine.db, self.id, span, 100_000)
 
     async def words(self) -> list[str]:

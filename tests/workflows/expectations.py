@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from domain.contacts import EndReason
+from domain.conversation import Mode
 from tests.workflows.situations import BOTH, PARKED
-from workflows.values import EndReason, Mode
 
 EVENTS = """
                           | open   active     asking     wrap-up survey  last   closed | waiting back   |

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 
-from workflows.events import (
-    Accept,
+from domain.conversation import State
+from domain.events import (
+    AcceptOffer,
     AnyEvent,
     Assign,
     Close,
@@ -15,27 +16,26 @@ from workflows.events import (
     Connect,
     Disconnect,
     End,
-    Hours,
     Invite,
     Leave,
+    MakeOffer,
     Message,
-    Offer,
+    OpeningHours,
     Park,
-    Position,
-    Reject,
+    QueuePosition,
+    RejectOffer,
     Release,
     Resume,
     TimerSetting,
     Transfer,
-    Withdraw,
+    WithdrawOffer,
 )
-from workflows.policy import IdleAction, IdleRule
-
+from domain.participants import ParticipantTimer, Role
+from domain.policy import IdleAction, IdleRule
+from domain.survey import Survey, SurveyQuestion
 from tests.workflows.story import START, SURVEY
 from workflows.state import ConversationState, derived_id
-from workflows.survey import Question, Survey
 from workflows.timers import Timer
-from workflows.values import ParticipantTimer, Role, State
 
 LIMIT = timedelta(minutes=7)
 NEVER = timedelta(days=10_000)
@@ -50,7 +50,7 @@ def timers(role: Literal[Role.CUSTOMER, Role.AGENT], kind: ParticipantTimer) -> 
     return Configure(timers=(TimerSetting(role=role, kind=kind, limit=LIMIT),))
 
 
-_OFFER = Offer(offer_id="o", user="a2", name="Next", until=START + timedelta(days=9_000))
+_OFFER = MakeOffer(offer_id="o", user="a2", name="Next", until=START + timedelta(days=9_000))
 
 EVENTS: dict[str, AnyEvent] = {
     "message: customer": Message(by="customer", content="hi"),
@@ -113,8 +113,8 @@ EVENTS: dict[str, AnyEvent] = {
     "close: agent": Close(),
     "close: operator": Close(by="kim"),
     "configure: timers": timers(Role.CUSTOMER, ParticipantTimer.IDLE),
-    "position: second": Position(position=2),
-    "hours: closed": Hours(queue="q", open=False),
+    "position: second": QueuePosition(position=2),
+    "hours: closed": OpeningHours(queue="q", open=False),
     "offer: first": _OFFER,
     "offer: accepted at once": _OFFER,
     "offer: another": _OFFER.model_copy(update={"offer_id": "o2", "user": "a3"}),
@@ -122,16 +122,16 @@ EVENTS: dict[str, AnyEvent] = {
     "assign: offered": Assign(user="a2", name="Next"),
     "resume: offered": Resume(by="kim", user="a2", name="Next"),
     "end: offered": End(by="kim"),
-    "accept: no offer": Accept(offer_id="o"),
-    "accept: offered": Accept(offer_id="o", by="a2"),
-    "accept: of before": Accept(offer_id="o", by="a2"),
-    "accept: another offer": Accept(offer_id="o2", by="a2"),
-    "reject: no offer": Reject(offer_id="o"),
-    "reject: offered": Reject(offer_id="o", by="a2"),
-    "reject: another offer": Reject(offer_id="o2", by="a2"),
-    "withdraw: no offer": Withdraw(offer_id="o"),
-    "withdraw: offered": Withdraw(offer_id="o"),
-    "withdraw: another offer": Withdraw(offer_id="o2"),
+    "accept: no offer": AcceptOffer(offer_id="o"),
+    "accept: offered": AcceptOffer(offer_id="o", by="a2"),
+    "accept: of before": AcceptOffer(offer_id="o", by="a2"),
+    "accept: another offer": AcceptOffer(offer_id="o2", by="a2"),
+    "reject: no offer": RejectOffer(offer_id="o"),
+    "reject: offered": RejectOffer(offer_id="o", by="a2"),
+    "reject: another offer": RejectOffer(offer_id="o2", by="a2"),
+    "withdraw: no offer": WithdrawOffer(offer_id="o"),
+    "withdraw: offered": WithdrawOffer(offer_id="o"),
+    "withdraw: another offer": WithdrawOffer(offer_id="o2"),
 }
 
 BEFORE: dict[str, tuple[AnyEvent, ...]] = {
@@ -145,7 +145,7 @@ BEFORE: dict[str, tuple[AnyEvent, ...]] = {
 
 
 POLICIES: dict[str, dict[str, Any]] = {
-    "message: last answer": {"survey": Survey(questions=(Question(key="why", text="Why?"),))},
+    "message: last answer": {"survey": Survey(questions=(SurveyQuestion(key="why", text="Why?"),))},
     "leave: bot that asks": {"survey": Survey()},
     "end: customer who may": {"customer_may_end": True},
     "offer: accepted at once": {"auto_accept": True},
@@ -181,7 +181,7 @@ def _if_served(event: AnyEvent) -> Callable[[ConversationState], AnyEvent | None
 
 
 def _closed_for_a_while(state: ConversationState) -> AnyEvent | None:
-    return Hours(queue=state.queue, open=False, until=state.clock + LIMIT)
+    return OpeningHours(queue=state.queue, open=False, until=state.clock + LIMIT)
 
 
 def _offered(state: ConversationState) -> AnyEvent | None:

@@ -7,9 +7,12 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Protocol
 
-from workflows.events import Accept, AnyEvent, Message, Offer
-
-from workflows.contract import facts, placement
+from domain.conversation import Mode, State
+from domain.events import AcceptOffer, AnyEvent, MakeOffer, Message
+from domain.participants import ParticipantPresence, ParticipantTimer, Role
+from domain.routing import OfferOutcome, RoutingStage
+from domain.transcript import EVENT_PREFIX, EventType, ItemType, Notice
+from workflows.contract import placement_of, snapshot_of
 from workflows.decision import Decision
 from workflows.state import (
     MOST_BOTS,
@@ -21,19 +24,6 @@ from workflows.state import (
     ConversationState,
 )
 from workflows.timers import Timer, deadlines, next_deadline
-from workflows.values import (
-    EVENT_PREFIX,
-    EventType,
-    ItemType,
-    Mode,
-    Notice,
-    OfferOutcome,
-    ParticipantTimer,
-    Presence,
-    Role,
-    Stage,
-    State,
-)
 
 FOR_SOCKETS = {EventType.IDLE.content_type, EventType.RETURNED.content_type, EventType.AUTO_DISCONNECTED.content_type}
 FOR_WHO_WAITS = {"position_in_queue", "next_in_line", "average_wait"}
@@ -87,7 +77,7 @@ def state_holds(state: ConversationState) -> None:
         assert stage is not State.ACTIVE
         assert state.mode is Mode.PERSISTENT
         assert state.parked_by.role is Role.AGENT
-    people = [who.id for who in facts(state).participants]
+    people = [who.id for who in snapshot_of(state).participants]
     assert len(people) == len(set(people))
     assert not set(state.former) & {who.id for who in state.participants}
     instants = [state.since, *(who.since for who in state.participants), state.spoken_at, state.seated_at]
@@ -110,24 +100,24 @@ def _offer_holds(state: ConversationState) -> None:
 
 def _placement_agrees(state: ConversationState) -> None:
     """The board is told where the conversation stands, whose it is, and whether it takes their capacity."""
-    here = placement(state)
+    here = placement_of(state)
     assert (here.instance, here.queue, here.contact_id) == (state.instance, state.queue, state.contact_id)
     assert here.since == state.since
     match state.state:
         case State.OPEN:
-            assert (here.stage, here.agent, here.holds) == (Stage.QUEUED, None, False)
+            assert (here.stage, here.agent, here.holds) == (RoutingStage.QUEUED, None, False)
         case State.ACTIVE:
-            assert (here.stage, here.agent, here.holds) == (Stage.WORKING, state.agent and state.agent.user, True)
+            assert (here.stage, here.agent, here.holds) == (RoutingStage.WORKING, state.agent and state.agent.user, True)
         case State.WAITING:
-            assert (here.stage, here.agent) == (Stage.PARKED, state.parked_by and state.parked_by.user)
+            assert (here.stage, here.agent) == (RoutingStage.PARKED, state.parked_by and state.parked_by.user)
             assert not here.holds
         case State.WRAP_UP if state.agent_done_at is None:
-            assert (here.stage, here.holds) == (Stage.WRAP_UP, True)
-            assert here.agent in {leg.agent_user for leg in facts(state).legs}
+            assert (here.stage, here.holds) == (RoutingStage.WRAP_UP, True)
+            assert here.agent in {leg.agent_user for leg in snapshot_of(state).legs}
         case State.WRAP_UP | State.CLOSED:
-            assert (here.stage, here.agent, here.holds) == (Stage.OFF, None, False)
-    assert here.stage in (Stage.QUEUED, Stage.OFF) or here.agent
-    assert here.bound_to is None or (here.stage is Stage.QUEUED and state.parked_by)
+            assert (here.stage, here.agent, here.holds) == (RoutingStage.OFF, None, False)
+    assert here.stage in (RoutingStage.QUEUED, RoutingStage.OFF) or here.agent
+    assert here.bound_to is None or (here.stage is RoutingStage.QUEUED and state.parked_by)
 
 
 def _is_small(state: ConversationState) -> None:
@@ -155,9 +145,9 @@ def _can_go_on(state: ConversationState) -> None:
         assert Timer.OPEN_AGE in running
     if state.state in (State.OPEN, State.ACTIVE, State.WAITING) and policy.duration:
         assert Timer.DURATION in running
-    if state.state is State.ACTIVE and policy.agent_grace and state.agent and state.agent.presence is Presence.AWAY:
+    if state.state is State.ACTIVE and policy.agent_grace and state.agent and state.agent.presence is ParticipantPresence.AWAY:
         assert Timer.AGENT_GRACE in running
-    awaited = state.agent is not None and state.agent.presence is Presence.AWAITED
+    awaited = state.agent is not None and state.agent.presence is ParticipantPresence.AWAITED
     if state.state is State.ACTIVE and policy.agent_grace and awaited:
         assert (Timer.AGENT_GRACE in running) == state.took_it
     assert (Timer.OFFER in running) == (state.offer is not None)
@@ -207,11 +197,11 @@ def _offers_end(before: ConversationState, event: AnyEvent, decision: Decision, 
             assert before.offer.id == over.id
             assert before.offer.until <= after.clock
     standing = caught_up.state.offer
-    if standing and after.agent and not isinstance(event, Offer):
+    if standing and after.agent and not isinstance(event, MakeOffer):
         over = after.past_offer(standing.id)
         assert over
         assert (over.outcome is OfferOutcome.ACCEPTED) == (after.agent.user == over.user)
-    if isinstance(event, Accept):
+    if isinstance(event, AcceptOffer):
         if standing and standing.id == event.offer_id:
             assert decision.refused is None
         elif decision.refused is None:

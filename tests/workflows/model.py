@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from workflows.events import AnyEvent, Hours, Offer
-
+from domain.contacts import Contact
+from domain.conversation import ConversationSnapshot
+from domain.events import AnyEvent, MakeOffer, OpeningHours
+from domain.routing import OfferOutcome
+from domain.transcript import TranscriptItem
 from tests.workflows import invariants
 from tests.workflows.steps import Doors, Step, dated
 from tests.workflows.story import START
-from workflows.contract import Facts, facts
+from workflows.contract import snapshot_of
 from workflows.decision import Decision
 from workflows.machine import catch_up, decide
-from workflows.memory import Leg
 from workflows.state import ConversationState
-from workflows.values import Item, OfferOutcome
 
 
 class Model:
@@ -22,8 +23,8 @@ class Model:
 
     def __init__(self, state: ConversationState, doors: Sequence[Doors]) -> None:
         self.state, self.now = state, START
-        self.items: list[Item] = []
-        self.legs: dict[str, Leg] = {}
+        self.items: list[TranscriptItem] = []
+        self.legs: dict[str, Contact] = {}
         self.offered: set[str] = set()
         self.over: dict[str, OfferOutcome] = {}
         self._doors, self._asked = doors, 0
@@ -48,7 +49,7 @@ class Model:
         assert decide(carried, type(event).model_validate_json(event.model_dump_json()), now) == decision
         caught_up = catch_up(before, now if event.at is None else min(event.at, now))
         invariants.decision_holds(before, event, decision, caught_up, now)
-        if isinstance(event, Offer) and decision.refused is None:
+        if isinstance(event, MakeOffer) and decision.refused is None:
             self.offered.add(event.offer_id)
         self._keep(decision)
         return decision
@@ -61,7 +62,7 @@ class Model:
             assert not self.state.must_ask_hours
             self._catch_up()  # what counts from the opening may be overdue when one hears of it
         invariants.nothing_is_overdue(self.state, self.now)
-        self._write(facts(self.state))
+        self._write(snapshot_of(self.state))
         self.state = self.state.but(
             unrecorded_legs=(), unrecorded_leavers=(), unrecorded_answers=(), unrecorded_offers=()
         )
@@ -73,18 +74,18 @@ class Model:
         self._keep(catch_up(before, self.now))
         invariants.goes_on(before, self.state)
 
-    def _answer(self) -> Hours:
+    def _answer(self) -> OpeningHours:
         doors = self._doors[self._asked % len(self._doors)]
         self._asked += 1
         until = self.now + doors.holds if doors.holds else None
-        return Hours(queue=self.state.queue, open=doors.open, until=until, holiday=doors.holiday)
+        return OpeningHours(queue=self.state.queue, open=doors.open, until=until, holiday=doors.holiday)
 
     def _keep(self, decision: Decision) -> None:
         self.state = decision.state
         self.items += decision.items
         invariants.state_holds(self.state)
 
-    def _write(self, written: Facts) -> None:
+    def _write(self, written: ConversationSnapshot) -> None:
         for leg in written.legs:
             known = self.legs.get(leg.id)
             if known:

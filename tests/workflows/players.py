@@ -12,17 +12,18 @@ from temporalio.api.enums.v1 import WorkflowTaskFailedCause
 from temporalio.client import WorkflowHistory
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
-from workflows.events import Close, End, Hours, Message, Messages, Offer, Position, Withdraw
 
+from domain.conversation import State
+from domain.events import Close, End, MakeOffer, Message, Messages, OpeningHours, QueuePosition, WithdrawOffer
+from domain.participants import Role
 from store import conversations
 from tests.routing.routing_records import routing_row
 from tests.workflows import invariants
 from tests.workflows.clock import now
 from tests.workflows.engine import Chat, eventually
 from tests.workflows.steps import Step, dated
-from workflows.contract import Outcome
+from workflows.contract import ConversationResult
 from workflows.state import ConversationState
-from workflows.values import Role, State
 
 NOTICEABLE = timedelta(seconds=1)
 """Shorter pauses pass by themselves."""
@@ -34,7 +35,7 @@ SLOW = "[TMPRL1101]"
 class Ended(NamedTuple):
     """A conversation that is closed."""
 
-    outcome: Outcome
+    outcome: ConversationResult
     state: ConversationState
 
 
@@ -67,7 +68,7 @@ class Player:
         """Ends it if it has not ended; how it stands then, and what it left as its result."""
         for event in (End(by="kim"), Close(by="kim")):
             await self.take(Step(event, timedelta(0), None, True))
-        handle = self.chat.engine.client.get_workflow_handle(self.chat.id, result_type=Outcome)
+        handle = self.chat.engine.client.get_workflow_handle(self.chat.id, result_type=ConversationResult)
         return Ended(await handle.result(), await self.chat.state())
 
     async def _unless_gone(self, action: Coroutine[Any, Any, None]) -> None:
@@ -94,12 +95,12 @@ class Player:
     async def _send(self, step: Step) -> None:
         assert step.event
         event = step.event
-        if step.late is not None or isinstance(event, Offer):
+        if step.late is not None or isinstance(event, MakeOffer):
             instant = await now(self.environment, self.chat)
             event = dated(event, instant)
             if step.late is not None:
                 event = event.model_copy(update={"at": instant - step.late})
-        unasked = isinstance(event, Message | Position | Hours | Offer | Withdraw)  # nobody waits for an answer to it
+        unasked = isinstance(event, Message | QueuePosition | OpeningHours | MakeOffer | WithdrawOffer)  # nobody waits for an answer to it
         if step.batched or unasked:
             await self.chat.signal(event.kind, event.model_dump(mode="json", exclude_none=True))
         else:

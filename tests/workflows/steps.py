@@ -7,8 +7,10 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
-from workflows.events import (
-    Accept,
+
+from domain.conversation import Mode
+from domain.events import (
+    AcceptOffer,
     AnyEvent,
     Assign,
     Close,
@@ -16,26 +18,25 @@ from workflows.events import (
     Connect,
     Disconnect,
     End,
-    Hours,
     Invite,
     Leave,
+    MakeOffer,
     Message,
-    Offer,
+    OpeningHours,
     Park,
-    Position,
-    Reject,
+    QueuePosition,
+    RejectOffer,
     Release,
     Resume,
     TimerSetting,
     Transfer,
-    Withdraw,
+    WithdrawOffer,
 )
-from workflows.policy import IdleAction, IdleRule, SameAgent, Texts
-
+from domain.participants import ParticipantTimer, Role
+from domain.policy import AutomatedMessages, IdleAction, IdleRule, SameAgent
+from domain.survey import Survey
 from tests.workflows.story import START, SURVEY
 from workflows.state import derived_id
-from workflows.survey import Survey
-from workflows.values import Mode, ParticipantTimer, Role
 
 
 class Step(NamedTuple):
@@ -77,11 +78,11 @@ def agent_id(conversation: str, user: str) -> str:
     return derived_id(conversation, f"agent/{user}")
 
 
-def offers(conversation: str) -> list[Offer]:
+def offers(conversation: str) -> list[MakeOffer]:
     """Offers to each agent; until when they stand is counted from `START`, see `dated`."""
     limits = (MINUTE / 2, 2 * MINUTE, 90 * MINUTE)
     return [
-        Offer(offer_id=f"{conversation}/o{n}{user}", user=user, name=user, until=START + limit)
+        MakeOffer(offer_id=f"{conversation}/o{n}{user}", user=user, name=user, until=START + limit)
         for n, limit in enumerate(limits)
         for user in USERS
     ]
@@ -89,7 +90,7 @@ def offers(conversation: str) -> list[Offer]:
 
 def dated(event: AnyEvent, now: datetime) -> AnyEvent:
     """An event as it happens now: an offer stands from now on."""
-    return event.model_copy(update={"until": now + (event.until - START)}) if isinstance(event, Offer) else event
+    return event.model_copy(update={"until": now + (event.until - START)}) if isinstance(event, MakeOffer) else event
 
 
 def events(conversation: str) -> list[AnyEvent]:
@@ -110,9 +111,9 @@ def events(conversation: str) -> list[AnyEvent]:
         *(Disconnect(by=by) for by in anybody),
         *(5 * [Assign(user=user, name=user) for user in USERS]),
         *(3 * offered),
-        *(3 * [Accept(offer_id=offer.offer_id, by=offer.user) for offer in offered]),
-        *(Reject(offer_id=offer.offer_id, by=offer.user) for offer in offered),
-        *(Withdraw(offer_id=offer.offer_id) for offer in offered),
+        *(3 * [AcceptOffer(offer_id=offer.offer_id, by=offer.user) for offer in offered]),
+        *(RejectOffer(offer_id=offer.offer_id, by=offer.user) for offer in offered),
+        *(WithdrawOffer(offer_id=offer.offer_id) for offer in offered),
         *(2 * accepted),
         *(3 * [Message(by=by, content="Good") for by in talking]),
         *(Message(by=by, content="1") for by in (*anybody, "system")),
@@ -133,8 +134,8 @@ def events(conversation: str) -> list[AnyEvent]:
         *(Close(by=by) for by in anybody),
         *(2 * [Configure(timers=(setting,)) for setting in _SETTINGS]),
         Configure(timers=tuple(_SETTINGS[::3])),
-        *(Position(position=n, average_wait=wait) for n in (1, 2, 5) for wait in (None, MINUTE / 2, 7 * MINUTE)),
-        *(Hours(queue=queue, open=open) for queue in QUEUES for open in (True, False)),
+        *(QueuePosition(position=n, average_wait=wait) for n in (1, 2, 5) for wait in (None, MINUTE / 2, 7 * MINUTE)),
+        *(OpeningHours(queue=queue, open=open) for queue in QUEUES for open in (True, False)),
     ]  # fmt: skip
 
 
@@ -142,7 +143,7 @@ def openings(conversation: str) -> list[tuple[AnyEvent, ...]]:
     """How a conversation may begin, so that much happens deep in it."""
     connected = (Connect(by="customer"),)
     offer = offers(conversation)[3]
-    offered, taken = (*connected, offer), (*connected, offer, Accept(offer_id=offer.offer_id, by=offer.user))
+    offered, taken = (*connected, offer), (*connected, offer, AcceptOffer(offer_id=offer.offer_id, by=offer.user))
     active = (*connected, Assign(user="a1", name="a1"), Connect(by="agent"))
     spoken = (*active, Message(by="customer", content="Hello?"), Message(by="agent", content="Hello"))
     return [
@@ -178,7 +179,7 @@ def _chain(silent: str, *steps: tuple[int, IdleAction]) -> tuple[IdleRule, ...]:
 
 _CUSTOMER = _chain("customer", (2, IdleAction.REMIND), (4, IdleAction.WARN), (9, IdleAction.CLOSE))
 _AGENT = _chain("agent", (1, IdleAction.REMIND), (3, IdleAction.RELEASE))
-_TEXTS = Texts(**{name: f"{name} {{AgentName}} {{QueueName}} {{PeopleAhead}}" for name in Texts.model_fields})
+_TEXTS = AutomatedMessages(**{name: f"{name} {{AgentName}} {{QueueName}} {{PeopleAhead}}" for name in AutomatedMessages.model_fields})
 _NO_LIMITS = dict.fromkeys(
     ("connect_within", "reconnect_window", "open_age", "waiting_period", "duration", "agent_grace")
 )
@@ -198,7 +199,7 @@ def policies(mode: Mode) -> st.SearchStrategy[dict[str, Any]]:
                 [None, SURVEY, Survey(), Survey(questions=SURVEY.questions[:1], thanks="Thanks")]
             ),
             "customer_may_end": st.booleans(),
-            "texts": st.sampled_from([Texts(), _TEXTS]),
+            "texts": st.sampled_from([AutomatedMessages(), _TEXTS]),
             "idle_rules": st.sampled_from([(), _CUSTOMER, _AGENT, (*_CUSTOMER, *_AGENT), _CUSTOMER[:1], _AGENT[:1]]),
             "hours": st.booleans(),
             "auto_accept": st.sampled_from([False, False, True]),

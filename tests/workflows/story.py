@@ -6,27 +6,26 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from workflows.events import AnyEvent
-from workflows.policy import DEFAULTS
-
-from workflows.contract import Opening, StartConversation
-from workflows.contract import fresh as begun
+from domain.conversation import ConversationOpening, Mode
+from domain.events import AnyEvent
+from domain.policy import DEFAULTS
+from domain.survey import Survey, SurveyQuestion
+from workflows.contract import StartConversation
+from workflows.contract import initial_state as begun
 from workflows.machine import catch_up, decide
 from workflows.state import EDITION, ConversationState
-from workflows.survey import Question, Survey
-from workflows.values import Mode
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MOMENT = timedelta(seconds=1)
 
 SURVEY = Survey(
-    questions=(Question(key="score", text="How was it?", choices=("Good", "Bad")), Question(key="why", text="Why?"))
+    questions=(SurveyQuestion(key="score", text="How was it?", choices=("Good", "Bad")), SurveyQuestion(key="why", text="Why?"))
 )
 
 
 def fresh(mode: Mode = Mode.LIVE, *, edition: int = EDITION, **policy: Any) -> ConversationState:
     """A conversation that has just begun; `policy` changes the mode's defaults."""
-    opening = Opening(
+    opening = ConversationOpening(
         contact_id="c",
         instance="demo",
         workstream="w",

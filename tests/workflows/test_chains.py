@@ -6,16 +6,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio.testing import WorkflowEnvironment
-from workflows.events import Assign, Connect, Park, Release
-from workflows.policy import IdleAction, IdleRule
 
+from domain.contacts import EndReason
+from domain.conversation import Mode, State
+from domain.events import Assign, Connect, Park, Release
+from domain.policy import IdleAction, IdleRule
 from runtime.bus import BOARD, Announcement, LocalBus
 from tests.workflows.clock import forward, rings
 from tests.workflows.engine import Chat, Engine
 from tests.workflows.test_deadlines import SEATED
 from tests.workflows.test_legs import contact
 from workflows.timers import Timer, deadlines
-from workflows.values import EndReason, Mode, State
 
 MINUTE = timedelta(minutes=1)
 

@@ -6,20 +6,21 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from runtime.instances import Instance
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Replayer
-from workflows.events import Connect
 
 from configuration.current import Configuration
+from configuration.schema.instances import InstanceSettings
+from domain.contacts import EndReason
+from domain.conversation import State
+from domain.events import Connect
 from runtime.bus import LocalBus
 from tests.workflows.clock import forward_to, rings
 from tests.workflows.engine import Chat, Engine
 from workflows.conversation import Conversation
 from workflows.state import ConversationState
 from workflows.timers import Timer, next_deadline
-from workflows.values import EndReason, State
 
 LIVE: dict[str, Any] = {"mode": "live", "queue": "live"}
 HOUR = timedelta(hours=1)
@@ -30,7 +31,7 @@ class Admin:
 
     def __init__(self, engine: Engine) -> None:
         self.configuration = Configuration(
-            {"demo": Instance.model_validate({"workstreams": {"live": LIVE, "other": LIVE}})}, engine.db, LocalBus()
+            {"demo": InstanceSettings.model_validate({"workstreams": {"live": LIVE, "other": LIVE}})}, engine.db, LocalBus()
         )
 
     async def change(self, **keys: Any) -> None:

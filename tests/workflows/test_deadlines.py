@@ -9,21 +9,23 @@ from typing import Any, NamedTuple
 
 import pytest
 from temporalio.testing import WorkflowEnvironment
-from workflows.events import Accept, Assign, Command, Configure, Connect, Disconnect, End, Park, Release
-from workflows.policy import IdleAction, IdleRule
 
+from domain.contacts import EndReason
+from domain.conversation import Mode, State
+from domain.events import AcceptOffer, Assign, Command, Configure, Connect, Disconnect, End, Park, Release
+from domain.participants import ParticipantPresence, Role
+from domain.policy import IdleAction, IdleRule
+from domain.survey import Survey, SurveyQuestion
 from tests.workflows.clock import forward_to, rings
 from tests.workflows.engine import Chat, Engine
 from workflows.state import ConversationState
-from workflows.survey import Question, Survey
 from workflows.timers import RULES, Timer
-from workflows.values import EndReason, Mode, Presence, Role, State
 
 SEATED = (Connect(), Assign(user="a1", name="A1"), Connect(by="agent"))
 AGENT_LOST = (*SEATED, Disconnect(by="agent"))
 PARKED = (*SEATED, Park())
-OFFERED, TAKEN = "offered", Accept(offer_id="o", by="a1")
-SURVEY: dict[str, Any] = {"survey": Survey(questions=(Question(key="score", text="How was it?"),)).model_dump()}
+OFFERED, TAKEN = "offered", AcceptOffer(offer_id="o", by="a1")
+SURVEY: dict[str, Any] = {"survey": Survey(questions=(SurveyQuestion(key="score", text="How was it?"),)).model_dump()}
 
 
 class Case(NamedTuple):
@@ -181,10 +183,10 @@ async def test_what_has_no_limit_goes_on(environment: WorkflowEnvironment, engin
             state = await chat.state()
             assert (state.state, state.customer.presence) == (
                 State.ACTIVE if state.agent else State.OPEN,
-                Presence.AWAY,
+                ParticipantPresence.AWAY,
             )
         await never_there.do(Connect())
-        assert (await never_there.state()).customer.presence is Presence.CONNECTED
+        assert (await never_there.state()).customer.presence is ParticipantPresence.CONNECTED
 
 
 @pytest.mark.parametrize("mode", Mode)

@@ -14,8 +14,10 @@ from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
-from workflows.events import Accept, Assign, Connect, Park, Release, Resume
 
+from domain.conversation import Mode, State
+from domain.events import AcceptOffer, Assign, Connect, Park, Release, Resume
+from domain.participants import ParticipantPresence
 from tests.routing.routing_records import routing_row
 from tests.workflows.clock import forward
 from tests.workflows.engine import Chat, Engine
@@ -24,7 +26,6 @@ from tests.workflows.test_deadlines import SEATED
 from workflows.contract import StartConversation
 from workflows.conversation import Conversation
 from workflows.state import EDITION
-from workflows.values import Mode, Presence, State
 
 Edition = Callable[[StartConversation], int]
 
@@ -96,11 +97,11 @@ async def test_one_that_runs_keeps_its_edition_until_it_is_renewed(
         assert all("signal `renew`" in rejection.why for rejection in state.rejections)
         await forward(environment, chat, days=1)
         state = await chat.state()
-        assert (state.state, state.customer.presence) == (State.ACTIVE, Presence.AWAITED)
+        assert (state.state, state.customer.presence) == (State.ACTIVE, ParticipantPresence.AWAITED)
         await chat.renew()
     async with engine.working():
         state = await chat.state()
-        assert (state.edition, state.state, state.customer.presence) == (EDITION, State.ACTIVE, Presence.AWAY)
+        assert (state.edition, state.state, state.customer.presence) == (EDITION, State.ACTIVE, ParticipantPresence.AWAY)
         await chat.do(Connect(), Park())
         await chat.say("Back.")
         await chat.do(Resume())
@@ -136,7 +137,7 @@ async def test_one_of_the_second_edition_has_no_place_on_the_board_until_it_is_r
         await offered(chat, "a2")
         await chat.until(lambda s: s.offer is not None, "the offer stands")
     async with engine.working(instances=INSTANCES):  # which replays it
-        await chat.do(Accept(offer_id="to-a2", by="a2"), Connect(by="agent"), Release(), Assign(user="a3", name="A3"))
+        await chat.do(AcceptOffer(offer_id="to-a2", by="a2"), Connect(by="agent"), Release(), Assign(user="a3", name="A3"))
         row = await routing_row(engine.db, chat.id)
         assert row
         assert (row.stage, row.agent) == ("working", "a3")

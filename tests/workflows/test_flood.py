@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 from temporalio.testing import WorkflowEnvironment
-from workflows.events import Message
 
+from domain.conversation import Mode
+from domain.events import Message
+from domain.participants import Role
 from engine.client import ConversationClient
 from runtime.settings import Settings
 from store.database import Database
 from store.migrate import migrate
 from tests.stack import running
 from tests.workflows.engine import Chat, Engine, eventually
-from workflows.values import Mode, Role
 
 pytestmark = pytest.mark.chaos
 

@@ -7,20 +7,21 @@ from typing import Any
 
 import pytest
 from temporalio.testing import WorkflowEnvironment
-from workflows.events import Invite, Leave, Transfer
 
+from domain.contacts import EndReason
+from domain.conversation import State
+from domain.events import Invite, Leave, Transfer
+from domain.survey import Survey, SurveyQuestion
 from store import conversations
-from store.records import Contact
+from store.records import StoredContact
 from tests.workflows.clock import forward
 from tests.workflows.engine import Chat, Engine, eventually
 from tests.workflows.test_timers import active
-from workflows.survey import Question, Survey
-from workflows.values import EndReason, State
 
-SURVEY = Survey(questions=(Question(key="score", text="How was it?", choices=("Good", "Bad")),), thanks="Thank you.")
+SURVEY = Survey(questions=(SurveyQuestion(key="score", text="How was it?", choices=("Good", "Bad")),), thanks="Thank you.")
 
 
-async def contact(chat: Chat, contact_id: str) -> Contact:
+async def contact(chat: Chat, contact_id: str) -> StoredContact:
     found = await conversations.find_contact(chat.engine.db, "demo", contact_id)
     assert found is not None
     return found[0]

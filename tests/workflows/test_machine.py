@@ -7,20 +7,22 @@ from datetime import timedelta
 from typing import get_args
 
 import pytest
-from workflows.events import AnyEvent, Assign, Message, Transfer
 
+from domain.contacts import EndReason
+from domain.conversation import Mode, State
+from domain.events import AnyEvent, Assign, Message, Transfer
+from domain.participants import ParticipantPresence
 from tests.workflows import expectations, happenings
 from tests.workflows.expectations import Expected
 from tests.workflows.happenings import LIMIT, OFF
 from tests.workflows.situations import BOTH, SITUATIONS, reach, stands
 from tests.workflows.story import MOMENT, START, Story, fresh
-from workflows.contract import facts
+from workflows.contract import snapshot_of
 from workflows.decision import Decision
 from workflows.machine import NEWS, catch_up, decide
 from workflows.state import EDITION, ConversationState
 from workflows.table import TABLE, Row
 from workflows.timers import RULES, Timer, deadlines
-from workflows.values import EndReason, Mode, Presence, State
 
 EVENTS = expectations.read(expectations.EVENTS)
 TIMERS = expectations.read(expectations.TIMERS)
@@ -198,10 +200,10 @@ def test_a_message_that_names_a_later_instant_happened_now() -> None:
     message = Message(by="customer", content="hi", at=START + timedelta(days=900))
     decision = decide(fresh(), message, START + MOMENT)
     assert [item.at for item in decision.items] == [START + MOMENT, START + MOMENT + timedelta(milliseconds=1)]
-    assert decision.state.customer.presence is Presence.CONNECTED
+    assert decision.state.customer.presence is ParticipantPresence.CONNECTED
 
 
 def test_who_left_and_is_back_stands_once_in_the_record() -> None:
     events = (Assign(user="a1", name="A1"), Transfer(contact_id="t", queue="q", user="a1", name="A1"))
-    people = [(who.user, who.left_at) for who in facts(Story(fresh()).then(*events).state).participants]
+    people = [(who.user, who.left_at) for who in snapshot_of(Story(fresh()).then(*events).state).participants]
     assert people == [("a1", None), (None, None)]

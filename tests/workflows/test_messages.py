@@ -6,21 +6,21 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio.testing import WorkflowEnvironment
-from workflows.events import Assign, Connect, Disconnect, End, Park, Release, Transfer
-from workflows.policy import Texts
 
+from domain.conversation import Mode
+from domain.events import Assign, Connect, Disconnect, End, Park, Release, Transfer
+from domain.policy import AutomatedMessages
 from tests.workflows.clock import AFTER, forward_to, rings
 from tests.workflows.engine import Chat, Engine
 from tests.workflows.test_deadlines import AGENT_LOST, SEATED
 from tests.workflows.test_hours import INSTANCES, OPENS
 from workflows.timers import Timer
-from workflows.values import Mode
 
 SLUGS = "{CustomerName} {AgentName} {QueueName} {OpeningTime}{PeopleAhead}{WaitMinutes}"
 """Said after each trigger's name, so that one sees what it knows."""
 
-ALL = {"texts": {trigger: f"{trigger}: {SLUGS}" for trigger in Texts.model_fields}}
-NONE = {"texts": dict.fromkeys(Texts.model_fields)}
+ALL = {"texts": {trigger: f"{trigger}: {SLUGS}" for trigger in AutomatedMessages.model_fields}}
+NONE = {"texts": dict.fromkeys(AutomatedMessages.model_fields)}
 
 
 async def automated(chat: Chat) -> list[str]:
@@ -95,7 +95,7 @@ async def test_every_text_is_said_with_what_it_knows(environment: WorkflowEnviro
         ["greeting: Ada  never ", "closed: Ada  never ", "ended: Ada  never "],
     ]
     said = {text.partition(":")[0] for texts in told for text in texts}
-    assert said == set(Texts.model_fields)
+    assert said == set(AutomatedMessages.model_fields)
 
 
 async def test_no_text_is_said_that_is_switched_off(environment: WorkflowEnvironment, engine: Engine) -> None:

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from workflows.events import Close, End
 
+from domain.conversation import Mode, State
+from domain.events import Close, End
 from tests.workflows.model import Model
 from tests.workflows.steps import Doors, Step, doors, policies, steps
 from tests.workflows.story import fresh
-from workflows.values import Mode, State
 
 EXPLORING = int(os.environ.get("MACHINE_EXAMPLES", "0"))
 settings.register_profile(

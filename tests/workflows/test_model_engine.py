@@ -16,11 +16,11 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Replayer
 
+from domain.conversation import Mode
 from tests.workflows.engine import Chat, Engine
 from tests.workflows.players import Player, agrees, at_rest, histories, no_task_failed
 from tests.workflows.steps import Step, policies, steps
 from workflows.conversation import COMMIT_ITEMS, Conversation
-from workflows.values import Mode
 
 pytestmark = pytest.mark.chaos
 

@@ -7,27 +7,30 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 import pytest
-from workflows.events import (
-    Accept,
+
+from domain.contacts import EndReason
+from domain.conversation import Mode, State
+from domain.events import (
+    AcceptOffer,
     AnyEvent,
     Assign,
     Connect,
     Disconnect,
     End,
+    MakeOffer,
     Message,
-    Offer,
     Park,
-    Reject,
+    RejectOffer,
     Release,
     Resume,
-    Withdraw,
+    WithdrawOffer,
 )
-
+from domain.participants import ParticipantPresence
+from domain.routing import OfferOutcome, RoutingStage
 from tests.workflows.story import MOMENT, START, Story, fresh
-from workflows.contract import facts, placement
+from workflows.contract import placement_of, snapshot_of
 from workflows.machine import decide
 from workflows.state import REMEMBERED_OFFERS
-from workflows.values import EndReason, Mode, OfferOutcome, Presence, Stage, State
 
 WITHIN = timedelta(minutes=2)
 GRACE = timedelta(seconds=150)
@@ -36,13 +39,13 @@ ACCEPTED, REJECTED = OfferOutcome.ACCEPTED, OfferOutcome.REJECTED
 MISSED, WITHDRAWN = OfferOutcome.MISSED, OfferOutcome.WITHDRAWN
 
 
-def offer(id: str = "o", user: str = "a1", until: timedelta = WITHIN) -> Offer:
-    return Offer(offer_id=id, user=user, name=user.upper(), until=START + until)
+def offer(id: str = "o", user: str = "a1", until: timedelta = WITHIN) -> MakeOffer:
+    return MakeOffer(offer_id=id, user=user, name=user.upper(), until=START + until)
 
 
 def over(story: Story) -> list[tuple[str, OfferOutcome]]:
     """What became of the offers, as the record says."""
-    return [(offer.id, offer.outcome) for offer in facts(story.state).offers_over]
+    return [(offer.id, offer.outcome) for offer in snapshot_of(story.state).offers_over]
 
 
 def refused(story: Story, event: AnyEvent) -> str | None:
@@ -54,52 +57,52 @@ def test_an_offer_stands_until_its_deadline_and_is_missed_then(mode: Mode) -> No
     offered = Story(fresh(mode)).then(HERE, offer())
     before = offered.at(START + WITHIN - timedelta(milliseconds=1))
     assert before.state == offered.state
-    assert placement(before.state).stage is Stage.QUEUED
+    assert placement_of(before.state).stage is RoutingStage.QUEUED
     missed = offered.at(START + WITHIN)
     assert (missed.state.state, missed.state.offer, over(missed)) == (State.OPEN, None, [("o", MISSED)])
-    assert refused(missed, Accept(offer_id="o", by="a1")) == "the offer is over"
+    assert refused(missed, AcceptOffer(offer_id="o", by="a1")) == "the offer is over"
 
 
 def test_an_answer_counts_from_when_it_was_given() -> None:
     offered, late = Story(fresh()).then(HERE, offer()), START + WITHIN + MOMENT
-    in_time = decide(offered.state, Accept(offer_id="o", by="a1", at=START + WITHIN - MOMENT), late)
+    in_time = decide(offered.state, AcceptOffer(offer_id="o", by="a1", at=START + WITHIN - MOMENT), late)
     assert (in_time.refused, in_time.state.state) == (None, State.ACTIVE)
-    too_late = decide(offered.state, Accept(offer_id="o", by="a1", at=START + WITHIN), late)
+    too_late = decide(offered.state, AcceptOffer(offer_id="o", by="a1", at=START + WITHIN), late)
     assert (too_late.refused, too_late.state.state) == ("the offer is over", State.OPEN)
 
 
 def test_who_accepts_has_it_and_to_accept_again_is_no_news() -> None:
-    taken = Story(fresh()).then(HERE, offer(), Accept(offer_id="o", by="a1"))
+    taken = Story(fresh()).then(HERE, offer(), AcceptOffer(offer_id="o", by="a1"))
     assert taken.state.agent is not None
     assert (taken.state.state, taken.state.agent.user, taken.state.agent.name) == (State.ACTIVE, "a1", "A1")
     assert (taken.state.offer, over(taken)) == (None, [("o", ACCEPTED)])
-    here = placement(taken.state)
-    assert (here.stage, here.agent, here.holds) == (Stage.WORKING, "a1", True)
-    again = decide(taken.state, Accept(offer_id="o", by="a1"), taken.now)
+    here = placement_of(taken.state)
+    assert (here.stage, here.agent, here.holds) == (RoutingStage.WORKING, "a1", True)
+    again = decide(taken.state, AcceptOffer(offer_id="o", by="a1"), taken.now)
     assert (again.refused, again.items, again.state) == (None, (), taken.state)
     released = taken.then(Release())
-    assert refused(released, Accept(offer_id="o", by="a1")) == "the offer is over"
-    others = released.then(offer("o2", "a2"), Accept(offer_id="o2", by="a2"))
-    assert refused(others, Accept(offer_id="o", by="a1")) == "the offer is over"
+    assert refused(released, AcceptOffer(offer_id="o", by="a1")) == "the offer is over"
+    others = released.then(offer("o2", "a2"), AcceptOffer(offer_id="o2", by="a2"))
+    assert refused(others, AcceptOffer(offer_id="o", by="a1")) == "the offer is over"
 
 
-@pytest.mark.parametrize(("answer", "outcome"), [(Reject, REJECTED), (Withdraw, WITHDRAWN)])
-def test_what_is_not_taken_goes_on_waiting_as_before(answer: type[Reject | Withdraw], outcome: OfferOutcome) -> None:
+@pytest.mark.parametrize(("answer", "outcome"), [(RejectOffer, REJECTED), (WithdrawOffer, WITHDRAWN)])
+def test_what_is_not_taken_goes_on_waiting_as_before(answer: type[RejectOffer | WithdrawOffer], outcome: OfferOutcome) -> None:
     waiting = Story(fresh()).then(HERE)
     story = waiting.then(offer(), answer(offer_id="o"))
     assert over(story) == [("o", outcome)]
-    assert placement(story.state) == placement(waiting.state)
-    for event in (Accept(offer_id="o"), Reject(offer_id="o"), Withdraw(offer_id="o")):
+    assert placement_of(story.state) == placement_of(waiting.state)
+    for event in (AcceptOffer(offer_id="o"), RejectOffer(offer_id="o"), WithdrawOffer(offer_id="o")):
         assert refused(story, event) == "the offer is over"
-    assert over(story.then(offer("o2"), Accept(offer_id="o2"))) == [("o", outcome), ("o2", ACCEPTED)]
+    assert over(story.then(offer("o2"), AcceptOffer(offer_id="o2"))) == [("o", outcome), ("o2", ACCEPTED)]
 
 
-@pytest.mark.parametrize("answer", [Accept, Reject, Withdraw])
-def test_an_offer_that_is_heard_of_again_does_not_come_back(answer: type[Accept | Reject | Withdraw]) -> None:
+@pytest.mark.parametrize("answer", [AcceptOffer, RejectOffer, WithdrawOffer])
+def test_an_offer_that_is_heard_of_again_does_not_come_back(answer: type[AcceptOffer | RejectOffer | WithdrawOffer]) -> None:
     story = Story(fresh(auto_accept=False)).then(HERE, offer(), answer(offer_id="o", by="a1"))
     again = story.then(offer("o", until=timedelta(minutes=9)))
     assert (again.state.offer, over(again)) == (None, over(story))
-    if answer is not Accept:
+    if answer is not AcceptOffer:
         standing = story.then(offer("o2", "a2"), offer("o", "a1"))
         assert standing.state.offer is not None
         assert standing.state.offer.id == "o2"
@@ -108,7 +111,7 @@ def test_an_offer_that_is_heard_of_again_does_not_come_back(answer: type[Accept 
 def test_of_very_many_offers_the_earlier_ones_are_forgotten() -> None:
     story = Story(fresh()).then(HERE)
     for number in range(REMEMBERED_OFFERS + 5):
-        story = story.then(offer(f"o{number}"), Reject(offer_id=f"o{number}"))
+        story = story.then(offer(f"o{number}"), RejectOffer(offer_id=f"o{number}"))
     assert [over.id for over in story.state.past_offers] == [f"o{number + 5}" for number in range(REMEMBERED_OFFERS)]
 
 
@@ -116,7 +119,7 @@ def test_there_is_one_offer_at_a_time() -> None:
     story = Story(fresh()).then(HERE, offer(), offer("o2", "a2"))
     assert story.state.offer is not None
     assert (story.state.offer.id, over(story)) == ("o2", [("o", WITHDRAWN)])
-    assert refused(story, Accept(offer_id="o", by="a1")) == "the offer is over"
+    assert refused(story, AcceptOffer(offer_id="o", by="a1")) == "the offer is over"
 
 
 @pytest.mark.parametrize("so_far", [(Assign(user="a2", name="A2"),), (Assign(user="a2", name="A2"), Park())])
@@ -124,7 +127,7 @@ def test_an_offer_of_what_is_not_to_be_had_is_over_at_once(so_far: tuple[AnyEven
     story = Story(fresh(Mode.PERSISTENT, auto_accept=True)).then(HERE, *so_far)
     offered = story.then(offer())
     assert (offered.state.offer, over(offered)) == (None, [("o", WITHDRAWN)])
-    assert placement(offered.state) == placement(story.state)
+    assert placement_of(offered.state) == placement_of(story.state)
 
 
 PARKED = (Assign(user="a1", name="A1"), Park(), Message(by="customer", content="Again"))
@@ -172,7 +175,7 @@ def test_with_auto_accept_it_is_theirs_at_once() -> None:
     story = Story(fresh(auto_accept=True)).then(HERE, offer())
     assert story.state.agent is not None
     assert (story.state.state, story.state.agent.user, over(story)) == (State.ACTIVE, "a1", [("o", ACCEPTED)])
-    assert refused(story, Accept(offer_id="o", by="a1")) is None
+    assert refused(story, AcceptOffer(offer_id="o", by="a1")) is None
     assert story.then(offer("o2", "a2")).state.agent == story.state.agent
 
 
@@ -185,15 +188,15 @@ def test_an_offer_that_is_heard_of_after_its_time_is_nobodys() -> None:
 
 
 def test_who_has_taken_it_and_never_comes_loses_it() -> None:
-    taken = Story(fresh(agent_grace=GRACE)).then(HERE, offer(), Accept(offer_id="o", by="a1"))
+    taken = Story(fresh(agent_grace=GRACE)).then(HERE, offer(), AcceptOffer(offer_id="o", by="a1"))
     assert taken.state.agent is not None
-    assert taken.state.agent.presence is Presence.AWAITED
+    assert taken.state.agent.presence is ParticipantPresence.AWAITED
     lost = taken.at(taken.now + GRACE)
     assert taken.at(taken.now + GRACE - timedelta(milliseconds=1)).state.state is State.ACTIVE
     assert (lost.state.state, lost.state.agent) == (State.OPEN, None)
     assert lost.state.unrecorded_legs[-1].end_reason is EndReason.AGENT_LOST
-    here = placement(lost.state)
-    assert (here.stage, here.ahead, here.agent) == (Stage.QUEUED, True, None)
+    here = placement_of(lost.state)
+    assert (here.stage, here.ahead, here.agent) == (RoutingStage.QUEUED, True, None)
     assert taken.then(Connect(by="agent")).at(taken.now + 2 * GRACE).state.state is State.ACTIVE
 
 
@@ -205,14 +208,14 @@ def test_who_was_given_it_without_an_offer_may_come_when_they_like() -> None:
 
 def test_who_has_released_it_is_passed_over_and_who_was_lost_is_not() -> None:
     seated = Story(fresh()).then(HERE, Assign(user="a1", name="A1"), Connect(by="agent"))
-    assert [(each.user, each.outcome) for each in facts(seated.then(Release()).state).offers_over] == [("a1", REJECTED)]
+    assert [(each.user, each.outcome) for each in snapshot_of(seated.then(Release()).state).offers_over] == [("a1", REJECTED)]
     gone = seated.then(Disconnect(by="agent"))
-    assert facts(gone.at(gone.now + GRACE).state).offers_over == ()
+    assert snapshot_of(gone.at(gone.now + GRACE).state).offers_over == ()
 
 
 @pytest.mark.parametrize(
     "taken",
-    [(offer(), Accept(offer_id="o")), (Assign(user="a1", name="A1"), Connect(by="agent"), Park(), Resume())],
+    [(offer(), AcceptOffer(offer_id="o")), (Assign(user="a1", name="A1"), Connect(by="agent"), Park(), Resume())],
     ids=["accepted", "resumed"],
 )
 def test_who_has_taken_it_and_never_comes_is_passed_over_and_absent(taken: tuple[AnyEvent, ...]) -> None:

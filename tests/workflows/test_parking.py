@@ -6,15 +6,17 @@ from datetime import timedelta
 
 import pytest
 from temporalio.testing import WorkflowEnvironment
-from workflows.events import Assign, Close, Connect, Disconnect, End, Invite, Park, Release, Resume, Transfer
 
+from domain.contacts import EndReason
+from domain.conversation import Mode, State
+from domain.events import Assign, Close, Connect, Disconnect, End, Invite, Park, Release, Resume, Transfer
+from domain.participants import ParticipantPresence
 from store import conversations
 from tests.workflows.clock import forward, forward_to, rings
 from tests.workflows.engine import Chat, Engine
 from tests.workflows.test_deadlines import SEATED
 from tests.workflows.test_legs import contact
 from workflows.timers import Timer
-from workflows.values import EndReason, Mode, Presence, State
 
 JOINED, LEFT = "participant.joined", "participant.left"
 
@@ -43,7 +45,7 @@ async def test_parking_releases_the_agent_and_stays_their_contact(engine: Engine
         assert record.state == "WAITING"
         present = await contact(chat, chat.id)
         assert (present.agent_user, present.ended_at, present.wrapped_up_at) == ("a1", None, None)
-        assert await agent_of(chat) == (Presence.CONNECTED, True)
+        assert await agent_of(chat) == (ParticipantPresence.CONNECTED, True)
         await chat.do(Park(by="operator"))  # once more is no news
     assert await chat.words() == [JOINED, JOINED, LEFT]
     assert (await chat.items())[-1].trigger == "parked"
@@ -77,7 +79,7 @@ async def test_the_same_agent_resumes_the_same_contact(engine: Engine) -> None:
             assert (state.state, state.contact_id, state.parked_by) == (State.ACTIVE, chat.id, None)
             assert state.agent is not None
             assert (state.agent.user, state.agent.name) == ("a1", "A1")
-            assert await agent_of(chat) == (Presence.CONNECTED, False)
+            assert await agent_of(chat) == (ParticipantPresence.CONNECTED, False)
             assert (await chat.items())[-1].contact_id == chat.id
     assert await waiting.words() == [JOINED, JOINED, LEFT, JOINED]
     assert await open_.words() == [JOINED, JOINED, LEFT, "Back.", JOINED]

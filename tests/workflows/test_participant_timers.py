@@ -6,8 +6,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from temporalio.testing import WorkflowEnvironment
-from workflows.events import Assign, Configure, Connect, Disconnect, Invite, Leave, Transfer
 
+from domain.contacts import EndReason
+from domain.conversation import Mode, State
+from domain.events import Assign, Configure, Connect, Disconnect, Invite, Leave, Transfer
+from domain.participants import Role
 from runtime.bus import Announcement, LocalBus
 from tests.workflows.clock import forward, rings
 from tests.workflows.engine import EVENT, Chat, Engine
@@ -15,7 +18,6 @@ from tests.workflows.test_chains import spoken
 from tests.workflows.test_deadlines import AGENT_LOST, SEATED, SURVEY, set_timers
 from workflows.state import ConversationState
 from workflows.timers import Timer, deadlines
-from workflows.values import EndReason, Mode, Role, State
 
 MINUTE = timedelta(minutes=1)
 IDLE, RETURNED, AUTO_DISCONNECTED = "participant.idle", "participant.returned", "participant.autodisconnection"

@@ -7,9 +7,12 @@ from datetime import timedelta, timezone
 
 import pytest
 from pydantic import ValidationError
-from workflows.events import Assign, Connect, End, Invite, Leave, Message, TimerSetting, Transfer
-from workflows.policy import IdleAction, IdleRule
 
+from domain.contacts import EndReason
+from domain.conversation import State
+from domain.events import Assign, Connect, End, Invite, Leave, Message, TimerSetting, Transfer
+from domain.participants import ParticipantTimer, Role
+from domain.policy import IdleAction, IdleRule
 from engine.client import ConversationClient
 from runtime.bus import Announcement, LocalBus
 from runtime.settings import Settings
@@ -19,7 +22,6 @@ from tests.workflows.engine import Engine
 from tests.workflows.story import MOMENT, START, Story, fresh
 from workflows.machine import catch_up, decide
 from workflows.timers import deadlines
-from workflows.values import EndReason, ParticipantTimer, Role, State
 
 
 class Interrupting(LocalBus):

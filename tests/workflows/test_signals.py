@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
-from workflows.events import Park, Resume
 
+from domain.contacts import EndReason
+from domain.conversation import State
+from domain.events import Park, Resume
 from tests.workflows.engine import Engine
-from workflows.values import EndReason, State
 
 NONSENSE: list[tuple[str, list[Any], str]] = [
     ("message", [], "takes one JSON object"),

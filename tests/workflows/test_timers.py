@@ -7,10 +7,12 @@ from typing import Any
 
 from temporalio.testing import WorkflowEnvironment
 
+from domain.contacts import EndReason
+from domain.conversation import Mode, State
+from domain.participants import ParticipantPresence
 from tests.workflows.clock import forward
 from tests.workflows.engine import Chat, Engine
 from workflows.state import ConversationState
-from workflows.values import EndReason, Mode, Presence, State
 
 LOST = "The customer has disconnected."
 
@@ -25,7 +27,7 @@ async def active(engine: Engine, mode: Mode = Mode.LIVE, **policy: Any) -> Chat:
 
 async def lose_customer(chat: Chat) -> ConversationState:
     await chat.signal("disconnect")
-    return await chat.until(lambda s: s.customer.presence is Presence.AWAY, "the loss is noticed")
+    return await chat.until(lambda s: s.customer.presence is ParticipantPresence.AWAY, "the loss is noticed")
 
 
 async def test_gone_less_than_the_window_goes_on(environment: WorkflowEnvironment, engine: Engine) -> None:
@@ -36,7 +38,7 @@ async def test_gone_less_than_the_window_goes_on(environment: WorkflowEnvironmen
         await forward(environment, chat, minutes=2, seconds=50)
     async with engine.working():
         await chat.signal("connect")
-        await chat.until(lambda s: s.customer.presence is Presence.CONNECTED, "the customer is back")
+        await chat.until(lambda s: s.customer.presence is ParticipantPresence.CONNECTED, "the customer is back")
         await forward(environment, chat, minutes=10)
         assert (await chat.state()).state is State.ACTIVE
         assert await chat.words() == ["participant.joined"]
@@ -76,7 +78,7 @@ async def test_a_return_in_time_counts_though_the_worker_hears_of_it_late(
     await forward(environment, chat, minutes=3, seconds=1)
     await chat.signal("connect", {"by": "customer", "at": returned_at.isoformat()})
     async with engine.working():
-        state = await chat.until(lambda s: s.customer.presence is Presence.CONNECTED, "the customer is back")
+        state = await chat.until(lambda s: s.customer.presence is ParticipantPresence.CONNECTED, "the customer is back")
     assert (state.state, state.customer.since) == (State.ACTIVE, returned_at)
 
 

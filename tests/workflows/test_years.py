@@ -6,13 +6,14 @@ from datetime import timedelta
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.testing import WorkflowEnvironment
-from workflows.policy import IdleAction
 
+from domain.contacts import EndReason
+from domain.conversation import Mode, State
+from domain.policy import IdleAction
 from tests.workflows.clock import forward_to, now, rings
 from tests.workflows.engine import Chat, Engine
 from tests.workflows.test_chains import step
 from workflows.timers import Timer
-from workflows.values import EndReason, Mode, State
 
 MONTHS = 36
 MONTH = timedelta(days=365.25) / 12

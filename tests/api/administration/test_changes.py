@@ -15,12 +15,13 @@ from temporalio.client import Client
 from api.administration.openapi import EXAMPLES
 from api.app import build_services, create_app
 from configuration.current import Configuration
-from engine.client import ConversationClient
 from runtime.bus import Announcement, LocalBus
 from runtime.settings import Settings
 from store.database import Database
 from store.migrate import migrate
+from engine.client import ConversationClient
 from tests.api.administration.admin import ALL, DENIED, KINDS, LIVE_WORKSTREAM, NOT_FOUND, REFUSED, Admin
+from engine.client import ConversationClient
 from tests.api.calls import Api, assert_refused
 from tests.compat.chats import Chat, eventually
 
@@ -157,8 +158,8 @@ async def db(tmp_path: Path) -> AsyncIterator[Database]:
 @asynccontextmanager
 async def api_process(db: Database, configuration: Configuration) -> AsyncGenerator[httpx.AsyncClient, None]:
     """Run the API of one process. It shares only the store with other processes."""
-    gateway = Gateway(await Client.connect("localhost:1", lazy=True), SETTINGS)
-    app = create_app(build_services(SETTINGS, db, LocalBus(), configuration, gateway))
+    engine = ConversationClient(await Client.connect("localhost:1", lazy=True), SETTINGS)
+    app = create_app(build_services(SETTINGS, db, LocalBus(), configuration, engine))
     headers = {"authorization": f"Bearer {ALL}"}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://i", headers=headers) as http:
         yield http
@@ -177,7 +178,7 @@ async def test_change_is_answered_with_its_own_value_although_overtaken(db: Data
     class OvertakenBus(LocalBus):
         """Deletes the changed value before its announcement."""
 
-        async def announce(self, news: Announcement) -> None:
+        async def announce(self, announcement: Announcement) -> None:
             await remote.change("i", "agents", "a", None, by="another")
             await local.refresh()
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.tables import EXAMPLES
+from api.administration.openapi import EXAMPLES
 from tests.api.administration.admin import DENIED, KINDS, LIVE_WORKSTREAM, NOT_FOUND, ONE, REFUSED, Admin
 from tests.api.calls import Api, assert_refused, with_member
 from tests.stack import SECRET
@@ -125,7 +125,7 @@ MEMBERS = {
         "survey.questions",
         "units",
         "missed_offers",
-        "allowed_presences",
+        "allowed_statuses",
         "wrap_up_holds",
     ),
     "queues": ("hours", "method"),

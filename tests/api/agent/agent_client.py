@@ -36,7 +36,7 @@ class AgentClient:
         return self.get("").raise_for_status().json()
 
     def set_status(self, status: str, **members: Any) -> Json:
-        return self.put("presence", {"presence": status, **members}).raise_for_status().json()
+        return self.put("status", {"status": status, **members}).raise_for_status().json()
 
     def contacts(self) -> dict[str, Json]:
         found = self.get("contacts").raise_for_status().json()["contacts"]

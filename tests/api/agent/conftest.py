@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from tests.api.agent.agent_client import AgentClient, sign_in
 from tests.api.calls import Api
-from tests.api.desk.agent_client import AgentClient, sign_in
 from tests.stack import Stack
 
 CONFIG = """

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.api.agent.agent_client import AgentClient
 from tests.api.calls import Api, assert_refused
-from tests.api.desk.agent_client import AgentClient
 from tests.compat.chats import eventually
 
 REFUSED = (400, "InvalidRequestException")
@@ -74,15 +74,15 @@ def test_auto_accept_assigns_chat_without_open_offer(api: Api, a1: AgentClient) 
     assert a1.offers() == []
 
 
-@pytest.mark.parametrize("presence", ["away", "offline"])
+@pytest.mark.parametrize("status", ["away", "offline"])
 def test_offer_goes_to_next_agent_when_agent_becomes_away_or_offline(
-    api: Api, a1: AgentClient, a2: AgentClient, presence: str
+    api: Api, a1: AgentClient, a2: AgentClient, status: str
 ) -> None:
     a1.set_status("available")
     chat = api.start("live")
     offer = a1.wait_for_offer(chat)
     a2.set_status("available")
-    assert a1.set_status(presence)["presence"] == presence
+    assert a1.set_status(status)["status"] == status
     a2.wait_for_offer(chat)
     assert a1.offers() == []
     assert_refused(a1.post(f"offers/{offer}/accept"), *REFUSED, "the offer is over")
@@ -118,18 +118,18 @@ def test_status_set_when_free_applies_after_work_ends(api: Api, a1: AgentClient)
     chat = api.start("live")
     a1.post(f"offers/{a1.wait_for_offer(chat)}/accept").raise_for_status()
     # the present status is not stored as next status, so offers continue
-    assert a1.set_status("available", when_free=True)["next_presence"] is None
+    assert a1.set_status("available", when_free=True)["next_status"] is None
     me = a1.set_status("offline", when_free=True)
-    assert (me["presence"], me["next_presence"], me["load"]) == ("available", "offline", 1)
+    assert (me["status"], me["next_status"], me["load"]) == ("available", "offline", 1)
     a1.post(f"contacts/{chat.contact_id}/end").raise_for_status()
     a1.post(f"contacts/{chat.contact_id}/close").raise_for_status()
     me = a1.me()
-    assert (me["presence"], me["next_presence"], me["load"]) == ("offline", None, 0)
+    assert (me["status"], me["next_status"], me["load"]) == ("offline", None, 0)
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"presence": "asleep"}, {"presence": 1}, {"presence": "away", "when_free": "yes"}, {"x": 1}]
+    "body", [{}, {"status": "asleep"}, {"status": 1}, {"status": "away", "when_free": "yes"}, {"x": 1}]
 )
 def test_invalid_status_is_refused(a1: AgentClient, body: dict[str, object]) -> None:
-    assert a1.put("presence", body).status_code == 400
-    assert a1.me()["presence"] == "offline"
+    assert a1.put("status", body).status_code == 400
+    assert a1.me()["status"] == "offline"

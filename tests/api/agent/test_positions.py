@@ -10,8 +10,8 @@ from sqlalchemy import insert, select
 from routing.queues import WAIT_WINDOW
 from store import schema
 from store.database import Database
+from tests.api.agent.agent_client import AgentClient, start_waiting_chat
 from tests.api.calls import Api
-from tests.api.desk.agent_client import AgentClient, start_waiting_chat
 from tests.compat.chats import Chat, eventually
 
 POSITION_TEXTS = ("People ahead of you", "You're next")
@@ -52,7 +52,7 @@ async def test_old_waiting_times_are_deleted(api: Api) -> None:
 
     async def stored_ids() -> list[str]:
         async with db.read() as connection:
-            columns = schema.board_waits.c
+            columns = schema.routing_waits.c
             query = select(columns.conversation_id).where(columns.queue == "past")
             return list((await connection.execute(query)).scalars())
 

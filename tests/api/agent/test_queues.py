@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 
+from tests.api.agent.agent_client import AgentClient, start_waiting_chat
 from tests.api.calls import Api, assert_refused
-from tests.api.desk.agent_client import AgentClient, start_waiting_chat
 from tests.compat.chats import Chat
 
 REFUSED = (400, "InvalidRequestException")

@@ -94,10 +94,10 @@ class SocketAgent:
         return response.json()
 
     def set_status(self, status: str) -> None:
-        self.call("PUT", "/presence", presence=status)
+        self.call("PUT", "/status", status=status)
 
     def status(self) -> str:
-        return self.call("GET", "")["presence"]
+        return self.call("GET", "")["status"]
 
     @contextmanager
     def agent_socket(self, after: int | None = None) -> Generator[AgentSocket]:
@@ -168,8 +168,8 @@ def end_and_close(agent: SocketAgent, agent_socket: AgentSocket, chat: Chat) -> 
 
 def test_agent_receives_the_events_of_a_contact_from_offer_to_close(agent_api: Api, ann: SocketAgent) -> None:
     with ann.agent_socket() as agent_socket:
-        assert set(agent_socket.hello) == {"seq", "at", "type", "head", "presence", "next_presence"}
-        assert (agent_socket.hello["presence"], agent_socket.hello["seq"]) == ("available", agent_socket.hello["head"])
+        assert set(agent_socket.hello) == {"seq", "at", "type", "head", "status", "next_status"}
+        assert (agent_socket.hello["status"], agent_socket.hello["seq"]) == ("available", agent_socket.hello["head"])
         chat = agent_api.start()
         agent_socket.accept_offer(chat)
         ann.call("POST", f"/contacts/{chat.contact_id}/park")
@@ -190,7 +190,7 @@ def test_agent_receives_the_events_of_a_contact_from_offer_to_close(agent_api: A
         agent_socket.accept_offer(chat)
         end_and_close(ann, agent_socket, chat)
         ann.set_status("busy")
-        assert agent_socket.receive("presence")["presence"] == "busy"
+        assert agent_socket.receive("status")["status"] == "busy"
         agent_socket.assert_no_frames()
 
 
@@ -256,7 +256,7 @@ class TestDisconnect:
         chat = agent_api.start()
         time.sleep(1)
         with ann.agent_socket() as agent_socket:
-            assert agent_socket.hello["presence"] == "available"
+            assert agent_socket.hello["status"] == "available"
             assert agent_socket.hello["head"] == agent_socket.hello["seq"], (
                 "the chat must not be offered while the agent is disconnected"
             )
@@ -270,19 +270,19 @@ class TestDisconnect:
             pass
         eventually(lambda: ann.status() == "offline", "offline", seconds=GRACE_SECONDS + 5)
         with ann.agent_socket() as agent_socket:
-            assert agent_socket.receive("presence")["presence"] == "offline"
+            assert agent_socket.receive("status")["status"] == "offline"
 
     def test_offer_of_disconnected_agent_goes_to_next_agent(
         self, agent_api: Api, ann: SocketAgent, bob: SocketAgent
     ) -> None:
         with bob.agent_socket() as bob_socket:
             bob.set_status("away")
-            bob_socket.receive("presence")
+            bob_socket.receive("status")
             with ann.agent_socket() as ann_socket:
                 chat = agent_api.start("both")
                 ann_socket.receive("offer")
                 bob.set_status("available")
-                bob_socket.receive("presence")
+                bob_socket.receive("status")
             bob_socket.accept_offer(chat)
             end_and_close(bob, bob_socket, chat)
         with ann.agent_socket() as ann_socket:
@@ -308,10 +308,10 @@ def test_socket_requires_a_valid_agent_token(agent_api: Api, ann: SocketAgent) -
     invalid_tokens = {
         "none": "",
         "nonsense": "a.b.c",
-        "expired": tokens.make(Kind.DESK, "ann", timedelta(seconds=-1), instance="demo"),
-        "another kind": tokens.make(Kind.SOCKET, "ann", instance="demo"),
-        "unknown agent": tokens.make(Kind.DESK, "nobody", instance="demo"),
-        "unknown instance": tokens.make(Kind.DESK, "ann", instance="nowhere"),
+        "expired": tokens.make(TokenKind.DESK, "ann", timedelta(seconds=-1), instance="demo"),
+        "another kind": tokens.make(TokenKind.SOCKET, "ann", instance="demo"),
+        "unknown agent": tokens.make(TokenKind.DESK, "nobody", instance="demo"),
+        "unknown instance": tokens.make(TokenKind.DESK, "ann", instance="nowhere"),
         "cut short": ann.token[:-2],
     }
     assert {what for what, token in invalid_tokens.items() if is_refused(f"{url}?token={token}")} == set(invalid_tokens)
@@ -323,7 +323,7 @@ def test_socket_requires_a_valid_agent_token(agent_api: Api, ann: SocketAgent) -
 
 
 def test_socket_is_closed_when_its_token_expires(agent_api: Api) -> None:
-    token = agent_api.tokens().make(Kind.DESK, "ann", timedelta(seconds=2), instance="demo")
+    token = agent_api.tokens().make(TokenKind.DESK, "ann", timedelta(seconds=2), instance="demo")
     with connect(socket_url(agent_api, token)) as socket:
         assert json.loads(socket.recv(timeout=TIMEOUT_SECONDS))["type"] == "hello"
         with pytest.raises(ConnectionClosed):

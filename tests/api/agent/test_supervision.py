@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from temporalio.client import Client
 
+from tests.api.agent.agent_client import AgentClient, sign_in, start_waiting_chat
 from tests.api.calls import Api, assert_refused
-from tests.api.desk.agent_client import AgentClient, sign_in, start_waiting_chat
 
 DENIED = (403, "AccessDeniedException")
 REFUSED = (400, "InvalidRequestException")
@@ -20,7 +20,7 @@ def test_supervision_requires_a_supervisor(api: Api, a1: AgentClient) -> None:
     answers = [a1.get(path, SUPERVISION) for path in ("agents", "contacts")]
     for action, body in (("assign", {"user": "a1"}), ("release", None), ("end", None), ("transfer", {"user": "a2"})):
         answers.append(a1.post(f"contacts/{contact_id}/{action}", body, SUPERVISION))
-    answers.append(a1.put("agents/a1/presence", {"presence": "away"}, SUPERVISION))
+    answers.append(a1.put("agents/a1/status", {"status": "away"}, SUPERVISION))
     for response in answers:
         assert_refused(response, *DENIED, "supervisor")
     assert a1.contacts()[contact_id]["state"] == "ACTIVE"
@@ -40,7 +40,7 @@ def test_supervisor_assigns_over_capacity_and_despite_an_open_offer(
     agents = {agent["user"]: agent for agent in supervisor.get("agents", SUPERVISION).json()["agents"]}
     assert list(agents) == ["a1", "a2", "s", "unlucky"]
     assert (agents["a2"]["load"], agents["a2"]["over_capacity"]) == (2, True)
-    assert (agents["a1"]["load"], agents["a1"]["presence"]) == (0, "available")
+    assert (agents["a1"]["load"], agents["a1"]["status"]) == (0, "available")
     assert_refused(a1.post(f"offers/{offer}/accept"), *REFUSED, "the offer is over")
     again = supervisor.post(f"contacts/{chat.contact_id}/assign", {"user": "a1"}, SUPERVISION)
     assert_refused(again, *REFUSED, "assign: not possible")
@@ -112,9 +112,9 @@ async def test_supervisor_end_of_terminated_chat_frees_its_agent(api: Api, super
 
 
 def test_supervisor_sets_agent_status(a1: AgentClient, supervisor: AgentClient) -> None:
-    assert supervisor.put("agents/a1/presence", {"presence": "busy"}, SUPERVISION).json()["presence"] == "busy"
-    assert a1.me()["presence"] == "busy"
-    assert_refused(supervisor.put("agents/nobody/presence", {"presence": "busy"}, SUPERVISION), *NOT_FOUND, "nobody")
+    assert supervisor.put("agents/a1/status", {"status": "busy"}, SUPERVISION).json()["status"] == "busy"
+    assert a1.me()["status"] == "busy"
+    assert_refused(supervisor.put("agents/nobody/status", {"status": "busy"}, SUPERVISION), *NOT_FOUND, "nobody")
 
 
 @pytest.mark.parametrize("prefix", ["", "arn:aws:connect:x:1:instance/demo/agent-state/"])
@@ -125,10 +125,10 @@ def test_put_user_status_applies_when_agent_has_no_work(api: Api, a1: AgentClien
     # with work left, the status applies when the work ends, as on Amazon Connect
     assert api.send("PutUserStatus", {"AgentStatusId": f"{prefix}offline"}).json() == {}
     me = a1.me()
-    assert (me["presence"], me["next_presence"], me["load"]) == ("available", "offline", 1)
+    assert (me["status"], me["next_status"], me["load"]) == ("available", "offline", 1)
     api.end(chat)
     a1.post(f"contacts/{chat.contact_id}/close").raise_for_status()
-    assert a1.me()["presence"] == "offline"
+    assert a1.me()["status"] == "offline"
     assert_refused(api.send("PutUserStatus", {"AgentStatusId": "asleep"}), *NOT_FOUND, "AgentStatusId")
     assert_refused(
         api.send("PutUserStatus", {"AgentStatusId": "away"}, path={"UserId": "nobody"}), *NOT_FOUND, "UserId"

@@ -8,8 +8,9 @@ from uuid import uuid4
 
 import pytest
 
-from api.reconnections import LIMITS
-from api.tokens import Kind
+from api.reconnections import EXPIRED_REASONS
+from domain.contacts import EndReason
+from api.tokens import TokenKind
 from tests.api.calls import Api, assert_refused, valid_body
 from tests.api.reconnections.calls import (
     DENIED,
@@ -65,13 +66,13 @@ def test_every_end_reason_is_deliberate_or_a_time_limit() -> None:
     # these end a contact but not its conversation
     contact_only = {EndReason.TRANSFERRED, EndReason.RELEASED, EndReason.AGENT_LOST}
     deliberate = {EndReason.CUSTOMER_ENDED, EndReason.AGENT_ENDED, EndReason.STOPPED}
-    assert {*EndReason} - contact_only - deliberate == LIMITS
+    assert {*EndReason} - contact_only - deliberate == EXPIRED_REASONS
 
 
 def test_expired_link_is_redirected(api: Api) -> None:
     chat = api.start("live")
     yesterday = int((datetime.now(UTC) - timedelta(days=1)).timestamp())
-    expired = api.tokens().make(Kind.RECONNECT, chat.contact_id, until=yesterday)
+    expired = api.tokens().make(TokenKind.RECONNECT, chat.contact_id, until=yesterday)
     assert reconnect(api, reconnect_id=expired) == no_offer("expired", LATE_URL)
     assert reconnect(api, reconnect_id=create_link(api, chat))["chat"]
 
@@ -81,12 +82,12 @@ def test_invalid_links_are_unknown(api: Api) -> None:
     until = int((datetime.now(UTC) + YEAR).timestamp())
     tokens, valid_link = api.tokens(), create_link(api, chat)
     head, body, signature = valid_link.split(".")
-    forged = type(tokens)(("k" * 64,)).make(Kind.RECONNECT, chat.contact_id, until=until)
+    forged = type(tokens)(("k" * 64,)).make(TokenKind.RECONNECT, chat.contact_id, until=until)
     for id in (
         *("nonsense", "a.b.c", chat.contact_id, "é", chat.participant_token, chat.token, forged),
         *(f"{head}.{body}.{signature[::-1]}", valid_link[:-8]),
-        *(tokens.make(kind, chat.contact_id, YEAR, until=until) for kind in Kind if kind is not Kind.RECONNECT),
-        tokens.make(Kind.RECONNECT, f"{uuid4()}", until=until),
+        *(tokens.make(kind, chat.contact_id, YEAR, until=until) for kind in TokenKind if kind is not TokenKind.RECONNECT),
+        tokens.make(TokenKind.RECONNECT, f"{uuid4()}", until=until),
     ):
         assert reconnect(api, reconnect_id=id) == no_offer("unknown"), id
 
