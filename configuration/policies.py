@@ -86,8 +86,6 @@ def _own(workstream: WorkstreamSettings, language: str | None, texts: AutomatedM
     }
     if workstream.customer_may_end is not None:
         own["customer_may_end"] = workstream.customer_may_end
-    if workstream.reconnection and workstream.reconnection.limit:
-        own["reconnect_window"] = workstream.reconnection.limit
     if workstream.survey:
         own["survey"] = Survey(**workstream.survey.model_dump(exclude_none=True))
     own |= {"units": workstream.units, "priority": workstream.priority, "auto_accept": workstream.auto_accept}

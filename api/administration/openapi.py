@@ -13,7 +13,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "queue": "live",
         "open_age": "PT1H",
         "duration": "never",
-        "reconnection": {"limit": "PT15M", "redirect_url": "https://example.org/late"},
+        "reconnect_window": "PT15M",
+        "reconnection": {"redirect_url": "https://example.org/late"},
         "texts": {"greeting": {"en": "Hello {CustomerName}.", "de": "Guten Tag, {CustomerName}."}, "ended": ""},
         "idle_rules": [
             {"silent": "customer", "after": "PT10M", "action": "remind", "text": "Are you still there?"},

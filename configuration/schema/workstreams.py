@@ -93,9 +93,8 @@ WebAddress = Annotated[str, StringConstraints(max_length=2_000, pattern=r"^[!-~]
 
 
 class ReconnectionSettings(SettingsSection):
-    """Links back into a chat: how long they are valid, the page they open, and the page for customers who come too late."""
+    """Links back into a chat: the page they open, and the page for customers who return too late."""
 
-    limit: Positive | None = None
     portal_url: WebAddress | None = None
     redirect_url: WebAddress | None = None
 
@@ -196,18 +195,12 @@ class WorkstreamSettings(SettingsSection):
             raise ValueError("is for persistent workstreams; a live chat is never parked")
         return value
 
-    @field_validator("reconnection")
+    @field_validator("reconnect_window")
     @classmethod
-    def _suits_the_mode(cls, reconnection: ReconnectionSettings | None, info: ValidationInfo) -> ReconnectionSettings | None:
-        if reconnection is None or "mode" not in info.data:
-            return reconnection
-        if info.data["mode"] == "persistent" and reconnection.limit:
-            raise ValueError("limit is for live workstreams; a persistent chat has no reconnect window")
-        if info.data["mode"] == "live" and not reconnection.limit:
-            raise ValueError("limit is missing: the reconnect window of a live chat")
-        if info.data["mode"] == "live" and info.data.get("reconnect_window") is not None:
-            raise ValueError("its limit takes the place of reconnect_window; leave one of them out")
-        return reconnection
+    def _is_for_live_chats(cls, value: timedelta | None, info: ValidationInfo) -> timedelta | None:
+        if value is not None and info.data.get("mode") == "persistent":
+            raise ValueError("is for live workstreams; a persistent chat has no reconnect window")
+        return value
 
     @field_validator("texts")
     @classmethod

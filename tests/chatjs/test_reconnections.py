@@ -16,12 +16,14 @@ WORKSTREAMS = """
 [instances.demo.workstreams.reconnecting]
 mode = "live"
 queue = "live"
-reconnection = { limit = "PT1H", portal_url = "https://portal.example/chat" }
+reconnect_window = "PT1H"
+reconnection = { portal_url = "https://portal.example/chat" }
 
 [instances.demo.workstreams.hasty]
 mode = "live"
 queue = "live"
-reconnection = { limit = 0.3, redirect_url = "https://portal.example/late" }
+reconnect_window = 0.3
+reconnection = { redirect_url = "https://portal.example/late" }
 """
 
 

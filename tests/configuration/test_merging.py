@@ -42,7 +42,8 @@ duration = 90000
 agent_grace = 0.25
 wrap_up = "PT90M"
 customer_may_end = false
-reconnection = { limit = "P36525D", portal_url = "https://example.org/chat?x=1", redirect_url = "http://127.0.0.1:1/" }
+reconnect_window = "P36525D"
+reconnection = { portal_url = "https://example.org/chat?x=1", redirect_url = "http://127.0.0.1:1/" }
 texts = { greeting = { en = "Hi", DE = "Hallo", "*" = "!" }, ended = "", agent_joined = "Süß\\u2028" }
 distribution = "pick"
 offer_within = 45
@@ -120,7 +121,7 @@ def test_full_file_uses_every_key() -> None:
         for kind in SECTIONS
     }
     assert keys_in_file == {
-        kind: set(section.model_fields) - {"reconnect_window"} for kind, section in SECTIONS.items()
+        kind: set(section.model_fields) for kind, section in SECTIONS.items()
     }
 
 
@@ -128,7 +129,7 @@ def test_shown_sections_have_normalised_values() -> None:
     complete = instance()
     full, hours = section_as_json(complete.workstreams["full"]), section_as_json(complete.hours["office"])
     assert (full["connect_within"], full["open_age"], full["duration"]) == ("never", "P400DT1.5S", "P1DT1H")
-    assert (full["wrap_up"], full["agent_grace"], full["reconnection"]["limit"]) == ("PT1H30M", "PT0.25S", "P36525D")
+    assert (full["wrap_up"], full["agent_grace"], full["reconnect_window"]) == ("PT1H30M", "PT0.25S", "P36525D")
     assert full["texts"] == {
         "greeting": {"en": "Hi", "de": "Hallo", "*": "!"},
         "ended": "",

@@ -121,8 +121,8 @@ def test_duration_of_the_request_overrides_the_configuration() -> None:
         assert policy_at_start(configured(configuration)).duration_configured
 
 
-def test_reconnection_limit_sets_the_reconnect_window() -> None:
-    assert policy_at_start(configured({"reconnection": {"limit": "PT15M"}})).reconnect_window == 15 * MINUTE
+def test_reconnect_window_belongs_to_live_workstreams() -> None:
+    assert policy_at_start(configured({"reconnect_window": "PT15M", "reconnection": {}})).reconnect_window == 15 * MINUTE
     assert policy_at_start(configured({"reconnection": {}}, "persistent")).reconnect_window is None
 
 

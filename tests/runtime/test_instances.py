@@ -72,18 +72,14 @@ MISTAKES = [
     (LIVE + 'agent_grace = "-PT3M"', f"{W}.agent_grace"),
     (LIVE + 'duration = "P999999D"', f"{W}.duration"),
     # reconnection
-    (LIVE + 'reconnection = { portal_url = "https://example.org" }', f"{W}.reconnection: limit"),
-    (LIVE + 'reconnection = { limit = "never" }', f"{W}.reconnection.limit"),
-    (
-        LIVE + 'reconnect_window = "PT3M"\nreconnection = { limit = "PT15M" }',
-        f"{W}.reconnection: its limit takes the place of reconnect_window",
-    ),
-    (PERSISTENT + 'reconnection = { limit = "PT15M" }', f"{W}.reconnection: limit"),
+    (LIVE + 'reconnect_window = "PT0S"', f"{W}.reconnect_window"),
+    (LIVE + 'reconnection = { limit = "PT15M" }', f"{W}.reconnection.limit"),
+    (PERSISTENT + 'reconnect_window = "PT15M"', f"{W}.reconnect_window: is for live workstreams"),
     (PERSISTENT + 'reconnection = { portal_url = "ftp://example.org" }', f"{W}.reconnection.portal_url"),
     (PERSISTENT + 'reconnection = { portal_url = "http:example.org" }', f"{W}.reconnection.portal_url"),
     (PERSISTENT + 'reconnection = { portal_url = "https://[::1" }', f"{W}.reconnection.portal_url"),
     (
-        LIVE + 'reconnection = { limit = "PT1M", redirect_url = "javascript:alert(1)" }',
+        LIVE + 'reconnection = { redirect_url = "javascript:alert(1)" }',
         f"{W}.reconnection.redirect_url",
     ),
     # texts
@@ -159,7 +155,8 @@ def test_valid_configuration_is_loaded_completely(folder: Path) -> None:
         open_age = "PT1H"
         duration = "never"
         agent_grace = 90
-        reconnection = { limit = "PT15M", portal_url = "https://example.org/chat?x=1", redirect_url = "http://127.0.0.1:1/" }
+        reconnect_window = "PT15M"
+        reconnection = { portal_url = "https://example.org/chat?x=1", redirect_url = "http://127.0.0.1:1/" }
         texts = { greeting = { en = "Hi", de = "Hallo" }, ended = "" }
         [[instances.i.workstreams.full.idle_rules]]
         silent = "customer"

@@ -119,7 +119,7 @@ MEMBERS = {
         "mode",
         "queue",
         "open_age",
-        "reconnection.limit",
+        "reconnect_window",
         "texts.greeting",
         "idle_rules",
         "survey.questions",

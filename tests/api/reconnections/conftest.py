@@ -21,19 +21,21 @@ instances = ["other"]
 [instances.demo.workstreams]
 plain = { mode = "live", queue = "q" }
 persistent = { mode = "persistent", queue = "q" }
-quiet = { mode = "live", queue = "q", reconnection = { limit = "PT1H" } }
-hasty = { mode = "live", queue = "q", connect_within = 0.2, reconnection = { limit = 0.2, redirect_url = "LATE" } }
+quiet = { mode = "live", queue = "q", reconnect_window = "PT1H", reconnection = {} }
+hasty = { mode = "live", queue = "q", connect_within = 0.2, reconnect_window = 0.2, reconnection = { redirect_url = "LATE" } }
 parkable = { mode = "persistent", queue = "q", reconnection = { portal_url = "http://localhost:3000/#/chat" } }
 
 [instances.demo.workstreams.live]
 mode = "live"
 queue = "q"
-reconnection = { limit = "PT1H", portal_url = "https://portal.example/?lang=en#help", redirect_url = "LATE" }
+reconnect_window = "PT1H"
+reconnection = { portal_url = "https://portal.example/?lang=en#help", redirect_url = "LATE" }
 
 [instances.demo.workstreams.asking]
 mode = "live"
 queue = "q"
-reconnection = { limit = "PT1H" }
+reconnect_window = "PT1H"
+reconnection = {}
 survey = { questions = [{ key = "score", text = "How was it?" }] }
 
 [instances.demo.agents]
@@ -43,7 +45,8 @@ a2 = { name = "Agent Two" }
 [instances.other.workstreams.live]
 mode = "live"
 queue = "q"
-reconnection = { limit = "PT1H" }
+reconnect_window = "PT1H"
+reconnection = {}
 """
 
 
