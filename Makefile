@@ -41,7 +41,7 @@ format: $(VENV)/dev.stamp  ## Formats the code
 	@$(BIN)/ruff format .
 
 histories: $(VENV)/dev.stamp  ## Records the conversations of tests/replay that have no history yet
-	@$(BIN)/python -m tests.replay.scenarios
+	@$(BIN)/python -m tests.replay.record
 
 bench: $(VENV)/dev.stamp  ## Measures a page of a long past against one of a long chat, and assignments from queues
 	@$(BIN)/python -m bench.rehydration

@@ -37,7 +37,8 @@ class Recorder(ConversationActivities):
             items=[_item(item) for item in commit.items],
             placement=_placement(commit.conversation_id, commit.facts) if commit.facts else None,
         )
-        if commit.facts and (here := commit.facts.placement):
+        if commit.facts:
+            here = commit.facts.placement
             await self._bus.announce(board_has_changed(here.instance, here.queue))
         # first what no transcript keeps: a client that has been sent the end listens to nothing after it
         for notice in commit.notices:
@@ -87,11 +88,9 @@ def _facts(facts: Facts) -> records.ConversationFacts:
     )
 
 
-def _placement(conversation_id: str, facts: Facts) -> values.Placement | None:
+def _placement(conversation_id: str, facts: Facts) -> values.Placement:
     """Where the conversation stands on the board, as the board wants to know it."""
     here = facts.placement
-    if here is None:
-        return None
     over = facts.offers_over
     return values.Placement(
         conversation_id=conversation_id,

@@ -54,7 +54,6 @@ from workflows.events import (
     Transfer,
     Withdraw,
 )
-from workflows.state import EDITION
 from workflows.values import Role
 
 SIGNAL_MESSAGES = 50
@@ -119,7 +118,6 @@ class Gateway:
             policy=policy_for(instance, new, duration, archive=self._settings.archive_address is not None),
             initial_message=_message(greeting) if greeting else None,
             recycle_after=self._settings.recycle_after,
-            edition=EDITION,
         )
         try:
             await self._client.start_workflow(

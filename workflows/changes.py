@@ -30,7 +30,7 @@ def take_up(state: ConversationState, event: AnyEvent | None) -> Decision:
     assert before.user is not None
     user = event.user or before.user
     name = event.name or (before.name if user == before.user else user)
-    return _seat(state, user, name, comes=state.edition >= 3)
+    return _seat(state, user, name, comes=True)
 
 
 def _seat(state: ConversationState, user: str, name: str, *, comes: bool = False) -> Decision:

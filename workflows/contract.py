@@ -62,8 +62,6 @@ class StartConversation(Value):
     initial_message: Message | None = None
     recycle_after: int = 2_000
     """Continue-as-new once a run's history holds about this many events (Temporal's own suggestion comes at 4,096)."""
-    edition: int = 1
-    """By which edition of the rules it goes on, see `workflows.state.EDITION`."""
     state: ConversationState | None = None
     inbox: tuple[Annotated[AnyEvent, Field(discriminator="kind")], ...] = ()
     runs: int = 1
@@ -103,8 +101,7 @@ class Facts(Value):
     ended_at: datetime | None = None
     end_reason: EndReason | None = None
     closed_at: datetime | None = None
-    placement: Placement | None = None
-    """None for conversations that began before there was a board."""
+    placement: Placement
     offers_over: tuple[OfferOver, ...] = ()
 
 
@@ -114,7 +111,7 @@ class Rules(Value):
     instance: str
     workstream: str
     mode: Mode
-    language: str | None = None
+    language: str = ""
     fixed: tuple[str, ...] = ()
     fingerprint: str
 
@@ -128,7 +125,7 @@ class Commit(Value):
     items: tuple[Item, ...] = ()
     notices: tuple[Notice, ...] = ()
     rules: Rules | None = None
-    """None for a conversation that keeps its policy: it goes by an edition before the third, or is closed."""
+    """None for a closed conversation, whose policy no longer changes."""
 
 
 class Recorded(Value):
@@ -217,14 +214,14 @@ def facts(state: ConversationState) -> Facts:
         ended_at=state.ended_at,
         end_reason=state.end_reason,
         closed_at=state.closed_at,
-        placement=placement(state) if state.edition >= 3 else None,
+        placement=placement(state),
         offers_over=state.unrecorded_offers,
     )
 
 
 def rules(state: ConversationState) -> Rules | None:
     """What a commit says of the policy."""
-    if state.edition < 3 or state.state is State.CLOSED:
+    if state.state is State.CLOSED:
         return None
     return Rules(
         instance=state.instance,
@@ -300,6 +297,7 @@ def fresh(start: StartConversation) -> ConversationState:
         queue=opening.queue,
         policy=start.policy,
         contact_id=opening.contact_id,
+        customer_id=opening.customer_id,
         since=opening.started_at,
         language=opening.attributes.get(LANGUAGE, "")[:MOST_LANGUAGE],
         started_at=opening.started_at,

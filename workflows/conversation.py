@@ -33,7 +33,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.mailbox import Mailbox, Ticket
     from workflows.memory import Unarchived
     from workflows.policy import Policy
-    from workflows.state import EDITION, ConversationState
+    from workflows.rules_version import decide_rules_version
+    from workflows.state import ConversationState
     from workflows.timers import next_deadline
     from workflows.values import State
     from workflows.writing import Files, opening_hours, write
@@ -66,13 +67,13 @@ class Conversation(Mailbox):
     def __init__(self, start: StartConversation) -> None:
         super().__init__(start.inbox)
         self._start = start
-        self._state = (start.state or fresh(start)).but(edition=_edition(start))
+        before = start.state or fresh(start)
+        self._state = before.but(rules_version=decide_rules_version())
         self._rounds = 0
         self._files = Files(self._file_is_written)
         self._alarm = Alarm(lambda: next_deadline(self._state))
-        before = self._state.but(edition=start.edition)
         self._recorded: Facts | None = None if start.state is None else facts(before)
-        self._shown = search.attributes(before)
+        self._shown = search.recorded(workflow.info().typed_search_attributes)
 
     @workflow.run
     async def run(self, start: StartConversation) -> Outcome:
@@ -91,7 +92,7 @@ class Conversation(Mailbox):
             begun = begin(self._state, start.initial_message)
             self._state = begun.state
             await self._write(await self._with_hours(begun))
-        elif self._state.edition > start.edition:
+        else:  # a run that begins under another version of the rules can have another record
             await self._write(Decision(self._state))
         self._files.write(self._state)
         self._show()
@@ -204,9 +205,9 @@ class Conversation(Mailbox):
     def _show(self) -> None:
         workflow.set_current_details(view.details(self._state, self._start.runs))
         attributes = search.attributes(self._state)
-        changed = search.changes(self._shown, attributes)
-        if changed:
-            workflow.upsert_search_attributes(changed)
+        updates = search.updates(self._shown, attributes)
+        if updates:
+            workflow.upsert_search_attributes(updates)
             self._shown = attributes
 
     # Continue-as-new
@@ -223,9 +224,6 @@ class Conversation(Mailbox):
     def _has_grown(self) -> bool:
         """Whether the history is long enough, as far as a replay knows it too: after a local activity it does not always
         see the length that was seen then, so what makes it grow is counted."""
-        if self._state.edition < 2:
-            info = workflow.info()
-            return info.is_continue_as_new_suggested() or info.get_current_history_length() >= self._start.recycle_after
         events = self._rounds * EVENTS_PER_ROUND + self.signals
         return events >= self._start.recycle_after or self.characters >= CHARACTERS_PER_RUN
 
@@ -240,7 +238,6 @@ class Conversation(Mailbox):
                     "opening": None,
                     "initial_message": None,
                     "policy": self._state.policy,
-                    "edition": self._state.edition,
                     "state": self._state,
                     "inbox": tuple(event for event, _ in self.inbox),
                     "runs": self._start.runs + 1,
@@ -257,16 +254,3 @@ class Conversation(Mailbox):
             closed_at=state.closed_at,
             runs=self._start.runs,
         )
-
-
-def _edition(start: StartConversation) -> int:
-    """The rules that this run goes by. One that began before the present edition keeps its own, so that it replays.
-
-    The run's own history decides, not what it was started with: while workers are replaced, an older one may have begun what a
-    newer process has started.
-    """
-    if workflow.patched("third edition"):
-        return EDITION
-    if start.edition >= 2 or workflow.patched("second edition"):
-        return 2
-    return 1

@@ -42,9 +42,6 @@ from workflows.talk import configure, connect, disconnect, hours, invite, leave,
 from workflows.timers import Timer, next_deadline
 from workflows.values import Mode, OfferOutcome, Presence, Role, State
 
-NEWS = {2: (Park, Resume, Release, Configure, Position, Hours), 3: (Offer, Accept, Reject, Withdraw)}
-"""The events that each edition of the rules brought; an earlier one refuses them."""
-
 
 def begin(state: ConversationState, greeting: Message | None) -> Decision:
     """The first decision of a conversation: its initial message, if it has one. It does not prove that anybody is there."""
@@ -77,8 +74,6 @@ def _at(state: ConversationState, instant: datetime) -> ConversationState:
 
 
 def _apply(state: ConversationState, event: AnyEvent) -> Decision:
-    if any(state.edition < edition and isinstance(event, news) for edition, news in NEWS.items()):
-        return refuse(state, event.kind, "not before this conversation's run is renewed: signal `renew`")
     match event:
         case Message():
             return _said(state, event)
@@ -110,7 +105,7 @@ def _apply(state: ConversationState, event: AnyEvent) -> Decision:
             return _by_an_agent(state, Trigger.RESUMED, event)
         case End() if event.by in state.former:
             return refuse(state, "end", "they have left the conversation")
-        case End() if event.by == "agent" and state.agent is None and state.edition >= 2:
+        case End() if event.by == "agent" and state.agent is None:
             return refuse(state, "end", "by: there is no agent; an operator gives their own name")
         case End():
             return _change(state, _who_ends(state, event), event)
@@ -172,8 +167,6 @@ def _accepted(state: ConversationState, event: Accept) -> Decision:
 def _handed_on(state: ConversationState, event: Transfer) -> Decision:
     """A transfer; one that has been made already is no news, whatever has happened since."""
     trigger = Trigger.HANDED_OVER if event.user else Trigger.TRANSFERRED
-    if state.edition < 2:
-        return _change(state, trigger, event)
     return Decision(state) if event.contact_id in state.contacts else _by_an_agent(state, trigger, event)
 
 

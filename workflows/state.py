@@ -23,10 +23,6 @@ from workflows.values import (
     Value,
 )
 
-EDITION = 3
-"""The present edition of the rules. A run that began under an earlier one keeps it until it continues as new, so that
-its history replays. The second brought parking, releasing and everything that has to do with them; the third the board."""
-
 REMEMBERED_IDS = 256
 """How many recent message ids guard against a repeated signal. Older repeats are caught by the store's unique key."""
 
@@ -50,14 +46,16 @@ SHOWN_NOTES = 12
 class ConversationState(Value):
     """The whole durable state of a conversation. Carried over continue-as-new; every later field needs a default."""
 
-    version: int = 1
-    edition: int = 1
+    rules_version: int = 1
+    """The version of the rules of the present run, see `workflows.rules_version`."""
     id: str
     instance: str
     workstream: str
     queue: str
     policy: Policy
     contact_id: str
+    customer_id: str | None = None
+    """The customer's id in the instance; None for an anonymous customer."""
     state: State = State.OPEN
     since: datetime
     started_at: datetime
@@ -112,8 +110,8 @@ class ConversationState(Value):
     rejected: int = 0
     notes: tuple[Note, ...] = ()
     noticed: int = 0
-    language: str | None = None
-    """The customer's at the start, empty when they named none. None when that is forgotten: then its texts stay."""
+    language: str = ""
+    """The customer's language when the conversation began, as a BCP 47 tag; empty when they named none."""
 
     @property
     def mode(self) -> Mode:
@@ -129,8 +127,7 @@ class ConversationState(Value):
     def fixed(self) -> tuple[str, ...]:
         """The fields of its policy that stay, however its workstream changes. A survey that has begun stays as it is."""
         survey = ("survey",) if self.survey_step is not None else ()
-        texts = ("texts", "idle_rules") if self.language is None else ()
-        return (*self.policy.fixed, *survey, *texts)
+        return (*self.policy.fixed, *survey)
 
     @property
     def surveying(self) -> bool:

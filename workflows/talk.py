@@ -80,10 +80,10 @@ def invite(state: ConversationState, event: Invite) -> Decision:
         return refuse(state, "invite", "the conversation has ended")
     if len(state.bots) >= MOST_BOTS:
         return refuse(state, "invite", f"at most {MOST_BOTS} bots can take part")
-    if state.edition >= 2 and (event.participant_id in _RESERVED or state.participant(event.participant_id)):
+    if event.participant_id in _RESERVED or state.participant(event.participant_id):
         return refuse(state, "invite", f"participant_id: {event.participant_id!r} is somebody else")
     bot = Participant(id=event.participant_id, role=Role.CUSTOM_BOT, name=event.name, since=state.clock)
-    former = state.former if state.edition < 2 else tuple(leaver for leaver in state.former if leaver != bot.id)
+    former = tuple(leaver for leaver in state.former if leaver != bot.id)
     return _join(state.but(bots=(*state.bots, bot), former=former), bot)
 
 
@@ -92,7 +92,7 @@ def leave(state: ConversationState, event: Leave) -> Decision:
     bot = next((bot for bot in state.bots if bot.id == event.by), None)
     if bot is None:
         return refuse(state, "leave", f"by: {event.by!r} is no bot in this conversation")
-    if state.ended and state.edition >= 2:
+    if state.ended:
         return Decision(state)  # everybody has left with the end
     return leaves(state, bot, trigger="left").then(lambda s: Decision(s.without_bot(bot)))
 

@@ -74,9 +74,7 @@ NEVER = timedelta(days=365_000)
 
 
 def _customer_awaited(state: ConversationState) -> datetime | None:
-    """The customer of a persistent conversation can be awaited since the second edition of the rules only."""
-    known = state.mode is Mode.LIVE or state.edition >= 2
-    return state.started_at if state.customer.presence is Presence.AWAITED and known else None
+    return state.started_at if state.customer.presence is Presence.AWAITED else None
 
 
 def _customer_away(state: ConversationState) -> datetime | None:

@@ -65,7 +65,7 @@ def state(mode: Mode = Mode.LIVE, policy: Policy | None = None, **changes: Any) 
     instance = INSTANCES["demo"]
     configured = workstream_policy(instance, instance.workstreams[mode], "de")
     opening = OPENING.model_copy(update={"workstream": str(mode), "attributes": {"language": "de"}})
-    return fresh(StartConversation(opening=opening, policy=policy or configured)).but(edition=3, **changes)
+    return fresh(StartConversation(opening=opening, policy=policy or configured)).but(**changes)
 
 
 @pytest.fixture
@@ -152,7 +152,6 @@ async def test_who_goes_by_anything_else_hears_of_it(recorder: Recorder, name: s
     ("changes", "stays"),
     [
         ({"survey_step": 0}, {"survey": Survey()}),
-        ({"language": None}, {"texts": Texts(ended="Adieu"), "idle_rules": (RULE,)}),
         ({}, {"duration": timedelta(hours=1), "duration_configured": False}),
         ({}, {"archive": True}),
         ({}, {"interactive": True}),
@@ -173,7 +172,6 @@ async def test_what_is_fixed_stays(recorder: Recorder, changes: dict[str, Any], 
         {"workstream": "gone"},
         {"instance": "gone"},
         {"workstream": "persistent"},  # of the other mode: it is not what it was under this name
-        {"edition": 2},
         {"state": State.CLOSED},
     ],
 )
@@ -195,5 +193,4 @@ def test_the_language_is_the_one_at_the_start_and_not_endless() -> None:
     assert nothing.language == ""
     endless = OPENING.model_copy(update={"attributes": {"language": "de-" + "x" * 30_000}})
     language = fresh(StartConversation(opening=endless, policy=state().policy)).language
-    assert language is not None
     assert len(language) == 100

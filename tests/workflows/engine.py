@@ -26,7 +26,7 @@ from workflows.contract import WORKFLOW, Answer, Ask, Opening, StartConversation
 from workflows.conversation import Conversation
 from workflows.events import Assign, Close, Command, End, Message
 from workflows.policy import DEFAULTS, Policy
-from workflows.state import EDITION, ConversationState
+from workflows.state import ConversationState
 from workflows.values import Mode
 
 T = TypeVar("T")
@@ -89,7 +89,7 @@ class Engine:
         id: str | None = None,
         queue: str | None = None,
         workstream: str = UNCONFIGURED,
-        edition: int = EDITION,
+        customer_id: str | None = None,
         attributes: dict[str, str] | None = None,
         **policy: Any,
     ) -> Chat:
@@ -107,6 +107,7 @@ class Engine:
             started_at=datetime.now(UTC),
             customer_participant_id=f"{contact_id}-customer",
             customer_name="Ada",
+            customer_id=customer_id,
             attributes=attributes or {},
         )
         start = StartConversation(
@@ -116,7 +117,6 @@ class Engine:
             if greeting
             else None,
             recycle_after=recycle_after,
-            edition=edition,
         )
         handle = await self.client.start_workflow(
             WORKFLOW,

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.workflows.story import SURVEY, Story, fresh
 from workflows.events import AnyEvent, Assign, Close, Connect, End, Invite, Message, Park, Transfer
-from workflows.state import EDITION, ConversationState
+from workflows.state import ConversationState
 from workflows.values import Mode
 
 BOTH = ("open", "active", "asking", "wrap-up", "survey", "last", "closed")
@@ -57,13 +57,12 @@ def reach(
     name: str,
     *,
     first: Sequence[AnyEvent] = (Connect(by="customer"),),
-    edition: int = EDITION,
     **policy: Any,
 ) -> Story:
     """A conversation in this situation: a bot takes part, an agent has left, the present one is there and spoke last."""
     surveyed = name in ("asking", "survey", "last")
     policy = {"survey": SURVEY, **policy} if surveyed else {**policy, "survey": None}
-    story = Story(fresh(mode, edition=edition, **policy)).then(*first, *_EVENTS[name])
+    story = Story(fresh(mode, **policy)).then(*first, *_EVENTS[name])
     assert stands(story.state) == _STANDS[name]
     return story
 

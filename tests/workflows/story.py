@@ -11,7 +11,7 @@ from workflows.contract import fresh as begun
 from workflows.events import AnyEvent
 from workflows.machine import catch_up, decide
 from workflows.policy import DEFAULTS
-from workflows.state import EDITION, ConversationState
+from workflows.state import ConversationState
 from workflows.survey import Question, Survey
 from workflows.values import Mode
 
@@ -23,7 +23,7 @@ SURVEY = Survey(
 )
 
 
-def fresh(mode: Mode = Mode.LIVE, *, edition: int = EDITION, **policy: Any) -> ConversationState:
+def fresh(mode: Mode = Mode.LIVE, **policy: Any) -> ConversationState:
     """A conversation that has just begun; `policy` changes the mode's defaults."""
     opening = Opening(
         contact_id="c",
@@ -36,7 +36,7 @@ def fresh(mode: Mode = Mode.LIVE, *, edition: int = EDITION, **policy: Any) -> C
         customer_name="Ada",
     )
     start = StartConversation(opening=opening, policy=DEFAULTS[mode].model_copy(update=policy))
-    return begun(start).but(edition=edition)
+    return begun(start)
 
 
 @dataclass(frozen=True)

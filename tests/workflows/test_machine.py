@@ -11,20 +11,19 @@ import pytest
 from tests.workflows import expectations, happenings
 from tests.workflows.expectations import Expected
 from tests.workflows.happenings import LIMIT, OFF
-from tests.workflows.situations import BOTH, SITUATIONS, reach, stands
+from tests.workflows.situations import SITUATIONS, reach, stands
 from tests.workflows.story import MOMENT, START, Story, fresh
 from workflows.contract import facts
 from workflows.decision import Decision
 from workflows.events import AnyEvent, Assign, Message, Transfer
-from workflows.machine import NEWS, catch_up, decide
-from workflows.state import EDITION, ConversationState
+from workflows.machine import catch_up, decide
+from workflows.state import ConversationState
 from workflows.table import TABLE, Row
 from workflows.timers import RULES, Timer, deadlines
 from workflows.values import EndReason, Mode, Presence, State
 
 EVENTS = expectations.read(expectations.EVENTS)
 TIMERS = expectations.read(expectations.TIMERS)
-FIRST_TIMERS = ("customer must connect", "reconnect window", "open too long", "chat duration", "wrap-up", "survey")
 KINDS = {event.model_fields["kind"].default: event for event in get_args(AnyEvent)}
 
 
@@ -73,20 +72,16 @@ def test_what_an_event_leads_to(cell: Expected) -> None:
     check(cell, story.state, decide(story.state, happenings.EVENTS[cell.what], story.now + MOMENT))
 
 
-def before_event(cell: Expected, edition: int = EDITION) -> Story:
+def before_event(cell: Expected) -> Story:
     """A conversation in the cell's situation."""
-    story = reach(cell.mode, cell.situation, edition=edition, **happenings.POLICIES.get(cell.what, {}))
-    return story.then(*happenings.BEFORE.get(cell.what, ()) if edition >= 3 else ())
+    story = reach(cell.mode, cell.situation, **happenings.POLICIES.get(cell.what, {}))
+    return story.then(*happenings.BEFORE.get(cell.what, ()))
 
 
 @pytest.mark.parametrize("cell", TIMERS, ids=named)
 def test_what_the_end_of_a_timer_leads_to(cell: Expected) -> None:
-    check_timer(cell)
-
-
-def check_timer(cell: Expected, edition: int = EDITION) -> None:
     """Whether a timer runs, and if so leads where the table says, at its instant and not a millisecond earlier."""
-    story = timed(cell, edition)
+    story = timed(cell)
     due = {deadline.timer: deadline.due for deadline in deadlines(story.state)}.get(happenings.TIMERS[cell.what].timer)
     if cell.leads_to == "-":
         assert due is None
@@ -99,11 +94,11 @@ def check_timer(cell: Expected, edition: int = EDITION) -> None:
     assert rung.state.clock == due
 
 
-def timed(cell: Expected, edition: int = EDITION) -> Story:
+def timed(cell: Expected) -> Story:
     """A conversation in the cell's situation, in which no timer runs but that of the cell, if it does."""
     running = happenings.TIMERS[cell.what]
     policy = {**OFF, **running.policy}
-    story = reach(cell.mode, cell.situation, first=running.first, edition=edition, **policy)
+    story = reach(cell.mode, cell.situation, first=running.first, **policy)
     last = running.lastly(story.state)
     if last is None:
         return story
@@ -135,32 +130,6 @@ def rows_between(before: ConversationState, after: ConversationState) -> set[Row
     news = [note.what for note in after.notes if note not in before.notes]
     applying = [row for row in TABLE if row.source is before.state and row.applies(before)]
     return {row for row in applying if any(what.startswith(row.trigger) for what in news)}
-
-
-EARLIER = [
-    pytest.param(edition, cell, id=f"{edition}-{named(cell)}")
-    for edition in range(1, EDITION)
-    for cell in EVENTS
-    if cell.situation in BOTH or edition > 1
-]
-
-
-@pytest.mark.parametrize(("edition", "cell"), EARLIER)
-def test_an_earlier_edition_refuses_what_came_later_and_raises_nothing(edition: int, cell: Expected) -> None:
-    story, event = before_event(cell, edition), happenings.EVENTS[cell.what]
-    decision = decide(story.state, event, story.now + MOMENT)
-    if any(isinstance(event, news) for since, news in NEWS.items() if since > edition):
-        check(cell._replace(leads_to="no"), story.state, decision)
-    elif edition > 1:
-        check(cell, story.state, decision)
-
-
-@pytest.mark.parametrize(
-    "cell", [cell for cell in TIMERS if cell.what in FIRST_TIMERS and cell.situation in BOTH], ids=named
-)
-def test_an_earlier_edition_has_the_timers_that_it_had(cell: Expected) -> None:
-    never_awaited = cell.mode is Mode.PERSISTENT and cell.what == "customer must connect"
-    check_timer(cell._replace(leads_to="-") if never_awaited else cell, edition=1)
 
 
 def test_no_two_rows_say_different_things_of_the_same() -> None:
