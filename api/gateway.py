@@ -28,7 +28,7 @@ from configuration.policies import policy_for
 from runtime.instances import Instance
 from runtime.settings import Settings
 from store.records import NewConversation
-from workflows import search, view
+from workflows import operator_details, search
 from workflows.contract import ASK, WORKFLOW, Answer, Ask, Opening, StartConversation
 from workflows.events import (
     Accept,
@@ -127,8 +127,8 @@ class Gateway:
                 task_queue=self._settings.temporal_task_queue,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 search_attributes=search.at_start(opening),
-                static_summary=view.summary(new.mode, new.workstream),
-                static_details=view.rules(start.policy),
+                static_summary=operator_details.summary(new.mode, new.workstream),
+                static_details=operator_details.rules(start.policy),
                 rpc_timeout=ENGINE_TIMEOUT,
             )
         except WorkflowAlreadyStartedError:
@@ -260,7 +260,7 @@ class Gateway:
             raise Ended from error
         except RPCError as error:
             raise _fault(error) from error
-        return answer.refused
+        return answer.refused.text if answer.refused else None
 
     async def _answer(self, handle: WorkflowHandle[Any, Any], ask: Ask) -> Answer:
         """The machine's answer. The engine drops an update whose task it does again, since something crossed it."""

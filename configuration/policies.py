@@ -13,9 +13,8 @@ from runtime.instances import Instance
 from runtime.sections import NEVER, Text, in_language, mistakes
 from runtime.workstreams import Workstream
 from store.records import NewConversation
-from workflows.policy import DEFAULTS, LANGUAGE, SLUGS, IdleAction, IdleRule, Policy, SameAgent, Texts
-from workflows.survey import INTERACTIVE, INTERACTIVE_RESPONSE, Survey
-from workflows.values import Mode
+from workflows.policy import DEFAULTS, LANGUAGE, SLUGS, IdleAction, IdleRule, Policy, SameAgent, Survey, Texts
+from workflows.values import INTERACTIVE, INTERACTIVE_RESPONSE, Mode
 
 _LIMITS = ("connect_within", "reconnect_window", "open_age", "waiting_period", "wrap_up", "duration", "agent_grace")
 _HOLDS: dict[object, timedelta | None] = {"always": None, "never": timedelta(0)}

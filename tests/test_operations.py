@@ -108,7 +108,7 @@ def test_every_signal_of_the_page_by_hand(stack: Stack) -> None:
             by_hand(stack, contacts[workstream], *FIRST[name])
         by_hand(stack, contacts[workstream], name, body)
         state = status(stack, contacts[workstream])
-        assert state["rejected"] == 0, state["rejections"]
+        assert state["refused_count"] == 0, state["refusals"]
         told[name] = state["state"]
         if name == "accept":
             by_hand(stack, contacts[workstream], "release", "{}")

@@ -1,6 +1,7 @@
-"""What crosses the border of the workflow: its input, its answers, and the signatures of the activities that it calls.
+"""The border of the workflow: its input, its answers, and the signatures of the activities that it calls.
 
-Everything here stands in recorded histories: fields are added with a default, never renamed or removed.
+Recorded histories hold all of this. A field is never renamed or removed, and a new field needs a default. For `Facts` and
+`Placement` that is not enough: see there.
 """
 
 from __future__ import annotations
@@ -13,20 +14,21 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from workflows.events import AnyEvent, Command, Hours, Message
-from workflows.memory import OfferOver
 from workflows.policy import LANGUAGE, Policy, SameAgent
-from workflows.state import ConversationState, Leg
+from workflows.refusals import Refusal
+from workflows.state import ConversationState
+from workflows.state_parts import Leg, OfferOver
 from workflows.values import EndReason, Item, Mode, Notice, Participant, Role, Stage, State, Value
 
 WORKFLOW = "Conversation"
 ASK = "ask"
 
-MOST_LANGUAGE = 100
-"""So much is kept of the language that a customer names, which can be any text; the longest tag is a third of it."""
+MAX_LANGUAGE = 100
+"""How many characters of the customer's language are kept. It can be any text; the longest tags have a third of this."""
 
 
 class Past(Value):
-    """What a conversation continues; see `store.records.Past`."""
+    """The past conversation that a rehydrated conversation continues, up to which item; see `store.records.Past`."""
 
     contact_id: str
     association_id: str
@@ -36,7 +38,7 @@ class Past(Value):
 
 
 class Opening(Value):
-    """What is known of a conversation before it begins, and does not change by itself afterwards."""
+    """The facts of a conversation that are known before it begins and do not change while it runs."""
 
     contact_id: str
     instance: str
@@ -55,20 +57,23 @@ class Opening(Value):
 
 
 class StartConversation(Value):
-    """Input of a conversation: what it begins with or, on later runs, what the earlier run carried over."""
+    """Input of a conversation: its opening or, for a later run, the state and the inbox of the run before."""
 
     opening: Opening | None = None
     policy: Policy
     initial_message: Message | None = None
     recycle_after: int = 2_000
-    """Continue-as-new once a run's history holds about this many events (Temporal's own suggestion comes at 4,096)."""
+    """A run continues as new once its history has about this many events (Temporal suggests it at 4,096)."""
     state: ConversationState | None = None
     inbox: tuple[Annotated[AnyEvent, Field(discriminator="kind")], ...] = ()
     runs: int = 1
 
 
 class Placement(Value):
-    """Where a conversation stands on the board, and what the board must know to offer it."""
+    """The place of a conversation in routing, and what routing must know to offer it.
+
+    It is part of `Facts`: the rule for new fields there holds here too.
+    """
 
     stage: Stage
     instance: str
@@ -83,21 +88,27 @@ class Placement(Value):
     missed_offers: int | None = None
     bound_to: str | None = None
     bound_until: datetime | None = None
-    """The agent who alone may be offered it, and until when; without an instant for as long as there is this agent."""
+    """The only agent to whom it may be offered, and until when; without an instant, as long as that agent exists."""
     holds: bool = False
     holds_until: datetime | None = None
-    """Whether it takes capacity of its agent, and until when; without an instant as long as it stands so."""
+    """Whether it takes capacity of its agent, and until when; without an instant, until the placement changes."""
 
 
 class Facts(Value):
-    """A conversation's record as it stands now, whole: writing it twice is writing it once, and the latest revision wins."""
+    """The whole record of a conversation. Writing it is idempotent, and the highest revision wins.
+
+    The conversation writes its record whenever it differs from the last one it wrote. So a new field breaks the replay of running
+    conversations as soon as its value varies, with a default or without: the run would write where its history has no write. Add
+    such a field under a new rules version (`workflows.rules_version`), and leave it at its default under the earlier ones.
+    `tests/replay/test_contract.py` shows it.
+    """
 
     revision: int
     state: State
     legs: tuple[Leg, ...] = ()
     participants: tuple[Participant, ...]
     answers: dict[str, str] = Field(default_factory=dict)
-    """What a survey has brought since the last write; written once, so that a backend may correct it."""
+    """The survey's answers since the last write. Written once, so that a backend can correct them later."""
     ended_at: datetime | None = None
     end_reason: EndReason | None = None
     closed_at: datetime | None = None
@@ -106,7 +117,7 @@ class Facts(Value):
 
 
 class Rules(Value):
-    """By which policy a conversation goes: its workstream's, but for what is fixed. `fingerprint` is `Policy.fingerprint`."""
+    """The policy of a conversation: its workstream's, except the fixed fields. `fingerprint` is `Policy.fingerprint`."""
 
     instance: str
     workstream: str
@@ -117,7 +128,7 @@ class Rules(Value):
 
 
 class Commit(Value):
-    """One write of a conversation's news: transcript items, and its record if that has changed."""
+    """One write of a conversation: new transcript items, notices, and the record if it has changed."""
 
     conversation_id: str
     opening: Opening | None = None
@@ -129,10 +140,10 @@ class Commit(Value):
 
 
 class Recorded(Value):
-    """What a conversation learns of its write.
+    """What a conversation must know of its write.
 
-    Where its transcript ends, if items have got other numbers because a task that was done before had written others; and the
-    policy that its workstream amounts to now, if that is another.
+    `seq` and `at` are the end of its transcript, if the store gave the items other numbers because a repeated workflow task had
+    written others before. `policy` is the present policy of its workstream, if that differs.
     """
 
     seq: int | None = None
@@ -149,20 +160,20 @@ class HoursQuestion(Value):
 
 
 class Ask(Value):
-    """A command whose sender waits for the answer."""
+    """The input of the update `ask`: a command whose sender waits for the answer."""
 
     command: Command
 
 
 class Answer(Value):
-    """The machine's answer, given once its consequences are in the store. `refused` says why nothing changed."""
+    """The answer to a command, given once its consequences are in the store. `refused` says why nothing changed."""
 
-    refused: str | None = None
+    refused: Refusal | None = None
     state: State
 
 
 class Outcome(Value):
-    """What a closed conversation leaves as its workflow's result."""
+    """The result of a closed conversation's workflow."""
 
     reason: EndReason | None
     items: int
@@ -172,7 +183,7 @@ class Outcome(Value):
 
 
 class ArchiveJob(Value):
-    """A contact that has ended, to be written to a file."""
+    """An ended contact whose transcript file is to be written."""
 
     conversation_id: str
     instance: str
@@ -180,37 +191,38 @@ class ArchiveJob(Value):
 
 
 class ConversationActivities:
-    """The activities a conversation calls, by signature; `activities/` implements them."""
+    """The signatures of the activities that a conversation calls; `activities/` implements them."""
 
     @activity.defn
     async def record(self, commit: Commit) -> Recorded | None:
-        """Writes the commit to the store and announces it. Repeating it changes nothing.
+        """Write the commit to the store and announce it. Idempotent.
 
         Returns:
-            What the conversation must know of it, if anything.
+            What the conversation must know of the write; None if nothing.
         """
         raise NotImplementedError
 
     @activity.defn
     async def opening_hours(self, question: HoursQuestion) -> Hours:
-        """What the queue's opening hours say. A queue without any is always open."""
+        """The opening hours of a queue at an instant. A queue without any is always open."""
         raise NotImplementedError
 
     @activity.defn
     async def archive(self, job: ArchiveJob) -> str:
-        """Writes the transcript of a contact to a file and returns its address. Repeating it writes the same file."""
+        """Write the transcript of a contact to a file and return its address. Idempotent: it writes the same file again."""
         raise NotImplementedError
 
 
 def facts(state: ConversationState) -> Facts:
-    """The record that a state amounts to."""
+    """The record of a state."""
+    # a participant who left can be back: the present entry counts
+    participants = {who.id: who for who in (*state.unrecorded_departures, *state.participants)}
     return Facts(
         revision=state.revision,
         state=state.state,
-        legs=(*state.unrecorded_legs, *_worked(state), state.leg),
+        legs=(*state.unrecorded_contacts, *_served_contact(state), state.contact),
         answers=dict(state.unrecorded_answers),
-        # each once: who left may be back already
-        participants=tuple({who.id: who for who in (*state.unrecorded_leavers, *state.participants)}.values()),
+        participants=tuple(participants.values()),
         ended_at=state.ended_at,
         end_reason=state.end_reason,
         closed_at=state.closed_at,
@@ -220,7 +232,7 @@ def facts(state: ConversationState) -> Facts:
 
 
 def rules(state: ConversationState) -> Rules | None:
-    """What a commit says of the policy."""
+    """The policy of a state, for a commit; None once the conversation is closed."""
     if state.state is State.CLOSED:
         return None
     return Rules(
@@ -234,7 +246,7 @@ def rules(state: ConversationState) -> Rules | None:
 
 
 def placement(state: ConversationState) -> Placement:
-    """Where a conversation stands on the board."""
+    """The place of a state in routing."""
     policy, stage, owner, holds_until = state.policy, Stage.OFF, None, None
     match state.state:
         case State.OPEN:
@@ -244,8 +256,8 @@ def placement(state: ConversationState) -> Placement:
         case State.WAITING:
             stage, owner = Stage.PARKED, state.parked_by and state.parked_by.user
         case State.WRAP_UP:
-            worked = state.worked_leg.agent_user if state.worked_leg else None
-            owner = (state.owner.user if state.owner else worked) if state.agent_done_at is None else None
+            served_by = state.served_contact.agent_user if state.served_contact else None
+            owner = (state.owner.user if state.owner else served_by) if state.agent_done_at is None else None
             stage = Stage.WRAP_UP if owner else Stage.OFF
             holds_until = state.since + policy.wrap_up_holds if policy.wrap_up_holds is not None else None
         case State.CLOSED:
@@ -273,19 +285,18 @@ def placement(state: ConversationState) -> Placement:
     )
 
 
-def _worked(state: ConversationState) -> tuple[Leg, ...]:
-    """The contact whose agent's wrap-up outlasts it, while a survey follows it."""
-    if state.worked_leg is None:
+def _served_contact(state: ConversationState) -> tuple[Leg, ...]:
+    """The contact before a survey, whose agent's wrap-up goes on after its end."""
+    if state.served_contact is None:
         return ()
-    done = state.agent_done_at or state.closed_at
-    return (state.worked_leg.model_copy(update={"wrapped_up_at": done}),)
+    return (state.served_contact.wrapped_up(state.agent_done_at or state.closed_at),)
 
 
-def fresh(start: StartConversation) -> ConversationState:
-    """The state that a conversation begins with.
+def initial_state(start: StartConversation) -> ConversationState:
+    """The state with which a conversation begins.
 
     Raises:
-        ApplicationError: the input has no opening; somebody started the workflow by hand.
+        ApplicationError: the input has no opening, because somebody started the workflow by hand.
     """
     opening = start.opening
     if opening is None:
@@ -299,7 +310,7 @@ def fresh(start: StartConversation) -> ConversationState:
         contact_id=opening.contact_id,
         customer_id=opening.customer_id,
         since=opening.started_at,
-        language=opening.attributes.get(LANGUAGE, "")[:MOST_LANGUAGE],
+        language=opening.attributes.get(LANGUAGE, "")[:MAX_LANGUAGE],
         started_at=opening.started_at,
         clock=opening.started_at,
         customer=Participant(

@@ -59,7 +59,7 @@ def attributes(state: ConversationState) -> Attributes:
         STATE: state.state.value,
         VERSION: str(state.rules_version),
         SINCE: state.since,
-        CONTACTS: list(state.contacts),
+        CONTACTS: list(state.contact_ids),
     }
     if state.owner and state.owner.user:
         found[AGENT] = state.owner.user

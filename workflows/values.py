@@ -1,10 +1,11 @@
-"""The words of a conversation: closed sets of names and small frozen values. No Temporal, no clock, no I/O."""
+"""The vocabulary of a conversation: enums and small frozen values. No Temporal, no clock, no I/O."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
@@ -15,10 +16,26 @@ MAX_CONTENT_BYTES = 16_384
 """Longest content of one message, in UTF-8 bytes (connectparticipant SendMessage)."""
 
 
+INTERACTIVE = "application/vnd.amazonaws.connect.message.interactive"
+INTERACTIVE_RESPONSE = "application/vnd.amazonaws.connect.message.interactive.response"
+"""Content types of interactive messages and of the answers to them (Amazon Connect)."""
+
+
 class Value(BaseModel):
-    """A frozen value; fields it does not know are ignored, so that a newer writer never breaks an older reader."""
+    """A frozen value. It ignores unknown fields when it is read, so that a newer writer never breaks an older reader."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+    def _with_fields(self, changes: Mapping[str, object]) -> Self:
+        """Copy this value with some fields changed. Only for methods of subclasses, whose parameters are typed.
+
+        Raises:
+            TypeError: a name is not a field of this value.
+        """
+        unknown = changes.keys() - type(self).model_fields.keys()
+        if unknown:
+            raise TypeError(f"{type(self).__name__} has no field {', '.join(sorted(unknown))}")
+        return self.model_copy(update=changes)
 
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
@@ -151,6 +168,18 @@ class Participant(Value):
     since: datetime
     joined_at: datetime | None = None
     left_at: datetime | None = None
+
+    def connected(self, at: datetime) -> Self:
+        """This participant, connected from `at` on. The first connection counts as joining."""
+        return self._with_fields({"presence": Presence.CONNECTED, "since": at, "joined_at": self.joined_at or at})
+
+    def away(self, at: datetime) -> Self:
+        """This participant, away from `at` on."""
+        return self._with_fields({"presence": Presence.AWAY, "since": at})
+
+    def left(self, at: datetime) -> Self:
+        """This participant, who left the conversation at `at`."""
+        return self._with_fields({"left_at": at})
 
 
 class Item(Value):

@@ -18,10 +18,9 @@ from runtime.instances import Instance
 from store import transcript
 from store.database import Database
 from store.migrate import migrate
-from workflows.contract import Commit, Opening, StartConversation, fresh, rules
-from workflows.policy import IdleAction, IdleRule, Policy, Texts
+from workflows.contract import Commit, Opening, StartConversation, initial_state, rules
+from workflows.policy import IdleAction, IdleRule, Policy, Survey, Texts
 from workflows.state import ConversationState
-from workflows.survey import Survey
 from workflows.values import EventType, Item, ItemType, Mode, Notice, Role, State
 
 AT = datetime(2026, 2, 28, 23, 59, 59, 987_000, tzinfo=UTC)
@@ -65,7 +64,7 @@ def state(mode: Mode = Mode.LIVE, policy: Policy | None = None, **changes: Any) 
     instance = INSTANCES["demo"]
     configured = workstream_policy(instance, instance.workstreams[mode], "de")
     opening = OPENING.model_copy(update={"workstream": str(mode), "attributes": {"language": "de"}})
-    return fresh(StartConversation(opening=opening, policy=policy or configured)).but(**changes)
+    return initial_state(StartConversation(opening=opening, policy=policy or configured)).replace(**changes)
 
 
 @pytest.fixture
@@ -144,8 +143,8 @@ async def test_who_goes_by_anything_else_hears_of_it(recorder: Recorder, name: s
     assert told == state().policy
     assert told is not None
     assert told.texts.ended == "Ade"
-    assert other.under(told).policy == state().policy
-    assert await answered(recorder, other.under(told)) is None
+    assert other.with_policy(told).policy == state().policy
+    assert await answered(recorder, other.with_policy(told)) is None
 
 
 @pytest.mark.parametrize(
@@ -163,7 +162,7 @@ async def test_what_is_fixed_stays(recorder: Recorder, changes: dict[str, Any], 
     older = state(policy=own.model_copy(update={"open_age": None}), **changes)
     told = await answered(recorder, older)
     assert told is not None
-    assert older.under(told).policy == own
+    assert older.with_policy(told).policy == own
 
 
 @pytest.mark.parametrize(
@@ -178,19 +177,21 @@ async def test_what_is_fixed_stays(recorder: Recorder, changes: dict[str, Any], 
 async def test_who_keeps_what_they_have(recorder: Recorder, changes: dict[str, Any]) -> None:
     other = state(policy=state().policy.model_copy(update={"open_age": None}))
     assert await answered(recorder, other) is not None
-    assert await answered(recorder, other.but(**changes)) is None
+    assert await answered(recorder, other.replace(**changes)) is None
 
 
 def test_operators_read_what_has_changed() -> None:
     now = state().policy.model_copy(update={"open_age": None, "texts": Texts()})
-    assert [note.what for note in state().under(now).notes] == ["the workstream has changed: open_age, texts"]
-    assert state().under(state().policy) == state()
+    assert [note.what for note in state().with_policy(now).change_notes] == [
+        "the workstream has changed: open_age, texts"
+    ]
+    assert state().with_policy(state().policy) == state()
 
 
 def test_the_language_is_the_one_at_the_start_and_not_endless() -> None:
     assert state().language == "de"
-    nothing = fresh(StartConversation(opening=OPENING, policy=state().policy))
+    nothing = initial_state(StartConversation(opening=OPENING, policy=state().policy))
     assert nothing.language == ""
     endless = OPENING.model_copy(update={"attributes": {"language": "de-" + "x" * 30_000}})
-    language = fresh(StartConversation(opening=endless, policy=state().policy)).language
+    language = initial_state(StartConversation(opening=endless, policy=state().policy)).language
     assert len(language) == 100

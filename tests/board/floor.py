@@ -24,7 +24,7 @@ from store.records import NewConversation
 from tests.store.on_board import standing
 from tests.workflows.engine import Chat, Engine, eventually
 from workflows.events import Accept, Close, Command, Connect, End, Reject
-from workflows.memory import Offered
+from workflows.state_parts import Offered
 from workflows.values import State
 
 LIVE: dict[str, Any] = {"mode": "live", "queue": "support"}

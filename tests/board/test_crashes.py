@@ -100,7 +100,7 @@ class Site:
         await eventually(look, f"it is with {user}", SOON)
         state = await chat.state()
         assert (state.state, state.agent and state.agent.user, state.offer) == (State.ACTIVE, user, None)
-        assert sum(note.what.startswith("offered") for note in state.notes) == offers
+        assert sum(note.what.startswith("offered") for note in state.change_notes) == offers
         agent = await self.floor.agent(user)
         assert (agent.load, agent.missed, agent.presence) == (1, 0, Presence.AVAILABLE)
         other = await self.floor.load("a2" if user == "a1" else "a1")

@@ -54,7 +54,7 @@ async def test_who_accepts_and_never_connects_counts_as_lost_and_away(
         await forward(environment, chat, **GRACE)
         await here.until_presence("a1", Presence.AWAY)
         await seen_to_be_lost(here, chat)
-        (first, *_) = (await chat.state()).past_contacts
+        (first, *_) = (await chat.state()).past_contact_ids
         assert first == chat.id
 
 

@@ -17,9 +17,8 @@ from runtime.settings import Settings
 from store.records import NewConversation
 from tests.stack import ROOT
 from workflows import policy
-from workflows.policy import DEFAULTS, IdleAction, IdleRule, Policy, SameAgent
-from workflows.survey import INTERACTIVE, INTERACTIVE_RESPONSE, Survey
-from workflows.values import Mode
+from workflows.policy import DEFAULTS, IdleAction, IdleRule, Policy, SameAgent, Survey
+from workflows.values import INTERACTIVE, INTERACTIVE_RESPONSE, Mode
 
 MINUTE = timedelta(minutes=1)
 

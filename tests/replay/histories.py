@@ -1,4 +1,4 @@
-"""The recorded histories: for each run of a scenario, `NAME-RUN.json` as Temporal exports it.
+"""The recorded histories: for each run of a scenario, `NAME-RUN.json` as Temporal exports it, and its decisions (decisions.py).
 
 A recorded history is never recorded again: it stands for the conversations that run in production under the rules of its
 version. A change that cannot replay it needs a new rules version; see `workflows/rules_version.py`.
@@ -15,7 +15,7 @@ HISTORIES = Path(__file__).parent / "histories"
 
 def recorded() -> list[Path]:
     """The files of all recorded histories."""
-    return sorted(HISTORIES.glob("*.json"))
+    return sorted(path for path in HISTORIES.glob("*.json") if not path.stem.endswith(".decisions"))
 
 
 def scenario_name(path: Path) -> str:

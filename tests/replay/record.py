@@ -1,4 +1,7 @@
-"""Record the scenarios that have no history yet: `python -m tests.replay.record`."""
+"""Record the scenarios that have no history yet: `python -m tests.replay.record`.
+
+Each run gives two files: its history, and the decisions that it leads to under the present code.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ from temporalio.client import WorkflowHandle
 
 from store.database import Database
 from store.migrate import migrate
-from tests.replay.histories import HISTORIES, recorded, scenario_name
+from tests.replay.decisions import replay_decisions, write_decisions
+from tests.replay.histories import HISTORIES, read_history, recorded, scenario_name
 from tests.replay.scenarios import SCENARIOS
 from tests.workflows.engine import Chat, Engine
 from tests.workflows.server import time_skipping_server
@@ -42,7 +46,9 @@ async def record() -> None:
 async def _write(name: str, engine: Engine, chat: Chat) -> None:
     for number, run in enumerate(await _runs(engine, chat), start=1):
         history = await run.fetch_history()
-        (HISTORIES / f"{name}-{number}.json").write_text(json.dumps(json.loads(history.to_json()), indent=1) + "\n")
+        path = HISTORIES / f"{name}-{number}.json"
+        path.write_text(json.dumps(json.loads(history.to_json()), indent=1) + "\n")
+        write_decisions(path, await replay_decisions(read_history(path)))
         sys.stdout.write(f"recorded {name}-{number}\n")
 
 

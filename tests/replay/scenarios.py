@@ -30,7 +30,7 @@ async def chat(engine: Engine, _: WorkflowEnvironment) -> Chat:
     await chat.signal("message", {"content": "how can I help?", "by": "agent"})
     await chat.signal("message", {"content": "it works again", "by": "customer"})
     await chat.signal("nonsense", {"a": 1})
-    await chat.until(lambda s: s.seq == 5 and s.rejected == 2, "everything is recorded")
+    await chat.until(lambda s: s.seq == 5 and s.refused_count == 2, "everything is recorded")
     await chat.end()
     await chat.close()
     await chat.handle.result()

@@ -31,6 +31,7 @@ from workflows.conversation import Conversation
 from workflows.decision import Decision, refuse
 from workflows.events import AnyEvent, Park, Resume
 from workflows.machine import decide
+from workflows.refusals import RefusalCode
 from workflows.rules_version import RULES_VERSION
 from workflows.state import ConversationState
 from workflows.values import Mode, State
@@ -51,7 +52,7 @@ def decide_by_version(state: ConversationState, event: AnyEvent, now: datetime) 
 def decide_without_branch(state: ConversationState, event: AnyEvent, now: datetime) -> Decision:
     """The new rule for every run: the mistake that replay must find."""
     if isinstance(event, Park) and event.by != "agent":
-        return refuse(state, "park", "only the agent can park")
+        return refuse(state, event.kind, RefusalCode.AGENT_ONLY, action=event.kind)
     return decide(state, event, now)
 
 
@@ -156,10 +157,10 @@ async def test_conversation_without_a_run_begins_under_the_version_of_its_worker
 async def test_recorded_history_keeps_its_version_under_code_of_version_2(path: Path) -> None:
     versions: set[int] = set()
 
-    def noting(state: ConversationState, event: AnyEvent, now: datetime) -> Decision:
+    def collect_versions(state: ConversationState, event: AnyEvent, now: datetime) -> Decision:
         versions.add(state.rules_version)
         return decide_by_version(state, event, now)
 
-    with code_of_version_2(noting):
+    with code_of_version_2(collect_versions):
         await replay(read_history(path))
     assert versions == {RULES_VERSION}

@@ -26,6 +26,7 @@ from workflows.contract import WORKFLOW, Answer, Ask, Opening, StartConversation
 from workflows.conversation import Conversation
 from workflows.events import Assign, Close, Command, End, Message
 from workflows.policy import DEFAULTS, Policy
+from workflows.refusals import Refusal, RefusalCode
 from workflows.state import ConversationState
 from workflows.values import Mode
 
@@ -44,6 +45,11 @@ async def eventually(look: Callable[[], Awaitable[T | None]], what: str, seconds
         assert asyncio.get_running_loop().time() < deadline, f"never happened: {what}"
         await asyncio.sleep(0.02)
     return found
+
+
+def code(refusal: Refusal | None) -> RefusalCode | None:
+    """The code of a refusal; None for none."""
+    return refusal.code if refusal else None
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ class Engine:
         Args:
             cached: how many conversations it keeps; few exercise replay.
             archive: the URL of the archive.
-            bus: what it announces on, for those who listen.
+            bus: the bus on which it announces.
             instances: the tenants that are configured.
             configuration: instead of them, one that can be changed.
         """
@@ -141,21 +147,21 @@ class Chat:
         present = self.engine.client.get_workflow_handle(self.id)
         await present.signal(name, args=[] if body is None else [body])
 
-    async def ask(self, command: Command) -> str | None:
-        """A command; returns why it was refused."""
+    async def ask(self, command: Command) -> Refusal | None:
+        """Send a command; return its refusal."""
         present = self.engine.client.get_workflow_handle(self.id)
         answer: Answer = await present.execute_update("ask", Ask(command=command), result_type=Answer)
         return answer.refused
 
-    async def assign(self, user: str = "a1") -> str | None:
+    async def assign(self, user: str = "a1") -> Refusal | None:
         """Gives it to an agent."""
         return await self.ask(Assign(user=user, name=user.upper(), by="test"))
 
-    async def end(self, by: str = "agent") -> str | None:
+    async def end(self, by: str = "agent") -> Refusal | None:
         """Ends it."""
         return await self.ask(End(by=by))
 
-    async def close(self) -> str | None:
+    async def close(self) -> Refusal | None:
         """Closes its wrap-up."""
         return await self.ask(Close())
 

@@ -30,9 +30,8 @@ from workflows.events import (
     Transfer,
     Withdraw,
 )
-from workflows.policy import IdleAction, IdleRule
+from workflows.policy import IdleAction, IdleRule, Question, Survey
 from workflows.state import ConversationState, derived_id
-from workflows.survey import Question, Survey
 from workflows.timers import Timer
 from workflows.values import ParticipantTimer, Role, State
 

@@ -11,8 +11,8 @@ from workflows.contract import Facts, facts
 from workflows.decision import Decision
 from workflows.events import AnyEvent, Hours, Offer
 from workflows.machine import catch_up, decide
-from workflows.memory import Leg
 from workflows.state import ConversationState
+from workflows.state_parts import Leg
 from workflows.values import Item, OfferOutcome
 
 
@@ -55,14 +55,14 @@ class Model:
     def settle(self) -> None:
         """What is overdue takes effect, the opening hours are asked for, and all is written."""
         self._catch_up()
-        while self.state.must_ask_hours:
+        while self.state.needs_opening_hours:
             self.decide(self._answer())
-            assert not self.state.must_ask_hours
+            assert not self.state.needs_opening_hours
             self._catch_up()  # what counts from the opening may be overdue when one hears of it
         invariants.nothing_is_overdue(self.state, self.now)
         self._write(facts(self.state))
-        self.state = self.state.but(
-            unrecorded_legs=(), unrecorded_leavers=(), unrecorded_answers=(), unrecorded_offers=()
+        self.state = self.state.replace(
+            unrecorded_contacts=(), unrecorded_departures=(), unrecorded_answers=(), unrecorded_offers=()
         )
         invariants.transcript_holds(self.items, self.state)
         invariants.legs_hold(list(self.legs.values()), self.items)

@@ -69,4 +69,4 @@ def reach(
 
 def stands(state: ConversationState) -> str:
     """Where it stands, in a word: its state, or SURVEY for a wrap-up with an open one."""
-    return "SURVEY" if state.surveying else state.state
+    return "SURVEY" if state.survey_open else state.state

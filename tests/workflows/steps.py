@@ -32,9 +32,8 @@ from workflows.events import (
     Transfer,
     Withdraw,
 )
-from workflows.policy import IdleAction, IdleRule, SameAgent, Texts
+from workflows.policy import IdleAction, IdleRule, SameAgent, Survey, Texts
 from workflows.state import derived_id
-from workflows.survey import Survey
 from workflows.values import Mode, ParticipantTimer, Role
 
 

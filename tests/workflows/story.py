@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from workflows.contract import Opening, StartConversation
-from workflows.contract import fresh as begun
+from workflows.contract import Opening, StartConversation, initial_state
 from workflows.events import AnyEvent
 from workflows.machine import catch_up, decide
-from workflows.policy import DEFAULTS
+from workflows.policy import DEFAULTS, Question, Survey
 from workflows.state import ConversationState
-from workflows.survey import Question, Survey
 from workflows.values import Mode
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -36,7 +34,7 @@ def fresh(mode: Mode = Mode.LIVE, **policy: Any) -> ConversationState:
         customer_name="Ada",
     )
     start = StartConversation(opening=opening, policy=DEFAULTS[mode].model_copy(update=policy))
-    return begun(start)
+    return initial_state(start)
 
 
 @dataclass(frozen=True)

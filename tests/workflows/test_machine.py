@@ -18,8 +18,8 @@ from workflows.decision import Decision
 from workflows.events import AnyEvent, Assign, Message, Transfer
 from workflows.machine import catch_up, decide
 from workflows.state import ConversationState
-from workflows.table import TABLE, Row
-from workflows.timers import RULES, Timer, deadlines
+from workflows.timers import TIMER_RULES, Timer, deadlines
+from workflows.transitions import TRANSITIONS, Transition
 from workflows.values import EndReason, Mode, Presence, State
 
 EVENTS = expectations.read(expectations.EVENTS)
@@ -33,7 +33,7 @@ def named(cell: Expected) -> str:
 
 def without_record(state: ConversationState) -> ConversationState:
     """A state without what is noted of refusals, and without the clock."""
-    return state.but(rejections=(), rejected=0, clock=state.started_at)
+    return state.replace(refusals=(), refused_count=0, clock=state.started_at)
 
 
 def check(cell: Expected, before: ConversationState, decision: Decision) -> None:
@@ -43,26 +43,27 @@ def check(cell: Expected, before: ConversationState, decision: Decision) -> None
     match cell.leads_to:
         case "no":
             assert decision.refused
-            assert after.rejections[-1].why == decision.refused
-            assert after.rejected == before.rejected + 1
+            last = after.refusals[-1]
+            assert (last.code, last.text) == (decision.refused.code, decision.refused.text)
+            assert after.refused_count == before.refused_count + 1
             assert (without_record(after), said) == (without_record(before), ())
         case "=":
             assert decision.refused is None
-            assert (after.but(clock=before.clock), said) == (before, ())
+            assert (after.replace(clock=before.clock), said) == (before, ())
         case "in":
             assert decision.refused is None
             assert stands(after) == stands(before)
-            assert after.but(clock=before.clock) != before
+            assert after.replace(clock=before.clock) != before
         case state:
             assert decision.refused is None
             assert stands(after) == state
-            assert len(after.notes) > len(before.notes)
+            assert len(after.change_notes) > len(before.change_notes)
             assert endings(before, after) <= {before.end_reason or cell.because}
 
 
 def endings(before: ConversationState, after: ConversationState) -> set[EndReason | None]:
     """Why contacts, or the chat, have ended in between."""
-    legs = {leg.end_reason for leg in after.unrecorded_legs if leg not in before.unrecorded_legs}
+    legs = {leg.end_reason for leg in after.unrecorded_contacts if leg not in before.unrecorded_contacts}
     return legs | ({after.end_reason} if after.ended and not before.ended else set())
 
 
@@ -114,7 +115,7 @@ def test_the_expectations_name_everything_that_can_happen() -> None:
 
 
 def test_each_row_of_the_table_is_reached_by_the_expectations() -> None:
-    unreached = set(TABLE)
+    unreached = set(TRANSITIONS)
     for cell in EVENTS:
         story = before_event(cell)
         after = decide(story.state, happenings.EVENTS[cell.what], story.now + MOMENT).state
@@ -125,23 +126,23 @@ def test_each_row_of_the_table_is_reached_by_the_expectations() -> None:
     assert not unreached
 
 
-def rows_between(before: ConversationState, after: ConversationState) -> set[Row]:
+def rows_between(before: ConversationState, after: ConversationState) -> set[Transition]:
     """The rows that led from one state to another, by what the operator reads of it."""
-    news = [note.what for note in after.notes if note not in before.notes]
-    applying = [row for row in TABLE if row.source is before.state and row.applies(before)]
+    news = [note.what for note in after.change_notes if note not in before.change_notes]
+    applying = [row for row in TRANSITIONS if row.source is before.state and row.applies(before)]
     return {row for row in applying if any(what.startswith(row.trigger) for what in news)}
 
 
 def test_no_two_rows_say_different_things_of_the_same() -> None:
     for mode, name in SITUATIONS:
         state = reach(mode, name).state
-        rows = Counter((row.source, row.trigger) for row in TABLE if row.applies(state))
+        rows = Counter((row.source, row.trigger) for row in TRANSITIONS if row.applies(state))
         assert max(rows.values()) == 1
 
 
 def test_closed_is_final() -> None:
-    assert not [row for row in TABLE if row.source is State.CLOSED]
-    assert not [rule for rule in RULES if State.CLOSED in rule.states]
+    assert not [row for row in TRANSITIONS if row.source is State.CLOSED]
+    assert not [rule for rule in TIMER_RULES if State.CLOSED in rule.states]
 
 
 @pytest.mark.parametrize(("mode", "name"), SITUATIONS)

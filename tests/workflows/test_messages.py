@@ -13,6 +13,7 @@ from tests.workflows.test_deadlines import AGENT_LOST, SEATED
 from tests.workflows.test_hours import INSTANCES, OPENS
 from workflows.events import Assign, Connect, Disconnect, End, Park, Release, Transfer
 from workflows.policy import Texts
+from workflows.refusals import RefusalCode
 from workflows.timers import Timer
 from workflows.values import Mode
 
@@ -109,8 +110,8 @@ async def test_only_who_waits_live_is_told_how_long(engine: Engine) -> None:
         live, persistent = await engine.start(Mode.LIVE), await engine.start(Mode.PERSISTENT)
         for chat in (live, persistent):
             await chat.signal("position", news)
-        await live.until(lambda s: s.told_wait, "the customer is told")
-        state = await persistent.until(lambda s: s.rejected == 1, "it is refused")
-    assert "not in this mode" in state.rejections[0].why
+        await live.until(lambda s: s.wait_announced, "the customer is told")
+        state = await persistent.until(lambda s: s.refused_count == 1, "it is refused")
+    assert state.refusals[0].code is RefusalCode.LIVE_ONLY
     assert await live.words() == ["People ahead of you: 2", "Average wait time: 4 minutes"]
     assert await persistent.words() == []

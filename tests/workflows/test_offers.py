@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.workflows.engine import code
 from tests.workflows.story import MOMENT, START, Story, fresh
 from workflows.contract import facts, placement
 from workflows.events import (
@@ -26,7 +27,8 @@ from workflows.events import (
     Withdraw,
 )
 from workflows.machine import decide
-from workflows.state import REMEMBERED_OFFERS
+from workflows.refusals import RefusalCode
+from workflows.state import KEPT_OFFERS
 from workflows.values import EndReason, Mode, OfferOutcome, Presence, Stage, State
 
 WITHIN = timedelta(minutes=2)
@@ -45,8 +47,8 @@ def over(story: Story) -> list[tuple[str, OfferOutcome]]:
     return [(offer.id, offer.outcome) for offer in facts(story.state).offers_over]
 
 
-def refused(story: Story, event: AnyEvent) -> str | None:
-    return decide(story.state, event, story.now).refused
+def refused(story: Story, event: AnyEvent) -> RefusalCode | None:
+    return code(decide(story.state, event, story.now).refused)
 
 
 @pytest.mark.parametrize("mode", Mode)
@@ -57,7 +59,7 @@ def test_an_offer_stands_until_its_deadline_and_is_missed_then(mode: Mode) -> No
     assert placement(before.state).stage is Stage.QUEUED
     missed = offered.at(START + WITHIN)
     assert (missed.state.state, missed.state.offer, over(missed)) == (State.OPEN, None, [("o", MISSED)])
-    assert refused(missed, Accept(offer_id="o", by="a1")) == "the offer is over"
+    assert refused(missed, Accept(offer_id="o", by="a1")) is RefusalCode.OFFER_OVER
 
 
 def test_an_answer_counts_from_when_it_was_given() -> None:
@@ -65,7 +67,7 @@ def test_an_answer_counts_from_when_it_was_given() -> None:
     in_time = decide(offered.state, Accept(offer_id="o", by="a1", at=START + WITHIN - MOMENT), late)
     assert (in_time.refused, in_time.state.state) == (None, State.ACTIVE)
     too_late = decide(offered.state, Accept(offer_id="o", by="a1", at=START + WITHIN), late)
-    assert (too_late.refused, too_late.state.state) == ("the offer is over", State.OPEN)
+    assert (code(too_late.refused), too_late.state.state) == (RefusalCode.OFFER_OVER, State.OPEN)
 
 
 def test_who_accepts_has_it_and_to_accept_again_is_no_news() -> None:
@@ -78,9 +80,9 @@ def test_who_accepts_has_it_and_to_accept_again_is_no_news() -> None:
     again = decide(taken.state, Accept(offer_id="o", by="a1"), taken.now)
     assert (again.refused, again.items, again.state) == (None, (), taken.state)
     released = taken.then(Release())
-    assert refused(released, Accept(offer_id="o", by="a1")) == "the offer is over"
+    assert refused(released, Accept(offer_id="o", by="a1")) is RefusalCode.OFFER_OVER
     others = released.then(offer("o2", "a2"), Accept(offer_id="o2", by="a2"))
-    assert refused(others, Accept(offer_id="o", by="a1")) == "the offer is over"
+    assert refused(others, Accept(offer_id="o", by="a1")) is RefusalCode.OFFER_OVER
 
 
 @pytest.mark.parametrize(("answer", "outcome"), [(Reject, REJECTED), (Withdraw, WITHDRAWN)])
@@ -90,7 +92,7 @@ def test_what_is_not_taken_goes_on_waiting_as_before(answer: type[Reject | Withd
     assert over(story) == [("o", outcome)]
     assert placement(story.state) == placement(waiting.state)
     for event in (Accept(offer_id="o"), Reject(offer_id="o"), Withdraw(offer_id="o")):
-        assert refused(story, event) == "the offer is over"
+        assert refused(story, event) is RefusalCode.OFFER_OVER
     assert over(story.then(offer("o2"), Accept(offer_id="o2"))) == [("o", outcome), ("o2", ACCEPTED)]
 
 
@@ -107,16 +109,16 @@ def test_an_offer_that_is_heard_of_again_does_not_come_back(answer: type[Accept 
 
 def test_of_very_many_offers_the_earlier_ones_are_forgotten() -> None:
     story = Story(fresh()).then(HERE)
-    for number in range(REMEMBERED_OFFERS + 5):
+    for number in range(KEPT_OFFERS + 5):
         story = story.then(offer(f"o{number}"), Reject(offer_id=f"o{number}"))
-    assert [over.id for over in story.state.past_offers] == [f"o{number + 5}" for number in range(REMEMBERED_OFFERS)]
+    assert [over.id for over in story.state.past_offers] == [f"o{number + 5}" for number in range(KEPT_OFFERS)]
 
 
 def test_there_is_one_offer_at_a_time() -> None:
     story = Story(fresh()).then(HERE, offer(), offer("o2", "a2"))
     assert story.state.offer is not None
     assert (story.state.offer.id, over(story)) == ("o2", [("o", WITHDRAWN)])
-    assert refused(story, Accept(offer_id="o", by="a1")) == "the offer is over"
+    assert refused(story, Accept(offer_id="o", by="a1")) is RefusalCode.OFFER_OVER
 
 
 @pytest.mark.parametrize("so_far", [(Assign(user="a2", name="A2"),), (Assign(user="a2", name="A2"), Park())])
@@ -191,7 +193,7 @@ def test_who_has_taken_it_and_never_comes_loses_it() -> None:
     lost = taken.at(taken.now + GRACE)
     assert taken.at(taken.now + GRACE - timedelta(milliseconds=1)).state.state is State.ACTIVE
     assert (lost.state.state, lost.state.agent) == (State.OPEN, None)
-    assert lost.state.unrecorded_legs[-1].end_reason is EndReason.AGENT_LOST
+    assert lost.state.unrecorded_contacts[-1].end_reason is EndReason.AGENT_LOST
     here = placement(lost.state)
     assert (here.stage, here.ahead, here.agent) == (Stage.QUEUED, True, None)
     assert taken.then(Connect(by="agent")).at(taken.now + 2 * GRACE).state.state is State.ACTIVE

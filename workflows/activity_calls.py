@@ -1,4 +1,4 @@
-"""How a conversation writes: its news promptly, the files of its ended contacts in their own time."""
+"""How a conversation calls its activities: writes and queries promptly, transcript files beside the conversation."""
 
 from __future__ import annotations
 
@@ -13,34 +13,38 @@ from temporalio.exceptions import FailureError
 
 from workflows.contract import ArchiveJob, Commit, ConversationActivities, HoursQuestion, Recorded
 from workflows.events import Hours
-from workflows.memory import Unarchived
 from workflows.state import ConversationState
+from workflows.state_parts import Unarchived
 
 _Input = TypeVar("_Input")
 _Output = TypeVar("_Output")
 
-PROMPTLY = timedelta(seconds=5)
-"""How long something may take as a local activity, before it becomes an ordinary one that an operator sees retrying."""
+LOCAL_LIMIT = timedelta(seconds=5)
+"""How long a call can take as a local activity. After that it goes on as an ordinary one, whose retries operators see."""
 
 
 async def write(commit: Commit) -> Recorded | None:
-    """Returns once the commit is in the store, however long that takes; what there is to say to it."""
-    return await _promptly(ConversationActivities.record, commit, _summary(commit))
+    """Write a commit to the store. Returns once it is there, however long that takes.
+
+    Returns:
+        What the conversation must know of the write, see `Recorded`; None if nothing.
+    """
+    return await _call(ConversationActivities.record, commit, _summary(commit))
 
 
 async def opening_hours(question: HoursQuestion) -> Hours:
-    """What the opening hours of a queue say."""
-    return await _promptly(ConversationActivities.opening_hours, question, f"opening hours of {question.queue}"[:200])
+    """Query the opening hours of a queue."""
+    return await _call(ConversationActivities.opening_hours, question, f"opening hours of {question.queue}"[:200])
 
 
-async def _promptly(
+async def _call(
     activity: Callable[[ConversationActivities, _Input], Awaitable[_Output]], input: _Input, summary: str
 ) -> _Output:
     try:
         return await workflow.execute_local_activity_method(
-            activity, input, schedule_to_close_timeout=PROMPTLY, summary=summary
+            activity, input, schedule_to_close_timeout=LOCAL_LIMIT, summary=summary
         )
-    except FailureError:  # an ActivityError when it happens, its bare cause when it is replayed (SDK 1.35)
+    except FailureError:  # an ActivityError at first, its bare cause in a replay (SDK 1.35)
         return await workflow.execute_activity_method(
             activity,
             input,
@@ -50,19 +54,23 @@ async def _promptly(
         )
 
 
-class Files:
-    """Has a file written of every contact that has ended, beside the conversation, for as long as that takes."""
+class ArchiveWriter:
+    """Has the transcript file of each ended contact written, beside the conversation and however long that takes.
+
+    Args:
+        written: called once the file of a contact is written.
+    """
 
     def __init__(self, written: Callable[[Unarchived], None]) -> None:
         self._written = written
-        self._under_way: dict[Unarchived, asyncio.Task[None]] = {}
+        self._running: dict[Unarchived, asyncio.Task[None]] = {}
 
-    def write(self, state: ConversationState) -> None:
-        """Begins with what is still to be written and not under way."""
+    def start(self, state: ConversationState) -> None:
+        """Start writing the files that the state lists, except those that are being written."""
         for contact in state.unarchived:
-            if contact not in self._under_way:
+            if contact not in self._running:
                 job = ArchiveJob(conversation_id=state.id, instance=state.instance, contact_id=contact.contact_id)
-                self._under_way[contact] = asyncio.create_task(self._write(contact, job))
+                self._running[contact] = asyncio.create_task(self._write(contact, job))
 
     async def _write(self, contact: Unarchived, job: ArchiveJob) -> None:
         await workflow.execute_activity_method(
@@ -72,7 +80,7 @@ class Files:
             retry_policy=RetryPolicy(maximum_interval=timedelta(minutes=5)),
             summary="transcript file of an ended contact",
         )
-        del self._under_way[contact]
+        del self._running[contact]
         self._written(contact)
 
 
