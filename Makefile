@@ -51,7 +51,7 @@ format: $(VENV)/dev.stamp  ## Format the code
 	@$(BIN)/ruff format .
 
 histories: $(VENV)/dev.stamp  ## Record the scenarios of tests/replay that have no history yet
-	@$(BIN)/python -m tests.replay.scenarios
+	@$(BIN)/python -m tests.replay.record
 
 bench: $(VENV)/dev.stamp  ## Measure a page of a long past against one of a long chat, and assignments from queues
 	@$(BIN)/python -m bench.rehydration

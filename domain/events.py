@@ -1,7 +1,7 @@
-"""What can happen to a conversation. Each event is also the JSON body of the signal of the same name.
+"""The events of a conversation. Each is also the JSON body of the signal of its `kind`.
 
-Every event says who did it (`by`): a participant's id, the word `customer` or `agent`, or any other name (an operator,
-another system). `at` is the instant at which the sender saw it happen; without it the instant of arrival counts.
+`by` names the sender: a participant's id, the word `customer` or `agent`, or any other name (of an operator or another system).
+`at` is the instant at which the sender saw the event; without it the instant of arrival counts.
 """
 
 from __future__ import annotations
@@ -11,27 +11,27 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field, ValidationError, field_validator, model_validator
 
-from domain.participants import ParticipantTimer, Role
 from domain.transcript import MAX_CONTENT_BYTES
 from domain.value import Name, Value
+from domain.participants import ParticipantTimer, Role
 
 
 class ConversationEvent(Value):
-    """Common to all events."""
+    """The fields of all events."""
 
     by: Name = "operator"
     at: AwareDatetime | None = None
 
 
 class Message(ConversationEvent):
-    """Somebody says something. With an `id` that was minted when the message was accepted, it is recorded in any state."""
+    """A message. With an `id`, minted when the message was accepted, it is recorded in any state."""
 
     kind: Literal["message"] = "message"
     id: Name | None = None
     content: str = Field(min_length=1)
     content_type: Annotated[Name, Field(max_length=100)] = "text/plain"
     role: Role | None = None
-    """With `name`: who `by` was when the message was accepted, should they have left before it is recorded."""
+    """The sender's role when the message was accepted, with `name`, in case the sender leaves before it is recorded."""
     name: str | None = None
 
     @field_validator("content")
@@ -45,13 +45,13 @@ class Message(ConversationEvent):
 
 
 class Messages(Value):
-    """Body of the `message` signal: one message, or several that travelled together."""
+    """Body of the `message` signal: one message, or several in one signal."""
 
     messages: list[Message] = Field(min_length=1)
 
     @model_validator(mode="before")
     @classmethod
-    def _one_is_a_list_of_one(cls, body: Any) -> Any:
+    def _wrap_single_message(cls, body: Any) -> Any:
         several = isinstance(body, Messages) or (isinstance(body, dict) and "messages" in body)
         return body if several else {"messages": [body]}
 
@@ -71,7 +71,7 @@ class Disconnect(ConversationEvent):
 
 
 class Assign(ConversationEvent):
-    """An agent gets the conversation."""
+    """The conversation is assigned to an agent."""
 
     kind: Literal["assign"] = "assign"
     user: Name
@@ -79,10 +79,10 @@ class Assign(ConversationEvent):
 
 
 class MakeOffer(ConversationEvent):
-    """The board asks an agent whether they take the conversation."""
+    """Routing offers the conversation to an agent."""
 
     kind: Literal["offer"] = "offer"
-    by: Name = "board"
+    by: Name = "routing"
     offer_id: Name
     user: Name
     name: Name
@@ -90,29 +90,29 @@ class MakeOffer(ConversationEvent):
 
 
 class AcceptOffer(ConversationEvent):
-    """The agent takes it."""
+    """The agent accepts an offer."""
 
     kind: Literal["accept"] = "accept"
     offer_id: Name
 
 
 class RejectOffer(ConversationEvent):
-    """The agent does not take it."""
+    """The agent rejects an offer."""
 
     kind: Literal["reject"] = "reject"
     offer_id: Name
 
 
 class WithdrawOffer(ConversationEvent):
-    """The board takes its offer back: the agent is gone."""
+    """Routing withdraws an offer, because the agent is away or offline."""
 
     kind: Literal["withdraw"] = "withdraw"
-    by: Name = "board"
+    by: Name = "routing"
     offer_id: Name
 
 
 class Transfer(ConversationEvent):
-    """The agent hands the conversation on, to a queue or to another agent; it goes on as a new contact."""
+    """The agent transfers the conversation to a queue or to another agent. It goes on as a new contact."""
 
     kind: Literal["transfer"] = "transfer"
     by: Name = "agent"
@@ -123,7 +123,7 @@ class Transfer(ConversationEvent):
 
 
 class Invite(ConversationEvent):
-    """A bot of the customer's backend takes part from now on."""
+    """A bot of the customer's backend joins."""
 
     kind: Literal["invite"] = "invite"
     participant_id: Name
@@ -131,60 +131,60 @@ class Invite(ConversationEvent):
 
 
 class Leave(ConversationEvent):
-    """A bot takes part no more."""
+    """A bot leaves."""
 
     kind: Literal["leave"] = "leave"
 
 
 class Park(ConversationEvent):
-    """The agent sets the conversation aside."""
+    """The agent parks the conversation."""
 
     kind: Literal["park"] = "park"
     by: Name = "agent"
 
 
 class Release(ConversationEvent):
-    """The agent gives the conversation back to its queue; it goes on as a new contact."""
+    """The agent returns the conversation to its queue. It goes on as a new contact."""
 
     kind: Literal["release"] = "release"
     by: Name = "agent"
 
 
 class Resume(ConversationEvent):
-    """The agent takes a parked conversation up again."""
+    """A parked conversation is assigned to an agent again."""
 
     kind: Literal["resume"] = "resume"
     by: Name = "agent"
     user: Name | None = None
-    """Who takes it up, with `name`; without it whoever parked it."""
+    """The agent, with `name`; without it the agent who parked it."""
     name: Name | None = None
 
 
 class QueuePosition(ConversationEvent):
-    """The customer's place in the queue, for those who are told of it."""
+    """The customer's position in the queue, and the average wait there."""
 
     kind: Literal["position"] = "position"
-    by: Name = "board"
+    by: Name = "routing"
     position: Annotated[int, Field(ge=1)]
     average_wait: timedelta | None = None
 
 
 class OpeningHours(ConversationEvent):
-    """What the queue's opening hours say at this moment."""
+    """The opening hours of a queue at this moment."""
 
     kind: Literal["hours"] = "hours"
     by: Name = "hours"
     queue: Name
     open: bool
     until: AwareDatetime | None = None
-    """When to look again; `None` means that it stays so."""
+    """Until when this holds; None for as long as nothing changes."""
     holiday: bool = False
     opens: str | None = None
-    """When it opens, for people: in the queue's own time."""
+    """When it opens, as a text for people, in the time zone of the queue."""
 
 
 class TimerSetting(Value):
-    """One participant timer, of a role and a kind; without `limit` it is taken away. Amazon Connect: 2 to 480 minutes."""
+    """One participant timer of a role and a kind; without `limit` it is removed. Amazon Connect: 2 to 480 minutes."""
 
     role: Literal[Role.CUSTOMER, Role.AGENT]
     kind: ParticipantTimer
@@ -192,26 +192,26 @@ class TimerSetting(Value):
 
 
 class Configure(ConversationEvent):
-    """Sets or takes away participant timers (UpdateParticipantRoleConfig)."""
+    """Participant timers are set or removed (UpdateParticipantRoleConfig)."""
 
     kind: Literal["configure"] = "configure"
     timers: Annotated[tuple[TimerSetting, ...], Field(min_length=1, max_length=6)]
 
 
 class End(ConversationEvent):
-    """The chat is over: by the customer, by the agent, or (any other name) stopped from outside."""
+    """The chat ends: by the customer, by the agent, or (any other name in `by`) stopped from outside."""
 
     kind: Literal["end"] = "end"
 
 
 class Close(ConversationEvent):
-    """The agent's work after the end is done."""
+    """The agent's wrap-up is finished."""
 
     kind: Literal["close"] = "close"
     by: Name = "agent"
 
 
-_Asked = (
+_Command = (
     Assign
     | AcceptOffer
     | RejectOffer
@@ -228,19 +228,19 @@ _Asked = (
     | Configure
 )
 
-Command = Annotated[_Asked, Field(discriminator="kind")]
-"""What a caller may ask for and be answered (the `ask` update)."""
+Command = Annotated[_Command, Field(discriminator="kind")]
+"""The events that a caller can send by the update `ask`, which answers."""
 
-AnyEvent = _Asked | Message | QueuePosition | OpeningHours | MakeOffer | WithdrawOffer
+AnyEvent = _Command | Message | QueuePosition | OpeningHours | MakeOffer | WithdrawOffer
 
 
 def instant_of(event: AnyEvent, now: datetime) -> datetime:
-    """When the event counts as having happened: as its sender says, but never in the future."""
+    """The instant of an event: its own, or now if it has none or a later one."""
     return min(event.at, now) if event.at is not None else now
 
 
 def mistakes_of(error: ValidationError | TypeError) -> str:
-    """Why a signal's body is none, for the operator who sent it: the fields that are wrong, at most three."""
+    """The mistakes in the body of a signal, for the operator who sent it: at most three fields."""
     if isinstance(error, TypeError):
         return "takes one JSON object"
     return "; ".join(

@@ -1,34 +1,35 @@
-"""How a conversation is to be treated: a workstream's policy, and the defaults of the two modes.
+"""The policy of a conversation, and the default policies of the two modes.
 
-A field that brings behaviour which did not exist before is off by default: the conversations that run already have
-policies without it. What new conversations get is in `DEFAULTS`. A policy that is configured otherwise while a
-conversation runs takes the place of its own at its next step, but for what was fixed when it began.
+A new field is off by default, because running conversations have policies without it; `DEFAULTS` gives new conversations their
+values. When a workstream is configured anew, its running conversations adopt the new policy at their next step, except the fixed
+fields.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from enum import StrEnum
 from hashlib import sha256
-from typing import Literal
+from typing import Annotated, Literal, Self
+
+from pydantic import Field
 
 from domain.conversation import Mode
-from domain.survey import Survey
-from domain.value import Value
+from domain.value import Name, Value
 
 MAX_MESSAGE_CHARACTERS = 2_000
 """Longest automated message, in characters (Dynamics 365 has the same limit)."""
 
 LANGUAGE_ATTRIBUTE = "language"
-"""The contact attribute that says in which language a customer reads, as a BCP 47 tag; what it says at the start counts."""
+"""The contact attribute with the customer's language, as a BCP 47 tag. Its value at the start of the conversation counts."""
 
 SLUGS = ("AgentName", "CustomerName", "QueueName", "OpeningTime", "PeopleAhead", "WaitMinutes")
-"""What automated messages may name in braces: `{AgentName}`. One of which nothing is known becomes the empty text."""
+"""The names that automated messages can hold in braces, such as `{AgentName}`. An unknown value becomes the empty text."""
 
 
 class AutomatedMessages(Value):
-    """A workstream's automated messages by their trigger, in the language of the customer; `None` switches one off."""
+    """A workstream's automated messages by their triggers, in the customer's language; None switches one off."""
 
     greeting: str | None = None
     agent_assigned: str | None = None
@@ -42,7 +43,7 @@ class AutomatedMessages(Value):
     out_of_hours: str | None = None
     holiday: str | None = None
     closed: str | None = None
-    """Instead of the two before it, when nobody knows when the queue opens again."""
+    """Replaces `out_of_hours` and `holiday` when the next opening is unknown."""
     position_in_queue: str | None = None
     next_in_line: str | None = None
     average_wait: str | None = None
@@ -50,7 +51,7 @@ class AutomatedMessages(Value):
 
 
 class IdleAction(StrEnum):
-    """What happens when somebody has been silent for long enough."""
+    """The action of an idle rule."""
 
     REMIND = "remind"
     WARN = "warn"
@@ -59,29 +60,49 @@ class IdleAction(StrEnum):
 
 
 class IdleRule(Value):
-    """One step of a chain: once `silent` has said nothing for `after`, counted from the other's last message.
+    """One step of a chain: acts when `silent` has written nothing for `after` since the other party's last message.
 
-    A silent customer can be reminded, warned, and have the chat closed; a silent agent can be reminded, and lose it to
-    the queue. The steps of a party's chain stand in the order of `after`.
+    A customer can be reminded and warned, and the chat closed. An agent can be reminded, and the chat released to its queue.
+    The steps of a party's chain are in ascending order of `after`, and no two have the same.
     """
 
     silent: Literal["customer", "agent"]
     after: timedelta
     action: IdleAction
     text: str | None = None
-    """Said to who is silent (remind, warn), or to the customer (close, release)."""
+    """Sent to the silent party (remind, warn) or to the customer (close, release); None sends nothing."""
 
 
 class SameAgent(StrEnum):
-    """Whether a conversation that returns goes to the agent who had it last: only to them, first to them, or to anybody."""
+    """Whether a returning conversation is offered to its last agent only, to its last agent first, or to any agent."""
 
     REQUIRED = "required"
     PREFERRED = "preferred"
     OFF = "off"
 
 
+class SurveyQuestion(Value):
+    """One question of a survey. With `choices`, only one of them is an answer; without, any text is."""
+
+    key: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
+    text: Annotated[str, Field(min_length=1, max_length=1_000)]
+    choices: tuple[Name, ...] = ()
+
+
+class Survey(Value):
+    """The post-chat survey of a workstream: its questions in order, and how long the customer has for all of them.
+
+    Without questions a bot conducts the survey: it joins the contact, and the survey ends when the bot leaves.
+    """
+
+    questions: Annotated[tuple[SurveyQuestion, ...], Field(max_length=20)] = ()
+    deadline: timedelta = timedelta(minutes=10)
+    not_a_choice: str = "Please answer with one of the choices."
+    thanks: str | None = None
+
+
 class Policy(Value):
-    """How a conversation is to be treated. All limits are durations; `None` means never."""
+    """The rules for one conversation. All limits are durations; None means never."""
 
     mode: Mode
     connect_within: timedelta | None = timedelta(minutes=5)
@@ -93,62 +114,76 @@ class Policy(Value):
     agent_grace: timedelta | None = None
     customer_may_end: bool = True
     hours: bool = False
-    """Whether its queues may have opening hours, so that it must ask."""
+    """Whether any queue of the instance has opening hours, so that the conversation must query them."""
     texts: AutomatedMessages = AutomatedMessages()
     idle_rules: tuple[IdleRule, ...] = ()
     survey: Survey | None = None
     units: int = 1
-    """What it takes of an agent's capacity."""
+    """How many units of an agent's capacity the conversation takes."""
     priority: int = 5
     """Its place in the queue: lower goes first (Amazon Connect: QueuePriority)."""
     same_agent: SameAgent = SameAgent.OFF
     same_agent_wait: timedelta = timedelta(minutes=2)
-    """How long a preferred agent is waited for."""
+    """How long a returning conversation waits for its preferred agent."""
     wrap_up_holds: timedelta | None = None
-    """For how long the wrap-up takes capacity: `None` as long as it lasts, nothing: not at all."""
+    """For how long the wrap-up takes capacity: None as long as it lasts, zero not at all."""
     missed_offers: int | None = None
-    """After so many missed offers in a row an agent counts as away."""
+    """After this many missed offers in a row an agent counts as away; None means never."""
     auto_accept: bool = False
-    """Whether an offer is accepted as it is made."""
+    """Whether offers are accepted without the agent's answer."""
     archive: bool = False
-    """Whether contacts that have ended become files. Off for conversations that began before there were any."""
+    """Whether the transcripts of ended contacts are written to files."""
     interactive: bool = False
     """Whether the customer's client shows interactive messages."""
     duration_configured: bool = False
-    """Whether the duration is the workstream's, and changes with it. Not so where the request gave one, or may have."""
+    """Whether the duration is the workstream's, and follows its configuration. False when the request named a duration."""
 
     @property
     def fixed(self) -> tuple[str, ...]:
-        """The fields that stay as they were at the start, however the workstream changes."""
+        """The fields that keep their initial values, whatever the workstream's configuration becomes."""
         return FIXED if self.duration_configured else (*FIXED, "duration")
 
     def fingerprint(self, without: Iterable[str]) -> str:
-        """A short text that differs for policies which differ in anything but these fields."""
+        """A short digest of all fields except `without`; equal for equal policies."""
         return sha256(self.model_dump_json(exclude=set(without)).encode()).hexdigest()[:16]
+
+    def adopt(self, other: Policy, fixed: Collection[str]) -> Self:
+        """This policy with the values of another one, except the `fixed` fields."""
+        return self._with_fields({name: value for name, value in other if name not in fixed})
+
+    def differences(self, other: Policy) -> tuple[str, ...]:
+        """The names of the fields in which another policy differs."""
+        return tuple(name for name, value in other if value != getattr(self, name))
 
 
 FIXED = ("mode", "archive", "interactive", "duration_configured")
-"""The fields of a policy that are not the workstream's, or make another kind of conversation of it."""
+"""The policy fields that the workstream does not set, or that would change the kind of the conversation."""
 
 
-_TEXTS = AutomatedMessages(
-    agent_disconnected="Your agent has lost the connection. You are in the queue again, ahead of the others.",
-    out_of_hours="We are closed at the moment. We open again on {OpeningTime}.",
-    holiday="We are closed for a holiday. We open again on {OpeningTime}.",
-    closed="We are closed at the moment.",
-)
+def _texts(
+    position_in_queue: str | None = None, next_in_line: str | None = None, average_wait: str | None = None
+) -> AutomatedMessages:
+    """The default texts of a mode."""
+    return AutomatedMessages(
+        agent_disconnected="Your agent has lost the connection. You are in the queue again, ahead of the others.",
+        out_of_hours="We are closed at the moment. We open again on {OpeningTime}.",
+        holiday="We are closed for a holiday. We open again on {OpeningTime}.",
+        closed="We are closed at the moment.",
+        position_in_queue=position_in_queue,
+        next_in_line=next_in_line,
+        average_wait=average_wait,
+    )
+
 
 DEFAULTS = {
     Mode.LIVE: Policy(
         mode=Mode.LIVE,
         duration_configured=True,
         agent_grace=timedelta(seconds=150),
-        texts=_TEXTS.model_copy(
-            update={
-                "position_in_queue": "People ahead of you: {PeopleAhead}",
-                "next_in_line": "You're next in line.",
-                "average_wait": "Average wait time: {WaitMinutes} minutes",
-            }
+        texts=_texts(
+            position_in_queue="People ahead of you: {PeopleAhead}",
+            next_in_line="You're next in line.",
+            average_wait="Average wait time: {WaitMinutes} minutes",
         ),
     ),
     Mode.PERSISTENT: Policy(
@@ -162,7 +197,7 @@ DEFAULTS = {
         agent_grace=timedelta(seconds=150),
         same_agent=SameAgent.PREFERRED,
         customer_may_end=False,
-        texts=_TEXTS,
+        texts=_texts(),
     ),
 }
-"""What a workstream gets where it says nothing itself (Dynamics 365 automatic closure; chat duration as on Connect)."""
+"""The defaults of a workstream by its mode (Dynamics 365 automatic closure; chat duration as in Amazon Connect)."""

@@ -25,6 +25,7 @@ class RefusalCode(StrEnum):
     OFFER_OVER = "offer_over"
     MALFORMED = "malformed"
     UNKNOWN_SIGNAL = "unknown_signal"
+    TIMER_WITHOUT_EFFECT = "timer_without_effect"
     NOT_WAITING = "not_waiting"
     TAKEN = "taken"
     UNKNOWN_AGENT = "unknown_agent"
@@ -65,7 +66,8 @@ _TEMPLATES = {
     RefusalCode.OFFER_OVER: "the offer is over",
     RefusalCode.MALFORMED: "{mistakes}",
     RefusalCode.UNKNOWN_SIGNAL: "there is no signal of this name",
-    RefusalCode.NOT_WAITING: "the conversation neither waits nor is parked",
+    RefusalCode.TIMER_WITHOUT_EFFECT: "the timer was due and changed nothing, so this deadline no longer counts: {cause}",
+    RefusalCode.NOT_WAITING: "the conversation is neither queued nor parked",
     RefusalCode.TAKEN: "the conversation is already offered to, or with, an agent",
     RefusalCode.UNKNOWN_AGENT: "there is no such agent",
     RefusalCode.QUEUE_NOT_SERVED: "you do not serve its queue",

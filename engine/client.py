@@ -25,7 +25,7 @@ from domain.events import AnyEvent, Command, Message, Messages
 from domain.refusals import Refusal, RefusalCode
 from engine.message_batches import MessageBatches
 from runtime.settings import Settings
-from workflows import search, view
+from workflows import search, operator_details
 from workflows.contract import ASK, WORKFLOW, CommandRequest, CommandResult, StartConversation
 
 RPC_TIMEOUT = timedelta(seconds=10)
@@ -71,8 +71,8 @@ class ConversationClient:
                 task_queue=self._settings.temporal_task_queue,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 search_attributes=search.at_start(opening),
-                static_summary=view.summary(opening.mode, opening.workstream),
-                static_details=view.rules(start.policy),
+                static_summary=operator_details.summary(opening.mode, opening.workstream),
+                static_details=operator_details.rules(start.policy),
                 rpc_timeout=RPC_TIMEOUT,
             )
         except WorkflowAlreadyStartedError:

@@ -98,7 +98,7 @@ def test_every_signal_of_the_page_is_accepted(stack: Stack) -> None:
             contacts[workstream] = chat["ContactId"]
         send_signal(stack, contacts[workstream], name, body)
         state = status(stack, contacts[workstream])
-        assert state["rejected"] == 0, state["rejections"]
+        assert state["refused_count"] == 0, state["refusals"]
         states[name] = state["state"]
     assert (states["offer"], states["reject"], states["withdraw"]) == ("OPEN", "OPEN", "OPEN")
     assert states["accept"] == states["assign"] == states["resume"] == "ACTIVE"

@@ -1,6 +1,7 @@
-"""What crosses the border of the workflow: its input, its answers, and the signatures of the activities that it calls.
+"""The border of the workflow: its input, its answers, and the signatures of the activities that it calls.
 
-Everything here stands in recorded histories: fields are added with a default, never renamed or removed.
+Recorded histories hold all of this. A field is never renamed or removed, and a new field needs a default. For `Facts` and
+`Placement` that is not enough: see there.
 """
 
 from __future__ import annotations
@@ -12,21 +13,29 @@ from pydantic import Field
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from workflows.events import AnyEvent, Command, Hours, Message
-from workflows.memory import OfferOver
-from workflows.policy import LANGUAGE, Policy, SameAgent
-from workflows.state import ConversationState, Leg
-from workflows.values import EndReason, Item, Mode, Notice, Participant, Role, Stage, State, Value
+from domain.events import (AnyEvent, Command, OpeningHours, Message)
+from domain.policy import LANGUAGE_ATTRIBUTE, Policy, SameAgent
+from domain.refusals import Refusal
+from workflows.state import ConversationState
+from domain.contacts import Contact
+from domain.routing import EndedOffer
+from domain.contacts import EndReason
+from domain.transcript import TranscriptItem, Notice
+from domain.conversation import Mode, State
+from workflows.state_parts import TrackedParticipant
+from domain.participants import Role
+from domain.routing import RoutingStage
+from domain.value import Value
 
 WORKFLOW = "Conversation"
 ASK = "ask"
 
-MOST_LANGUAGE = 100
-"""So much is kept of the language that a customer names, which can be any text; the longest tag is a third of it."""
+MAX_LANGUAGE = 100
+"""How many characters of the customer's language are kept. It can be any text; the longest tags have a third of this."""
 
 
-class Past(Value):
-    """What a conversation continues; see `store.records.Past`."""
+class RehydratedPast(Value):
+    """The past conversation that a rehydrated conversation continues, up to which item; see `store.records.Past`."""
 
     contact_id: str
     association_id: str
@@ -35,8 +44,8 @@ class Past(Value):
     items: int
 
 
-class Opening(Value):
-    """What is known of a conversation before it begins, and does not change by itself afterwards."""
+class ConversationOpening(Value):
+    """The facts of a conversation that are known before it begins and do not change while it runs."""
 
     contact_id: str
     instance: str
@@ -51,28 +60,29 @@ class Opening(Value):
     segment_attributes: dict[str, object] = Field(default_factory=dict)
     content_types: tuple[str, ...] = ()
     related_contact_id: str | None = None
-    past: Past | None = None
+    past: RehydratedPast | None = None
 
 
 class StartConversation(Value):
-    """Input of a conversation: what it begins with or, on later runs, what the earlier run carried over."""
+    """Input of a conversation: its opening or, for a later run, the state and the inbox of the run before."""
 
-    opening: Opening | None = None
+    opening: ConversationOpening | None = None
     policy: Policy
     initial_message: Message | None = None
     recycle_after: int = 2_000
-    """Continue-as-new once a run's history holds about this many events (Temporal's own suggestion comes at 4,096)."""
-    edition: int = 1
-    """By which edition of the rules it goes on, see `workflows.state.EDITION`."""
+    """A run continues as new once its history has about this many events (Temporal suggests it at 4,096)."""
     state: ConversationState | None = None
     inbox: tuple[Annotated[AnyEvent, Field(discriminator="kind")], ...] = ()
     runs: int = 1
 
 
 class Placement(Value):
-    """Where a conversation stands on the board, and what the board must know to offer it."""
+    """The place of a conversation in routing, and what routing must know to offer it.
 
-    stage: Stage
+    It is part of `Facts`: the rule for new fields there holds here too.
+    """
+
+    stage: RoutingStage
     instance: str
     workstream: str
     contact_id: str
@@ -85,57 +95,62 @@ class Placement(Value):
     missed_offers: int | None = None
     bound_to: str | None = None
     bound_until: datetime | None = None
-    """The agent who alone may be offered it, and until when; without an instant for as long as there is this agent."""
+    """The only agent to whom it may be offered, and until when; without an instant, as long as that agent exists."""
     holds: bool = False
     holds_until: datetime | None = None
-    """Whether it takes capacity of its agent, and until when; without an instant as long as it stands so."""
+    """Whether it takes capacity of its agent, and until when; without an instant, until the placement changes."""
 
 
-class Facts(Value):
-    """A conversation's record as it stands now, whole: writing it twice is writing it once, and the latest revision wins."""
+class ConversationSnapshot(Value):
+    """The whole record of a conversation. Writing it is idempotent, and the highest revision wins.
+
+    The conversation writes its record whenever it differs from the last one it wrote. So a new field breaks the replay of running
+    conversations as soon as its value varies, with a default or without: the run would write where its history has no write. Add
+    such a field under a new rules version (`workflows.rules_version`), and leave it at its default under the earlier ones.
+    `tests/replay/test_contract.py` shows it.
+    """
 
     revision: int
     state: State
-    legs: tuple[Leg, ...] = ()
-    participants: tuple[Participant, ...]
+    legs: tuple[Contact, ...] = ()
+    participants: tuple[TrackedParticipant, ...]
     answers: dict[str, str] = Field(default_factory=dict)
-    """What a survey has brought since the last write; written once, so that a backend may correct it."""
+    """The survey's answers since the last write. Written once, so that a backend can correct them later."""
     ended_at: datetime | None = None
     end_reason: EndReason | None = None
     closed_at: datetime | None = None
-    placement: Placement | None = None
-    """None for conversations that began before there was a board."""
-    offers_over: tuple[OfferOver, ...] = ()
+    placement_of: Placement
+    offers_over: tuple[EndedOffer, ...] = ()
 
 
-class Rules(Value):
-    """By which policy a conversation goes: its workstream's, but for what is fixed. `fingerprint` is `Policy.fingerprint`."""
+class PolicyReference(Value):
+    """The policy of a conversation: its workstream's, except the fixed fields. `fingerprint` is `Policy.fingerprint`."""
 
     instance: str
     workstream: str
     mode: Mode
-    language: str | None = None
+    language: str = ""
     fixed: tuple[str, ...] = ()
     fingerprint: str
 
 
 class Commit(Value):
-    """One write of a conversation's news: transcript items, and its record if that has changed."""
+    """One write of a conversation: new transcript items, notices, and the record if it has changed."""
 
     conversation_id: str
-    opening: Opening | None = None
-    facts: Facts | None = None
-    items: tuple[Item, ...] = ()
+    opening: ConversationOpening | None = None
+    snapshot_of: ConversationSnapshot | None = None
+    items: tuple[TranscriptItem, ...] = ()
     notices: tuple[Notice, ...] = ()
-    rules: Rules | None = None
-    """None for a conversation that keeps its policy: it goes by an edition before the third, or is closed."""
+    policy_reference: PolicyReference | None = None
+    """None for a closed conversation, whose policy no longer changes."""
 
 
-class Recorded(Value):
-    """What a conversation learns of its write.
+class CommitResult(Value):
+    """What a conversation must know of its write.
 
-    Where its transcript ends, if items have got other numbers because a task that was done before had written others; and the
-    policy that its workstream amounts to now, if that is another.
+    `seq` and `at` are the end of its transcript, if the store gave the items other numbers because a repeated workflow task had
+    written others before. `policy` is the present policy of its workstream, if that differs.
     """
 
     seq: int | None = None
@@ -143,7 +158,7 @@ class Recorded(Value):
     policy: Policy | None = None
 
 
-class HoursQuestion(Value):
+class OpeningHoursQuery(Value):
     """Whether a queue is open at an instant."""
 
     instance: str
@@ -151,21 +166,21 @@ class HoursQuestion(Value):
     at: datetime
 
 
-class Ask(Value):
-    """A command whose sender waits for the answer."""
+class CommandRequest(Value):
+    """The input of the update `ask`: a command whose sender waits for the answer."""
 
     command: Command
 
 
-class Answer(Value):
-    """The machine's answer, given once its consequences are in the store. `refused` says why nothing changed."""
+class CommandResult(Value):
+    """The answer to a command, given once its consequences are in the store. `refused` says why nothing changed."""
 
-    refused: str | None = None
+    refused: Refusal | None = None
     state: State
 
 
-class Outcome(Value):
-    """What a closed conversation leaves as its workflow's result."""
+class ConversationResult(Value):
+    """The result of a closed conversation's workflow."""
 
     reason: EndReason | None
     items: int
@@ -175,7 +190,7 @@ class Outcome(Value):
 
 
 class ArchiveJob(Value):
-    """A contact that has ended, to be written to a file."""
+    """An ended contact whose transcript file is to be written."""
 
     conversation_id: str
     instance: str
@@ -183,50 +198,51 @@ class ArchiveJob(Value):
 
 
 class ConversationActivities:
-    """The activities a conversation calls, by signature; `activities/` implements them."""
+    """The signatures of the activities that a conversation calls; `activities/` implements them."""
 
     @activity.defn
-    async def record(self, commit: Commit) -> Recorded | None:
-        """Writes the commit to the store and announces it. Repeating it changes nothing.
+    async def record(self, commit: Commit) -> CommitResult | None:
+        """Write the commit to the store and announce it. Idempotent.
 
         Returns:
-            What the conversation must know of it, if anything.
+            What the conversation must know of the write; None if nothing.
         """
         raise NotImplementedError
 
     @activity.defn
-    async def opening_hours(self, question: HoursQuestion) -> Hours:
-        """What the queue's opening hours say. A queue without any is always open."""
+    async def opening_hours(self, question: OpeningHoursQuery) -> OpeningHours:
+        """The opening hours of a queue at an instant. A queue without any is always open."""
         raise NotImplementedError
 
     @activity.defn
     async def archive(self, job: ArchiveJob) -> str:
-        """Writes the transcript of a contact to a file and returns its address. Repeating it writes the same file."""
+        """Write the transcript of a contact to a file and return its address. Idempotent: it writes the same file again."""
         raise NotImplementedError
 
 
-def facts(state: ConversationState) -> Facts:
-    """The record that a state amounts to."""
-    return Facts(
+def snapshot_of(state: ConversationState) -> ConversationSnapshot:
+    """The record of a state."""
+    # a participant who left can be back: the present entry counts
+    participants = {who.id: who for who in (*state.unrecorded_departures, *state.participants)}
+    return ConversationSnapshot(
         revision=state.revision,
         state=state.state,
-        legs=(*state.unrecorded_legs, *_worked(state), state.leg),
+        legs=(*state.unrecorded_contacts, *_served_contact(state), state.contact),
         answers=dict(state.unrecorded_answers),
-        # each once: who left may be back already
-        participants=tuple({who.id: who for who in (*state.unrecorded_leavers, *state.participants)}.values()),
+        participants=tuple(participants.values()),
         ended_at=state.ended_at,
         end_reason=state.end_reason,
         closed_at=state.closed_at,
-        placement=placement(state) if state.edition >= 3 else None,
+        placement=placement_of(state),
         offers_over=state.unrecorded_offers,
     )
 
 
-def rules(state: ConversationState) -> Rules | None:
-    """What a commit says of the policy."""
-    if state.edition < 3 or state.state is State.CLOSED:
+def policy_reference(state: ConversationState) -> PolicyReference | None:
+    """The policy of a state, for a commit; None once the conversation is closed."""
+    if state.state is State.CLOSED:
         return None
-    return Rules(
+    return PolicyReference(
         instance=state.instance,
         workstream=state.workstream,
         mode=state.mode,
@@ -236,24 +252,24 @@ def rules(state: ConversationState) -> Rules | None:
     )
 
 
-def placement(state: ConversationState) -> Placement:
-    """Where a conversation stands on the board."""
-    policy, stage, owner, holds_until = state.policy, Stage.OFF, None, None
+def placement_of(state: ConversationState) -> Placement:
+    """The place of a state in routing."""
+    policy, stage, owner, holds_until = state.policy, RoutingStage.OFF, None, None
     match state.state:
         case State.OPEN:
-            stage = Stage.QUEUED
+            stage = RoutingStage.QUEUED
         case State.ACTIVE:
-            stage, owner = Stage.WORKING, state.agent and state.agent.user
+            stage, owner = RoutingStage.WORKING, state.agent and state.agent.user
         case State.WAITING:
-            stage, owner = Stage.PARKED, state.parked_by and state.parked_by.user
+            stage, owner = RoutingStage.PARKED, state.parked_by and state.parked_by.user
         case State.WRAP_UP:
-            worked = state.worked_leg.agent_user if state.worked_leg else None
-            owner = (state.owner.user if state.owner else worked) if state.agent_done_at is None else None
-            stage = Stage.WRAP_UP if owner else Stage.OFF
+            served_by = state.served_contact.agent_user if state.served_contact else None
+            owner = (state.owner.user if state.owner else served_by) if state.agent_done_at is None else None
+            stage = RoutingStage.WRAP_UP if owner else RoutingStage.OFF
             holds_until = state.since + policy.wrap_up_holds if policy.wrap_up_holds is not None else None
         case State.CLOSED:
             pass
-    bound_to = state.parked_by.user if stage is Stage.QUEUED and state.parked_by else None
+    bound_to = state.parked_by.user if stage is RoutingStage.QUEUED and state.parked_by else None
     if policy.same_agent is SameAgent.OFF:
         bound_to = None
     waits = policy.same_agent is SameAgent.PREFERRED
@@ -271,24 +287,23 @@ def placement(state: ConversationState) -> Placement:
         missed_offers=policy.missed_offers,
         bound_to=bound_to,
         bound_until=state.since + policy.same_agent_wait if bound_to and waits else None,
-        holds=stage in (Stage.WORKING, Stage.WRAP_UP),
+        holds=stage in (RoutingStage.WORKING, RoutingStage.WRAP_UP),
         holds_until=holds_until,
     )
 
 
-def _worked(state: ConversationState) -> tuple[Leg, ...]:
-    """The contact whose agent's wrap-up outlasts it, while a survey follows it."""
-    if state.worked_leg is None:
+def _served_contact(state: ConversationState) -> tuple[Contact, ...]:
+    """The contact before a survey, whose agent's wrap-up goes on after its end."""
+    if state.served_contact is None:
         return ()
-    done = state.agent_done_at or state.closed_at
-    return (state.worked_leg.model_copy(update={"wrapped_up_at": done}),)
+    return (state.served_contact.wrapped_up(state.agent_done_at or state.closed_at),)
 
 
-def fresh(start: StartConversation) -> ConversationState:
-    """The state that a conversation begins with.
+def initial_state(start: StartConversation) -> ConversationState:
+    """The state with which a conversation begins.
 
     Raises:
-        ApplicationError: the input has no opening; somebody started the workflow by hand.
+        ApplicationError: the input has no opening, because somebody started the workflow by hand.
     """
     opening = start.opening
     if opening is None:
@@ -300,11 +315,12 @@ def fresh(start: StartConversation) -> ConversationState:
         queue=opening.queue,
         policy=start.policy,
         contact_id=opening.contact_id,
+        customer_id=opening.customer_id,
         since=opening.started_at,
-        language=opening.attributes.get(LANGUAGE, "")[:MOST_LANGUAGE],
+        language=opening.attributes.get(LANGUAGE_ATTRIBUTE, "")[:MAX_LANGUAGE],
         started_at=opening.started_at,
         clock=opening.started_at,
-        customer=Participant(
+        customer=TrackedParticipant(
             id=opening.customer_participant_id,
             role=Role.CUSTOMER,
             name=opening.customer_name,

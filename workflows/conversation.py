@@ -1,8 +1,8 @@
-"""The conversation workflow: a thin engine around the pure machine.
+"""The conversation workflow: it runs the pure machine on Temporal.
 
-Handlers only append to the inbox. One serial loop takes what has arrived, lets the machine decide, writes the
-consequences in one batch and shows the new state. One lazy timer sleeps to the nearest deadline. Continue-as-new
-carries the state and what is still in the inbox; transcript text is never part of the state.
+Handlers only append to the inbox. One serial loop takes the events from it, lets the machine decide, writes the consequences as
+one commit, and publishes the new state. One timer wakes it at the nearest deadline. Continue-as-new carries the state and the
+rest of the inbox; transcript text is never part of the state.
 """
 
 from __future__ import annotations
@@ -12,107 +12,95 @@ import asyncio
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from workflows import search, view
-    from workflows.alarm import Alarm
-    from workflows.contract import (
-        WORKFLOW,
-        Answer,
-        Ask,
-        Commit,
-        Facts,
-        HoursQuestion,
-        Outcome,
-        StartConversation,
-        facts,
-        fresh,
-        rules,
-    )
+    from workflows import operator_details, search
+    from workflows.activity_calls import ArchiveWriter, opening_hours, write
+    from workflows.contract import (WORKFLOW, CommandResult, CommandRequest, Commit, OpeningHoursQuery, ConversationResult, StartConversation, snapshot_of, initial_state, policy_reference)
+    from domain.conversation import ConversationSnapshot
+    from workflows.deadline_timer import DeadlineTimer
     from workflows.decision import Decision
-    from workflows.events import End
+    from domain.events import End
     from workflows.machine import begin, catch_up, decide
-    from workflows.mailbox import Mailbox, Ticket
-    from workflows.memory import Unarchived
-    from workflows.policy import Policy
-    from workflows.state import EDITION, ConversationState
+    from domain.policy import Policy
+    from workflows.rules_version import decide_rules_version
+    from workflows.signal_handlers import PendingCommand, SignalHandlers
+    from workflows.state import ConversationState
+    from workflows.state_parts import Unarchived
     from workflows.timers import next_deadline
-    from workflows.values import State
-    from workflows.writing import Files, opening_hours, write
+    from domain.conversation import State
 
 COMMIT_ITEMS = 50
 COMMIT_BYTES = 500_000
-"""A write is closed when it holds so many items or bytes of JSON; Temporal refuses payloads above 2 MB."""
+"""A commit takes no more events once it has this many items or bytes of JSON; Temporal refuses payloads above 2 MB."""
 
 CARRIED_BYTES = 256_000
-"""Continue-as-new waits until what is still in the inbox is no larger than this, far below Temporal's 2 MB."""
+"""Continue-as-new waits until the inbox is no larger than this, far below Temporal's limit of 2 MB."""
 
 SIGNALS_PER_RUN = 5_000
-"""A run is renewed after this many signals; Temporal refuses more than 10,000."""
+"""A run continues as new after this many signals; Temporal refuses more than 10,000."""
 
 EVENTS_PER_ROUND = 8
-"""How many events a turn of the loop brings about at most, as a rule: a task, a write, a timer set and fired, attributes."""
+"""How many history events a round of the loop normally adds at most: task, write, timer set and fired, search attributes."""
 
 CHARACTERS_PER_RUN = 4_000_000
-"""A run is renewed after so many characters of messages; Temporal ends one whose history exceeds 50 MB."""
+"""A run continues as new after this many characters of messages; Temporal ends a run whose history exceeds 50 MB."""
 
 
 @workflow.defn(name=WORKFLOW)
-class Conversation(Mailbox):
+class Conversation(SignalHandlers):
     """One conversation, from its start to its closing.
 
-    Signals: see `Mailbox`. Update: `ask`, for callers that need the answer. Query: `status`.
+    Signals: see `SignalHandlers`. Update: `ask`, for callers that need the answer. Query: `status`.
     """
 
     @workflow.init
     def __init__(self, start: StartConversation) -> None:
         super().__init__(start.inbox)
+        before = start.state or initial_state(start)
         self._start = start
-        self._state = (start.state or fresh(start)).but(edition=_edition(start))
+        self._state = before.replace(rules_version=decide_rules_version())
         self._rounds = 0
-        self._files = Files(self._file_is_written)
-        self._alarm = Alarm(lambda: next_deadline(self._state))
-        before = self._state.but(edition=start.edition)
-        self._recorded: Facts | None = None if start.state is None else facts(before)
-        self._shown = search.attributes(before)
+        self._archive = ArchiveWriter(self._mark_archived)
+        self._timer = DeadlineTimer(lambda: next_deadline(self._state))
+        self._recorded: ConversationSnapshot | None = None if start.state is None else snapshot_of(before)
+        self._published = search.recorded(workflow.info().typed_search_attributes)
 
     @workflow.run
-    async def run(self, start: StartConversation) -> Outcome:
-        """Runs until the conversation is closed. A request to cancel the workflow is a request to end the chat."""
-        life = asyncio.create_task(self._live(start))
+    async def run(self, start: StartConversation) -> ConversationResult:
+        """Run until the conversation is closed. A request to cancel the workflow ends the chat."""
+        loop = asyncio.create_task(self._run(start))
         try:
-            return await asyncio.shield(life)
+            return await asyncio.shield(loop)
         except asyncio.CancelledError:
-            if workflow.cancellation_reason() is None:  # not a request: the SDK takes the workflow out of its cache
+            if workflow.cancellation_reason() is None:  # no request: the SDK evicts the workflow from its cache
                 raise
         self.inbox.append((End(by="cancellation"), None))
-        return await life
+        return await loop
 
-    async def _live(self, start: StartConversation) -> Outcome:
+    async def _run(self, start: StartConversation) -> ConversationResult:
         if start.state is None:
             begun = begin(self._state, start.initial_message)
             self._state = begun.state
-            await self._write(await self._with_hours(begun))
-        elif self._state.edition > start.edition:
+            await self._write(await self._with_opening_hours(begun))
+        else:  # a run that begins under another version of the rules can have another record
             await self._write(Decision(self._state))
-        self._files.write(self._state)
-        self._show()
+        self._archive.start(self._state)
+        self._publish()
         while not self._is_finished():
-            self._alarm.set()
+            self._timer.set()
             await workflow.wait_condition(lambda: self._has_work() or self._is_finished())
             await self._work()
-            if self._should_renew():
-                self._renew()
+            if self._should_continue_as_new():
+                self._continue_as_new()
         return self._outcome()
 
-    # What is asked
-
     @workflow.update
-    async def ask(self, ask: Ask) -> Answer:
-        """Puts a command to the machine and answers once its consequences are written."""
-        ticket = Ticket()
-        self.inbox.append((ask.command, ticket))
-        await workflow.wait_condition(lambda: ticket.answer is not None)
-        assert ticket.answer is not None
-        return ticket.answer
+    async def ask(self, ask: CommandRequest) -> CommandResult:
+        """Put a command into the inbox, and answer once its consequences are in the store."""
+        pending = PendingCommand()
+        self.inbox.append((ask.command, pending))
+        await workflow.wait_condition(lambda: pending.answer is not None)
+        assert pending.answer is not None
+        return pending.answer
 
     @workflow.query
     def status(self) -> ConversationState:
@@ -126,51 +114,51 @@ class Conversation(Mailbox):
         return closed and not self._has_work() and workflow.all_handlers_finished()
 
     def _has_work(self) -> bool:
-        return bool(self.inbox or self.nonsense or self._alarm.is_due() or self.renewal_asked)
+        return bool(self.inbox or self.malformed or self._timer.is_due() or self.renewal_requested)
 
     async def _work(self) -> None:
-        """Decides on what has arrived, in the order of arrival, and writes the consequences as one batch."""
+        """Decide on the events of the inbox in the order of their arrival, and write the consequences as one commit."""
         self._rounds += 1
         now = workflow.now()
         batch = Decision(self._state)
-        settled: list[tuple[Ticket, Answer]] = []
+        answers: list[tuple[PendingCommand, CommandResult]] = []
         size = 0
         while self.inbox and len(batch.items) < COMMIT_ITEMS and size < COMMIT_BYTES:
-            event, ticket = self.inbox.popleft()
+            event, pending = self.inbox.popleft()
             decision = decide(batch.state, event, now)
             size += sum(len(item.model_dump_json()) for item in decision.items)
-            batch = batch.then(lambda _, decision=decision: decision)
-            if ticket:
-                settled.append((ticket, Answer(refused=decision.refused, state=decision.state.state)))
+            batch = batch.followed_by(decision)
+            if pending:
+                answers.append((pending, CommandResult(refused=decision.refused, state=decision.state.state)))
         self._state = batch.state
-        if not self.inbox and self._alarm.is_due():
-            batch = batch.then(lambda state: catch_up(state, now))
+        if not self.inbox and self._timer.is_due():
+            batch = batch.followed_by(catch_up(batch.state, now))
             self._state = batch.state
-        batch = await self._with_hours(batch)
-        while self.nonsense:
-            self._state = self._state.rejecting(*self.nonsense.pop(0), at=now)
+        batch = await self._with_opening_hours(batch)
+        while self.malformed:
+            self._state = self._state.with_refusal(*self.malformed.pop(0), at=now)
         await self._write(batch)
-        for ticket, answer in settled:
-            ticket.answer = answer
-        self._files.write(self._state)
-        self._show()
+        for pending, answer in answers:
+            pending.answer = answer
+        self._archive.start(self._state)
+        self._publish()
 
-    async def _with_hours(self, batch: Decision) -> Decision:
-        """What has been decided and, if the conversation stands in a queue of which it must know it, what its hours say."""
-        if not self._state.must_ask_hours:
-            return batch
+    async def _with_opening_hours(self, batch: Decision) -> Decision:
+        """The batch and, if the conversation waits in a queue whose opening hours it does not know, the effect of those."""
         state = self._state
-        question = HoursQuestion(instance=state.instance, queue=state.queue, at=workflow.now())
-        answer = await opening_hours(question)
-        told = decide(self._state, answer, workflow.now())
-        self._state = told.state
-        return batch.then(lambda _: told)
+        if not state.needs_opening_hours:
+            return batch
+        hours = await opening_hours(OpeningHoursQuery(instance=state.instance, queue=state.queue, at=workflow.now()))
+        decision = decide(self._state, hours, workflow.now())
+        self._state = decision.state
+        return batch.followed_by(decision)
 
     async def _write(self, batch: Decision) -> None:
+        """Write the items and notices of a batch, and the record if it has changed since the last write."""
         changed = None
-        if facts(self._state) != self._recorded:
-            self._state = self._state.but(revision=self._state.revision + 1)
-            changed = facts(self._state)
+        if snapshot_of(self._state) != self._recorded:
+            self._state = self._state.replace(revision=self._state.revision + 1)
+            changed = snapshot_of(self._state)
         elif not batch.items and not batch.notices:
             return
         commit = Commit(
@@ -179,94 +167,77 @@ class Conversation(Mailbox):
             facts=changed,
             items=batch.items,
             notices=batch.notices,
-            rules=rules(self._state),
+            rules=policy_reference(self._state),
         )
-        answer = await write(commit)
-        if answer and answer.seq is not None:
-            self._state = self._state.but(seq=answer.seq, last_item_at=answer.at)
+        recorded = await write(commit)
+        if recorded and recorded.seq is not None:
+            self._state = self._state.replace(seq=recorded.seq, last_item_at=recorded.at)
         if changed:
-            self._state = self._state.but(
-                unrecorded_legs=(), unrecorded_leavers=(), unrecorded_answers=(), unrecorded_offers=()
+            self._state = self._state.replace(
+                unrecorded_contacts=(), unrecorded_departures=(), unrecorded_answers=(), unrecorded_offers=()
             )
-            self._recorded = facts(self._state)
-        if answer and answer.policy:
-            await self._go_on_under(answer.policy)
+            self._recorded = snapshot_of(self._state)
+        if recorded and recorded.policy:
+            await self._adopt(recorded.policy)
 
-    async def _go_on_under(self, policy: Policy) -> None:
-        """The workstream has changed: from here on the conversation goes by that, and says so where that must be known."""
-        self._state = self._state.under(policy)
-        await self._write(await self._with_hours(Decision(self._state)))
+    async def _adopt(self, policy: Policy) -> None:
+        """Go on under the present policy of the workstream, and write what that changes."""
+        self._state = self._state.with_policy(policy)
+        await self._write(await self._with_opening_hours(Decision(self._state)))
 
-    def _file_is_written(self, contact: Unarchived) -> None:
+    def _mark_archived(self, contact: Unarchived) -> None:
         rest = tuple(other for other in self._state.unarchived if other != contact)
-        self._state = self._state.but(unarchived=rest)
+        self._state = self._state.replace(unarchived=rest)
 
-    def _show(self) -> None:
-        workflow.set_current_details(view.details(self._state, self._start.runs))
+    def _publish(self) -> None:
+        """Show the state to operators: the details, and the search attributes that have changed."""
+        workflow.set_current_details(operator_details.details(self._state, self._start.runs))
         attributes = search.attributes(self._state)
-        changed = search.changes(self._shown, attributes)
-        if changed:
-            workflow.upsert_search_attributes(changed)
-            self._shown = attributes
+        updates = search.updates(self._published, attributes)
+        if updates:
+            workflow.upsert_search_attributes(updates)
+            self._published = attributes
 
     # Continue-as-new
 
-    def _should_renew(self) -> bool:
+    def _should_continue_as_new(self) -> bool:
         if self._state.state is State.CLOSED:
-            self.renewal_asked = False
+            self.renewal_requested = False
             return False
-        if any(ticket for _, ticket in self.inbox):
+        if any(pending for _, pending in self.inbox):
             return False
-        grown = self._has_grown() or self.signals >= SIGNALS_PER_RUN or self.renewal_asked
-        return grown and not self.nonsense and workflow.all_handlers_finished() and self._carried() <= CARRIED_BYTES
+        wanted = self._has_grown() or self.signals >= SIGNALS_PER_RUN or self.renewal_requested
+        return wanted and not self.malformed and workflow.all_handlers_finished() and self._carried() <= CARRIED_BYTES
 
     def _has_grown(self) -> bool:
-        """Whether the history is long enough, as far as a replay knows it too: after a local activity it does not always
-        see the length that was seen then, so what makes it grow is counted."""
-        if self._state.edition < 2:
-            info = workflow.info()
-            return info.is_continue_as_new_suggested() or info.get_current_history_length() >= self._start.recycle_after
+        """Whether the history is long.
+
+        It is estimated from counts, because the SDK reports another length in a replay than at first after a local activity.
+        """
         events = self._rounds * EVENTS_PER_ROUND + self.signals
         return events >= self._start.recycle_after or self.characters >= CHARACTERS_PER_RUN
 
     def _carried(self) -> int:
         return sum(len(event.model_dump_json().encode()) for event, _ in self.inbox)
 
-    def _renew(self) -> None:
-        """Nothing may be awaited from here on: a signal that comes later makes the server ask again."""
+    def _continue_as_new(self) -> None:
+        """Must not be preceded by an await: the server repeats the task if a signal arrives meanwhile."""
         workflow.continue_as_new(
-            self._start.model_copy(
-                update={
-                    "opening": None,
-                    "initial_message": None,
-                    "policy": self._state.policy,
-                    "edition": self._state.edition,
-                    "state": self._state,
-                    "inbox": tuple(event for event, _ in self.inbox),
-                    "runs": self._start.runs + 1,
-                }
+            StartConversation(
+                policy=self._state.policy,
+                recycle_after=self._start.recycle_after,
+                state=self._state,
+                inbox=tuple(event for event, _ in self.inbox),
+                runs=self._start.runs + 1,
             )
         )
 
-    def _outcome(self) -> Outcome:
+    def _outcome(self) -> ConversationResult:
         state = self._state
-        return Outcome(
+        return ConversationResult(
             reason=state.end_reason,
             items=state.seq,
             started_at=state.started_at,
             closed_at=state.closed_at,
             runs=self._start.runs,
         )
-
-
-def _edition(start: StartConversation) -> int:
-    """The rules that this run goes by. One that began before the present edition keeps its own, so that it replays.
-
-    The run's own history decides, not what it was started with: while workers are replaced, an older one may have begun what a
-    newer process has started.
-    """
-    if workflow.patched("third edition"):
-        return EDITION
-    if start.edition >= 2 or workflow.patched("second edition"):
-        return 2
-    return 1

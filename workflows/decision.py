@@ -1,4 +1,4 @@
-"""What a decision consists of, and the pieces that all decisions are made of."""
+"""A decision of the machine, and the parts that decisions are built from."""
 
 from __future__ import annotations
 
@@ -6,96 +6,121 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from workflows.policy import SLUGS
+from domain.policy import SLUGS
+from domain.refusals import Refusal, RefusalCode, refusal
 from workflows.state import ConversationState, derived_id
-from workflows.values import EventType, Item, ItemType, Notice, Participant
+from workflows.transcript_items import next_item, notice_item
+from domain.transcript import (EventType, TranscriptItem, ItemType, Notice)
+from workflows.state_parts import TrackedParticipant
 
 _SLUG = re.compile(r"\{(" + "|".join(SLUGS) + r")\}")
 
 
 class Decision(NamedTuple):
-    """What an event leads to: the next state, the transcript items to write, why it was refused, if it was, and what
-    only the sockets hear of."""
+    """The consequences of an event: the next state, the transcript items to write, and the notices for the sockets."""
 
     state: ConversationState
-    items: tuple[Item, ...] = ()
-    refused: str | None = None
+    items: tuple[TranscriptItem, ...] = ()
+    refused: Refusal | None = None
+    """Why the event was refused; None if it was not."""
     notices: tuple[Notice, ...] = ()
 
     def then(self, action: Callable[[ConversationState], Decision]) -> Decision:
-        """What `action` leads to from here, with all that came before it."""
-        more = action(self.state)
-        return Decision(more.state, (*self.items, *more.items), more.refused, (*self.notices, *more.notices))
+        """Continue with `action` from this decision's state. A refusal stops the chain: `action` does not run."""
+        return self if self.refused else self.followed_by(action(self.state))
+
+    def followed_by(self, later: Decision) -> Decision:
+        """Combine this decision with an independent one that started from its state. The later refusal counts."""
+        return Decision(later.state, (*self.items, *later.items), later.refused, (*self.notices, *later.notices))
 
 
-def refuse(state: ConversationState, what: str, why: str) -> Decision:
-    """Changes nothing but the record of what was refused."""
-    return Decision(state.rejecting(what, why, state.clock), refused=why)
+def refuse(state: ConversationState, what: str, code: RefusalCode, /, **facts: object) -> Decision:
+    """Refuse `what`, and record that for operators. `facts` fill the braces of the code's template."""
+    refused = refusal(code, **facts)
+    return Decision(state.with_refusal(what, refused, state.clock), refused=refused)
 
 
 def event_item(
     state: ConversationState,
     event: EventType,
-    who: Participant | None,
+    participant: TrackedParticipant | None,
     trigger: str | None = None,
     *,
     once: bool = False,
 ) -> Decision:
-    """The transcript's note of an event. What can happen but once has an id that says so: written again, it is the same."""
-    id = derived_id(state.id, f"{event}/{who.id if who else 'system'}") if once else None
-    kind, content_type = ItemType.EVENT, event.content_type
-    state, item = state.with_item(type=kind, content_type=content_type, who=who, trigger=trigger, id=id)
-    return Decision(state, (item,))
+    """Write an event to the transcript.
 
-
-def leaves(state: ConversationState, who: Participant, trigger: str | None = None) -> Decision:
-    """The transcript's note that somebody has left; of who has never been there nobody need know.
-
-    With a trigger the chat goes on without them, which their client must be told, also when it has only just connected.
+    Args:
+        state: the conversation before it.
+        event: which event.
+        participant: the participant whom it concerns; None for the system.
+        trigger: what caused it, if that matters.
+        once: whether it can happen only once for this participant. Its id then says so: writing it again changes nothing.
     """
-    if who.joined_at is not None:
-        return event_item(state, EventType.LEFT, who, trigger)
-    return notifies(state, EventType.CHAT_ENDED, None, to=who.id) if trigger else Decision(state)
-
-
-def system_says(state: ConversationState, text: str, trigger: str, content_type: str = "text/plain") -> Decision:
-    """A message of the system in the transcript, with what brought it about."""
-    state, item = state.with_item(type=ItemType.MESSAGE, content_type=content_type, content=text, trigger=trigger)
+    id = derived_id(state.id, f"{event}/{participant.id if participant else 'system'}") if once else None
+    state, item = next_item(
+        state,
+        type=ItemType.EVENT,
+        content_type=event.content_type,
+        participant=participant,
+        trigger=trigger,
+        id=id,
+    )
     return Decision(state, (item,))
 
 
-def announces(state: ConversationState, trigger: str, **known: object) -> Decision:
-    """The workstream's own text for a trigger, with its slugs filled, unless it is switched off."""
+def record_departure(state: ConversationState, participant: TrackedParticipant, trigger: str | None = None) -> Decision:
+    """Write to the transcript that a participant left, unless they never joined.
+
+    With a trigger the chat goes on without them: a participant who never joined, but may be connecting, gets `chat.ended`.
+    """
+    if participant.joined_at is not None:
+        return event_item(state, EventType.LEFT, participant, trigger)
+    return send_notice(state, EventType.CHAT_ENDED, None, to=participant.id) if trigger else Decision(state)
+
+
+def system_message(state: ConversationState, text: str, trigger: str, content_type: str = "text/plain") -> Decision:
+    """Write a message of the system, with its trigger, to the transcript."""
+    state, item = next_item(state, type=ItemType.MESSAGE, content_type=content_type, content=text, trigger=trigger)
+    return Decision(state, (item,))
+
+
+def automated_message(state: ConversationState, trigger: str, **slugs: object) -> Decision:
+    """Write the workstream's text for a trigger to the transcript, unless it is switched off. `slugs` are values for it."""
     text: str | None = getattr(state.policy.texts, trigger)
-    return system_says(state, filled(text, state, **known), trigger) if text else Decision(state)
+    return system_message(state, fill_slugs(text, state, **slugs), trigger) if text else Decision(state)
 
 
-def filled(text: str, state: ConversationState, **known: object) -> str:
-    """An automated message with its slugs (`workflows.policy.SLUGS`) replaced, in one pass: names may hold braces."""
+def fill_slugs(text: str, state: ConversationState, **slugs: object) -> str:
+    """Replace the slugs (`workflows.policy.SLUGS`) of an automated message. One pass, because names can hold braces."""
     values: dict[str, object] = {
         "AgentName": state.owner.name if state.owner else "",
         "CustomerName": state.customer.name,
         "QueueName": state.queue,
-        **known,
+        **slugs,
     }
     return _SLUG.sub(lambda slug: str(values.get(slug[1], "")), text)
 
 
-def notifies(
+def send_notice(
     state: ConversationState,
     event: EventType | None,
-    who: Participant | None,
+    participant: TrackedParticipant | None,
     *,
     text: str | None = None,
     to: str | None = None,
     trigger: str | None = None,
 ) -> Decision:
-    """Something that only the sockets hear: an event of a participant or, without one, a message of the system."""
-    state, item = state.with_passing_item(
+    """Send something to the sockets alone: an event of a participant or, without an event, a message of the system.
+
+    `to` is the id of the only participant who gets it; None sends it to all.
+    """
+    state, item = notice_item(
+        state,
         type=ItemType.EVENT if event else ItemType.MESSAGE,
         content_type=event.content_type if event else "text/plain",
         content=text,
-        who=who,
+        participant=participant,
         trigger=trigger,
     )
     return Decision(state, notices=(Notice(item=item, to=to),))

@@ -1,7 +1,7 @@
-"""The conversation's decisions: `decide(state, event, now) -> Decision`. Pure; never raises on input.
+"""The decisions of a conversation: `decide(state, event, now) -> Decision`. Pure; never raises on input.
 
-Changes of state are rows of `TABLE`, numbered as in the project's design. What no row covers is refused and changes
-nothing. Messages, connections and what is told to those who wait happen within a state and have a function each.
+The rows of `TRANSITIONS` change the state. An event without a row is refused and changes nothing. Messages, connections, offers
+and queue events happen within a state and have a function each.
 """
 
 from __future__ import annotations
@@ -9,215 +9,221 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from workflows.asking import reply
-from workflows.decision import Decision, announces, refuse
-from workflows.events import (
-    Accept,
-    AnyEvent,
-    Assign,
-    Close,
-    Configure,
-    Connect,
-    Disconnect,
-    End,
-    Hours,
-    Invite,
-    Leave,
-    Message,
-    Offer,
-    Park,
-    Position,
-    Reject,
-    Release,
-    Resume,
-    Transfer,
-    Withdraw,
-    instant,
-)
-from workflows.policy import IdleAction
-from workflows.silence import goes_idle, reminds, step_is
+from workflows.decision import Decision, automated_message, refuse
+from domain.events import (AcceptOffer, AnyEvent, Assign, Close, Configure, Connect, Disconnect, End, OpeningHours, Invite, Leave, Message, MakeOffer, Park, QueuePosition, RejectOffer, Release, Resume, Transfer, WithdrawOffer, instant_of)
+from workflows.idle_rules import next_action_is, remind
+from workflows.participant_timers import configure_timers, mark_idle
+from workflows.participation import connect, disconnect, invite_bot, leave, record_message
+from domain.policy import IdleAction
+from workflows.queueing import announce_position, end_offer, make_offer, record_opening_hours
+from domain.refusals import RefusalCode, refusal
 from workflows.state import ConversationState
-from workflows.table import TABLE, Trigger, always, is_persistent
-from workflows.talk import configure, connect, disconnect, hours, invite, leave, offer, offer_over, position, say
-from workflows.timers import Timer, next_deadline
-from workflows.values import Mode, OfferOutcome, Presence, Role, State
-
-NEWS = {2: (Park, Resume, Release, Configure, Position, Hours), 3: (Offer, Accept, Reject, Withdraw)}
-"""The events that each edition of the rules brought; an earlier one refuses them."""
+from workflows.survey import record_answer
+from workflows.timers import Deadline, Timer, drop_deadline, next_deadline
+from workflows.transitions import TRANSITIONS, Trigger, always, is_persistent
+from domain.conversation import Mode, State
+from domain.routing import OfferOutcome
+from domain.participants import Role
 
 
 def begin(state: ConversationState, greeting: Message | None) -> Decision:
-    """The first decision of a conversation: its initial message, if it has one. It does not prove that anybody is there."""
-    begun = say(state, greeting, proves_presence=False) if greeting else Decision(state)
-    return begun.then(lambda s: announces(s, "greeting"))
+    """The first decision of a conversation: its initial message, which does not prove that the customer is connected."""
+    begun = record_message(state, greeting, proves_presence=False) if greeting else Decision(state)
+    return begun.then(lambda s: automated_message(s, "greeting"))
 
 
 def decide(state: ConversationState, event: AnyEvent, now: datetime) -> Decision:
-    """What `event` leads to. Deadlines that passed before it happened come first, each at its own instant.
+    """Decide on an event. Deadlines that passed before it happened take effect first, each at its own instant.
 
     Args:
-        state: the conversation as it stands.
-        event: what happened.
-        now: the present instant; an event that names a later one counts as happening now.
+        state: the present state.
+        event: the event.
+        now: the present instant. An event that names a later one counts as happening now.
     """
-    at = instant(event, now)
-    return catch_up(state, at).then(lambda s: _apply(_at(s, at), event))
+    at = instant_of(event, now)
+    caught_up = catch_up(state, at)
+    return caught_up.followed_by(_apply(_at(caught_up.state, at), event))
 
 
 def catch_up(state: ConversationState, now: datetime) -> Decision:
-    """What the deadlines that have passed until `now` lead to."""
-    decision = Decision(state)
+    """Let the deadlines until `now` take effect, in order.
+
+    A deadline that is refused, or comes up again although it has taken effect, would come up for ever. It is dropped, with a
+    refusal on record for operators.
+    """
+    decision, ended = Decision(state), set[Deadline]()
     while (deadline := next_deadline(decision.state)) and deadline.due <= now:
-        decision = decision.then(lambda s, due=deadline.due, timer=deadline.timer: _ring(_at(s, due), timer))
+        before = _at(decision.state, deadline.due)
+        effect = _end_timer(before, deadline.timer) if deadline not in ended else None
+        if effect is None or effect.refused:
+            cause = effect.refused.text if effect and effect.refused else "it came up again"
+            effect = _drop(before, deadline, cause)
+        decision = decision.followed_by(effect)
+        ended.add(deadline)
     return decision
 
 
-def _at(state: ConversationState, instant: datetime) -> ConversationState:
-    return state if instant <= state.clock else state.but(clock=instant.astimezone(UTC))
+def _drop(state: ConversationState, deadline: Deadline, cause: str) -> Decision:
+    """Drop a deadline. What is refused is the timer, not the event or the other deadlines that follow it."""
+    refused = refusal(RefusalCode.TIMER_WITHOUT_EFFECT, cause=cause)
+    return Decision(drop_deadline(state, deadline).with_refusal(deadline.timer, refused, state.clock))
+
+
+def _at(state: ConversationState, instant_of: datetime) -> ConversationState:
+    return state if instant_of <= state.clock else state.replace(clock=instant_of.astimezone(UTC))
 
 
 def _apply(state: ConversationState, event: AnyEvent) -> Decision:
-    if any(state.edition < edition and isinstance(event, news) for edition, news in NEWS.items()):
-        return refuse(state, event.kind, "not before this conversation's run is renewed: signal `renew`")
     match event:
         case Message():
-            return _said(state, event)
+            return _message(state, event)
         case Connect():
             return connect(state, event)
         case Disconnect():
             return disconnect(state, event)
         case Invite():
-            return invite(state, event)
+            return invite_bot(state, event)
         case Leave():
-            return _left(state, event)
+            return _leave(state, event)
         case Assign():
-            return _change(state, Trigger.ASSIGNED, event)
-        case Offer():
-            return _offered(state, event)
-        case Accept():
-            return _accepted(state, event)
-        case Reject():
-            return offer_over(state, event.offer_id, OfferOutcome.REJECTED)
-        case Withdraw():
-            return offer_over(state, event.offer_id, OfferOutcome.WITHDRAWN)
+            return _assign(state, event)
+        case MakeOffer():
+            return _offer(state, event)
+        case AcceptOffer():
+            return _accept(state, event)
+        case RejectOffer():
+            return end_offer(state, event.offer_id, OfferOutcome.REJECTED)
+        case WithdrawOffer():
+            return end_offer(state, event.offer_id, OfferOutcome.WITHDRAWN)
         case Transfer():
-            return _handed_on(state, event)
+            return _transfer(state, event)
         case Release():
-            return _by_an_agent(state, Trigger.RELEASED, event)
+            return _agent_command(state, Trigger.RELEASED, event)
         case Park():
-            return _by_an_agent(state, Trigger.PARKED, event)
+            return _agent_command(state, Trigger.PARKED, event)
         case Resume():
-            return _by_an_agent(state, Trigger.RESUMED, event)
-        case End() if event.by in state.former:
-            return refuse(state, "end", "they have left the conversation")
-        case End() if event.by == "agent" and state.agent is None and state.edition >= 2:
-            return refuse(state, "end", "by: there is no agent; an operator gives their own name")
+            return _agent_command(state, Trigger.RESUMED, event)
         case End():
-            return _change(state, _who_ends(state, event), event)
+            return _end(state, event)
         case Close():
-            return _change(state, Trigger.CLOSED, event)
+            return _transition(state, Trigger.CLOSED, event)
         case Configure():
-            return configure(state, event)
-        case Position():
-            return position(state, event)
-        case Hours():
-            return hours(state, event)
+            return configure_timers(state, event)
+        case QueuePosition():
+            return announce_position(state, event)
+        case OpeningHours():
+            return record_opening_hours(state, event)
 
 
-def _said(state: ConversationState, message: Message) -> Decision:
-    """A message; from the customer of a survey it is also an answer, and of a parked conversation their return."""
-    who, surveying = state.participant(message.by), state.surveying
-    recorded = say(state, message)
-    if recorded.refused or not recorded.items or who is None or who.role is not Role.CUSTOMER:
+def _message(state: ConversationState, message: Message) -> Decision:
+    """A message. From the customer it also answers the survey, or returns a parked conversation to its queue."""
+    sender, survey_open = state.participant(message.by), state.survey_open
+    recorded = record_message(state, message)
+    if not recorded.items or sender is None or sender.role is not Role.CUSTOMER:
         return recorded
     if state.state is State.WAITING:
-        return recorded.then(lambda s: _change(s, Trigger.CUSTOMER_RETURNED, message))
-    if not surveying or state.survey_from_outside:
+        return recorded.then(lambda s: _transition(s, Trigger.CUSTOMER_RETURNED, message))
+    if not survey_open or state.survey_by_bot:
         return recorded
-    replied = recorded.then(lambda s: reply(s, message))
-    return replied.then(_survey_over) if replied.state.answered else replied
+    answered = recorded.then(lambda s: record_answer(s, message))
+    return answered.then(_end_survey) if answered.state.survey_answered else answered
 
 
-def _left(state: ConversationState, event: Leave) -> Decision:
-    """A bot leaves; when it ran the survey, that is over with it."""
-    gone = leave(state, event)
-    if gone.refused or not (state.surveying and state.survey_from_outside):
-        return gone
-    return gone.then(_survey_over)
+def _leave(state: ConversationState, event: Leave) -> Decision:
+    """A bot leaves. If it conducted the survey, the survey ends."""
+    left = leave(state, event)
+    return left.then(_end_survey) if state.survey_open and state.survey_by_bot else left
 
 
-def _survey_over(state: ConversationState) -> Decision:
-    return _change(state, Trigger.SURVEY_OVER, None)
+def _end_survey(state: ConversationState) -> Decision:
+    return _transition(state, Trigger.SURVEY_OVER, None)
 
 
-def _offered(state: ConversationState, event: Offer) -> Decision:
-    made = offer(state, event)
-    stands = made.state.offer is not None and made.state.offer.id == event.offer_id
-    # one that is heard of only after its time, the board has taken back and may have made to others
-    if not stands or not made.state.policy.auto_accept or event.until <= state.clock:
+def _offer(state: ConversationState, event: MakeOffer) -> Decision:
+    """An offer; with automatic acceptance, the assignment too."""
+    made = make_offer(state, event)
+    is_open = made.state.offer is not None and made.state.offer.id == event.offer_id
+    # after its time an offer may be withdrawn already, and made to another agent
+    if not is_open or not made.state.policy.auto_accept or event.until <= state.clock:
         return made
-    return made.then(lambda s: _accepted(s, Accept(offer_id=event.offer_id, by=event.by)))
+    return made.then(lambda s: _accept(s, AcceptOffer(offer_id=event.offer_id, by=event.by)))
 
 
-def _accepted(state: ConversationState, event: Accept) -> Decision:
-    """The agent takes it, if it is still theirs to take. To have taken it already is no news."""
+def _accept(state: ConversationState, event: AcceptOffer) -> Decision:
+    """The agent accepts the open offer. Repeating the acceptance changes nothing while the agent has the conversation."""
     if state.offer and state.offer.id == event.offer_id:
-        return _change(state, Trigger.ACCEPTED, event)
+        return _transition(state, Trigger.ACCEPTED, event)
     over = state.past_offer(event.offer_id)
     if over and over.outcome is OfferOutcome.ACCEPTED and state.agent and state.agent.user == over.user:
-        return refuse(state, Trigger.ACCEPTED, "the conversation has ended") if state.ended else Decision(state)
-    return refuse(state, Trigger.ACCEPTED, "the offer is over")
+        return refuse(state, Trigger.ACCEPTED, RefusalCode.CONVERSATION_ENDED) if state.ended else Decision(state)
+    return refuse(state, Trigger.ACCEPTED, RefusalCode.OFFER_OVER)
 
 
-def _handed_on(state: ConversationState, event: Transfer) -> Decision:
-    """A transfer; one that has been made already is no news, whatever has happened since."""
-    trigger = Trigger.HANDED_OVER if event.user else Trigger.TRANSFERRED
-    if state.edition < 2:
-        return _change(state, trigger, event)
-    return Decision(state) if event.contact_id in state.contacts else _by_an_agent(state, trigger, event)
+def _assign(state: ConversationState, event: Assign) -> Decision:
+    """An assignment. Repeating it for the present agent changes nothing."""
+    repeated = state.agent is not None and state.agent.user == event.user and not state.ended
+    return Decision(state) if repeated else _transition(state, Trigger.ASSIGNED, event)
 
 
-def _by_an_agent(state: ConversationState, trigger: Trigger, event: Park | Release | Resume | Transfer) -> Decision:
-    """What the agent does, or an operator for them, but nobody else who takes part."""
-    who = state.participant(event.by)
-    if who is not None and who.role is not Role.AGENT:
-        return refuse(state, trigger, f"by: only an agent can {trigger}")
-    if event.by in state.former and trigger is not Trigger.RESUMED:
-        return refuse(state, trigger, "by: they have left the conversation")
-    return _change(state, trigger, event)
+def _transfer(state: ConversationState, event: Transfer) -> Decision:
+    """A transfer. Repeating one changes nothing, whatever has happened since."""
+    if event.contact_id in state.contact_ids:
+        return Decision(state)
+    return _agent_command(state, Trigger.HANDED_OVER if event.user else Trigger.TRANSFERRED, event)
 
 
-def _ring(state: ConversationState, timer: Timer) -> Decision:
-    """A timer has ended: something happens within the state, or a row of the table says where it leads."""
-    for within, applies, action in WITHIN:
+def _agent_command(state: ConversationState, trigger: Trigger, event: Park | Release | Resume | Transfer) -> Decision:
+    """A command of the agent, or of an operator for the agent; other participants are refused."""
+    participant = state.participant(event.by)
+    if participant is not None and participant.role is not Role.AGENT:
+        return refuse(state, trigger, RefusalCode.AGENT_ONLY, action=trigger)
+    if event.by in state.former_participants and trigger is not Trigger.RESUMED:
+        return refuse(state, trigger, RefusalCode.PARTICIPANT_LEFT)
+    if isinstance(event, Park) and state.state is State.WAITING:
+        return Decision(state)
+    return _transition(state, trigger, event)
+
+
+def _end(state: ConversationState, event: End) -> Decision:
+    """The end of the chat, by the customer, by the agent or a bot, or by anybody else who stops it."""
+    if event.by in state.former_participants:
+        return refuse(state, "end", RefusalCode.PARTICIPANT_LEFT)
+    participant = state.participant(event.by)
+    if participant is None and event.by == "agent":
+        return refuse(state, "end", RefusalCode.NO_AGENT)
+    if participant is None:
+        return _transition(state, Trigger.STOPPED, event)
+    by_customer = participant.role is Role.CUSTOMER
+    return _transition(state, Trigger.CUSTOMER_ENDS if by_customer else Trigger.AGENT_ENDS, event)
+
+
+def _end_timer(state: ConversationState, timer: Timer) -> Decision:
+    """The effect of a timer: within the state, or by a transition."""
+    for within, applies, action in TIMERS_WITHIN_STATE:
         if within is timer and applies(state):
             return action(state)
-    return _change(state, Trigger(timer), None)
+    return _transition(state, Trigger(timer), None)
 
 
-def _change(state: ConversationState, trigger: Trigger, event: AnyEvent | None) -> Decision:
-    for row in TABLE:
+def _transition(state: ConversationState, trigger: Trigger, event: AnyEvent | None) -> Decision:
+    for row in TRANSITIONS:
         if (row.source, row.trigger) == (state.state, trigger) and row.applies(state):
-            return row.action(_moved(state, row.target, trigger, event), event)
-    if isinstance(event, Transfer) and event.contact_id == state.contact_id:
-        return Decision(state)  # a repeated transfer is no news
-    if isinstance(event, Assign) and state.agent and state.agent.user == event.user and not state.ended:
-        return Decision(state)  # a repeated assignment to the same agent is no news
-    if isinstance(event, Park) and state.state is State.WAITING:
-        return Decision(state)  # nor is parking what is parked
-    return refuse(state, trigger, _why_not(state, trigger))
+            return row.action(_enter(state, row.target, trigger, event), event)
+    return _refuse_transition(state, trigger)
 
 
-def _moved(state: ConversationState, target: State, trigger: Trigger, event: AnyEvent | None) -> ConversationState:
-    what = f"{trigger}{_whither(event)}" + (f" by {_known(state, event.by)}" if event else "")
+def _enter(state: ConversationState, target: State, trigger: Trigger, event: AnyEvent | None) -> ConversationState:
+    """The state after a transition, before its action. Any target but ACTIVE withdraws the open offer."""
+    note = f"{trigger}{_target_of(event)}" + (f" by {_actor(state, event.by)}" if event else "")
     if target is state.state:
-        return state.noting(what)
+        return state.with_change_note(note)
     if target is not State.ACTIVE:
-        state = state.without_offer(OfferOutcome.WITHDRAWN)
-    return state.but(state=target, since=state.clock).noting(f"{what}: {state.state} → {target}")
+        state = state.with_offer_ended(OfferOutcome.WITHDRAWN)
+    entered = state.replace(state=target, since=state.clock)
+    return entered.with_change_note(f"{note}: {state.state} → {target}")
 
 
-def _whither(event: AnyEvent | None) -> str:
+def _target_of(event: AnyEvent | None) -> str:
     match event:
         case Assign(user=user) | Transfer(user=str(user)) | Resume(user=str(user)):
             return f" ({user})"
@@ -227,56 +233,52 @@ def _whither(event: AnyEvent | None) -> str:
             return ""
 
 
-def _known(state: ConversationState, by: str) -> str:
-    """Who did it, for operators: participants by their role, anybody else as they call themselves."""
-    who = state.participant(by)
-    if who is not None:
-        return f"agent {who.user}" if who.user else f"the {who.role.lower()}"
-    return "an agent who has left" if by in state.former else by
+def _actor(state: ConversationState, by: str) -> str:
+    """The sender of an event, for operators: the role of a participant, or the name that anybody else gave."""
+    participant = state.participant(by)
+    if participant is not None:
+        return f"agent {participant.user}" if participant.user else f"the {participant.role.lower()}"
+    return "an agent who has left" if by in state.former_participants else by
 
 
-def _who_ends(state: ConversationState, event: End) -> Trigger:
-    who = state.participant(event.by)
-    if who is None:
-        return Trigger.STOPPED
-    return Trigger.CUSTOMER_ENDS if who.role is Role.CUSTOMER else Trigger.AGENT_ENDS
-
-
-def _why_not(state: ConversationState, trigger: Trigger) -> str:
+def _refuse_transition(state: ConversationState, trigger: Trigger) -> Decision:
     if state.ended and trigger is not Trigger.CLOSED:
-        return "the conversation has ended"
+        return refuse(state, trigger, RefusalCode.CONVERSATION_ENDED)
     if trigger is Trigger.CUSTOMER_ENDS and not state.policy.customer_may_end:
-        return "the customer may leave this conversation, but only the agent may end it"
+        return refuse(state, trigger, RefusalCode.CUSTOMER_MAY_NOT_END)
     if trigger in (Trigger.PARKED, Trigger.RESUMED) and state.mode is Mode.LIVE:
-        return "not in this mode: only a persistent conversation can be parked"
-    return f"not possible for a {state.mode} conversation in state {state.state}"
+        return refuse(state, trigger, RefusalCode.PERSISTENT_ONLY)
+    return refuse(state, trigger, RefusalCode.WRONG_STATE, mode=state.mode, state=state.state)
 
 
-def _counts_as_away(state: ConversationState) -> Decision:
-    """The customer of a persistent conversation has never come: they are away, and nothing ends."""
-    away = {"presence": Presence.AWAY, "since": state.clock}
-    return Decision(state.with_participant(state.customer.model_copy(update=away)))
+def _mark_customer_away(state: ConversationState) -> Decision:
+    """The customer of a persistent conversation has never connected: they count as away, and nothing ends."""
+    return Decision(state.with_participant(state.customer.away(state.clock)))
 
 
-def _looks_again(state: ConversationState) -> Decision:
-    """What is known of the opening hours is no longer true; the engine asks."""
+def _expire_hours(state: ConversationState) -> Decision:
+    """The known opening hours no longer hold; the workflow queries them again."""
     assert state.hours is not None
-    return Decision(
-        state.but(hours=state.hours.model_copy(update={"stale": True, "until": None, "lapsed_at": state.hours.until}))
-    )
+    return Decision(state.replace(hours=state.hours.lapsed()))
 
 
-WITHIN: tuple[tuple[Timer, Callable[[ConversationState], bool], Callable[[ConversationState], Decision]], ...] = (
-    (Timer.CONNECT, is_persistent, _counts_as_away),
-    (Timer.HOURS, always, _looks_again),
-    (Timer.OFFER, always, lambda s: offer_over(s, s.offer.id if s.offer else "", OfferOutcome.MISSED)),
-    (Timer.CUSTOMER_IDLE, always, lambda s: goes_idle(s, Role.CUSTOMER)),
-    (Timer.AGENT_IDLE, always, lambda s: goes_idle(s, Role.AGENT)),
-    (
-        Timer.CUSTOMER_SILENT,
-        step_is(Role.CUSTOMER, IdleAction.REMIND, IdleAction.WARN),
-        lambda s: reminds(s, Role.CUSTOMER),
-    ),
-    (Timer.AGENT_SILENT, step_is(Role.AGENT, IdleAction.REMIND, IdleAction.WARN), lambda s: reminds(s, Role.AGENT)),
+def _miss_offer(state: ConversationState) -> Decision:
+    assert state.offer is not None
+    return end_offer(state, state.offer.id, OfferOutcome.MISSED)
+
+
+_customer_reminder = next_action_is(Role.CUSTOMER, IdleAction.REMIND, IdleAction.WARN)
+_agent_reminder = next_action_is(Role.AGENT, IdleAction.REMIND, IdleAction.WARN)
+
+TIMERS_WITHIN_STATE: tuple[
+    tuple[Timer, Callable[[ConversationState], bool], Callable[[ConversationState], Decision]], ...
+] = (
+    (Timer.CONNECT, is_persistent, _mark_customer_away),
+    (Timer.HOURS, always, _expire_hours),
+    (Timer.OFFER, always, _miss_offer),
+    (Timer.CUSTOMER_IDLE, always, lambda s: mark_idle(s, Role.CUSTOMER)),
+    (Timer.AGENT_IDLE, always, lambda s: mark_idle(s, Role.AGENT)),
+    (Timer.CUSTOMER_SILENT, _customer_reminder, lambda s: remind(s, Role.CUSTOMER)),
+    (Timer.AGENT_SILENT, _agent_reminder, lambda s: remind(s, Role.AGENT)),
 )
-"""Timers whose end changes no state."""
+"""The timers whose end changes no state: the timer, its condition and its effect."""

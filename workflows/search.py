@@ -1,16 +1,21 @@
-"""The search attributes of a conversation: what operators filter by in the Temporal UI. Never encrypted, so no names."""
+"""The search attributes of a conversation: operators filter by them in the Temporal UI.
+
+Temporal never encrypts search attributes, so they hold no names. `ChatCustomer` holds a hash of the customer's id.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from temporalio.common import SearchAttributeKey, SearchAttributePair, SearchAttributeUpdate, TypedSearchAttributes
 
-from workflows.contract import Opening
+from domain.conversation import ConversationOpening
+from workflows.rules_version import RULES_VERSION
 from workflows.state import ConversationState
-from workflows.values import State
+from domain.conversation import State
 
 INSTANCE = SearchAttributeKey.for_keyword("ChatInstance")
 WORKSTREAM = SearchAttributeKey.for_keyword("ChatWorkstream")
@@ -19,57 +24,79 @@ MODE = SearchAttributeKey.for_keyword("ChatMode")
 STATE = SearchAttributeKey.for_keyword("ChatState")
 AGENT = SearchAttributeKey.for_keyword("ChatAgent")
 END_REASON = SearchAttributeKey.for_keyword("ChatEndReason")
+CUSTOMER = SearchAttributeKey.for_keyword("ChatCustomer")
+"""See `customer_hash`; absent without a `CustomerId`."""
+VERSION = SearchAttributeKey.for_keyword("ChatRulesVersion")
+"""The version of the rules of the present run, such as "1"; see `workflows.rules_version`."""
 
 SINCE = SearchAttributeKey.for_datetime("ChatStateSince")
 CONTACTS = SearchAttributeKey.for_keyword_list("ChatContacts")
 
 KEYS: tuple[SearchAttributeKey[Any], ...] = (
-    *(INSTANCE, WORKSTREAM, QUEUE, MODE, STATE, AGENT, END_REASON),
+    *(INSTANCE, WORKSTREAM, QUEUE, MODE, STATE, AGENT, END_REASON, CUSTOMER, VERSION),
     *(SINCE, CONTACTS),
 )
 
-Found = Mapping[SearchAttributeKey[Any], str | datetime | list[str]]
-"""What a conversation is found by."""
+Attributes = Mapping[SearchAttributeKey[Any], str | datetime | list[str]]
+"""The search attributes of a conversation by their keys; an absent key has no value."""
 
 
-def attributes(state: ConversationState) -> Found:
-    """What a state is found by. A parked conversation is still its agent's."""
+def customer_hash(instance: str, customer_id: str) -> str:
+    """The first 32 hexadecimal digits of the SHA-256 of `instance/customer_id` in UTF-8.
+
+    It is a pseudonym, not a secret: anybody who knows a customer's id can compute it.
+    """
+    return sha256(f"{instance}/{customer_id}".encode()).hexdigest()[:32]
+
+
+def attributes(state: ConversationState) -> Attributes:
+    """The search attributes of a state. `ChatAgent` of a parked conversation is the agent who parked it."""
     found: dict[SearchAttributeKey[Any], str | datetime | list[str]] = {
         INSTANCE: state.instance,
         WORKSTREAM: state.workstream,
         QUEUE: state.queue,
         MODE: state.mode.value,
         STATE: state.state.value,
+        VERSION: str(state.rules_version),
+        SINCE: state.since,
+        CONTACTS: list(state.contact_ids),
     }
     if state.owner and state.owner.user:
         found[AGENT] = state.owner.user
     if state.end_reason:
         found[END_REASON] = state.end_reason.value
-    if state.edition >= 2:
-        found[SINCE] = state.since
-        found[CONTACTS] = list(state.contacts)
+    if state.customer_id:
+        found[CUSTOMER] = customer_hash(state.instance, state.customer_id)
     return found
 
 
-def at_start(opening: Opening) -> TypedSearchAttributes:
-    """What a conversation is found by before its first workflow task."""
-    found: Found = {
+def at_start(opening: ConversationOpening) -> TypedSearchAttributes:
+    """The search attributes with which a conversation's workflow starts, before its first workflow task.
+
+    The rules version is the one of the process that starts it. The first run corrects it if it decides another.
+    """
+    found: dict[SearchAttributeKey[Any], str | datetime | list[str]] = {
         INSTANCE: opening.instance,
         WORKSTREAM: opening.workstream,
         QUEUE: opening.queue,
         MODE: opening.mode.value,
         STATE: State.OPEN.value,
+        VERSION: str(RULES_VERSION),
         SINCE: opening.started_at,
         CONTACTS: [opening.contact_id],
     }
+    if opening.customer_id:
+        found[CUSTOMER] = customer_hash(opening.instance, opening.customer_id)
     return TypedSearchAttributes([SearchAttributePair[Any](key, value) for key, value in found.items()])
 
 
-def changes(shown: Found, now: Found) -> list[SearchAttributeUpdate[Any]]:
-    """What must be told so that those shown become the present ones.
+def recorded(attributes: TypedSearchAttributes) -> Attributes:
+    """The search attributes that the server has of a run."""
+    return {key: attributes[key] for key in KEYS if key in attributes}
 
-    One that is gone is taken away since the second edition of the rules only, which is known by its own attributes.
-    """
-    news = [key.value_set(value) for key, value in now.items() if shown.get(key) != value]
-    gone = [key.value_unset() for key in shown if key not in now] if SINCE in now else []
-    return [*news, *gone]
+
+def updates(before: Attributes, now: Attributes) -> list[SearchAttributeUpdate[Any]]:
+    """The updates that turn the attributes `before` into those `now`."""
+    changed = [key.value_set(value) for key, value in now.items() if before.get(key) != value]
+    absent = [key.value_unset() for key in before if key not in now]
+    return [*changed, *absent]

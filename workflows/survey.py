@@ -1,6 +1,6 @@
-"""The post-chat survey: a contact of its own after the agent has ended, in which the system asks and the customer answers.
+"""The post-chat survey: a contact after the agent's, in which the system asks questions and the customer answers.
 
-Answers become attributes of the conversation. A deadline ends it, and with it the chat, whatever is still open.
+Answers become attributes of the conversation. When the deadline of the survey passes, the chat ends, whatever is unanswered.
 """
 
 from __future__ import annotations
@@ -8,15 +8,50 @@ from __future__ import annotations
 import json
 from typing import Any
 
-INTERACTIVE = "application/vnd.amazonaws.connect.message.interactive"
-INTERACTIVE_RESPONSE = "application/vnd.amazonaws.connect.message.interactive.response"
+from workflows.decision import Decision, system_message
+from domain.events import Message
+from domain.policy import SurveyQuestion
+from workflows.state import ConversationState
+from domain.transcript import INTERACTIVE, INTERACTIVE_RESPONSE
+
+TRIGGER = "survey"
+"""The trigger of the survey's messages in the transcript."""
 
 MAX_ANSWER = 1_000
-"""Longest answer that is kept as an attribute, in characters; the transcript has the whole."""
+"""The longest answer that is kept as an attribute, in characters; the transcript has all of it."""
 
 
-def asked(question: Question, *, interactive: bool) -> tuple[str, str]:
-    """Content type and content of a question: quick replies for clients that can show them, else text with numbers."""
+def ask_question(state: ConversationState) -> Decision:
+    """Send the present question."""
+    assert state.policy.survey is not None
+    assert state.survey_step is not None
+    question = state.policy.survey.questions[state.survey_step]
+    content_type, content = question_content(question, interactive=state.policy.interactive)
+    return system_message(state, content, TRIGGER, content_type)
+
+
+def record_answer(state: ConversationState, message: Message) -> Decision:
+    """Take a message as the answer to the present question, and send the next question, or thanks after the last one.
+
+    A message that is none of the choices repeats the question.
+    """
+    survey, step = state.policy.survey, state.survey_step
+    assert survey is not None
+    assert step is not None
+    question = survey.questions[step]
+    answer = find_answer(question, message.content_type, message.content)
+    if answer is None:
+        # with its choices: clients hide quick replies once the customer has typed a message
+        return system_message(state, survey.not_a_choice, TRIGGER).then(ask_question)
+    answers = (*state.unrecorded_answers, (question.key, answer))
+    state = state.replace(unrecorded_answers=answers, survey_step=step + 1)
+    if not state.survey_answered:
+        return ask_question(state)
+    return system_message(state, survey.thanks, TRIGGER) if survey.thanks else Decision(state)
+
+
+def question_content(question: SurveyQuestion, *, interactive: bool) -> tuple[str, str]:
+    """Content type and content of a question: quick replies for an interactive client, else text with numbered choices."""
     if not question.choices:
         return "text/plain", question.text
     if not interactive:
@@ -24,16 +59,16 @@ def asked(question: Question, *, interactive: bool) -> tuple[str, str]:
         return "text/plain", "\n".join((question.text, *numbered))
     elements = [{"title": choice} for choice in question.choices]
     content = {"title": question.text, "elements": elements}
-    reply = {"templateType": "QuickReply", "version": "1.0", "data": {"content": content}}
-    return INTERACTIVE, json.dumps(reply, ensure_ascii=False)
+    template = {"templateType": "QuickReply", "version": "1.0", "data": {"content": content}}
+    return INTERACTIVE, json.dumps(template, ensure_ascii=False)
 
 
-def answer(question: Question, content_type: str, content: str) -> str | None:
-    """The answer that a message gives, or None when it is none of the choices. Choices may be named, or numbered from 1."""
+def find_answer(question: SurveyQuestion, content_type: str, content: str) -> str | None:
+    """The answer in a message; None when it is none of the choices. A choice is named, in any case, or numbered from 1."""
     if not question.choices:
         return content[:MAX_ANSWER]
-    said = _strings(content) if content_type in (INTERACTIVE_RESPONSE, "application/json") else [content]
-    for text in said:
+    texts = _strings(content) if content_type in (INTERACTIVE_RESPONSE, "application/json") else [content]
+    for text in texts:
         plain = text.strip().casefold()
         for number, choice in enumerate(question.choices, start=1):
             if plain in (choice.casefold(), str(number)):
@@ -42,7 +77,7 @@ def answer(question: Question, content_type: str, content: str) -> str | None:
 
 
 def _strings(content: str) -> list[str]:
-    """Every text in a JSON document: templates name the chosen element in different places."""
+    """Every string in a JSON document, because templates put the chosen element in different places."""
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):

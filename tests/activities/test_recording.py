@@ -17,7 +17,7 @@ from configuration.schema.instances import InstanceSettings
 from domain.conversation import ConversationOpening, Mode, State
 from domain.participants import Role
 from domain.policy import AutomatedMessages, IdleAction, IdleRule, Policy
-from domain.survey import Survey
+from domain.policy import Survey
 from domain.transcript import EventType, ItemType, Notice, TranscriptItem
 from runtime.bus import Announcement, LocalBus
 from store import transcript
@@ -69,7 +69,7 @@ def state(mode: Mode = Mode.LIVE, policy: Policy | None = None, **changes: Any) 
     instance = INSTANCES["demo"]
     configured = workstream_policy(instance, instance.workstreams[mode], "de")
     opening = OPENING.model_copy(update={"workstream": str(mode), "attributes": {"language": "de"}})
-    return initial_state(StartConversation(opening=opening, policy=policy or configured)).but(edition=3, **changes)
+    return initial_state(StartConversation(opening=opening, policy=policy or configured)).replace(**changes)
 
 
 @pytest.fixture
@@ -156,15 +156,14 @@ async def test_conversation_with_another_policy_gets_the_configured_one(
     assert received == state().policy
     assert received is not None
     assert received.texts.ended == "Ade"
-    assert other.under(received).policy == state().policy
-    assert await policy_after_commit(recorder, other.under(received)) is None
+    assert other.with_policy(received).policy == state().policy
+    assert await policy_after_commit(recorder, other.with_policy(received)) is None
 
 
 @pytest.mark.parametrize(
     ("changes", "fixed"),
     [
         ({"survey_step": 0}, {"survey": Survey()}),
-        ({"language": None}, {"texts": AutomatedMessages(ended="Adieu"), "idle_rules": (RULE,)}),
         ({}, {"duration": timedelta(hours=1), "duration_configured": False}),
         ({}, {"archive": True}),
         ({}, {"interactive": True}),
@@ -178,7 +177,7 @@ async def test_fixed_parts_of_a_policy_are_kept(
     older = state(policy=own.model_copy(update={"open_age": None}), **changes)
     received = await policy_after_commit(recorder, older)
     assert received is not None
-    assert older.under(received).policy == own
+    assert older.with_policy(received).policy == own
 
 
 @pytest.mark.parametrize(
@@ -187,7 +186,6 @@ async def test_fixed_parts_of_a_policy_are_kept(
         {"workstream": "gone"},
         {"instance": "gone"},
         {"workstream": "persistent"},  # this workstream has another mode
-        {"edition": 2},
         {"state": State.CLOSED},
     ],
 )
@@ -196,13 +194,13 @@ async def test_policy_is_kept_when_the_workstream_or_state_does_not_allow_a_chan
 ) -> None:
     other = state(policy=state().policy.model_copy(update={"open_age": None}))
     assert await policy_after_commit(recorder, other) is not None
-    assert await policy_after_commit(recorder, other.but(**changes)) is None
+    assert await policy_after_commit(recorder, other.replace(**changes)) is None
 
 
 def test_operator_note_names_the_changed_settings() -> None:
     now = state().policy.model_copy(update={"open_age": None, "texts": AutomatedMessages()})
-    assert [note.what for note in state().under(now).notes] == ["the workstream has changed: open_age, texts"]
-    assert state().under(state().policy) == state()
+    assert [note.what for note in state().with_policy(now).change_notes] == ["the workstream has changed: open_age, texts"]
+    assert state().with_policy(state().policy) == state()
 
 
 def test_language_is_taken_at_the_start_and_limited_in_length() -> None:

@@ -104,7 +104,7 @@ class Site:
         await eventually(check, f"{user} has the chat", TIMEOUT)
         state = await chat.state()
         assert (state.state, state.agent and state.agent.user, state.offer) == (State.ACTIVE, user, None)
-        assert sum(note.what.startswith("offered") for note in state.notes) == offers
+        assert sum(note.what.startswith("offered") for note in state.change_notes) == offers
         agent = await self.floor.agent(user)
         assert (agent.load, agent.missed_offers, agent.status) == (1, 0, AgentStatus.AVAILABLE)
         other = await self.floor.load("a2" if user == "a1" else "a1")

@@ -55,7 +55,7 @@ async def test_agent_who_accepts_and_never_connects_loses_the_chat_and_is_away(
         await forward(environment, chat, **BEYOND_GRACE)
         await floor.wait_for_status("a1", AgentStatus.AWAY)
         await assert_requeued_ahead(floor, chat)
-        (first, *_) = (await chat.state()).past_contacts
+        (first, *_) = (await chat.state()).past_contact_ids
         assert first == chat.id
 
 

@@ -16,7 +16,7 @@ from configuration.schema.instances import InstanceSettings
 from domain import policy
 from domain.conversation import ConversationOpening, Mode
 from domain.policy import DEFAULTS, IdleAction, IdleRule, Policy, SameAgent
-from domain.survey import Survey
+from domain.policy import Survey
 from domain.transcript import INTERACTIVE, INTERACTIVE_RESPONSE
 from runtime.settings import Settings
 from tests.stack import ROOT

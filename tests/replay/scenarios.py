@@ -1,199 +1,288 @@
-"""Conversations whose histories are kept: one of each path. `python -m tests.replay.scenarios` records those that are missing.
-
-A recorded history is never recorded again: it stands for the conversations that run in production under the code of its
-day. A change that cannot replay it needs `workflow.patched`; see docs/architecture.md.
-"""
+"""The conversations whose histories are recorded, one for each path through the rules; see record.py."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import sys
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from uuid import uuid4
 
-from temporalio.client import WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
-from domain.conversation import Mode
-from domain.participants import ParticipantPresence
-from store.database import Database
-from store.migrate import migrate
-from tests.replay.second_edition import SECOND_EDITION
-from tests.replay.third_edition import THIRD_EDITION
+from tests.workflows.clock import forward, now, rings
 from tests.workflows.engine import Chat, Engine, eventually
-from tests.workflows.server import time_skipping_server
-from tests.workflows.test_hours import INSTANCES
-
-HISTORIES = Path(__file__).parent / "histories"
+from tests.workflows.test_chains import AGENT, CUSTOMER
+from tests.workflows.test_deadlines import AGENT_LOST, SEATED, set_timers
+from tests.workflows.test_hours import CLOSES, OPENS, hours_change
+from domain.events import (AcceptOffer, Assign, Close, Connect, Disconnect, End, Park, RejectOffer, Release, Resume)
+from workflows.timers import Timer, next_deadline
+from domain.conversation import Mode, State
+from domain.participants import ParticipantPresence, Role
 
 Scenario = Callable[[Engine, WorkflowEnvironment], Awaitable[Chat]]
 
 
 async def chat(engine: Engine, _: WorkflowEnvironment) -> Chat:
-    """An ordinary chat, ended by the agent and closed."""
-    talk = await engine.start(greeting="hello", id="recorded-chat")
-    await talk.signal("connect")
-    await talk.assign()
-    await talk.signal("connect", {"by": "agent"})
-    await talk.signal("message", {"content": "how can I help?", "by": "agent"})
-    await talk.signal("message", {"content": "it works again", "by": "customer"})
-    await talk.signal("nonsense", {"a": 1})
-    await talk.until(lambda s: s.seq == 5 and s.rejected == 1, "all is recorded")
-    await talk.end()
-    await talk.close()
-    await talk.handle.result()
-    return talk
+    """A live chat of a known customer: a refused command, a malformed signal, ended by the agent and closed."""
+    chat = await engine.start(greeting="hello", id="recorded-chat", customer_id="c-17")
+    await chat.signal("connect")
+    await chat.assign()
+    await chat.signal("connect", {"by": "agent"})
+    assert await chat.ask(Park()) is not None
+    await chat.signal("message", {"content": "how can I help?", "by": "agent"})
+    await chat.signal("message", {"content": "it works again", "by": "customer"})
+    await chat.signal("nonsense", {"a": 1})
+    await chat.until(lambda s: s.seq == 5 and s.refused_count == 2, "everything is recorded")
+    await chat.end()
+    await chat.close()
+    await chat.handle.result()
+    return chat
 
 
 async def reconnect(engine: Engine, environment: WorkflowEnvironment) -> Chat:
-    """A customer who is lost and comes back within the window; the conversation goes on."""
-    talk = await engine.start(id="recorded-reconnect")
-    await talk.signal("connect")
-    await talk.assign()
-    await _lose_customer(talk)
-    await _forward(environment, talk, minutes=2)
-    await talk.signal("connect")
-    await talk.until(lambda s: s.customer.presence is ParticipantPresence.CONNECTED, "the customer is back")
-    await _forward(environment, talk, minutes=2)
-    await talk.signal("message", {"content": "back", "by": "customer"})
-    await talk.until(lambda s: s.seq == 2, "the message is recorded")
-    return talk
+    """A customer disconnects and comes back within the reconnect window; the conversation goes on."""
+    chat = await engine.start(id="recorded-reconnect")
+    await chat.signal("connect")
+    await chat.assign()
+    await _disconnect_customer(chat)
+    await forward(environment, chat, minutes=2)
+    await chat.signal("connect")
+    await chat.until(lambda s: s.customer.presence is ParticipantPresence.CONNECTED, "the customer is back")
+    await forward(environment, chat, minutes=2)
+    await chat.signal("message", {"content": "back", "by": "customer"})
+    await chat.until(lambda s: s.seq == 2, "the message is recorded")
+    return chat
 
 
 async def timeout(engine: Engine, environment: WorkflowEnvironment) -> Chat:
-    """A customer who does not come back: the window closes, then the wrap-up."""
-    talk = await engine.start(id="recorded-timeout")
-    await talk.signal("connect")
-    await talk.assign()
-    await _lose_customer(talk)
-    await _forward(environment, talk, minutes=3, seconds=1)
-    await talk.until(lambda s: s.ended, "the window closes")
-    await _forward(environment, talk, minutes=15, seconds=1)
-    await talk.handle.result()
-    return talk
+    """A customer does not come back: the reconnect window closes, then the wrap-up."""
+    chat = await engine.start(id="recorded-timeout")
+    await chat.signal("connect")
+    await chat.assign()
+    await _disconnect_customer(chat)
+    await forward(environment, chat, minutes=3, seconds=1)
+    await chat.until(lambda s: s.ended, "the window closes")
+    await forward(environment, chat, minutes=15, seconds=1)
+    await chat.handle.result()
+    return chat
 
 
 async def renewed(engine: Engine, environment: WorkflowEnvironment) -> Chat:
     """A persistent conversation over several runs, ended by its duration."""
-    talk = await engine.start(Mode.PERSISTENT, id="recorded-renewed", recycle_after=40, duration=timedelta(hours=2))
-    await talk.signal("connect")
+    chat = await engine.start(Mode.PERSISTENT, id="recorded-renewed", recycle_after=40, duration=timedelta(hours=2))
+    await chat.signal("connect")
     for number in range(40):
-        await talk.signal("message", {"content": f"message {number}", "by": "customer"})
-    await talk.until(lambda s: s.seq == 41, "all are recorded")
-    await talk.assign("a2")
-    await _forward(environment, talk, hours=2, seconds=1)
-    await talk.until(lambda s: s.ended, "the duration is reached")
-    await talk.close()
-    await talk.handle.result()
-    return talk
+        await chat.signal("message", {"content": f"message {number}", "by": "customer"})
+    await chat.until(lambda s: s.seq == 41, "all messages are recorded")
+    await chat.assign("a2")
+    await forward(environment, chat, hours=2, seconds=1)
+    await chat.until(lambda s: s.ended, "the duration is reached")
+    await chat.close()
+    await chat.handle.result()
+    return chat
+
+
+async def renewed_by_signal(engine: Engine, _: WorkflowEnvironment) -> Chat:
+    """A persistent conversation that the signal `renew` makes continue as new."""
+    chat = await engine.start(Mode.PERSISTENT, id="recorded-renewed-by-signal", customer_id="c-18")
+    await chat.do(*SEATED)
+    await chat.renew()
+    await chat.do(Park())
+    await chat.say("Back.")
+    await chat.do(Resume(), End(by="agent"), Close())
+    await chat.handle.result()
+    return chat
 
 
 async def outage(engine: Engine, _: WorkflowEnvironment) -> Chat:
-    """A store that cannot be written for a while: the write becomes an ordinary activity, and nothing is lost."""
-    talk = await engine.start(id=f"recorded-outage-{uuid4()}")
-    await talk.signal("connect")
-    await talk.until(lambda s: s.seq == 1, "the customer has joined")
-    await eventually(talk.first_item, "the first item is in the store")
+    """The store cannot be written for a while: the write becomes an ordinary activity, and nothing is lost."""
+    chat = await engine.start(id=f"recorded-outage-{uuid4()}")
+    await chat.signal("connect")
+    await chat.until(lambda s: s.seq == 1, "the customer has joined")
+    await eventually(chat.first_item, "the first item is in the store")
     async with engine.db.engine.connect() as blocking:
         await blocking.execution_options(writes=True)
         async with blocking.begin():
             for number in range(3):
-                await talk.signal("message", {"content": f"message {number}", "by": "customer"})
-            await eventually(talk.pending_activity, "an ordinary activity tries to write")
-    await talk.assign()
-    await talk.end()
-    await talk.close()
-    await talk.handle.result()
-    return talk
+                await chat.signal("message", {"content": f"message {number}", "by": "customer"})
+            await eventually(chat.pending_activity, "an ordinary activity tries to write")
+    await chat.assign()
+    await chat.end()
+    await chat.close()
+    await chat.handle.result()
+    return chat
 
 
 async def cancelled(engine: Engine, _: WorkflowEnvironment) -> Chat:
-    """An operator asks for the workflow to be cancelled."""
-    talk = await engine.start(id="recorded-cancelled")
-    await talk.signal("connect")
-    await talk.assign()
-    await talk.handle.cancel()
-    await talk.until(lambda s: s.ended, "it ends")
-    await talk.close()
-    await talk.handle.result()
-    return talk
+    """An operator requests the cancellation of the workflow."""
+    chat = await engine.start(id="recorded-cancelled")
+    await chat.signal("connect")
+    await chat.assign()
+    await chat.handle.cancel()
+    await chat.until(lambda s: s.ended, "it ends")
+    await chat.close()
+    await chat.handle.result()
+    return chat
 
 
-async def legs(engine: Engine, environment: WorkflowEnvironment) -> Chat:
-    """A transfer to an agent, a bot, a survey that is answered, the files of the three contacts."""
+async def contacts(engine: Engine, _: WorkflowEnvironment) -> Chat:
+    """A transfer to an agent, a bot, a survey with answers, and the files of the three contacts."""
     survey = {
         "questions": [{"key": "score", "text": "How was it?", "choices": ["Good", "Bad"]}],
         "thanks": "Thank you.",
     }
-    talk = await engine.start(id=f"recorded-legs-{uuid4()}", survey=survey, archive=True)
-    await talk.signal("connect")
-    await talk.assign()
-    await talk.signal("invite", {"participant_id": "bot", "name": "Bee"})
-    await talk.signal("message", {"content": "beep", "by": "bot"})
-    await talk.signal("leave", {"by": "bot"})
-    await talk.signal("transfer", {"contact_id": f"{talk.id}-2", "queue": "live", "user": "a2", "name": "A2"})
-    await talk.until(lambda s: s.contact_id != talk.id, "it is transferred")
-    await talk.end()
-    await talk.signal("message", {"content": "so so", "by": "customer"})
-    await talk.until(lambda s: s.seq == 9, "it is asked again")
-    await talk.signal("message", {"content": "good", "by": "customer"})
-    await talk.until(lambda s: s.ended, "the survey is answered")
-    await talk.close()
-    await talk.handle.result()
-    return talk
+    chat = await engine.start(id=f"recorded-contacts-{uuid4()}", survey=survey, archive=True)
+    await chat.signal("connect")
+    await chat.assign()
+    await chat.signal("invite", {"participant_id": "bot", "name": "Bee"})
+    await chat.signal("message", {"content": "beep", "by": "bot"})
+    await chat.signal("leave", {"by": "bot"})
+    await chat.signal("transfer", {"contact_id": f"{chat.id}-2", "queue": "live", "user": "a2", "name": "A2"})
+    await chat.until(lambda s: s.contact_id != chat.id, "it is transferred")
+    await chat.end()
+    await chat.signal("message", {"content": "so so", "by": "customer"})
+    await chat.until(lambda s: s.seq == 9, "the question is repeated")
+    await chat.signal("message", {"content": "good", "by": "customer"})
+    await chat.until(lambda s: s.ended, "the survey is answered")
+    await chat.close()
+    await chat.handle.result()
+    return chat
 
 
-SCENARIOS: dict[str, Scenario] = {
-    "chat": chat,
-    "reconnect": reconnect,
-    "timeout": timeout,
-    "renewed": renewed,
-    "outage": outage,
-    "cancelled": cancelled,
-    "legs": legs,
-    **SECOND_EDITION,
-    **THIRD_EDITION,
-}
+async def parked(engine: Engine, environment: WorkflowEnvironment) -> Chat:
+    """Parked, returned by the customer, resumed, parked, assigned to another agent, parked, and closed by its waiting period."""
+    chat = await engine.start(Mode.PERSISTENT, id="recorded-parked")
+    await chat.do(*SEATED)
+    await chat.say("I will find out.", "agent")
+    await chat.do(Park(), Disconnect())
+    await forward(environment, chat, days=3)
+    await chat.do(Connect())
+    await chat.say("Any news?")
+    await chat.do(Resume(), Connect(by="agent"), Park(), Assign(user="a2", name="A2"), Connect(by="agent"), Park())
+    await forward(environment, chat, days=10)
+    await chat.say("We have not forgotten you.", "system")
+    await _until_next(environment, chat, Timer.WAITING)
+    await chat.handle.result()
+    return chat
 
 
-async def record() -> None:
-    """Records the scenarios that have no history yet."""
-    with TemporaryDirectory() as folder:
-        async with time_skipping_server(Path(folder)) as environment:
-            db = Database.open(f"sqlite:///{folder}/store.db")
-            await migrate(db)
-            engine = Engine(environment.client, db)
-            for name, scenario in SCENARIOS.items():
-                if any(HISTORIES.glob(f"{name}-*.json")):
-                    continue
-                async with engine.working(instances=INSTANCES):
-                    talk = await scenario(engine, environment)
-                for number, run in enumerate(await _runs(engine, talk), start=1):
-                    text = json.dumps(json.loads((await run.fetch_history()).to_json()), indent=1)
-                    (HISTORIES / f"{name}-{number}.json").write_text(text + "\n")
-                    sys.stdout.write(f"recorded {name}-{number}\n")
-            await db.close()
+async def agent_lost(engine: Engine, environment: WorkflowEnvironment) -> Chat:
+    """An agent comes back in time, then too late; another agent releases the chat; it stays open too long."""
+    chat = await engine.start(id="recorded-agent-lost")
+    await chat.do(*AGENT_LOST)
+    await forward(environment, chat, minutes=2)
+    await chat.do(Connect(by="agent"), Disconnect(by="agent"))
+    await _until_next(environment, chat, Timer.AGENT_GRACE)
+    await chat.do(Assign(user="a2", name="A2"), Connect(by="agent"), Release())
+    await _until_next(environment, chat, Timer.OPEN_AGE)
+    await chat.handle.result()
+    return chat
 
 
-async def _runs(engine: Engine, talk: Chat) -> list[WorkflowHandle[object, object]]:
-    await talk.runs()
-    found = [run async for run in engine.client.list_workflows(f"WorkflowId = '{talk.id}'")]
-    found.sort(key=lambda run: run.start_time)
-    return [engine.client.get_workflow_handle(talk.id, run_id=run.run_id) for run in found]
+async def idle_rules(engine: Engine, environment: WorkflowEnvironment) -> Chat:
+    """A silent agent is reminded and loses the customer; a silent customer is reminded, warned, and the chat is closed."""
+    chat = await engine.start(Mode.PERSISTENT, id="recorded-idle-rules", idle_rules=[*AGENT, *CUSTOMER])
+    await chat.do(*SEATED)
+    await chat.say("Hello?")
+    for _ in range(2):
+        await _until_next(environment, chat, Timer.AGENT_SILENT)
+    await chat.do(Assign(user="a2", name="A2"), Connect(by="agent"))
+    await chat.say("Which version?", "agent")
+    for _ in range(3):
+        await _until_next(environment, chat, Timer.CUSTOMER_SILENT)
+    await chat.do(Close())
+    await chat.handle.result()
+    return chat
 
 
-async def _lose_customer(talk: Chat) -> None:
-    await talk.signal("disconnect")
-    await talk.until(lambda s: s.customer.presence is ParticipantPresence.AWAY, "the loss is noticed")
+async def participant_timers(engine: Engine, environment: WorkflowEnvironment) -> Chat:
+    """A customer is idle, returns, is idle again, and the others are disconnected."""
+    chat = await engine.start(id="recorded-participant-timers")
+    await chat.do(set_timers(Role.CUSTOMER, IDLE=2, DISCONNECT_NONCUSTOMER=3), *SEATED)
+    await _until_next(environment, chat, Timer.CUSTOMER_IDLE)
+    await chat.say("Here.")
+    await _until_next(environment, chat, Timer.CUSTOMER_IDLE)
+    await _until_next(environment, chat, Timer.CUSTOMER_DISCONNECT)
+    await chat.do(Close())
+    await chat.handle.result()
+    return chat
 
 
-async def _forward(environment: WorkflowEnvironment, talk: Chat, **time: float) -> None:
-    await environment.fast_forward(environment.client.get_workflow_handle(talk.id), timedelta(**time))
+async def hours(engine: Engine, environment: WorkflowEnvironment) -> Chat:
+    """A conversation begins in a closed queue, which opens and closes."""
+    chat = await engine.start(Mode.PERSISTENT, id="recorded-hours", greeting="Is anybody there?", hours=True)
+    await chat.do(Connect())
+    await hours_change(environment, chat, OPENS[0])
+    await hours_change(environment, chat, CLOSES[0])
+    await chat.do(End())
+    await chat.handle.result()
+    return chat
 
 
-if __name__ == "__main__":
-    asyncio.run(record())
+async def offered(engine: Engine, environment: WorkflowEnvironment) -> Chat:
+    """Rejected, missed, withdrawn, accepted by an agent who disconnects, and accepted by the same agent again."""
+    chat = await engine.start(id="recorded-offered", greeting="Is anybody there?")
+    await chat.do(Connect())
+    await _offer(environment, chat, "a1")
+    await chat.do(RejectOffer(offer_id="offer-a1", by="a1"))
+    await _offer(environment, chat, "a2")
+    await _until_next(environment, chat, Timer.OFFER)
+    await _offer(environment, chat, "a3")
+    await chat.signal("withdraw", {"offer_id": "offer-a3"})
+    await chat.until(lambda s: s.offer is None, "the offer is withdrawn")
+    await _offer(environment, chat, "a4")
+    await chat.do(AcceptOffer(offer_id="offer-a4", by="a4"), Connect(by="agent"), Disconnect(by="agent"))
+    await _until_next(environment, chat, Timer.AGENT_GRACE)
+    await _offer(environment, chat, "a4", "again")
+    await chat.do(AcceptOffer(offer_id="again", by="a4"), Connect(by="agent"), End(by="agent"), Close())
+    await chat.handle.result()
+    return chat
+
+
+async def returning(engine: Engine, environment: WorkflowEnvironment) -> Chat:
+    """Accepted automatically for an agent who never connects, then for one who parks it; the customer returns to that one."""
+    chat = await engine.start(
+        Mode.PERSISTENT, id="recorded-returning", auto_accept=True, wrap_up_holds=timedelta(hours=1)
+    )
+    await chat.do(Connect())
+    await _offer(environment, chat, "a1")
+    await chat.until(lambda s: s.state is State.ACTIVE, "the offer is accepted")
+    await _until_next(environment, chat, Timer.AGENT_GRACE)
+    await _offer(environment, chat, "a2")
+    await chat.do(Connect(by="agent"), Park())
+    await chat.say("Any news?")
+    await chat.renew()
+    await chat.do(Resume(), Connect(by="agent"), End(by="agent"), Close())
+    await chat.handle.result()
+    return chat
+
+
+async def reconfigured(engine: Engine, _: WorkflowEnvironment) -> Chat:
+    """Started with another policy than its workstream has now, so that it adopts the present one."""
+    chat = await engine.start(id="recorded-reconfigured", workstream="live", hours=True, open_age=timedelta(hours=3))
+    await chat.until(lambda s: s.policy.open_age == timedelta(minutes=20), "it adopts the present policy")
+    await chat.do(Connect(), End())
+    await chat.handle.result()
+    return chat
+
+
+_LIVE = (chat, reconnect, timeout, outage, cancelled, contacts, agent_lost, participant_timers, offered, reconfigured)
+_PERSISTENT = (renewed, renewed_by_signal, parked, idle_rules, hours, returning)
+SCENARIOS: dict[str, Scenario] = {scenario.__name__: scenario for scenario in (*_LIVE, *_PERSISTENT)}
+
+
+async def _disconnect_customer(chat: Chat) -> None:
+    await chat.signal("disconnect")
+    await chat.until(lambda s: s.customer.presence is ParticipantPresence.AWAY, "the customer is away")
+
+
+async def _until_next(environment: WorkflowEnvironment, chat: Chat, timer: Timer) -> None:
+    """Advance the clock to the next deadline, which must be the one of this timer."""
+    deadline = next_deadline(await chat.state())
+    assert deadline is not None
+    await rings(environment, chat, timer, deadline.due)
+
+
+async def _offer(environment: WorkflowEnvironment, chat: Chat, user: str, id: str | None = None) -> None:
+    id, until = id or f"offer-{user}", await now(environment, chat) + timedelta(minutes=2)
+    await chat.signal("offer", {"offer_id": id, "user": user, "name": user.upper(), "until": until.isoformat()})
+    await chat.until(lambda s: s.offer is not None or s.state is State.ACTIVE, f"{user} has the offer")

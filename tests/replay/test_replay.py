@@ -1,4 +1,4 @@
-"""Recorded histories replay under the present code."""
+"""Recorded histories replay under the present code: to the same commands, and to the same decisions."""
 
 from __future__ import annotations
 
@@ -7,37 +7,42 @@ from pathlib import Path
 
 import pytest
 from temporalio import workflow
-from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
+from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
-from tests.replay.scenarios import HISTORIES, SCENARIOS
+from tests.replay.decisions import ADVICE, decisions_path, differences, explain, replay_decisions
+from tests.replay.histories import HISTORIES, read_history, recorded, scenario_name
+from tests.replay.scenarios import SCENARIOS
+from workflows import decision
 from workflows.contract import Commit, ConversationActivities
 from workflows.conversation import Conversation
-from workflows.decision import Decision
-
-RECORDED = sorted(HISTORIES.glob("*.json"))
-
-
-def history(path: Path) -> WorkflowHistory:
-    return WorkflowHistory.from_json(path.stem, path.read_text())
+from workflows.decision import Decision, fill_slugs
+from workflows.state import ConversationState
+from workflows.state_parts import SpeechRecord
+from domain.participants import Role
 
 
-@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
-async def test_a_recorded_conversation_replays(path: Path) -> None:
+@pytest.mark.parametrize("path", recorded(), ids=lambda path: path.stem)
+async def test_recorded_history_replays_in_the_sandbox(path: Path) -> None:
     replayer = Replayer(workflows=[Conversation], data_converter=pydantic_data_converter)
-    await replayer.replay_workflow(history(path))
+    await replayer.replay_workflow(read_history(path))
 
 
-def test_every_scenario_is_recorded() -> None:
-    assert {path.stem.rpartition("-")[0] for path in RECORDED} >= set(SCENARIOS)
+@pytest.mark.parametrize("path", recorded(), ids=lambda path: path.stem)
+async def test_recorded_history_replays_to_the_recorded_decisions(path: Path) -> None:
+    found = differences(path, await replay_decisions(read_history(path)))
+    if found:
+        pytest.fail(explain(path, found), pytrace=False)
 
 
-@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
-async def test_a_change_that_breaks_running_conversations_is_noticed(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_scenario_is_recorded_with_its_decisions() -> None:
+    assert {scenario_name(path) for path in recorded()} >= set(SCENARIOS)
+    assert {*HISTORIES.iterdir()} == {*recorded(), *map(decisions_path, recorded())}
+
+
+@pytest.mark.parametrize("path", recorded(), ids=lambda path: path.stem)
+async def test_change_of_commands_fails_replay(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def write_otherwise(self: Conversation, batch: Decision) -> None:
         commit = Commit(conversation_id="c", items=batch.items)
         await workflow.execute_activity_method(
@@ -45,10 +50,35 @@ async def test_a_change_that_breaks_running_conversations_is_noticed(
         )
 
     monkeypatch.setattr(Conversation, "_write", write_otherwise)
-    replayer = Replayer(
-        workflows=[Conversation],
-        data_converter=pydantic_data_converter,
-        workflow_runner=UnsandboxedWorkflowRunner(),  # the sandbox would import the class anew, without the change
-    )
     with pytest.raises(NondeterminismError):
-        await replayer.replay_workflow(history(path))
+        await replay_decisions(read_history(path))
+
+
+async def test_change_that_keeps_the_commands_differs_in_decisions(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill_otherwise(text: str, state: ConversationState, **slugs: object) -> str:
+        return f"{fill_slugs(text, state, **slugs)} Goodbye."
+
+    monkeypatch.setattr(decision, "fill_slugs", fill_otherwise)
+    path = HISTORIES / "timeout-1.json"
+    found = differences(path, await replay_decisions(read_history(path)))  # it replays: the commands are the same
+    [line] = found
+    assert line.endswith(
+        '.items[0].content: recorded "The customer has disconnected.", now "The customer has disconnected. Goodbye."'
+    )
+    assert explain(path, found).splitlines()[1:] == [f"  {line}", ADVICE]
+    assert explain(path, found).startswith("timeout-1 replays to other decisions")
+
+
+async def test_change_of_the_final_state_alone_differs_in_decisions(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_speech = ConversationState.with_speech
+
+    def with_other_steps(self: ConversationState, role: Role, record: SpeechRecord) -> ConversationState:
+        return with_speech(self, role, record.with_steps_done(7, None))
+
+    monkeypatch.setattr(ConversationState, "with_speech", with_other_steps)
+    path = HISTORIES / "chat-1.json"
+    found = differences(path, await replay_decisions(read_history(path)))
+    assert found == [
+        "final_state.customer_speech.steps_done: recorded 0, now 7",
+        "final_state.agent_speech.steps_done: recorded 0, now 7",
+    ]

@@ -15,19 +15,21 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from configuration.current import Configuration
-from domain.conversation import ConversationOpening, Mode
-from domain.events import Assign, Close, Command, End, Message
-from domain.policy import DEFAULTS, Policy
-from domain.transcript import TranscriptItem
 from runtime.bus import LocalBus
 from runtime.settings import Settings
 from store import transcript
 from store.database import Database
+from domain.transcript import TranscriptItem
 from worker import build_worker
 from workflows import search
-from workflows.contract import WORKFLOW, CommandRequest, CommandResult, StartConversation
+from workflows.contract import (WORKFLOW, CommandResult, CommandRequest, StartConversation)
+from domain.conversation import ConversationOpening
 from workflows.conversation import Conversation
-from workflows.state import EDITION, ConversationState
+from domain.events import (Assign, Close, Command, End, Message)
+from domain.policy import DEFAULTS, Policy
+from domain.refusals import Refusal, RefusalCode
+from workflows.state import ConversationState
+from domain.conversation import Mode
 
 T = TypeVar("T")
 
@@ -44,6 +46,11 @@ async def eventually(look: Callable[[], Awaitable[T | None]], what: str, seconds
         assert asyncio.get_running_loop().time() < deadline, f"never happened: {what}"
         await asyncio.sleep(0.02)
     return found
+
+
+def code(refusal: Refusal | None) -> RefusalCode | None:
+    """The code of a refusal; None for none."""
+    return refusal.code if refusal else None
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,7 @@ class Engine:
         Args:
             cached: how many conversations it keeps; few exercise replay.
             archive: the URL of the archive.
-            bus: what it announces on, for those who listen.
+            bus: the bus on which it announces.
             instances: the tenants that are configured.
             configuration: instead of them, one that can be changed.
         """
@@ -89,7 +96,7 @@ class Engine:
         id: str | None = None,
         queue: str | None = None,
         workstream: str = UNCONFIGURED,
-        edition: int = EDITION,
+        customer_id: str | None = None,
         attributes: dict[str, str] | None = None,
         **policy: Any,
     ) -> Chat:
@@ -107,6 +114,7 @@ class Engine:
             started_at=datetime.now(UTC),
             customer_participant_id=f"{contact_id}-customer",
             customer_name="Ada",
+            customer_id=customer_id,
             attributes=attributes or {},
         )
         start = StartConversation(
@@ -116,7 +124,6 @@ class Engine:
             if greeting
             else None,
             recycle_after=recycle_after,
-            edition=edition,
         )
         handle = await self.client.start_workflow(
             WORKFLOW,
@@ -141,21 +148,21 @@ class Chat:
         present = self.engine.client.get_workflow_handle(self.id)
         await present.signal(name, args=[] if body is None else [body])
 
-    async def ask(self, command: Command) -> str | None:
-        """A command; returns why it was refused."""
+    async def ask(self, command: Command) -> Refusal | None:
+        """Send a command; return its refusal."""
         present = self.engine.client.get_workflow_handle(self.id)
         answer: CommandResult = await present.execute_update("ask", CommandRequest(command=command), result_type=CommandResult)
         return answer.refused
 
-    async def assign(self, user: str = "a1") -> str | None:
+    async def assign(self, user: str = "a1") -> Refusal | None:
         """Gives it to an agent."""
         return await self.ask(Assign(user=user, name=user.upper(), by="test"))
 
-    async def end(self, by: str = "agent") -> str | None:
+    async def end(self, by: str = "agent") -> Refusal | None:
         """Ends it."""
         return await self.ask(End(by=by))
 
-    async def close(self) -> str | None:
+    async def close(self) -> Refusal | None:
         """Closes its wrap-up."""
         return await self.ask(Close())
 

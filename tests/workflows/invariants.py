@@ -15,14 +15,15 @@ from domain.transcript import EVENT_PREFIX, EventType, ItemType, Notice
 from workflows.contract import placement_of, snapshot_of
 from workflows.decision import Decision
 from workflows.state import (
-    MOST_BOTS,
-    REMEMBERED_IDS,
-    REMEMBERED_LEAVERS,
-    REMEMBERED_OFFERS,
-    SHOWN_NOTES,
-    SHOWN_REJECTIONS,
+    KEPT_CHANGE_NOTES,
+    KEPT_FORMER,
+    KEPT_MESSAGE_IDS,
+    KEPT_OFFERS,
+    KEPT_REFUSALS,
+    MAX_BOTS,
     ConversationState,
 )
+from workflows.state_changes import StateChanges
 from workflows.timers import Timer, deadlines, next_deadline
 
 FOR_SOCKETS = {EventType.IDLE.content_type, EventType.RETURNED.content_type, EventType.AUTO_DISCONNECTED.content_type}
@@ -62,14 +63,14 @@ class Stretch(Protocol):
 def state_holds(state: ConversationState) -> None:
     """What is true of a conversation at any time."""
     stage, agent = state.state, state.agent
-    over = state.ended or state.surveying
+    over = state.ended or state.survey_open
     assert over == (stage in (State.WRAP_UP, State.CLOSED))
-    assert not (state.surveying and stage is State.CLOSED)
+    assert not (state.survey_open and stage is State.CLOSED)
     assert (state.closed_at is not None) == (stage is State.CLOSED)
     assert (state.end_reason is not None) == over
     assert (agent is not None) >= (stage is State.ACTIVE)
-    assert (agent is None) >= (stage in (State.OPEN, State.WAITING) or state.surveying)
-    assert (agent is None) == (state.seated_at is None)
+    assert (agent is None) >= (stage in (State.OPEN, State.WAITING) or state.survey_open)
+    assert (agent is None) == (state.agent_since is None)
     if stage is State.WAITING:
         assert state.mode is Mode.PERSISTENT
         assert state.parked_by
@@ -79,8 +80,8 @@ def state_holds(state: ConversationState) -> None:
         assert state.parked_by.role is Role.AGENT
     people = [who.id for who in snapshot_of(state).participants]
     assert len(people) == len(set(people))
-    assert not set(state.former) & {who.id for who in state.participants}
-    instants = [state.since, *(who.since for who in state.participants), state.spoken_at, state.seated_at]
+    assert not set(state.former_participants) & {who.id for who in state.participants}
+    instants = [state.since, *(who.since for who in state.participants), state.last_message_at, state.agent_since]
     assert all(instant <= state.clock for instant in instants if instant)
     _offer_holds(state)
     _placement_agrees(state)
@@ -121,13 +122,13 @@ def _placement_agrees(state: ConversationState) -> None:
 
 
 def _is_small(state: ConversationState) -> None:
-    assert len(state.remembered) <= REMEMBERED_IDS
-    assert len(state.rejections) <= SHOWN_REJECTIONS
-    assert len(state.notes) <= SHOWN_NOTES
-    assert len(state.former) <= REMEMBERED_LEAVERS
-    assert len(state.past_contacts) <= REMEMBERED_LEAVERS
-    assert len(state.past_offers) <= REMEMBERED_OFFERS
-    assert len(state.bots) <= MOST_BOTS
+    assert len(state.recent_message_ids) <= KEPT_MESSAGE_IDS
+    assert len(state.refusals) <= KEPT_REFUSALS
+    assert len(state.change_notes) <= KEPT_CHANGE_NOTES
+    assert len(state.former_participants) <= KEPT_FORMER
+    assert len(state.past_contact_ids) <= KEPT_FORMER
+    assert len(state.past_offers) <= KEPT_OFFERS
+    assert len(state.bots) <= MAX_BOTS
     assert len(state.participant_timers) <= 2 * len(ParticipantTimer)
     assert len(state.participant_timers) == len({(timer.role, timer.kind) for timer in state.participant_timers})
 
@@ -135,13 +136,13 @@ def _is_small(state: ConversationState) -> None:
 def _can_go_on(state: ConversationState) -> None:
     """No conversation stands still for ever, unless its policy has no limit for where it stands."""
     running, policy = {deadline.timer for deadline in deadlines(state)}, state.policy
-    if state.surveying:
+    if state.survey_open:
         assert Timer.SURVEY in running
-    if state.state is State.WRAP_UP and not state.surveying:
+    if state.state is State.WRAP_UP and not state.survey_open:
         assert Timer.WRAP_UP in running
     if state.state is State.WAITING and policy.waiting_period:
         assert Timer.WAITING in running
-    if state.state is State.OPEN and policy.open_age and not (state.mode is Mode.LIVE and state.closed_queue):
+    if state.state is State.OPEN and policy.open_age and not (state.mode is Mode.LIVE and state.queue_closed):
         assert Timer.OPEN_AGE in running
     if state.state in (State.OPEN, State.ACTIVE, State.WAITING) and policy.duration:
         assert Timer.DURATION in running
@@ -149,7 +150,7 @@ def _can_go_on(state: ConversationState) -> None:
         assert Timer.AGENT_GRACE in running
     awaited = state.agent is not None and state.agent.presence is ParticipantPresence.AWAITED
     if state.state is State.ACTIVE and policy.agent_grace and awaited:
-        assert (Timer.AGENT_GRACE in running) == state.took_it
+        assert (Timer.AGENT_GRACE in running) == state.agent_accepted
     assert (Timer.OFFER in running) == (state.offer is not None)
     if state.state is State.CLOSED:
         assert not running
@@ -166,14 +167,14 @@ def decision_holds(
     assert decision.items[: len(caught_up.items)] == caught_up.items
     if decision.refused is not None:
         assert decision.refused
-        assert after.rejected == caught_up.state.rejected + 1
-        record = {"rejections": (), "rejected": 0, "clock": before.clock}
-        assert after.but(**record) == caught_up.state.but(**record)
+        assert after.refused_count == caught_up.state.refused_count + 1
+        record = StateChanges(refusals=(), refused_count=0, clock=before.clock)
+        assert after.replace(**record) == caught_up.state.replace(**record)
         assert (decision.items, decision.notices) == (caught_up.items, caught_up.notices)
     if isinstance(event, Message) and event.id:
         mine = [item for item in new if item.id == event.id]
         accepted = event.role is not None or caught_up.state.participant(event.by) is not None
-        assert len(mine) == int(accepted and event.id not in caught_up.state.remembered)
+        assert len(mine) == int(accepted and event.id not in caught_up.state.recent_message_ids)
         assert [item.content for item in mine] == [event.content] * len(mine)
     _offers_end(before, event, decision, caught_up)
     for item in decision.items:
@@ -191,7 +192,7 @@ def _offers_end(before: ConversationState, event: AnyEvent, decision: Decision, 
     for over in after.unrecorded_offers[known:]:
         if over.outcome is OfferOutcome.ACCEPTED:
             assert after.agent
-            assert (after.state, after.agent.user, after.took_it) == (State.ACTIVE, over.user, True)
+            assert (after.state, after.agent.user, after.agent_accepted) == (State.ACTIVE, over.user, True)
         if over.outcome is OfferOutcome.MISSED:
             assert before.offer
             assert before.offer.id == over.id
@@ -208,7 +209,7 @@ def _offers_end(before: ConversationState, event: AnyEvent, decision: Decision, 
             taken = caught_up.state.past_offer(event.offer_id)
             assert taken
             assert taken.outcome is OfferOutcome.ACCEPTED
-            assert after.but(clock=before.clock) == caught_up.state.but(clock=before.clock)
+            assert after.replace(clock=before.clock) == caught_up.state.replace(clock=before.clock)
 
 
 def goes_on(before: ConversationState, after: ConversationState) -> None:
@@ -223,16 +224,16 @@ def goes_on(before: ConversationState, after: ConversationState) -> None:
             "clock",
             "seq",
             "last_item_at",
-            "remembered",
-            "spoken_at",
+            "recent_message_ids",
+            "last_message_at",
             "unarchived",
             "hours",
             "unrecorded_offers",
             "past_offers",
-            "rejections",
-            "rejected",
+            "refusals",
+            "refused_count",
         )
-        assert after.but(**{name: getattr(before, name) for name in late}) == before
+        assert after.replace(**{name: getattr(before, name) for name in late}) == before
 
 
 def _is_heard(notice: Notice, before: ConversationState, after: ConversationState) -> None:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from domain.contacts import Contact
-from domain.conversation import ConversationSnapshot
-from domain.events import AnyEvent, MakeOffer, OpeningHours
-from domain.routing import OfferOutcome
-from domain.transcript import TranscriptItem
 from tests.workflows import invariants
 from tests.workflows.steps import Doors, Step, dated
 from tests.workflows.story import START
+from domain.conversation import ConversationSnapshot
 from workflows.contract import snapshot_of
 from workflows.decision import Decision
+from domain.events import AnyEvent, OpeningHours, MakeOffer
 from workflows.machine import catch_up, decide
 from workflows.state import ConversationState
+from domain.contacts import Contact
+from domain.transcript import TranscriptItem
+from domain.routing import OfferOutcome
 
 
 class Model:
@@ -57,14 +57,14 @@ class Model:
     def settle(self) -> None:
         """What is overdue takes effect, the opening hours are asked for, and all is written."""
         self._catch_up()
-        while self.state.must_ask_hours:
+        while self.state.needs_opening_hours:
             self.decide(self._answer())
-            assert not self.state.must_ask_hours
+            assert not self.state.needs_opening_hours
             self._catch_up()  # what counts from the opening may be overdue when one hears of it
         invariants.nothing_is_overdue(self.state, self.now)
         self._write(snapshot_of(self.state))
-        self.state = self.state.but(
-            unrecorded_legs=(), unrecorded_leavers=(), unrecorded_answers=(), unrecorded_offers=()
+        self.state = self.state.replace(
+            unrecorded_contacts=(), unrecorded_departures=(), unrecorded_answers=(), unrecorded_offers=()
         )
         invariants.transcript_holds(self.items, self.state)
         invariants.legs_hold(list(self.legs.values()), self.items)

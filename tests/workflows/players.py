@@ -130,9 +130,9 @@ async def agrees(player: Player, ended: Ended) -> None:
     items = await chat.items()
     invariants.transcript_holds(items, state)
     assert [item.id for item in items if item.id in set(player.accepted)] == player.accepted
-    found = [await conversations.find_contact(chat.engine.db, "demo", id) for id in state.contacts]
+    found = [await conversations.find_contact(chat.engine.db, "demo", id) for id in state.contact_ids]
     legs = [leg for leg, _ in filter(None, found)]
-    assert [leg.id for leg in legs] == list(state.contacts)
+    assert [leg.id for leg in legs] == list(state.contact_ids)
     invariants.legs_hold(legs, items)
     record = await conversations.find_conversation(chat.engine.db, chat.id)
     assert record

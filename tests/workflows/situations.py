@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from domain.conversation import Mode
-from domain.events import AnyEvent, Assign, Close, Connect, End, Invite, Message, Park, Transfer
 from tests.workflows.story import SURVEY, Story, fresh
-from workflows.state import EDITION, ConversationState
+from domain.events import (AnyEvent, Assign, Close, Connect, End, Invite, Message, Park, Transfer)
+from workflows.state import ConversationState
+from domain.conversation import Mode
 
 BOTH = ("open", "active", "asking", "wrap-up", "survey", "last", "closed")
 """`asking`: active, with a survey to come. `last`: the agent is done, only the survey is still open."""
@@ -57,17 +57,16 @@ def reach(
     name: str,
     *,
     first: Sequence[AnyEvent] = (Connect(by="customer"),),
-    edition: int = EDITION,
     **policy: Any,
 ) -> Story:
     """A conversation in this situation: a bot takes part, an agent has left, the present one is there and spoke last."""
     surveyed = name in ("asking", "survey", "last")
     policy = {"survey": SURVEY, **policy} if surveyed else {**policy, "survey": None}
-    story = Story(fresh(mode, edition=edition, **policy)).then(*first, *_EVENTS[name])
+    story = Story(fresh(mode, **policy)).then(*first, *_EVENTS[name])
     assert stands(story.state) == _STANDS[name]
     return story
 
 
 def stands(state: ConversationState) -> str:
     """Where it stands, in a word: its state, or SURVEY for a wrap-up with an open one."""
-    return "SURVEY" if state.surveying else state.state
+    return "SURVEY" if state.survey_open else state.state

@@ -8,35 +8,12 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from domain.conversation import Mode
-from domain.events import (
-    AcceptOffer,
-    AnyEvent,
-    Assign,
-    Close,
-    Configure,
-    Connect,
-    Disconnect,
-    End,
-    Invite,
-    Leave,
-    MakeOffer,
-    Message,
-    OpeningHours,
-    Park,
-    QueuePosition,
-    RejectOffer,
-    Release,
-    Resume,
-    TimerSetting,
-    Transfer,
-    WithdrawOffer,
-)
-from domain.participants import ParticipantTimer, Role
-from domain.policy import AutomatedMessages, IdleAction, IdleRule, SameAgent
-from domain.survey import Survey
 from tests.workflows.story import START, SURVEY
+from domain.events import (AcceptOffer, AnyEvent, Assign, Close, Configure, Connect, Disconnect, End, OpeningHours, Invite, Leave, Message, MakeOffer, Park, QueuePosition, RejectOffer, Release, Resume, TimerSetting, Transfer, WithdrawOffer)
+from domain.policy import (IdleAction, IdleRule, SameAgent, Survey, AutomatedMessages)
 from workflows.state import derived_id
+from domain.conversation import Mode
+from domain.participants import ParticipantTimer, Role
 
 
 class Step(NamedTuple):

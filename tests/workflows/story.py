@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from domain.conversation import ConversationOpening, Mode
+from domain.conversation import ConversationOpening
+from workflows.contract import StartConversation, initial_state
 from domain.events import AnyEvent
-from domain.policy import DEFAULTS
-from domain.survey import Survey, SurveyQuestion
-from workflows.contract import StartConversation
-from workflows.contract import initial_state as begun
 from workflows.machine import catch_up, decide
-from workflows.state import EDITION, ConversationState
+from domain.policy import DEFAULTS, SurveyQuestion, Survey
+from workflows.state import ConversationState
+from domain.conversation import Mode
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MOMENT = timedelta(seconds=1)
@@ -23,7 +22,7 @@ SURVEY = Survey(
 )
 
 
-def fresh(mode: Mode = Mode.LIVE, *, edition: int = EDITION, **policy: Any) -> ConversationState:
+def fresh(mode: Mode = Mode.LIVE, **policy: Any) -> ConversationState:
     """A conversation that has just begun; `policy` changes the mode's defaults."""
     opening = ConversationOpening(
         contact_id="c",
@@ -36,7 +35,7 @@ def fresh(mode: Mode = Mode.LIVE, *, edition: int = EDITION, **policy: Any) -> C
         customer_name="Ada",
     )
     start = StartConversation(opening=opening, policy=DEFAULTS[mode].model_copy(update=policy))
-    return begun(start).but(edition=edition)
+    return initial_state(start)
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ REMINDER, WARNING, GOODBYE = "Still there, Ada? A1 waits.", "A1 cannot wait in p
 async def spoken(chat: Chat, content: str, by: str = "agent") -> datetime:
     """A message; returns when it counts as said."""
     await chat.say(content, by)
-    said_at = (await chat.state()).spoken_at
+    said_at = (await chat.state()).last_message_at
     assert said_at is not None
     return said_at
 

@@ -77,7 +77,7 @@ async def test_a_changed_limit_counts_from_the_next_step_on(
         assert await chat.state() == before
         await chat.say("Is anybody there?")
         after = await chat.until(lambda s: due(s) == (Timer.OPEN_AGE, HOUR), "the deadline moves")
-        assert after.notes[-1].what == "the workstream has changed: open_age"
+        assert after.change_notes[-1].what == "the workstream has changed: open_age"
         ended = await rings(environment, chat, Timer.OPEN_AGE, after.started_at + HOUR)
         assert (ended.state, ended.end_reason) == (State.CLOSED, EndReason.OPEN_TOO_LONG)
         await replays(chat)
@@ -119,7 +119,7 @@ async def test_a_queue_that_has_hours_now_is_asked_at_the_same_step(engine: Engi
         await admin.put("queues", "live", {"hours": "never"})
         await chat.say("Is anybody there?")
         state = await chat.until(lambda s: s.hours is not None, "it asks")
-        assert state.closed_queue
+        assert state.queue_closed
         assert (await chat.words())[-1] == "We are closed at the moment."
         await replays(chat)
 

@@ -10,16 +10,15 @@ from typing import Any, NamedTuple
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from domain.contacts import EndReason
-from domain.conversation import Mode, State
-from domain.events import AcceptOffer, Assign, Command, Configure, Connect, Disconnect, End, Park, Release
-from domain.participants import ParticipantPresence, Role
-from domain.policy import IdleAction, IdleRule
-from domain.survey import Survey, SurveyQuestion
 from tests.workflows.clock import forward_to, rings
 from tests.workflows.engine import Chat, Engine
+from domain.events import (AcceptOffer, Assign, Command, Configure, Connect, Disconnect, End, Park, Release)
+from domain.policy import (IdleAction, IdleRule, SurveyQuestion, Survey)
 from workflows.state import ConversationState
-from workflows.timers import RULES, Timer
+from workflows.timers import TIMER_RULES, Timer
+from domain.contacts import EndReason
+from domain.conversation import Mode, State
+from domain.participants import ParticipantPresence, Role
 
 SEATED = (Connect(), Assign(user="a1", name="A1"), Connect(by="agent"))
 AGENT_LOST = (*SEATED, Disconnect(by="agent"))
@@ -65,20 +64,20 @@ def customer_since(state: ConversationState) -> datetime:
     return state.customer.since
 
 
-def agent_since(state: ConversationState) -> datetime | None:
+def agent_presence_since(state: ConversationState) -> datetime | None:
     return state.agent.since if state.agent else None
 
 
-def seated_at(state: ConversationState) -> datetime | None:
-    return state.seated_at
+def agent_since(state: ConversationState) -> datetime | None:
+    return state.agent_since
 
 
 def agent_spoke(state: ConversationState) -> datetime | None:
-    return state.agent_voice.said_at
+    return state.agent_speech.last_message_at
 
 
 def customer_spoke(state: ConversationState) -> datetime | None:
-    return state.customer_voice.said_at
+    return state.customer_speech.last_message_at
 
 
 def offered_until(state: ConversationState) -> datetime | None:
@@ -114,24 +113,24 @@ CASES = (
     Case(Timer.WRAP_UP, PERSISTENT, (*SEATED, End(by="agent")), since, DAY, CLOSED, EndReason.AGENT_ENDED),
     Case(Timer.SURVEY, LIVE, (*SEATED, End(by="agent")), since, 10 * MINUTE, WRAP_UP, EndReason.AGENT_ENDED, SURVEY),
     Case(Timer.SURVEY, PERSISTENT, (*SEATED, End(by="agent")), since, 10 * MINUTE, WRAP_UP, EndReason.AGENT_ENDED, SURVEY),
-    Case(Timer.AGENT_GRACE, LIVE, AGENT_LOST, agent_since, timedelta(seconds=150), OPEN),
-    Case(Timer.AGENT_GRACE, PERSISTENT, AGENT_LOST, agent_since, timedelta(seconds=150), OPEN),
-    Case(Timer.AGENT_GRACE, LIVE, (Connect(), OFFERED, TAKEN), seated_at, timedelta(seconds=150), OPEN),
+    Case(Timer.AGENT_GRACE, LIVE, AGENT_LOST, agent_presence_since, timedelta(seconds=150), OPEN),
+    Case(Timer.AGENT_GRACE, PERSISTENT, AGENT_LOST, agent_presence_since, timedelta(seconds=150), OPEN),
+    Case(Timer.AGENT_GRACE, LIVE, (Connect(), OFFERED, TAKEN), agent_since, timedelta(seconds=150), OPEN),
     Case(Timer.OFFER, LIVE, (OFFERED,), offered_until, timedelta(0), OPEN),
     Case(Timer.CUSTOMER_SILENT, PERSISTENT, (*SEATED, "agent"), agent_spoke, 2 * DAY, WRAP_UP, SILENT, CLOSES),
     Case(Timer.CUSTOMER_SILENT, PERSISTENT, (*SEATED, "agent", Park()), agent_spoke, 2 * DAY, CLOSED, SILENT, CLOSES),
     Case(Timer.CUSTOMER_SILENT, PERSISTENT, (*SEATED, "agent", Release()), agent_spoke, 2 * DAY, CLOSED, SILENT, CLOSES),
     Case(Timer.AGENT_SILENT, LIVE, (*SEATED, "agent", "customer"), customer_spoke, 7 * MINUTE, OPEN, None, RELEASES),
     Case(Timer.AGENT_SILENT, LIVE, (*SEATED, "customer"), since, 7 * MINUTE, ACTIVE, None, REMINDS),
-    Case(Timer.CUSTOMER_IDLE, LIVE, (CUSTOMER_IDLE, *SEATED), agent_since, 2 * MINUTE, ACTIVE),
+    Case(Timer.CUSTOMER_IDLE, LIVE, (CUSTOMER_IDLE, *SEATED), agent_presence_since, 2 * MINUTE, ACTIVE),
     Case(Timer.CUSTOMER_IDLE, LIVE, (*SEATED, CUSTOMER_IDLE, "customer"), customer_spoke, 2 * MINUTE, ACTIVE),
-    Case(Timer.AGENT_IDLE, LIVE, (*SEATED, AGENT_IDLE, "customer"), agent_since, 480 * MINUTE, ACTIVE),
-    Case(Timer.CUSTOMER_DISCONNECT, PERSISTENT, (*SEATED, CUSTOMER_OUT), agent_since, 480 * MINUTE, WRAP_UP, IDLE),
+    Case(Timer.AGENT_IDLE, LIVE, (*SEATED, AGENT_IDLE, "customer"), agent_presence_since, 480 * MINUTE, ACTIVE),
+    Case(Timer.CUSTOMER_DISCONNECT, PERSISTENT, (*SEATED, CUSTOMER_OUT), agent_presence_since, 480 * MINUTE, WRAP_UP, IDLE),
     Case(Timer.AGENT_DISCONNECT, LIVE, (*SEATED, AGENT_OUT, "agent"), agent_spoke, 2 * MINUTE, WRAP_UP, IDLE),
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("timer", [rule.timer for rule in RULES if rule.timer is not Timer.HOURS])
+@pytest.mark.parametrize("timer", [rule.timer for rule in TIMER_RULES if rule.timer is not Timer.HOURS])
 async def test_a_timer(environment: WorkflowEnvironment, engine: Engine, timer: Timer) -> None:
     """With every timer but the one that test_hours.py has."""
 
@@ -196,7 +195,7 @@ async def test_an_agent_who_is_back_in_time_goes_on(
     async with engine.working():
         chat = await engine.start(mode)
         await bring(chat, AGENT_LOST)
-        lost_at = agent_since(await chat.state())
+        lost_at = agent_presence_since(await chat.state())
         assert lost_at is not None
         await chat.renew()
     async with engine.working():

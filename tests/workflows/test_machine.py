@@ -8,25 +8,24 @@ from typing import get_args
 
 import pytest
 
-from domain.contacts import EndReason
-from domain.conversation import Mode, State
-from domain.events import AnyEvent, Assign, Message, Transfer
-from domain.participants import ParticipantPresence
 from tests.workflows import expectations, happenings
 from tests.workflows.expectations import Expected
 from tests.workflows.happenings import LIMIT, OFF
-from tests.workflows.situations import BOTH, SITUATIONS, reach, stands
+from tests.workflows.situations import SITUATIONS, reach, stands
 from tests.workflows.story import MOMENT, START, Story, fresh
 from workflows.contract import snapshot_of
 from workflows.decision import Decision
-from workflows.machine import NEWS, catch_up, decide
-from workflows.state import EDITION, ConversationState
-from workflows.table import TABLE, Row
-from workflows.timers import RULES, Timer, deadlines
+from domain.events import (AnyEvent, Assign, Message, Transfer)
+from workflows.machine import catch_up, decide
+from workflows.state import ConversationState
+from workflows.timers import TIMER_RULES, Timer, deadlines
+from workflows.transitions import TRANSITIONS, Transition
+from domain.contacts import EndReason
+from domain.conversation import Mode, State
+from domain.participants import ParticipantPresence
 
 EVENTS = expectations.read(expectations.EVENTS)
 TIMERS = expectations.read(expectations.TIMERS)
-FIRST_TIMERS = ("customer must connect", "reconnect window", "open too long", "chat duration", "wrap-up", "survey")
 KINDS = {event.model_fields["kind"].default: event for event in get_args(AnyEvent)}
 
 
@@ -36,7 +35,7 @@ def named(cell: Expected) -> str:
 
 def without_record(state: ConversationState) -> ConversationState:
     """A state without what is noted of refusals, and without the clock."""
-    return state.but(rejections=(), rejected=0, clock=state.started_at)
+    return state.replace(refusals=(), refused_count=0, clock=state.started_at)
 
 
 def check(cell: Expected, before: ConversationState, decision: Decision) -> None:
@@ -46,26 +45,27 @@ def check(cell: Expected, before: ConversationState, decision: Decision) -> None
     match cell.leads_to:
         case "no":
             assert decision.refused
-            assert after.rejections[-1].why == decision.refused
-            assert after.rejected == before.rejected + 1
+            last = after.refusals[-1]
+            assert (last.code, last.text) == (decision.refused.code, decision.refused.text)
+            assert after.refused_count == before.refused_count + 1
             assert (without_record(after), said) == (without_record(before), ())
         case "=":
             assert decision.refused is None
-            assert (after.but(clock=before.clock), said) == (before, ())
+            assert (after.replace(clock=before.clock), said) == (before, ())
         case "in":
             assert decision.refused is None
             assert stands(after) == stands(before)
-            assert after.but(clock=before.clock) != before
+            assert after.replace(clock=before.clock) != before
         case state:
             assert decision.refused is None
             assert stands(after) == state
-            assert len(after.notes) > len(before.notes)
+            assert len(after.change_notes) > len(before.change_notes)
             assert endings(before, after) <= {before.end_reason or cell.because}
 
 
 def endings(before: ConversationState, after: ConversationState) -> set[EndReason | None]:
     """Why contacts, or the chat, have ended in between."""
-    legs = {leg.end_reason for leg in after.unrecorded_legs if leg not in before.unrecorded_legs}
+    legs = {leg.end_reason for leg in after.unrecorded_contacts if leg not in before.unrecorded_contacts}
     return legs | ({after.end_reason} if after.ended and not before.ended else set())
 
 
@@ -75,20 +75,16 @@ def test_what_an_event_leads_to(cell: Expected) -> None:
     check(cell, story.state, decide(story.state, happenings.EVENTS[cell.what], story.now + MOMENT))
 
 
-def before_event(cell: Expected, edition: int = EDITION) -> Story:
+def before_event(cell: Expected) -> Story:
     """A conversation in the cell's situation."""
-    story = reach(cell.mode, cell.situation, edition=edition, **happenings.POLICIES.get(cell.what, {}))
-    return story.then(*happenings.BEFORE.get(cell.what, ()) if edition >= 3 else ())
+    story = reach(cell.mode, cell.situation, **happenings.POLICIES.get(cell.what, {}))
+    return story.then(*happenings.BEFORE.get(cell.what, ()))
 
 
 @pytest.mark.parametrize("cell", TIMERS, ids=named)
 def test_what_the_end_of_a_timer_leads_to(cell: Expected) -> None:
-    check_timer(cell)
-
-
-def check_timer(cell: Expected, edition: int = EDITION) -> None:
     """Whether a timer runs, and if so leads where the table says, at its instant and not a millisecond earlier."""
-    story = timed(cell, edition)
+    story = timed(cell)
     due = {deadline.timer: deadline.due for deadline in deadlines(story.state)}.get(happenings.TIMERS[cell.what].timer)
     if cell.leads_to == "-":
         assert due is None
@@ -101,11 +97,11 @@ def check_timer(cell: Expected, edition: int = EDITION) -> None:
     assert rung.state.clock == due
 
 
-def timed(cell: Expected, edition: int = EDITION) -> Story:
+def timed(cell: Expected) -> Story:
     """A conversation in the cell's situation, in which no timer runs but that of the cell, if it does."""
     running = happenings.TIMERS[cell.what]
     policy = {**OFF, **running.policy}
-    story = reach(cell.mode, cell.situation, first=running.first, edition=edition, **policy)
+    story = reach(cell.mode, cell.situation, first=running.first, **policy)
     last = running.lastly(story.state)
     if last is None:
         return story
@@ -121,7 +117,7 @@ def test_the_expectations_name_everything_that_can_happen() -> None:
 
 
 def test_each_row_of_the_table_is_reached_by_the_expectations() -> None:
-    unreached = set(TABLE)
+    unreached = set(TRANSITIONS)
     for cell in EVENTS:
         story = before_event(cell)
         after = decide(story.state, happenings.EVENTS[cell.what], story.now + MOMENT).state
@@ -132,49 +128,23 @@ def test_each_row_of_the_table_is_reached_by_the_expectations() -> None:
     assert not unreached
 
 
-def rows_between(before: ConversationState, after: ConversationState) -> set[Row]:
+def rows_between(before: ConversationState, after: ConversationState) -> set[Transition]:
     """The rows that led from one state to another, by what the operator reads of it."""
-    news = [note.what for note in after.notes if note not in before.notes]
-    applying = [row for row in TABLE if row.source is before.state and row.applies(before)]
+    news = [note.what for note in after.change_notes if note not in before.change_notes]
+    applying = [row for row in TRANSITIONS if row.source is before.state and row.applies(before)]
     return {row for row in applying if any(what.startswith(row.trigger) for what in news)}
-
-
-EARLIER = [
-    pytest.param(edition, cell, id=f"{edition}-{named(cell)}")
-    for edition in range(1, EDITION)
-    for cell in EVENTS
-    if cell.situation in BOTH or edition > 1
-]
-
-
-@pytest.mark.parametrize(("edition", "cell"), EARLIER)
-def test_an_earlier_edition_refuses_what_came_later_and_raises_nothing(edition: int, cell: Expected) -> None:
-    story, event = before_event(cell, edition), happenings.EVENTS[cell.what]
-    decision = decide(story.state, event, story.now + MOMENT)
-    if any(isinstance(event, news) for since, news in NEWS.items() if since > edition):
-        check(cell._replace(leads_to="no"), story.state, decision)
-    elif edition > 1:
-        check(cell, story.state, decision)
-
-
-@pytest.mark.parametrize(
-    "cell", [cell for cell in TIMERS if cell.what in FIRST_TIMERS and cell.situation in BOTH], ids=named
-)
-def test_an_earlier_edition_has_the_timers_that_it_had(cell: Expected) -> None:
-    never_awaited = cell.mode is Mode.PERSISTENT and cell.what == "customer must connect"
-    check_timer(cell._replace(leads_to="-") if never_awaited else cell, edition=1)
 
 
 def test_no_two_rows_say_different_things_of_the_same() -> None:
     for mode, name in SITUATIONS:
         state = reach(mode, name).state
-        rows = Counter((row.source, row.trigger) for row in TABLE if row.applies(state))
+        rows = Counter((row.source, row.trigger) for row in TRANSITIONS if row.applies(state))
         assert max(rows.values()) == 1
 
 
 def test_closed_is_final() -> None:
-    assert not [row for row in TABLE if row.source is State.CLOSED]
-    assert not [rule for rule in RULES if State.CLOSED in rule.states]
+    assert not [row for row in TRANSITIONS if row.source is State.CLOSED]
+    assert not [rule for rule in TIMER_RULES if State.CLOSED in rule.states]
 
 
 @pytest.mark.parametrize(("mode", "name"), SITUATIONS)

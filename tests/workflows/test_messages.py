@@ -7,14 +7,15 @@ from typing import Any
 
 from temporalio.testing import WorkflowEnvironment
 
-from domain.conversation import Mode
-from domain.events import Assign, Connect, Disconnect, End, Park, Release, Transfer
-from domain.policy import AutomatedMessages
 from tests.workflows.clock import AFTER, forward_to, rings
 from tests.workflows.engine import Chat, Engine
 from tests.workflows.test_deadlines import AGENT_LOST, SEATED
 from tests.workflows.test_hours import INSTANCES, OPENS
+from domain.events import (Assign, Connect, Disconnect, End, Park, Release, Transfer)
+from domain.policy import AutomatedMessages
+from domain.refusals import RefusalCode
 from workflows.timers import Timer
+from domain.conversation import Mode
 
 SLUGS = "{CustomerName} {AgentName} {QueueName} {OpeningTime}{PeopleAhead}{WaitMinutes}"
 """Said after each trigger's name, so that one sees what it knows."""
@@ -109,8 +110,8 @@ async def test_only_who_waits_live_is_told_how_long(engine: Engine) -> None:
         live, persistent = await engine.start(Mode.LIVE), await engine.start(Mode.PERSISTENT)
         for chat in (live, persistent):
             await chat.signal("position", news)
-        await live.until(lambda s: s.told_wait, "the customer is told")
-        state = await persistent.until(lambda s: s.rejected == 1, "it is refused")
-    assert "not in this mode" in state.rejections[0].why
+        await live.until(lambda s: s.wait_announced, "the customer is told")
+        state = await persistent.until(lambda s: s.refused_count == 1, "it is refused")
+    assert state.refusals[0].code is RefusalCode.LIVE_ONLY
     assert await live.words() == ["People ahead of you: 2", "Average wait time: 4 minutes"]
     assert await persistent.words() == []

@@ -8,29 +8,17 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.workflows.engine import code
+from tests.workflows.story import MOMENT, START, Story, fresh
+from workflows.contract import snapshot_of, placement_of
+from domain.events import (AcceptOffer, AnyEvent, Assign, Connect, Disconnect, End, Message, MakeOffer, Park, RejectOffer, Release, Resume, WithdrawOffer)
+from workflows.machine import decide
+from domain.refusals import RefusalCode
+from workflows.state import KEPT_OFFERS
 from domain.contacts import EndReason
 from domain.conversation import Mode, State
-from domain.events import (
-    AcceptOffer,
-    AnyEvent,
-    Assign,
-    Connect,
-    Disconnect,
-    End,
-    MakeOffer,
-    Message,
-    Park,
-    RejectOffer,
-    Release,
-    Resume,
-    WithdrawOffer,
-)
-from domain.participants import ParticipantPresence
 from domain.routing import OfferOutcome, RoutingStage
-from tests.workflows.story import MOMENT, START, Story, fresh
-from workflows.contract import placement_of, snapshot_of
-from workflows.machine import decide
-from workflows.state import REMEMBERED_OFFERS
+from domain.participants import ParticipantPresence
 
 WITHIN = timedelta(minutes=2)
 GRACE = timedelta(seconds=150)
@@ -48,8 +36,8 @@ def over(story: Story) -> list[tuple[str, OfferOutcome]]:
     return [(offer.id, offer.outcome) for offer in snapshot_of(story.state).offers_over]
 
 
-def refused(story: Story, event: AnyEvent) -> str | None:
-    return decide(story.state, event, story.now).refused
+def refused(story: Story, event: AnyEvent) -> RefusalCode | None:
+    return code(decide(story.state, event, story.now).refused)
 
 
 @pytest.mark.parametrize("mode", Mode)
@@ -60,7 +48,7 @@ def test_an_offer_stands_until_its_deadline_and_is_missed_then(mode: Mode) -> No
     assert placement_of(before.state).stage is RoutingStage.QUEUED
     missed = offered.at(START + WITHIN)
     assert (missed.state.state, missed.state.offer, over(missed)) == (State.OPEN, None, [("o", MISSED)])
-    assert refused(missed, AcceptOffer(offer_id="o", by="a1")) == "the offer is over"
+    assert refused(missed, AcceptOffer(offer_id="o", by="a1")) is RefusalCode.OFFER_OVER
 
 
 def test_an_answer_counts_from_when_it_was_given() -> None:
@@ -68,7 +56,7 @@ def test_an_answer_counts_from_when_it_was_given() -> None:
     in_time = decide(offered.state, AcceptOffer(offer_id="o", by="a1", at=START + WITHIN - MOMENT), late)
     assert (in_time.refused, in_time.state.state) == (None, State.ACTIVE)
     too_late = decide(offered.state, AcceptOffer(offer_id="o", by="a1", at=START + WITHIN), late)
-    assert (too_late.refused, too_late.state.state) == ("the offer is over", State.OPEN)
+    assert (code(too_late.refused), too_late.state.state) == (RefusalCode.OFFER_OVER, State.OPEN)
 
 
 def test_who_accepts_has_it_and_to_accept_again_is_no_news() -> None:
@@ -81,9 +69,9 @@ def test_who_accepts_has_it_and_to_accept_again_is_no_news() -> None:
     again = decide(taken.state, AcceptOffer(offer_id="o", by="a1"), taken.now)
     assert (again.refused, again.items, again.state) == (None, (), taken.state)
     released = taken.then(Release())
-    assert refused(released, AcceptOffer(offer_id="o", by="a1")) == "the offer is over"
+    assert refused(released, AcceptOffer(offer_id="o", by="a1")) is RefusalCode.OFFER_OVER
     others = released.then(offer("o2", "a2"), AcceptOffer(offer_id="o2", by="a2"))
-    assert refused(others, AcceptOffer(offer_id="o", by="a1")) == "the offer is over"
+    assert refused(others, AcceptOffer(offer_id="o", by="a1")) is RefusalCode.OFFER_OVER
 
 
 @pytest.mark.parametrize(("answer", "outcome"), [(RejectOffer, REJECTED), (WithdrawOffer, WITHDRAWN)])
@@ -93,7 +81,7 @@ def test_what_is_not_taken_goes_on_waiting_as_before(answer: type[RejectOffer | 
     assert over(story) == [("o", outcome)]
     assert placement_of(story.state) == placement_of(waiting.state)
     for event in (AcceptOffer(offer_id="o"), RejectOffer(offer_id="o"), WithdrawOffer(offer_id="o")):
-        assert refused(story, event) == "the offer is over"
+        assert refused(story, event) is RefusalCode.OFFER_OVER
     assert over(story.then(offer("o2"), AcceptOffer(offer_id="o2"))) == [("o", outcome), ("o2", ACCEPTED)]
 
 
@@ -110,16 +98,16 @@ def test_an_offer_that_is_heard_of_again_does_not_come_back(answer: type[AcceptO
 
 def test_of_very_many_offers_the_earlier_ones_are_forgotten() -> None:
     story = Story(fresh()).then(HERE)
-    for number in range(REMEMBERED_OFFERS + 5):
+    for number in range(KEPT_OFFERS + 5):
         story = story.then(offer(f"o{number}"), RejectOffer(offer_id=f"o{number}"))
-    assert [over.id for over in story.state.past_offers] == [f"o{number + 5}" for number in range(REMEMBERED_OFFERS)]
+    assert [over.id for over in story.state.past_offers] == [f"o{number + 5}" for number in range(KEPT_OFFERS)]
 
 
 def test_there_is_one_offer_at_a_time() -> None:
     story = Story(fresh()).then(HERE, offer(), offer("o2", "a2"))
     assert story.state.offer is not None
     assert (story.state.offer.id, over(story)) == ("o2", [("o", WITHDRAWN)])
-    assert refused(story, AcceptOffer(offer_id="o", by="a1")) == "the offer is over"
+    assert refused(story, AcceptOffer(offer_id="o", by="a1")) is RefusalCode.OFFER_OVER
 
 
 @pytest.mark.parametrize("so_far", [(Assign(user="a2", name="A2"),), (Assign(user="a2", name="A2"), Park())])
@@ -194,7 +182,7 @@ def test_who_has_taken_it_and_never_comes_loses_it() -> None:
     lost = taken.at(taken.now + GRACE)
     assert taken.at(taken.now + GRACE - timedelta(milliseconds=1)).state.state is State.ACTIVE
     assert (lost.state.state, lost.state.agent) == (State.OPEN, None)
-    assert lost.state.unrecorded_legs[-1].end_reason is EndReason.AGENT_LOST
+    assert lost.state.unrecorded_contacts[-1].end_reason is EndReason.AGENT_LOST
     here = placement_of(lost.state)
     assert (here.stage, here.ahead, here.agent) == (RoutingStage.QUEUED, True, None)
     assert taken.then(Connect(by="agent")).at(taken.now + 2 * GRACE).state.state is State.ACTIVE

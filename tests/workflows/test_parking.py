@@ -7,16 +7,17 @@ from datetime import timedelta
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from domain.contacts import EndReason
-from domain.conversation import Mode, State
-from domain.events import Assign, Close, Connect, Disconnect, End, Invite, Park, Release, Resume, Transfer
-from domain.participants import ParticipantPresence
 from store import conversations
 from tests.workflows.clock import forward, forward_to, rings
-from tests.workflows.engine import Chat, Engine
+from tests.workflows.engine import Chat, Engine, code
 from tests.workflows.test_deadlines import SEATED
 from tests.workflows.test_legs import contact
+from domain.events import (Assign, Close, Connect, Disconnect, End, Invite, Park, Release, Resume, Transfer)
+from domain.refusals import RefusalCode, refusal
 from workflows.timers import Timer
+from domain.contacts import EndReason
+from domain.conversation import Mode, State
+from domain.participants import ParticipantPresence
 
 JOINED, LEFT = "participant.joined", "participant.left"
 
@@ -111,13 +112,13 @@ async def test_who_left_it_parked_has_no_more_say(engine: Engine) -> None:
         assert agent is not None
         await chat.do(Park(by=agent.id))
         for command in (Park(by=agent.id), Release(by=agent.id), End(by=agent.id)):
-            assert "they have left the conversation" in (await chat.ask(command) or "")
+            assert code(await chat.ask(command)) is RefusalCode.PARTICIPANT_LEFT
         await chat.do(Disconnect(by=agent.id))  # their socket closes: no news
         accepted = {"id": "m", "content": "one more", "by": agent.id, "role": "AGENT", "name": "A1"}
         await chat.signal("message", accepted)
         await chat.signal("message", {"content": "not accepted any more", "by": agent.id})
-        state = await chat.until(lambda s: s.rejected == 4, "it is refused")
-        assert (state.state, state.last_word) == (State.WAITING, None)
+        state = await chat.until(lambda s: s.refused_count == 4, "it is refused")
+        assert (state.state, state.last_speaker) == (State.WAITING, None)
         assert (await chat.words())[-1] == "one more"
         await chat.do(Resume(by=agent.id))
         assert (await chat.state()).state is State.ACTIVE
@@ -129,11 +130,11 @@ async def test_only_agents_and_operators_park(engine: Engine) -> None:
         await chat.do(*SEATED, Invite(participant_id=f"{chat.id}-bot", name="Bee"))
         for by in ("customer", f"{chat.id}-customer", f"{chat.id}-bot"):
             for command in (Park(by=by), Release(by=by), Resume(by=by)):
-                assert await chat.ask(command) == f"by: only an agent can {command.kind}"
+                assert await chat.ask(command) == refusal(RefusalCode.AGENT_ONLY, action=command.kind)
         assert (await chat.state()).state is State.ACTIVE
         await chat.signal("park", {"by": "operator"})
         await chat.until(lambda s: s.state is State.WAITING, "it is parked by hand")
-        assert await chat.ask(Resume(by="customer")) == "by: only an agent can resume"
+        assert await chat.ask(Resume(by="customer")) == refusal(RefusalCode.AGENT_ONLY, action="resume")
         await chat.signal("resume", {"by": "operator"})
         await chat.until(lambda s: s.state is State.ACTIVE, "it is resumed by hand")
 
@@ -144,8 +145,8 @@ async def test_where_there_is_nothing_to_park_or_resume(engine: Engine) -> None:
         for chat in (live, persistent):
             await chat.do(*SEATED)
         for command in (Park(), Resume()):
-            assert "not in this mode" in (await live.ask(command) or "")
-        assert "not possible" in (await persistent.ask(Resume()) or "")
+            assert code(await live.ask(command)) is RefusalCode.PERSISTENT_ONLY
+        assert code(await persistent.ask(Resume())) is RefusalCode.WRONG_STATE
         await persistent.do(Park())
         for command in (Release(), Close(), Transfer(contact_id="x", queue="q"), End(by="customer")):
             assert await persistent.ask(command) is not None
@@ -167,7 +168,7 @@ async def test_any_message_is_activity(environment: WorkflowEnvironment, engine:
         if by == "customer":
             await chat.do(Resume(), Park())
         state = await chat.state()
-        active_at = max(state.spoken_at or state.since, state.since)
+        active_at = max(state.last_message_at or state.since, state.since)
         await chat.renew()
     async with engine.working():
         state = await rings(environment, chat, Timer.WAITING, active_at + timedelta(days=30))

@@ -87,7 +87,7 @@ async def test_an_idle_agent_is_disconnected_and_the_customer_asked(
         await chat.renew()
     async with engine.working(bus=bus):
         state = await rings(environment, chat, Timer.AGENT_DISCONNECT, said_at + 4 * MINUTE)
-    assert (state.state, state.surveying, state.agent) == (State.WRAP_UP, True, None)
+    assert (state.state, state.survey_open, state.agent) == (State.WRAP_UP, True, None)
     assert state.end_reason is EndReason.AUTO_DISCONNECTED
     assert told(chat) == [(IDLE, "AGENT"), (AUTO_DISCONNECTED, "AGENT")]
     assert (await chat.words())[-2:] == ["participant.left", "How was it?"]

@@ -68,7 +68,7 @@ async def test_three_years(environment: WorkflowEnvironment, engine: Engine) -> 
                 await forward_to(environment, chat, began + (month + 1) * MONTH)
     async with engine.working():
         state = await chat.state()
-        assert (state.state, state.rejected) == (State.WAITING, 0)
+        assert (state.state, state.refused_count) == (State.WAITING, 0)
         assert await now(environment, chat) - began >= timedelta(days=3 * 365)
         state = await rings(environment, chat, Timer.WAITING, state.since + WAITING_PERIOD)
         assert (state.state, state.end_reason) == (State.CLOSED, EndReason.WAITED_TOO_LONG)

@@ -1,7 +1,7 @@
-"""The one lazy timer of a conversation: it sleeps to the nearest deadline, and a timer that is merely too early may fire.
+"""The one Temporal timer of a conversation. It ends at the nearest deadline or earlier, and is set again then.
 
-Setting a timer anew with every message would cost two events of history each time; this one costs two only when a
-deadline moves nearer.
+Setting a timer again with every message would add two events to the history each time. This one is set again only when a deadline
+moves nearer.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Callable
 
 from temporalio import workflow
 
-from workflows import view
+from workflows import operator_details
 from workflows.timers import Deadline
 
 
-class Alarm:
-    """Wakes the workflow at the latest when the nearest deadline is due."""
+class DeadlineTimer:
+    """Wakes the workflow no later than the nearest deadline."""
 
     def __init__(self, nearest: Callable[[], Deadline | None]) -> None:
         self._nearest = nearest
@@ -29,7 +29,7 @@ class Alarm:
         return deadline is not None and deadline.due <= workflow.now()
 
     def set(self) -> None:
-        """Sets a timer for the nearest deadline, unless one runs that ends no later."""
+        """Set the timer for the nearest deadline, unless it already ends as early."""
         deadline = self._nearest()
         if deadline is None or deadline.due <= workflow.now():
             return
@@ -41,6 +41,6 @@ class Alarm:
         self._sleep = asyncio.create_task(self._sleep_until(deadline))
 
     async def _sleep_until(self, deadline: Deadline) -> None:
-        await workflow.sleep(deadline.due - workflow.now(), summary=view.deadline_summary(deadline))
+        await workflow.sleep(deadline.due - workflow.now(), summary=operator_details.deadline_summary(deadline))
         self._sleep = self._set_for = None
         self.set()

@@ -1,4 +1,4 @@
-"""What arrives at a conversation: signals with plain JSON, each checked and put into the inbox, and nothing decided yet."""
+"""The signals of a conversation. Each handler validates the JSON body and appends the event to the inbox; it decides nothing."""
 
 from __future__ import annotations
 
@@ -12,47 +12,27 @@ from temporalio.common import RawValue
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
-    from workflows.contract import Answer
-    from workflows.events import (
-        Accept,
-        AnyEvent,
-        Assign,
-        Close,
-        Configure,
-        Connect,
-        Disconnect,
-        End,
-        Invite,
-        Leave,
-        Messages,
-        Offer,
-        Park,
-        Position,
-        Reject,
-        Release,
-        Resume,
-        Transfer,
-        Withdraw,
-        explain,
-    )
+    from workflows.contract import CommandResult
+    from domain.events import (AcceptOffer, AnyEvent, Assign, Close, Configure, Connect, Disconnect, End, Invite, Leave, Messages, MakeOffer, Park, QueuePosition, RejectOffer, Release, Resume, Transfer, WithdrawOffer, mistakes_of)
+    from domain.refusals import Refusal, RefusalCode, refusal
 
 
-class Ticket:
-    """The place in the loop of somebody who waits for an answer."""
+class PendingCommand:
+    """A command whose sender waits for the answer."""
 
     def __init__(self) -> None:
-        self.answer: Answer | None = None
+        self.answer: CommandResult | None = None
 
 
-class Mailbox:
-    """The handlers of a conversation's signals. They are synchronous, so that none is ever unfinished."""
+class SignalHandlers:
+    """The signal handlers, and the inbox that they fill. They are synchronous, so none is ever unfinished."""
 
     def __init__(self, carried: Sequence[AnyEvent]) -> None:
-        self.inbox: deque[tuple[AnyEvent, Ticket | None]] = deque((event, None) for event in carried)
-        self.nonsense: list[tuple[str, str]] = []
+        self.inbox: deque[tuple[AnyEvent, PendingCommand | None]] = deque((event, None) for event in carried)
+        self.malformed: list[tuple[str, Refusal]] = []
         self.signals = 0
         self.characters = 0
-        self.renewal_asked = False
+        self.renewal_requested = False
 
     @workflow.signal
     def message(self, *inputs: Any) -> None:
@@ -61,7 +41,7 @@ class Mailbox:
         try:
             batch = Messages.model_validate(*inputs)
         except (ValidationError, TypeError) as error:
-            self.nonsense.append(("message", explain(error)))
+            self._refuse("message", error)
         else:
             self.inbox.extend((message, None) for message in batch.messages)
             self.characters += sum(len(message.content) for message in batch.messages)
@@ -113,7 +93,7 @@ class Mailbox:
 
     @workflow.signal
     def end(self, *inputs: Any) -> None:
-        """Body: `{"by"?}`: `customer`, `agent`, or the name of whoever stops it."""
+        """Body: `{"by"?}`: `customer`, `agent`, or the name of the operator who stops the chat."""
         self._receive(End, inputs)
 
     @workflow.signal
@@ -129,43 +109,46 @@ class Mailbox:
     @workflow.signal
     def position(self, *inputs: Any) -> None:
         """Body: `{"position", "average_wait"?}`."""
-        self._receive(Position, inputs)
+        self._receive(QueuePosition, inputs)
 
     @workflow.signal
     def offer(self, *inputs: Any) -> None:
-        """Body: `{"offer_id", "user", "name", "until"}`; normally sent by the board."""
-        self._receive(Offer, inputs)
+        """Body: `{"offer_id", "user", "name", "until"}`; normally sent by routing."""
+        self._receive(MakeOffer, inputs)
 
     @workflow.signal
     def accept(self, *inputs: Any) -> None:
         """Body: `{"offer_id", "by"?}`."""
-        self._receive(Accept, inputs)
+        self._receive(AcceptOffer, inputs)
 
     @workflow.signal
     def reject(self, *inputs: Any) -> None:
         """Body: `{"offer_id", "by"?}`."""
-        self._receive(Reject, inputs)
+        self._receive(RejectOffer, inputs)
 
     @workflow.signal
     def withdraw(self, *inputs: Any) -> None:
-        """Body: `{"offer_id"}`; normally sent by the board."""
-        self._receive(Withdraw, inputs)
+        """Body: `{"offer_id"}`; normally sent by routing."""
+        self._receive(WithdrawOffer, inputs)
 
     @workflow.signal
     def renew(self, *_: Any) -> None:
-        """The run is to continue as new, so that it goes on under the present edition of the rules."""
+        """Continue as new, under the present version of the rules (`workflows.rules_version`). Takes no body."""
         self.signals += 1
-        self.renewal_asked = True
+        self.renewal_requested = True
 
     @workflow.signal(dynamic=True)
     def unknown(self, name: str, inputs: Sequence[RawValue]) -> None:
-        """Any other name: recorded as refused."""
+        """Any other name is recorded as refused."""
         self.signals += 1
-        self.nonsense.append((name, "there is no signal of this name"))
+        self.malformed.append((name, refusal(RefusalCode.UNKNOWN_SIGNAL)))
 
     def _receive(self, event: type[AnyEvent], inputs: tuple[Any, ...]) -> None:
         self.signals += 1
         try:
             self.inbox.append((event.model_validate(*(inputs or ({},))), None))
         except (ValidationError, TypeError) as error:
-            self.nonsense.append((event.__name__.lower(), explain(error)))
+            self._refuse(event.model_fields["kind"].default, error)
+
+    def _refuse(self, name: str, error: ValidationError | TypeError) -> None:
+        self.malformed.append((name, refusal(RefusalCode.MALFORMED, mistakes=mistakes_of(error))))

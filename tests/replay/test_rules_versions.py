@@ -1,0 +1,166 @@
+"""A worked example of a change of the rules: version 2 no longer lets operators park a conversation.
+
+It follows the steps of `workflows/rules_version.py`. The tests patch the code as version 2 would change it, and run it without
+the sandbox, which would import the modules again without the patches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from temporalio import workflow
+from temporalio.client import WorkflowHistory
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
+from temporalio.workflow import NondeterminismError
+
+from store.database import Database
+from store.migrate import migrate
+from tests.replay.histories import read_history, recorded
+from tests.workflows.engine import Chat, Engine, eventually
+from tests.workflows.players import histories
+from tests.workflows.server import time_skipping_server
+from tests.workflows.test_deadlines import SEATED
+from workflows.conversation import Conversation
+from workflows.decision import Decision, refuse
+from domain.events import AnyEvent, Park, Resume
+from workflows.machine import decide
+from domain.refusals import RefusalCode
+from workflows.rules_version import RULES_VERSION
+from workflows.state import ConversationState
+from domain.conversation import Mode, State
+
+Decide = Callable[[ConversationState, AnyEvent, datetime], Decision]
+
+
+def decide_version_2() -> int:
+    """The decision of code that knows version 2."""
+    return 2 if workflow.patched("rules-2") else 1
+
+
+def decide_by_version(state: ConversationState, event: AnyEvent, now: datetime) -> Decision:
+    """The machine of code that knows version 2: the old rule stays, behind a branch."""
+    return decide_without_branch(state, event, now) if state.rules_version >= 2 else decide(state, event, now)
+
+
+def decide_without_branch(state: ConversationState, event: AnyEvent, now: datetime) -> Decision:
+    """The new rule for every run: the mistake that replay must find."""
+    if isinstance(event, Park) and event.by != "agent":
+        return refuse(state, event.kind, RefusalCode.AGENT_ONLY, action=event.kind)
+    return decide(state, event, now)
+
+
+@contextmanager
+def code_of_version_2(decide: Decide = decide_by_version) -> Generator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("workflows.conversation.decide_rules_version", decide_version_2)
+        patch.setattr("workflows.conversation.decide", decide)
+        patch.setattr("worker.Worker", partial(Worker, workflow_runner=UnsandboxedWorkflowRunner()))
+        yield
+
+
+@asynccontextmanager
+async def worker_of_version_2(engine: Engine) -> AsyncGenerator[None, None]:
+    with code_of_version_2():
+        async with engine.working():
+            yield
+
+
+async def replay(history: WorkflowHistory) -> None:
+    runner = UnsandboxedWorkflowRunner()
+    replayer = Replayer(workflows=[Conversation], data_converter=pydantic_data_converter, workflow_runner=runner)
+    await replayer.replay_workflow(history)
+
+
+@pytest.fixture(scope="module")
+async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Engine, None]:
+    folder = tmp_path_factory.mktemp("rules")
+    async with time_skipping_server(folder) as environment:
+        db = Database.open(f"sqlite:///{folder}/store.db")
+        await migrate(db)
+        yield Engine(environment.client, db)
+        await db.close()
+
+
+async def count(engine: Engine, workstream: str, version: int) -> int:
+    """The number of running conversations of a workstream under a version of the rules, as an operator counts them."""
+    query = f"ChatRulesVersion = '{version}' AND ExecutionStatus = 'Running' AND ChatWorkstream = '{workstream}'"
+    return (await engine.client.count_workflows(query)).count
+
+
+async def counted(engine: Engine, workstream: str, *expected: int) -> None:
+    """Return once the visibility of the server shows these counts for versions 1 and 2."""
+
+    async def look() -> bool | None:
+        return True if [await count(engine, workstream, version) for version in (1, 2)] == [*expected] else None
+
+    await eventually(look, f"{expected} conversations of versions 1 and 2")
+
+
+def parked_by_operator() -> Park:
+    return Park(by="kim")
+
+
+async def test_running_conversation_keeps_its_rules_until_it_is_renewed(engine: Engine) -> None:
+    workstream = f"rules-{uuid4()}"
+
+    async def start() -> Chat:
+        return await engine.start(Mode.PERSISTENT, workstream=workstream)
+
+    async with engine.working():
+        old = await start()
+        await old.do(*SEATED, parked_by_operator(), Resume())
+    async with worker_of_version_2(engine):  # it replays the run that version 1 recorded
+        await old.do(parked_by_operator(), Resume())
+        assert (await old.state()).rules_version == RULES_VERSION == 1
+        new = await start()
+        await new.do(*SEATED)
+        assert await new.ask(parked_by_operator()) is not None
+        assert (await new.state()).rules_version == 2
+        await counted(engine, workstream, 1, 1)
+        await old.renew()
+        assert (await old.state()).rules_version == 2
+        assert await old.ask(parked_by_operator()) is not None
+        await old.do(Park())
+        await counted(engine, workstream, 0, 2)
+    async with worker_of_version_2(engine):  # it replays the runs of version 2
+        await old.do(Resume())
+        assert (await old.state()).state is State.ACTIVE
+    with code_of_version_2():
+        for chat, runs in ((old, 2), (new, 1)):
+            found = await histories(chat)
+            assert len(found) == runs
+            for history in found:
+                await replay(history)
+    first, _ = await histories(old)
+    with code_of_version_2(decide_without_branch), pytest.raises(NondeterminismError):
+        await replay(first)
+
+
+async def test_conversation_without_a_run_begins_under_the_version_of_its_worker(engine: Engine) -> None:
+    workstream = f"rules-{uuid4()}"
+    chat = await engine.start(Mode.PERSISTENT, workstream=workstream)  # by a process that knows version 1 alone
+    await counted(engine, workstream, 1, 0)
+    async with worker_of_version_2(engine):
+        await chat.do(*SEATED)
+        assert (await chat.state()).rules_version == 2
+        await counted(engine, workstream, 0, 1)
+
+
+@pytest.mark.parametrize("path", recorded(), ids=lambda path: path.stem)
+async def test_recorded_history_keeps_its_version_under_code_of_version_2(path: Path) -> None:
+    versions: set[int] = set()
+
+    def collect_versions(state: ConversationState, event: AnyEvent, now: datetime) -> Decision:
+        versions.add(state.rules_version)
+        return decide_by_version(state, event, now)
+
+    with code_of_version_2(collect_versions):
+        await replay(read_history(path))
+    assert versions == {RULES_VERSION}

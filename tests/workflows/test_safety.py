@@ -1,0 +1,181 @@
+"""Misuse of the machine that must be impossible: misspelt fields, a lost refusal, a deadline that comes up for ever."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import pytest
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from tests.workflows.clock import forward
+from tests.workflows.engine import Engine
+from tests.workflows.situations import SITUATIONS, reach
+from tests.workflows.story import MOMENT, START, fresh
+from workflows import machine, operator_details, timers
+from workflows.decision import Decision, refuse, system_message
+from domain.events import Message
+from workflows.machine import catch_up, decide
+from domain.policy import Policy, AutomatedMessages
+from domain.refusals import RefusalCode
+from workflows.state import ConversationState
+from workflows.state_changes import StateChanges
+from workflows.timers import Timer, TimerRule, next_deadline
+from workflows.transitions import Trigger, always
+from domain.conversation import Mode, State
+from workflows.state_parts import TrackedParticipant
+from domain.participants import ParticipantPresence
+
+WORKFLOWS = Path(machine.__file__).parent
+
+
+def test_state_changes_have_the_fields_and_types_of_the_state() -> None:
+    fields = {name: field.annotation for name, field in ConversationState.model_fields.items()}
+    assert get_type_hints(StateChanges) == fields
+    assert not StateChanges.__required_keys__
+
+
+def test_unknown_field_raises() -> None:
+    misspelt: Any = {"sate": State.CLOSED}
+    with pytest.raises(TypeError, match="ConversationState has no field sate"):
+        fresh().replace(**misspelt)
+
+
+def test_copies_outside_of_values_name_their_fields() -> None:
+    untyped = {path.name for path in WORKFLOWS.glob("*.py") if "model_copy" in path.read_text()}
+    assert untyped == {"values.py"}
+
+
+def test_participant_copies() -> None:
+    customer, later = fresh().customer, START + MOMENT
+    connected = customer.connected(START)
+    assert (connected.presence, connected.since, connected.joined_at) == (ParticipantPresence.CONNECTED, START, START)
+    assert connected.connected(later).joined_at == START
+    gone = connected.away(later).left(later)
+    assert gone == TrackedParticipant.model_validate(
+        {**dict(connected), "presence": ParticipantPresence.AWAY, "since": later, "left_at": later}
+    )
+
+
+def test_adopted_policy_keeps_fixed_fields() -> None:
+    own, other = fresh().policy, fresh(Mode.PERSISTENT, texts=AutomatedMessages(ended="Bye")).policy
+    adopted = own.adopt(other, ("mode", "texts"))
+    assert adopted == Policy.model_validate({**dict(other), "mode": own.mode, "texts": own.texts})
+    assert {"mode", "texts"}.isdisjoint(own.differences(adopted))
+    assert "waiting_period" in own.differences(adopted)
+
+
+def test_refusal_stops_the_chain() -> None:
+    greeted = system_message(fresh(), "Hello", "greeting")
+    refused = greeted.then(lambda s: refuse(s, "end", RefusalCode.NO_AGENT))
+    ran: list[ConversationState] = []
+
+    def action(state: ConversationState) -> Decision:
+        ran.append(state)
+        return system_message(state, "Goodbye", "ended")
+
+    after = refused.then(action).then(action)
+    assert (after, ran) == (refused, [])
+    assert after.refused
+    assert after.refused.code is RefusalCode.NO_AGENT
+    assert after.state.refusals[-1].code is RefusalCode.NO_AGENT
+    assert after.items == greeted.items
+
+
+def test_refused_event_does_not_stop_the_next_one() -> None:
+    refused = decide(fresh(), Message(by="stranger", content="hi"), START)
+    accepted = decide(refused.state, Message(by="customer", content="hi"), START)
+    batch = Decision(fresh()).followed_by(refused).followed_by(accepted)
+    assert (batch.state, batch.items, batch.refused) == (accepted.state, accepted.items, None)
+
+
+def without_transitions(monkeypatch: pytest.MonkeyPatch, timer: Timer) -> None:
+    """A defect in the table: the timer runs, but no row says what its end leads to."""
+    rows = tuple(row for row in machine.TRANSITIONS if str(row.trigger) != str(timer))
+    monkeypatch.setattr(machine, "TRANSITIONS", rows)
+
+
+def test_refused_deadline_is_dropped_and_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_transitions(monkeypatch, Timer.OPEN_AGE)
+    before = fresh(connect_within=None, open_age=MOMENT, duration=3 * MOMENT)
+    dropped = catch_up(before, START + 2 * MOMENT)
+    assert (dropped.refused, dropped.items, dropped.state.state) == (None, (), State.OPEN)
+    [refused] = dropped.state.refusals
+    assert (refused.what, refused.code, refused.at) == (
+        Timer.OPEN_AGE,
+        RefusalCode.TIMER_WITHOUT_EFFECT,
+        START + MOMENT,
+    )
+    assert "state OPEN" in refused.text
+    assert refused.text in operator_details.details(dropped.state, 1)
+    ahead = next_deadline(dropped.state)
+    assert ahead is not None
+    assert ahead.timer is Timer.DURATION
+    assert catch_up(dropped.state, START + 3 * MOMENT).state.state is State.CLOSED
+
+
+def test_event_after_a_dropped_deadline_takes_effect(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_transitions(monkeypatch, Timer.OPEN_AGE)
+    before = fresh(connect_within=None, open_age=MOMENT)
+    said = decide(before, Message(by="customer", content="hi"), START + 2 * MOMENT)
+    assert (said.refused, said.state.refused_count, [item.content for item in said.items][-1]) == (None, 1, "hi")
+
+
+def test_dropped_timer_runs_again_with_another_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_transitions(monkeypatch, Timer.OPEN_AGE)
+    state = catch_up(fresh(connect_within=None, open_age=MOMENT, duration=None), START + MOMENT).state
+    assert next_deadline(state) is None
+    again = next_deadline(state.replace(since=START + MOMENT))
+    assert again is not None
+    assert (again.timer, again.due) == (Timer.OPEN_AGE, START + 2 * MOMENT)
+
+
+def test_deadline_that_comes_up_again_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A defect in an action: it changes the state, but its timer goes on."""
+
+    def ask(state: ConversationState) -> Decision:
+        return system_message(state, "Still waiting?", "waiting")
+
+    endless = (Timer.OPEN_AGE, always, ask)
+    monkeypatch.setattr(machine, "TIMERS_WITHIN_STATE", (*machine.TIMERS_WITHIN_STATE, endless))
+    dropped = catch_up(fresh(connect_within=None, open_age=MOMENT, duration=None), START + MOMENT)
+    assert len(dropped.items) == 1
+    assert [refusal.code for refusal in dropped.state.refusals] == [RefusalCode.TIMER_WITHOUT_EFFECT]
+    assert next_deadline(dropped.state) is None
+
+
+@pytest.mark.parametrize(("mode", "name"), SITUATIONS)
+@pytest.mark.parametrize("timer", [timer for timer in Timer if timer in {str(trigger) for trigger in Trigger}])
+def test_no_timer_comes_up_for_ever(mode: Mode, name: str, timer: Timer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A defect in the timer rules: a timer runs in every situation, also where the table has no row for it."""
+    state = reach(mode, name).state
+    everywhere = TimerRule(timer, frozenset(Mode), frozenset(State), _started_at, _at_once)
+    monkeypatch.setattr(timers, "TIMER_RULES", (everywhere,))
+    after = catch_up(state, state.clock + MOMENT).state
+    assert next_deadline(after) is None
+    assert after.refusals[-1].code is RefusalCode.TIMER_WITHOUT_EFFECT
+
+
+def _started_at(state: ConversationState) -> datetime:
+    return state.started_at
+
+
+def _at_once(_: ConversationState) -> timedelta:
+    return timedelta(0)
+
+
+async def test_refused_deadline_does_not_stop_the_workflow(environment: WorkflowEnvironment, engine: Engine) -> None:
+    """The same on the engine: the worker with the defect drops the deadline and goes on."""
+    with pytest.MonkeyPatch.context() as patch:
+        without_transitions(patch, Timer.OPEN_AGE)
+        patch.setattr("worker.Worker", partial(Worker, workflow_runner=UnsandboxedWorkflowRunner()))
+        async with engine.working():
+            chat = await engine.start(open_age=timedelta(minutes=1), connect_within=None)
+            await forward(environment, chat, minutes=2)
+            state = await chat.until(lambda s: s.refused_count == 1, "the deadline is dropped")
+            assert state.refusals[-1].code is RefusalCode.TIMER_WITHOUT_EFFECT
+            await chat.say("Hello?")
+            assert (await chat.state()).state is State.OPEN

@@ -1,0 +1,89 @@
+"""How a conversation calls its activities: writes and queries promptly, transcript files beside the conversation."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import FailureError
+
+from workflows.contract import (ArchiveJob, Commit, ConversationActivities, OpeningHoursQuery, CommitResult)
+from domain.events import OpeningHours
+from workflows.state import ConversationState
+from workflows.state_parts import Unarchived
+
+_Input = TypeVar("_Input")
+_Output = TypeVar("_Output")
+
+LOCAL_LIMIT = timedelta(seconds=5)
+"""How long a call can take as a local activity. After that it goes on as an ordinary one, whose retries operators see."""
+
+
+async def write(commit: Commit) -> CommitResult | None:
+    """Write a commit to the store. Returns once it is there, however long that takes.
+
+    Returns:
+        What the conversation must know of the write, see `Recorded`; None if nothing.
+    """
+    return await _call(ConversationActivities.record, commit, _summary(commit))
+
+
+async def opening_hours(question: OpeningHoursQuery) -> OpeningHours:
+    """Query the opening hours of a queue."""
+    return await _call(ConversationActivities.opening_hours, question, f"opening hours of {question.queue}"[:200])
+
+
+async def _call(
+    activity: Callable[[ConversationActivities, _Input], Awaitable[_Output]], input: _Input, summary: str
+) -> _Output:
+    try:
+        return await workflow.execute_local_activity_method(
+            activity, input, schedule_to_close_timeout=LOCAL_LIMIT, summary=summary
+        )
+    except FailureError:  # an ActivityError at first, its bare cause in a replay (SDK 1.35)
+        return await workflow.execute_activity_method(
+            activity,
+            input,
+            start_to_close_timeout=timedelta(seconds=30),
+            retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=10)),
+            summary=summary,
+        )
+
+
+class ArchiveWriter:
+    """Has the transcript file of each ended contact written, beside the conversation and however long that takes.
+
+    Args:
+        written: called once the file of a contact is written.
+    """
+
+    def __init__(self, written: Callable[[Unarchived], None]) -> None:
+        self._written = written
+        self._running: dict[Unarchived, asyncio.Task[None]] = {}
+
+    def start(self, state: ConversationState) -> None:
+        """Start writing the files that the state lists, except those that are being written."""
+        for contact in state.unarchived:
+            if contact not in self._running:
+                job = ArchiveJob(conversation_id=state.id, instance=state.instance, contact_id=contact.contact_id)
+                self._running[contact] = asyncio.create_task(self._write(contact, job))
+
+    async def _write(self, contact: Unarchived, job: ArchiveJob) -> None:
+        await workflow.execute_activity_method(
+            ConversationActivities.archive,
+            job,
+            start_to_close_timeout=timedelta(minutes=5),
+            retry_policy=RetryPolicy(maximum_interval=timedelta(minutes=5)),
+            summary="transcript file of an ended contact",
+        )
+        del self._running[contact]
+        self._written(contact)
+
+
+def _summary(commit: Commit) -> str:
+    parts = [f"{len(commit.items)} items to {commit.items[-1].seq}"] if commit.items else []
+    return ", ".join(parts + ([f"state {commit.facts.state}"] if commit.facts else []))

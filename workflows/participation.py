@@ -1,0 +1,129 @@
+"""Messages, connections and bots: the events that participants cause within a state."""
+
+from __future__ import annotations
+
+from workflows.contact_changes import archive_contact, remove_bot
+from workflows.decision import Decision, automated_message, event_item, record_departure, refuse
+from domain.events import (Connect, Disconnect, Invite, Leave, Message)
+from workflows.participant_timers import record_speech
+from domain.refusals import RefusalCode
+from workflows.state import KEPT_MESSAGE_IDS, MAX_BOTS, ConversationState
+from workflows.transcript_items import next_item
+from domain.transcript import EventType, ItemType
+from workflows.state_parts import TrackedParticipant
+from domain.participants import ParticipantPresence, Role
+
+RESERVED_IDS = ("customer", "agent", "system", "operator")
+"""The words with a meaning of their own in `by`; no bot can have one as its id."""
+
+
+def record_message(state: ConversationState, message: Message, *, proves_presence: bool = True) -> Decision:
+    """Write a message to the transcript, once for each id. An accepted message (one with an id) is written in any state.
+
+    Args:
+        state: the conversation before it.
+        message: the message.
+        proves_presence: whether it shows that its sender is there.
+    """
+    if message.id in state.recent_message_ids:
+        return Decision(state)
+    sender = state.participant(message.by)
+    if state.ended and message.id is None:
+        return refuse(state, "message", RefusalCode.CONVERSATION_ENDED)
+    if sender is None and message.role and message.name:
+        left = TrackedParticipant(
+            id=message.by, role=message.role, name=message.name, since=state.clock, joined_at=state.clock
+        )
+        return _append_message(state, message, left)
+    if sender is None and message.by not in ("system", "operator"):
+        return refuse(state, "message", RefusalCode.NOT_A_PARTICIPANT, by=message.by)
+    decision = Decision(state)
+    if sender and not state.ended and proves_presence:
+        decision = decision.then(lambda s: _confirm_presence(s, sender))
+    if sender and not state.ended and sender.role in (Role.CUSTOMER, Role.AGENT):
+        decision = decision.then(lambda s: record_speech(s, s.participant(sender.id) or sender))
+    return decision.then(lambda s: _append_message(s, message, sender))
+
+
+def _append_message(state: ConversationState, message: Message, sender: TrackedParticipant | None) -> Decision:
+    state, item = next_item(
+        state,
+        type=ItemType.MESSAGE,
+        content_type=message.content_type,
+        content=message.content,
+        participant=sender,
+        id=message.id,
+    )
+    if state.ended:  # it was accepted before the end: the file of the contact must be written again
+        state = archive_contact(state)
+    ids = (*state.recent_message_ids, item.id)[-KEPT_MESSAGE_IDS:]
+    return Decision(state.replace(recent_message_ids=ids, last_message_at=state.clock), (item,))
+
+
+def _confirm_presence(state: ConversationState, sender: TrackedParticipant) -> Decision:
+    """A first message counts as joining. A message of a participant who is away restarts the time of the absence."""
+    if sender.presence is ParticipantPresence.AWAITED or sender.joined_at is None:
+        return _join(state, sender)
+    if sender.presence is ParticipantPresence.AWAY:
+        return Decision(state.with_participant(sender.away(state.clock)))
+    return Decision(state)
+
+
+def _join(state: ConversationState, participant: TrackedParticipant) -> Decision:
+    connected = participant.connected(state.clock)
+    state = state.with_participant(connected)
+    if participant.joined_at is not None:
+        return Decision(state)
+    joined = event_item(state, EventType.JOINED, connected)
+    is_agent = participant.role is Role.AGENT
+    return joined.then(lambda s: automated_message(s, "agent_joined")) if is_agent else joined
+
+
+def invite_bot(state: ConversationState, event: Invite) -> Decision:
+    """A bot joins. It counts as connected until it leaves. Repeating the invitation changes nothing."""
+    if any(bot.id == event.participant_id for bot in state.bots):
+        return Decision(state)
+    if state.ended:
+        return refuse(state, "invite", RefusalCode.CONVERSATION_ENDED)
+    if len(state.bots) >= MAX_BOTS:
+        return refuse(state, "invite", RefusalCode.TOO_MANY_BOTS, limit=MAX_BOTS)
+    if event.participant_id in RESERVED_IDS or state.participant(event.participant_id):
+        return refuse(state, "invite", RefusalCode.PARTICIPANT_ID_TAKEN, participant_id=event.participant_id)
+    bot = TrackedParticipant(id=event.participant_id, role=Role.CUSTOM_BOT, name=event.name, since=state.clock)
+    former = tuple(id for id in state.former_participants if id != bot.id)
+    return _join(state.replace(bots=(*state.bots, bot), former_participants=former), bot)
+
+
+def leave(state: ConversationState, event: Leave) -> Decision:
+    """A bot leaves. After the end this changes nothing, because the end made everybody leave."""
+    bot = next((bot for bot in state.bots if bot.id == event.by), None)
+    if bot is None:
+        return refuse(state, "leave", RefusalCode.NOT_A_BOT, by=event.by)
+    if state.ended:
+        return Decision(state)
+    return record_departure(state, bot, trigger="left").then(lambda s: Decision(remove_bot(s, bot)))
+
+
+def connect(state: ConversationState, event: Connect) -> Decision:
+    """A participant's first connection is up. Late events about former participants change nothing."""
+    participant = state.participant(event.by)
+    if participant is None and event.by in state.former_participants:
+        return Decision(state)
+    if participant is None:
+        return refuse(state, "connect", RefusalCode.NOT_A_PARTICIPANT, by=event.by)
+    if state.ended:
+        return Decision(state)
+    return _join(state, participant)
+
+
+def disconnect(state: ConversationState, event: Disconnect) -> Decision:
+    """A participant's last connection is lost. A loss older than the present connection changes nothing."""
+    participant = state.participant(event.by)
+    if participant is None and event.by in state.former_participants:
+        return Decision(state)
+    if participant is None:
+        return refuse(state, "disconnect", RefusalCode.NOT_A_PARTICIPANT, by=event.by)
+    overtaken = event.at is not None and event.at < participant.since
+    if state.ended or participant.presence is not ParticipantPresence.CONNECTED or overtaken:
+        return Decision(state)
+    return Decision(state.with_participant(participant.away(state.clock)))

@@ -1,0 +1,36 @@
+"""The version of the rules by which a run decides, and how to change the rules of conversations that run.
+
+A run keeps the version with which it began, because its history must replay to the same commands and the same decisions. The
+next run, after continue-as-new, begins under the present version.
+
+To add version 2:
+
+1. Set `RULES_VERSION = 2` and decide it by a patch: `return 2 if workflow.patched("rules-2") else 1`.
+2. Branch on `state.rules_version` at each rule that differs, and nowhere else.
+3. Add a scenario to `tests/replay/scenarios.py` and record it with `make histories`. The histories of version 1 stay.
+4. Replace all workers. New conversations begin under version 2. Busy ones move by themselves; the signal `renew` moves the rest.
+
+To retire version 1:
+
+1. Count its survivors: `temporal workflow count --query "ChatRulesVersion = '1' AND ExecutionStatus = 'Running'"`. Send `renew`
+   to the same query until there are none.
+2. Wait for the retention of the namespace, during which a query of the Temporal UI still replays closed runs.
+3. Delete the branches and the histories of version 1, and replace `workflow.patched("rules-2")` by
+   `workflow.deprecate_patch("rules-2")`. Delete that call too when the same wait has passed once more.
+
+`tests/replay/test_rules_versions.py` shows all of it with a version 2.
+"""
+
+from __future__ import annotations
+
+RULES_VERSION = 1
+"""The present version of the rules."""
+
+
+def decide_rules_version() -> int:
+    """Decide the version of this run. Called once, when the run begins; its own history decides when it replays.
+
+    The input of the run does not decide: while workers are replaced, an older worker can begin a run that a newer process
+    started.
+    """
+    return RULES_VERSION

@@ -1,0 +1,124 @@
+"""The small values that a conversation's state consists of."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Self
+
+from domain.refusals import RefusalCode
+from domain.contacts import EndReason, InitiationMethod
+from domain.routing import OfferOutcome
+from domain.value import Value
+
+
+class ChangeNote(Value):
+    """One change that operators can read. It holds no names of people and nothing they wrote."""
+
+    at: datetime
+    what: str
+
+
+class RecordedRefusal(Value):
+    """One refused input that operators can read: what was refused, when, and why."""
+
+    at: datetime
+    what: str
+    code: RefusalCode
+    text: str
+
+
+class SpeechRecord(Value):
+    """When a party wrote last, since when it counts as idle, and how far its chain of idle rules is."""
+
+    last_message_at: datetime | None = None
+    after_seq: int = 0
+    """The number of the item before the last message."""
+    idle_since: datetime | None = None
+    silent_since: datetime | None = None
+    """The silence to which `steps_done` belongs."""
+    steps_done: int = 0
+
+    def with_message(self, at: datetime, after_seq: int) -> Self:
+        """This record after a message of the party, which is no longer idle."""
+        return self._with_fields({"last_message_at": at, "after_seq": after_seq, "idle_since": None})
+
+    def with_idle_since(self, at: datetime) -> Self:
+        """This record of a party that counts as idle."""
+        return self._with_fields({"idle_since": at})
+
+    def with_steps_done(self, count: int, silent_since: datetime | None) -> Self:
+        """This record after a step of the chain of idle rules."""
+        return self._with_fields({"silent_since": silent_since, "steps_done": count})
+
+
+class QueueHours(Value):
+    """The opening hours of a queue, as the conversation knows them."""
+
+    queue: str
+    open: bool
+    until: datetime | None = None
+    """Until when this holds; None for as long as nothing changes."""
+    opened_at: datetime | None = None
+    """When the queue opened while the conversation waited in it."""
+    stale: bool = False
+    """Whether `until`, kept in `lapsed_at`, has passed and the answer to the next query is not here yet."""
+    lapsed_at: datetime | None = None
+
+    def lapsed(self) -> Self:
+        """These hours once `until` has passed."""
+        return self._with_fields({"stale": True, "until": None, "lapsed_at": self.until})
+
+
+class DroppedDeadline(Value):
+    """A deadline that led to nothing when it was due. It no longer counts, so that it cannot come up for ever."""
+
+    timer: str
+    due: datetime
+
+
+class PendingOffer(Value):
+    """The open offer: an agent can accept the conversation before `until`."""
+
+    id: str
+    user: str
+    name: str
+    until: datetime
+
+
+class EndedOffer(Value):
+    """An offer that has ended, and its outcome."""
+
+    id: str
+    user: str
+    outcome: OfferOutcome
+
+
+class Contact(Value):
+    """One contact of a conversation: its agent, its duration, and the number of its last item."""
+
+    id: str
+    initiation: InitiationMethod = InitiationMethod.API
+    previous: str | None = None
+    queue: str
+    began_at: datetime
+    agent_user: str | None = None
+    agent_assigned_at: datetime | None = None
+    ended_at: datetime | None = None
+    end_reason: EndReason | None = None
+    wrapped_up_at: datetime | None = None
+    last_seq: int | None = None
+
+    def ended(self, at: datetime, reason: EndReason, last_seq: int) -> Self:
+        """This contact once another contact follows it."""
+        return self._with_fields({"ended_at": at, "end_reason": reason, "last_seq": last_seq})
+
+    def wrapped_up(self, at: datetime | None) -> Self:
+        """This contact with the end of its wrap-up; None while that goes on."""
+        return self._with_fields({"wrapped_up_at": at})
+
+
+class Unarchived(Value):
+    """A contact that has ended and whose transcript file is not written yet, with all items up to `seq`."""
+
+    contact_id: str
+    seq: int

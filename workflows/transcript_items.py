@@ -1,0 +1,84 @@
+"""Minting transcript items: numbers, ids and instants follow from the state, so that a replay mints the same."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from workflows.state import ConversationState, derived_id
+from domain.transcript import TranscriptItem, ItemType
+from workflows.state_parts import TrackedParticipant
+from domain.participants import Role
+
+SYSTEM_NAME = "SYSTEM_MESSAGE"
+"""The display name of the system (Amazon Connect)."""
+
+
+def next_item(
+    state: ConversationState,
+    *,
+    type: ItemType,
+    content_type: str,
+    content: str | None = None,
+    participant: TrackedParticipant | None = None,
+    id: str | None = None,
+    trigger: str | None = None,
+) -> tuple[ConversationState, TranscriptItem]:
+    """Mint the next transcript item, and return the state that counts it.
+
+    Args:
+        state: the conversation before the item.
+        type: whether it is a message or an event.
+        content_type: its content type.
+        content: its text; None for an event.
+        participant: its sender; None for the system.
+        id: its id; None derives one from its number.
+        trigger: what caused a message of the system.
+    """
+    seq, at = state.seq + 1, _next_instant(state)
+    item = TranscriptItem(
+        id=id or derived_id(state.id, f"item/{seq}"),
+        seq=seq,
+        at=at,
+        contact_id=state.contact_id,
+        type=type,
+        content_type=content_type,
+        content=content,
+        participant_id=participant.id if participant else None,
+        role=participant.role if participant else Role.SYSTEM,
+        name=participant.name if participant else SYSTEM_NAME,
+        trigger=trigger,
+    )
+    return state.replace(seq=seq, last_item_at=at), item
+
+
+def notice_item(
+    state: ConversationState,
+    *,
+    type: ItemType,
+    content_type: str,
+    content: str | None,
+    participant: TrackedParticipant | None,
+    trigger: str | None,
+) -> tuple[ConversationState, TranscriptItem]:
+    """Mint an item for a notice: no transcript keeps it, and it has no number."""
+    count = state.notice_count + 1
+    item = TranscriptItem(
+        id=derived_id(state.id, f"notice/{count}"),
+        seq=0,
+        at=state.clock,
+        contact_id=state.contact_id,
+        type=type,
+        content_type=content_type,
+        content=content,
+        participant_id=participant.id if participant else None,
+        role=participant.role if participant else Role.SYSTEM,
+        name=participant.name if participant else SYSTEM_NAME,
+        trigger=trigger,
+    )
+    return state.replace(notice_count=count), item
+
+
+def _next_instant(state: ConversationState) -> datetime:
+    """The clock in whole milliseconds, and later than every item before."""
+    at = state.clock.replace(microsecond=state.clock.microsecond // 1000 * 1000)
+    return at if state.last_item_at is None else max(at, state.last_item_at + timedelta(milliseconds=1))
