@@ -31,7 +31,7 @@ class Recorder(ConversationActivities):
         """Writes the commit in one transaction, then announces the changes. Idempotent."""
         end = await self._write(commit)
         await self._announce(commit)
-        policy = self._changed_policy(commit.rules) if commit.rules else None
+        policy = self._changed_policy(commit.policy) if commit.policy else None
         if end is None and policy is None:
             return None
         return CommitResult(seq=end.seq if end else None, at=end.at if end else None, policy=policy)

@@ -168,7 +168,9 @@ async def _by_link(parts: Services, name: str, instance: InstanceSettings, body:
     return await _offer(parts, instance, conversation, link_expired=link_expired)
 
 
-async def _by_customer(parts: Services, name: str, instance: InstanceSettings, body: ReconnectionRequest) -> dict[str, Any]:
+async def _by_customer(
+    parts: Services, name: str, instance: InstanceSettings, body: ReconnectionRequest
+) -> dict[str, Any]:
     if body.workstream is None and body.customer_id is None:
         raise MalformedRequest("reconnect_id: is missing, and so are workstream and customer_id.")
     if body.workstream is None or body.customer_id is None:

@@ -22,7 +22,7 @@ from typing import Any
 
 from sqlalchemy import insert, text, update
 
-from domain.routing import FOREVER, RoutingStage, AgentStatus, Offer, Placement
+from domain.routing import FOREVER, AgentStatus, Offer, Placement, RoutingStage
 from routing.agents import configure_agents
 from routing.offers import offer_next
 from routing.placement import write_placement

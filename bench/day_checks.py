@@ -53,7 +53,9 @@ class RoutingMonitor:
 
             board, agents = await rows(schema.routing), await rows(schema.agents)
             served = {(row.queue, row.user) for row in await rows(schema.agent_queues)}
-            passed = {(row.conversation_id, row.user) for row in await connection.execute(select(schema.routing_rejections))}
+            passed = {
+                (row.conversation_id, row.user) for row in await connection.execute(select(schema.routing_rejections))
+            }
         loads = Counter[str]()
         for row in board:
             if row.holder and row.holds_until > now:

@@ -101,7 +101,9 @@ class SimulatedPeople:
         await asyncio.sleep(seconds / 3)
         while True:
             absent = [
-                user for user in users if (await self.floor.agent(user)).status in (AgentStatus.AWAY, AgentStatus.OFFLINE)
+                user
+                for user in users
+                if (await self.floor.agent(user)).status in (AgentStatus.AWAY, AgentStatus.OFFLINE)
             ]
             await self._set_status(absent, AgentStatus.AVAILABLE)
             await asyncio.sleep(1)
@@ -189,7 +191,9 @@ class SimulatedPeople:
 
     async def _offers(self) -> list[Offer]:
         entry = schema.routing.c
-        query = select(*ROUTING_COLUMNS).where(entry.instance == self.floor.name, entry.offer_id.is_not(None), entry.delivered)
+        query = select(*ROUTING_COLUMNS).where(
+            entry.instance == self.floor.name, entry.offer_id.is_not(None), entry.delivered
+        )
         async with self.floor.engine.db.read() as connection:
             rows = [RoutingRow(*row) for row in await connection.execute(query)]
         return [row.offer for row in rows if row.offer]

@@ -10,12 +10,21 @@ from pydantic import ValidationError
 
 from configuration.errors import InvalidConfiguration
 from configuration.schema.instances import InstanceSettings
-from configuration.schema.sections import (NEVER, LocalizedText, text_in_language, mistakes)
+from configuration.schema.sections import NEVER, LocalizedText, mistakes, text_in_language
 from configuration.schema.workstreams import WorkstreamSettings
-from domain.conversation import ConversationOpening
-from domain.policy import (DEFAULTS, LANGUAGE_ATTRIBUTE, SLUGS, IdleAction, IdleRule, Policy, SameAgent, Survey, AutomatedMessages)
+from domain.conversation import ConversationOpening, Mode
+from domain.policy import (
+    DEFAULTS,
+    LANGUAGE_ATTRIBUTE,
+    SLUGS,
+    AutomatedMessages,
+    IdleAction,
+    IdleRule,
+    Policy,
+    SameAgent,
+    Survey,
+)
 from domain.transcript import INTERACTIVE, INTERACTIVE_RESPONSE
-from domain.conversation import Mode
 
 _LIMITS = ("connect_within", "reconnect_window", "open_age", "waiting_period", "wrap_up", "duration", "agent_grace")
 _HOLDS: dict[object, timedelta | None] = {"always": None, "never": timedelta(0)}
@@ -77,8 +86,6 @@ def _own(workstream: WorkstreamSettings, language: str | None, texts: AutomatedM
     }
     if workstream.customer_may_end is not None:
         own["customer_may_end"] = workstream.customer_may_end
-    if workstream.reconnection and workstream.reconnection.limit:
-        own["reconnect_window"] = workstream.reconnection.limit
     if workstream.survey:
         own["survey"] = Survey(**workstream.survey.model_dump(exclude_none=True))
     own |= {"units": workstream.units, "priority": workstream.priority, "auto_accept": workstream.auto_accept}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 from domain.value import Value
 
@@ -54,3 +55,11 @@ class Contact(Value):
     end_reason: EndReason | None = None
     wrapped_up_at: datetime | None = None
     last_seq: int | None = None
+
+    def ended(self, at: datetime, reason: EndReason, last_seq: int) -> Self:
+        """Returns this contact once another contact follows it."""
+        return self._with_fields({"ended_at": at, "end_reason": reason, "last_seq": last_seq})
+
+    def wrapped_up(self, at: datetime | None) -> Self:
+        """Returns this contact with the end of its wrap-up; None while the wrap-up goes on."""
+        return self._with_fields({"wrapped_up_at": at})

@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field, ValidationError, field_validator, model_validator
 
+from domain.participants import ParticipantTimer, Role
 from domain.transcript import MAX_CONTENT_BYTES
 from domain.value import Name, Value
-from domain.participants import ParticipantTimer, Role
 
 
 class ConversationEvent(Value):

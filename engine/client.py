@@ -22,10 +22,10 @@ from configuration.schema.instances import InstanceSettings
 from domain.conversation import ConversationOpening
 from domain.errors import ConversationEnded, EngineUnavailable
 from domain.events import AnyEvent, Command, Message, Messages
-from domain.refusals import Refusal, RefusalCode
+from domain.refusals import Refusal
 from engine.message_batches import MessageBatches
 from runtime.settings import Settings
-from workflows import search, operator_details
+from workflows import operator_details, search
 from workflows.contract import ASK, WORKFLOW, CommandRequest, CommandResult, StartConversation
 
 RPC_TIMEOUT = timedelta(seconds=10)
@@ -101,7 +101,7 @@ class ConversationClient:
             raise ConversationEnded from error
         except RPCError as error:
             raise _fault(error) from error
-        return _as_refusal(answer.refused)
+        return answer.refused
 
     async def _send_messages(self, conversation_id: str, messages: Messages) -> None:
         await self._signal(conversation_id, "message", messages)
@@ -124,15 +124,6 @@ class ConversationClient:
                     raise
             await asyncio.sleep(delay)
         raise AssertionError("the last attempt returns or raises")
-
-
-def _as_refusal(text: str | None) -> Refusal | None:
-    """Return the refusal for the text with which the workflow refuses a command."""
-    if text is None:
-        return None
-    if text.startswith("at most"):
-        return Refusal(code=RefusalCode.TOO_MANY_BOTS, text=text)
-    return Refusal(code=RefusalCode.WRONG_STATE, text=text)
 
 
 def _fault(error: RPCError) -> ConversationEnded | EngineUnavailable:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from domain.instants import iso
 from realtime.feed import POLL_INTERVAL, Feed
 from realtime.socket import AGENT_REMOVED, CloseReason, Frame, FrameQueue
 from routing import agent_events
 from routing.agent_events import AgentEvent, AgentId
 from runtime.bus import BOARD, DESKS, Announcement, Bus
 from store.database import Database
-from domain.instants import iso
 
 MOST_RESUMED = 500
 """How many missed events a socket can resume after. A client that missed more reads the lists anew, which costs less."""

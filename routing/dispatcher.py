@@ -117,7 +117,9 @@ class Dispatcher(PeriodicTasks):
         # announcements that arrive meanwhile are left to the next run: in a busy hour they never end
         changed_agents, self._changed_agents = self._changed_agents, set()
         for instance, user in changed_agents:
-            self._changed_queues |= {(instance, queue) for queue in await queues.queues_with_work_for(self._db, instance, user)}
+            self._changed_queues |= {
+                (instance, queue) for queue in await queues.queues_with_work_for(self._db, instance, user)
+            }
         changed_queues, self._changed_queues = self._changed_queues, set()
         turns = asyncio.Semaphore(QUEUES_AT_ONCE)
         served = (self._serve_queue(instance, queue, turns) for instance, queue in changed_queues)

@@ -22,7 +22,9 @@ async def withdraw(db: Database, bus: Bus, engine: ConversationClient, made: Ite
     Does not increment the agent's missed-offer count. Offers that have ended meanwhile are skipped. A conversation that cannot
     be notified learns of the withdrawal with its next offer.
     """
-    withdrawn = [offer for offer in made if await offers.withdraw_offer(db, offer, OfferOutcome.WITHDRAWN, datetime.now(UTC))]
+    withdrawn = [
+        offer for offer in made if await offers.withdraw_offer(db, offer, OfferOutcome.WITHDRAWN, datetime.now(UTC))
+    ]
     for offer in withdrawn:
         await bus.announce(board_has_changed(offer.instance, offer.queue))
     await asyncio.gather(*(_notify_conversation(engine, offer) for offer in withdrawn))

@@ -34,7 +34,9 @@ SIGNALS_AT_ONCE = 20
 class QueuePositions(PeriodicTasks):
     """Sends queue positions from one API process."""
 
-    def __init__(self, db: Database, engine: ConversationClient, configuration: Configuration, every: timedelta) -> None:
+    def __init__(
+        self, db: Database, engine: ConversationClient, configuration: Configuration, every: timedelta
+    ) -> None:
         self._db = db
         self._engine = engine
         self._configuration = configuration
@@ -65,7 +67,9 @@ class QueuePositions(PeriodicTasks):
         average = await queues.average_wait(self._db, name, queue, now - queues.WAIT_WINDOW, at_least=LEAST_WAITS)
         await asyncio.gather(*(self._send(contact, position, average, turns) for contact, position in changes))
 
-    async def _send(self, contact: QueuedContact, position: int, average: timedelta | None, turns: asyncio.Semaphore) -> None:
+    async def _send(
+        self, contact: QueuedContact, position: int, average: timedelta | None, turns: asyncio.Semaphore
+    ) -> None:
         async with turns:
             if not await claim_announcement(self._db, contact.contact_id, position, datetime.now(UTC)):
                 return

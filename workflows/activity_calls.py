@@ -11,8 +11,8 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import FailureError
 
-from workflows.contract import (ArchiveJob, Commit, ConversationActivities, OpeningHoursQuery, CommitResult)
 from domain.events import OpeningHours
+from workflows.contract import ArchiveJob, Commit, CommitResult, ConversationActivities, OpeningHoursQuery
 from workflows.state import ConversationState
 from workflows.state_parts import Unarchived
 
@@ -86,4 +86,4 @@ class ArchiveWriter:
 
 def _summary(commit: Commit) -> str:
     parts = [f"{len(commit.items)} items to {commit.items[-1].seq}"] if commit.items else []
-    return ", ".join(parts + ([f"state {commit.facts.state}"] if commit.facts else []))
+    return ", ".join(parts + ([f"state {commit.snapshot.state}"] if commit.snapshot else []))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from workflows.state import KEPT_FORMER, ConversationState
-from workflows.state_parts import Unarchived
 from domain.contacts import EndReason, InitiationMethod
-from workflows.state_parts import TrackedParticipant
+from workflows.state import KEPT_FORMER, ConversationState
+from workflows.state_parts import TrackedParticipant, Unarchived
 
 
 def begin_contact(

@@ -1,7 +1,7 @@
 """The border of the workflow: its input, its answers, and the signatures of the activities that it calls.
 
-Recorded histories hold all of this. A field is never renamed or removed, and a new field needs a default. For `Facts` and
-`Placement` that is not enough: see there.
+Recorded histories hold all of this. A field is never renamed or removed, and a new field needs a default. For
+`ConversationSnapshot` and its `Placement` that is not enough: see there.
 """
 
 from __future__ import annotations
@@ -13,54 +13,23 @@ from pydantic import Field
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from domain.events import (AnyEvent, Command, OpeningHours, Message)
+from domain.contacts import Contact, EndReason
+from domain.conversation import ConversationOpening, ConversationSnapshot, Mode, State
+from domain.events import AnyEvent, Command, Message, OpeningHours
+from domain.participants import Role
 from domain.policy import LANGUAGE_ATTRIBUTE, Policy, SameAgent
 from domain.refusals import Refusal
-from workflows.state import ConversationState
-from domain.contacts import Contact
-from domain.routing import EndedOffer
-from domain.contacts import EndReason
-from domain.transcript import TranscriptItem, Notice
-from domain.conversation import Mode, State
-from workflows.state_parts import TrackedParticipant
-from domain.participants import Role
-from domain.routing import RoutingStage
+from domain.routing import FOREVER, Placement, RoutingStage
+from domain.transcript import Notice, TranscriptItem
 from domain.value import Value
+from workflows.state import ConversationState
+from workflows.state_parts import TrackedParticipant
 
 WORKFLOW = "Conversation"
 ASK = "ask"
 
 MAX_LANGUAGE = 100
 """How many characters of the customer's language are kept. It can be any text; the longest tags have a third of this."""
-
-
-class RehydratedPast(Value):
-    """The past conversation that a rehydrated conversation continues, up to which item; see `store.records.Past`."""
-
-    contact_id: str
-    association_id: str
-    conversation_id: str
-    seq: int
-    items: int
-
-
-class ConversationOpening(Value):
-    """The facts of a conversation that are known before it begins and do not change while it runs."""
-
-    contact_id: str
-    instance: str
-    workstream: str
-    queue: str
-    mode: Mode
-    started_at: datetime
-    customer_participant_id: str
-    customer_name: str
-    customer_id: str | None = None
-    attributes: dict[str, str] = Field(default_factory=dict)
-    segment_attributes: dict[str, object] = Field(default_factory=dict)
-    content_types: tuple[str, ...] = ()
-    related_contact_id: str | None = None
-    past: RehydratedPast | None = None
 
 
 class StartConversation(Value):
@@ -74,53 +43,6 @@ class StartConversation(Value):
     state: ConversationState | None = None
     inbox: tuple[Annotated[AnyEvent, Field(discriminator="kind")], ...] = ()
     runs: int = 1
-
-
-class Placement(Value):
-    """The place of a conversation in routing, and what routing must know to offer it.
-
-    It is part of `Facts`: the rule for new fields there holds here too.
-    """
-
-    stage: RoutingStage
-    instance: str
-    workstream: str
-    contact_id: str
-    queue: str
-    agent: str | None = None
-    units: int = 1
-    priority: int = 5
-    ahead: bool = False
-    since: datetime
-    missed_offers: int | None = None
-    bound_to: str | None = None
-    bound_until: datetime | None = None
-    """The only agent to whom it may be offered, and until when; without an instant, as long as that agent exists."""
-    holds: bool = False
-    holds_until: datetime | None = None
-    """Whether it takes capacity of its agent, and until when; without an instant, until the placement changes."""
-
-
-class ConversationSnapshot(Value):
-    """The whole record of a conversation. Writing it is idempotent, and the highest revision wins.
-
-    The conversation writes its record whenever it differs from the last one it wrote. So a new field breaks the replay of running
-    conversations as soon as its value varies, with a default or without: the run would write where its history has no write. Add
-    such a field under a new rules version (`workflows.rules_version`), and leave it at its default under the earlier ones.
-    `tests/replay/test_contract.py` shows it.
-    """
-
-    revision: int
-    state: State
-    legs: tuple[Contact, ...] = ()
-    participants: tuple[TrackedParticipant, ...]
-    answers: dict[str, str] = Field(default_factory=dict)
-    """The survey's answers since the last write. Written once, so that a backend can correct them later."""
-    ended_at: datetime | None = None
-    end_reason: EndReason | None = None
-    closed_at: datetime | None = None
-    placement_of: Placement
-    offers_over: tuple[EndedOffer, ...] = ()
 
 
 class PolicyReference(Value):
@@ -139,10 +61,10 @@ class Commit(Value):
 
     conversation_id: str
     opening: ConversationOpening | None = None
-    snapshot_of: ConversationSnapshot | None = None
+    snapshot: ConversationSnapshot | None = None
     items: tuple[TranscriptItem, ...] = ()
     notices: tuple[Notice, ...] = ()
-    policy_reference: PolicyReference | None = None
+    policy: PolicyReference | None = None
     """None for a closed conversation, whose policy no longer changes."""
 
 
@@ -227,14 +149,13 @@ def snapshot_of(state: ConversationState) -> ConversationSnapshot:
     return ConversationSnapshot(
         revision=state.revision,
         state=state.state,
-        legs=(*state.unrecorded_contacts, *_served_contact(state), state.contact),
+        contacts=(*state.unrecorded_contacts, *_served_contact(state), state.contact),
         answers=dict(state.unrecorded_answers),
         participants=tuple(participants.values()),
         ended_at=state.ended_at,
         end_reason=state.end_reason,
         closed_at=state.closed_at,
         placement=placement_of(state),
-        offers_over=state.unrecorded_offers,
     )
 
 
@@ -254,7 +175,7 @@ def policy_reference(state: ConversationState) -> PolicyReference | None:
 
 def placement_of(state: ConversationState) -> Placement:
     """The place of a state in routing."""
-    policy, stage, owner, holds_until = state.policy, RoutingStage.OFF, None, None
+    policy, stage, owner, wrap_up_holds_until = state.policy, RoutingStage.OFF, None, None
     match state.state:
         case State.OPEN:
             stage = RoutingStage.QUEUED
@@ -266,7 +187,7 @@ def placement_of(state: ConversationState) -> Placement:
             served_by = state.served_contact.agent_user if state.served_contact else None
             owner = (state.owner.user if state.owner else served_by) if state.agent_done_at is None else None
             stage = RoutingStage.WRAP_UP if owner else RoutingStage.OFF
-            holds_until = state.since + policy.wrap_up_holds if policy.wrap_up_holds is not None else None
+            wrap_up_holds_until = FOREVER if policy.wrap_up_holds is None else state.since + policy.wrap_up_holds
         case State.CLOSED:
             pass
     bound_to = state.parked_by.user if stage is RoutingStage.QUEUED and state.parked_by else None
@@ -274,6 +195,8 @@ def placement_of(state: ConversationState) -> Placement:
         bound_to = None
     waits = policy.same_agent is SameAgent.PREFERRED
     return Placement(
+        conversation_id=state.id,
+        revision=state.revision,
         stage=stage,
         instance=state.instance,
         workstream=state.workstream,
@@ -283,12 +206,12 @@ def placement_of(state: ConversationState) -> Placement:
         units=policy.units,
         priority=policy.priority,
         ahead=state.ahead,
-        since=state.since,
-        missed_offers=policy.missed_offers,
+        enqueued_at=state.since,
+        missed_offer_limit=policy.missed_offers,
         bound_to=bound_to,
         bound_until=state.since + policy.same_agent_wait if bound_to and waits else None,
-        holds=stage in (RoutingStage.WORKING, RoutingStage.WRAP_UP),
-        holds_until=holds_until,
+        wrap_up_holds_until=wrap_up_holds_until if owner else None,
+        ended_offers=state.unrecorded_offers,
     )
 
 

@@ -12,21 +12,31 @@ import asyncio
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from domain.conversation import ConversationSnapshot, State
+    from domain.events import End
+    from domain.policy import Policy
     from workflows import operator_details, search
     from workflows.activity_calls import ArchiveWriter, opening_hours, write
-    from workflows.contract import (WORKFLOW, CommandResult, CommandRequest, Commit, OpeningHoursQuery, ConversationResult, StartConversation, snapshot_of, initial_state, policy_reference)
-    from domain.conversation import ConversationSnapshot
+    from workflows.contract import (
+        WORKFLOW,
+        CommandRequest,
+        CommandResult,
+        Commit,
+        ConversationResult,
+        OpeningHoursQuery,
+        StartConversation,
+        initial_state,
+        policy_reference,
+        snapshot_of,
+    )
     from workflows.deadline_timer import DeadlineTimer
     from workflows.decision import Decision
-    from domain.events import End
     from workflows.machine import begin, catch_up, decide
-    from domain.policy import Policy
     from workflows.rules_version import decide_rules_version
     from workflows.signal_handlers import PendingCommand, SignalHandlers
     from workflows.state import ConversationState
     from workflows.state_parts import Unarchived
     from workflows.timers import next_deadline
-    from domain.conversation import State
 
 COMMIT_ITEMS = 50
 COMMIT_BYTES = 500_000
@@ -164,10 +174,10 @@ class Conversation(SignalHandlers):
         commit = Commit(
             conversation_id=self._state.id,
             opening=self._start.opening if self._recorded is None else None,
-            facts=changed,
+            snapshot=changed,
             items=batch.items,
             notices=batch.notices,
-            rules=policy_reference(self._state),
+            policy=policy_reference(self._state),
         )
         recorded = await write(commit)
         if recorded and recorded.seq is not None:

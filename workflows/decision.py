@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from domain.policy import SLUGS
 from domain.refusals import Refusal, RefusalCode, refusal
+from domain.transcript import EventType, ItemType, Notice, TranscriptItem
 from workflows.state import ConversationState, derived_id
-from workflows.transcript_items import next_item, notice_item
-from domain.transcript import (EventType, TranscriptItem, ItemType, Notice)
 from workflows.state_parts import TrackedParticipant
+from workflows.transcript_items import next_item, notice_item
 
 _SLUG = re.compile(r"\{(" + "|".join(SLUGS) + r")\}")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from workflows.decision import Decision, fill_slugs, send_notice, system_message
-from domain.policy import IdleAction, IdleRule
-from workflows.state import ConversationState
 from domain.participants import Role
+from domain.policy import IdleAction, IdleRule
+from workflows.decision import Decision, fill_slugs, send_notice, system_message
+from workflows.state import ConversationState
 
 _ACTIONS = {
     Role.CUSTOMER: (IdleAction.REMIND, IdleAction.WARN, IdleAction.CLOSE),

@@ -9,21 +9,43 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from domain.conversation import Mode, State
+from domain.events import (
+    AcceptOffer,
+    AnyEvent,
+    Assign,
+    Close,
+    Configure,
+    Connect,
+    Disconnect,
+    End,
+    Invite,
+    Leave,
+    MakeOffer,
+    Message,
+    OpeningHours,
+    Park,
+    QueuePosition,
+    RejectOffer,
+    Release,
+    Resume,
+    Transfer,
+    WithdrawOffer,
+    instant_of,
+)
+from domain.participants import Role
+from domain.policy import IdleAction
+from domain.refusals import RefusalCode, refusal
+from domain.routing import OfferOutcome
 from workflows.decision import Decision, automated_message, refuse
-from domain.events import (AcceptOffer, AnyEvent, Assign, Close, Configure, Connect, Disconnect, End, OpeningHours, Invite, Leave, Message, MakeOffer, Park, QueuePosition, RejectOffer, Release, Resume, Transfer, WithdrawOffer, instant_of)
 from workflows.idle_rules import next_action_is, remind
 from workflows.participant_timers import configure_timers, mark_idle
 from workflows.participation import connect, disconnect, invite_bot, leave, record_message
-from domain.policy import IdleAction
 from workflows.queueing import announce_position, end_offer, make_offer, record_opening_hours
-from domain.refusals import RefusalCode, refusal
 from workflows.state import ConversationState
 from workflows.survey import record_answer
 from workflows.timers import Deadline, Timer, drop_deadline, next_deadline
 from workflows.transitions import TRANSITIONS, Trigger, always, is_persistent
-from domain.conversation import Mode, State
-from domain.routing import OfferOutcome
-from domain.participants import Role
 
 
 def begin(state: ConversationState, greeting: Message | None) -> Decision:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from workflows.idle_rules import next_idle_rule
-from domain.policy import Policy
-from workflows.state import ConversationState
-from workflows.timers import Deadline, Timer, deadlines
 from domain.conversation import Mode, State
-from workflows.state_parts import TrackedParticipant
 from domain.participants import ParticipantPresence, Role
+from domain.policy import Policy
+from workflows.idle_rules import next_idle_rule
+from workflows.state import ConversationState
+from workflows.state_parts import TrackedParticipant
+from workflows.timers import Deadline, Timer, deadlines
 
 SIGNALS = {
     "assign": '`{"user": "a1", "name": "Agent One"}` assigns it to an agent',

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from workflows.decision import Decision, refuse, send_notice
 from domain.events import Configure
+from domain.participants import ParticipantPresence, ParticipantTimer, Role
 from domain.refusals import RefusalCode
-from workflows.state import ConversationState
 from domain.transcript import EventType
+from workflows.decision import Decision, refuse, send_notice
+from workflows.state import ConversationState
 from workflows.state_parts import TrackedParticipant
-from domain.participants import ParticipantTimer, ParticipantPresence, Role
 
 
 def configure_timers(state: ConversationState, event: Configure) -> Decision:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from domain.events import Connect, Disconnect, Invite, Leave, Message
+from domain.participants import ParticipantPresence, Role
+from domain.refusals import RefusalCode
+from domain.transcript import EventType, ItemType
 from workflows.contact_changes import archive_contact, remove_bot
 from workflows.decision import Decision, automated_message, event_item, record_departure, refuse
-from domain.events import (Connect, Disconnect, Invite, Leave, Message)
 from workflows.participant_timers import record_speech
-from domain.refusals import RefusalCode
 from workflows.state import KEPT_MESSAGE_IDS, MAX_BOTS, ConversationState
-from workflows.transcript_items import next_item
-from domain.transcript import EventType, ItemType
 from workflows.state_parts import TrackedParticipant
-from domain.participants import ParticipantPresence, Role
+from workflows.transcript_items import next_item
 
 RESERVED_IDS = ("customer", "agent", "system", "operator")
 """The words with a meaning of their own in `by`; no bot can have one as its id."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from workflows.decision import Decision, automated_message, refuse
-from domain.events import OpeningHours, MakeOffer, QueuePosition
+from domain.conversation import Mode, State
+from domain.events import MakeOffer, OpeningHours, QueuePosition
 from domain.refusals import RefusalCode
+from domain.routing import OfferOutcome
+from workflows.decision import Decision, automated_message, refuse
 from workflows.state import ConversationState
 from workflows.state_parts import PendingOffer, QueueHours
-from domain.conversation import Mode, State
-from domain.routing import OfferOutcome
 
 SHORTEST_ANNOUNCED_WAIT = timedelta(minutes=1)
 """A shorter average wait is not announced (Dynamics 365)."""

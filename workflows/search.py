@@ -12,10 +12,9 @@ from typing import Any
 
 from temporalio.common import SearchAttributeKey, SearchAttributePair, SearchAttributeUpdate, TypedSearchAttributes
 
-from domain.conversation import ConversationOpening
+from domain.conversation import ConversationOpening, State
 from workflows.rules_version import RULES_VERSION
 from workflows.state import ConversationState
-from domain.conversation import State
 
 INSTANCE = SearchAttributeKey.for_keyword("ChatInstance")
 WORKSTREAM = SearchAttributeKey.for_keyword("ChatWorkstream")

@@ -12,9 +12,30 @@ from temporalio.common import RawValue
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
-    from workflows.contract import CommandResult
-    from domain.events import (AcceptOffer, AnyEvent, Assign, Close, Configure, Connect, Disconnect, End, Invite, Leave, Messages, MakeOffer, Park, QueuePosition, RejectOffer, Release, Resume, Transfer, WithdrawOffer, mistakes_of)
+    from domain.events import (
+        AcceptOffer,
+        AnyEvent,
+        Assign,
+        Close,
+        Configure,
+        Connect,
+        Disconnect,
+        End,
+        Invite,
+        Leave,
+        MakeOffer,
+        Messages,
+        Park,
+        QueuePosition,
+        RejectOffer,
+        Release,
+        Resume,
+        Transfer,
+        WithdrawOffer,
+        mistakes_of,
+    )
     from domain.refusals import Refusal, RefusalCode, refusal
+    from workflows.contract import CommandResult
 
 
 class PendingCommand:

@@ -6,19 +6,25 @@ from datetime import datetime, timedelta
 from typing import Self, Unpack
 from uuid import UUID, uuid5
 
+from domain.contacts import Contact, EndReason, InitiationMethod
+from domain.conversation import Mode, State
 from domain.events import TimerSetting
+from domain.participants import ParticipantTimer, Role
 from domain.policy import Policy
 from domain.refusals import Refusal
-from workflows.state_changes import StateChanges
-from workflows.state_parts import (ChangeNote, DroppedDeadline, PendingOffer, QueueHours, RecordedRefusal, SpeechRecord, Unarchived)
-from domain.contacts import Contact
-from domain.routing import EndedOffer
-from domain.contacts import EndReason, InitiationMethod
-from domain.conversation import Mode, State
-from domain.routing import OfferOutcome
-from workflows.state_parts import TrackedParticipant
-from domain.participants import ParticipantTimer, Role
+from domain.routing import EndedOffer, OfferOutcome
 from domain.value import Value
+from workflows.state_changes import StateChanges
+from workflows.state_parts import (
+    ChangeNote,
+    DroppedDeadline,
+    PendingOffer,
+    QueueHours,
+    RecordedRefusal,
+    SpeechRecord,
+    TrackedParticipant,
+    Unarchived,
+)
 
 KEPT_MESSAGE_IDS = 256
 """How many recent message ids are kept against repeated signals. The unique key of the store catches older repeats."""
@@ -184,12 +190,13 @@ class ConversationState(Value):
         owner = self.owner
         return Contact(
             id=self.contact_id,
-            initiation=self.initiation,
-            previous=self.previous_contact_id,
+            initiation_method=self.initiation,
+            previous_contact_id=self.previous_contact_id,
             queue=self.queue,
-            began_at=self.contact_began_at or self.started_at,
+            initiated_at=self.contact_began_at or self.started_at,
+            enqueued_at=self.contact_began_at or self.started_at,
             agent_user=owner.user if owner else None,
-            agent_assigned_at=self.agent_assigned_at,
+            agent_connected_at=self.agent_assigned_at,
             ended_at=self.ended_at,
             end_reason=None if self.initiation is InitiationMethod.DISCONNECT else self.end_reason,
             wrapped_up_at=self.closed_at if owner else None,

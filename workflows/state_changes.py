@@ -5,15 +5,22 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TypedDict
 
-from domain.events import TimerSetting
-from domain.policy import Policy
-from workflows.state_parts import (ChangeNote, DroppedDeadline, PendingOffer, QueueHours, RecordedRefusal, SpeechRecord, Unarchived)
-from domain.contacts import Contact
-from domain.routing import EndedOffer
-from domain.contacts import EndReason, InitiationMethod
-from workflows.state_parts import TrackedParticipant
-from domain.participants import Role
+from domain.contacts import Contact, EndReason, InitiationMethod
 from domain.conversation import State
+from domain.events import TimerSetting
+from domain.participants import Role
+from domain.policy import Policy
+from domain.routing import EndedOffer
+from workflows.state_parts import (
+    ChangeNote,
+    DroppedDeadline,
+    PendingOffer,
+    QueueHours,
+    RecordedRefusal,
+    SpeechRecord,
+    TrackedParticipant,
+    Unarchived,
+)
 
 
 class StateChanges(TypedDict, total=False):

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Self
 
+from domain.participants import Participant, ParticipantPresence
 from domain.refusals import RefusalCode
-from domain.contacts import EndReason, InitiationMethod
-from domain.routing import OfferOutcome
 from domain.value import Value
 
 
@@ -85,36 +84,24 @@ class PendingOffer(Value):
     until: datetime
 
 
-class EndedOffer(Value):
-    """An offer that has ended, and its outcome."""
+class TrackedParticipant(Participant):
+    """A participant of the state. `since` is when their present presence began."""
 
-    id: str
-    user: str
-    outcome: OfferOutcome
+    since: datetime
 
+    def connected(self, at: datetime) -> Self:
+        """This participant, connected from `at` on. The first connection counts as joining."""
+        return self._with_fields(
+            {"presence": ParticipantPresence.CONNECTED, "since": at, "joined_at": self.joined_at or at}
+        )
 
-class Contact(Value):
-    """One contact of a conversation: its agent, its duration, and the number of its last item."""
+    def away(self, at: datetime) -> Self:
+        """This participant, away from `at` on."""
+        return self._with_fields({"presence": ParticipantPresence.AWAY, "since": at})
 
-    id: str
-    initiation: InitiationMethod = InitiationMethod.API
-    previous: str | None = None
-    queue: str
-    began_at: datetime
-    agent_user: str | None = None
-    agent_assigned_at: datetime | None = None
-    ended_at: datetime | None = None
-    end_reason: EndReason | None = None
-    wrapped_up_at: datetime | None = None
-    last_seq: int | None = None
-
-    def ended(self, at: datetime, reason: EndReason, last_seq: int) -> Self:
-        """This contact once another contact follows it."""
-        return self._with_fields({"ended_at": at, "end_reason": reason, "last_seq": last_seq})
-
-    def wrapped_up(self, at: datetime | None) -> Self:
-        """This contact with the end of its wrap-up; None while that goes on."""
-        return self._with_fields({"wrapped_up_at": at})
+    def left(self, at: datetime) -> Self:
+        """This participant, who left the conversation at `at`."""
+        return self._with_fields({"left_at": at})
 
 
 class Unarchived(Value):

@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from workflows.decision import Decision, system_message
 from domain.events import Message
 from domain.policy import SurveyQuestion
-from workflows.state import ConversationState
 from domain.transcript import INTERACTIVE, INTERACTIVE_RESPONSE
+from workflows.decision import Decision, system_message
+from workflows.state import ConversationState
 
 TRIGGER = "survey"
 """The trigger of the survey's messages in the transcript."""

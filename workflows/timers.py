@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+from domain.conversation import Mode, State
+from domain.participants import ParticipantPresence, ParticipantTimer, Role
 from workflows.idle_rules import silence_limit, silent_since
 from workflows.participant_timers import disconnect_since, idle_limit, inactive_since
 from workflows.state import ConversationState
 from workflows.state_parts import DroppedDeadline
-from domain.conversation import Mode, State
-from domain.participants import ParticipantTimer, ParticipantPresence, Role
 
 
 class Timer(StrEnum):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from workflows.state import ConversationState, derived_id
-from domain.transcript import TranscriptItem, ItemType
-from workflows.state_parts import TrackedParticipant
 from domain.participants import Role
+from domain.transcript import ItemType, TranscriptItem
+from workflows.state import ConversationState, derived_id
+from workflows.state_parts import TrackedParticipant
 
 SYSTEM_NAME = "SYSTEM_MESSAGE"
 """The display name of the system (Amazon Connect)."""

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from domain.contacts import EndReason, InitiationMethod
+from domain.conversation import State
+from domain.events import AnyEvent, Assign, Resume, Transfer
+from domain.participants import ParticipantPresence, Role
+from domain.routing import EndedOffer, OfferOutcome
+from domain.transcript import EventType
 from workflows.contact_changes import archive_contact, begin_contact, remove_agent
 from workflows.decision import Decision, automated_message, event_item, record_departure, send_notice
-from domain.events import (AnyEvent, Assign, Resume, Transfer)
 from workflows.state import ConversationState, derived_id
-from domain.routing import EndedOffer
+from workflows.state_parts import TrackedParticipant
 from workflows.survey import TRIGGER as SURVEY
 from workflows.survey import ask_question
-from domain.contacts import EndReason, InitiationMethod
-from domain.transcript import EventType
-from domain.routing import OfferOutcome
-from workflows.state_parts import TrackedParticipant
-from domain.participants import ParticipantPresence, Role
-from domain.conversation import State
 
 TransitionAction = Callable[[ConversationState, AnyEvent | None], Decision]
 """The action of a transition. The event is None when a timer caused it."""
@@ -48,7 +47,9 @@ def accept_offer(state: ConversationState, event: AnyEvent | None) -> Decision:
 def _assign_agent(state: ConversationState, user: str, name: str, *, accepted: bool = False) -> Decision:
     """A contact has one agent: what another agent parked goes on as a new contact."""
     if state.parked_by and state.parked_by.user != user:
-        state = begin_contact(state, _next_contact_id(state), InitiationMethod.TRANSFER, state.queue, EndReason.TRANSFERRED)
+        state = begin_contact(
+            state, _next_contact_id(state), InitiationMethod.TRANSFER, state.queue, EndReason.TRANSFERRED
+        )
     id = derived_id(state.id, f"agent/{user}")
     has_offer = state.offer is not None and state.offer.user == user
     outcome = OfferOutcome.ACCEPTED if has_offer else OfferOutcome.WITHDRAWN
@@ -73,7 +74,9 @@ def transfer(state: ConversationState, event: AnyEvent | None) -> Decision:
     decision = record_departure(state, agent) if agent else Decision(state)
     decision = decision.then(lambda s: event_item(s, EventType.TRANSFERRED, agent))
     decision = decision.then(lambda s: automated_message(s, "transferred", QueueName=event.queue)).then(
-        lambda s: Decision(begin_contact(s, event.contact_id, InitiationMethod.TRANSFER, event.queue, EndReason.TRANSFERRED))
+        lambda s: Decision(
+            begin_contact(s, event.contact_id, InitiationMethod.TRANSFER, event.queue, EndReason.TRANSFERRED)
+        )
     )
     if event.user is None:
         return decision

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple
 
-from workflows.idle_rules import final_message, next_action_is
+from domain.contacts import EndReason
+from domain.conversation import Mode, State
+from domain.participants import Role
 from domain.policy import IdleAction
+from workflows.idle_rules import final_message, next_action_is
 from workflows.state import ConversationState
 from workflows.timers import Timer
 from workflows.transition_actions import (
@@ -25,9 +28,6 @@ from workflows.transition_actions import (
     resume,
     transfer,
 )
-from domain.contacts import EndReason
-from domain.conversation import Mode, State
-from domain.participants import Role
 
 
 class Trigger(StrEnum):

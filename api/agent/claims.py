@@ -22,7 +22,9 @@ async def claim(parts: Services, agent: SignedInAgent, conversation: StoredConve
     """Reserve a conversation for an agent. Exceeds their capacity only if the workstream allows it."""
     workstream = agent.instance_settings.workstreams.get(conversation.workstream)
     over_capacity = workstream is None or workstream.over_capacity
-    return await offers.claim_offer(parts.db, conversation.id, agent.user, datetime.now(UTC), over_capacity=over_capacity)
+    return await offers.claim_offer(
+        parts.db, conversation.id, agent.user, datetime.now(UTC), over_capacity=over_capacity
+    )
 
 
 async def confirm_claim(parts: Services, claimed: Offer, command: Command) -> Refusal | None:

@@ -140,7 +140,9 @@ async def current_contact(parts: Services, agent: SignedInAgent, conversation_id
     return next(iter(await _responses(parts, running[:1])), None)
 
 
-async def _responses(parts: Services, found: Sequence[tuple[StoredContact, StoredConversation]]) -> list[ContactResponse]:
+async def _responses(
+    parts: Services, found: Sequence[tuple[StoredContact, StoredConversation]]
+) -> list[ContactResponse]:
     customers = await customer_summaries(parts.db, [conversation.id for _, conversation in found])
     return [_response(contact, conversation, customers[conversation.id]) for contact, conversation in found]
 

@@ -56,7 +56,9 @@ async def reject_offer(offer_id: OfferId, parts: Parts, agent: ByDeskToken) -> E
     return EmptyResponse()
 
 
-async def _answer(parts: Services, agent: SignedInAgent, answer: AcceptOffer | RejectOffer, outcome: OfferOutcome) -> str:
+async def _answer(
+    parts: Services, agent: SignedInAgent, answer: AcceptOffer | RejectOffer, outcome: OfferOutcome
+) -> str:
     """Send the agent's answer to the conversation. Idempotent: an offer that has ended with this outcome is no error.
 
     Returns:

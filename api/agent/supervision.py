@@ -144,14 +144,18 @@ async def list_notes(contact_id: ContactId, parts: Parts, supervisor: BySupervis
     return notes_response(await contact_notes(parts.db, conversation.id))
 
 
-async def _find(parts: Services, supervisor: SignedInAgent, contact_id: str) -> tuple[StoredContact, StoredConversation]:
+async def _find(
+    parts: Services, supervisor: SignedInAgent, contact_id: str
+) -> tuple[StoredContact, StoredConversation]:
     found = await conversations.find_contact(parts.db, supervisor.instance, contact_id)
     if found is None:
         raise NotFound(f"contact_id: there is no contact {contact_id!r}.")
     return found
 
 
-async def _find_running(parts: Services, supervisor: SignedInAgent, contact_id: str) -> tuple[StoredContact, StoredConversation]:
+async def _find_running(
+    parts: Services, supervisor: SignedInAgent, contact_id: str
+) -> tuple[StoredContact, StoredConversation]:
     found = await _find(parts, supervisor, contact_id)
     if found[0].ended_at is not None:
         raise MalformedRequest("contact_id: the contact has ended.")

@@ -86,7 +86,10 @@ async def _position(parts: Services, contact: StoredContact, conversation: Store
     clock = asyncio.get_running_loop()
     deadline = clock.time() + PLACEMENT_TIMEOUT
     while contact.ended_at is None and conversation.state == "OPEN" and clock.time() < deadline:
-        ahead, waits = await queues.contacts_ahead(parts.db, conversation.id), await queued_since(parts.db, conversation.id)
+        ahead, waits = (
+            await queues.contacts_ahead(parts.db, conversation.id),
+            await queued_since(parts.db, conversation.id),
+        )
         if waits and (ahead is not None or waits[1]):
             return (ahead or 0) + 1, waits[0]
         await asyncio.sleep(0.05)

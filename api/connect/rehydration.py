@@ -82,7 +82,9 @@ async def find_past(
     return conversation, await _entire_past(parts, instance, contact, conversation)
 
 
-async def _entire_past(parts: Services, instance: str, contact: StoredContact, conversation: StoredConversation) -> RehydratedPast:
+async def _entire_past(
+    parts: Services, instance: str, contact: StoredContact, conversation: StoredConversation
+) -> RehydratedPast:
     if contact.id != conversation.id:
         raise InvalidValue("SourceContactId: ENTIRE_PAST_SESSION needs the first contact of the past session.")
     last = await past.last_ended_contact(parts.db, conversation.id)

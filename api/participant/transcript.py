@@ -102,14 +102,18 @@ async def _current_page(
     return rendered, None
 
 
-async def _past_page(parts: Services, start: PastPosition, limit: int) -> tuple[list[dict[str, Any]], PastPosition | None]:
+async def _past_page(
+    parts: Services, start: PastPosition, limit: int
+) -> tuple[list[dict[str, Any]], PastPosition | None]:
     """Return a page of the past, latest item first, and the start of the next page."""
     page, rest = await page_of_past(parts.db, start, limit)
     receipts = await _receipts(parts, page)
     return [past_item(item, receipts.get((chat, item.seq), ())) for chat, item in page], rest
 
 
-async def _receipts(parts: Services, page: Sequence[tuple[str, TranscriptItem]]) -> dict[tuple[str, int], list[Receipt]]:
+async def _receipts(
+    parts: Services, page: Sequence[tuple[str, TranscriptItem]]
+) -> dict[tuple[str, int], list[Receipt]]:
     messages = [(chat, item.seq) for chat, item in page if item.type == "MESSAGE"]
     return await transcript.receipts_of(parts.db, messages) if messages else {}
 

@@ -18,8 +18,8 @@ from configuration.schema.sections import (
     Positive,
     SettingsSection,
 )
+from domain.conversation import Mode
 
-Mode = Literal["live", "persistent"]
 OfferableStatus = Literal["available", "busy", "busy-do-not-disturb"]
 """Agent statuses in which an agent can receive offers. Agents who become away or offline lose their open offers."""
 
@@ -158,9 +158,9 @@ class WorkstreamSettings(SettingsSection):
     offer_within: Positive = timedelta(seconds=120)
     """Time to accept an offer."""
     auto_accept: bool = False
-    allowed_statuses: Annotated[frozenset[OfferableStatus], Field(min_length=1), PlainSerializer(sorted, when_used="json")] = (
-        frozenset({"available", "busy"})
-    )
+    allowed_statuses: Annotated[
+        frozenset[OfferableStatus], Field(min_length=1), PlainSerializer(sorted, when_used="json")
+    ] = frozenset({"available", "busy"})
     """Agent statuses in which an agent receives offers of this workstream."""
     missed_offers: Annotated[Literal["never"] | Annotated[int, Field(ge=1, le=1_000)], OneOf] = 3
     """Number of consecutive missed offers after which an agent becomes away."""

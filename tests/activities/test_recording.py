@@ -16,8 +16,7 @@ from configuration.policies import workstream_policy
 from configuration.schema.instances import InstanceSettings
 from domain.conversation import ConversationOpening, Mode, State
 from domain.participants import Role
-from domain.policy import AutomatedMessages, IdleAction, IdleRule, Policy
-from domain.policy import Survey
+from domain.policy import AutomatedMessages, IdleAction, IdleRule, Policy, Survey
 from domain.transcript import EventType, ItemType, Notice, TranscriptItem
 from runtime.bus import Announcement, LocalBus
 from store import transcript
@@ -127,7 +126,7 @@ async def test_failed_commit_announces_nothing(recorder: Recorder, announced: li
 
 async def policy_after_commit(recorder: Recorder, state: ConversationState) -> Policy | None:
     """The policy that a conversation receives in answer to a commit, or None."""
-    answer = await recorder.record(Commit(conversation_id="c", opening=OPENING, rules=policy_reference(state)))
+    answer = await recorder.record(Commit(conversation_id="c", opening=OPENING, policy=policy_reference(state)))
     return answer.policy if answer else None
 
 
@@ -199,7 +198,9 @@ async def test_policy_is_kept_when_the_workstream_or_state_does_not_allow_a_chan
 
 def test_operator_note_names_the_changed_settings() -> None:
     now = state().policy.model_copy(update={"open_age": None, "texts": AutomatedMessages()})
-    assert [note.what for note in state().with_policy(now).change_notes] == ["the workstream has changed: open_age, texts"]
+    assert [note.what for note in state().with_policy(now).change_notes] == [
+        "the workstream has changed: open_age, texts"
+    ]
     assert state().with_policy(state().policy) == state()
 
 

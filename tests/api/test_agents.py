@@ -256,7 +256,9 @@ def test_invalid_agent_tokens_are_denied(api: Api, chat: Chat) -> None:
         assert_refused(AgentTokenClient(api, token).get(), *DENIED, "token")
         assert_refused(AgentTokenClient(api, token).act("end", own_chat), *DENIED, "token")
     assert_refused(api.http.get("/v1/agent/contacts"), *DENIED, "Bearer")
-    assert AgentTokenClient(api, tokens.make(TokenKind.DESK, "a1", hour, instance="demo")).contacts()[own_chat.contact_id]
+    assert AgentTokenClient(api, tokens.make(TokenKind.DESK, "a1", hour, instance="demo")).contacts()[
+        own_chat.contact_id
+    ]
 
 
 @pytest.mark.parametrize("contact_id", ["a" * 257, "%00", "a%00b"])

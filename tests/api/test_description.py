@@ -72,7 +72,9 @@ def test_all_references_resolve(description: dict[str, Any]) -> None:
     assert set(references(description)) <= known
 
 
-RESPONSE_MODELS = [model for model in vars(responses).values() if isinstance(model, type) and issubclass(model, ResponseBody)]
+RESPONSE_MODELS = [
+    model for model in vars(responses).values() if isinstance(model, type) and issubclass(model, ResponseBody)
+]
 
 
 @pytest.mark.parametrize(

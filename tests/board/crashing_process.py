@@ -72,9 +72,9 @@ class CrashingRecorder(Recorder):
 
     @activity.defn
     async def record(self, commit: Commit) -> CommitResult | None:
-        placement = commit.facts.placement if commit.facts else None
+        placement = commit.snapshot.placement if commit.snapshot else None
         accepted = placement is not None and placement.stage is RoutingStage.WORKING
-        rejected = not accepted and commit.facts is not None and bool(commit.facts.offers_over)
+        rejected = not accepted and commit.snapshot is not None and bool(commit.snapshot.offers_over)
         if (accepted and CRASH_STEP is Step.ACCEPTANCE_DECIDED) or (rejected and CRASH_STEP is Step.REJECTION_DECIDED):
             kill_this_process()
         recorded = await super().record(commit)

@@ -10,8 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from workflows.state_parts import PendingOffer
-
 from configuration.current import Configuration
 from configuration.schema.instances import InstanceSettings
 from domain.conversation import ConversationOpening, State
@@ -27,6 +25,7 @@ from runtime.bus import LocalBus, board_has_changed
 from runtime.settings import Settings
 from tests.routing.routing_records import routing_row
 from tests.workflows.engine import Chat, Engine, eventually
+from workflows.state_parts import PendingOffer
 
 LIVE: dict[str, Any] = {"mode": "live", "queue": "support"}
 PERSISTENT: dict[str, Any] = {"mode": "persistent", "queue": "support"}
@@ -207,7 +206,9 @@ async def open_floor(
         await dispatcher.start()
         try:
             await floor.wait_for_dispatch()
-            await asyncio.gather(*(floor.set_status(user, AgentStatus.AVAILABLE) for user in agents if user not in away))
+            await asyncio.gather(
+                *(floor.set_status(user, AgentStatus.AVAILABLE) for user in agents if user not in away)
+            )
             yield floor
         finally:
             await dispatcher.stop()

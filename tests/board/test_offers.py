@@ -134,7 +134,9 @@ async def test_assignment_to_another_agent_withdraws_the_offer(engine: Engine) -
         await chat.do(Assign(user=other, name=other.upper(), by="supervisor"))
         assert (await floor.load(offered_user), await floor.load(other)) == (0, 1)
         agent = await floor.agent(offered_user)
-        assert (agent.missed_offers, agent.status) == (0, AgentStatus.AVAILABLE), "the missed-offer count does not change"
+        assert (agent.missed_offers, agent.status) == (0, AgentStatus.AVAILABLE), (
+            "the missed-offer count does not change"
+        )
         another = await floor.start()
         assert await floor.accept_offer(another) == offered_user
         await floor.finish(chat, another)

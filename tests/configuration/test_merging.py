@@ -120,9 +120,7 @@ def test_full_file_uses_every_key() -> None:
         kind: {key for section in sections_of(instance(), kind).values() for key in section.model_fields_set}
         for kind in SECTIONS
     }
-    assert keys_in_file == {
-        kind: set(section.model_fields) for kind, section in SECTIONS.items()
-    }
+    assert keys_in_file == {kind: set(section.model_fields) for kind, section in SECTIONS.items()}
 
 
 def test_shown_sections_have_normalised_values() -> None:

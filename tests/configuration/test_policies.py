@@ -15,8 +15,7 @@ from configuration.schema import sections, workstreams
 from configuration.schema.instances import InstanceSettings
 from domain import policy
 from domain.conversation import ConversationOpening, Mode
-from domain.policy import DEFAULTS, IdleAction, IdleRule, Policy, SameAgent
-from domain.policy import Survey
+from domain.policy import DEFAULTS, IdleAction, IdleRule, Policy, SameAgent, Survey
 from domain.transcript import INTERACTIVE, INTERACTIVE_RESPONSE
 from runtime.settings import Settings
 from tests.stack import ROOT
@@ -122,7 +121,9 @@ def test_duration_of_the_request_overrides_the_configuration() -> None:
 
 
 def test_reconnect_window_belongs_to_live_workstreams() -> None:
-    assert policy_at_start(configured({"reconnect_window": "PT15M", "reconnection": {}})).reconnect_window == 15 * MINUTE
+    assert (
+        policy_at_start(configured({"reconnect_window": "PT15M", "reconnection": {}})).reconnect_window == 15 * MINUTE
+    )
     assert policy_at_start(configured({"reconnection": {}}, "persistent")).reconnect_window is None
 
 

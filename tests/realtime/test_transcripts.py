@@ -28,7 +28,7 @@ AGENT_LEAVES: dict[str, Any] = {**LEAVES, "participant_id": AGENT.id, "role": "A
 async def db(tmp_path: Path) -> AsyncIterator[Database]:
     db = Database.open(f"sqlite:///{tmp_path / 'store.db'}")
     await migrate(db)
-    await record(db, "c", opening=opening(), facts=snapshot(1), items=[item(1)])
+    await record(db, "c", opening=opening(), snapshot=snapshot(1), items=[item(1)])
     yield db
     await db.close()
 

@@ -19,7 +19,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from workflows import conversation
-from workflows.contract import (Commit, ConversationResult, CommitResult, StartConversation)
+from workflows.contract import Commit, CommitResult, ConversationResult, StartConversation
 from workflows.conversation import Conversation
 from workflows.state import ConversationState
 

@@ -8,15 +8,15 @@ from uuid import uuid4
 
 from temporalio.testing import WorkflowEnvironment
 
+from domain.conversation import Mode, State
+from domain.events import AcceptOffer, Assign, Close, Connect, Disconnect, End, Park, RejectOffer, Release, Resume
+from domain.participants import ParticipantPresence, Role
 from tests.workflows.clock import forward, now, rings
 from tests.workflows.engine import Chat, Engine, eventually
 from tests.workflows.test_chains import AGENT, CUSTOMER
 from tests.workflows.test_deadlines import AGENT_LOST, SEATED, set_timers
 from tests.workflows.test_hours import CLOSES, OPENS, hours_change
-from domain.events import (AcceptOffer, Assign, Close, Connect, Disconnect, End, Park, RejectOffer, Release, Resume)
 from workflows.timers import Timer, next_deadline
-from domain.conversation import Mode, State
-from domain.participants import ParticipantPresence, Role
 
 Scenario = Callable[[Engine, WorkflowEnvironment], Awaitable[Chat]]
 

@@ -11,6 +11,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
+from domain.participants import Role
 from tests.replay.decisions import ADVICE, decisions_path, differences, explain, replay_decisions
 from tests.replay.histories import HISTORIES, read_history, recorded, scenario_name
 from tests.replay.scenarios import SCENARIOS
@@ -20,7 +21,6 @@ from workflows.conversation import Conversation
 from workflows.decision import Decision, fill_slugs
 from workflows.state import ConversationState
 from workflows.state_parts import SpeechRecord
-from domain.participants import Role
 
 
 @pytest.mark.parametrize("path", recorded(), ids=lambda path: path.stem)

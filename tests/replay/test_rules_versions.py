@@ -20,6 +20,9 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
 from temporalio.workflow import NondeterminismError
 
+from domain.conversation import Mode, State
+from domain.events import AnyEvent, Park, Resume
+from domain.refusals import RefusalCode
 from store.database import Database
 from store.migrate import migrate
 from tests.replay.histories import read_history, recorded
@@ -29,12 +32,9 @@ from tests.workflows.server import time_skipping_server
 from tests.workflows.test_deadlines import SEATED
 from workflows.conversation import Conversation
 from workflows.decision import Decision, refuse
-from domain.events import AnyEvent, Park, Resume
 from workflows.machine import decide
-from domain.refusals import RefusalCode
 from workflows.rules_version import RULES_VERSION
 from workflows.state import ConversationState
-from domain.conversation import Mode, State
 
 Decide = Callable[[ConversationState, AnyEvent, datetime], Decision]
 

@@ -15,21 +15,20 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from configuration.current import Configuration
+from domain.conversation import ConversationOpening, Mode
+from domain.events import Assign, Close, Command, End, Message
+from domain.policy import DEFAULTS, Policy
+from domain.refusals import Refusal, RefusalCode
+from domain.transcript import TranscriptItem
 from runtime.bus import LocalBus
 from runtime.settings import Settings
 from store import transcript
 from store.database import Database
-from domain.transcript import TranscriptItem
 from worker import build_worker
 from workflows import search
-from workflows.contract import (WORKFLOW, CommandResult, CommandRequest, StartConversation)
-from domain.conversation import ConversationOpening
+from workflows.contract import WORKFLOW, CommandRequest, CommandResult, StartConversation
 from workflows.conversation import Conversation
-from domain.events import (Assign, Close, Command, End, Message)
-from domain.policy import DEFAULTS, Policy
-from domain.refusals import Refusal, RefusalCode
 from workflows.state import ConversationState
-from domain.conversation import Mode
 
 T = TypeVar("T")
 
@@ -151,7 +150,9 @@ class Chat:
     async def ask(self, command: Command) -> Refusal | None:
         """Send a command; return its refusal."""
         present = self.engine.client.get_workflow_handle(self.id)
-        answer: CommandResult = await present.execute_update("ask", CommandRequest(command=command), result_type=CommandResult)
+        answer: CommandResult = await present.execute_update(
+            "ask", CommandRequest(command=command), result_type=CommandResult
+        )
         return answer.refused
 
     async def assign(self, user: str = "a1") -> Refusal | None:

@@ -6,13 +6,35 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 
+from domain.conversation import State
+from domain.events import (
+    AcceptOffer,
+    AnyEvent,
+    Assign,
+    Close,
+    Configure,
+    Connect,
+    Disconnect,
+    End,
+    Invite,
+    Leave,
+    MakeOffer,
+    Message,
+    OpeningHours,
+    Park,
+    QueuePosition,
+    RejectOffer,
+    Release,
+    Resume,
+    TimerSetting,
+    Transfer,
+    WithdrawOffer,
+)
+from domain.participants import ParticipantTimer, Role
+from domain.policy import IdleAction, IdleRule, Survey, SurveyQuestion
 from tests.workflows.story import START, SURVEY
-from domain.events import (AcceptOffer, AnyEvent, Assign, Close, Configure, Connect, Disconnect, End, OpeningHours, Invite, Leave, Message, MakeOffer, Park, QueuePosition, RejectOffer, Release, Resume, TimerSetting, Transfer, WithdrawOffer)
-from domain.policy import (IdleAction, IdleRule, SurveyQuestion, Survey)
 from workflows.state import ConversationState, derived_id
 from workflows.timers import Timer
-from domain.participants import ParticipantTimer, Role
-from domain.conversation import State
 
 LIMIT = timedelta(minutes=7)
 NEVER = timedelta(days=10_000)

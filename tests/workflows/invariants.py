@@ -108,7 +108,11 @@ def _placement_agrees(state: ConversationState) -> None:
         case State.OPEN:
             assert (here.stage, here.agent, here.holds) == (RoutingStage.QUEUED, None, False)
         case State.ACTIVE:
-            assert (here.stage, here.agent, here.holds) == (RoutingStage.WORKING, state.agent and state.agent.user, True)
+            assert (here.stage, here.agent, here.holds) == (
+                RoutingStage.WORKING,
+                state.agent and state.agent.user,
+                True,
+            )
         case State.WAITING:
             assert (here.stage, here.agent) == (RoutingStage.PARKED, state.parked_by and state.parked_by.user)
             assert not here.holds
@@ -146,7 +150,12 @@ def _can_go_on(state: ConversationState) -> None:
         assert Timer.OPEN_AGE in running
     if state.state in (State.OPEN, State.ACTIVE, State.WAITING) and policy.duration:
         assert Timer.DURATION in running
-    if state.state is State.ACTIVE and policy.agent_grace and state.agent and state.agent.presence is ParticipantPresence.AWAY:
+    if (
+        state.state is State.ACTIVE
+        and policy.agent_grace
+        and state.agent
+        and state.agent.presence is ParticipantPresence.AWAY
+    ):
         assert Timer.AGENT_GRACE in running
     awaited = state.agent is not None and state.agent.presence is ParticipantPresence.AWAITED
     if state.state is State.ACTIVE and policy.agent_grace and awaited:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from domain.contacts import Contact
+from domain.conversation import ConversationSnapshot
+from domain.events import AnyEvent, MakeOffer, OpeningHours
+from domain.routing import OfferOutcome
+from domain.transcript import TranscriptItem
 from tests.workflows import invariants
 from tests.workflows.steps import Doors, Step, dated
 from tests.workflows.story import START
-from domain.conversation import ConversationSnapshot
 from workflows.contract import snapshot_of
 from workflows.decision import Decision
-from domain.events import AnyEvent, OpeningHours, MakeOffer
 from workflows.machine import catch_up, decide
 from workflows.state import ConversationState
-from domain.contacts import Contact
-from domain.transcript import TranscriptItem
-from domain.routing import OfferOutcome
 
 
 class Model:
@@ -86,17 +86,17 @@ class Model:
         invariants.state_holds(self.state)
 
     def _write(self, written: ConversationSnapshot) -> None:
-        for leg in written.legs:
+        for leg in written.contacts:
             known = self.legs.get(leg.id)
             if known:
                 assert known.agent_user in (None, leg.agent_user)
                 assert known.ended_at in (None, leg.ended_at)
                 assert known.last_seq in (None, leg.last_seq)
-                assert (known.began_at, known.previous) == (leg.began_at, leg.previous)
+                assert (known.initiated_at, known.previous_contact_id) == (leg.initiated_at, leg.previous_contact_id)
             elif self.legs:
-                assert leg.previous == next(reversed(self.legs))
+                assert leg.previous_contact_id == next(reversed(self.legs))
             self.legs[leg.id] = leg
-        for offer in written.offers_over:
+        for offer in written.placement.ended_offers:
             assert offer.id not in self.over, "an offer is over once"
             self.over[offer.id] = offer.outcome
         standing = {self.state.offer.id} if self.state.offer else set[str]()

@@ -100,7 +100,9 @@ class Player:
             event = dated(event, instant)
             if step.late is not None:
                 event = event.model_copy(update={"at": instant - step.late})
-        unasked = isinstance(event, Message | QueuePosition | OpeningHours | MakeOffer | WithdrawOffer)  # nobody waits for an answer to it
+        unasked = isinstance(
+            event, Message | QueuePosition | OpeningHours | MakeOffer | WithdrawOffer
+        )  # nobody waits for an answer to it
         if step.batched or unasked:
             await self.chat.signal(event.kind, event.model_dump(mode="json", exclude_none=True))
         else:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tests.workflows.story import SURVEY, Story, fresh
-from domain.events import (AnyEvent, Assign, Close, Connect, End, Invite, Message, Park, Transfer)
-from workflows.state import ConversationState
 from domain.conversation import Mode
+from domain.events import AnyEvent, Assign, Close, Connect, End, Invite, Message, Park, Transfer
+from tests.workflows.story import SURVEY, Story, fresh
+from workflows.state import ConversationState
 
 BOTH = ("open", "active", "asking", "wrap-up", "survey", "last", "closed")
 """`asking`: active, with a survey to come. `last`: the agent is done, only the survey is still open."""

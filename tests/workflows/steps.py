@@ -8,12 +8,34 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from tests.workflows.story import START, SURVEY
-from domain.events import (AcceptOffer, AnyEvent, Assign, Close, Configure, Connect, Disconnect, End, OpeningHours, Invite, Leave, Message, MakeOffer, Park, QueuePosition, RejectOffer, Release, Resume, TimerSetting, Transfer, WithdrawOffer)
-from domain.policy import (IdleAction, IdleRule, SameAgent, Survey, AutomatedMessages)
-from workflows.state import derived_id
 from domain.conversation import Mode
+from domain.events import (
+    AcceptOffer,
+    AnyEvent,
+    Assign,
+    Close,
+    Configure,
+    Connect,
+    Disconnect,
+    End,
+    Invite,
+    Leave,
+    MakeOffer,
+    Message,
+    OpeningHours,
+    Park,
+    QueuePosition,
+    RejectOffer,
+    Release,
+    Resume,
+    TimerSetting,
+    Transfer,
+    WithdrawOffer,
+)
 from domain.participants import ParticipantTimer, Role
+from domain.policy import AutomatedMessages, IdleAction, IdleRule, SameAgent, Survey
+from tests.workflows.story import START, SURVEY
+from workflows.state import derived_id
 
 
 class Step(NamedTuple):
@@ -156,7 +178,9 @@ def _chain(silent: str, *steps: tuple[int, IdleAction]) -> tuple[IdleRule, ...]:
 
 _CUSTOMER = _chain("customer", (2, IdleAction.REMIND), (4, IdleAction.WARN), (9, IdleAction.CLOSE))
 _AGENT = _chain("agent", (1, IdleAction.REMIND), (3, IdleAction.RELEASE))
-_TEXTS = AutomatedMessages(**{name: f"{name} {{AgentName}} {{QueueName}} {{PeopleAhead}}" for name in AutomatedMessages.model_fields})
+_TEXTS = AutomatedMessages(
+    **{name: f"{name} {{AgentName}} {{QueueName}} {{PeopleAhead}}" for name in AutomatedMessages.model_fields}
+)
 _NO_LIMITS = dict.fromkeys(
     ("connect_within", "reconnect_window", "open_age", "waiting_period", "duration", "agent_grace")
 )

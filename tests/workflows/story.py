@@ -6,19 +6,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from domain.conversation import ConversationOpening
-from workflows.contract import StartConversation, initial_state
+from domain.conversation import ConversationOpening, Mode
 from domain.events import AnyEvent
+from domain.policy import DEFAULTS, Survey, SurveyQuestion
+from workflows.contract import StartConversation, initial_state
 from workflows.machine import catch_up, decide
-from domain.policy import DEFAULTS, SurveyQuestion, Survey
 from workflows.state import ConversationState
-from domain.conversation import Mode
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MOMENT = timedelta(seconds=1)
 
 SURVEY = Survey(
-    questions=(SurveyQuestion(key="score", text="How was it?", choices=("Good", "Bad")), SurveyQuestion(key="why", text="Why?"))
+    questions=(
+        SurveyQuestion(key="score", text="How was it?", choices=("Good", "Bad")),
+        SurveyQuestion(key="why", text="Why?"),
+    )
 )
 
 

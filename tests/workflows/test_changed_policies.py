@@ -31,7 +31,9 @@ class Admin:
 
     def __init__(self, engine: Engine) -> None:
         self.configuration = Configuration(
-            {"demo": InstanceSettings.model_validate({"workstreams": {"live": LIVE, "other": LIVE}})}, engine.db, LocalBus()
+            {"demo": InstanceSettings.model_validate({"workstreams": {"live": LIVE, "other": LIVE}})},
+            engine.db,
+            LocalBus(),
         )
 
     async def change(self, **keys: Any) -> None:

@@ -10,15 +10,15 @@ from typing import Any, NamedTuple
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from tests.workflows.clock import forward_to, rings
-from tests.workflows.engine import Chat, Engine
-from domain.events import (AcceptOffer, Assign, Command, Configure, Connect, Disconnect, End, Park, Release)
-from domain.policy import (IdleAction, IdleRule, SurveyQuestion, Survey)
-from workflows.state import ConversationState
-from workflows.timers import TIMER_RULES, Timer
 from domain.contacts import EndReason
 from domain.conversation import Mode, State
+from domain.events import AcceptOffer, Assign, Command, Configure, Connect, Disconnect, End, Park, Release
 from domain.participants import ParticipantPresence, Role
+from domain.policy import IdleAction, IdleRule, Survey, SurveyQuestion
+from tests.workflows.clock import forward_to, rings
+from tests.workflows.engine import Chat, Engine
+from workflows.state import ConversationState
+from workflows.timers import TIMER_RULES, Timer
 
 SEATED = (Connect(), Assign(user="a1", name="A1"), Connect(by="agent"))
 AGENT_LOST = (*SEATED, Disconnect(by="agent"))

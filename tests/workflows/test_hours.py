@@ -7,16 +7,16 @@ from typing import Any
 
 from temporalio.testing import WorkflowEnvironment
 
+from domain.contacts import EndReason
+from domain.conversation import Mode, State
+from domain.events import Assign, Connect, OpeningHours, Park, Release, Transfer
+from domain.policy import DEFAULTS
 from tests.workflows.clock import AFTER, BEFORE, forward_to, rings
 from tests.workflows.engine import Chat, Engine
 from tests.workflows.story import START, Story, fresh
 from tests.workflows.test_deadlines import SEATED
-from domain.events import (Assign, Connect, OpeningHours, Park, Release, Transfer)
-from domain.policy import DEFAULTS
 from workflows.state import ConversationState
 from workflows.timers import Timer, next_deadline
-from domain.contacts import EndReason
-from domain.conversation import Mode, State
 
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 """When the conversations begin, or at the worst the day before."""
@@ -164,7 +164,9 @@ async def test_who_returns_is_told_of_the_closing_they_return_to(
 
 def test_what_once_knew_of_hours_goes_on_asking_though_no_queue_has_any_now() -> None:
     """Or else it would stand before closed doors for ever, and never grow too old."""
-    closed = Story(fresh(hours=True)).then(Connect(), OpeningHours(queue="q", open=False, until=START + timedelta(hours=8)))
+    closed = Story(fresh(hours=True)).then(
+        Connect(), OpeningHours(queue="q", open=False, until=START + timedelta(hours=8))
+    )
     changed = Story(closed.state.with_policy(closed.state.policy.model_copy(update={"hours": False})), closed.now)
     assert not changed.state.needs_opening_hours
     lapsed = changed.at(START + timedelta(hours=8))

@@ -8,18 +8,20 @@ from typing import Any
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
+from domain.contacts import EndReason
+from domain.conversation import State
+from domain.events import Invite, Leave, Transfer
+from domain.policy import Survey, SurveyQuestion
+from domain.refusals import RefusalCode
 from store import conversations
 from store.records import StoredContact
 from tests.workflows.clock import forward
 from tests.workflows.engine import Chat, Engine, code, eventually
 from tests.workflows.test_timers import active
-from domain.events import Invite, Leave, Transfer
-from domain.policy import SurveyQuestion, Survey
-from domain.refusals import RefusalCode
-from domain.contacts import EndReason
-from domain.conversation import State
 
-SURVEY = Survey(questions=(SurveyQuestion(key="score", text="How was it?", choices=("Good", "Bad")),), thanks="Thank you.")
+SURVEY = Survey(
+    questions=(SurveyQuestion(key="score", text="How was it?", choices=("Good", "Bad")),), thanks="Thank you."
+)
 
 
 async def contact(chat: Chat, contact_id: str) -> StoredContact:

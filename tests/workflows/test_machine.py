@@ -8,6 +8,10 @@ from typing import get_args
 
 import pytest
 
+from domain.contacts import EndReason
+from domain.conversation import Mode, State
+from domain.events import AnyEvent, Assign, Message, Transfer
+from domain.participants import ParticipantPresence
 from tests.workflows import expectations, happenings
 from tests.workflows.expectations import Expected
 from tests.workflows.happenings import LIMIT, OFF
@@ -15,14 +19,10 @@ from tests.workflows.situations import SITUATIONS, reach, stands
 from tests.workflows.story import MOMENT, START, Story, fresh
 from workflows.contract import snapshot_of
 from workflows.decision import Decision
-from domain.events import (AnyEvent, Assign, Message, Transfer)
 from workflows.machine import catch_up, decide
 from workflows.state import ConversationState
 from workflows.timers import TIMER_RULES, Timer, deadlines
 from workflows.transitions import TRANSITIONS, Transition
-from domain.contacts import EndReason
-from domain.conversation import Mode, State
-from domain.participants import ParticipantPresence
 
 EVENTS = expectations.read(expectations.EVENTS)
 TIMERS = expectations.read(expectations.TIMERS)

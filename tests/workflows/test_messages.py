@@ -7,15 +7,15 @@ from typing import Any
 
 from temporalio.testing import WorkflowEnvironment
 
+from domain.conversation import Mode
+from domain.events import Assign, Connect, Disconnect, End, Park, Release, Transfer
+from domain.policy import AutomatedMessages
+from domain.refusals import RefusalCode
 from tests.workflows.clock import AFTER, forward_to, rings
 from tests.workflows.engine import Chat, Engine
 from tests.workflows.test_deadlines import AGENT_LOST, SEATED
 from tests.workflows.test_hours import INSTANCES, OPENS
-from domain.events import (Assign, Connect, Disconnect, End, Park, Release, Transfer)
-from domain.policy import AutomatedMessages
-from domain.refusals import RefusalCode
 from workflows.timers import Timer
-from domain.conversation import Mode
 
 SLUGS = "{CustomerName} {AgentName} {QueueName} {OpeningTime}{PeopleAhead}{WaitMinutes}"
 """Said after each trigger's name, so that one sees what it knows."""

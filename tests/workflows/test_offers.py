@@ -8,17 +8,31 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.workflows.engine import code
-from tests.workflows.story import MOMENT, START, Story, fresh
-from workflows.contract import snapshot_of, placement_of
-from domain.events import (AcceptOffer, AnyEvent, Assign, Connect, Disconnect, End, Message, MakeOffer, Park, RejectOffer, Release, Resume, WithdrawOffer)
-from workflows.machine import decide
-from domain.refusals import RefusalCode
-from workflows.state import KEPT_OFFERS
 from domain.contacts import EndReason
 from domain.conversation import Mode, State
-from domain.routing import OfferOutcome, RoutingStage
+from domain.events import (
+    AcceptOffer,
+    AnyEvent,
+    Assign,
+    Connect,
+    Disconnect,
+    End,
+    MakeOffer,
+    Message,
+    Park,
+    RejectOffer,
+    Release,
+    Resume,
+    WithdrawOffer,
+)
 from domain.participants import ParticipantPresence
+from domain.refusals import RefusalCode
+from domain.routing import OfferOutcome, RoutingStage
+from tests.workflows.engine import code
+from tests.workflows.story import MOMENT, START, Story, fresh
+from workflows.contract import placement_of, snapshot_of
+from workflows.machine import decide
+from workflows.state import KEPT_OFFERS
 
 WITHIN = timedelta(minutes=2)
 GRACE = timedelta(seconds=150)
@@ -75,7 +89,9 @@ def test_who_accepts_has_it_and_to_accept_again_is_no_news() -> None:
 
 
 @pytest.mark.parametrize(("answer", "outcome"), [(RejectOffer, REJECTED), (WithdrawOffer, WITHDRAWN)])
-def test_what_is_not_taken_goes_on_waiting_as_before(answer: type[RejectOffer | WithdrawOffer], outcome: OfferOutcome) -> None:
+def test_what_is_not_taken_goes_on_waiting_as_before(
+    answer: type[RejectOffer | WithdrawOffer], outcome: OfferOutcome
+) -> None:
     waiting = Story(fresh()).then(HERE)
     story = waiting.then(offer(), answer(offer_id="o"))
     assert over(story) == [("o", outcome)]
@@ -86,7 +102,9 @@ def test_what_is_not_taken_goes_on_waiting_as_before(answer: type[RejectOffer | 
 
 
 @pytest.mark.parametrize("answer", [AcceptOffer, RejectOffer, WithdrawOffer])
-def test_an_offer_that_is_heard_of_again_does_not_come_back(answer: type[AcceptOffer | RejectOffer | WithdrawOffer]) -> None:
+def test_an_offer_that_is_heard_of_again_does_not_come_back(
+    answer: type[AcceptOffer | RejectOffer | WithdrawOffer],
+) -> None:
     story = Story(fresh(auto_accept=False)).then(HERE, offer(), answer(offer_id="o", by="a1"))
     again = story.then(offer("o", until=timedelta(minutes=9)))
     assert (again.state.offer, over(again)) == (None, over(story))
@@ -196,7 +214,9 @@ def test_who_was_given_it_without_an_offer_may_come_when_they_like() -> None:
 
 def test_who_has_released_it_is_passed_over_and_who_was_lost_is_not() -> None:
     seated = Story(fresh()).then(HERE, Assign(user="a1", name="A1"), Connect(by="agent"))
-    assert [(each.user, each.outcome) for each in snapshot_of(seated.then(Release()).state).offers_over] == [("a1", REJECTED)]
+    assert [(each.user, each.outcome) for each in snapshot_of(seated.then(Release()).state).offers_over] == [
+        ("a1", REJECTED)
+    ]
     gone = seated.then(Disconnect(by="agent"))
     assert snapshot_of(gone.at(gone.now + GRACE).state).offers_over == ()
 

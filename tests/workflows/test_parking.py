@@ -7,17 +7,17 @@ from datetime import timedelta
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
+from domain.contacts import EndReason
+from domain.conversation import Mode, State
+from domain.events import Assign, Close, Connect, Disconnect, End, Invite, Park, Release, Resume, Transfer
+from domain.participants import ParticipantPresence
+from domain.refusals import RefusalCode, refusal
 from store import conversations
 from tests.workflows.clock import forward, forward_to, rings
 from tests.workflows.engine import Chat, Engine, code
 from tests.workflows.test_deadlines import SEATED
 from tests.workflows.test_legs import contact
-from domain.events import (Assign, Close, Connect, Disconnect, End, Invite, Park, Release, Resume, Transfer)
-from domain.refusals import RefusalCode, refusal
 from workflows.timers import Timer
-from domain.contacts import EndReason
-from domain.conversation import Mode, State
-from domain.participants import ParticipantPresence
 
 JOINED, LEFT = "participant.joined", "participant.left"
 

@@ -11,23 +11,23 @@ import pytest
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from domain.conversation import Mode, State
+from domain.events import Message
+from domain.participants import ParticipantPresence
+from domain.policy import AutomatedMessages, Policy
+from domain.refusals import RefusalCode
 from tests.workflows.clock import forward
 from tests.workflows.engine import Engine
 from tests.workflows.situations import SITUATIONS, reach
 from tests.workflows.story import MOMENT, START, fresh
 from workflows import machine, operator_details, timers
 from workflows.decision import Decision, refuse, system_message
-from domain.events import Message
 from workflows.machine import catch_up, decide
-from domain.policy import Policy, AutomatedMessages
-from domain.refusals import RefusalCode
 from workflows.state import ConversationState
 from workflows.state_changes import StateChanges
+from workflows.state_parts import TrackedParticipant
 from workflows.timers import Timer, TimerRule, next_deadline
 from workflows.transitions import Trigger, always
-from domain.conversation import Mode, State
-from workflows.state_parts import TrackedParticipant
-from domain.participants import ParticipantPresence
 
 WORKFLOWS = Path(machine.__file__).parent
 

@@ -7,12 +7,12 @@ from uuid import uuid4
 
 from temporalio.api.enums.v1 import EventType
 
+from domain.conversation import Mode
+from domain.events import Park
 from tests.workflows.engine import Chat, Engine, eventually
 from tests.workflows.players import histories
 from tests.workflows.test_deadlines import SEATED
 from workflows import search
-from domain.events import Park
-from domain.conversation import Mode
 
 
 async def found(chat: Chat, query: str) -> None:

@@ -8,11 +8,11 @@ import pytest
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
 
-from tests.workflows.engine import Engine, code
-from domain.events import Park, Resume
-from domain.refusals import RefusalCode
 from domain.contacts import EndReason
 from domain.conversation import State
+from domain.events import Park, Resume
+from domain.refusals import RefusalCode
+from tests.workflows.engine import Engine, code
 
 REFUSED: list[tuple[str, list[Any], RefusalCode, str]] = [
     ("message", [], RefusalCode.MALFORMED, "takes one JSON object"),

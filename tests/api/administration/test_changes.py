@@ -15,13 +15,12 @@ from temporalio.client import Client
 from api.administration.openapi import EXAMPLES
 from api.app import build_services, create_app
 from configuration.current import Configuration
+from engine.client import ConversationClient
 from runtime.bus import Announcement, LocalBus
 from runtime.settings import Settings
 from store.database import Database
 from store.migrate import migrate
-from engine.client import ConversationClient
 from tests.api.administration.admin import ALL, DENIED, KINDS, LIVE_WORKSTREAM, NOT_FOUND, REFUSED, Admin
-from engine.client import ConversationClient
 from tests.api.calls import Api, assert_refused
 from tests.compat.chats import Chat, eventually
 

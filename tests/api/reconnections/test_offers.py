@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 
 from api.reconnections import EXPIRED_REASONS
-from domain.contacts import EndReason
 from api.tokens import TokenKind
+from domain.contacts import EndReason
 from tests.api.calls import Api, assert_refused, valid_body
 from tests.api.reconnections.calls import (
     DENIED,
@@ -86,7 +86,11 @@ def test_invalid_links_are_unknown(api: Api) -> None:
     for id in (
         *("nonsense", "a.b.c", chat.contact_id, "é", chat.participant_token, chat.token, forged),
         *(f"{head}.{body}.{signature[::-1]}", valid_link[:-8]),
-        *(tokens.make(kind, chat.contact_id, YEAR, until=until) for kind in TokenKind if kind is not TokenKind.RECONNECT),
+        *(
+            tokens.make(kind, chat.contact_id, YEAR, until=until)
+            for kind in TokenKind
+            if kind is not TokenKind.RECONNECT
+        ),
         tokens.make(TokenKind.RECONNECT, f"{uuid4()}", until=until),
     ):
         assert reconnect(api, reconnect_id=id) == no_offer("unknown"), id
