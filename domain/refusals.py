@@ -67,7 +67,7 @@ _TEMPLATES = {
     RefusalCode.MALFORMED: "{mistakes}",
     RefusalCode.UNKNOWN_SIGNAL: "there is no signal of this name",
     RefusalCode.TIMER_WITHOUT_EFFECT: "the timer was due and changed nothing, so this deadline no longer counts: {cause}",
-    RefusalCode.NOT_WAITING: "the conversation is neither queued nor parked",
+    RefusalCode.NOT_WAITING: "the conversation neither waits nor is parked",
     RefusalCode.TAKEN: "the conversation is already offered to, or with, an agent",
     RefusalCode.UNKNOWN_AGENT: "there is no such agent",
     RefusalCode.QUEUE_NOT_SERVED: "you do not serve its queue",

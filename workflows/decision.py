@@ -53,7 +53,7 @@ def event_item(
     Args:
         state: the conversation before it.
         event: which event.
-        participant: the participant whom it concerns; None for the system.
+        participant: the participant that it concerns; None for the system.
         trigger: what caused it, if that matters.
         once: whether it can happen only once for this participant. Its id then says so: writing it again changes nothing.
     """

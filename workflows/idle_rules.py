@@ -20,7 +20,7 @@ _ACTIONS = {
 def silent_since(state: ConversationState, role: Role) -> datetime | None:
     """The instant from which a party owes an answer; None when it owes none.
 
-    An agent who has written nothing since the assignment owes an answer from then on, whoever wrote last.
+    An agent who has written nothing since the assignment owes an answer from then on, whichever party wrote last.
     """
     if role is Role.CUSTOMER:
         return state.agent_speech.last_message_at if state.last_speaker is Role.AGENT else None

@@ -22,13 +22,13 @@ TransitionAction = Callable[[ConversationState, AnyEvent | None], Decision]
 
 
 def assign(state: ConversationState, event: AnyEvent | None) -> Decision:
-    """Assign the conversation to the agent whom the event names."""
+    """Assign the conversation to the agent named by the event."""
     assert isinstance(event, Assign)
     return _assign_agent(state, event.user, event.name)
 
 
 def resume(state: ConversationState, event: AnyEvent | None) -> Decision:
-    """Assign a parked conversation to the agent whom the event names, else to the agent who parked it."""
+    """Assign a parked conversation to the agent named by the event, else to the agent who parked it."""
     assert isinstance(event, Resume)
     parked_by = state.parked_by
     assert parked_by is not None

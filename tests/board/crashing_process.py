@@ -74,7 +74,7 @@ class CrashingRecorder(Recorder):
     async def record(self, commit: Commit) -> CommitResult | None:
         placement = commit.snapshot.placement if commit.snapshot else None
         accepted = placement is not None and placement.stage is RoutingStage.WORKING
-        rejected = not accepted and commit.snapshot is not None and bool(commit.snapshot.offers_over)
+        rejected = not accepted and commit.snapshot is not None and bool(commit.snapshot.placement.ended_offers)
         if (accepted and CRASH_STEP is Step.ACCEPTANCE_DECIDED) or (rejected and CRASH_STEP is Step.REJECTION_DECIDED):
             kill_this_process()
         recorded = await super().record(commit)

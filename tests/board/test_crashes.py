@@ -18,6 +18,7 @@ from temporalio.testing import WorkflowEnvironment
 from configuration.current import Configuration
 from domain.conversation import State
 from domain.events import AcceptOffer, RejectOffer
+from domain.refusals import RefusalCode
 from domain.routing import AgentStatus
 from engine.client import ConversationClient
 from runtime.bus import LocalBus
@@ -28,7 +29,7 @@ from tests.board.crashing_process import Step
 from tests.board.floor import LIVE, PERSISTENT, CountingDispatcher, Floor
 from tests.stack import running
 from tests.store.conftest import Fresh, fresh
-from tests.workflows.engine import Chat, Engine, eventually
+from tests.workflows.engine import Chat, Engine, code, eventually
 
 __all__ = ["fresh"]
 
@@ -207,7 +208,7 @@ async def test_rejection_is_recorded_once_when_the_worker_was_killed(site: Site,
             await wait_for_crash(crashing)
             await site.set_status("a2")
         with site.worker():
-            assert await asyncio.wait_for(rejecting, TIMEOUT) in (None, "the offer is over")
+            assert code(await asyncio.wait_for(rejecting, TIMEOUT)) in (None, RefusalCode.OFFER_OVER)
             await site.floor.accept_offer(chat, "a2")
             await site.assert_accepted_once(chat, "a2", offers=2)
             await site.floor.finish(chat)

@@ -10,7 +10,7 @@ from typing import Protocol
 from domain.conversation import Mode, State
 from domain.events import AcceptOffer, AnyEvent, MakeOffer, Message
 from domain.participants import ParticipantPresence, ParticipantTimer, Role
-from domain.routing import OfferOutcome, RoutingStage
+from domain.routing import OfferOutcome, Placement, RoutingStage
 from domain.transcript import EVENT_PREFIX, EventType, ItemType, Notice
 from workflows.contract import placement_of, snapshot_of
 from workflows.decision import Decision
@@ -99,28 +99,33 @@ def _offer_holds(state: ConversationState) -> None:
     assert len(unrecorded) == len(set(unrecorded))
 
 
+def holds_capacity(placement: Placement) -> bool:
+    """Whether the conversation uses capacity of its agent."""
+    return placement.stage is RoutingStage.WORKING or placement.wrap_up_holds_until is not None
+
+
 def _placement_agrees(state: ConversationState) -> None:
     """The board is told where the conversation stands, whose it is, and whether it takes their capacity."""
     here = placement_of(state)
     assert (here.instance, here.queue, here.contact_id) == (state.instance, state.queue, state.contact_id)
-    assert here.since == state.since
+    assert here.enqueued_at == state.since
     match state.state:
         case State.OPEN:
-            assert (here.stage, here.agent, here.holds) == (RoutingStage.QUEUED, None, False)
+            assert (here.stage, here.agent, holds_capacity(here)) == (RoutingStage.QUEUED, None, False)
         case State.ACTIVE:
-            assert (here.stage, here.agent, here.holds) == (
+            assert (here.stage, here.agent, holds_capacity(here)) == (
                 RoutingStage.WORKING,
                 state.agent and state.agent.user,
                 True,
             )
         case State.WAITING:
             assert (here.stage, here.agent) == (RoutingStage.PARKED, state.parked_by and state.parked_by.user)
-            assert not here.holds
+            assert not holds_capacity(here)
         case State.WRAP_UP if state.agent_done_at is None:
-            assert (here.stage, here.holds) == (RoutingStage.WRAP_UP, True)
-            assert here.agent in {leg.agent_user for leg in snapshot_of(state).legs}
+            assert (here.stage, holds_capacity(here)) == (RoutingStage.WRAP_UP, True)
+            assert here.agent in {leg.agent_user for leg in snapshot_of(state).contacts}
         case State.WRAP_UP | State.CLOSED:
-            assert (here.stage, here.agent, here.holds) == (RoutingStage.OFF, None, False)
+            assert (here.stage, here.agent, holds_capacity(here)) == (RoutingStage.OFF, None, False)
     assert here.stage in (RoutingStage.QUEUED, RoutingStage.OFF) or here.agent
     assert here.bound_to is None or (here.stage is RoutingStage.QUEUED and state.parked_by)
 

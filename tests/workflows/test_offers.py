@@ -29,6 +29,7 @@ from domain.participants import ParticipantPresence
 from domain.refusals import RefusalCode
 from domain.routing import OfferOutcome, RoutingStage
 from tests.workflows.engine import code
+from tests.workflows.invariants import holds_capacity
 from tests.workflows.story import MOMENT, START, Story, fresh
 from workflows.contract import placement_of, snapshot_of
 from workflows.machine import decide
@@ -47,7 +48,7 @@ def offer(id: str = "o", user: str = "a1", until: timedelta = WITHIN) -> MakeOff
 
 def over(story: Story) -> list[tuple[str, OfferOutcome]]:
     """What became of the offers, as the record says."""
-    return [(offer.id, offer.outcome) for offer in snapshot_of(story.state).offers_over]
+    return [(offer.id, offer.outcome) for offer in snapshot_of(story.state).placement.ended_offers]
 
 
 def refused(story: Story, event: AnyEvent) -> RefusalCode | None:
@@ -79,7 +80,7 @@ def test_who_accepts_has_it_and_to_accept_again_is_no_news() -> None:
     assert (taken.state.state, taken.state.agent.user, taken.state.agent.name) == (State.ACTIVE, "a1", "A1")
     assert (taken.state.offer, over(taken)) == (None, [("o", ACCEPTED)])
     here = placement_of(taken.state)
-    assert (here.stage, here.agent, here.holds) == (RoutingStage.WORKING, "a1", True)
+    assert (here.stage, here.agent, holds_capacity(here)) == (RoutingStage.WORKING, "a1", True)
     again = decide(taken.state, AcceptOffer(offer_id="o", by="a1"), taken.now)
     assert (again.refused, again.items, again.state) == (None, (), taken.state)
     released = taken.then(Release())
@@ -214,11 +215,11 @@ def test_who_was_given_it_without_an_offer_may_come_when_they_like() -> None:
 
 def test_who_has_released_it_is_passed_over_and_who_was_lost_is_not() -> None:
     seated = Story(fresh()).then(HERE, Assign(user="a1", name="A1"), Connect(by="agent"))
-    assert [(each.user, each.outcome) for each in snapshot_of(seated.then(Release()).state).offers_over] == [
+    assert [(each.user, each.outcome) for each in snapshot_of(seated.then(Release()).state).placement.ended_offers] == [
         ("a1", REJECTED)
     ]
     gone = seated.then(Disconnect(by="agent"))
-    assert snapshot_of(gone.at(gone.now + GRACE).state).offers_over == ()
+    assert snapshot_of(gone.at(gone.now + GRACE).state).placement.ended_offers == ()
 
 
 @pytest.mark.parametrize(
