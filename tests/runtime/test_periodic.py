@@ -48,7 +48,7 @@ def now() -> float:
 
 
 class Work:
-    """Work that notes when each run begins, and fails where told to."""
+    """Work that notes when each run begins, and fails with the given outcomes."""
 
     def __init__(self, *outcomes: BaseException | None, takes: float = 0) -> None:
         self.outcomes = list(outcomes)
