@@ -10,7 +10,7 @@ from configuration.current import Configuration
 from configuration.policies import workstream_policy
 from domain.policy import Policy
 from routing.placement import write_placement
-from runtime.bus import Announcement, Bus, board_has_changed
+from runtime.bus import Announcement, Bus, routing_has_changed
 from store.conversations import write_conversation
 from store.database import Database
 from store.transcript_writes import TranscriptEnd
@@ -53,7 +53,7 @@ class Recorder(ConversationActivities):
     async def _announce(self, commit: Commit) -> None:
         if commit.snapshot:
             placement = commit.snapshot.placement
-            await self._bus.announce(board_has_changed(placement.instance, placement.queue))
+            await self._bus.announce(routing_has_changed(placement.instance, placement.queue))
         # notices come before the transcript: a client that receives `chat.ended` ignores all later frames
         for notice in commit.notices:
             frame = wire_item(notice.item, commit.conversation_id)

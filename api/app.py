@@ -56,7 +56,7 @@ def build_services(
     settings: Settings, db: Database, bus: Bus, configuration: Configuration, engine: ConversationClient
 ) -> Services:
     """Build the parts of the API process."""
-    agent_disconnects = AgentDisconnects(db, bus, engine, grace=settings.desk_grace)
+    agent_disconnects = AgentDisconnects(db, bus, engine, grace=settings.agent_disconnect_grace)
     return Services(
         settings=settings,
         configuration=configuration,
@@ -64,13 +64,13 @@ def build_services(
         engine=engine,
         bus=bus,
         tokens=Tokens(token_keys(settings.token_keys, settings.data_dir)),
-        hub=TranscriptFeed(db, bus),
+        transcripts=TranscriptFeed(db, bus),
         agent_events=AgentEventFeed(db, bus),
         agent_disconnects=agent_disconnects,
         connections=ConnectionTracker(
             db, agent_disconnects, debounce=settings.presence_debounce, lease=settings.presence_lease
         ),
-        settling=AcceptedWrites(db, bus),
+        accepted_writes=AcceptedWrites(db, bus),
         dispatcher=Dispatcher(db, bus, engine, configuration),
         queue_positions=QueuePositions(db, engine, configuration, every=settings.positions_every),
     )

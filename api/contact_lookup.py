@@ -16,6 +16,6 @@ async def find_recent_contact(
         None if the instance has no such contact.
     """
     found = await conversations.find_contact(parts.db, instance, contact_id)
-    if found is None or not await parts.settling.settled(found[1].id):
+    if found is None or not await parts.accepted_writes.wait_until_recorded(found[1].id):
         return found
     return await conversations.find_contact(parts.db, instance, contact_id)

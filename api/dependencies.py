@@ -37,11 +37,11 @@ class Services:
     engine: ConversationClient
     bus: Bus
     tokens: Tokens
-    hub: TranscriptFeed
+    transcripts: TranscriptFeed
     agent_events: AgentEventFeed
     agent_disconnects: AgentDisconnects
     connections: ConnectionTracker
-    settling: AcceptedWrites
+    accepted_writes: AcceptedWrites
     dispatcher: Dispatcher
     queue_positions: QueuePositions
 
@@ -49,7 +49,7 @@ class Services:
     def background(self) -> tuple[Startable, ...]:
         """The parts that run in the background, in the order in which they start."""
         return (
-            self.hub,
+            self.transcripts,
             self.agent_events,
             self.agent_disconnects,
             self.connections,

@@ -13,7 +13,7 @@ from fastapi import Path
 from pydantic import BeforeValidator
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.wire import ContactId, InstanceId, UserId
+from wire.models import ContactId, InstanceId, UserId
 
 
 class EncodedSlashes:

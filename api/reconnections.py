@@ -21,7 +21,6 @@ from api.openapi import ACCESS_KEY, DescribedRoute, ResponseBody, error_response
 from api.participant.session import participant_token
 from api.paths import resource_id
 from api.tokens import TokenKind
-from api.wire import ContactId, Text
 from configuration.schema.instances import InstanceSettings
 from domain.contacts import EndReason
 from domain.errors import AccessDenied, MalformedRequest, NotFound
@@ -29,6 +28,7 @@ from domain.instants import iso
 from store import conversations
 from store.customers import customer_of, latest_conversation
 from store.records import StoredConversation
+from wire.models import ContactId, Text
 
 router = APIRouter(
     prefix="/v1",

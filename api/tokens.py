@@ -28,7 +28,7 @@ class TokenKind(StrEnum):
     PARTICIPANT = "participant"
     CONNECTION = "connection"
     SOCKET = "socket"
-    DESK = "desk"
+    AGENT = "agent"
     PAGE = "page"
     RECONNECT = "reconnect"
 

@@ -13,10 +13,10 @@ from api.connect.authentication import ByAccessKey
 from api.contact_lookup import find_recent_contact
 from api.dependencies import Parts
 from api.openapi import ACCESS_KEY, DescribedRoute, error_responses
-from api.wire import ContactId, Text
 from domain.errors import NotFound
 from store.conversations import participants_of_contact
 from store.transcript import pages_of_contact
+from wire.models import ContactId, Text
 from wire.transcript_files import TranscriptSubject, transcript_json, transcript_text
 
 router = APIRouter(

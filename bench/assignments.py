@@ -79,7 +79,7 @@ def _row(number: int, queue: str, **values: Any) -> dict[str, Any]:
         "priority": 5,
         "enqueued_at": START + timedelta(milliseconds=number),
         "bound_to": "",
-        "told": False,
+        "delivered": False,
         **values,
     }
 

@@ -25,7 +25,7 @@ from bench.simulated_people import SimulatedPeople
 from store import schema
 from store.database import Database
 from store.migrate import migrate
-from tests.board.floor import Floor, open_floor
+from tests.distribution.floor import Floor, open_floor
 from tests.workflows.engine import Engine
 from tests.workflows.server import time_skipping_server
 

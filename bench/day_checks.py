@@ -16,7 +16,7 @@ from domain.routing import AgentStatus
 from domain.transcript import EVENT_PREFIX
 from store import schema, transcript
 from store.database import Database
-from tests.board.floor import Floor
+from tests.distribution.floor import Floor
 
 CHECK_SECONDS = 0.2
 MOST_ROUNDS = 3

@@ -32,7 +32,7 @@ from domain.refusals import Refusal
 from domain.routing import AgentStatus, Offer
 from routing.rows import ROUTING_COLUMNS, RoutingRow
 from store import schema
-from tests.board.floor import Floor
+from tests.distribution.floor import Floor
 from workflows.state import derived_id
 
 POLL_SECONDS = 0.1

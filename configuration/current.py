@@ -67,7 +67,7 @@ class Configuration(PeriodicTasks):
         self._one_reader = asyncio.Lock()
         self._updates = PeriodicTask("read configuration changes", self.refresh, timedelta(seconds=LOOK_SECONDS))
         super().__init__(self._updates)
-        bus.listen(self._receive)
+        bus.subscribe(self._receive)
 
     @property
     def instances(self) -> Mapping[str, InstanceSettings]:

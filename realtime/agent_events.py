@@ -13,7 +13,7 @@ from realtime.feed import POLL_INTERVAL, Feed
 from realtime.socket import AGENT_REMOVED, CloseReason, Frame, FrameQueue
 from routing import agent_events
 from routing.agent_events import AgentEvent, AgentId
-from runtime.bus import BOARD, DESKS, Announcement, Bus
+from runtime.bus import AGENT_EVENTS, ROUTING, Announcement, Bus
 from store.database import Database
 
 MOST_RESUMED = 500
@@ -49,7 +49,7 @@ class AgentEventFeed(Feed[AgentId, AgentEvent, AgentEventSubscriber]):
     def __init__(self, db: Database, bus: Bus, poll_interval: timedelta = POLL_INTERVAL) -> None:
         self._db = db
         super().__init__("agent events", poll_interval)
-        bus.listen(self._receive)
+        bus.subscribe(self._receive)
 
     async def heads(self, keys: Collection[AgentId]) -> Mapping[AgentId, int]:
         """The number of the last event of each agent who is configured."""
@@ -85,5 +85,5 @@ class AgentEventFeed(Feed[AgentId, AgentEvent, AgentEventSubscriber]):
 
     def _receive(self, announcement: Announcement) -> None:
         # changes of routing come with agent events, too
-        if announcement.conversation_id in (BOARD, DESKS):
+        if announcement.conversation_id in (ROUTING, AGENT_EVENTS):
             self.poll_soon()

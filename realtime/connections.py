@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
-from api.errors import ConversationEnded, Unavailable
+from domain.errors import ConversationEnded, Unavailable
 from runtime.periodic import PeriodicTask, PeriodicTasks
 from store import connections
 from store.database import Database
@@ -45,7 +45,7 @@ class ConnectionObserver(Protocol):
         ...
 
 
-class TrackedParticipant(NamedTuple):
+class ParticipantKey(NamedTuple):
     """A participant of a conversation, as the key of their connections."""
 
     participant_id: str
@@ -63,9 +63,9 @@ class ConnectionTracker(PeriodicTasks):
         self._process = str(uuid4())
         self._leased_until = datetime.now(UTC)
         self._trusts_leases_from = self._leased_until
-        self._sockets: dict[TrackedParticipant, int] = {}
-        self._lost_at: dict[TrackedParticipant, datetime] = {}
-        self._turns: WeakValueDictionary[TrackedParticipant, asyncio.Lock] = WeakValueDictionary()
+        self._sockets: dict[ParticipantKey, int] = {}
+        self._lost_at: dict[ParticipantKey, datetime] = {}
+        self._turns: WeakValueDictionary[ParticipantKey, asyncio.Lock] = WeakValueDictionary()
         self._reports: set[asyncio.Task[None]] = set()
         every = lease / 3
         super().__init__(PeriodicTask("keep the lease of this process", self._keep_lease, every, longest_retry=every))
@@ -86,7 +86,7 @@ class ConnectionTracker(PeriodicTasks):
 
     def opened(self, participant_id: str, conversation_id: str) -> None:
         """Note that a participant has opened a socket."""
-        participant = TrackedParticipant(participant_id, conversation_id)
+        participant = ParticipantKey(participant_id, conversation_id)
         self._lost_at.pop(participant, None)
         self._sockets[participant] = self._sockets.get(participant, 0) + 1
         if self._sockets[participant] == 1:
@@ -94,7 +94,7 @@ class ConnectionTracker(PeriodicTasks):
 
     def closed(self, participant_id: str, conversation_id: str) -> None:
         """Note that a participant has lost a socket. Each call follows one of `opened`."""
-        participant = TrackedParticipant(participant_id, conversation_id)
+        participant = ParticipantKey(participant_id, conversation_id)
         self._sockets[participant] -= 1
         if self._sockets[participant]:
             return
@@ -102,7 +102,7 @@ class ConnectionTracker(PeriodicTasks):
         self._lost_at[participant] = at = datetime.now(UTC)
         self._spawn(self._report_disconnect(participant, at))
 
-    async def _report_connect(self, participant: TrackedParticipant, at: datetime) -> None:
+    async def _report_connect(self, participant: ParticipantKey, at: datetime) -> None:
         async with self._turn_of(participant):
             if participant not in self._sockets:
                 return
@@ -111,7 +111,7 @@ class ConnectionTracker(PeriodicTasks):
                 await _call_until_done(lambda: self._observer.connected(conversation, who, at))
                 await connections.mark_connect_reported(self._db, who, self._process)
 
-    async def _report_disconnect(self, participant: TrackedParticipant, at: datetime) -> None:
+    async def _report_disconnect(self, participant: ParticipantKey, at: datetime) -> None:
         await asyncio.sleep(self._debounce.total_seconds())
         async with self._turn_of(participant):
             if self._lost_at.get(participant) != at:
@@ -122,7 +122,7 @@ class ConnectionTracker(PeriodicTasks):
             if is_last:
                 await self._report_loss(participant, at)
 
-    async def _report_loss(self, participant: TrackedParticipant, at: datetime) -> None:
+    async def _report_loss(self, participant: ParticipantKey, at: datetime) -> None:
         who, conversation = participant
         await _call_until_done(lambda: self._observer.disconnected(conversation, who, at))
         await connections.remove_disconnected(self._db, who, at)
@@ -144,7 +144,7 @@ class ConnectionTracker(PeriodicTasks):
 
     async def _compare_with_store(self) -> None:
         noted = {
-            TrackedParticipant(row.participant_id, row.conversation_id): row.is_connect_reported
+            ParticipantKey(row.participant_id, row.conversation_id): row.is_connect_reported
             for row in await connections.connections_of(self._db, self._process)
         }
         now = datetime.now(UTC)
@@ -159,13 +159,13 @@ class ConnectionTracker(PeriodicTasks):
         now = datetime.now(UTC)
         dead_since = now - self._debounce - GRACE
         for orphan in await connections.orphans(self._db, dead_since):
-            participant = TrackedParticipant(orphan.participant_id, orphan.conversation_id)
+            participant = ParticipantKey(orphan.participant_id, orphan.conversation_id)
             if participant not in self._turns:
                 self._spawn(self._report_orphan(participant, orphan, now, dead_since))
         await connections.delete_dead_processes(self._db, now - KEEP_DEAD_PROCESSES)
 
     async def _report_orphan(
-        self, participant: TrackedParticipant, orphan: connections.Connection, now: datetime, dead_since: datetime
+        self, participant: ParticipantKey, orphan: connections.Connection, now: datetime, dead_since: datetime
     ) -> None:
         async with self._turn_of(participant):
             # dated now, not at the death of the process: while there was nothing to reconnect to, no reconnect window runs
@@ -174,7 +174,7 @@ class ConnectionTracker(PeriodicTasks):
             ):
                 await self._report_loss(participant, orphan.disconnected_at or now)
 
-    def _turn_of(self, participant: TrackedParticipant) -> asyncio.Lock:
+    def _turn_of(self, participant: ParticipantKey) -> asyncio.Lock:
         """The lock that orders the reports about one participant. It exists as long as a report holds or awaits it."""
         return self._turns.setdefault(participant, asyncio.Lock())
 

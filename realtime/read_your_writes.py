@@ -24,16 +24,16 @@ class AcceptedWrites:
         self._db = db
         self._latest: OrderedDict[str, tuple[str, float]] = OrderedDict()
         self._waiting: dict[str, set[asyncio.Event]] = {}
-        bus.listen(self._receive)
+        bus.subscribe(self._receive)
 
-    def accepted(self, conversation_id: str, item_id: str) -> None:
+    def add(self, conversation_id: str, item_id: str) -> None:
         """Note a message that was accepted just now."""
         self._latest.pop(conversation_id, None)
         self._latest[conversation_id] = (item_id, monotonic())
         while self._latest and next(iter(self._latest.values()))[1] < monotonic() - LONGEST_WAIT_SECONDS:
             self._latest.popitem(last=False)
 
-    async def settled(self, conversation_id: str) -> bool:
+    async def wait_until_recorded(self, conversation_id: str) -> bool:
         """Wait until the latest accepted message is recorded, at most `LONGEST_WAIT_SECONDS` from its acceptance.
 
         Returns:

@@ -31,7 +31,7 @@ class CloseReason(NamedTuple):
 DONE = CloseReason(1000)
 TOO_SLOW = CloseReason(1013, "it lags too far behind")
 """The client may reconnect at once."""
-TOKEN_EXPIRED = CloseReason(4001, "the desk token has expired")
+TOKEN_EXPIRED = CloseReason(4001, "the agent token has expired")
 """The client needs a new token."""
 AGENT_REMOVED = CloseReason(4003, "the agent does not exist any more")
 """The client must not reconnect."""

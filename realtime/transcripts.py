@@ -91,7 +91,7 @@ class TranscriptFeed(Feed[str, TranscriptItem, TranscriptSubscriber]):
         self._db = db
         self._resume_points: OrderedDict[str, int] = OrderedDict()
         super().__init__("transcript items")
-        bus.listen(self._receive)
+        bus.subscribe(self._receive)
 
     def sockets(self, participant_id: str, conversation_id: str) -> int:
         """How many subscribed sockets a participant has in this process."""

@@ -13,11 +13,11 @@ from engine.client import ConversationClient
 from routing import agent_disconnects, agent_events, offers
 from routing.agent_events import AgentId
 from routing.offer_withdrawal import withdraw
-from runtime.bus import Bus, board_has_changed
+from runtime.bus import Bus, routing_has_changed
 from runtime.periodic import PeriodicTask, PeriodicTasks
 from store.database import Database
 
-AGENT_CONNECTIONS = "desk"
+AGENT_CONNECTIONS = "agents"
 """Stands for the conversation id in the connections of agents. Conversation ids are UUIDs."""
 
 OFFLINE_CHECK_INTERVAL = timedelta(seconds=2)
@@ -71,4 +71,4 @@ class AgentDisconnects(PeriodicTasks):
         await agent_events.delete_events(self._db, datetime.now(UTC) - KEEP_EVENTS)
 
     async def _announce(self, agent: AgentId) -> None:
-        await self._bus.announce(board_has_changed(agent.instance, queue="", agent=agent.user))
+        await self._bus.announce(routing_has_changed(agent.instance, queue="", agent=agent.user))

@@ -30,7 +30,7 @@ async def mark_disconnected(db: Database, agent: AgentId, client_id: str, at: da
     Returns:
         Whether the agent counts as disconnected: they receive no offers until `mark_connected`.
     """
-    is_connected = exists().where(_connections.participant_id == client_id, _connections.departed_at.is_(None))
+    is_connected = exists().where(_connections.participant_id == client_id, _connections.disconnected_at.is_(None))
     this_agent = (_agents.instance == agent.instance, _agents.user == agent.user)
     async with db.write() as connection:
         # lock before the connections are read: a client that connects later clears the mark after this transaction

@@ -23,7 +23,7 @@ from routing import agent_status, agents, offers, queues
 from routing.offer_withdrawal import withdraw
 from routing.placement import remove_from_routing
 from routing.records import OfferRules, RoutedAgent, RoutingMethod
-from runtime.bus import BOARD, DESKS_HAVE_NEWS, Announcement, Bus
+from runtime.bus import AGENT_EVENTS_WRITTEN, ROUTING, Announcement, Bus
 from runtime.periodic import PeriodicTask, PeriodicTasks
 from store.database import Database
 
@@ -60,7 +60,7 @@ class Dispatcher(PeriodicTasks):
         self._assignments = PeriodicTask("offer waiting conversations", self._run_assignments, CHECK_INTERVAL)
         self._checks.wake()
         super().__init__(self._checks, self._assignments)
-        bus.listen(self._receive)
+        bus.subscribe(self._receive)
 
     async def stop(self) -> None:
         """Stop dispatching. Another process, or the next start, finishes what is under way."""
@@ -85,7 +85,7 @@ class Dispatcher(PeriodicTasks):
             logger.warning("cannot notify %s of an offer; a later check tries again", offer.conversation_id)
 
     def _receive(self, announcement: Announcement) -> None:
-        if announcement.conversation_id != BOARD or announcement.frame is None:
+        if announcement.conversation_id != ROUTING or announcement.frame is None:
             return
         instance, agent = announcement.frame["instance"], announcement.frame["agent"]
         self._changed_queues.add((instance, announcement.frame["queue"]))
@@ -151,7 +151,7 @@ class Dispatcher(PeriodicTasks):
                 self._db, instance_name, queue, rules, datetime.now(UTC), others=others
             ):
                 self._start_notification(offer)
-                await self._bus.announce(DESKS_HAVE_NEWS)
+                await self._bus.announce(AGENT_EVENTS_WRITTEN)
 
     def _start_notification(self, offer: Offer) -> None:
         if offer.id in self._notifications:

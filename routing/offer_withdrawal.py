@@ -12,7 +12,7 @@ from domain.events import WithdrawOffer
 from domain.routing import Offer, OfferOutcome
 from engine.client import ConversationClient
 from routing import offers
-from runtime.bus import Bus, board_has_changed
+from runtime.bus import Bus, routing_has_changed
 from store.database import Database
 
 
@@ -26,7 +26,7 @@ async def withdraw(db: Database, bus: Bus, engine: ConversationClient, made: Ite
         offer for offer in made if await offers.withdraw_offer(db, offer, OfferOutcome.WITHDRAWN, datetime.now(UTC))
     ]
     for offer in withdrawn:
-        await bus.announce(board_has_changed(offer.instance, offer.queue))
+        await bus.announce(routing_has_changed(offer.instance, offer.queue))
     await asyncio.gather(*(_notify_conversation(engine, offer) for offer in withdrawn))
 
 

@@ -30,26 +30,26 @@ class Announcement(NamedTuple):
     """What has changed."""
 
     conversation_id: str
-    """The conversation, or a topic such as `BOARD`. Conversation ids are UUIDs, so the two cannot be mixed up."""
+    """The conversation, or a topic such as `ROUTING`. Conversation ids are UUIDs, so the two cannot be mixed up."""
     frame: dict[str, Any] | None = None
     """An event that is not stored, for the sockets that are open now; or the details of a topic. None: read the store."""
     only_to: str | None = None
     """The participant who gets the event. None: all participants."""
 
 
-BOARD = "board"
+ROUTING = "routing"
 """The topic of changes in routing."""
 
 
-def board_has_changed(instance: str, queue: str, agent: str | None = None) -> Announcement:
+def routing_has_changed(instance: str, queue: str, agent: str | None = None) -> Announcement:
     """A conversation waits in a queue, or an agent may have become free."""
-    return Announcement(BOARD, {"instance": instance, "queue": queue, "agent": agent})
+    return Announcement(ROUTING, {"instance": instance, "queue": queue, "agent": agent})
 
 
-DESKS = "desks"
+AGENT_EVENTS = "agent_events"
 """The topic of agent events. A change in routing may come with agent events, too."""
 
-DESKS_HAVE_NEWS = Announcement(DESKS)
+AGENT_EVENTS_WRITTEN = Announcement(AGENT_EVENTS)
 """Agent events were written, but nothing changed that concerns the dispatcher."""
 
 
@@ -63,7 +63,7 @@ class Bus(Protocol):
         """Send an announcement to every listener, including those in this process."""
         ...
 
-    def listen(self, listener: Listener) -> None:
+    def subscribe(self, listener: Listener) -> None:
         """Call `listener` with every later announcement. It must not block."""
         ...
 
@@ -87,7 +87,7 @@ class LocalBus:
         for listener in self._listeners:
             listener(announcement)
 
-    def listen(self, listener: Listener) -> None:
+    def subscribe(self, listener: Listener) -> None:
         """See `Bus`."""
         self._listeners.append(listener)
 
@@ -114,7 +114,7 @@ class PostgresBus:
         """Queue an announcement. It is sent in order over the bus's own connection."""
         self._outbox.put_nowait(announcement)
 
-    def listen(self, listener: Listener) -> None:
+    def subscribe(self, listener: Listener) -> None:
         """See `Bus`."""
         self._listeners.append(listener)
 

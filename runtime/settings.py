@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     presence_debounce: timedelta = timedelta(seconds=5)
     """Time after which a lost connection of a participant counts as lost; a page refresh takes less."""
     presence_lease: Positive = timedelta(seconds=15)
-    desk_grace: timedelta = timedelta(seconds=150)
+    agent_disconnect_grace: timedelta = timedelta(seconds=150)
     """Grace period after which an agent without a connection becomes offline."""
     positions_every: Positive = timedelta(seconds=30)
     """Interval at which customers of live chats receive their queue position, if it has changed."""

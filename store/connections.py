@@ -34,7 +34,7 @@ class Connection(NamedTuple):
 
 _ROWS = select(
     *(_connections.participant_id, _connections.process_id, _connections.conversation_id),
-    *(_connections.departed_at, _connections.told),
+    *(_connections.disconnected_at, _connections.connect_reported),
 )
 
 
@@ -55,16 +55,18 @@ async def add_connection(db: Database, participant_id: str, conversation_id: str
     row = {"participant_id": participant_id, "process_id": process_id, "conversation_id": conversation_id}
     async with db.write() as connection:
         await db.one_at_a_time(connection, participant_id)
-        await connection.execute(delete(schema.connections).where(here, _connections.departed_at.is_not(None)))
-        known = (await connection.execute(select(exists().where(here, _connections.told)))).scalar_one()
-        await connection.execute(db.upsert(schema.connections, [{**row, "told": known}]))
+        await connection.execute(delete(schema.connections).where(here, _connections.disconnected_at.is_not(None)))
+        known = (await connection.execute(select(exists().where(here, _connections.connect_reported)))).scalar_one()
+        await connection.execute(db.upsert(schema.connections, [{**row, "connect_reported": known}]))
     return not known
 
 
 async def mark_connect_reported(db: Database, participant_id: str, process_id: str) -> None:
     """Note that the conversation knows of a participant's connection to a process. Does nothing if it is lost."""
     mine = (_connections.participant_id == participant_id, _connections.process_id == process_id)
-    change = update(schema.connections).where(*mine, _connections.departed_at.is_(None)).values(told=True)
+    change = (
+        update(schema.connections).where(*mine, _connections.disconnected_at.is_(None)).values(connect_reported=True)
+    )
     async with db.write() as connection:
         await connection.execute(change)
 
@@ -89,7 +91,7 @@ async def mark_disconnected(
     others = (
         _connections.participant_id == participant_id,
         _connections.process_id != process_id,
-        _connections.departed_at.is_(None),
+        _connections.disconnected_at.is_(None),
     )
     async with db.write() as connection:
         await db.one_at_a_time(connection, participant_id)
@@ -100,20 +102,22 @@ async def mark_disconnected(
         if (await connection.execute(select(exists().where(*others)))).scalar_one():
             await connection.execute(delete(schema.connections).where(*mine))
             return False
-        change = update(schema.connections).where(*mine, _connections.departed_at.is_(None)).values(departed_at=at)
+        change = (
+            update(schema.connections).where(*mine, _connections.disconnected_at.is_(None)).values(disconnected_at=at)
+        )
         return bool((await connection.execute(change)).rowcount)
 
 
 async def remove_disconnected(db: Database, participant_id: str, at: datetime) -> None:
     """Remove a disconnect of that instant or earlier, once the conversation knows of it."""
-    reported = (_connections.participant_id == participant_id, _connections.departed_at <= at)
+    reported = (_connections.participant_id == participant_id, _connections.disconnected_at <= at)
     async with db.write() as connection:
         await connection.execute(delete(schema.connections).where(*reported))
 
 
 async def connections_of(db: Database, process_id: str) -> list[Connection]:
     """The connections to a process, without those that are lost."""
-    query = _ROWS.where(_connections.process_id == process_id, _connections.departed_at.is_(None))
+    query = _ROWS.where(_connections.process_id == process_id, _connections.disconnected_at.is_(None))
     async with db.read() as connection:
         return [Connection(*row) for row in await connection.execute(query)]
 
@@ -121,7 +125,7 @@ async def connections_of(db: Database, process_id: str) -> list[Connection]:
 async def orphans(db: Database, before: datetime, limit: int = 500) -> list[Connection]:
     """Connections to processes whose lease expired, and disconnects that nobody reported, both before an instant."""
     dead = _connections.process_id.not_in(select(_processes.id).where(_processes.lease_until >= before))
-    query = _ROWS.where(or_(dead, _connections.departed_at < before)).limit(limit)
+    query = _ROWS.where(or_(dead, _connections.disconnected_at < before)).limit(limit)
     async with db.read() as connection:
         return [Connection(*row) for row in await connection.execute(query)]
 

@@ -154,8 +154,8 @@ connections = Table(
     Column("participant_id", String(256), primary_key=True),
     Column("process_id", String(64), primary_key=True, index=True),
     Column("conversation_id", String(256), nullable=False),
-    Column("departed_at", Instant, index=True),
-    Column("told", Boolean, nullable=False, server_default=true()),
+    Column("disconnected_at", Instant, index=True),
+    Column("connect_reported", Boolean, nullable=False, server_default=true()),
 )
 
 agents = Table(

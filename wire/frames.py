@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from api.wire import dump
 from domain.instants import iso
 from domain.transcript import EVENT_PREFIX, TranscriptItem
 from store.records import Receipt, StoredParticipant
 from wire.items import item_document, metadata
+from wire.models import without_none
 
 TYPING = EVENT_PREFIX + "typing"
 DELIVERED = EVENT_PREFIX + "message.delivered"
@@ -36,7 +36,7 @@ def passing_event(
     content_type: str, *, conversation_id: str, contact_id: str, who: StoredParticipant | None = None
 ) -> dict[str, Any]:
     """Build an event that happens now and goes to sockets only, not to the transcript. Without `who` it is the system's."""
-    return dump(
+    return without_none(
         Id=str(uuid4()),
         AbsoluteTime=iso(datetime.now(UTC)),
         Type="EVENT",

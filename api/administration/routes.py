@@ -17,12 +17,12 @@ from api.bodies import JsonObject
 from api.connect.authentication import ByAccessKey
 from api.dependencies import Parts
 from api.openapi import ACCESS_KEY, DescribedRoute, EmptyResponse, error_responses
-from api.wire import Text
 from configuration.current import Configuration
 from configuration.errors import InvalidConfiguration
 from configuration.merging import SECTIONS, section_as_json, sections_of
 from domain.errors import MalformedRequest, NotFound
 from domain.instants import iso
+from wire.models import Text
 
 router = APIRouter(
     prefix="/v1/instances/{instance}",

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter
 
-from api.agent.authentication import ByDeskToken
+from api.agent.authentication import ByAgentToken
 from api.agent.requests import AgentStatusRequest
 from api.agent.responses import AgentResponse
 from api.bodies import JsonBody
@@ -21,7 +21,7 @@ from routing.agents import agent_states
 from routing.offer_withdrawal import withdraw
 from routing.offers import offers_to_agent
 from routing.records import AgentState
-from runtime.bus import board_has_changed
+from runtime.bus import routing_has_changed
 from store import conversations
 
 router = APIRouter(
@@ -39,13 +39,13 @@ AGENT_TIMEOUT = 3.0
 
 
 @router.get("")
-async def get_agent(parts: Parts, agent: ByDeskToken) -> AgentResponse:
+async def get_agent(parts: Parts, agent: ByAgentToken) -> AgentResponse:
     """Returns the agent's status, next status, capacity and load. Capacity and load are in units."""
     return agent_response(await agent_state(parts, agent.instance, agent.user))
 
 
 @router.put("/status")
-async def set_own_status(parts: Parts, agent: ByDeskToken, body: JsonBody[AgentStatusRequest]) -> AgentResponse:
+async def set_own_status(parts: Parts, agent: ByAgentToken, body: JsonBody[AgentStatusRequest]) -> AgentResponse:
     """Sets the agent's status, now or when no contact takes their capacity.
 
     When the agent becomes away or offline, their pending offers go to the next agent, and do not count as missed. When they
@@ -80,7 +80,7 @@ async def set_agent_status(
         await withdraw(parts.db, parts.bus, parts.engine, await offers_to_agent(parts.db, instance, user))
     if after.status is AgentStatus.OFFLINE and not when_free:
         await _release_contacts(parts, instance, user)
-    await parts.bus.announce(board_has_changed(instance, queue="", agent=user))
+    await parts.bus.announce(routing_has_changed(instance, queue="", agent=user))
     return await agent_state(parts, instance, user)
 
 

@@ -1,4 +1,4 @@
-"""Sign-in of agents: a backend signs an agent in with its access key, and passes the desk token to the agent's client."""
+"""Sign-in of agents: a backend signs an agent in with its access key, and passes the agent token to the agent's client."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from api.agent.responses import SignInResponse
 from api.bodies import JsonBody
 from api.connect.authentication import ByAccessKey
 from api.dependencies import Parts, Services
-from api.openapi import ACCESS_KEY, DESK_TOKEN, DescribedRoute, error_responses
+from api.openapi import ACCESS_KEY, AGENT_TOKEN, DescribedRoute, error_responses
 from api.tokens import TokenKind
 from configuration.schema.instances import AgentSettings, InstanceSettings
 from domain.errors import AccessDenied, NotFound
 
 router = APIRouter(prefix="/v1", tags=["agent"], route_class=DescribedRoute)
 
-DESK_TOKEN_LIFE = timedelta(hours=12)
+AGENT_TOKEN_LIFE = timedelta(hours=12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,28 +44,28 @@ class SignedInAgent:
         return self.instance_settings.queue_names if self.settings.queues is None else self.settings.queues
 
 
-def read_desk_token(parts: Services, token: str) -> SignedInAgent:
-    """Return the agent of a desk token.
+def read_agent_token(parts: Services, token: str) -> SignedInAgent:
+    """Return the agent of a agent token.
 
     Raises:
         AccessDenied: the token is not valid, or its agent does not exist any more.
     """
-    claims = parts.tokens.read(TokenKind.DESK, token)
+    claims = parts.tokens.read(TokenKind.AGENT, token)
     instance = parts.configuration.instances.get(claims.get("instance", ""))
     if instance is None or claims["sub"] not in instance.agents:
-        raise AccessDenied("The desk token's agent does not exist any more.")
+        raise AccessDenied("The agent token's agent does not exist any more.")
     return SignedInAgent(claims["instance"], claims["sub"], instance, datetime.fromtimestamp(claims["exp"], UTC))
 
 
 def _signed_in(
-    parts: Parts, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(DESK_TOKEN)]
+    parts: Parts, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(AGENT_TOKEN)]
 ) -> SignedInAgent:
     if bearer is None:
-        raise AccessDenied("The request needs 'Authorization: Bearer <desk token>'.")
-    return read_desk_token(parts, bearer.credentials.strip())
+        raise AccessDenied("The request needs 'Authorization: Bearer <agent token>'.")
+    return read_agent_token(parts, bearer.credentials.strip())
 
 
-ByDeskToken = Annotated[SignedInAgent, Depends(_signed_in)]
+ByAgentToken = Annotated[SignedInAgent, Depends(_signed_in)]
 
 
 @router.post(
@@ -74,11 +74,11 @@ ByDeskToken = Annotated[SignedInAgent, Depends(_signed_in)]
     responses=error_responses(name="ResourceNotFoundException", message="user: instance 'demo' has no agent 'a9'."),
 )
 async def sign_in(parts: Parts, caller: ByAccessKey, body: JsonBody[SignInRequest]) -> SignInResponse:
-    """Returns a desk token for an agent, valid for 12 hours. For backends, with their access key."""
+    """Returns a agent token for an agent, valid for 12 hours. For backends, with their access key."""
     name, instance = parts.instance(body.instance, caller.instances)
     settings = instance.agents.get(body.user)
     if settings is None:
         raise NotFound(f"user: instance {name!r} has no agent {body.user!r}.")
-    token = parts.tokens.make(TokenKind.DESK, body.user, DESK_TOKEN_LIFE, instance=name)
-    life = int(DESK_TOKEN_LIFE.total_seconds())
+    token = parts.tokens.make(TokenKind.AGENT, body.user, AGENT_TOKEN_LIFE, instance=name)
+    life = int(AGENT_TOKEN_LIFE.total_seconds())
     return SignInResponse(token=token, user=body.user, name=settings.name, expires_in=life)

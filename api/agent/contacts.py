@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from fastapi import APIRouter
 
-from api.agent.authentication import ByDeskToken, SignedInAgent
+from api.agent.authentication import ByAgentToken, SignedInAgent
 from api.agent.claims import claim, confirm_claim
 from api.agent.requests import TransferRequest
 from api.agent.responses import ChatDetailsResponse, ContactResponse, ContactsResponse, TransferResponse
@@ -19,13 +19,13 @@ from api.openapi import DescribedRoute, EmptyResponse, error_responses
 from api.participant.session import participant_token
 from api.reconnections import LinkResponse, reconnect_link
 from api.refusals import refusal_error
-from api.wire import ContactId
 from domain.errors import ConversationEnded, MalformedRequest, NotFound
 from domain.events import Close, End, Park, Release, Resume
 from domain.refusals import Refusal, RefusalCode, refusal
 from store import conversations
 from store.customers import CustomerSummary, customer_summaries
 from store.records import StoredContact, StoredConversation, StoredParticipant
+from wire.models import ContactId
 
 router = APIRouter(
     prefix="/v1/agent/contacts",
@@ -45,14 +45,14 @@ _COMMANDS: Mapping[str, type[End | Close | Park | Release]] = {
 
 
 @router.get("")
-async def list_contacts(parts: Parts, agent: ByDeskToken) -> ContactsResponse:
+async def list_contacts(parts: Parts, agent: ByAgentToken) -> ContactsResponse:
     """Returns the agent's contacts that are not closed, oldest first."""
     found = await conversations.contacts_of_agent(parts.db, agent.instance, agent.user)
     return ContactsResponse(contacts=await _responses(parts, found))
 
 
 @router.post("/{contact_id}/session")
-async def join_chat(contact_id: ContactId, parts: Parts, agent: ByDeskToken) -> ChatDetailsResponse:
+async def join_chat(contact_id: ContactId, parts: Parts, agent: ByAgentToken) -> ChatDetailsResponse:
     """Returns the `chatDetails` with which ChatJS joins the chat: `ChatSession.create({type: "AGENT", chatDetails})`."""
     contact, conversation, me = await find_own_contact(parts, agent, contact_id)
     if contact.ended_at is not None:
@@ -69,7 +69,7 @@ async def join_chat(contact_id: ContactId, parts: Parts, agent: ByDeskToken) -> 
 
 @router.post("/{contact_id}/transfer")
 async def transfer_contact(
-    contact_id: ContactId, parts: Parts, agent: ByDeskToken, body: JsonBody[TransferRequest]
+    contact_id: ContactId, parts: Parts, agent: ByAgentToken, body: JsonBody[TransferRequest]
 ) -> TransferResponse:
     """Transfers the contact, and returns the id of the contact as which the chat continues."""
     contact, conversation, me = await find_own_contact(parts, agent, contact_id)
@@ -79,7 +79,7 @@ async def transfer_contact(
 
 
 @router.post("/{contact_id}/reconnect-link")
-async def create_reconnect_link(contact_id: ContactId, parts: Parts, agent: ByDeskToken) -> LinkResponse:
+async def create_reconnect_link(contact_id: ContactId, parts: Parts, agent: ByAgentToken) -> LinkResponse:
     """Creates a link for the customer to return to the chat; see the backends' route of this name."""
     contact, conversation, _ = await find_own_contact(parts, agent, contact_id)
     if contact.ended_at is not None:
@@ -88,7 +88,7 @@ async def create_reconnect_link(contact_id: ContactId, parts: Parts, agent: ByDe
 
 
 @router.post("/{contact_id}/{action}")
-async def perform_action(contact_id: ContactId, action: Action, parts: Parts, agent: ByDeskToken) -> EmptyResponse:
+async def perform_action(contact_id: ContactId, action: Action, parts: Parts, agent: ByAgentToken) -> EmptyResponse:
     """Ends the chat, closes its wrap-up, parks or resumes it, or releases it to its queue."""
     contact, conversation, me = await find_own_contact(parts, agent, contact_id)
     if contact.ended_at is not None and action != "close":

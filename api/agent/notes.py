@@ -8,16 +8,16 @@ from uuid import uuid4
 
 from fastapi import APIRouter
 
-from api.agent.authentication import ByDeskToken
+from api.agent.authentication import ByAgentToken
 from api.agent.contacts import find_own_contact
 from api.agent.requests import NoteRequest
 from api.agent.responses import NoteResponse, NotesResponse
 from api.bodies import JsonBody
 from api.dependencies import Parts
 from api.openapi import DescribedRoute, error_responses
-from api.wire import ContactId
 from domain.errors import MalformedRequest
 from store.notes import ContactNote, add_note, contact_notes, count_notes
+from wire.models import ContactId
 
 MAX_NOTES = 1_000
 """Notes of one conversation."""
@@ -34,7 +34,7 @@ router = APIRouter(
 
 @router.post("")
 async def create_note(
-    contact_id: ContactId, parts: Parts, agent: ByDeskToken, body: JsonBody[NoteRequest]
+    contact_id: ContactId, parts: Parts, agent: ByAgentToken, body: JsonBody[NoteRequest]
 ) -> NoteResponse:
     """Adds a note to the agent's contact, also after it has ended."""
     contact, conversation, _ = await find_own_contact(parts, agent, contact_id)
@@ -47,7 +47,7 @@ async def create_note(
 
 
 @router.get("")
-async def list_notes(contact_id: ContactId, parts: Parts, agent: ByDeskToken) -> NotesResponse:
+async def list_notes(contact_id: ContactId, parts: Parts, agent: ByAgentToken) -> NotesResponse:
     """Returns the notes about the agent's contact and the earlier contacts of its conversation, oldest first."""
     contact, conversation, _ = await find_own_contact(parts, agent, contact_id)
     until = contact.ended_at or datetime.max.replace(tzinfo=UTC)

@@ -7,19 +7,19 @@ from typing import Annotated
 from annotated_types import MaxLen
 from fastapi import APIRouter, Path
 
-from api.agent.authentication import ByDeskToken, SignedInAgent
+from api.agent.authentication import ByAgentToken, SignedInAgent
 from api.agent.contacts import current_contact
 from api.agent.responses import ContactResponse, OfferResponse, OffersResponse
 from api.dependencies import Parts, Services
 from api.openapi import DescribedRoute, EmptyResponse, error_responses
 from api.refusals import ask, refusal_error
-from api.wire import Text
 from domain.errors import ConversationEnded, MalformedRequest
 from domain.events import AcceptOffer, RejectOffer
 from domain.routing import Offer, OfferOutcome
 from routing.agent_events import AgentId, find_ended_offer
 from routing.offers import offers_to_agent
 from store.customers import CustomerSummary, customer_summaries
+from wire.models import Text
 
 router = APIRouter(
     prefix="/v1/agent/offers",
@@ -32,7 +32,7 @@ OfferId = Annotated[Text, MaxLen(64), Path(description="An offer of `GET /v1/age
 
 
 @router.get("")
-async def list_offers(parts: Parts, agent: ByDeskToken) -> OffersResponse:
+async def list_offers(parts: Parts, agent: ByAgentToken) -> OffersResponse:
     """Returns the agent's pending offers, oldest first."""
     offers = await offers_to_agent(parts.db, agent.instance, agent.user)
     customers = await customer_summaries(parts.db, [offer.conversation_id for offer in offers])
@@ -40,7 +40,7 @@ async def list_offers(parts: Parts, agent: ByDeskToken) -> OffersResponse:
 
 
 @router.post("/{offer_id}/accept")
-async def accept_offer(offer_id: OfferId, parts: Parts, agent: ByDeskToken) -> ContactResponse:
+async def accept_offer(offer_id: OfferId, parts: Parts, agent: ByAgentToken) -> ContactResponse:
     """Accepts an offer, and returns the contact, which is now the agent's. Idempotent."""
     conversation_id = await _answer(parts, agent, AcceptOffer(offer_id=offer_id, by=agent.user), OfferOutcome.ACCEPTED)
     accepted = await current_contact(parts, agent, conversation_id)
@@ -50,7 +50,7 @@ async def accept_offer(offer_id: OfferId, parts: Parts, agent: ByDeskToken) -> C
 
 
 @router.post("/{offer_id}/reject")
-async def reject_offer(offer_id: OfferId, parts: Parts, agent: ByDeskToken) -> EmptyResponse:
+async def reject_offer(offer_id: OfferId, parts: Parts, agent: ByAgentToken) -> EmptyResponse:
     """Rejects an offer, which goes to the next agent. Idempotent."""
     await _answer(parts, agent, RejectOffer(offer_id=offer_id, by=agent.user), OfferOutcome.REJECTED)
     return EmptyResponse()

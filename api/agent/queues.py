@@ -6,7 +6,7 @@ from datetime import datetime
 
 from fastapi import APIRouter
 
-from api.agent.authentication import ByDeskToken, SignedInAgent
+from api.agent.authentication import ByAgentToken, SignedInAgent
 from api.agent.claims import claim, confirm_claim
 from api.agent.contacts import current_contact
 from api.agent.requests import Queue
@@ -20,7 +20,6 @@ from api.agent.responses import (
 from api.dependencies import Parts, Services
 from api.openapi import DescribedRoute, error_responses
 from api.refusals import refusal_error
-from api.wire import ContactId
 from domain.errors import NotFound
 from domain.events import AcceptOffer
 from domain.refusals import RefusalCode, refusal
@@ -28,6 +27,7 @@ from routing import queues
 from routing.records import QueuedContact
 from routing.supervision import queue_lengths
 from store import conversations
+from wire.models import ContactId
 
 router = APIRouter(
     prefix="/v1/agent/queues",
@@ -40,7 +40,7 @@ MAX_WAITING_CONTACTS = 100
 
 
 @router.get("")
-async def list_queues(parts: Parts, agent: ByDeskToken) -> QueuesResponse:
+async def list_queues(parts: Parts, agent: ByAgentToken) -> QueuesResponse:
     """Returns the queues that the agent serves, by name: number of waiting contacts and start of the longest wait."""
     served = await _served_queues(parts, agent)
     return QueuesResponse(
@@ -52,7 +52,7 @@ async def list_queues(parts: Parts, agent: ByDeskToken) -> QueuesResponse:
 
 
 @router.get("/{queue}")
-async def list_waiting_contacts(queue: Queue, parts: Parts, agent: ByDeskToken) -> WaitingContactsResponse:
+async def list_waiting_contacts(queue: Queue, parts: Parts, agent: ByAgentToken) -> WaitingContactsResponse:
     """Returns the first 100 contacts of a queue that are not offered to an agent, next first."""
     await _require_served(parts, agent, queue)
     found = await queues.queued_contacts(parts.db, agent.instance, queue, limit=MAX_WAITING_CONTACTS)
@@ -60,7 +60,7 @@ async def list_waiting_contacts(queue: Queue, parts: Parts, agent: ByDeskToken) 
 
 
 @router.post("/{queue}/contacts/{contact_id}/pick")
-async def pick_contact(queue: Queue, contact_id: ContactId, parts: Parts, agent: ByDeskToken) -> ContactResponse:
+async def pick_contact(queue: Queue, contact_id: ContactId, parts: Parts, agent: ByAgentToken) -> ContactResponse:
     """Takes a contact out of a queue, regardless of its position and of its affinity to another agent. Idempotent.
 
     Returns the contact, which is now the agent's.

@@ -1,4 +1,4 @@
-"""Request bodies of the agent desk, with their examples."""
+"""Request bodies of the agent API, with their examples."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Annotated
 from annotated_types import MaxLen, MinLen
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from api.wire import Text
 from domain.routing import AgentStatus
+from wire.models import Text
 
 MAX_NOTE_LENGTH = 4_096
 """Characters of a note."""

@@ -1,4 +1,4 @@
-"""Response bodies of the agent desk, with their examples. Instants are UTC; capacity and load are in units."""
+"""Response bodies of the agent API, with their examples. Instants are UTC; capacity and load are in units."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ _NOTE = {"note_id": "5d41402abc4b2a76", "contact_id": _ID, "user": "a1", "at": _
 
 
 class SignInResponse(ResponseBody):
-    """A desk token, valid for `expires_in` seconds."""
+    """A agent token, valid for `expires_in` seconds."""
 
     model_config = example({"token": "eyJhbGciOi...", "user": "a1", "name": "Agent One", "expires_in": 43_200})
 

@@ -7,7 +7,7 @@ import json
 from fastapi import APIRouter
 from starlette.websockets import WebSocket
 
-from api.agent.authentication import read_desk_token
+from api.agent.authentication import read_agent_token
 from api.dependencies import Parts
 from domain.errors import AccessDenied
 from realtime.agent_events import AgentEventSubscriber
@@ -29,7 +29,7 @@ async def agent_socket(websocket: WebSocket, parts: Parts, token: str = "", afte
     """
     scheme, _, bearer = websocket.headers.get("authorization", "").partition(" ")
     try:
-        signed_in = read_desk_token(parts, token or (bearer.strip() if scheme.lower() == "bearer" else ""))
+        signed_in = read_agent_token(parts, token or (bearer.strip() if scheme.lower() == "bearer" else ""))
     except AccessDenied:
         await websocket.close()
         return

@@ -10,7 +10,7 @@ from annotated_types import Interval
 from fastapi import APIRouter, Depends, Query
 
 from api.agent.agent_status import agent_response, set_agent_status
-from api.agent.authentication import ByDeskToken, SignedInAgent
+from api.agent.authentication import ByAgentToken, SignedInAgent
 from api.agent.notes import notes_response
 from api.agent.requests import AgentStatusRequest, AssignRequest, Queue, TransferRequest, User
 from api.agent.responses import (
@@ -26,7 +26,6 @@ from api.connect.transfers import TransferTarget, transfer
 from api.dependencies import Parts, Services
 from api.openapi import DescribedRoute, EmptyResponse, error_responses
 from api.refusals import ask_or_raise, refusal_error
-from api.wire import ContactId
 from domain.errors import AccessDenied, ConversationEnded, MalformedRequest, NotFound
 from domain.events import Assign, Close, End, Release
 from domain.refusals import RefusalCode, refusal
@@ -36,6 +35,7 @@ from routing.supervision import SupervisedContact, open_contacts
 from store import conversations
 from store.notes import contact_notes
 from store.records import StoredContact, StoredConversation
+from wire.models import ContactId
 
 router = APIRouter(
     prefix="/v1/supervision",
@@ -48,7 +48,7 @@ Action = Literal["release", "end", "close"]
 State = Literal["OPEN", "ACTIVE", "WAITING", "WRAP_UP"]
 
 
-def _supervisor(agent: ByDeskToken) -> SignedInAgent:
+def _supervisor(agent: ByAgentToken) -> SignedInAgent:
     if not agent.settings.supervisor:
         raise AccessDenied("Only a supervisor may do that.")
     return agent

@@ -13,14 +13,14 @@ from api.connect.authentication import ByAccessKey
 from api.dependencies import Parts
 from api.openapi import DescribedRoute
 from api.paths import InstanceIdInPath, UserIdInPath, resource_id
-from api.wire import Text, Wire
 from domain.errors import NotFound
 from domain.routing import AgentStatus
+from wire.models import Text, WireModel
 
 router = APIRouter(route_class=DescribedRoute)
 
 
-class PutUserStatus(Wire):
+class PutUserStatus(WireModel):
     """PUT /users/{InstanceId}/{UserId}/status."""
 
     agent_status_id: Annotated[Text, MinLen(1), MaxLen(256)]

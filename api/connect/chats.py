@@ -19,12 +19,12 @@ from api.openapi import DescribedRoute
 from api.participant.connection import connection_data
 from api.participant.session import participant_token
 from api.paths import resource_id
-from api.wire import dump
 from domain.conversation import ConversationOpening, RehydratedPast
 from domain.errors import ContactNotFound, ConversationEnded, InvalidValue, MalformedRequest, NotFound
 from domain.events import End, Message
 from domain.participants import Role
 from store import conversations
+from wire.models import without_none
 
 router = APIRouter(route_class=DescribedRoute)
 
@@ -74,8 +74,8 @@ async def start_chat_contact(
         await parts.engine.start(new, settings, duration=duration, first_message=first_message)
         await conversations.open_conversation(parts.db, new)
         if first_message and first_message.id:
-            parts.settling.accepted(contact_id, first_message.id)
-    return dump(
+            parts.accepted_writes.add(contact_id, first_message.id)
+    return without_none(
         ContactId=contact_id,
         ParticipantId=_customer_participant_id(contact_id),
         ParticipantToken=participant_token(parts, _customer_participant_id(contact_id), contact_id),

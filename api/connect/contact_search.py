@@ -22,7 +22,6 @@ from api.dependencies import Parts, Services
 from api.openapi import DescribedRoute
 from api.paths import resource_id
 from api.tokens import TokenKind
-from api.wire import dump
 from domain.errors import AccessDenied, InvalidValue, MalformedRequest
 from domain.instants import EPOCH, MILLISECOND, epoch_milliseconds, epoch_seconds, next_whole_millisecond
 from store.contact_search import (
@@ -35,6 +34,7 @@ from store.contact_search import (
     search_position,
 )
 from store.records import StoredContact, StoredConversation
+from wire.models import without_none
 
 router = APIRouter(route_class=DescribedRoute)
 
@@ -81,7 +81,7 @@ async def search_contacts(parts: Parts, caller: ByAccessKey, body: JsonBody[Sear
     if more and start is None:
         total = await count_contacts(parts.db, search)
     following = _Page(search_position(search, page[-1][0]), total) if more else None
-    return dump(
+    return without_none(
         Contacts=[_summary(contact, conversation) for contact, conversation in page],
         NextToken=_next_token(parts, instance, body, following) if following else None,
         TotalCount=total,
@@ -119,15 +119,17 @@ def _search(instance: str, body: SearchContacts) -> ContactSearch | None:
 
 def _summary(contact: StoredContact, conversation: StoredConversation) -> dict[str, Any]:
     connected_at = epoch_seconds(contact.agent_connected_at)
-    return dump(
+    return without_none(
         Arn=contact_arn(conversation.instance, contact.id),
         Id=contact.id,
         InitialContactId=conversation.id,
         PreviousContactId=contact.previous_contact_id,
         InitiationMethod=contact.initiation_method,
         Channel="CHAT",
-        QueueInfo=dump(Id=contact.queue, EnqueueTimestamp=epoch_seconds(contact.enqueued_at)),
-        AgentInfo=dump(Id=contact.agent_user, ConnectedToAgentTimestamp=connected_at) if contact.agent_user else None,
+        QueueInfo=without_none(Id=contact.queue, EnqueueTimestamp=epoch_seconds(contact.enqueued_at)),
+        AgentInfo=without_none(Id=contact.agent_user, ConnectedToAgentTimestamp=connected_at)
+        if contact.agent_user
+        else None,
         InitiationTimestamp=epoch_seconds(contact.initiated_at),
         DisconnectTimestamp=epoch_seconds(contact.ended_at),
         SegmentAttributes=_summary_attributes(conversation.segment_attributes) or None,

@@ -15,13 +15,13 @@ from api.dependencies import Parts
 from api.openapi import DescribedRoute
 from api.paths import ContactIdInPath, InitialContactIdInPath, InstanceIdInPath, resource_id
 from api.refusals import ask_or_raise
-from api.wire import dump
 from domain.contacts import EndReason
 from domain.errors import InvalidValue, NotFound
 from domain.events import Assign
 from domain.instants import epoch_seconds
 from store import conversations
 from store.records import StoredContact, StoredConversation
+from wire.models import without_none
 
 router = APIRouter(route_class=DescribedRoute)
 
@@ -107,7 +107,7 @@ async def _find_contact(
 
 def _describe(contact: StoredContact, conversation: StoredConversation) -> dict[str, Any]:
     wrap_up_from = contact.ended_at if contact.agent_user else None
-    return dump(
+    return without_none(
         Arn=contact_arn(conversation.instance, contact.id),
         Id=contact.id,
         InitialContactId=conversation.id,
@@ -116,8 +116,8 @@ def _describe(contact: StoredContact, conversation: StoredConversation) -> dict[
         RelatedContactId=contact.related_contact_id,
         InitiationMethod=contact.initiation_method,
         Channel="CHAT",
-        QueueInfo=dump(Id=contact.queue, EnqueueTimestamp=epoch_seconds(contact.enqueued_at)),
-        AgentInfo=dump(
+        QueueInfo=without_none(Id=contact.queue, EnqueueTimestamp=epoch_seconds(contact.enqueued_at)),
+        AgentInfo=without_none(
             Id=contact.agent_user,
             AcceptedByAgentTimestamp=epoch_seconds(contact.agent_connected_at),
             ConnectedToAgentTimestamp=epoch_seconds(contact.agent_connected_at),

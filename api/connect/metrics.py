@@ -16,12 +16,12 @@ from api.contact_lookup import find_recent_contact
 from api.dependencies import Parts, Services
 from api.openapi import DescribedRoute
 from api.paths import resource_id
-from api.wire import InstanceId, Text, Wire
 from domain.errors import MalformedRequest, NotFound
 from routing import queues
 from routing.supervision import queued_since
 from store.database import Database
 from store.records import StoredContact, StoredConversation
+from wire.models import InstanceId, Text, WireModel
 
 router = APIRouter(route_class=DescribedRoute)
 
@@ -29,13 +29,13 @@ PLACEMENT_TIMEOUT = 2.0
 """Seconds to wait for a new chat to appear in its queue."""
 
 
-class Metric(Wire):
+class Metric(WireModel):
     """A metric to return."""
 
     name: Literal["POSITION_IN_QUEUE", "ESTIMATED_WAIT_TIME"]
 
 
-class GetContactMetrics(Wire):
+class GetContactMetrics(WireModel):
     """POST /metrics/contact."""
 
     instance_id: InstanceId

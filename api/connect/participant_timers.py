@@ -16,18 +16,18 @@ from api.dependencies import Parts
 from api.openapi import DescribedRoute
 from api.paths import ContactIdInPath, InstanceIdInPath, resource_id
 from api.refusals import ask_or_raise
-from api.wire import Wire
 from domain.errors import MalformedRequest, NotFound
 from domain.events import Configure, TimerSetting
 from domain.participants import ParticipantTimer, Role
 from store import conversations
+from wire.models import WireModel
 
 router = APIRouter(route_class=DescribedRoute)
 
 _ROLES: Mapping[str, Literal[Role.CUSTOMER, Role.AGENT]] = {"CUSTOMER": Role.CUSTOMER, "AGENT": Role.AGENT}
 
 
-class TimerValue(Wire):
+class TimerValue(WireModel):
     """Duration of a timer in whole minutes, or `Unset`: exactly one of the two."""
 
     participant_timer_action: Literal["Unset"] | None = None
@@ -46,7 +46,7 @@ class TimerValue(Wire):
         return None if minutes is None else timedelta(minutes=minutes)
 
 
-class TimerConfig(Wire):
+class TimerConfig(WireModel):
     """One timer of a role."""
 
     participant_role: Literal["CUSTOMER", "AGENT"]
@@ -59,13 +59,13 @@ class TimerConfig(Wire):
         return TimerSetting(role=_ROLES[self.participant_role], kind=kind, limit=self.timer_value.limit)
 
 
-class ChatTimers(Wire):
+class ChatTimers(WireModel):
     """Timers to set or to remove. Timers that are not named stay as they are."""
 
     participant_timer_config_list: Annotated[list[TimerConfig], MinLen(1), MaxLen(6)]
 
 
-class ChannelConfiguration(Wire):
+class ChannelConfiguration(WireModel):
     """A union with one member, `Chat`."""
 
     model_config = ConfigDict(extra="forbid")
@@ -73,7 +73,7 @@ class ChannelConfiguration(Wire):
     chat: ChatTimers
 
 
-class UpdateParticipantRoleConfig(Wire):
+class UpdateParticipantRoleConfig(WireModel):
     """PUT /contact/participant-role-config/{InstanceId}/{ContactId}."""
 
     channel_configuration: ChannelConfiguration

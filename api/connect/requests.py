@@ -9,9 +9,9 @@ from annotated_types import Interval, MaxLen, MinLen
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from api.participant.content import checked_content
-from api.wire import ClientToken, ContactId, InstanceId, Text, UserId, Wire
 from domain.transcript import ContentType
 from store.conversations import attribute_bytes
+from wire.models import ClientToken, ContactId, InstanceId, Text, UserId, WireModel
 
 MAX_ATTRIBUTE_BYTES = 32_768
 """Size of a contact's attributes: all keys and values together, in UTF-8 bytes (StartChatContact)."""
@@ -29,20 +29,20 @@ FlowId = Annotated[Text, MinLen(1), MaxLen(500)]
 SegmentAttributeName = Annotated[Text, MinLen(1), MaxLen(128)]
 
 
-class ParticipantDetails(Wire):
+class ParticipantDetails(WireModel):
     """The customer."""
 
     display_name: Annotated[Text, MinLen(1), MaxLen(256)]
 
 
-class InitialMessage(Wire):
+class InitialMessage(WireModel):
     """The customer's first message; at most 16,384 UTF-8 bytes."""
 
     content_type: ContentType
     content: Annotated[Text, MinLen(1), AfterValidator(checked_content)]
 
 
-class PersistentChat(Wire):
+class PersistentChat(WireModel):
     """The ended contact that a new chat continues."""
 
     rehydration_type: Literal["ENTIRE_PAST_SESSION", "FROM_SEGMENT"] | None = None
@@ -55,13 +55,13 @@ class CreatePersistentContactAssociation(PersistentChat):
     client_token: ClientToken | None = None
 
 
-class ParticipantConfiguration(Wire):
+class ParticipantConfiguration(WireModel):
     """How text of bots arrives. Has no effect."""
 
     response_mode: Literal["INCREMENTAL", "COMPLETE"] | None = None
 
 
-class SegmentAttribute(Wire):
+class SegmentAttribute(WireModel):
     """Value of a system-defined attribute: exactly one member."""
 
     value_string: Annotated[Text, MaxLen(1024)] | None = None
@@ -77,7 +77,7 @@ class SegmentAttribute(Wire):
         return self
 
 
-class StreamingConfiguration(Wire):
+class StreamingConfiguration(WireModel):
     """Endpoint of a stream of the chat. Not supported."""
 
     streaming_endpoint_arn: Annotated[Text, MinLen(1), MaxLen(350)]
@@ -92,7 +92,7 @@ def _with_plain_text(types: list[str]) -> list[str]:
 ConnectionType = Literal["WEBSOCKET", "CONNECTION_CREDENTIALS", "WEBRTC_CONNECTION", "AUTHENTICATION_SESSION"]
 
 
-class StartChatContact(Wire):
+class StartChatContact(WireModel):
     """PUT /contact/chat."""
 
     instance_id: InstanceId
@@ -120,13 +120,13 @@ class StartChatContact(Wire):
         return self
 
 
-class DisconnectReason(Wire):
+class DisconnectReason(WireModel):
     """Why a contact is stopped. Has no effect for chats."""
 
     code: Text | None = None
 
 
-class StopContact(Wire):
+class StopContact(WireModel):
     """POST /contact/stop."""
 
     instance_id: InstanceId
@@ -134,7 +134,7 @@ class StopContact(Wire):
     disconnect_reason: DisconnectReason | None = None
 
 
-class UpdateContactAttributes(Wire):
+class UpdateContactAttributes(WireModel):
     """POST /contact/attributes."""
 
     instance_id: InstanceId
@@ -142,7 +142,7 @@ class UpdateContactAttributes(Wire):
     attributes: Attributes
 
 
-class TransferContact(Wire):
+class TransferContact(WireModel):
     """POST /contact/transfer. Amazon Connect supports it for tasks and e-mail only; here it transfers chats."""
 
     instance_id: InstanceId
@@ -153,14 +153,14 @@ class TransferContact(Wire):
     client_token: ClientToken | None = None
 
 
-class ParticipantCapabilities(Wire):
+class ParticipantCapabilities(WireModel):
     """What a participant can send besides text. Has no effect for chats."""
 
     video: Literal["SEND"] | None = None
     screen_share: Literal["SEND"] | None = None
 
 
-class ParticipantToAdd(Wire):
+class ParticipantToAdd(WireModel):
     """The participant who joins. In chats this must be a `CUSTOM_BOT`."""
 
     participant_role: Literal["AGENT", "CUSTOMER", "SYSTEM", "CUSTOM_BOT", "SUPERVISOR"] | None = None
@@ -168,7 +168,7 @@ class ParticipantToAdd(Wire):
     participant_capabilities: ParticipantCapabilities | None = None
 
 
-class CreateParticipant(Wire):
+class CreateParticipant(WireModel):
     """POST /contact/create-participant."""
 
     instance_id: InstanceId
@@ -177,7 +177,7 @@ class CreateParticipant(Wire):
     participant_details: ParticipantToAdd
 
 
-class AssociateContactWithUser(Wire):
+class AssociateContactWithUser(WireModel):
     """POST /contacts/{InstanceId}/{ContactId}/associate-user."""
 
     user_id: UserId

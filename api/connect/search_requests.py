@@ -9,8 +9,8 @@ from annotated_types import Interval, MaxLen, MinLen
 from pydantic import ConfigDict, Field, PlainSerializer, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
 
-from api.wire import InstanceId, Text, Wire
 from domain.instants import EPOCH, epoch_milliseconds
+from wire.models import InstanceId, Text, WireModel
 
 
 def _instant(value: object) -> datetime:
@@ -44,7 +44,7 @@ AnyInitiationMethod = Literal[
 ]
 
 
-class TimeRange(Wire):
+class TimeRange(WireModel):
     """A time range of a kind of timestamp, with both ends included."""
 
     type: Literal[
@@ -64,21 +64,21 @@ class TimeRange(Wire):
         return self
 
 
-class AttributeCriteria(Wire):
+class AttributeCriteria(WireModel):
     """An attribute that must have one of the values."""
 
     key: Annotated[Text, MinLen(1), MaxLen(100)]
     values: Annotated[list[Annotated[Text, MaxLen(100)]], MaxLen(20)]
 
 
-class SearchableContactAttributes(Wire):
+class SearchableContactAttributes(WireModel):
     """Criteria on attributes. All must match, unless `MatchType` says otherwise."""
 
     criteria: Annotated[list[AttributeCriteria], MaxLen(15)]
     match_type: MatchType = "MATCH_ALL"
 
 
-class SearchCriteria(Wire):
+class SearchCriteria(WireModel):
     """Criteria on contacts. An empty list restricts nothing. Unsupported members are kept, to be refused."""
 
     model_config = ConfigDict(extra="allow")
@@ -90,7 +90,7 @@ class SearchCriteria(Wire):
     searchable_contact_attributes: SearchableContactAttributes | None = None
 
 
-class Sort(Wire):
+class Sort(WireModel):
     """Order of the results."""
 
     field_name: Literal[
@@ -105,7 +105,7 @@ class Sort(Wire):
     order: Literal["ASCENDING", "DESCENDING"]
 
 
-class SearchContacts(Wire):
+class SearchContacts(WireModel):
     """POST /search-contacts."""
 
     instance_id: InstanceId

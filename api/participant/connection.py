@@ -15,12 +15,12 @@ from api.openapi import DescribedRoute
 from api.participant.session import ByConnectionToken, ByParticipantToken, Session
 from api.participant.socket import PATH
 from api.tokens import TokenKind
-from api.wire import ClientToken, Wire
 from domain.errors import AccessDenied, ConversationEnded, MalformedRequest, Throttled
 from domain.events import Connect, End, Leave
 from domain.instants import iso
 from runtime.bus import Announcement
 from wire.frames import CHAT_ENDED, passing_event
+from wire.models import ClientToken, WireModel
 
 router = APIRouter(route_class=DescribedRoute)
 
@@ -28,14 +28,14 @@ SOCKET_URL_LIFE = timedelta(seconds=100)
 """How long a socket URL is valid (CreateParticipantConnection)."""
 
 
-class CreateParticipantConnection(Wire):
+class CreateParticipantConnection(WireModel):
     """POST /participant/connection. The ChatJS of an agent also calls it without `Type`, to count as connected."""
 
     type: Annotated[list[Literal["WEBSOCKET", "CONNECTION_CREDENTIALS", "WEBRTC_CONNECTION"]], MinLen(1)] | None = None
     connect_participant: bool = False
 
 
-class DisconnectParticipant(Wire):
+class DisconnectParticipant(WireModel):
     """POST /participant/disconnect."""
 
     client_token: ClientToken | None = None
@@ -85,7 +85,7 @@ def connection_data(
     now = datetime.now(UTC)
     data: dict[str, Any] = {}
     if "WEBSOCKET" in types:
-        if parts.hub.sockets(participant_id, conversation_id) >= parts.settings.sockets_per_participant:
+        if parts.transcripts.sockets(participant_id, conversation_id) >= parts.settings.sockets_per_participant:
             raise Throttled("The participant has too many connections open.")
         token = parts.tokens.make(TokenKind.SOCKET, participant_id, SOCKET_URL_LIFE)
         url = f"{_socket_base(request, parts)}{PATH}?token={token}"

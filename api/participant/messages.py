@@ -15,7 +15,6 @@ from api.dependencies import Parts, Services
 from api.openapi import DescribedRoute
 from api.participant.content import EventContentType, checked_content
 from api.participant.session import ByConnectionToken, Session
-from api.wire import ClientToken, Text, Wire
 from domain.errors import InvalidValue, MalformedRequest
 from domain.events import Message
 from domain.instants import iso
@@ -25,11 +24,12 @@ from runtime.bus import Announcement
 from store import transcript
 from store.records import Receipt
 from wire.frames import DELIVERED, READ, TYPING, passing_event, receipt_event
+from wire.models import ClientToken, Text, WireModel
 
 router = APIRouter(route_class=DescribedRoute)
 
 
-class SendMessage(Wire):
+class SendMessage(WireModel):
     """POST /participant/message."""
 
     content_type: ContentType
@@ -37,7 +37,7 @@ class SendMessage(Wire):
     client_token: ClientToken | None = None
 
 
-class SendEvent(Wire):
+class SendEvent(WireModel):
     """POST /participant/event. ChatJS sends the same ClientToken with every receipt, so it does not make events idempotent."""
 
     content_type: EventContentType
@@ -45,7 +45,7 @@ class SendEvent(Wire):
     client_token: ClientToken | None = None
 
 
-class MessageReference(Wire):
+class MessageReference(WireModel):
     """Content of a receipt, a JSON string: the message that it is for."""
 
     message_id: Annotated[Text, MinLen(1), MaxLen(256)] = Field(alias="messageId")
@@ -76,7 +76,7 @@ async def send_message(parts: Parts, session: ByConnectionToken, body: JsonBody[
         content_type=body.content_type,
     )
     await parts.engine.send_message(session.conversation.id, message)
-    parts.settling.accepted(session.conversation.id, item_id)
+    parts.accepted_writes.add(session.conversation.id, item_id)
     return {"Id": item_id, "AbsoluteTime": iso(now)}
 
 

@@ -58,7 +58,7 @@ class _ParticipantSocket:
                 await self._socket.read(self._receive)
             finally:
                 if self._is_subscribed:
-                    self._parts.hub.leave(self._subscriber)
+                    self._parts.transcripts.leave(self._subscriber)
                     self._parts.connections.closed(self._subscriber.participant_id, self._subscriber.key)
 
     async def _receive(self, text: str | None) -> None:
@@ -85,7 +85,7 @@ class _ParticipantSocket:
             await self._frames.reply(NOT_SUBSCRIBED)
         elif self._is_subscribed:
             await self._frames.reply(SUBSCRIBED)
-        elif await self._parts.hub.join(self._subscriber):
+        elif await self._parts.transcripts.join(self._subscriber):
             self._is_subscribed = True
             self._parts.connections.opened(self._subscriber.participant_id, self._subscriber.key)
         else:

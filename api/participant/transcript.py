@@ -20,7 +20,6 @@ from api.dependencies import Parts, Services
 from api.openapi import DescribedRoute
 from api.participant.session import ByConnectionToken, Session
 from api.tokens import TokenKind
-from api.wire import ContactId, Text, Wire, dump
 from domain.errors import AccessDenied, InvalidValue
 from domain.instants import next_whole_millisecond
 from domain.transcript import TranscriptItem
@@ -30,6 +29,7 @@ from store.records import Receipt
 from store.transcript import PageStart
 from wire.frames import past_item
 from wire.items import wire_item
+from wire.models import ContactId, Text, WireModel, without_none
 
 router = APIRouter(route_class=DescribedRoute)
 
@@ -38,7 +38,7 @@ END_OF_TIME = 2**62
 """A `seq` after every item."""
 
 
-class StartPosition(Wire):
+class StartPosition(WireModel):
     """Start of the page: at most one member. ChatJS always sends an empty one."""
 
     id: Annotated[Text, MinLen(1), MaxLen(256)] | None = None
@@ -52,7 +52,7 @@ class StartPosition(Wire):
         return self
 
 
-class GetTranscript(Wire):
+class GetTranscript(WireModel):
     """POST /participant/transcript."""
 
     contact_id: ContactId | None = None
@@ -66,7 +66,7 @@ class GetTranscript(Wire):
 @router.post("/participant/transcript")
 async def get_transcript(parts: Parts, session: ByConnectionToken, body: JsonBody[GetTranscript]) -> dict[str, Any]:
     """GetTranscript. Also of an ended chat, until the connection token expires."""
-    await parts.settling.settled(session.conversation.id)
+    await parts.accepted_writes.wait_until_recorded(session.conversation.id)
     await _check_contact(parts, session, body.contact_id)
     start = await _start(parts, session, body)
     limit = body.max_results or DEFAULT_RESULTS
@@ -76,7 +76,7 @@ async def get_transcript(parts: Parts, session: ByConnectionToken, body: JsonBod
         page, rest = await _current_page(parts, session, start, limit, body)
     if (body.sort_order == "ASCENDING") != _is_forward(start):
         page.reverse()
-    return dump(
+    return without_none(
         InitialContactId=session.conversation.id,
         Transcript=page,
         NextToken=_next_token(parts, session, rest) if rest else None,

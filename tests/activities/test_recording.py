@@ -87,7 +87,7 @@ def announced() -> list[Announcement]:
 @pytest.fixture
 def recorder(db: Database, announced: list[Announcement]) -> Recorder:
     bus = LocalBus()
-    bus.listen(announced.append)
+    bus.subscribe(announced.append)
     return Recorder(db, bus, Configuration(INSTANCES, db, bus))
 
 

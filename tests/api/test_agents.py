@@ -92,7 +92,7 @@ def test_invalid_sign_in_is_refused(api: Api, body: Any, refusal: tuple[int, str
 
 
 def test_sign_in_requires_a_backend_key(api: Api, chat: Chat) -> None:
-    agent_token = api.tokens().make(TokenKind.DESK, "a1", timedelta(hours=1), instance="demo")
+    agent_token = api.tokens().make(TokenKind.AGENT, "a1", timedelta(hours=1), instance="demo")
     for token in ("wrong", chat.token, agent_token):
         assert_refused(api.send("SignIn", {"instance": "demo", "user": "a1"}, token=token), *DENIED)
 
@@ -245,18 +245,18 @@ def test_invalid_agent_tokens_are_denied(api: Api, chat: Chat) -> None:
         "perennial-demo-secret",
         chat.token,
         chat.participant_token,
-        tokens.make(TokenKind.DESK, "a1", timedelta(seconds=-1), instance="demo"),
-        tokens.make(TokenKind.DESK, "nobody", hour, instance="demo"),
-        tokens.make(TokenKind.DESK, "a1", hour, instance="nowhere"),
-        tokens.make(TokenKind.DESK, "a1", hour),
-        *(tokens.make(kind, "a1", hour, instance="demo") for kind in TokenKind if kind is not TokenKind.DESK),
+        tokens.make(TokenKind.AGENT, "a1", timedelta(seconds=-1), instance="demo"),
+        tokens.make(TokenKind.AGENT, "nobody", hour, instance="demo"),
+        tokens.make(TokenKind.AGENT, "a1", hour, instance="nowhere"),
+        tokens.make(TokenKind.AGENT, "a1", hour),
+        *(tokens.make(kind, "a1", hour, instance="demo") for kind in TokenKind if kind is not TokenKind.AGENT),
     )
     own_chat = start_assigned_chat(api)
     for token in bad:
         assert_refused(AgentTokenClient(api, token).get(), *DENIED, "token")
         assert_refused(AgentTokenClient(api, token).act("end", own_chat), *DENIED, "token")
     assert_refused(api.http.get("/v1/agent/contacts"), *DENIED, "Bearer")
-    assert AgentTokenClient(api, tokens.make(TokenKind.DESK, "a1", hour, instance="demo")).contacts()[
+    assert AgentTokenClient(api, tokens.make(TokenKind.AGENT, "a1", hour, instance="demo")).contacts()[
         own_chat.contact_id
     ]
 

@@ -196,7 +196,7 @@ def test_invalid_next_tokens_are_refused(api: Api) -> None:
     transcript_token = api.send("GetTranscript", {"MaxResults": 1}, chat=chat).json()["NextToken"]
     head, claims, _ = valid_token.split(".")
     expired = api.tokens().make(TokenKind.PAGE, "contacts of demo", timedelta(seconds=-1))
-    agent_token = api.tokens().make(TokenKind.DESK, "contacts of demo")
+    agent_token = api.tokens().make(TokenKind.AGENT, "contacts of demo")
     for invalid_token in ("x", f"{head}.{claims}.AAAA", transcript_token, chat.token, expired, agent_token):
         assert_refused(api.send("SearchContacts", {**search_body(), "NextToken": invalid_token}), 400, IP, "NextToken")
     assert_refused(

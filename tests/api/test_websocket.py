@@ -221,7 +221,7 @@ INVALID_TOKENS: dict[str, Callable[[Api, Chat], str]] = {
     "participant token": lambda api, chat: chat.participant_token,
     "connection token": lambda api, chat: chat.token,
     "page token": lambda api, chat: api.tokens().make(TokenKind.PAGE, chat.participant_id),
-    "agent token": lambda api, chat: api.tokens().make(TokenKind.DESK, chat.participant_id, instance="demo"),
+    "agent token": lambda api, chat: api.tokens().make(TokenKind.AGENT, chat.participant_id, instance="demo"),
     "unknown participant": lambda api, chat: api.tokens().make(TokenKind.SOCKET, f"{uuid4()}", timedelta(hours=1)),
     "cut short": lambda api, chat: socket_url(api, chat).partition("token=")[2][:-1],
 }

@@ -251,7 +251,7 @@ async def test_process_reads_changes_without_announcements(
 
 async def test_every_effective_change_is_announced(db: Database) -> None:
     bus, announcements = LocalBus(), list[Announcement]()
-    bus.listen(announcements.append)
+    bus.subscribe(announcements.append)
     this_process = Configuration(file_instances(), db, bus)
     await this_process.change("i", "agents", "a2", {"name": "Bob"}, by="key")
     await this_process.reset("i", "agents", "a2")

@@ -14,11 +14,10 @@ from domain.routing import AgentStatus
 from realtime import agent_events
 from realtime.agent_events import AgentEventFeed, AgentEventSubscriber
 from realtime.socket import TOO_SLOW, CloseReason, FrameQueue
-from routing import agent_events as stored_events
 from routing.agent_events import AgentId
 from routing.agent_status import set_agent_status
 from routing.agents import configure_agents
-from runtime.bus import LocalBus, board_has_changed
+from runtime.bus import LocalBus, routing_has_changed
 from store.database import Database
 from tests.routing.routing_records import agent, staff
 from tests.store.conftest import db, fresh, migrated, url
@@ -75,7 +74,7 @@ async def change_status(db: Database, times: int = 1) -> int:
     """Change Ann's status so many times. Returns the number of the last event."""
     for number in range(times):
         await set_agent_status(db, INSTANCE, "ann", STATUSES[number % 2], START)
-    return (await agent_events.event_heads(db, [ANN]))[ANN].seq
+    return (await stored_events.event_heads(db, [ANN]))[ANN].seq
 
 
 async def test_each_socket_resumes_at_its_cursor(db: Database, feed: AgentEventFeed) -> None:
@@ -100,7 +99,7 @@ async def test_announced_events_are_sent_at_once_and_others_at_the_next_poll(db:
     last = await change_status(db, 2)
     await asyncio.sleep(0.3)
     assert client.frames.empty(), "the event is not announced"
-    await bus.announce(board_has_changed(INSTANCE, "support"))
+    await bus.announce(routing_has_changed(INSTANCE, "support"))
     assert len(await asyncio.wait_for(client.receive_until(last), 1)) == 2
     last = await change_status(db, 2)
     assert len(await client.receive_until(last)) == 2

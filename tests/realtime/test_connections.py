@@ -89,7 +89,7 @@ async def open(db: Database, observer: Observer, monkeypatch: pytest.MonkeyPatch
 async def connected(db: Database, processes: int = 1) -> str:
     """One of the processes with a reported connection, once there are so many."""
     columns = schema.connections.c
-    query = select(columns.process_id).where(columns.departed_at.is_(None), columns.told)
+    query = select(columns.process_id).where(columns.disconnected_at.is_(None), columns.connect_reported)
 
     async def enough() -> str | None:
         async with db.read() as connection:

@@ -153,7 +153,7 @@ async def test_expired_token_closes_the_socket(network: Network, socket: ClientS
     async with socket.opened():
         await network.next()
         await asyncio.wait_for(socket.read(ignore, expires_at=datetime.now(UTC)), WAIT)
-        assert await network.is_closed() == (4001, "the desk token has expired")
+        assert await network.is_closed() == (4001, "the agent token has expired")
 
 
 async def test_timeout_of_a_handler_is_not_an_expired_token(network: Network, socket: ClientSocket) -> None:

@@ -28,7 +28,7 @@ async def buses(server: str) -> AsyncIterator[tuple[Bus, asyncio.Queue[Announcem
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(postgres.database(server))
         sender, receiver = [await stack.enter_async_context(opened_bus(url)) for _ in range(2)]
-        receiver.listen(received.put_nowait)
+        receiver.subscribe(received.put_nowait)
         async with asyncio.timeout(20):
             # a bus that receives its own announcement is connected
             await receiver.announce(Announcement("ready"))

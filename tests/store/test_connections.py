@@ -27,7 +27,7 @@ PROCESSES = ("one", "two", "three")
 async def connections(db: Database) -> list[tuple[str, str, float | None]]:
     """Participants, their processes, and the second of the disconnect or None."""
     table = schema.connections.c
-    query = select(table.participant_id, table.process_id, table.departed_at)
+    query = select(table.participant_id, table.process_id, table.disconnected_at)
     async with db.read() as connection:
         rows = (await connection.execute(query)).all()
     return sorted((row[0], row[1], row[2] and (row[2] - after(0)).total_seconds()) for row in rows)

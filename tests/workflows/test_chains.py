@@ -11,7 +11,7 @@ from domain.contacts import EndReason
 from domain.conversation import Mode, State
 from domain.events import Assign, Connect, Park, Release
 from domain.policy import IdleAction, IdleRule
-from runtime.bus import BOARD, Announcement, LocalBus
+from runtime.bus import ROUTING, Announcement, LocalBus
 from tests.workflows.clock import forward, rings
 from tests.workflows.engine import Chat, Engine
 from tests.workflows.test_deadlines import SEATED
@@ -118,7 +118,7 @@ async def test_a_silent_agent_is_reminded_over_the_socket_and_loses_the_customer
 ) -> None:
     heard: list[Announcement] = []
     bus = LocalBus()
-    bus.listen(heard.append)
+    bus.subscribe(heard.append)
     async with engine.working(bus=bus):
         chat = await engine.start(idle_rules=AGENT)
         await chat.do(*SEATED)
@@ -130,7 +130,7 @@ async def test_a_silent_agent_is_reminded_over_the_socket_and_loses_the_customer
     async with engine.working(bus=bus):
         await rings(environment, chat, Timer.AGENT_SILENT, silent_since + 5 * MINUTE)
         assert first is not None
-        [reminder] = [news for news in heard if news.frame and news.conversation_id != BOARD]
+        [reminder] = [news for news in heard if news.frame and news.conversation_id != ROUTING]
         assert reminder.frame is not None
         assert (reminder.conversation_id, reminder.only_to) == (chat.id, first.id)
         told = {name: reminder.frame[name] for name in ("Type", "ParticipantRole", "Content", "ContactId")}
@@ -148,7 +148,7 @@ async def test_a_silent_agent_is_reminded_over_the_socket_and_loses_the_customer
         assert (ended.agent_user, ended.end_reason) == ("a1", EndReason.RELEASED)
         assert (ended.ended_at, ended.wrapped_up_at) == (follows.initiated_at, follows.initiated_at)
         assert (follows.initiation_method, follows.previous_contact_id) == ("TRANSFER", chat.id)
-    assert [news for news in heard if news.frame and news.conversation_id != BOARD] == [reminder]
+    assert [news for news in heard if news.frame and news.conversation_id != ROUTING] == [reminder]
     assert await said_by_the_system(chat) == [("agent_idle_release", "Somebody else will help you.")]
 
 

@@ -39,7 +39,7 @@ def listening() -> tuple[LocalBus, Callable[[Chat], list[tuple[str, str]]]]:
     """A bus, and what a conversation's sockets have been told over it that no transcript keeps: what, of whom."""
     heard: list[Announcement] = []
     bus = LocalBus()
-    bus.listen(heard.append)
+    bus.subscribe(heard.append)
 
     def told(chat: Chat) -> list[tuple[str, str]]:
         frames = [news.frame for news in heard if news.frame and news.conversation_id == chat.id]

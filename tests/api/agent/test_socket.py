@@ -64,7 +64,7 @@ def agent_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
         {
             "PERENNIAL_CONFIG": str(config),
             "PERENNIAL_PRESENCE_DEBOUNCE": "PT0.3S",
-            "PERENNIAL_DESK_GRACE": f"PT{GRACE_SECONDS}S",
+            "PERENNIAL_AGENT_DISCONNECT_GRACE": f"PT{GRACE_SECONDS}S",
         },
     )
     running.start()
@@ -308,10 +308,10 @@ def test_socket_requires_a_valid_agent_token(agent_api: Api, ann: SocketAgent) -
     invalid_tokens = {
         "none": "",
         "nonsense": "a.b.c",
-        "expired": tokens.make(TokenKind.DESK, "ann", timedelta(seconds=-1), instance="demo"),
+        "expired": tokens.make(TokenKind.AGENT, "ann", timedelta(seconds=-1), instance="demo"),
         "another kind": tokens.make(TokenKind.SOCKET, "ann", instance="demo"),
-        "unknown agent": tokens.make(TokenKind.DESK, "nobody", instance="demo"),
-        "unknown instance": tokens.make(TokenKind.DESK, "ann", instance="nowhere"),
+        "unknown agent": tokens.make(TokenKind.AGENT, "nobody", instance="demo"),
+        "unknown instance": tokens.make(TokenKind.AGENT, "ann", instance="nowhere"),
         "cut short": ann.token[:-2],
     }
     assert {what for what, token in invalid_tokens.items() if is_refused(f"{url}?token={token}")} == set(invalid_tokens)
@@ -323,12 +323,12 @@ def test_socket_requires_a_valid_agent_token(agent_api: Api, ann: SocketAgent) -
 
 
 def test_socket_is_closed_when_its_token_expires(agent_api: Api) -> None:
-    token = agent_api.tokens().make(TokenKind.DESK, "ann", timedelta(seconds=2), instance="demo")
+    token = agent_api.tokens().make(TokenKind.AGENT, "ann", timedelta(seconds=2), instance="demo")
     with connect(socket_url(agent_api, token)) as socket:
         assert json.loads(socket.recv(timeout=TIMEOUT_SECONDS))["type"] == "hello"
         with pytest.raises(ConnectionClosed):
             socket.recv(timeout=TIMEOUT_SECONDS)
-        assert (socket.close_code, socket.close_reason) == (4001, "the desk token has expired")
+        assert (socket.close_code, socket.close_reason) == (4001, "the agent token has expired")
 
 
 def test_api_restart_loses_no_events(agent_api: Api, ann: SocketAgent) -> None:

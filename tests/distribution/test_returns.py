@@ -7,7 +7,7 @@ from datetime import timedelta
 from domain.conversation import State
 from domain.events import Park
 from domain.routing import AgentStatus
-from tests.board.floor import LIVE, PERSISTENT, Floor, open_floor
+from tests.distribution.floor import LIVE, PERSISTENT, Floor, open_floor
 from tests.workflows.engine import Chat, Engine
 
 ONE = {"a1": {"capacity": 1}}

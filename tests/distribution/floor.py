@@ -21,7 +21,7 @@ from routing.agents import agent_states
 from routing.dispatcher import Dispatcher
 from routing.records import AgentState
 from routing.rows import RoutingRow
-from runtime.bus import LocalBus, board_has_changed
+from runtime.bus import LocalBus, routing_has_changed
 from runtime.settings import Settings
 from tests.routing.routing_records import routing_row
 from tests.workflows.engine import Chat, Engine, eventually
@@ -99,7 +99,7 @@ class Floor:
         at = datetime.now(UTC) - since
         assert await set_agent_status(self.engine.db, self.name, user, status, at, when_free=when_free)
         if announced:
-            await self.bus.announce(board_has_changed(self.name, "", user))
+            await self.bus.announce(routing_has_changed(self.name, "", user))
 
     async def wait_for_offer(self, chat: Chat, to: str | None = None) -> PendingOffer:
         """Wait until a chat is offered (to this agent), and return the offer."""

@@ -13,7 +13,7 @@ from domain.events import Assign, Close, End
 from domain.routing import AgentStatus
 from routing import dispatcher
 from routing.agents import agent_states, configure_agents
-from tests.board.floor import LIVE, open_floor
+from tests.distribution.floor import LIVE, open_floor
 from tests.routing.routing_records import routing_row
 from tests.workflows.clock import rings
 from tests.workflows.engine import Engine, eventually

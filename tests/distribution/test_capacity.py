@@ -8,7 +8,7 @@ from collections import Counter
 from domain.conversation import State
 from domain.events import Close, End, Park, Transfer
 from domain.routing import AgentStatus
-from tests.board.floor import LIVE, PERSISTENT, open_floor
+from tests.distribution.floor import LIVE, PERSISTENT, open_floor
 from tests.workflows.engine import Engine
 
 ONE = {"a1": {"capacity": 1}}

@@ -25,8 +25,8 @@ from runtime.bus import LocalBus
 from runtime.settings import Settings
 from store.database import Database
 from store.migrate import migrate
-from tests.board.crashing_process import Step
-from tests.board.floor import LIVE, PERSISTENT, CountingDispatcher, Floor
+from tests.distribution.crashing_process import Step
+from tests.distribution.floor import LIVE, PERSISTENT, CountingDispatcher, Floor
 from tests.stack import running
 from tests.store.conftest import Fresh, fresh
 from tests.workflows.engine import Chat, Engine, code, eventually
@@ -62,7 +62,7 @@ class Site:
 
     def _process(self, role: str, crash_step: Step) -> Process:
         return running(
-            "tests.board.crashing_process",
+            "tests.distribution.crashing_process",
             self.folder,
             {**self.environment, "CRASH_ROLE": role, "CRASH_STEP": crash_step},
         )

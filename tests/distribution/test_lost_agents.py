@@ -8,7 +8,7 @@ from domain.contacts import EndReason, InitiationMethod
 from domain.conversation import State
 from domain.events import AcceptOffer, Disconnect, Release
 from domain.routing import AgentStatus
-from tests.board.floor import LIVE, Floor, open_floor
+from tests.distribution.floor import LIVE, Floor, open_floor
 from tests.workflows.clock import forward
 from tests.workflows.engine import Chat, Engine
 

@@ -12,7 +12,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from bench.day import SMALL, simulate_day
 from store.database import Database
-from tests.board.floor import Floor
+from tests.distribution.floor import Floor
 from tests.stack import running
 from tests.store.conftest import fresh, migrated, url
 from tests.workflows.engine import Engine
@@ -50,7 +50,9 @@ async def test_every_chat_is_accounted_for_with_several_processes(
         with ExitStack() as stack:
             for role in ROLES:
                 stack.enter_context(
-                    running("tests.board.crashing_process", tmp_path, {**environment_variables, "CRASH_ROLE": role})
+                    running(
+                        "tests.distribution.crashing_process", tmp_path, {**environment_variables, "CRASH_ROLE": role}
+                    )
                 )
             yield
 

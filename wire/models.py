@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic.alias_generators import to_pascal
 
 
-class Wire(BaseModel):
+class WireModel(BaseModel):
     """Base of the request bodies of Amazon Connect: UpperCamel members and strict types (JSON `"1"` is not a number).
 
     Unknown members are ignored, as AWS does.
@@ -32,6 +32,6 @@ UserId = Annotated[Text, MinLen(1), MaxLen(256)]
 ClientToken = Annotated[Text, MaxLen(500)]
 
 
-def dump(**members: Any) -> dict[str, Any]:
+def without_none(**members: Any) -> dict[str, Any]:
     """Build a response body. Members that are None are left out, as AWS does."""
     return {name: value for name, value in members.items() if value is not None}
