@@ -223,13 +223,3 @@ def test_configurable_texts_and_idle_actions_match_the_policy() -> None:
     allowed_actions = {(silent, action) for silent, actions in workstreams.ACTIONS.items() for action in actions}
     assert {action for _, action in allowed_actions} == set(IdleAction)
     assert {silent for silent, _ in allowed_actions} == {"customer", "agent"}
-
-
-def test_readme_examples_are_valid() -> None:
-    blocks = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    demo = Settings.model_validate(tomllib.loads("\n".join(blocks))).instances["demo"]
-    check_policies(demo)
-    assert demo.schedule("live") == demo.hours["office"]
-    assert demo.workstreams["live"].idle_rules
-    assert demo.queues["sales"].method == "round-robin"
-    assert demo.serving(demo.workstreams["sales"].queue) == ["a1"]

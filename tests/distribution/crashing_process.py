@@ -1,6 +1,7 @@
 """A dispatcher or a worker that kills itself with SIGKILL at a step of an assignment.
 
-Start it with `python -m tests.distribution.crashing_process`. `CRASH_ROLE` says what it is, `CRASH_STEP` where it crashes, if at all.
+Start it with `python -m tests.distribution.crashing_process`. `CRASH_ROLE` says what it is, `CRASH_STEP` where it crashes, if at
+all.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from domain.routing import AgentStatus
 from realtime import agent_events
 from realtime.agent_events import AgentEventFeed, AgentEventSubscriber
 from realtime.socket import TOO_SLOW, CloseReason, FrameQueue
+from routing import agent_events as stored_events
 from routing.agent_events import AgentId
 from routing.agent_status import set_agent_status
 from routing.agents import configure_agents
