@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,8 +15,6 @@ from domain import policy
 from domain.conversation import ConversationOpening, Mode
 from domain.policy import DEFAULTS, IdleAction, IdleRule, Policy, SameAgent, Survey
 from domain.transcript import INTERACTIVE, INTERACTIVE_RESPONSE
-from runtime.settings import Settings
-from tests.stack import ROOT
 
 MINUTE = timedelta(minutes=1)
 
