@@ -29,7 +29,7 @@ def build_worker(client: Client, settings: Settings, db: Database, bus: Bus, con
     """Return the worker with its workflow and activities; it runs as an asynchronous context manager.
 
     Raises:
-        StartupProblem: the transcript archive cannot be used.
+        StartupError: the transcript archive cannot be used.
     """
     recorder, doorkeeper = Recorder(db, bus, configuration), OpeningHoursReader(configuration)
     archivist = TranscriptArchiver(db, opened_archive(settings))

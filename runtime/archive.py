@@ -75,7 +75,7 @@ def opened_archive(settings: Settings) -> Archive | None:
     """Return the configured archive; None when archiving is off. A missing local folder is created.
 
     Raises:
-        StartupProblem: the folder cannot be created, or the `AWS_*` variables are invalid.
+        StartupError: the folder cannot be created, or the `AWS_*` variables are invalid.
     """
     address = settings.archive_address
     if address is None:

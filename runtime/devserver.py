@@ -28,7 +28,7 @@ def own_data_dir(data_dir: Path) -> Generator[None, None, None]:
     """Lock the data folder for this process for the time of the block. A missing folder is created.
 
     Raises:
-        StartupProblem: another Perennial uses it.
+        StartupError: another Perennial uses it.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     with (data_dir / "lock").open("w") as lock:
@@ -44,7 +44,7 @@ async def temporal_server(settings: Settings) -> AsyncGenerator[None, None]:
     """Run the server for the time of the block. A server that a killed Perennial left on the data folder is stopped first.
 
     Raises:
-        StartupProblem: a port is taken, or the server does not start within `READY_SECONDS`.
+        StartupError: a port is taken, or the server does not start within `READY_SECONDS`.
     """
     pid_file = settings.data_dir / "temporal.pid"
     await _end_leftover(pid_file)
@@ -74,7 +74,7 @@ def temporal_binary() -> str:
     """Return the path of the `temporal` command: beside this Python, else on `PATH`.
 
     Raises:
-        StartupProblem: there is none.
+        StartupError: there is none.
     """
     beside = Path(sys.executable).with_name("temporal")
     found = str(beside) if beside.exists() else shutil.which("temporal")

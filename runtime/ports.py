@@ -17,7 +17,7 @@ def bound_socket(host: str, port: int, whose: str, variable: str) -> socket.sock
         variable: the variable that sets the port, for the message.
 
     Raises:
-        StartupProblem: the port is taken.
+        StartupError: the port is taken.
     """
     bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -36,6 +36,6 @@ def check_port(host: str, port: int, whose: str, variable: str) -> None:
     """Check that a port is free. See `bound_socket`.
 
     Raises:
-        StartupProblem: the port is taken.
+        StartupError: the port is taken.
     """
     bound_socket(host, port, whose, variable).close()

@@ -154,7 +154,7 @@ def load_settings(**overrides: Any) -> Settings:
         overrides: values that override the file; variables override them.
 
     Raises:
-        StartupProblem: the file is missing, or a value is wrong; the message names the key.
+        StartupError: the file is missing, or a value is wrong; the message names the key.
     """
     named = os.environ.get("PERENNIAL_CONFIG")
     path = Path(named or "perennial.toml")

@@ -29,7 +29,7 @@ async def connect(settings: Settings) -> Client:
     """Connect to the server that `TEMPORAL_*` name; without them to the local server.
 
     Raises:
-        StartupProblem: nothing answers there.
+        StartupError: nothing answers there.
     """
     config = ClientConfig.load_client_connect_config()
     address = config.setdefault("target_host", f"127.0.0.1:{settings.temporal_port}")
@@ -43,7 +43,7 @@ def check_no_other_server(settings: Settings) -> None:
     """Make sure that Temporal's variables and file name no other server than the one that this process starts.
 
     Raises:
-        StartupProblem: they do; the message names them.
+        StartupError: they do; the message names them.
     """
     config = ClientConfig.load_client_connect_config()
     own = {
@@ -68,7 +68,7 @@ async def register_search_attributes(client: Client, keys: Sequence[SearchAttrib
     """Add the search attributes that the cluster lacks. Idempotent.
 
     Raises:
-        StartupProblem: the cluster refuses; the message quotes it.
+        StartupError: the cluster refuses; the message quotes it.
     """
     service = client.operator_service
     try:
