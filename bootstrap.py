@@ -1,4 +1,4 @@
-"""What the worker and the API both need to start: the store, its bus, and the current configuration."""
+"""The resources that the worker and the API share: the store, its bus, and the current configuration."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ async def _until_ready(settings: Settings, process: asyncio.subprocess.Process) 
 
 
 async def _end_leftover(pid_file: Path) -> None:
-    """Stop a server whose parent was killed. The caller holds the lock of the data folder, so no process uses the server."""
+    """Stop a server whose parent was killed. The caller has the lock of the data folder, so no other process uses the server."""
     try:
         pid = int(pid_file.read_text())
     except (FileNotFoundError, ValueError):
@@ -137,7 +137,7 @@ async def _end_leftover(pid_file: Path) -> None:
 
 
 async def _command_line(pid: int) -> str:
-    """The command line of a process; empty when it has ended, even if its parent has not collected it yet."""
+    """The command line of a process; empty when it has ended, also for a zombie."""
     ps = await asyncio.create_subprocess_exec(
         # -ww: without it, ps cuts the line at COLUMNS
         *("ps", "-ww", "-o", "stat=,command=", "-p", str(pid)),

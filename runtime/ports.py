@@ -7,13 +7,13 @@ import socket
 from runtime.errors import StartupError
 
 
-def bound_socket(host: str, port: int, whose: str, variable: str) -> socket.socket:
+def bound_socket(host: str, port: int, listener: str, variable: str) -> socket.socket:
     """Return a socket that is bound to a port.
 
     Args:
         host: the address to listen on.
         port: the port.
-        whose: who listens there, for the message.
+        listener: the name of the part that listens there, for the message.
         variable: the variable that sets the port, for the message.
 
     Raises:
@@ -26,16 +26,16 @@ def bound_socket(host: str, port: int, whose: str, variable: str) -> socket.sock
     except OSError as error:
         bound.close()
         raise StartupError(
-            f"{whose} cannot listen on {host}:{port} ({error.strerror}); "
+            f"{listener} cannot listen on {host}:{port} ({error.strerror}); "
             f"stop the process that uses it, or choose another port with {variable}"
         ) from None
     return bound
 
 
-def check_port(host: str, port: int, whose: str, variable: str) -> None:
+def check_port(host: str, port: int, listener: str, variable: str) -> None:
     """Check that a port is free. See `bound_socket`.
 
     Raises:
         StartupError: the port is taken.
     """
-    bound_socket(host, port, whose, variable).close()
+    bound_socket(host, port, listener, variable).close()

@@ -5,12 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from domain.participants import Role
-from domain.transcript import ItemType, TranscriptItem
+from domain.transcript import SYSTEM_NAME, ItemType, TranscriptItem
 from workflows.state import ConversationState, derived_id
 from workflows.state_parts import TrackedParticipant
-
-SYSTEM_NAME = "SYSTEM_MESSAGE"
-"""The display name of the system (Amazon Connect)."""
 
 
 def next_item(
