@@ -1,4 +1,4 @@
-"""What the worker and the API both need to start: the store, its bus, and the current configuration."""
+"""The resources that the worker and the API share: the store, its bus, and the current configuration."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def opened_resources(settings: Settings) -> AsyncGenerator[tuple[Database,
     """Open store, bus and configuration for the time of the block. The store is migrated first.
 
     Raises:
-        StartupProblem: the store cannot be used, or the policy of a workstream is wrong.
+        StartupError: the store cannot be used, or the policy of a workstream is wrong.
     """
     url = settings.store_address
     try:

@@ -25,7 +25,7 @@ from workflows.replay import replay_and_report
 from workflows.search import KEYS
 
 DEFAULT_TEMPORAL_PORT = 7233
-"""Where the `temporal` command connects without `--address`."""
+"""The port to which the `temporal` command connects without `--address`."""
 
 
 async def run(settings: Settings) -> None:
@@ -56,7 +56,7 @@ def _temporal_ui(settings: Settings) -> str:
 
 
 def welcome(settings: Settings, instances: Mapping[str, InstanceSettings]) -> str:
-    """What runs where, and the first thing to try."""
+    """The text for a person at the start: the addresses of all parts, and how to start a first chat."""
     api = f"http://{settings.api_host}:{settings.api_port}"
     temporal = f"127.0.0.1:{settings.temporal_port}"
     key_id = next((name for name, key in settings.access_keys.items() if key.secret == DEMO_SECRET), None)

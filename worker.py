@@ -29,15 +29,15 @@ def build_worker(client: Client, settings: Settings, db: Database, bus: Bus, con
     """Return the worker with its workflow and activities; it runs as an asynchronous context manager.
 
     Raises:
-        StartupProblem: the transcript archive cannot be used.
+        StartupError: the transcript archive cannot be used.
     """
-    recorder, doorkeeper = Recorder(db, bus, configuration), OpeningHoursReader(configuration)
-    archivist = TranscriptArchiver(db, opened_archive(settings))
+    recorder, hours_reader = Recorder(db, bus, configuration), OpeningHoursReader(configuration)
+    archiver = TranscriptArchiver(db, opened_archive(settings))
     return Worker(
         client,
         task_queue=settings.temporal_task_queue,
         workflows=[Conversation],
-        activities=[recorder.record, doorkeeper.opening_hours, archivist.archive],
+        activities=[recorder.record, hours_reader.opening_hours, archiver.archive],
         max_cached_workflows=settings.cached_conversations,
         # a conversation whose worker was killed waits this long before another worker takes it over
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=3),

@@ -1,1 +1,1 @@
-"""What a conversation *does*: its writes to the store, and what it tells the world."""
+"""The activities of conversations: writes to the store with announcements, opening hours, and transcript files."""

@@ -1,4 +1,4 @@
-"""Telling conversations whether their queue is open."""
+"""Answers the queries of conversations for the opening hours of their queues."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from workflows.contract import ConversationActivities, OpeningHoursQuery
 
 
 class OpeningHoursReader(ConversationActivities):
-    """Knows the opening hours that are configured now."""
+    """Implements the `opening_hours` activity on the current configuration."""
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
 
     @activity.defn
     async def opening_hours(self, question: OpeningHoursQuery) -> OpeningHours:
-        """What the queue's opening hours say of the instant. A queue that has none, or is not configured any more, is open."""
+        """Returns the opening hours of a queue at an instant. A queue without hours, or no longer configured, is open."""
         instance = self._configuration.instances.get(question.instance)
         schedule = instance.schedule(question.queue) if instance else None
         if schedule is None:

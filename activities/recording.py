@@ -19,7 +19,7 @@ from workflows.contract import Commit, CommitResult, ConversationActivities, Pol
 
 
 class Recorder(ConversationActivities):
-    """Implements the `record` activity on a store and a bus, under the present configuration."""
+    """Implements the `record` activity on a store, a bus and the current configuration."""
 
     def __init__(self, db: Database, bus: Bus, configuration: Configuration) -> None:
         self._db = db

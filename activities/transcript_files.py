@@ -17,12 +17,12 @@ from store.transcript import pages_of_contact
 from wire.transcript_files import TranscriptSubject, transcript_json
 from workflows.contract import ArchiveJob, ConversationActivities
 
-LONGEST_NAME = 200
-"""In bytes; file systems take 255, and a file in the making has a longer name."""
+MAX_NAME_BYTES = 200
+"""Longest file or folder name. File systems allow 255 bytes, and a temporary file has a longer name."""
 
 
 class TranscriptArchiver(ConversationActivities):
-    """Implements archiving on a store and an archive; without an archive it does nothing."""
+    """Implements the `archive` activity on a store and an archive. Without an archive it does nothing."""
 
     def __init__(self, db: Database, archive: Archive | None) -> None:
         self._db = db
@@ -30,14 +30,14 @@ class TranscriptArchiver(ConversationActivities):
 
     @activity.defn
     async def archive(self, job: ArchiveJob) -> str:
-        """Writes `<instance>/<YYYY>/<MM>/<DD>/<contact_id>.json`, by the UTC date on which the contact began.
+        """Writes `<instance>/<YYYY>/<MM>/<DD>/<contact_id>.json`, with the UTC date on which the contact began. Idempotent.
 
         Returns:
             The file's URL, or an empty text when nothing is archived.
 
         Raises:
             ApplicationError: the store does not have the contact (yet).
-            Exception: reading or writing failed. All of them are worth a retry.
+            Exception: reading or writing failed. The caller retries after any of them.
         """
         if self._archive is None:
             return ""
@@ -58,8 +58,8 @@ def _path(instance: str, contact: StoredContact) -> str:
 
 
 def _name(id: str) -> str:
-    """An id as the name of one file or folder, whoever chose the id; UUIDs and the like stay as they are."""
+    """Converts any id to the name of one file or folder. Short ids of letters, digits, `-` and `_` stay unchanged."""
     name = quote(id, safe="")
     if name.startswith("."):
         name = "%2E" + name[1:]
-    return name if len(name) <= LONGEST_NAME else f"{name[:100]}-{sha256(id.encode()).hexdigest()}"
+    return name if len(name) <= MAX_NAME_BYTES else f"{name[:100]}-{sha256(id.encode()).hexdigest()}"

@@ -21,7 +21,7 @@ async def run(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Raises:
-        StartupProblem: there are no token keys. Each API process would make one of its own, and refuse the tokens of the
+        StartupError: there are no token keys. Each API process would make one of its own, and refuse the tokens of the
             others.
     """
     stop = stop_on_signals()

@@ -31,7 +31,7 @@ async def serving(app: FastAPI, settings: Settings) -> AsyncGenerator[None, None
     """Serve the application until the block ends.
 
     Raises:
-        StartupProblem: the application does not start, or its port is in use.
+        StartupError: the application does not start, or its port is in use.
     """
     # bound here, because uvicorn ends the whole process if it cannot bind
     listening = bound_socket(settings.api_host, settings.api_port, "The API", "PERENNIAL_API_PORT")

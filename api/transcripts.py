@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
 from annotated_types import MaxLen, MinLen
@@ -14,6 +13,7 @@ from api.contact_lookup import find_recent_contact
 from api.dependencies import Parts
 from api.openapi import ACCESS_KEY, DescribedRoute, error_responses
 from domain.errors import NotFound
+from runtime.streams import chained
 from store.conversations import participants_of_contact
 from store.transcript import pages_of_contact
 from wire.models import ContactId, Text
@@ -31,7 +31,7 @@ router = APIRouter(
 
 InstanceName = Annotated[Text, MinLen(1), MaxLen(100), Query(description="Id of the instance.", examples=["demo"])]
 Format = Annotated[
-    Literal["json", "text"], Query(description="`json`: as Amazon Connect keeps it in S3; `text`: for people.")
+    Literal["json", "text"], Query(description="`json`: as Amazon Connect stores it in S3; `text`: for people.")
 ]
 
 _RENDERERS = {
@@ -54,10 +54,4 @@ async def get_contact_transcript(
     render, media_type = _RENDERERS[format]
     content = render(subject, pages_of_contact(parts.db, contact))
     # read the first chunk now: until the response starts, a failure can still become an error response
-    return StreamingResponse(_chain(await anext(content), content), media_type=media_type)
-
-
-async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for chunk in rest:
-        yield chunk
+    return StreamingResponse(chained(await anext(content), content), media_type=media_type)

@@ -1,1 +1,1 @@
-"""What is configured now: the file's instances, and what was changed of them at run time."""
+"""Configuration: the instances of the file, merged with the changes at run time; the policies of conversations."""

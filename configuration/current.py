@@ -23,8 +23,8 @@ from store.database import Database
 
 logger = logging.getLogger(__name__)
 
-LOOK_SECONDS = 2.0
-"""How often the revisions in the store are read, in case an announcement was lost."""
+POLL_INTERVAL = timedelta(seconds=2)
+"""Interval at which the revisions in the store are read, in case an announcement was lost."""
 
 CHANGED = "configuration"
 """The topic of announcements of a change."""
@@ -43,7 +43,7 @@ class LoadedInstance(NamedTuple):
 
 
 class Configuration(PeriodicTasks):
-    """The current configuration. While it is started, it follows the changes that other processes make.
+    """The current configuration. While it is started, it applies the changes that other processes make.
 
     Instances are frozen: callers that need two related values take the instance once.
     """
@@ -52,7 +52,7 @@ class Configuration(PeriodicTasks):
         """Begin with the instances of the file; `refresh` reads the changes at run time.
 
         Raises:
-            StartupProblem: a workstream's policy is wrong.
+            StartupError: a workstream's policy is wrong.
         """
         for name, instance in instances.items():
             try:
@@ -62,10 +62,10 @@ class Configuration(PeriodicTasks):
         self._file = dict(instances)
         self._db = db
         self._bus = bus
-        self._kept = {name: LoadedInstance(0, [], MergedInstance(instance)) for name, instance in instances.items()}
+        self._loaded = {name: LoadedInstance(0, [], MergedInstance(instance)) for name, instance in instances.items()}
         self._instances: Mapping[str, InstanceSettings] = self._file
-        self._one_reader = asyncio.Lock()
-        self._updates = PeriodicTask("read configuration changes", self.refresh, timedelta(seconds=LOOK_SECONDS))
+        self._refresh_lock = asyncio.Lock()
+        self._updates = PeriodicTask("read configuration changes", self.refresh, POLL_INTERVAL)
         super().__init__(self._updates)
         bus.subscribe(self._receive)
 
@@ -75,14 +75,14 @@ class Configuration(PeriodicTasks):
         return self._instances
 
     def changes(self, instance: str) -> list[tuple[ConfigurationChange, str | None]]:
-        """The changes of an instance at run time, oldest first, each with the reason why it is ignored or None."""
-        kept = self._kept[instance]
-        reasons = {change.revision: reason for change, reason in kept.merged.unfit}
-        return [(change, reasons.get(change.revision)) for change in kept.changes]
+        """The changes of an instance at run time, oldest first, each with the reason why it is ignored, or None."""
+        loaded = self._loaded[instance]
+        reasons = {change.revision: reason for change, reason in loaded.merged.unfit}
+        return [(change, reasons.get(change.revision)) for change in loaded.changes]
 
     def revision(self, instance: str) -> int:
         """The revision of an instance: the number of its changes at run time."""
-        return self._kept[instance].revision
+        return self._loaded[instance].revision
 
     async def change(
         self, instance: str, kind: str, name: str, value: dict[str, Any] | None, *, by: str
@@ -91,7 +91,7 @@ class Configuration(PeriodicTasks):
 
         Args:
             instance: the name of a configured instance.
-            kind: one of `KINDS`.
+            kind: one of `SECTIONS`.
             name: the table's name.
             value: the table as JSON; None deletes it.
             by: the access key that makes the change.
@@ -100,62 +100,66 @@ class Configuration(PeriodicTasks):
             The table as this change stores it; None if it is deleted.
 
         Raises:
-            Unfit: the instance would be invalid; the message names the key.
+            InvalidConfiguration: the instance would be invalid; the message names the key.
         """
         if value is None and name not in sections_of(self._file[instance], kind):
             await self.reset(instance, kind, name)
             return None
         while True:
             await self.refresh()
-            kept = self._kept[instance]
-            new = ConfigurationChange(kind, name, value, kept.revision + 1, datetime.now(UTC), by)
-            after = self._refusing_unfit(instance, [*kept.without(kind, name), new])
-            tidy = None if value is None else section_as_json(sections_of(after, kind)[name])
-            if await store.save_change(self._db, instance, replace(new, value=tidy)):
+            loaded = self._loaded[instance]
+            new = ConfigurationChange(kind, name, value, loaded.revision + 1, datetime.now(UTC), by)
+            after = self._apply(instance, [*loaded.without(kind, name), new])
+            stored = None if value is None else section_as_json(sections_of(after, kind)[name])
+            if await store.save_change(self._db, instance, replace(new, value=stored)):
                 break
         await self._announce()
-        return tidy
+        return stored
 
     async def reset(self, instance: str, kind: str, name: str) -> None:
         """Drop the change of a table, so that the file applies again. Does nothing if there is no change.
 
         Raises:
-            Unfit: the instance would be invalid; the message names the key.
+            InvalidConfiguration: the instance would be invalid; the message names the key.
         """
         while True:
             await self.refresh()
-            kept = self._kept[instance]
-            rest = kept.without(kind, name)
-            if rest == kept.changes:
+            loaded = self._loaded[instance]
+            others = loaded.without(kind, name)
+            if others == loaded.changes:
                 return
-            self._refusing_unfit(instance, rest)
-            if await store.delete_change(self._db, instance, kind, name, revision=kept.revision + 1):
+            self._apply(instance, others)
+            if await store.delete_change(self._db, instance, kind, name, revision=loaded.revision + 1):
                 break
         await self._announce()
 
     async def refresh(self) -> None:
         """Read the changes that this or another process has made since the last read."""
-        async with self._one_reader:
+        async with self._refresh_lock:
             revisions = await store.revisions(self._db)
-            stale = [name for name, kept in self._kept.items() if kept.revision != revisions.get(name, 0)]
+            stale = [name for name, loaded in self._loaded.items() if loaded.revision != revisions.get(name, 0)]
             if stale:
                 # all or none: if one cannot be read, `changes` and `instances` still agree
-                self._kept = self._kept | {name: await self._read(name) for name in stale}
-                self._instances = {name: kept.merged.instance for name, kept in self._kept.items()}
+                self._loaded = self._loaded | {name: await self._read(name) for name in stale}
+                self._instances = {name: loaded.merged.instance for name, loaded in self._loaded.items()}
 
     async def _read(self, name: str) -> LoadedInstance:
         revision, changes = await store.changes(self._db, name)
-        now = merge(self._file[name], changes)
-        for change, reason in now.unfit:
-            if (change, reason) not in self._kept[name].merged.unfit:
-                which = f"instances.{name}.{change.kind}.{change.name}"
-                logger.warning("%s: was changed at run time, which does not fit and does not count: %s", which, reason)
-        return LoadedInstance(revision, changes, now)
+        merged = merge(self._file[name], changes)
+        for change, reason in merged.unfit:
+            if (change, reason) not in self._loaded[name].merged.unfit:
+                key = f"instances.{name}.{change.kind}.{change.name}"
+                logger.warning("%s: the change at run time is ignored, because it does not fit: %s", key, reason)
+        return LoadedInstance(revision, changes, merged)
 
-    def _refusing_unfit(self, instance: str, changes: list[ConfigurationChange]) -> InstanceSettings:
-        """The instance with these changes. Refuses changes that make any change unfit, also one by somebody else."""
+    def _apply(self, instance: str, changes: list[ConfigurationChange]) -> InstanceSettings:
+        """Return the instance with these changes.
+
+        Raises:
+            InvalidConfiguration: a change that fitted before, of any author, does not fit with these changes.
+        """
         after = merge(self._file[instance], changes)
-        before = [change for change, _ in self._kept[instance].merged.unfit]
+        before = [change for change, _ in self._loaded[instance].merged.unfit]
         for change, reason in reversed(after.unfit):  # the latest first: earlier changes may depend on it
             if change not in before:
                 raise InvalidConfiguration(reason)

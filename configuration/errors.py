@@ -1,7 +1,7 @@
-"""What can be wrong with a configuration."""
+"""The error of a wrong configuration."""
 
 from __future__ import annotations
 
 
 class InvalidConfiguration(ValueError):
-    """An instance cannot be configured so; the message names what is wrong by its key: `workstreams.live.texts.greeting: ...`."""
+    """The configuration of an instance is not valid. The message begins with the key: `workstreams.live.texts.greeting: ...`."""

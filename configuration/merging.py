@@ -1,4 +1,4 @@
-"""Putting together what the file says of an instance and what was changed of it. Pure; the store and the bus are elsewhere."""
+"""Merges an instance of the file with its changes at run time. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ SECTIONS: Mapping[str, type[SettingsSection]] = {
     "hours": ScheduleSettings,
     "agents": AgentSettings,
 }
-"""What an instance consists of, and what can be changed of it: tables by their names."""
+"""The kinds of tables of an instance that can be changed at run time, each with its schema."""
 
 
 class MergedInstance(NamedTuple):
-    """An instance with what was changed of it, and the changes that do not count because they do not fit, with the reason."""
+    """An instance with the changes that fit. `unfit`: the changes that are ignored because they do not fit, with the reasons."""
 
     instance: InstanceSettings
     unfit: tuple[tuple[ConfigurationChange, str], ...] = ()
@@ -38,15 +38,15 @@ def sections_of(instance: InstanceSettings, kind: str) -> Mapping[str, SettingsS
 
 
 def section_as_json(section: SettingsSection) -> dict[str, Any]:
-    """A table as JSON, with what it says itself and nothing of the defaults. Read again it is the same."""
+    """Convert a table to JSON, without defaults. Parsing the result gives an equal table."""
     return section.model_dump(mode="json", exclude_unset=True, exclude_none=True)
 
 
 def apply_changes(instance: InstanceSettings, changes: Sequence[ConfigurationChange]) -> InstanceSettings:
-    """The instance with all of that changed.
+    """Return the instance with all changes applied.
 
     Raises:
-        Unfit: the whole does not hold together; the message names the key.
+        InvalidConfiguration: the result is not valid; the message names the key.
     """
     tables = {kind: dict(sections_of(instance, kind)) for kind in SECTIONS}
     values: dict[str, dict[str, Any]] = {**dict(instance), **tables}
@@ -66,38 +66,39 @@ def apply_changes(instance: InstanceSettings, changes: Sequence[ConfigurationCha
 
 
 def merge(instance: InstanceSettings, changes: Sequence[ConfigurationChange]) -> MergedInstance:
-    """The instance with all changes that fit, each of which was made when it did.
+    """Apply the changes that fit, and list those that do not.
 
-    What has become unfit since is left out, as little of it as possible: it counts again once it fits. The same changes in
-    the same order come to the same in every process.
+    Every change was valid when it was made, but the file or another change may have changed since. As few changes as possible
+    are left out; they apply again as soon as they fit. Deterministic: every process gets the same result from the same changes
+    in the same order.
     """
     fitting: list[ConfigurationChange] = []
-    left = list(changes)
-    # what depends on a later change fits once that is there
-    while found := _fitting(instance, fitting, left):
+    remaining = list(changes)
+    # a change that depends on a later one fits in a later round
+    while found := _fitting(instance, fitting, remaining):
         fitting += found
-        left = [change for change in left if change not in found]
-    unfit = tuple((change, _reason(instance, fitting, change)) for change in left)
+        remaining = [change for change in remaining if change not in found]
+    unfit = tuple((change, _reason(instance, fitting, change)) for change in remaining)
     return MergedInstance(apply_changes(instance, fitting), unfit)
 
 
 def _fitting(
-    instance: InstanceSettings, sure: list[ConfigurationChange], more: list[ConfigurationChange]
+    instance: InstanceSettings, accepted: list[ConfigurationChange], candidates: list[ConfigurationChange]
 ) -> list[ConfigurationChange]:
-    """Those of `more` that fit with what is sure; halves are tried because few will not."""
-    if not more or not _reason(instance, sure, *more):
-        return more
-    if len(more) == 1:
+    """Return the candidates that fit with the accepted changes. Searches by bisection, because nearly all fit."""
+    if not candidates or not _reason(instance, accepted, *candidates):
+        return candidates
+    if len(candidates) == 1:
         return []
-    half = len(more) // 2
-    first = _fitting(instance, sure, more[:half])
-    return first + _fitting(instance, sure + first, more[half:])
+    half = len(candidates) // 2
+    first = _fitting(instance, accepted, candidates[:half])
+    return first + _fitting(instance, accepted + first, candidates[half:])
 
 
-def _reason(instance: InstanceSettings, sure: list[ConfigurationChange], *more: ConfigurationChange) -> str:
-    """Why changes do not fit; empty when they do."""
+def _reason(instance: InstanceSettings, accepted: list[ConfigurationChange], *candidates: ConfigurationChange) -> str:
+    """Return why the candidates do not fit with the accepted changes; empty when they fit."""
     try:
-        apply_changes(instance, [*sure, *more])
+        apply_changes(instance, [*accepted, *candidates])
     except InvalidConfiguration as problem:
         return str(problem)
     return ""

@@ -1,4 +1,4 @@
-"""From a workstream to the policy of its conversations: the mode's defaults, then the workstream, then the request."""
+"""Policies of conversations: the defaults of the mode, overridden by the workstream, overridden by the request."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _IN_BRACES = re.compile(r"\{([^{}]*)\}")
 def policy_for(
     instance: InstanceSettings, new: ConversationOpening, duration: timedelta | None = None, *, archive: bool = False
 ) -> Policy:
-    """The policy of a new conversation; its texts are those of the customer's language.
+    """The policy of a new conversation, with texts in the customer's language.
 
     Args:
-        instance: it has the conversation's workstream.
+        instance: the instance; it must have the conversation's workstream.
         new: the conversation.
-        duration: what the request says of it.
-        archive: whether contacts that have ended become files.
+        duration: the chat duration that the request sets; None means that of the workstream.
+        archive: whether the transcripts of ended contacts are written to files.
     """
     policy = workstream_policy(instance, instance.workstreams[new.workstream], new.attributes.get(LANGUAGE_ATTRIBUTE))
     return policy.model_copy(
@@ -54,14 +54,14 @@ def policy_for(
 
 
 def check_policies(instance: InstanceSettings) -> None:
-    """Makes sure that there is a policy for every workstream.
+    """Check that every workstream has a valid policy, and that its texts name known slugs only.
 
     Raises:
-        Unfit: there is none; the message names the key.
+        InvalidConfiguration: a workstream does not; the message names the key.
     """
     for name, workstream in instance.workstreams.items():
-        for place, text in _all_texts(workstream):
-            _check_slugs(f"workstreams.{name}.{place}", text)
+        for key, text in _texts_with_slugs(workstream):
+            _check_slugs(f"workstreams.{name}.{key}", text)
         try:
             workstream_policy(instance, workstream, None)
         except ValidationError as error:
@@ -69,58 +69,65 @@ def check_policies(instance: InstanceSettings) -> None:
 
 
 def workstream_policy(instance: InstanceSettings, workstream: WorkstreamSettings, language: str | None) -> Policy:
-    """The policy that a workstream amounts to for customers of a language (a BCP 47 tag, or anything that is none)."""
+    """The policy of a workstream for customers of a language.
+
+    Args:
+        language: a BCP 47 tag. None, or any other text, means the workstream's language.
+    """
     defaults = DEFAULTS[Mode(workstream.mode)]
     hours = any(queue.hours for queue in instance.queues.values())
-    return Policy.model_validate({**dict(defaults), **_own(workstream, language, defaults.texts), "hours": hours})
+    configured = _configured_fields(workstream, language, defaults.texts)
+    return Policy.model_validate({**dict(defaults), **configured, "hours": hours})
 
 
-def _own(workstream: WorkstreamSettings, language: str | None, texts: AutomatedMessages) -> dict[str, Any]:
-    """What the workstream itself says."""
+def _configured_fields(
+    workstream: WorkstreamSettings, language: str | None, texts: AutomatedMessages
+) -> dict[str, Any]:
+    """The policy fields that the workstream sets. `texts`: the default texts of its mode."""
 
-    def said(text: LocalizedText) -> str | None:
+    def localized(text: LocalizedText) -> str | None:
         return text_in_language(text, language, workstream.language) or None
 
-    own: dict[str, Any] = {
+    fields: dict[str, Any] = {
         name: None if limit == NEVER else limit for name in _LIMITS if (limit := getattr(workstream, name)) is not None
     }
     if workstream.customer_may_end is not None:
-        own["customer_may_end"] = workstream.customer_may_end
+        fields["customer_may_end"] = workstream.customer_may_end
     if workstream.survey:
-        own["survey"] = Survey(**workstream.survey.model_dump(exclude_none=True))
-    own |= {"units": workstream.units, "priority": workstream.priority, "auto_accept": workstream.auto_accept}
-    own["missed_offers"] = None if workstream.missed_offers == "never" else workstream.missed_offers
+        fields["survey"] = Survey(**workstream.survey.model_dump(exclude_none=True))
+    fields |= {"units": workstream.units, "priority": workstream.priority, "auto_accept": workstream.auto_accept}
+    fields["missed_offers"] = None if workstream.missed_offers == "never" else workstream.missed_offers
     if workstream.same_agent:
-        own["same_agent"] = SameAgent(workstream.same_agent)
+        fields["same_agent"] = SameAgent(workstream.same_agent)
     if workstream.same_agent_wait:
-        own["same_agent_wait"] = workstream.same_agent_wait
-    own["wrap_up_holds"] = _HOLDS.get(workstream.wrap_up_holds, workstream.wrap_up_holds)
-    own["texts"] = texts.model_copy(update={trigger: said(text) for trigger, text in _texts(workstream)})
-    own["idle_rules"] = tuple(
+        fields["same_agent_wait"] = workstream.same_agent_wait
+    fields["wrap_up_holds"] = _HOLDS.get(workstream.wrap_up_holds, workstream.wrap_up_holds)
+    fields["texts"] = texts.model_copy(update={trigger: localized(text) for trigger, text in _texts(workstream)})
+    fields["idle_rules"] = tuple(
         IdleRule(
             silent=rule.silent,
             after=rule.after,
             action=IdleAction(rule.action),
-            text=said(rule.text) if rule.text else None,
+            text=localized(rule.text) if rule.text else None,
         )
         for rule in workstream.idle_rules
     )
-    return own
+    return fields
 
 
 def _texts(workstream: WorkstreamSettings) -> list[tuple[str, LocalizedText]]:
-    """The texts that the workstream has itself, by their trigger."""
+    """The automated messages that the workstream sets, each with its trigger."""
     return [(trigger, text) for trigger, text in workstream.texts if text is not None]
 
 
-def _all_texts(workstream: WorkstreamSettings) -> list[tuple[str, LocalizedText]]:
-    """The texts with slugs, by their place in the workstream's table."""
+def _texts_with_slugs(workstream: WorkstreamSettings) -> list[tuple[str, LocalizedText]]:
+    """The texts in which slugs are allowed, each with its key in the workstream's table."""
     rules = [(f"idle_rules.{n}.text", rule.text) for n, rule in enumerate(workstream.idle_rules) if rule.text]
     return [(f"texts.{trigger}", text) for trigger, text in _texts(workstream)] + rules
 
 
 def _check_slugs(key: str, text: LocalizedText) -> None:
-    for wording in text.values():
-        if unknown := sorted(set(_IN_BRACES.findall(wording)) - set(SLUGS)):
+    for translation in text.values():
+        if unknown := sorted(set(_IN_BRACES.findall(translation)) - set(SLUGS)):
             known = ", ".join(f"{{{slug}}}" for slug in SLUGS)
             raise InvalidConfiguration(f"{key}: there is no {{{unknown[0]}}}; a text can name {known}")

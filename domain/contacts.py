@@ -1,4 +1,4 @@
-"""Contacts: the legs of a conversation."""
+"""Contacts: the successive parts of a conversation. A transfer, a release and a survey begin another contact."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from domain.value import Value
 
 
 class InitiationMethod(StrEnum):
-    """How a contact began (`InitiationMethod` on the wire). `DISCONNECT`: the disconnect flow, which runs the survey."""
+    """The cause of a contact (`InitiationMethod` on the wire). `DISCONNECT`: the disconnect flow, which runs the survey."""
 
     API = "API"
     TRANSFER = "TRANSFER"
@@ -39,8 +39,8 @@ class Contact(Value):
     """One contact of a conversation. Each contact has at most one agent.
 
     Attributes:
-        last_seq: number of the contact's last transcript item; None while no other contact follows.
-        wrapped_up_at: when the agent's wrap-up ended; None while it lasts, or without an agent.
+        last_seq: number of the contact's last transcript item; None for the latest contact of its conversation.
+        wrapped_up_at: end of the agent's wrap-up; None before it, or without an agent.
     """
 
     id: str
@@ -57,9 +57,9 @@ class Contact(Value):
     last_seq: int | None = None
 
     def ended(self, at: datetime, reason: EndReason, last_seq: int) -> Self:
-        """Returns this contact once another contact follows it."""
+        """Returns this contact as ended, because another contact follows it."""
         return self._with_fields({"ended_at": at, "end_reason": reason, "last_seq": last_seq})
 
     def wrapped_up(self, at: datetime | None) -> Self:
-        """Returns this contact with the end of its wrap-up; None while the wrap-up goes on."""
+        """Returns this contact with the end of its wrap-up. `at` is None while the wrap-up goes on."""
         return self._with_fields({"wrapped_up_at": at})

@@ -1,4 +1,4 @@
-"""The conversation as a whole: its mode and state, what it begins with, and its record at one revision."""
+"""The conversation as a whole: its mode, its state, its initial data, and its record at one revision."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from domain.value import Value
 
 
 class Mode(StrEnum):
-    """What absence of the customer means: a `live` conversation ends with it, a `persistent` one outlasts it."""
+    """The mode of a conversation: a `live` one ends when its customer stays away, a `persistent` one continues."""
 
     LIVE = "live"
     PERSISTENT = "persistent"
@@ -35,9 +35,9 @@ INTERACTION_ENDED = frozenset({State.WRAP_UP, State.CLOSED})
 
 
 class RehydratedPast(Value):
-    """What a conversation continues: an earlier contact, and the last item of the past that becomes visible.
+    """The past that a conversation continues: an earlier contact, and the last item that becomes visible.
 
-    That item is in the contact's own conversation or, when nothing of that conversation is visible, in one before it.
+    That item is in the contact's own conversation or, when that conversation has no visible item, in one before it.
 
     Attributes:
         contact_id: the contact that the conversation continues (`ContinuedFromContactId`).
@@ -55,7 +55,7 @@ class RehydratedPast(Value):
 
 
 class ConversationOpening(Value):
-    """What a conversation begins with. `contact_id` is the id of its first contact and of the conversation."""
+    """The initial data of a conversation. `contact_id` is the id of its first contact and of the conversation."""
 
     contact_id: str
     instance: str
@@ -75,7 +75,7 @@ class ConversationOpening(Value):
 
 
 class ConversationSnapshot(Value):
-    """The whole record of a conversation at one revision. Writing it twice is writing it once; the highest revision wins.
+    """The whole record of a conversation at one revision. Writing it is idempotent; the highest revision wins.
 
     The workflow writes a snapshot when it differs from the last one. So a new field whose value varies adds writes, and a
     recorded history does not replay: such a field needs a new rules version.

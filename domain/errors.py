@@ -23,7 +23,7 @@ class RequestTooLarge(Fault):
 
 
 class AccessDenied(Fault):
-    """The credential is missing, wrong, expired, or for something else."""
+    """The credential is missing, wrong or expired, or does not permit the request."""
 
 
 class NotFound(Fault):

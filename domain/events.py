@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, Field, ValidationError, field_validator, model_validator
 
 from domain.participants import ParticipantTimer, Role
-from domain.transcript import MAX_CONTENT_BYTES
+from domain.transcript import checked_content
 from domain.value import Name, Value
 
 
@@ -39,9 +39,7 @@ class Message(ConversationEvent):
     def _can_be_kept(cls, content: str) -> str:
         if "\x00" in content:
             raise ValueError("must not contain U+0000")
-        if len(content.encode()) > MAX_CONTENT_BYTES:
-            raise ValueError(f"must be at most {MAX_CONTENT_BYTES} UTF-8 bytes")
-        return content
+        return checked_content(content)
 
 
 class Messages(Value):
@@ -177,10 +175,10 @@ class OpeningHours(ConversationEvent):
     queue: Name
     open: bool
     until: AwareDatetime | None = None
-    """Until when this holds; None for as long as nothing changes."""
+    """When this changes next; None: no change is known."""
     holiday: bool = False
     opens: str | None = None
-    """When it opens, as a text for people, in the time zone of the queue."""
+    """The next opening, as a text for people, in the time zone of the queue. None: it is open, or no opening is known."""
 
 
 class TimerSetting(Value):

@@ -16,6 +16,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field
 
 from domain.conversation import Mode
+from domain.routing import DEFAULT_PRIORITY
 from domain.value import Name, Value
 
 MAX_MESSAGE_CHARACTERS = 2_000
@@ -119,14 +120,14 @@ class Policy(Value):
     idle_rules: tuple[IdleRule, ...] = ()
     survey: Survey | None = None
     units: int = 1
-    """How many units of an agent's capacity the conversation takes."""
-    priority: int = 5
+    """Units of an agent's capacity that the conversation uses."""
+    priority: int = DEFAULT_PRIORITY
     """Its place in the queue: lower goes first (Amazon Connect: QueuePriority)."""
     same_agent: SameAgent = SameAgent.OFF
     same_agent_wait: timedelta = timedelta(minutes=2)
     """How long a returning conversation waits for its preferred agent."""
     wrap_up_holds: timedelta | None = None
-    """For how long the wrap-up takes capacity: None as long as it lasts, zero not at all."""
+    """For how long the wrap-up uses capacity. None: until it ends. Zero: not at all."""
     missed_offers: int | None = None
     """After this many missed offers in a row an agent counts as away; None means never."""
     auto_accept: bool = False
@@ -136,7 +137,7 @@ class Policy(Value):
     interactive: bool = False
     """Whether the customer's client shows interactive messages."""
     duration_configured: bool = False
-    """Whether the duration is the workstream's, and follows its configuration. False when the request named a duration."""
+    """Whether the duration is that of the workstream and follows its configuration. False: the request set the duration."""
 
     @property
     def fixed(self) -> tuple[str, ...]:

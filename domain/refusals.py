@@ -1,4 +1,4 @@
-"""Refusals: why a conversation, or routing, does not do what it is asked to do. A refusal changes nothing."""
+"""Refusals: why a conversation, or routing, rejects a command or an event. A refused input changes nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from domain.value import Value
 
 
 class RefusalCode(StrEnum):
-    """The reasons of refusals. The value is stable: it crosses the border of the workflow."""
+    """The reasons of refusals. The values are stable, because recorded histories hold them."""
 
     CONVERSATION_ENDED = "conversation_ended"
     WRONG_STATE = "wrong_state"
@@ -34,7 +34,7 @@ class RefusalCode(StrEnum):
 
     @property
     def template(self) -> str:
-        """The sentence for this reason, with its facts in braces."""
+        """The sentence for this reason, with placeholders in braces."""
         return _TEMPLATES[self]
 
 
@@ -46,7 +46,7 @@ class Refusal(Value):
 
 
 def refusal(code: RefusalCode, **facts: object) -> Refusal:
-    """Builds a refusal. `facts` fill the braces of the code's template."""
+    """Builds a refusal. `facts` fill the placeholders of the code's template."""
     return Refusal(code=code, text=code.template.format(**facts))
 
 

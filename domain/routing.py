@@ -1,4 +1,4 @@
-"""Routing (work distribution): agent status, stages, offers, and where a conversation stands."""
+"""Routing (work distribution): agent status, routing stages, offers, and the placement of a conversation."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from enum import StrEnum
 from domain.value import Value
 
 FOREVER = datetime(9999, 12, 31, tzinfo=UTC)
-"""The instant that stands for "without end", for values that are compared."""
+"""The instant that means "without end" in values that are compared."""
 
 DEFAULT_PRIORITY = 5
+"""Priority of conversations whose workstream sets none; a lower number goes first (Amazon Connect: QueuePriority)."""
+
 OFFER_DURATION = timedelta(seconds=120)
 """Default time in which an agent can accept an offer."""
 
@@ -38,7 +40,7 @@ ABSENT = frozenset({AgentStatus.AWAY, AgentStatus.OFFLINE})
 
 
 class RoutingStage(StrEnum):
-    """Where a conversation stands in routing. `OFF`: routing does not know it any more."""
+    """The stage of a conversation in routing. `OFF`: routing has no record of it."""
 
     QUEUED = "queued"
     WORKING = "working"
@@ -50,7 +52,7 @@ class RoutingStage(StrEnum):
 class OfferOutcome(StrEnum):
     """How an offer ended.
 
-    `WITHDRAWN`: neither side's doing; it does not count against the agent.
+    `WITHDRAWN`: neither accepted, rejected nor missed; it does not count as missed.
     `ABSENT`: the agent accepted and never connected to the chat.
     """
 
@@ -84,18 +86,18 @@ class Offer(Value):
 
 
 class Placement(Value):
-    """Where a conversation stands in routing, as the conversation itself says. An older revision never replaces a newer one.
+    """The place of a conversation in routing, as its workflow decides. An older revision never replaces a newer one.
 
     Attributes:
-        agent: who works on it, has parked it or wraps it up; None while nobody does.
+        agent: the agent who works on it, has parked it or wraps it up; None without such an agent.
         units: capacity that it uses while an agent works on it, 1 or more.
         ahead: it goes before all others of its queue, because it has returned or lost its agent.
         priority: 1 to 99; a lower number goes first (Amazon Connect: QueuePriority).
-        enqueued_at: since when it is in this stage. With queue and contact it tells one wait from the next.
+        enqueued_at: start of this stage. With queue and contact it identifies one wait.
         bound_to: the only agent who may be offered it (agent affinity); None for any agent.
-        bound_until: when the affinity ends; None: it is required and lasts as long as the agent serves the queue.
-        wrap_up_holds_until: until when its wrap-up uses capacity; None: not at all; `FOREVER`: as long as it lasts.
-        ended_offers: offers that have ended since the last write. All others stand as long as the wait does.
+        bound_until: end of the affinity; None: it is required and lasts as long as the agent serves the queue.
+        wrap_up_holds_until: until when its wrap-up uses capacity; None: not at all; `FOREVER`: until it ends.
+        ended_offers: offers that have ended since the last write. Any other offer stays until its wait ends.
         missed_offer_limit: after this many missed offers in a row the agent's status becomes away; None: never.
     """
 

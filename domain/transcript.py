@@ -12,6 +12,9 @@ from domain.value import Value
 EVENT_PREFIX = "application/vnd.amazonaws.connect.event."
 """Content types of events start with this (Amazon Connect, ChatJS 5.0.0)."""
 
+SYSTEM_NAME = "SYSTEM_MESSAGE"
+"""The display name of the system (Amazon Connect)."""
+
 INTERACTIVE = "application/vnd.amazonaws.connect.message.interactive"
 INTERACTIVE_RESPONSE = "application/vnd.amazonaws.connect.message.interactive.response"
 
@@ -26,6 +29,17 @@ ContentType = Literal[
 
 MAX_CONTENT_BYTES = 16_384
 """Maximum content of one message, in UTF-8 bytes (connectparticipant SendMessage)."""
+
+
+def checked_content(content: str) -> str:
+    """Returns the content of a message unchanged.
+
+    Raises:
+        ValueError: it has more than `MAX_CONTENT_BYTES` UTF-8 bytes.
+    """
+    if len(content.encode()) > MAX_CONTENT_BYTES:
+        raise ValueError(f"must be at most {MAX_CONTENT_BYTES} UTF-8 bytes")
+    return content
 
 
 class ItemType(StrEnum):
@@ -56,9 +70,9 @@ class TranscriptItem(Value):
     """One entry of a transcript.
 
     Attributes:
-        seq: the item's number; strictly increasing within a conversation. 0 for an item that no transcript keeps.
+        seq: the item's number; strictly increasing within a conversation. 0 for the item of a notice.
         at: when it was recorded (UTC, whole milliseconds); strictly increasing with `seq`.
-        trigger: which rule made the system write it; None for items of people.
+        trigger: the rule by which the system wrote it; None for items of people.
     """
 
     id: str
@@ -75,7 +89,7 @@ class TranscriptItem(Value):
 
 
 class Notice(Value):
-    """An item for the sockets alone; no transcript keeps it. `to` is one participant's id, None for all participants."""
+    """An item for the sockets only; the transcript does not contain it. `to`: the id of its only recipient; None: all."""
 
     item: TranscriptItem
     to: str | None = None

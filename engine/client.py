@@ -34,7 +34,7 @@ RETRY_DELAYS = (0.02, 0.1, 0.5, 2.0)
 
 
 class ConversationClient:
-    """Access to conversations. Every method raises `ConversationEnded` or `EngineUnavailable` when Temporal cannot serve it."""
+    """Access to conversations. Each method can raise `ConversationEnded` and `EngineUnavailable`."""
 
     def __init__(self, client: Client, settings: Settings) -> None:
         self._client = client
@@ -52,9 +52,9 @@ class ConversationClient:
         """Start a conversation's workflow under its instance's policy. Idempotent: a second start changes nothing.
 
         Args:
-            opening: what the conversation begins with.
-            instance: the instance as configured now.
-            duration: longest life of the chat; None means that of the workstream.
+            opening: the initial data of the conversation.
+            instance: the current configuration of its instance.
+            duration: the chat duration that the request sets; None means that of the workstream.
             first_message: recorded as the first item of the transcript.
         """
         start = StartConversation(
@@ -81,7 +81,7 @@ class ConversationClient:
             raise _fault(error) from error
 
     async def send_message(self, conversation_id: str, message: Message) -> None:
-        """Send a message. Returns once it is durable: the transcript will hold it exactly once, by its `id`."""
+        """Send a message. Returns once it is durable: the transcript will contain it exactly once, by its `id`."""
         await self._batches.add(conversation_id, message)
 
     async def signal(self, conversation_id: str, event: AnyEvent) -> None:
@@ -89,9 +89,9 @@ class ConversationClient:
         await self._signal(conversation_id, event.kind, event)
 
     async def ask(self, conversation_id: str, command: Command) -> Refusal | None:
-        """Send a command and wait for its effect, which is in the store by then. Returns the refusal, or None if it is done."""
+        """Send a command, and return once its effect is in the store. Returns the refusal, or None if the command is done."""
         handle = self._client.get_workflow_handle(conversation_id)
-        # with the time of sending, the decision is the same if the workflow must make it a second time
+        # with the instant of sending, a repeated workflow task makes the same decision
         dated = command.model_copy(update={"at": datetime.now(UTC)})
         try:
             answer = await self._update(handle, CommandRequest(command=dated))
@@ -113,7 +113,7 @@ class ConversationClient:
             raise _fault(error) from error
 
     async def _update(self, handle: WorkflowHandle[Any, Any], ask: CommandRequest) -> CommandResult:
-        """Send an update. Temporal drops it when it repeats the workflow task, for example because a signal came in between."""
+        """Send an update. Temporal drops it when it repeats the workflow task, for example after a signal meanwhile."""
         for delay in (*RETRY_DELAYS, None):
             try:
                 return await handle.execute_update(

@@ -23,7 +23,7 @@ class _PendingMessage(NamedTuple):
 
 
 class MessageBatches:
-    """The messages of all conversations that wait for a signal. Not thread-safe; belongs to one event loop."""
+    """The pending messages of all conversations. Not thread-safe; belongs to one event loop."""
 
     def __init__(self, send: Callable[[str, Messages], Awaitable[None]]) -> None:
         """Use `send(conversation_id, messages)` to deliver a batch. It returns once the batch is durable."""

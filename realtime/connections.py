@@ -68,7 +68,7 @@ class ConnectionTracker(PeriodicTasks):
         self._turns: WeakValueDictionary[ParticipantKey, asyncio.Lock] = WeakValueDictionary()
         self._reports: set[asyncio.Task[None]] = set()
         every = lease / 3
-        super().__init__(PeriodicTask("keep the lease of this process", self._keep_lease, every, longest_retry=every))
+        super().__init__(PeriodicTask("keep the lease of this process", self._keep_lease, every, max_retry_delay=every))
 
     async def start(self) -> None:
         """Take the lease, then keep it and find the connections of dead processes."""

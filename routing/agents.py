@@ -29,7 +29,7 @@ async def configure_agents(db: Database, instance: str, agents: Sequence[RoutedA
     Takes the advisory lock of the instance's agents, then locks the agents that change or are removed.
     """
     async with db.write() as connection:
-        await db.one_at_a_time(connection, f"agents of {instance}")
+        await db.take_advisory_lock(connection, f"agents of {instance}")
         await _configure_agents(db, connection, instance, agents, now)
         await _configure_queues(connection, instance, agents)
 

@@ -50,7 +50,7 @@ async def offer_next(
     view = QueueView(instance, queue, rules, now, others)
     while True:
         async with db.write() as connection:
-            await db.one_at_a_time(connection, view.offer_lock)
+            await db.take_advisory_lock(connection, view.offer_lock)
             kinds = await first_of_each_kind(connection, view)
             # agents come before rows in the lock order: commit the ended affinities, which lock rows, before an agent is locked
             if await affinity.end_affinities(connection, view, kinds):

@@ -18,6 +18,7 @@ from obstore.store import LocalStore, S3Store
 
 from runtime.errors import StartupError
 from runtime.settings import Settings
+from runtime.streams import chained
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig, S3Config
@@ -32,7 +33,7 @@ REQUEST_LIMIT = timedelta(seconds=30)
 """Timeout of one request to S3."""
 
 RETRY_LIMIT = timedelta(seconds=15)
-"""Time for which a failed request is retried here. After that the caller retries, where operators can see it."""
+"""Time for which a failed request is retried. After that the activity fails, and operators can see its retries."""
 
 
 class Archive:
@@ -62,7 +63,7 @@ class Archive:
         await put_async(
             self._store,
             path,
-            bytes(head) if short else _chained(bytes(head), content),
+            bytes(head) if short else chained(bytes(head), content),
             attributes={"Content-Type": content_type} if isinstance(self._store, S3Store) else None,
             use_multipart=not short,
             chunk_size=PART_BYTES,
@@ -75,7 +76,7 @@ def opened_archive(settings: Settings) -> Archive | None:
     """Return the configured archive; None when archiving is off. A missing local folder is created.
 
     Raises:
-        StartupProblem: the folder cannot be created, or the `AWS_*` variables are invalid.
+        StartupError: the folder cannot be created, or the `AWS_*` variables are invalid.
     """
     address = settings.archive_address
     if address is None:
@@ -101,9 +102,3 @@ def _store(address: str, endpoint: str | None) -> LocalStore | S3Store:
     retry: RetryConfig = {"max_retries": 3, "retry_timeout": RETRY_LIMIT}
     prefix = parts.path.strip("/")
     return S3Store(parts.netloc, prefix=prefix or None, config=config, client_options=client, retry_config=retry)
-
-
-async def _chained(head: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield head
-    async for piece in rest:
-        yield piece

@@ -22,17 +22,17 @@ logger = logging.getLogger(__name__)
 
 CHANNEL = "perennial"
 RECONNECT_SECONDS = 1.0
-MOST_BYTES = 7_999
+MAX_PAYLOAD_BYTES = 7_999
 """The longest payload that PostgreSQL accepts in a NOTIFY (UTF-8 bytes), unless it is built with another limit."""
 
 
 class Announcement(NamedTuple):
-    """What has changed."""
+    """One announcement of a change."""
 
     conversation_id: str
-    """The conversation, or a topic such as `ROUTING`. Conversation ids are UUIDs, so the two cannot be mixed up."""
+    """The conversation, or a topic such as `ROUTING`. Conversation ids are UUIDs, so no topic is a conversation id."""
     frame: dict[str, Any] | None = None
-    """An event that is not stored, for the sockets that are open now; or the details of a topic. None: read the store."""
+    """An event that is not stored, for the open sockets; or the details of a topic. None: read the store."""
     only_to: str | None = None
     """The participant who gets the event. None: all participants."""
 
@@ -42,15 +42,15 @@ ROUTING = "routing"
 
 
 def routing_has_changed(instance: str, queue: str, agent: str | None = None) -> Announcement:
-    """A conversation waits in a queue, or an agent may have become free."""
+    """The announcement that a conversation waits in a queue, or that an agent may have free capacity."""
     return Announcement(ROUTING, {"instance": instance, "queue": queue, "agent": agent})
 
 
 AGENT_EVENTS = "agent_events"
-"""The topic of agent events. A change in routing may come with agent events, too."""
+"""The topic of agent events. An announcement with the topic `ROUTING` can mean agent events, too."""
 
 AGENT_EVENTS_WRITTEN = Announcement(AGENT_EVENTS)
-"""Agent events were written, but nothing changed that concerns the dispatcher."""
+"""The announcement of agent events without a change that concerns the dispatcher."""
 
 
 Listener = Callable[[Announcement], None]
@@ -99,9 +99,9 @@ class LocalBus:
 
 
 class PostgresBus:
-    """A bus between processes that share a PostgreSQL store. Holds one connection of its own and renews it when it is lost.
+    """A bus between processes that share a PostgreSQL store. It has one connection of its own and renews it when it is lost.
 
-    Not a periodic task: its work is one connection that lasts as long as it can.
+    It is not a periodic task, because it keeps one connection open instead of repeating a task.
     """
 
     def __init__(self, url: str) -> None:
@@ -152,16 +152,16 @@ def _payload(announcement: Announcement) -> str:
     """The text of a NOTIFY. An announcement that is too long is sent without its frame, which is lost."""
     # UTF-8, because escapes would be up to three times as long; lone surrogates cannot be encoded and become "?"
     payload = json.dumps(announcement, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
-    if len(payload) <= MOST_BYTES or announcement.frame is None:
+    if len(payload) <= MAX_PAYLOAD_BYTES or announcement.frame is None:
         return payload.decode()
     frame = f"{announcement.frame.get('Type')} {announcement.frame.get('ContentType')} {announcement.frame.get('Id')}"
-    logger.warning("%s: too long to announce, nobody gets it: %s", announcement.conversation_id, frame)
+    logger.warning("%s: too long to announce, not delivered: %s", announcement.conversation_id, frame)
     return _payload(Announcement(announcement.conversation_id))
 
 
 @asynccontextmanager
 async def opened_bus(store_url: str) -> AsyncGenerator[Bus, None]:
-    """The bus that suits a store, started while the block lasts."""
+    """Start the bus for a store, and stop it at the end of the block: PostgreSQL's, or a local one for SQLite."""
     bus = PostgresBus(store_url) if store_url.startswith("postgres") else LocalBus()
     async with running(bus):
         yield bus

@@ -28,7 +28,7 @@ def own_data_dir(data_dir: Path) -> Generator[None, None, None]:
     """Lock the data folder for this process for the time of the block. A missing folder is created.
 
     Raises:
-        StartupProblem: another Perennial uses it.
+        StartupError: another Perennial uses it.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     with (data_dir / "lock").open("w") as lock:
@@ -44,7 +44,7 @@ async def temporal_server(settings: Settings) -> AsyncGenerator[None, None]:
     """Run the server for the time of the block. A server that a killed Perennial left on the data folder is stopped first.
 
     Raises:
-        StartupProblem: a port is taken, or the server does not start within `READY_SECONDS`.
+        StartupError: a port is taken, or the server does not start within `READY_SECONDS`.
     """
     pid_file = settings.data_dir / "temporal.pid"
     await _end_leftover(pid_file)
@@ -74,7 +74,7 @@ def temporal_binary() -> str:
     """Return the path of the `temporal` command: beside this Python, else on `PATH`.
 
     Raises:
-        StartupProblem: there is none.
+        StartupError: there is none.
     """
     beside = Path(sys.executable).with_name("temporal")
     found = str(beside) if beside.exists() else shutil.which("temporal")
@@ -121,7 +121,7 @@ async def _until_ready(settings: Settings, process: asyncio.subprocess.Process) 
 
 
 async def _end_leftover(pid_file: Path) -> None:
-    """Stop a server whose parent was killed. The caller holds the lock of the data folder, so no process uses the server."""
+    """Stop a server whose parent was killed. The caller has the lock of the data folder, so no other process uses the server."""
     try:
         pid = int(pid_file.read_text())
     except (FileNotFoundError, ValueError):
@@ -137,7 +137,7 @@ async def _end_leftover(pid_file: Path) -> None:
 
 
 async def _command_line(pid: int) -> str:
-    """The command line of a process; empty when it has ended, even if its parent has not collected it yet."""
+    """The command line of a process; empty when it has ended, also for a zombie."""
     ps = await asyncio.create_subprocess_exec(
         # -ww: without it, ps cuts the line at COLUMNS
         *("ps", "-ww", "-o", "stat=,command=", "-p", str(pid)),

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class StartupError(Exception):
-    """The process cannot start. The message is one sentence: what is wrong, and what to do."""
+    """The process cannot start. The message is one sentence for the operator: the cause, and the remedy."""

@@ -15,9 +15,9 @@ logger = logging.getLogger(__name__)
 JITTER = 0.1
 """Each delay is lengthened by a random part of up to this fraction, so that processes do not run in step."""
 
-FIRST_RETRY = timedelta(seconds=1)
-LONGEST_RETRY = timedelta(seconds=5)
-_MOST_DOUBLINGS = 16
+FIRST_RETRY_DELAY = timedelta(seconds=1)
+MAX_RETRY_DELAY = timedelta(seconds=5)
+_MAX_DOUBLINGS = 16
 
 
 class Startable(Protocol):
@@ -46,7 +46,7 @@ class PeriodicTask:
         interval: timedelta,
         *,
         gather: timedelta = timedelta(0),
-        longest_retry: timedelta | None = None,
+        max_retry_delay: timedelta | None = None,
         aligned: bool = False,
     ) -> None:
         """Prepare the task.
@@ -56,7 +56,7 @@ class PeriodicTask:
             work: the work of one run.
             interval: the delay between the end of a run and the next run.
             gather: the delay between a wake-up and the run, so that one run serves several wake-ups.
-            longest_retry: the longest delay after a failure. None: the interval or `LONGEST_RETRY`, whichever is longer.
+            max_retry_delay: the longest delay after a failure. None: the longer of the interval and `MAX_RETRY_DELAY`.
             aligned: run at the multiples of `interval` since 1970, without jitter and back-off, so that all processes run
                 at the same instants.
         """
@@ -64,7 +64,7 @@ class PeriodicTask:
         self._work = work
         self._interval = interval
         self._gather = gather
-        self._longest_retry = max(interval, LONGEST_RETRY) if longest_retry is None else longest_retry
+        self._max_retry_delay = max(interval, MAX_RETRY_DELAY) if max_retry_delay is None else max_retry_delay
         self._aligned = aligned
         self._failures = 0
         self._woken = asyncio.Event()
@@ -135,8 +135,8 @@ class PeriodicTask:
             return time_to_next_instant(self._interval, datetime.now(UTC))
         delay = self._interval
         if self._failures:
-            doublings = min(self._failures - 1, _MOST_DOUBLINGS)
-            delay = min(min(self._interval, FIRST_RETRY) * 2**doublings, self._longest_retry)
+            doublings = min(self._failures - 1, _MAX_DOUBLINGS)
+            delay = min(min(self._interval, FIRST_RETRY_DELAY) * 2**doublings, self._max_retry_delay)
         return delay * (1 + random.uniform(0, JITTER))
 
 

@@ -7,17 +7,17 @@ import socket
 from runtime.errors import StartupError
 
 
-def bound_socket(host: str, port: int, whose: str, variable: str) -> socket.socket:
+def bound_socket(host: str, port: int, listener: str, variable: str) -> socket.socket:
     """Return a socket that is bound to a port.
 
     Args:
         host: the address to listen on.
         port: the port.
-        whose: who listens there, for the message.
+        listener: the name of the part that listens there, for the message.
         variable: the variable that sets the port, for the message.
 
     Raises:
-        StartupProblem: the port is taken.
+        StartupError: the port is taken.
     """
     bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -26,16 +26,16 @@ def bound_socket(host: str, port: int, whose: str, variable: str) -> socket.sock
     except OSError as error:
         bound.close()
         raise StartupError(
-            f"{whose} cannot listen on {host}:{port} ({error.strerror}); "
+            f"{listener} cannot listen on {host}:{port} ({error.strerror}); "
             f"stop the process that uses it, or choose another port with {variable}"
         ) from None
     return bound
 
 
-def check_port(host: str, port: int, whose: str, variable: str) -> None:
+def check_port(host: str, port: int, listener: str, variable: str) -> None:
     """Check that a port is free. See `bound_socket`.
 
     Raises:
-        StartupProblem: the port is taken.
+        StartupError: the port is taken.
     """
-    bound_socket(host, port, whose, variable).close()
+    bound_socket(host, port, listener, variable).close()

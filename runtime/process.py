@@ -45,7 +45,7 @@ def run_process(run: Callable[[Settings], Awaitable[None]], *, log_level: int = 
 def run_and_exit(main: Coroutine[Any, Any, int], *, log_level: int = logging.INFO) -> NoReturn:
     """Run a coroutine and exit with its result as exit code.
 
-    A `StartupProblem` becomes one sentence on stderr and exit code 1.
+    A `StartupError` becomes one sentence on stderr and exit code 1.
     """
     logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:

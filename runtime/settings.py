@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     """`sqlite:///path` or `postgresql://...`. None: a SQLite file in the data folder."""
     store_pool: int = Field(default=10, ge=1)
     durability: Literal["process", "power"] = "process"
-    """What an acknowledged message survives on SQLite: a crash of every process, or a power cut too (slower)."""
+    """The failure that an acknowledged message survives on SQLite: a crash of every process, or also a power cut (slower)."""
     archive_url: str | None = None
     """Where the transcripts of ended contacts are stored: `file:///folder`, `s3://bucket/prefix`, or `off`. None: the folder
     `transcripts` in the data folder. S3 is configured by `AWS_*` variables (`AWS_ACCESS_KEY_ID`, `AWS_REGION`...)."""
@@ -131,14 +131,14 @@ class Settings(BaseSettings):
 
     @property
     def archive_address(self) -> str | None:
-        """The URL of the archive, be it configured or the default folder; None when nothing is archived."""
+        """The URL of the archive: the configured one, or that of the default folder. None when archiving is off."""
         if self.archive_url is None:
             return (self.data_dir.resolve() / "transcripts").as_uri()
         return None if self.archive_url in ("", "off") else self.archive_url
 
     @property
     def store_address(self) -> str:
-        """The URL of the store, be it configured or the default file."""
+        """The URL of the store: the configured one, or that of the default file."""
         return self.store_url or f"sqlite:///{self.data_dir.resolve() / 'store.db'}"
 
     @property
@@ -154,7 +154,7 @@ def load_settings(**overrides: Any) -> Settings:
         overrides: values that override the file; variables override them.
 
     Raises:
-        StartupProblem: the file is missing, or a value is wrong; the message names the key.
+        StartupError: the file is missing, or a value is wrong; the message names the key.
     """
     named = os.environ.get("PERENNIAL_CONFIG")
     path = Path(named or "perennial.toml")

@@ -26,10 +26,10 @@ _TYPES = {
 
 
 async def connect(settings: Settings) -> Client:
-    """Connect to the server that `TEMPORAL_*` name; without them to the local server.
+    """Connect to the server that the variables `TEMPORAL_*` name; without them to the local server.
 
     Raises:
-        StartupProblem: nothing answers there.
+        StartupError: no server answers at that address.
     """
     config = ClientConfig.load_client_connect_config()
     address = config.setdefault("target_host", f"127.0.0.1:{settings.temporal_port}")
@@ -40,10 +40,10 @@ async def connect(settings: Settings) -> Client:
 
 
 def check_no_other_server(settings: Settings) -> None:
-    """Make sure that Temporal's variables and file name no other server than the one that this process starts.
+    """Check that Temporal's variables and file name no server but the one that this process starts.
 
     Raises:
-        StartupProblem: they do; the message names them.
+        StartupError: they name another server; the message lists the variables.
     """
     config = ClientConfig.load_client_connect_config()
     own = {
@@ -68,7 +68,7 @@ async def register_search_attributes(client: Client, keys: Sequence[SearchAttrib
     """Add the search attributes that the cluster lacks. Idempotent.
 
     Raises:
-        StartupProblem: the cluster refuses; the message quotes it.
+        StartupError: the cluster refuses; the message quotes it.
     """
     service = client.operator_service
     try:

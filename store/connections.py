@@ -1,9 +1,8 @@
 """Connections of participants to API processes, and the leases of these processes.
 
-A process holds one lease for all its connections. When it dies, the lease expires, and another process finds the connections
-that died with it. A participant whose last connection is lost stays on record as disconnected until their conversation knows;
-and each connection says whether the conversation knows of the connect. So no connect or disconnect is forgotten when a process
-dies in between.
+A process holds one lease for all its connections. When it dies, the lease expires, and another process finds its connections.
+The record of a lost last connection stays until the disconnect is reported to the conversation. The record of a connection has
+the mark whether the connect is reported. So no connect or disconnect is forgotten when a process dies before its report.
 """
 
 from __future__ import annotations
@@ -27,9 +26,9 @@ class Connection(NamedTuple):
     process_id: str
     conversation_id: str
     disconnected_at: datetime | None
-    """When the last connection was lost, if the conversation does not know yet. None: connected."""
+    """When the last connection was lost, while this is not reported to the conversation. None: connected."""
     is_connect_reported: bool
-    """Whether the conversation knows that the participant is connected."""
+    """Whether the connect is reported to the conversation."""
 
 
 _ROWS = select(
@@ -45,27 +44,31 @@ async def renew_lease(db: Database, process_id: str, until: datetime) -> None:
 
 
 async def add_connection(db: Database, participant_id: str, conversation_id: str, process_id: str) -> bool:
-    """Note that a participant is connected to a process. Idempotent.
+    """Record that a participant is connected to a process. Idempotent.
 
     Returns:
         Whether the connect must be reported to the conversation, and `mark_connect_reported` called afterwards. A connection to
         another process alone does not count as reported: that process may have died before its report.
     """
-    here = _connections.participant_id == participant_id
+    this_participant = _connections.participant_id == participant_id
     row = {"participant_id": participant_id, "process_id": process_id, "conversation_id": conversation_id}
     async with db.write() as connection:
-        await db.one_at_a_time(connection, participant_id)
-        await connection.execute(delete(schema.connections).where(here, _connections.disconnected_at.is_not(None)))
-        known = (await connection.execute(select(exists().where(here, _connections.connect_reported)))).scalar_one()
-        await connection.execute(db.upsert(schema.connections, [{**row, "connect_reported": known}]))
-    return not known
+        await db.take_advisory_lock(connection, participant_id)
+        lost = (this_participant, _connections.disconnected_at.is_not(None))
+        await connection.execute(delete(schema.connections).where(*lost))
+        query = select(exists().where(this_participant, _connections.connect_reported))
+        reported = (await connection.execute(query)).scalar_one()
+        await connection.execute(db.upsert(schema.connections, [{**row, "connect_reported": reported}]))
+    return not reported
 
 
 async def mark_connect_reported(db: Database, participant_id: str, process_id: str) -> None:
-    """Note that the conversation knows of a participant's connection to a process. Does nothing if it is lost."""
-    mine = (_connections.participant_id == participant_id, _connections.process_id == process_id)
+    """Record that a connect is reported to the conversation. Does nothing if the connection is lost."""
+    this_connection = (_connections.participant_id == participant_id, _connections.process_id == process_id)
     change = (
-        update(schema.connections).where(*mine, _connections.disconnected_at.is_(None)).values(connect_reported=True)
+        update(schema.connections)
+        .where(*this_connection, _connections.disconnected_at.is_(None))
+        .values(connect_reported=True)
     )
     async with db.write() as connection:
         await connection.execute(change)
@@ -74,7 +77,7 @@ async def mark_connect_reported(db: Database, participant_id: str, process_id: s
 async def mark_disconnected(
     db: Database, participant_id: str, process_id: str, at: datetime, *, if_dead_since: datetime | None = None
 ) -> bool:
-    """Note that a participant has lost their last connection to a process. Idempotent.
+    """Record that a participant has lost their last connection to a process. Idempotent.
 
     Args:
         db: the store.
@@ -87,43 +90,45 @@ async def mark_disconnected(
         Whether it was the participant's last connection to any process: then the disconnect must be reported to the
         conversation, and `remove_disconnected` called afterwards.
     """
-    mine = (_connections.participant_id == participant_id, _connections.process_id == process_id)
+    this_connection = (_connections.participant_id == participant_id, _connections.process_id == process_id)
     others = (
         _connections.participant_id == participant_id,
         _connections.process_id != process_id,
         _connections.disconnected_at.is_(None),
     )
     async with db.write() as connection:
-        await db.one_at_a_time(connection, participant_id)
+        await db.take_advisory_lock(connection, participant_id)
         if if_dead_since:
             alive = exists().where(_processes.id == process_id, _processes.lease_until >= if_dead_since)
             if (await connection.execute(select(alive))).scalar_one():
                 return False
         if (await connection.execute(select(exists().where(*others)))).scalar_one():
-            await connection.execute(delete(schema.connections).where(*mine))
+            await connection.execute(delete(schema.connections).where(*this_connection))
             return False
         change = (
-            update(schema.connections).where(*mine, _connections.disconnected_at.is_(None)).values(disconnected_at=at)
+            update(schema.connections)
+            .where(*this_connection, _connections.disconnected_at.is_(None))
+            .values(disconnected_at=at)
         )
         return bool((await connection.execute(change)).rowcount)
 
 
 async def remove_disconnected(db: Database, participant_id: str, at: datetime) -> None:
-    """Remove a disconnect of that instant or earlier, once the conversation knows of it."""
+    """Remove the record of a disconnect at that instant or earlier. Call it after the disconnect is reported."""
     reported = (_connections.participant_id == participant_id, _connections.disconnected_at <= at)
     async with db.write() as connection:
         await connection.execute(delete(schema.connections).where(*reported))
 
 
 async def connections_of(db: Database, process_id: str) -> list[Connection]:
-    """The connections to a process, without those that are lost."""
+    """The connections to a process, without the lost ones."""
     query = _ROWS.where(_connections.process_id == process_id, _connections.disconnected_at.is_(None))
     async with db.read() as connection:
         return [Connection(*row) for row in await connection.execute(query)]
 
 
 async def orphans(db: Database, before: datetime, limit: int = 500) -> list[Connection]:
-    """Connections to processes whose lease expired, and disconnects that nobody reported, both before an instant."""
+    """Connections to processes whose lease expired, and disconnects that are not reported, both before an instant."""
     dead = _connections.process_id.not_in(select(_processes.id).where(_processes.lease_until >= before))
     query = _ROWS.where(or_(dead, _connections.disconnected_at < before)).limit(limit)
     async with db.read() as connection:

@@ -14,9 +14,9 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import ColumnElement, Select, Text, and_, column, exists, func, literal, not_, or_, select, tuple_
 
 from store import schema
-from store.conversations import contact_of, select_contacts
 from store.database import Database
 from store.records import StoredContact, StoredConversation
+from store.rows import contact_of, select_contacts
 
 _contacts = schema.contacts.c
 _conversations = schema.conversations.c

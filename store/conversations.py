@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import RowMapping, Select, Table, and_, exists, or_, select, update
+from sqlalchemy import and_, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.contacts import InitiationMethod
-from domain.conversation import ConversationOpening, ConversationSnapshot, RehydratedPast, State
+from domain.conversation import ConversationOpening, ConversationSnapshot, State
 from domain.participants import Participant, ParticipantPresence, Role
 from domain.transcript import TranscriptItem
-from domain.value import Value
 from store import schema
 from store.database import Database
 from store.records import StoredContact, StoredConversation, StoredParticipant
+from store.rows import columns, contact_of, labelled, past_columns, select_contacts, unlabelled
 from store.transcript_writes import TranscriptEnd, append
 
 
@@ -83,8 +83,8 @@ async def find_participant(
     participant, conversation, contact = schema.participants, schema.conversations, schema.contacts
     query = (
         select(
-            *_labelled(participant, StoredParticipant),
-            *_labelled(conversation, StoredConversation),
+            *labelled(participant, StoredParticipant),
+            *labelled(conversation, StoredConversation),
             contact.c.id.label("contact"),
         )
         .join(conversation, conversation.c.id == participant.c.conversation_id)
@@ -99,8 +99,8 @@ async def find_participant(
     if row is None:
         return None
     return (
-        StoredParticipant(**_unlabelled(row, participant, StoredParticipant)),
-        StoredConversation(**_unlabelled(row, conversation, StoredConversation)),
+        StoredParticipant(**unlabelled(row, participant, StoredParticipant)),
+        StoredConversation(**unlabelled(row, conversation, StoredConversation)),
         row["contact"],
     )
 
@@ -218,7 +218,7 @@ async def _insert_opening(db: Database, connection: AsyncConnection, opening: Co
     }
     inserted = await connection.execute(db.insert_new(schema.conversations, [conversation]))
     if not inserted.rowcount:
-        return  # a repeated opening may carry another participant id, and a conversation has one customer
+        return  # a repeated opening may have another participant id, and a conversation has one customer
     await connection.execute(db.insert_new(schema.contacts, [contact]))
     await connection.execute(db.insert_new(schema.participants, [customer]))
 
@@ -260,45 +260,3 @@ async def _write_snapshot(
     if rows:
         await connection.execute(db.upsert(schema.participants, rows))
     return True
-
-
-def past_columns(past: RehydratedPast | None) -> dict[str, str | int]:
-    """Returns the columns of `conversations` that link a conversation to its past; none when it has no past."""
-    if past is None:
-        return {}
-    return {
-        "association_id": past.association_id,
-        "continued_from": past.contact_id,
-        "past_id": past.conversation_id,
-        "past_seq": past.seq,
-        "past_items": past.items,
-    }
-
-
-def columns(table: Table, record: type[Value]) -> list[Any]:
-    """Returns the columns of a table that a record holds, in the record's order."""
-    return [table.c[name] for name in record.model_fields]
-
-
-def select_contacts() -> Select[*tuple[Any, ...]]:
-    """Builds the query for contacts with their conversations. `contact_of` reads its rows."""
-    contact, conversation = schema.contacts, schema.conversations
-    return select(*_labelled(contact, StoredContact), *_labelled(conversation, StoredConversation)).join(
-        conversation, conversation.c.id == contact.c.conversation_id
-    )
-
-
-def contact_of(row: RowMapping) -> tuple[StoredContact, StoredConversation]:
-    """Converts a row of `select_contacts`."""
-    contact, conversation = schema.contacts, schema.conversations
-    return StoredContact(**_unlabelled(row, contact, StoredContact)), StoredConversation(
-        **_unlabelled(row, conversation, StoredConversation)
-    )
-
-
-def _labelled(table: Table, record: type[Value]) -> list[Any]:
-    return [column.label(f"{table.name}_{column.name}") for column in columns(table, record)]
-
-
-def _unlabelled(row: RowMapping, table: Table, record: type[Value]) -> dict[str, Any]:
-    return {name: row[f"{table.name}_{name}"] for name in record.model_fields}

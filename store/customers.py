@@ -10,9 +10,9 @@ from sqlalchemy import select
 from domain.conversation import INTERACTION_ENDED
 from domain.participants import Role
 from store import schema
-from store.conversations import columns
 from store.database import Database
 from store.records import StoredParticipant
+from store.rows import columns
 
 
 async def latest_conversation(db: Database, instance: str, workstream: str, customer_id: str) -> str | None:

@@ -68,7 +68,7 @@ class Database:
             async with connection.begin():
                 yield connection
 
-    async def one_at_a_time(self, connection: AsyncConnection, key: str) -> None:
+    async def take_advisory_lock(self, connection: AsyncConnection, key: str) -> None:
         """Takes the advisory lock `key` until the transaction ends. Waits while another transaction holds it.
 
         Does nothing on SQLite, where a write transaction excludes all others.

@@ -29,9 +29,10 @@ from sqlalchemy import (
 from domain.conversation import RehydratedPast
 from domain.transcript import TranscriptItem
 from store import schema
-from store.conversations import columns, find_contact, past_columns
+from store.conversations import find_contact
 from store.database import Database
 from store.records import StoredContact, StoredConversation
+from store.rows import columns, past_columns
 
 _conversations = schema.conversations.c
 _contacts = schema.contacts.c

@@ -1,4 +1,7 @@
-"""The tables. Instants are whole milliseconds since 1970 in UTC, the resolution of the wire."""
+"""All tables, in one module, because foreign keys, indexes and migrations concern them together.
+
+Instants are whole milliseconds since 1970 in UTC, the resolution of the wire.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +72,7 @@ conversations = Table(
     Column("past_id", String(256)),
     Column("past_seq", BigInteger),
     Column("past_items", BigInteger),
-    # the conversations of a customer. With `instance` first, SQLite would use it for searches, and then sort their pages
+    # the conversations of a customer. `instance` is not first: SQLite would use the index for searches, and sort their pages
     Index("conversations_by_customer", "customer_id", "workstream", "instance", "started_at"),
 )
 
@@ -177,7 +180,7 @@ agents = Table(
     Column("missed_offers", Integer, nullable=False),
     # number of the agent's last event
     Column("event_seq", BigInteger, nullable=False, server_default="0"),
-    # since when the agent's client has no connection; null while connected or never connected. Meanwhile no offers
+    # when the agent's client lost its last connection; null: connected, or never connected. Until it is null, no offers
     Column("disconnected_at", Instant),
 )
 
@@ -234,7 +237,7 @@ routing = Table(
     Column("offer_id", String(64)),
     Column("offered_at", Instant),
     Column("offer_until", Instant),
-    # whether the conversation knows of the offer
+    # whether the conversation was notified of the offer
     Column("delivered", Boolean, nullable=False),
     # the first conversation of each kind in a queue, and the following ones
     Index(
@@ -267,7 +270,7 @@ routing = Table(
 routing_rejections = Table(
     "routing_rejections",
     metadata,
-    # agents who rejected or missed a conversation during its present wait
+    # agents who rejected or missed a conversation during its current wait
     Column("conversation_id", String(256), primary_key=True),
     Column("user", String(256), primary_key=True),
     Column("at", Instant, nullable=False),
@@ -276,7 +279,7 @@ routing_rejections = Table(
 routing_waits = Table(
     "routing_waits",
     metadata,
-    # wait times of the conversations that were lately assigned from a queue
+    # wait times of the conversations that were recently assigned from a queue
     Column("instance", String(100), primary_key=True),
     Column("queue", String(256), primary_key=True),
     Column("assigned_at", Instant, primary_key=True),
@@ -299,7 +302,7 @@ contact_notes = Table(
 announced_positions = Table(
     "announced_positions",
     metadata,
-    # the queue position that the customer of a contact was last notified of
+    # the last queue position that was sent to the customer of a contact
     Column("contact_id", String(256), primary_key=True),
     Column("position", Integer, nullable=False),
     Column("at", Instant, nullable=False, index=True),

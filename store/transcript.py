@@ -11,9 +11,9 @@ from sqlalchemy import and_, func, literal, select, tuple_, update
 
 from domain.transcript import ItemType, TranscriptItem
 from store import schema
-from store.conversations import columns
 from store.database import Database
 from store.records import Receipt, StoredContact
+from store.rows import columns
 
 _items = schema.items.c
 
@@ -56,9 +56,10 @@ async def page(
 async def pages_of_contact(
     db: Database, contact: StoredContact, size: int = 500
 ) -> AsyncIterator[list[tuple[TranscriptItem, list[Receipt]]]]:
-    """Yields the items that a contact has when it begins, in order and with their receipts, in pages of at most `size`.
+    """Yields the present items of a contact, in order and with their receipts, in pages of at most `size`.
 
-    Reads each page in a transaction of its own, so a slow consumer keeps no transaction open. Later items are left out.
+    Items that are recorded after the first page is requested are left out. Reads each page in a transaction of its own, so a
+    slow consumer keeps no transaction open.
     """
     chat = contact.conversation_id
     end = (await heads(db, [chat])).get(chat, 0)

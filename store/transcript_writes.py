@@ -2,7 +2,7 @@
 
 A workflow task can run twice: its worker dies after the write, or a signal arrives while the run is about to end. The
 workflow then decides again, with more events, and may give an item a number that another stored item already has. Stored
-items never change, because clients have them. New items receive the next free numbers. No accepted item is lost.
+items never change, because clients have received them. New items receive the next free numbers. No accepted item is lost.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ async def append(
     if len(written) == len(items):
         return None
     # remove the new items again: they must follow, in order, the item whose number was taken
-    here = _items.conversation_id == conversation_id
-    await connection.execute(delete(schema.items).where(here, _items.seq.in_(written)))
+    this_conversation = _items.conversation_id == conversation_id
+    await connection.execute(delete(schema.items).where(this_conversation, _items.seq.in_(written)))
     missing = await _missing(connection, conversation_id, items)
     if not missing:
         return None
-    end = select(func.max(_items.seq), func.max(_items.at, type_=schema.Instant())).where(here)
+    end = select(func.max(_items.seq), func.max(_items.at, type_=schema.Instant())).where(this_conversation)
     seq, at = (await connection.execute(end)).one()
     placed: list[TranscriptItem] = []
     for item in missing:

@@ -36,7 +36,8 @@ WIRE_MODELS_MAY_SHARE: frozenset[str] = frozenset()
 
 NOT_PLAIN = re.compile(
     r"\b(is|are|was) no news\b|\bamounts? to\b|\bbrings? (it )?about\b|\bbrought about\b|\bby and by\b|\bis told\b|\bare told\b"
-    r"|\bwas told\b|\bwere told\b|\btells? (it|them|him|her) of\b|\bhears of\b|\b(of|to|for|from|by|with) whom?\b"
+    r"|\bwas told\b|\bwere told\b|\btells? (it|them|him|her) of\b|\bhears of\b"
+    r"|\b(of|to|for|from|by|with) whom? ([a-z]+ )?(is|are|was|were|has|have|had)\b"
     r"|\bwho(m)? (is|are|was|has|have|had) [a-z]+ (is|are|was|has|have|may|must)\b",
     re.IGNORECASE,
 )

@@ -9,7 +9,8 @@ from typing import Any
 from uuid import uuid4
 
 from domain.instants import iso
-from domain.transcript import EVENT_PREFIX, TranscriptItem
+from domain.participants import Role
+from domain.transcript import EVENT_PREFIX, SYSTEM_NAME, EventType, TranscriptItem
 from store.records import Receipt, StoredParticipant
 from wire.items import item_document, metadata
 from wire.models import without_none
@@ -18,10 +19,10 @@ TYPING = EVENT_PREFIX + "typing"
 DELIVERED = EVENT_PREFIX + "message.delivered"
 READ = EVENT_PREFIX + "message.read"
 METADATA = EVENT_PREFIX + "message.metadata"
-CHAT_ENDED = EVENT_PREFIX + "chat.ended"
-LEFT = EVENT_PREFIX + "participant.left"
 REHYDRATED = EVENT_PREFIX + "chat.rehydrated"
-TRANSFERRED = EVENT_PREFIX + "transfer.succeeded"
+CHAT_ENDED = EventType.CHAT_ENDED.content_type
+LEFT = EventType.LEFT.content_type
+TRANSFERRED = EventType.TRANSFERRED.content_type
 
 HEARTBEAT = json.dumps({"topic": "aws/heartbeat"})
 PING = json.dumps({"topic": "aws/ping", "statusCode": 200, "statusContent": "OK"})
@@ -33,17 +34,21 @@ def past_item(item: TranscriptItem, receipts: Sequence[Receipt] = ()) -> dict[st
 
 
 def passing_event(
-    content_type: str, *, conversation_id: str, contact_id: str, who: StoredParticipant | None = None
+    content_type: str, *, conversation_id: str, contact_id: str, participant: StoredParticipant | None = None
 ) -> dict[str, Any]:
-    """Build an event that happens now and goes to sockets only, not to the transcript. Without `who` it is the system's."""
+    """Build an event that happens now and goes to sockets only, not to the transcript.
+
+    Args:
+        participant: the participant that it concerns; None for the system.
+    """
     return without_none(
         Id=str(uuid4()),
         AbsoluteTime=iso(datetime.now(UTC)),
         Type="EVENT",
         ContentType=content_type,
-        ParticipantId=who.id if who else None,
-        DisplayName=who.name if who else "SYSTEM_MESSAGE",
-        ParticipantRole=who.role if who else "SYSTEM",
+        ParticipantId=participant.id if participant else None,
+        DisplayName=participant.name if participant else SYSTEM_NAME,
+        ParticipantRole=participant.role if participant else Role.SYSTEM,
         InitialContactId=conversation_id,
         ContactId=contact_id,
     )

@@ -8,6 +8,9 @@ from annotated_types import MaxLen, MinLen
 from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic.alias_generators import to_pascal
 
+AWS_ACCOUNT = "000000000000"
+"""A placeholder in ARNs and `AWSAccountId`, because there is no AWS account."""
+
 
 class WireModel(BaseModel):
     """Base of the request bodies of Amazon Connect: UpperCamel members and strict types (JSON `"1"` is not a number).

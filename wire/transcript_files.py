@@ -13,29 +13,26 @@ from datetime import UTC, datetime
 from typing import Any
 
 from domain.participants import Role
-from domain.transcript import EVENT_PREFIX, EventType, ItemType, TranscriptItem
+from domain.transcript import EVENT_PREFIX, SYSTEM_NAME, EventType, ItemType, TranscriptItem
 from store.records import Receipt, StoredContact, StoredConversation, StoredParticipant
 from wire.items import item_document
+from wire.models import AWS_ACCOUNT
 
-VERSION = "2019-08-26"
+FORMAT_VERSION = "2019-08-26"
 """`Version` in the transcript files of Amazon Connect."""
-
-ACCOUNT = "000000000000"
-"""`AWSAccountId`: a placeholder, because there is no AWS account."""
 
 Entry = tuple[TranscriptItem, Sequence[Receipt]]
 """An item and its receipts."""
 
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _ROLES = {Role.CUSTOM_BOT: "bot"}
-_EVENTS = {
-    "participant.joined": " joined",
-    "participant.left": " left",
+_EVENTS: dict[str, str] = {
+    EventType.JOINED: " joined",
+    EventType.LEFT: " left",
     "participant.invited": " was invited",
-    "transfer.succeeded": " transferred the chat",
+    EventType.TRANSFERRED: " transferred the chat",
     "transfer.failed": " could not transfer the chat",
 }
-_SYSTEM_NAME = "SYSTEM_MESSAGE"
 _REORDERING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 """Bidirectional classes of invisible characters that reorder the text around them (Unicode)."""
 
@@ -57,8 +54,8 @@ async def transcript_json(subject: TranscriptSubject, pages: AsyncIterable[Seque
     """
     contact, conversation = subject.contact, subject.conversation
     header = {
-        "Version": VERSION,
-        "AWSAccountId": ACCOUNT,
+        "Version": FORMAT_VERSION,
+        "AWSAccountId": AWS_ACCOUNT,
         "InstanceId": conversation.instance,
         "InitialContactId": conversation.id,
         "ContactId": contact.id,
@@ -117,7 +114,7 @@ def _heading(subject: TranscriptSubject) -> list[str]:
 
 def _line(item: TranscriptItem) -> str:
     role = _ROLES.get(item.role, item.role.lower())
-    author = "System" if item.name in (None, _SYSTEM_NAME) else _single_line(item.name)
+    author = "System" if item.name in (None, SYSTEM_NAME) else _single_line(item.name)
     return f"{_timestamp(item.at)}  {role:<10}  {_sentence(item, author)}"
 
 

@@ -1,1 +1,1 @@
-"""What a conversation *is*: its state machine, its timers and the workflow that keeps it. Touches nothing outside."""
+"""Conversations: the state machine, the timers, and the workflow that runs them. Without I/O: activities do it."""

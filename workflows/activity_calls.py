@@ -1,4 +1,4 @@
-"""How a conversation calls its activities: writes and queries promptly, transcript files beside the conversation."""
+"""Calls of the activities: the workflow waits for writes and queries, and has transcript files written in the background."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _Input = TypeVar("_Input")
 _Output = TypeVar("_Output")
 
 LOCAL_LIMIT = timedelta(seconds=5)
-"""How long a call can take as a local activity. After that it goes on as an ordinary one, whose retries operators see."""
+"""Time limit of a call as a local activity. After that it runs as a regular activity, and operators can see its retries."""
 
 
 async def write(commit: Commit) -> CommitResult | None:
-    """Write a commit to the store. Returns once it is there, however long that takes.
+    """Write a commit to the store. Retries without limit, and returns once the commit is stored.
 
     Returns:
-        What the conversation must know of the write, see `Recorded`; None if nothing.
+        The corrections that the conversation must apply, see `CommitResult`; None without any.
     """
     return await _call(ConversationActivities.record, commit, _summary(commit))
 
@@ -44,7 +44,7 @@ async def _call(
         return await workflow.execute_local_activity_method(
             activity, input, schedule_to_close_timeout=LOCAL_LIMIT, summary=summary
         )
-    except FailureError:  # an ActivityError at first, its bare cause in a replay (SDK 1.35)
+    except FailureError:  # an ActivityError in the first run, its cause alone in a replay (SDK 1.35)
         return await workflow.execute_activity_method(
             activity,
             input,
@@ -55,10 +55,10 @@ async def _call(
 
 
 class ArchiveWriter:
-    """Has the transcript file of each ended contact written, beside the conversation and however long that takes.
+    """Has the transcript file of each ended contact written, in the background. Retries without limit.
 
     Args:
-        written: called once the file of a contact is written.
+        written: called after the file of a contact is written.
     """
 
     def __init__(self, written: Callable[[Unarchived], None]) -> None:

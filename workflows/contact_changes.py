@@ -31,7 +31,7 @@ def begin_contact(
 
 
 def archive_contact(state: ConversationState) -> ConversationState:
-    """Note that the transcript file of the present contact must be written, if the policy archives."""
+    """Record that the transcript file of the present contact must be written, if the policy archives."""
     if not state.policy.archive:
         return state
     return state.replace(unarchived=(*state.unarchived, Unarchived(contact_id=state.contact_id, seq=state.seq)))

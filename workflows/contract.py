@@ -1,7 +1,7 @@
-"""The border of the workflow: its input, its answers, and the signatures of the activities that it calls.
+"""The contract of the workflow: its input, its results, and the signatures of the activities that it calls.
 
-Recorded histories hold all of this. A field is never renamed or removed, and a new field needs a default. For
-`ConversationSnapshot` and its `Placement` that is not enough: see there.
+Recorded histories hold all these values. A field is never renamed or removed, and a new field needs a default. A new field of
+`ConversationSnapshot` or `Placement` also needs a new rules version: see there.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ WORKFLOW = "Conversation"
 ASK = "ask"
 
 MAX_LANGUAGE = 100
-"""How many characters of the customer's language are kept. It can be any text; the longest tags have a third of this."""
+"""Maximum stored characters of the customer's language. It can be any text; the longest BCP 47 tags have a third of this."""
 
 
 class StartConversation(Value):
-    """Input of a conversation: its opening or, for a later run, the state and the inbox of the run before."""
+    """Input of a conversation: its opening or, for a later run, the state and the inbox of the previous run."""
 
     opening: ConversationOpening | None = None
     policy: Policy
@@ -69,10 +69,12 @@ class Commit(Value):
 
 
 class CommitResult(Value):
-    """What a conversation must know of its write.
+    """The corrections that a conversation must apply after its write.
 
-    `seq` and `at` are the end of its transcript, if the store gave the items other numbers because a repeated workflow task had
-    written others before. `policy` is the present policy of its workstream, if that differs.
+    Attributes:
+        seq: the number of the last stored item, when the store gave the items other numbers (see `store.transcript_writes`).
+        at: the instant of that item.
+        policy: the present policy of the workstream, when it differs from the conversation's.
     """
 
     seq: int | None = None
@@ -81,7 +83,7 @@ class CommitResult(Value):
 
 
 class OpeningHoursQuery(Value):
-    """Whether a queue is open at an instant."""
+    """Query for the opening hours of a queue at an instant."""
 
     instance: str
     queue: str
@@ -89,13 +91,13 @@ class OpeningHoursQuery(Value):
 
 
 class CommandRequest(Value):
-    """The input of the update `ask`: a command whose sender waits for the answer."""
+    """The input of the update `ask`: a command whose sender waits for the result."""
 
     command: Command
 
 
 class CommandResult(Value):
-    """The answer to a command, given once its consequences are in the store. `refused` says why nothing changed."""
+    """The result of a command, returned once its effects are in the store. `refused`: the refusal; None if it is done."""
 
     refused: Refusal | None = None
     state: State
@@ -112,7 +114,7 @@ class ConversationResult(Value):
 
 
 class ArchiveJob(Value):
-    """An ended contact whose transcript file is to be written."""
+    """The job to write the transcript file of an ended contact."""
 
     conversation_id: str
     instance: str
@@ -127,25 +129,25 @@ class ConversationActivities:
         """Write the commit to the store and announce it. Idempotent.
 
         Returns:
-            What the conversation must know of the write; None if nothing.
+            The corrections that the conversation must apply; None without any.
         """
         raise NotImplementedError
 
     @activity.defn
     async def opening_hours(self, question: OpeningHoursQuery) -> OpeningHours:
-        """The opening hours of a queue at an instant. A queue without any is always open."""
+        """The opening hours of a queue at an instant. A queue without opening hours is always open."""
         raise NotImplementedError
 
     @activity.defn
     async def archive(self, job: ArchiveJob) -> str:
-        """Write the transcript of a contact to a file and return its address. Idempotent: it writes the same file again."""
+        """Write the transcript of a contact to a file and return its URL. Idempotent: it replaces the file."""
         raise NotImplementedError
 
 
 def snapshot_of(state: ConversationState) -> ConversationSnapshot:
     """The record of a state."""
-    # a participant who left can be back: the present entry counts
-    participants = {who.id: who for who in (*state.unrecorded_departures, *state.participants)}
+    # a participant who left may have joined again: then the present entry counts
+    participants = {each.id: each for each in (*state.unrecorded_departures, *state.participants)}
     return ConversationSnapshot(
         revision=state.revision,
         state=state.state,
@@ -174,7 +176,7 @@ def policy_reference(state: ConversationState) -> PolicyReference | None:
 
 
 def placement_of(state: ConversationState) -> Placement:
-    """The place of a state in routing."""
+    """The placement of a state in routing."""
     policy, stage, owner, wrap_up_holds_until = state.policy, RoutingStage.OFF, None, None
     match state.state:
         case State.OPEN:
@@ -216,7 +218,7 @@ def placement_of(state: ConversationState) -> Placement:
 
 
 def _served_contact(state: ConversationState) -> tuple[Contact, ...]:
-    """The contact before a survey, whose agent's wrap-up goes on after its end."""
+    """The contact before a survey, with the end of its agent's wrap-up; empty without a survey."""
     if state.served_contact is None:
         return ()
     return (state.served_contact.wrapped_up(state.agent_done_at or state.closed_at),)
@@ -226,7 +228,7 @@ def initial_state(start: StartConversation) -> ConversationState:
     """The state with which a conversation begins.
 
     Raises:
-        ApplicationError: the input has no opening, because somebody started the workflow by hand.
+        ApplicationError: the input has no opening; an operator may have started the workflow by hand.
     """
     opening = start.opening
     if opening is None:

@@ -1,8 +1,8 @@
 """The conversation workflow: it runs the pure machine on Temporal.
 
-Handlers only append to the inbox. One serial loop takes the events from it, lets the machine decide, writes the consequences as
-one commit, and publishes the new state. One timer wakes it at the nearest deadline. Continue-as-new carries the state and the
-rest of the inbox; transcript text is never part of the state.
+Handlers only append to the inbox. One serial loop takes the events from it, decides on each by the machine, writes the effects
+as one commit, and publishes the new state. One timer wakes it at the nearest deadline. Continue-as-new carries the state and
+the rest of the inbox; transcript text is never part of the state.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ SIGNALS_PER_RUN = 5_000
 """A run continues as new after this many signals; Temporal refuses more than 10,000."""
 
 EVENTS_PER_ROUND = 8
-"""How many history events a round of the loop normally adds at most: task, write, timer set and fired, search attributes."""
+"""Estimated history events of one round of the loop: task, write, timer set and fired, search attributes."""
 
 CHARACTERS_PER_RUN = 4_000_000
 """A run continues as new after this many characters of messages; Temporal ends a run whose history exceeds 50 MB."""
@@ -57,9 +57,9 @@ CHARACTERS_PER_RUN = 4_000_000
 
 @workflow.defn(name=WORKFLOW)
 class Conversation(SignalHandlers):
-    """One conversation, from its start to its closing.
+    """One conversation, from its start until it is closed.
 
-    Signals: see `SignalHandlers`. Update: `ask`, for callers that need the answer. Query: `status`.
+    Signals: see `SignalHandlers`. Update: `ask`, for callers that need the result. Query: `status`.
     """
 
     @workflow.init
@@ -91,35 +91,35 @@ class Conversation(SignalHandlers):
             begun = begin(self._state, start.initial_message)
             self._state = begun.state
             await self._write(await self._with_opening_hours(begun))
-        else:  # a run that begins under another version of the rules can have another record
+        else:  # under another rules version the same state can have another record
             await self._write(Decision(self._state))
         self._archive.start(self._state)
         self._publish()
-        while not self._is_finished():
+        while not self._is_done():
             self._timer.set()
-            await workflow.wait_condition(lambda: self._has_work() or self._is_finished())
+            await workflow.wait_condition(lambda: self._has_work() or self._is_done())
             await self._work()
             if self._should_continue_as_new():
                 self._continue_as_new()
-        return self._outcome()
+        return self._result()
 
     @workflow.update
     async def ask(self, ask: CommandRequest) -> CommandResult:
-        """Put a command into the inbox, and answer once its consequences are in the store."""
+        """Put a command into the inbox. Returns its result once its effects are in the store."""
         pending = PendingCommand()
         self.inbox.append((ask.command, pending))
-        await workflow.wait_condition(lambda: pending.answer is not None)
-        assert pending.answer is not None
-        return pending.answer
+        await workflow.wait_condition(lambda: pending.result is not None)
+        assert pending.result is not None
+        return pending.result
 
     @workflow.query
     def status(self) -> ConversationState:
-        """The whole state, for tools."""
+        """The whole state, for operators and tools."""
         return self._state
 
     # The loop
 
-    def _is_finished(self) -> bool:
+    def _is_done(self) -> bool:
         closed = self._state.state is State.CLOSED and not self._state.unarchived
         return closed and not self._has_work() and workflow.all_handlers_finished()
 
@@ -127,11 +127,11 @@ class Conversation(SignalHandlers):
         return bool(self.inbox or self.malformed or self._timer.is_due() or self.renewal_requested)
 
     async def _work(self) -> None:
-        """Decide on the events of the inbox in the order of their arrival, and write the consequences as one commit."""
+        """Decide on the events of the inbox in the order of their arrival, and write the effects as one commit."""
         self._rounds += 1
         now = workflow.now()
         batch = Decision(self._state)
-        answers: list[tuple[PendingCommand, CommandResult]] = []
+        results: list[tuple[PendingCommand, CommandResult]] = []
         size = 0
         while self.inbox and len(batch.items) < COMMIT_ITEMS and size < COMMIT_BYTES:
             event, pending = self.inbox.popleft()
@@ -139,7 +139,7 @@ class Conversation(SignalHandlers):
             size += sum(len(item.model_dump_json()) for item in decision.items)
             batch = batch.followed_by(decision)
             if pending:
-                answers.append((pending, CommandResult(refused=decision.refused, state=decision.state.state)))
+                results.append((pending, CommandResult(refused=decision.refused, state=decision.state.state)))
         self._state = batch.state
         if not self.inbox and self._timer.is_due():
             batch = batch.followed_by(catch_up(batch.state, now))
@@ -148,13 +148,13 @@ class Conversation(SignalHandlers):
         while self.malformed:
             self._state = self._state.with_refusal(*self.malformed.pop(0), at=now)
         await self._write(batch)
-        for pending, answer in answers:
-            pending.answer = answer
+        for pending, result in results:
+            pending.result = result
         self._archive.start(self._state)
         self._publish()
 
     async def _with_opening_hours(self, batch: Decision) -> Decision:
-        """The batch and, if the conversation waits in a queue whose opening hours it does not know, the effect of those."""
+        """Add the effect of the queue's opening hours to the batch, if the conversation needs them. Queries them first."""
         state = self._state
         if not state.needs_opening_hours:
             return batch
@@ -191,7 +191,7 @@ class Conversation(SignalHandlers):
             await self._adopt(recorded.policy)
 
     async def _adopt(self, policy: Policy) -> None:
-        """Go on under the present policy of the workstream, and write what that changes."""
+        """Adopt the present policy of the workstream, and write the changes that follow from it."""
         self._state = self._state.with_policy(policy)
         await self._write(await self._with_opening_hours(Decision(self._state)))
 
@@ -231,7 +231,7 @@ class Conversation(SignalHandlers):
         return sum(len(event.model_dump_json().encode()) for event, _ in self.inbox)
 
     def _continue_as_new(self) -> None:
-        """Must not be preceded by an await: the server repeats the task if a signal arrives meanwhile."""
+        """Continue as new. No await may come before it in the same task: a signal meanwhile makes the server repeat the task."""
         workflow.continue_as_new(
             StartConversation(
                 policy=self._state.policy,
@@ -242,7 +242,7 @@ class Conversation(SignalHandlers):
             )
         )
 
-    def _outcome(self) -> ConversationResult:
+    def _result(self) -> ConversationResult:
         state = self._state
         return ConversationResult(
             reason=state.end_reason,

@@ -1,7 +1,7 @@
-"""The one Temporal timer of a conversation. It ends at the nearest deadline or earlier, and is set again then.
+"""The only Temporal timer of a conversation. It ends at the nearest deadline or earlier, and is then set again.
 
-Setting a timer again with every message would add two events to the history each time. This one is set again only when a deadline
-moves nearer.
+To set a timer again with every message would add two events to the history each time. This timer is set again only when the
+nearest deadline becomes earlier.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class DeadlineTimer:
         return deadline is not None and deadline.due <= workflow.now()
 
     def set(self) -> None:
-        """Set the timer for the nearest deadline, unless it already ends as early."""
+        """Set the timer for the nearest deadline, unless the present timer ends at that instant or earlier."""
         deadline = self._nearest()
         if deadline is None or deadline.due <= workflow.now():
             return

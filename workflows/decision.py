@@ -1,4 +1,4 @@
-"""A decision of the machine, and the parts that decisions are built from."""
+"""A decision of the machine, and the functions that build one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SLUG = re.compile(r"\{(" + "|".join(SLUGS) + r")\}")
 
 
 class Decision(NamedTuple):
-    """The consequences of an event: the next state, the transcript items to write, and the notices for the sockets."""
+    """The effects of an event: the next state, the transcript items to write, and the notices for the sockets."""
 
     state: ConversationState
     items: tuple[TranscriptItem, ...] = ()
@@ -35,7 +35,12 @@ class Decision(NamedTuple):
 
 
 def refuse(state: ConversationState, what: str, code: RefusalCode, /, **facts: object) -> Decision:
-    """Refuse `what`, and record that for operators. `facts` fill the braces of the code's template."""
+    """Refuse an input, and record the refusal for operators.
+
+    Args:
+        what: the name of the refused input, such as a trigger.
+        facts: values for the placeholders of the code's template.
+    """
     refused = refusal(code, **facts)
     return Decision(state.with_refusal(what, refused, state.clock), refused=refused)
 
@@ -54,8 +59,9 @@ def event_item(
         state: the conversation before it.
         event: which event.
         participant: the participant that it concerns; None for the system.
-        trigger: what caused it, if that matters.
-        once: whether it can happen only once for this participant. Its id then says so: writing it again changes nothing.
+        trigger: its cause, if the transcript needs it.
+        once: whether it can happen only once for this participant. Then its id is derived from the participant and the event, so
+            that a repeated write changes nothing.
     """
     id = derived_id(state.id, f"{event}/{participant.id if participant else 'system'}") if once else None
     state, item = next_item(
@@ -72,7 +78,7 @@ def event_item(
 def record_departure(state: ConversationState, participant: TrackedParticipant, trigger: str | None = None) -> Decision:
     """Write to the transcript that a participant left, unless they never joined.
 
-    With a trigger the chat goes on without them: a participant who never joined, but may be connecting, gets `chat.ended`.
+    With a trigger the chat continues without them: a participant who never joined, but may be connecting, gets `chat.ended`.
     """
     if participant.joined_at is not None:
         return event_item(state, EventType.LEFT, participant, trigger)
@@ -92,7 +98,7 @@ def automated_message(state: ConversationState, trigger: str, **slugs: object) -
 
 
 def fill_slugs(text: str, state: ConversationState, **slugs: object) -> str:
-    """Replace the slugs (`workflows.policy.SLUGS`) of an automated message. One pass, because names can hold braces."""
+    """Replace the slugs (`domain.policy.SLUGS`) of an automated message. One pass, because names can contain braces."""
     values: dict[str, object] = {
         "AgentName": state.owner.name if state.owner else "",
         "CustomerName": state.customer.name,
@@ -111,9 +117,9 @@ def send_notice(
     to: str | None = None,
     trigger: str | None = None,
 ) -> Decision:
-    """Send something to the sockets alone: an event of a participant or, without an event, a message of the system.
+    """Send a notice to the sockets only: an event of a participant or, without an event, a message of the system.
 
-    `to` is the id of the only participant who gets it; None sends it to all.
+    `to` is the id of the only recipient; None sends it to all participants.
     """
     state, item = notice_item(
         state,

@@ -40,13 +40,13 @@ def next_idle_rule(state: ConversationState, role: Role) -> IdleRule | None:
 
 
 def _steps_done(state: ConversationState, role: Role) -> int:
-    """How many steps of the chain the present silence has had. Steps of an earlier silence do not count."""
+    """Number of steps of the chain that were taken in the present silence. Steps of an earlier silence do not count."""
     record = state.speech(role)
     return record.steps_done if record.silent_since == silent_since(state, role) else 0
 
 
 def silence_limit(state: ConversationState, role: Role) -> timedelta | None:
-    """When the next step is due, counted from the beginning of the silence."""
+    """The time from the beginning of the silence to the next step; None without a further step."""
     rule = next_idle_rule(state, role)
     return rule.after if rule else None
 
@@ -76,7 +76,7 @@ def remind(state: ConversationState, role: Role) -> Decision:
 
 
 def final_message(state: ConversationState, role: Role) -> Decision:
-    """The message to the customer before the last step closes the chat, or releases it to its queue."""
+    """Write the message of the last step, before the chat closes or is released to its queue."""
     rule = next_idle_rule(state, role)
     assert rule is not None
     return _message_customer(state, role, rule)

@@ -37,6 +37,7 @@ from domain.participants import Role
 from domain.policy import IdleAction
 from domain.refusals import RefusalCode, refusal
 from domain.routing import OfferOutcome
+from workflows.change_notes import transition_note
 from workflows.decision import Decision, automated_message, refuse
 from workflows.idle_rules import next_action_is, remind
 from workflows.participant_timers import configure_timers, mark_idle
@@ -68,10 +69,10 @@ def decide(state: ConversationState, event: AnyEvent, now: datetime) -> Decision
 
 
 def catch_up(state: ConversationState, now: datetime) -> Decision:
-    """Let the deadlines until `now` take effect, in order.
+    """Apply the effects of the deadlines until `now`, in order.
 
-    A deadline that is refused, or comes up again although it has taken effect, would come up for ever. It is dropped, with a
-    refusal on record for operators.
+    A deadline whose effect is refused, or that is due again after its effect, would be due for ever. It is dropped, and a
+    refusal is recorded for operators.
     """
     decision, ended = Decision(state), set[Deadline]()
     while (deadline := next_deadline(decision.state)) and deadline.due <= now:
@@ -86,13 +87,13 @@ def catch_up(state: ConversationState, now: datetime) -> Decision:
 
 
 def _drop(state: ConversationState, deadline: Deadline, cause: str) -> Decision:
-    """Drop a deadline. What is refused is the timer, not the event or the other deadlines that follow it."""
+    """Drop a deadline, and record the refusal of its timer. Events and other deadlines are not refused."""
     refused = refusal(RefusalCode.TIMER_WITHOUT_EFFECT, cause=cause)
     return Decision(drop_deadline(state, deadline).with_refusal(deadline.timer, refused, state.clock))
 
 
-def _at(state: ConversationState, instant_of: datetime) -> ConversationState:
-    return state if instant_of <= state.clock else state.replace(clock=instant_of.astimezone(UTC))
+def _at(state: ConversationState, instant: datetime) -> ConversationState:
+    return state if instant <= state.clock else state.replace(clock=instant.astimezone(UTC))
 
 
 def _apply(state: ConversationState, event: AnyEvent) -> Decision:
@@ -138,7 +139,7 @@ def _apply(state: ConversationState, event: AnyEvent) -> Decision:
 
 
 def _message(state: ConversationState, message: Message) -> Decision:
-    """A message. From the customer it also answers the survey, or returns a parked conversation to its queue."""
+    """A message. A message of the customer also answers the survey, or returns a parked conversation to its queue."""
     sender, survey_open = state.participant(message.by), state.survey_open
     recorded = record_message(state, message)
     if not recorded.items or sender is None or sender.role is not Role.CUSTOMER:
@@ -165,7 +166,7 @@ def _offer(state: ConversationState, event: MakeOffer) -> Decision:
     """An offer; with automatic acceptance, the assignment too."""
     made = make_offer(state, event)
     is_open = made.state.offer is not None and made.state.offer.id == event.offer_id
-    # after its time an offer may be withdrawn already, and made to another agent
+    # an offer that arrives after its time may already be withdrawn and made to another agent
     if not is_open or not made.state.policy.auto_accept or event.until <= state.clock:
         return made
     return made.then(lambda s: _accept(s, AcceptOffer(offer_id=event.offer_id, by=event.by)))
@@ -182,13 +183,13 @@ def _accept(state: ConversationState, event: AcceptOffer) -> Decision:
 
 
 def _assign(state: ConversationState, event: Assign) -> Decision:
-    """An assignment. Repeating it for the present agent changes nothing."""
+    """An assignment. Idempotent for the present agent."""
     repeated = state.agent is not None and state.agent.user == event.user and not state.ended
     return Decision(state) if repeated else _transition(state, Trigger.ASSIGNED, event)
 
 
 def _transfer(state: ConversationState, event: Transfer) -> Decision:
-    """A transfer. Repeating one changes nothing, whatever has happened since."""
+    """A transfer. Idempotent: a repeated transfer changes nothing, also after later changes."""
     if event.contact_id in state.contact_ids:
         return Decision(state)
     return _agent_command(state, Trigger.HANDED_OVER if event.user else Trigger.TRANSFERRED, event)
@@ -207,7 +208,7 @@ def _agent_command(state: ConversationState, trigger: Trigger, event: Park | Rel
 
 
 def _end(state: ConversationState, event: End) -> Decision:
-    """The end of the chat, by the customer, by the agent or a bot, or by anybody else who stops it."""
+    """The end of the chat: by the customer, by the agent or a bot, or stopped by any other sender."""
     if event.by in state.former_participants:
         return refuse(state, "end", RefusalCode.PARTICIPANT_LEFT)
     participant = state.participant(event.by)
@@ -236,31 +237,12 @@ def _transition(state: ConversationState, trigger: Trigger, event: AnyEvent | No
 
 def _enter(state: ConversationState, target: State, trigger: Trigger, event: AnyEvent | None) -> ConversationState:
     """The state after a transition, before its action. Any target but ACTIVE withdraws the open offer."""
-    note = f"{trigger}{_target_of(event)}" + (f" by {_actor(state, event.by)}" if event else "")
+    note = transition_note(state, target, trigger, event)
     if target is state.state:
         return state.with_change_note(note)
     if target is not State.ACTIVE:
         state = state.with_offer_ended(OfferOutcome.WITHDRAWN)
-    entered = state.replace(state=target, since=state.clock)
-    return entered.with_change_note(f"{note}: {state.state} → {target}")
-
-
-def _target_of(event: AnyEvent | None) -> str:
-    match event:
-        case Assign(user=user) | Transfer(user=str(user)) | Resume(user=str(user)):
-            return f" ({user})"
-        case Transfer(queue=queue):
-            return f" ({queue})"
-        case _:
-            return ""
-
-
-def _actor(state: ConversationState, by: str) -> str:
-    """The sender of an event, for operators: the role of a participant, or the name that anybody else gave."""
-    participant = state.participant(by)
-    if participant is not None:
-        return f"agent {participant.user}" if participant.user else f"the {participant.role.lower()}"
-    return "an agent who has left" if by in state.former_participants else by
+    return state.replace(state=target, since=state.clock).with_change_note(note)
 
 
 def _refuse_transition(state: ConversationState, trigger: Trigger) -> Decision:
@@ -274,12 +256,12 @@ def _refuse_transition(state: ConversationState, trigger: Trigger) -> Decision:
 
 
 def _mark_customer_away(state: ConversationState) -> Decision:
-    """The customer of a persistent conversation has never connected: they count as away, and nothing ends."""
+    """The customer of a persistent conversation never connected: they count as away, and the conversation continues."""
     return Decision(state.with_participant(state.customer.away(state.clock)))
 
 
 def _expire_hours(state: ConversationState) -> Decision:
-    """The known opening hours no longer hold; the workflow queries them again."""
+    """The known opening hours have expired; the workflow queries them again."""
     assert state.hours is not None
     return Decision(state.replace(hours=state.hours.lapsed()))
 

@@ -1,7 +1,7 @@
-"""What operators read of a conversation in the Temporal UI: Markdown, all times in UTC, no names of people, nothing they wrote.
+"""The description of a conversation for operators, in the Temporal UI: Markdown, with all times in UTC.
 
-It answers the questions of an operator at night: what is this, what is it waiting for, who has it, what happened last, and what
-can I do?
+It contains no names of people and none of their messages. It shows the mode and state, what the conversation waits for, its
+agent, its latest changes, and the signals that an operator can send.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SIGNALS = {
     "end": '`{"by": "kim"}` ends the chat for the customer',
     "close": '`{"by": "kim"}` finishes the wrap-up',
 }
-"""The signals that help an operator: for each an example of its body, and its effect."""
+"""The signals that an operator can send: for each an example of its body, and its effect."""
 
 LIMITS = ("connect_within", "reconnect_window", "agent_grace", "open_age", "waiting_period", "wrap_up", "duration")
 """The limits of a policy, by their keys in the configuration."""
@@ -41,7 +41,7 @@ _SIGNALS_IN_STATE = {
 
 
 def summary(mode: str, workstream: str) -> str:
-    """A conversation in one line of at most 200 UTF-8 bytes."""
+    """Describe a conversation in one line of at most 200 UTF-8 bytes."""
     return f"{mode} chat on {workstream}".encode()[:200].decode(errors="ignore")
 
 
@@ -55,7 +55,7 @@ def rules(policy: Policy) -> str:
 
 
 def deadline_summary(deadline: Deadline) -> str:
-    """What the timer was set for, in at most 200 bytes. The deadline can have moved by the time the timer ends."""
+    """Describe the deadline for which the timer is set, in at most 200 bytes. The deadline can change before the timer ends."""
     return f"checks deadlines at {_time(deadline.due)}: {deadline.timer}"
 
 

@@ -26,13 +26,13 @@ def inactive_since(state: ConversationState, role: Role) -> datetime | None:
 
     That is the participant's last message, or the instant from which both sides are connected if that is later.
     """
-    agents = [who for who in (state.agent, *state.bots) if who and who.presence is ParticipantPresence.CONNECTED]
+    agents = [each for each in (state.agent, *state.bots) if each and each.presence is ParticipantPresence.CONNECTED]
     if state.customer.presence is not ParticipantPresence.CONNECTED or not agents:
         return None
     if role is Role.AGENT and (state.agent is None or state.agent.presence is not ParticipantPresence.CONNECTED):
         return None
     # the earliest connection counts: another agent or bot that joins does not restart the customer's timers
-    both_since = max(state.customer.since, min(who.since for who in agents))
+    both_since = max(state.customer.since, min(agent.since for agent in agents))
     if role is Role.AGENT and state.agent:
         both_since = max(both_since, state.agent.since)
     last_message_at = state.speech(role).last_message_at
@@ -46,7 +46,7 @@ def is_idle(state: ConversationState, role: Role) -> bool:
 
 
 def idle_limit(state: ConversationState, role: Role) -> timedelta | None:
-    """After how long a participant counts as idle; None if they are idle already, or have no such timer."""
+    """The time after which a participant counts as idle; None if they are idle already, or have no idle timer."""
     return None if is_idle(state, role) else state.participant_timer(role, ParticipantTimer.IDLE)
 
 
@@ -58,14 +58,14 @@ def disconnect_since(state: ConversationState, role: Role) -> datetime | None:
 
 
 def mark_idle(state: ConversationState, role: Role) -> Decision:
-    """A participant counts as idle from now on. All sockets get the event."""
+    """Mark a participant as idle. All sockets get the event."""
     record = state.speech(role).with_idle_since(state.clock)
     state = state.with_speech(role, record).with_change_note(f"{role.lower()} idle")
     return send_notice(state, EventType.IDLE, state.customer if role is Role.CUSTOMER else state.agent)
 
 
 def record_speech(state: ConversationState, sender: TrackedParticipant) -> Decision:
-    """Record that the customer or the agent writes: their silence and idleness end, and the other's silence begins."""
+    """Record a message of the customer or the agent: their silence and idleness end, and the other party's silence begins."""
     decision = Decision(state)
     if is_idle(state, sender.role):
         decision = send_notice(state, EventType.RETURNED, sender)

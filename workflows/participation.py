@@ -14,7 +14,7 @@ from workflows.state_parts import TrackedParticipant
 from workflows.transcript_items import next_item
 
 RESERVED_IDS = ("customer", "agent", "system", "operator")
-"""The words with a meaning of their own in `by`; no bot can have one as its id."""
+"""Names with a special meaning in the field `by` of events; no bot can have one as its id."""
 
 
 def record_message(state: ConversationState, message: Message, *, proves_presence: bool = True) -> Decision:
@@ -23,7 +23,7 @@ def record_message(state: ConversationState, message: Message, *, proves_presenc
     Args:
         state: the conversation before it.
         message: the message.
-        proves_presence: whether it shows that its sender is there.
+        proves_presence: whether it shows that its sender is connected.
     """
     if message.id in state.recent_message_ids:
         return Decision(state)
@@ -61,7 +61,7 @@ def _append_message(state: ConversationState, message: Message, sender: TrackedP
 
 
 def _confirm_presence(state: ConversationState, sender: TrackedParticipant) -> Decision:
-    """A first message counts as joining. A message of a participant who is away restarts the time of the absence."""
+    """A first message counts as joining. A message of a participant who is away restarts the time of their absence."""
     if sender.presence is ParticipantPresence.AWAITED or sender.joined_at is None:
         return _join(state, sender)
     if sender.presence is ParticipantPresence.AWAY:
@@ -95,7 +95,7 @@ def invite_bot(state: ConversationState, event: Invite) -> Decision:
 
 
 def leave(state: ConversationState, event: Leave) -> Decision:
-    """A bot leaves. After the end this changes nothing, because the end made everybody leave."""
+    """A bot leaves. After the end of the chat this changes nothing, because all participants left with it."""
     bot = next((bot for bot in state.bots if bot.id == event.by), None)
     if bot is None:
         return refuse(state, "leave", RefusalCode.NOT_A_BOT, by=event.by)
@@ -123,7 +123,7 @@ def disconnect(state: ConversationState, event: Disconnect) -> Decision:
         return Decision(state)
     if participant is None:
         return refuse(state, "disconnect", RefusalCode.NOT_A_PARTICIPANT, by=event.by)
-    overtaken = event.at is not None and event.at < participant.since
-    if state.ended or participant.presence is not ParticipantPresence.CONNECTED or overtaken:
+    outdated = event.at is not None and event.at < participant.since
+    if state.ended or participant.presence is not ParticipantPresence.CONNECTED or outdated:
         return Decision(state)
     return Decision(state.with_participant(participant.away(state.clock)))

@@ -12,14 +12,14 @@ from workflows.decision import Decision, automated_message, refuse
 from workflows.state import ConversationState
 from workflows.state_parts import PendingOffer, QueueHours
 
-SHORTEST_ANNOUNCED_WAIT = timedelta(minutes=1)
+MIN_ANNOUNCED_WAIT = timedelta(minutes=1)
 """A shorter average wait is not announced (Dynamics 365)."""
 
 
 def make_offer(state: ConversationState, event: MakeOffer) -> Decision:
-    """Offer the conversation to an agent. Repeating an offer changes nothing, whatever its outcome is.
+    """Offer the conversation to an agent. Idempotent, also after the offer has ended.
 
-    A conversation that is not open ends the offer at once, so that routing learns that it is withdrawn.
+    A conversation that is not open ends the offer at once, and its next placement reports the withdrawal to routing.
     """
     if (state.offer and state.offer.id == event.offer_id) or state.past_offer(event.offer_id):
         return Decision(state)
@@ -51,7 +51,7 @@ def announce_position(state: ConversationState, event: QueuePosition) -> Decisio
         ahead = event.position - 1
         decision = decision.then(lambda s: automated_message(s, "position_in_queue", PeopleAhead=ahead))
     wait = event.average_wait
-    if wait is None or wait < SHORTEST_ANNOUNCED_WAIT or state.wait_announced:
+    if wait is None or wait < MIN_ANNOUNCED_WAIT or state.wait_announced:
         return decision
     minutes = round(wait.total_seconds() / 60)
     return decision.then(

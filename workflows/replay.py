@@ -1,7 +1,7 @@
-"""Replaying exported workflow histories against the present code, without a server.
+"""Replays exported workflow histories against the present code, without a server.
 
-A conversation that is running goes on only if this code repeats the commands of its history. `docs/upgrading.md` says how
-to export histories, and what to do when one of them differs.
+A running conversation continues only if this code repeats the commands of its history. `docs/upgrading.md` describes how to
+export histories, and what to do when one of them differs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from workflows.conversation import Conversation
 from workflows.replay_differences import Event, describe
 
 DECISIONS = ".decisions.json"
-"""Files with this ending stand beside recorded histories and are no histories."""
+"""Suffix of the files with recorded decisions, which lie beside the histories. They are not replayed."""
 
 ADVICE = """\
 A running conversation with such a history stops at that point under this code, until a worker runs that can replay it.
@@ -33,12 +33,12 @@ Keep the old behaviour for runs that have begun (see docs/upgrading.md), then re
 
 
 class NoHistory(Exception):
-    """A path holds no workflow history; the message names it and says what is there."""
+    """A path does not contain a workflow history. The message names the path and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """The result of one replay. `difference` says how the code departs from the history; None when it does not."""
+    """The result of one replay. `difference` describes how the code differs from the history; None when it does not."""
 
     path: Path
     events: int

@@ -1,4 +1,4 @@
-"""How a replay departed from its history, in one line that names the event."""
+"""Describes how a replay differs from its history, in one line that names the event."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ _ERROR_TYPE = re.compile(f"r#type: {_QUOTED}")
 _PREFIX = re.compile(r"^\[TMPRL\d+\] (Nondeterminism error: )?")
 _LOCAL_ACTIVITY = re.compile(r"LocalActivity\((\d+)\)")
 _EVENT = re.compile(r"HistoryEvent\(id: (\d+), (\w+)\)")
-_LONGEST = 300
+_MAX_CHARACTERS = 300
 """Characters of a message that are shown."""
 
 
 def describe(failure: Exception, events: Sequence[Event]) -> str:
-    """Return what differs, on one line.
+    """Return the difference, on one line.
 
     Args:
-        failure: the error of the replay. Its text is a dump of the SDK's core, which this function reads.
+        failure: the error of the replay. Its text is a debug dump of the SDK's core, which this function parses.
         events: the history.
     """
     text = str(failure)
     message = _PREFIX.sub("", _first(_MESSAGE, text) or text)
-    message = " ".join(message.replace('\\"', '"').split())[:_LONGEST]
+    message = " ".join(message.replace('\\"', '"').split())[:_MAX_CHARACTERS]
     if not isinstance(failure, NondeterminismError):
         kind = _first(_ERROR_TYPE, text)
         return f"the code fails: {f'{kind}: ' if kind else ''}{message}"
     if number := _first(_LOCAL_ACTIVITY, message):
-        return _departure(*_local_activity(int(number), events), message)
+        return _difference(*_local_activity(int(number), events), message)
     if found := _EVENT.search(message):
-        return _departure(found[1], found[2], message)
+        return _difference(found[1], found[2], message)
     return f"the code departs from the history ({message})"
 
 
-def _departure(event: str, recorded: str, message: str) -> str:
+def _difference(event: str, recorded: str, message: str) -> str:
     return f"at event {event} the history has {recorded}, and the code does something else ({message})"
 
 

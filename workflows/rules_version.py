@@ -1,4 +1,4 @@
-"""The version of the rules by which a run decides, and how to change the rules of conversations that run.
+"""The version of the rules by which a run decides, and how to change the rules of running conversations.
 
 A run keeps the version with which it began, because its history must replay to the same commands and the same decisions. The
 next run, after continue-as-new, begins under the present version.
@@ -12,13 +12,13 @@ To add version 2:
 
 To retire version 1:
 
-1. Count its survivors: `temporal workflow count --query "ChatRulesVersion = '1' AND ExecutionStatus = 'Running'"`. Send `renew`
-   to the same query until there are none.
+1. Count its runs: `temporal workflow count --query "ChatRulesVersion = '1' AND ExecutionStatus = 'Running'"`. Send `renew` to
+   the same query until there are none.
 2. Wait for the retention of the namespace, during which a query of the Temporal UI still replays closed runs.
 3. Delete the branches and the histories of version 1, and replace `workflow.patched("rules-2")` by
-   `workflow.deprecate_patch("rules-2")`. Delete that call too when the same wait has passed once more.
+   `workflow.deprecate_patch("rules-2")`. Delete that call too after another such wait.
 
-`tests/replay/test_rules_versions.py` shows all of it with a version 2.
+`tests/replay/test_rules_versions.py` demonstrates these steps with a version 2.
 """
 
 from __future__ import annotations

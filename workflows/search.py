@@ -90,7 +90,7 @@ def at_start(opening: ConversationOpening) -> TypedSearchAttributes:
 
 
 def recorded(attributes: TypedSearchAttributes) -> Attributes:
-    """The search attributes that the server has of a run."""
+    """The search attributes of a run that the server has stored."""
     return {key: attributes[key] for key in KEYS if key in attributes}
 
 

@@ -39,14 +39,14 @@ with workflow.unsafe.imports_passed_through():
 
 
 class PendingCommand:
-    """A command whose sender waits for the answer."""
+    """A command whose sender waits for the result."""
 
     def __init__(self) -> None:
-        self.answer: CommandResult | None = None
+        self.result: CommandResult | None = None
 
 
 class SignalHandlers:
-    """The signal handlers, and the inbox that they fill. They are synchronous, so none is ever unfinished."""
+    """The signal handlers, and the inbox to which they append. They are synchronous, so none is ever unfinished."""
 
     def __init__(self, carried: Sequence[AnyEvent]) -> None:
         self.inbox: deque[tuple[AnyEvent, PendingCommand | None]] = deque((event, None) for event in carried)

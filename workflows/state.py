@@ -1,4 +1,4 @@
-"""The durable state of a conversation: everything that it must remember between two events, and nothing derived."""
+"""The durable state of a conversation: all data that it needs between two events, and no derived data."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from workflows.state_parts import (
 )
 
 KEPT_MESSAGE_IDS = 256
-"""How many recent message ids are kept against repeated signals. The unique key of the store catches older repeats."""
+"""How many recent message ids are kept, to recognise repeated signals. The unique key of the store rejects older repeats."""
 
 KEPT_FORMER = 20
-"""How many former participants, and how many earlier contacts, are kept, so that late events about them are recognised."""
+"""How many former participants, and how many earlier contacts, are kept, to recognise late events about them."""
 
 KEPT_OFFERS = 20
-"""How many ended offers are kept, so that a late or repeated event about one is recognised."""
+"""How many ended offers are kept, to recognise late and repeated events about them."""
 
 KEPT_REFUSALS = 10
 """How many refusals operators can read; `refused_count` counts all."""
@@ -70,15 +70,15 @@ class ConversationState(Value):
     agent_since: datetime | None = None
     """When the present agent was assigned."""
     agent_since_seq: int = 0
-    """The number of the last item before that: whatever the clock says, messages of the present agent come after it."""
+    """The number of the last item before the assignment. Messages of the present agent have higher numbers."""
     parked_by: TrackedParticipant | None = None
-    """The agent who parked the conversation, until an agent has it again."""
+    """The agent who parked the conversation, until the next assignment."""
     initiation: InitiationMethod = InitiationMethod.API
     previous_contact_id: str | None = None
     past_contact_ids: tuple[str, ...] = ()
     contact_began_at: datetime | None = None
     unrecorded_contacts: tuple[Contact, ...] = ()
-    """Ended contacts, as far as the store does not have them yet; likewise the three fields that follow."""
+    """Ended contacts that are not stored yet. The next three fields hold other values that are not stored yet."""
     unrecorded_departures: tuple[TrackedParticipant, ...] = ()
     unrecorded_answers: tuple[tuple[str, str], ...] = ()
     unrecorded_offers: tuple[EndedOffer, ...] = ()
@@ -105,7 +105,7 @@ class ConversationState(Value):
     agent_accepted: bool = False
     """Whether the agent took the conversation by an offer or by resuming it. Such an agent must connect within the grace."""
     ahead: bool = False
-    """Whether it goes before the others in its queue, because it returned or lost its agent."""
+    """Whether it precedes the others in its queue, because it returned or lost its agent."""
     announced_position: int | None = None
     wait_announced: bool = False
     dropped_deadlines: tuple[DroppedDeadline, ...] = ()
@@ -122,7 +122,7 @@ class ConversationState(Value):
     change_notes: tuple[ChangeNote, ...] = ()
     notice_count: int = 0
     language: str = ""
-    """The customer's language when the conversation began, as a BCP 47 tag; empty when they named none."""
+    """The customer's language when the conversation began, as a BCP 47 tag; empty: unknown."""
 
     @property
     def mode(self) -> Mode:
@@ -136,7 +136,7 @@ class ConversationState(Value):
 
     @property
     def fixed(self) -> tuple[str, ...]:
-        """The policy fields that do not follow the workstream's configuration. A survey that has begun stays as it is."""
+        """The policy fields that do not follow the workstream's configuration. Once a survey has begun, it does not change."""
         return (*self.policy.fixed, "survey") if self.survey_step is not None else self.policy.fixed
 
     @property
@@ -178,9 +178,9 @@ class ConversationState(Value):
 
     @property
     def needs_opening_hours(self) -> bool:
-        """Whether it waits in a queue and does not know whether that is open."""
+        """Whether it waits in a queue whose opening hours must be queried."""
         known = self.hours is not None and self.hours.queue == self.queue and not self.hours.stale
-        # a queue that had hours when it was last asked can have none any more
+        # also when the policy says that no queue has hours: the known hours may have been removed from the configuration
         may_have_hours = self.policy.hours or self.hours is not None
         return may_have_hours and self.state is State.OPEN and not known
 
@@ -211,7 +211,7 @@ class ConversationState(Value):
         return next((t.limit for t in self.participant_timers if (t.role, t.kind) == (role, kind)), None)
 
     def participant(self, by: str) -> TrackedParticipant | None:
-        """The participant with this id, or with this role in lower case (`customer`, `agent`); None for anybody else."""
+        """The participant with this id, or with this role in lower case (`customer`, `agent`); None without a match."""
         return next((p for p in self.participants if by == p.id or by == p.role.lower()), None)
 
     def past_offer(self, id: str) -> EndedOffer | None:

@@ -24,7 +24,7 @@ from workflows.state_parts import (
 
 
 class StateChanges(TypedDict, total=False):
-    """Changes to some fields of a state; see `workflows.state.ConversationState`, with which a test compares it."""
+    """Changes to fields of a state. A test compares the fields with those of `workflows.state.ConversationState`."""
 
     rules_version: int
     id: str

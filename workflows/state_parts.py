@@ -1,4 +1,4 @@
-"""The small values that a conversation's state consists of."""
+"""The values that a conversation's state consists of."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from domain.value import Value
 
 
 class ChangeNote(Value):
-    """One change that operators can read. It holds no names of people and nothing they wrote."""
+    """One change of a conversation, for operators. It contains no names of people and none of their messages."""
 
     at: datetime
     what: str
 
 
 class RecordedRefusal(Value):
-    """One refused input that operators can read: what was refused, when, and why."""
+    """One refused input, for operators. `what` is the name of the input, such as a trigger."""
 
     at: datetime
     what: str
@@ -27,7 +27,7 @@ class RecordedRefusal(Value):
 
 
 class SpeechRecord(Value):
-    """When a party wrote last, since when it counts as idle, and how far its chain of idle rules is."""
+    """The last message of a party, the beginning of its idleness, and the progress of its chain of idle rules."""
 
     last_message_at: datetime | None = None
     after_seq: int = 0
@@ -56,20 +56,21 @@ class QueueHours(Value):
     queue: str
     open: bool
     until: datetime | None = None
-    """Until when this holds; None for as long as nothing changes."""
+    """When this changes next; None: no change is known."""
     opened_at: datetime | None = None
     """When the queue opened while the conversation waited in it."""
     stale: bool = False
-    """Whether `until`, kept in `lapsed_at`, has passed and the answer to the next query is not here yet."""
+    """Whether `until` has passed, and the hours are not queried again yet."""
     lapsed_at: datetime | None = None
+    """The instant `until`, after it has passed."""
 
     def lapsed(self) -> Self:
-        """These hours once `until` has passed."""
+        """These hours as stale, because `until` has passed."""
         return self._with_fields({"stale": True, "until": None, "lapsed_at": self.until})
 
 
 class DroppedDeadline(Value):
-    """A deadline that led to nothing when it was due. It no longer counts, so that it cannot come up for ever."""
+    """A deadline that had no effect when it was due. It no longer counts; otherwise it would be due for ever."""
 
     timer: str
     due: datetime
@@ -85,7 +86,7 @@ class PendingOffer(Value):
 
 
 class TrackedParticipant(Participant):
-    """A participant of the state. `since` is when their present presence began."""
+    """A participant of the state. `since`: the beginning of their current presence."""
 
     since: datetime
 
@@ -105,7 +106,7 @@ class TrackedParticipant(Participant):
 
 
 class Unarchived(Value):
-    """A contact that has ended and whose transcript file is not written yet, with all items up to `seq`."""
+    """An ended contact whose transcript file, with all items up to `seq`, is not written yet."""
 
     contact_id: str
     seq: int

@@ -1,6 +1,6 @@
 """The post-chat survey: a contact after the agent's, in which the system asks questions and the customer answers.
 
-Answers become attributes of the conversation. When the deadline of the survey passes, the chat ends, whatever is unanswered.
+Answers become attributes of the conversation. At the deadline of the survey the chat ends, also with unanswered questions.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from workflows.state import ConversationState
 TRIGGER = "survey"
 """The trigger of the survey's messages in the transcript."""
 
-MAX_ANSWER = 1_000
-"""The longest answer that is kept as an attribute, in characters; the transcript has all of it."""
+MAX_ANSWER_CHARACTERS = 1_000
+"""A longer answer is cut to this length for the attribute, in characters; the transcript has the whole answer."""
 
 
 def ask_question(state: ConversationState) -> Decision:
@@ -33,7 +33,7 @@ def ask_question(state: ConversationState) -> Decision:
 def record_answer(state: ConversationState, message: Message) -> Decision:
     """Take a message as the answer to the present question, and send the next question, or thanks after the last one.
 
-    A message that is none of the choices repeats the question.
+    A message that matches no choice repeats the question.
     """
     survey, step = state.policy.survey, state.survey_step
     assert survey is not None
@@ -64,9 +64,9 @@ def question_content(question: SurveyQuestion, *, interactive: bool) -> tuple[st
 
 
 def find_answer(question: SurveyQuestion, content_type: str, content: str) -> str | None:
-    """The answer in a message; None when it is none of the choices. A choice is named, in any case, or numbered from 1."""
+    """The answer in a message; None when it matches no choice. A choice matches by its text, in any case, or by its number."""
     if not question.choices:
-        return content[:MAX_ANSWER]
+        return content[:MAX_ANSWER_CHARACTERS]
     texts = _strings(content) if content_type in (INTERACTIVE_RESPONSE, "application/json") else [content]
     for text in texts:
         plain = text.strip().casefold()

@@ -1,6 +1,6 @@
-"""Every timer of a conversation as data: in which states it runs, from which instant, and for how long.
+"""All timers of a conversation as a table: in which states each runs, from which instant, and for how long.
 
-Deadlines are derived from absolute instants of the state, so continue-as-new needs to carry no timers.
+Deadlines are derived from absolute instants of the state, so continue-as-new carries no timers.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Timer(StrEnum):
 
 @dataclass(frozen=True)
 class TimerRule:
-    """`timer` runs in `states` of `modes` if `since` is an instant, and ends `limit` later. A `limit` of None is no limit."""
+    """`timer` runs in `states` of `modes` if `since` returns an instant, and ends `limit` later. None means that it does not run."""
 
     timer: Timer
     modes: frozenset[Mode]
@@ -72,8 +72,8 @@ _CUSTOMER, _AGENT = Role.CUSTOMER, Role.AGENT
 _DISCONNECT = ParticipantTimer.DISCONNECT_NONCUSTOMER
 _AT_ONCE = timedelta(0)
 
-NEVER = timedelta(days=365_000)
-"""A longer limit counts as none, because it would lead beyond the calendar."""
+MAX_LIMIT = timedelta(days=365_000)
+"""A timer with this limit or a longer one does not run: its deadline would be after the last instant of the calendar."""
 
 
 def _customer_awaited(state: ConversationState) -> datetime | None:
@@ -85,14 +85,14 @@ def _customer_away(state: ConversationState) -> datetime | None:
 
 
 def _agent_away(state: ConversationState) -> datetime | None:
-    """An agent who accepted and does not connect counts as away from the assignment on."""
+    """The beginning of the agent's absence. An agent who accepted and has not connected is away since the assignment."""
     if state.agent and state.agent.presence is ParticipantPresence.AWAITED and state.agent_accepted:
         return state.agent_since
     return state.agent.since if state.agent and state.agent.presence is ParticipantPresence.AWAY else None
 
 
 def _queued(state: ConversationState) -> datetime | None:
-    """While its queue is closed, a live chat does not age: the customer knows when the queue opens."""
+    """The beginning of the wait. While its queue is closed, a live chat does not age, because the customer knows the opening."""
     if state.mode is Mode.LIVE and state.queue_closed:
         return None
     opened_at = state.hours.opened_at if state.hours and state.mode is Mode.LIVE else None
@@ -138,7 +138,7 @@ def deadlines(state: ConversationState) -> list[Deadline]:
         Deadline(since + limit, order, rule.timer)
         for order, rule in enumerate(TIMER_RULES)
         if state.mode in rule.modes and state.state in rule.states
-        if (since := rule.since(state)) is not None and (limit := rule.limit(state)) is not None and limit < NEVER
+        if (since := rule.since(state)) is not None and (limit := rule.limit(state)) is not None and limit < MAX_LIMIT
     )
     return sorted(deadline for deadline in running if _dropped(deadline) not in state.dropped_deadlines)
 
@@ -149,12 +149,12 @@ def next_deadline(state: ConversationState) -> Deadline | None:
 
 
 def drop_deadline(state: ConversationState, deadline: Deadline) -> ConversationState:
-    """Stop counting a deadline. The timer runs again as soon as its deadline is another one."""
+    """Ignore a deadline from now on. The timer runs again as soon as it has another deadline."""
     return state.replace(dropped_deadlines=(*state.dropped_deadlines, _dropped(deadline))[-KEPT_DROPPED:])
 
 
 KEPT_DROPPED = 20
-"""How many dropped deadlines a conversation remembers."""
+"""How many dropped deadlines are kept."""
 
 
 def _dropped(deadline: Deadline) -> DroppedDeadline:

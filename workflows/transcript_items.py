@@ -1,16 +1,14 @@
-"""Minting transcript items: numbers, ids and instants follow from the state, so that a replay mints the same."""
+"""Creates transcript items. Numbers, ids and instants are derived from the state, so that a replay creates equal items."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from domain.instants import MILLISECOND, whole_milliseconds
 from domain.participants import Role
-from domain.transcript import ItemType, TranscriptItem
+from domain.transcript import SYSTEM_NAME, ItemType, TranscriptItem
 from workflows.state import ConversationState, derived_id
 from workflows.state_parts import TrackedParticipant
-
-SYSTEM_NAME = "SYSTEM_MESSAGE"
-"""The display name of the system (Amazon Connect)."""
 
 
 def next_item(
@@ -23,7 +21,7 @@ def next_item(
     id: str | None = None,
     trigger: str | None = None,
 ) -> tuple[ConversationState, TranscriptItem]:
-    """Mint the next transcript item, and return the state that counts it.
+    """Create the next transcript item. Returns it with the state after it.
 
     Args:
         state: the conversation before the item.
@@ -32,7 +30,7 @@ def next_item(
         content: its text; None for an event.
         participant: its sender; None for the system.
         id: its id; None derives one from its number.
-        trigger: what caused a message of the system.
+        trigger: the cause of a message of the system.
     """
     seq, at = state.seq + 1, _next_instant(state)
     item = TranscriptItem(
@@ -60,7 +58,7 @@ def notice_item(
     participant: TrackedParticipant | None,
     trigger: str | None,
 ) -> tuple[ConversationState, TranscriptItem]:
-    """Mint an item for a notice: no transcript keeps it, and it has no number."""
+    """Create an item for a notice: it is not part of the transcript, and has no number."""
     count = state.notice_count + 1
     item = TranscriptItem(
         id=derived_id(state.id, f"notice/{count}"),
@@ -79,6 +77,6 @@ def notice_item(
 
 
 def _next_instant(state: ConversationState) -> datetime:
-    """The clock in whole milliseconds, and later than every item before."""
-    at = state.clock.replace(microsecond=state.clock.microsecond // 1000 * 1000)
-    return at if state.last_item_at is None else max(at, state.last_item_at + timedelta(milliseconds=1))
+    """The clock in whole milliseconds, but later than every earlier item."""
+    at = whole_milliseconds(state.clock)
+    return at if state.last_item_at is None else max(at, state.last_item_at + MILLISECOND)

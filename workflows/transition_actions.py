@@ -1,4 +1,4 @@
-"""What a transition does besides changing the state: assignments, departures, new contacts, the end of the chat."""
+"""The actions of transitions: assignments, departures, new contacts, the end of the chat."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def accept_offer(state: ConversationState, event: AnyEvent | None) -> Decision:
 
 
 def _assign_agent(state: ConversationState, user: str, name: str, *, accepted: bool = False) -> Decision:
-    """A contact has one agent: what another agent parked goes on as a new contact."""
+    """Assign the conversation. A contact has one agent: if another agent parked it, it continues as a new contact."""
     if state.parked_by and state.parked_by.user != user:
         state = begin_contact(
             state, _next_contact_id(state), InitiationMethod.TRANSFER, state.queue, EndReason.TRANSFERRED
@@ -85,7 +85,7 @@ def transfer(state: ConversationState, event: AnyEvent | None) -> Decision:
 
 
 def park(state: ConversationState, event: AnyEvent | None) -> Decision:
-    """The agent leaves and stays the owner of the conversation. The contact goes on and takes no capacity."""
+    """The agent leaves, and stays the owner of the conversation. The contact continues and uses no capacity."""
     assert state.agent is not None
     parked_by = state.agent.left(state.clock)
     decision = record_departure(state, state.agent, trigger="parked").then(lambda s: automated_message(s, "parked"))
@@ -110,9 +110,9 @@ def _begin_queued_contact(state: ConversationState, reason: EndReason) -> Conver
 
 
 def _with_agent_passed_over(state: ConversationState, reason: EndReason) -> ConversationState:
-    """Tell routing not to offer the conversation to this agent next: they released it, or accepted it and never connected.
+    """Record an ended offer for an agent who released the conversation, or accepted it and never connected.
 
-    An agent who lost the connection can be offered it again.
+    So routing does not offer it to this agent next. An agent who lost the connection can be offered it again.
     """
     agent = state.agent
     if agent is None or agent.user is None:
@@ -121,8 +121,8 @@ def _with_agent_passed_over(state: ConversationState, reason: EndReason) -> Conv
     if not never_connected and reason is not EndReason.RELEASED:
         return state
     outcome = OfferOutcome.ABSENT if never_connected else OfferOutcome.REJECTED
-    over = EndedOffer(id=state.contact_id, user=agent.user, outcome=outcome)
-    return state.replace(unrecorded_offers=(*state.unrecorded_offers, over))
+    ended = EndedOffer(id=state.contact_id, user=agent.user, outcome=outcome)
+    return state.replace(unrecorded_offers=(*state.unrecorded_offers, ended))
 
 
 def queue_returned(state: ConversationState, event: AnyEvent | None) -> Decision:
@@ -143,7 +143,7 @@ def end_chat(reason: EndReason) -> TransitionAction:
         decision = decision.then(lambda s: automated_message(s, "ended"))
         first = Role.AGENT if reason in (EndReason.AGENT_ENDED, EndReason.AUTO_DISCONNECTED) else Role.CUSTOMER
         for participant in sorted(state.participants, key=lambda p: p.role is not first):
-            decision = decision.then(lambda s, who=participant: _leave_with_end(s, who))
+            decision = decision.then(lambda s, p=participant: _leave_with_end(s, p))
         decision = decision.then(lambda s: event_item(s, EventType.CHAT_ENDED, None, once=True))
         return decision.then(lambda s: Decision(_with_end(s, reason)))
 

@@ -71,7 +71,7 @@ class Transition(NamedTuple):
 
 
 def always(_: ConversationState) -> bool:
-    """The condition that always holds."""
+    """The condition of transitions that apply in every case."""
     return True
 
 
@@ -110,7 +110,7 @@ _chain_releases = next_action_is(Role.AGENT, IdleAction.RELEASE)
 
 
 def _after_final_message(role: Role, action: TransitionAction) -> TransitionAction:
-    """The last step of a chain of idle rules: its message, then its action."""
+    """Make the action of the last step of a chain of idle rules: its message, then `action`."""
     return lambda state, event: final_message(state, role).then(lambda s: action(s, event))
 
 

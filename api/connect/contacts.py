@@ -21,7 +21,7 @@ from domain.events import Assign
 from domain.instants import epoch_seconds
 from store import conversations
 from store.records import StoredContact, StoredConversation
-from wire.models import without_none
+from wire.models import AWS_ACCOUNT, without_none
 
 router = APIRouter(route_class=DescribedRoute)
 
@@ -139,4 +139,4 @@ def _describe(contact: StoredContact, conversation: StoredConversation) -> dict[
 
 def contact_arn(instance: str, contact_id: str) -> str:
     """Return the ARN of a contact. Region and account are placeholders."""
-    return f"arn:aws:connect:local:000000000000:instance/{instance}/contact/{contact_id}"
+    return f"arn:aws:connect:local:{AWS_ACCOUNT}:instance/{instance}/contact/{contact_id}"

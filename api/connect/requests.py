@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from annotated_types import Interval, MaxLen, MinLen
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from api.participant.content import checked_content
-from domain.transcript import ContentType
+from domain.transcript import ContentType, checked_content
 from store.conversations import attribute_bytes
 from wire.models import ClientToken, ContactId, InstanceId, Text, UserId, WireModel
 

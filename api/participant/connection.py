@@ -111,6 +111,9 @@ def _socket_base(request: Request, parts: Services) -> str:
 async def _leave(parts: Services, session: Session) -> None:
     """Send `chat.ended` to the clients of a customer who leaves. The conversation continues, and nobody else gets the event."""
     event = passing_event(
-        CHAT_ENDED, conversation_id=session.conversation.id, contact_id=session.contact_id, who=session.participant
+        CHAT_ENDED,
+        conversation_id=session.conversation.id,
+        contact_id=session.contact_id,
+        participant=session.participant,
     )
     await parts.bus.announce(Announcement(session.conversation.id, event, only_to=session.participant.id))

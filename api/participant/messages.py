@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4, uuid5
 
 from annotated_types import MaxLen, MinLen
@@ -13,13 +13,12 @@ from pydantic import AfterValidator, Field
 from api.bodies import JsonBody, parse_json
 from api.dependencies import Parts, Services
 from api.openapi import DescribedRoute
-from api.participant.content import EventContentType, checked_content
 from api.participant.session import ByConnectionToken, Session
 from domain.errors import InvalidValue, MalformedRequest
 from domain.events import Message
 from domain.instants import iso
 from domain.participants import Role
-from domain.transcript import ContentType, TranscriptItem
+from domain.transcript import ContentType, TranscriptItem, checked_content
 from runtime.bus import Announcement
 from store import transcript
 from store.records import Receipt
@@ -27,6 +26,14 @@ from wire.frames import DELIVERED, READ, TYPING, passing_event, receipt_event
 from wire.models import ClientToken, Text, WireModel
 
 router = APIRouter(route_class=DescribedRoute)
+
+EventContentType = Literal[
+    "application/vnd.amazonaws.connect.event.typing",
+    "application/vnd.amazonaws.connect.event.message.delivered",
+    "application/vnd.amazonaws.connect.event.message.read",
+    "application/vnd.amazonaws.connect.event.connection.acknowledged",
+]
+"""Content types of SendEvent. The last one is legacy, and has no effect."""
 
 
 class SendMessage(WireModel):
@@ -94,7 +101,7 @@ async def send_event(parts: Parts, session: ByConnectionToken, body: JsonBody[Se
 
 async def _send_typing(parts: Services, session: Session) -> None:
     frame = passing_event(
-        TYPING, conversation_id=session.conversation.id, contact_id=session.contact_id, who=session.participant
+        TYPING, conversation_id=session.conversation.id, contact_id=session.contact_id, participant=session.participant
     )
     await parts.bus.announce(Announcement(session.conversation.id, frame))
 

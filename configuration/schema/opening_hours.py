@@ -18,7 +18,7 @@ HORIZON = timedelta(days=400)
 """How far ahead the next opening is searched."""
 
 MAX_OPEN_SPAN = timedelta(days=31)
-"""How far ahead the end of an opening is searched. After that the caller has to ask again."""
+"""How far ahead the end of an opening is searched. After that the caller must query again."""
 
 _DAY = timedelta(days=1)
 _REACH = 2 * _DAY
@@ -32,10 +32,10 @@ class QueueOpening:
 
     open: bool
     until: datetime | None
-    """The instant (UTC) of the next change, or when to ask again if it stays open for more than `FAR`. None: it does not
-    open within `HORIZON`."""
+    """The instant (UTC) of the next change. If it stays open for more than `MAX_OPEN_SPAN`: when to query again. None: it does
+    not open within `HORIZON`."""
     holiday: bool = False
-    """It is closed, and the local date is a holiday."""
+    """Whether it is closed and the local date is a holiday."""
 
 
 def opening_at(schedule: ScheduleSettings, at: datetime) -> QueueOpening:
@@ -57,7 +57,7 @@ def _closed(schedule: ScheduleSettings, at: datetime, until: datetime | None) ->
 
 
 def _stretches(schedule: ScheduleSettings, at: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """Yield the open stretches around and after an instant, in order. Adjacent intervals are merged, up to `FAR`."""
+    """Yield the open stretches around and after an instant, in order. Adjacent intervals are merged, up to `MAX_OPEN_SPAN`."""
     intervals = _intervals(schedule, at.astimezone(schedule.time_zone).date())
     stretch = next(intervals, None)
     if stretch is None:
@@ -91,7 +91,7 @@ def _instant(wall: datetime, zone: ZoneInfo, fold: int) -> datetime:
     instant = wall.replace(tzinfo=zone, fold=fold).astimezone(UTC)
     if instant.astimezone(zone).replace(tzinfo=None) == wall:
         return instant
-    # in a gap, fold 1 stands for an instant before the jump and fold 0 for one after it
+    # in a gap, fold 1 gives an instant before the jump and fold 0 one after it
     before, after = (wall.replace(tzinfo=zone, fold=side).astimezone(UTC) for side in (1, 0))
     offset = before.astimezone(zone).utcoffset()
     while after - before > timedelta(seconds=1):

@@ -1,4 +1,4 @@
-"""Opening hours as configured: the intervals of each date. `runtime.hours` turns them into instants."""
+"""Opening hours as configured: the intervals of each date. `opening_hours` converts them to instants."""
 
 from __future__ import annotations
 

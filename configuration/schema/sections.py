@@ -20,14 +20,13 @@ from pydantic import (
     WrapValidator,
 )
 
-MAX_TEXT = 2_000
-"""Longest automated message, in characters."""
+from domain.policy import MAX_MESSAGE_CHARACTERS
 
 MAX_MISTAKES = 10
 """Number of mistakes that a message names."""
 
 NEVER = timedelta.max
-"""The value of a limit that is configured as "never"."""
+"""The value of a limit that is configured as `"never"`."""
 
 ANY_LANGUAGE = "*"
 """The key of a text that is used for every language."""
@@ -41,7 +40,7 @@ class SettingsSection(BaseModel):
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
 
-MessageText = Annotated[str, Field(max_length=MAX_TEXT, pattern=r"^[^\x00]*$")]
+MessageText = Annotated[str, Field(max_length=MAX_MESSAGE_CHARACTERS, pattern=r"^[^\x00]*$")]
 """A message to people. U+0000 is refused because PostgreSQL cannot store it."""
 
 
@@ -85,8 +84,8 @@ def _one_of(value: object, kinds: ValidatorFunctionWrapHandler) -> object:
     try:
         return kinds(value)
     except ValidationError as error:
-        # pydantic lists each kind that it tried as if it were a key
-        raise ValueError("; or: ".join(_wording(tried["msg"]) for tried in error.errors())) from None
+        # pydantic would report each kind that it tried under a key of its own
+        raise ValueError("; or: ".join(_without_prefix(tried["msg"]) for tried in error.errors())) from None
 
 
 OneOf = WrapValidator(_one_of)
@@ -131,14 +130,14 @@ def text_in_language(text: LocalizedText, *wanted: str | None) -> str:
 
 
 def mistakes(error: ValidationError) -> str:
-    """Return the mistakes with their keys, at most `MOST_MISTAKES`: `texts.greeting: ...; open_age: ...`."""
+    """Return the mistakes with their keys, at most `MAX_MISTAKES`: `texts.greeting: ...; open_age: ...`."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    named = [f"{_key(e['loc'])}{_wording(e['msg'])}" for e in found[:MAX_MISTAKES]]
+    named = [f"{_key(e['loc'])}{_without_prefix(e['msg'])}" for e in found[:MAX_MISTAKES]]
     more = len(found) - len(named)
     return "; ".join([*named, f"and {more} more"] if more else named)
 
 
-def _wording(message: str) -> str:
+def _without_prefix(message: str) -> str:
     return message.removeprefix("Value error, ")
 
 

@@ -19,6 +19,7 @@ from configuration.schema.sections import (
     SettingsSection,
 )
 from domain.conversation import Mode
+from domain.routing import DEFAULT_PRIORITY, OFFER_DURATION
 
 OfferableStatus = Literal["available", "busy", "busy-do-not-disturb"]
 """Agent statuses in which an agent can receive offers. Agents who become away or offline lose their open offers."""
@@ -93,7 +94,7 @@ WebAddress = Annotated[str, StringConstraints(max_length=2_000, pattern=r"^[!-~]
 
 
 class ReconnectionSettings(SettingsSection):
-    """Links back into a chat: the page they open, and the page for customers who return too late."""
+    """Links back to a chat: the page that they open, and the page for customers who return too late."""
 
     portal_url: WebAddress | None = None
     redirect_url: WebAddress | None = None
@@ -131,7 +132,7 @@ class SurveySettings(SettingsSection):
 
 
 class WorkstreamSettings(SettingsSection):
-    """The policy of a kind of conversation. None: the default of the mode, see `workflows.policy.DEFAULTS`.
+    """The policy of a kind of conversation. None: the default of the mode, see `domain.policy.DEFAULTS`.
 
     Limits are durations, or `NEVER`.
     """
@@ -155,7 +156,7 @@ class WorkstreamSettings(SettingsSection):
     idle_rules: tuple[IdleRuleSettings, ...] = Field(default=(), max_length=20)
     distribution: Literal["push", "pick"] = "push"
     """Whether conversations are offered to agents, or agents pick them from the queue."""
-    offer_within: Positive = timedelta(seconds=120)
+    offer_within: Positive = OFFER_DURATION
     """Time to accept an offer."""
     auto_accept: bool = False
     allowed_statuses: Annotated[
@@ -166,7 +167,7 @@ class WorkstreamSettings(SettingsSection):
     """Number of consecutive missed offers after which an agent becomes away."""
     units: Annotated[int, Field(ge=1, le=1_000)] = 1
     """Units of an agent's capacity that a conversation uses."""
-    priority: Annotated[int, Field(ge=1, le=99)] = 5
+    priority: Annotated[int, Field(ge=1, le=99)] = DEFAULT_PRIORITY
     """Lower numbers are offered first."""
     same_agent: Literal["required", "preferred", "off"] | None = None
     same_agent_wait: Positive | None = None

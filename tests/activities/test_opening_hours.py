@@ -31,8 +31,8 @@ OPENS = {"until": datetime.fromisoformat("2026-11-24T08:00+01:00"), "opens": "20
 CLOSES = {"until": datetime.fromisoformat("2026-11-24T12:00+01:00")}
 
 
-def doorkeeper(instances: dict[str, Any]) -> OpeningHoursReader:
-    """A doorkeeper with an unchanged configuration. It does not open the store."""
+def hours_reader(instances: dict[str, Any]) -> OpeningHoursReader:
+    """A reader with an unchanged configuration. It does not open the store."""
     settings = Settings.model_validate({"instances": instances})
     return OpeningHoursReader(Configuration(settings.instances, Database.open("sqlite:///not-opened.db"), LocalBus()))
 
@@ -51,9 +51,9 @@ def doorkeeper(instances: dict[str, Any]) -> OpeningHoursReader:
 )
 async def test_opening_hours_of_a_queue_at_an_instant(queue: str, at: str, expected: dict[str, Any]) -> None:
     question = OpeningHoursQuery(instance="i", queue=queue, at=datetime.fromisoformat(at))
-    assert await doorkeeper({"i": INSTANCE}).opening_hours(question) == OpeningHours(queue=queue, **expected)
+    assert await hours_reader({"i": INSTANCE}).opening_hours(question) == OpeningHours(queue=queue, **expected)
 
 
 async def test_queue_of_a_removed_instance_is_open() -> None:
     question = OpeningHoursQuery(instance="i", queue="office", at=datetime.fromisoformat("2026-11-22T12:00+01:00"))
-    assert await doorkeeper({}).opening_hours(question) == OpeningHours(queue="office", open=True)
+    assert await hours_reader({}).opening_hours(question) == OpeningHours(queue="office", open=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -181,7 +181,7 @@ async def test_change_that_no_longer_fits_the_file_is_ignored_until_it_fits(
     with caplog.at_level(logging.WARNING):
         restarted_process = await restarted(db, hours={}, queues={})
     assert [record.getMessage() for record in caplog.records] == [
-        "instances.i.queues.p: was changed at run time, which does not fit and does not count: "
+        "instances.i.queues.p: the change at run time is ignored, because it does not fit: "
         "queues: p.hours: there are no hours 'h'"
     ]
     assert (restarted_process.instances["i"].queues, restarted_process.instances["i"].agents["a2"].name) == ({}, "Bob")
@@ -212,7 +212,7 @@ async def test_invalid_file_prevents_the_start(db: Database) -> None:
 async def test_process_reads_changes_on_announcement(
     this_process: Configuration, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(current, "LOOK_SECONDS", 60)
+    monkeypatch.setattr(current, "POLL_INTERVAL", timedelta(seconds=60))
     bus = LocalBus()
     async with open_configuration(file_instances(), db, bus) as other_process:
         await this_process.change("i", "agents", "a2", {"name": "Bob"}, by="key")
@@ -243,7 +243,7 @@ async def test_process_stops_cleanly_while_a_change_is_announced(db: Database, s
 async def test_process_reads_changes_without_announcements(
     this_process: Configuration, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(current, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(current, "POLL_INTERVAL", timedelta(seconds=0.05))
     async with open_configuration(file_instances(), db, LocalBus()) as other_process:
         await this_process.change("i", "agents", "a2", {"name": "Bob"}, by="key")
         await eventually(lambda: has_agent(other_process, "a2"), "it has read the change", seconds=5)
@@ -262,7 +262,7 @@ async def test_every_effective_change_is_announced(db: Database) -> None:
 async def test_unreadable_store_keeps_the_configuration(
     this_process: Configuration, db: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(current, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(current, "POLL_INTERVAL", timedelta(seconds=0.05))
 
     async def fail(_: Database) -> dict[str, int]:
         raise OSError("no store")

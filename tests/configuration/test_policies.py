@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from configuration.errors import InvalidConfiguration
 from configuration.policies import check_policies, policy_for
@@ -213,9 +214,9 @@ def test_every_known_slug_is_allowed() -> None:
 
 
 def test_configurable_texts_and_idle_actions_match_the_policy() -> None:
-    """`runtime` may not import `workflows`, so it defines these a second time."""
+    """The configuration has texts by language, so it defines the triggers a second time."""
     assert set(workstreams.MessageSettings.model_fields) == set(policy.AutomatedMessages.model_fields)
-    assert sections.MAX_TEXT == policy.MAX_MESSAGE_CHARACTERS
+    assert TypeAdapter(sections.MessageText).json_schema()["maxLength"] == policy.MAX_MESSAGE_CHARACTERS
     allowed_actions = {(silent, action) for silent, actions in workstreams.ACTIONS.items() for action in actions}
     assert {action for _, action in allowed_actions} == set(IdleAction)
     assert {silent for silent, _ in allowed_actions} == {"customer", "agent"}

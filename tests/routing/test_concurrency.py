@@ -178,7 +178,7 @@ async def test_offers_from_one_queue_are_made_one_at_a_time(db: Database, url: s
         await put(db, placement(queue, queue=queue))
     other_db = Database.open(url)
     async with db.write() as connection:
-        await db.one_at_a_time(connection, QueueView(INSTANCE, QUEUES[0], {}, START).offer_lock)
+        await db.take_advisory_lock(connection, QueueView(INSTANCE, QUEUES[0], {}, START).offer_lock)
         calls = [asyncio.create_task(offer_next(other_db, INSTANCE, queue, RULES, START)) for queue in QUEUES[:2]]
         done, _ = await asyncio.wait(calls, timeout=1)
     assert calls[0] not in done

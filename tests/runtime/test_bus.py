@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from runtime.bus import MOST_BYTES, Announcement, Bus, opened_bus
+from runtime.bus import MAX_PAYLOAD_BYTES, Announcement, Bus, opened_bus
 from tests import postgres
 
 
@@ -55,7 +55,7 @@ async def test_longest_announcement_arrives_complete(
     buses: tuple[Bus, asyncio.Queue[Announcement]], caplog: pytest.LogCaptureFixture, character: str
 ) -> None:
     bus, received = buses
-    longest = of_size(MOST_BYTES, character)
+    longest = of_size(MAX_PAYLOAD_BYTES, character)
     await bus.announce(longest)
     assert await next_announcements(received, 1) == [longest]
     assert caplog.records == []
@@ -65,11 +65,11 @@ async def test_longer_announcement_is_sent_without_its_frame_and_logged(
     buses: tuple[Bus, asyncio.Queue[Announcement]], caplog: pytest.LogCaptureFixture
 ) -> None:
     bus, received = buses
-    for announcement in (of_size(MOST_BYTES + 1), of_size(100_000, "😀"), Announcement("after")):
+    for announcement in (of_size(MAX_PAYLOAD_BYTES + 1), of_size(100_000, "😀"), Announcement("after")):
         await bus.announce(announcement)
     assert await next_announcements(received, 3) == [Announcement("c"), Announcement("c"), Announcement("after")]
     assert [record.levelno for record in caplog.records] == 2 * [logging.WARNING]
-    assert caplog.messages[0] == "c: too long to announce, nobody gets it: MESSAGE text/plain i"
+    assert caplog.messages[0] == "c: too long to announce, not delivered: MESSAGE text/plain i"
 
 
 @pytest.mark.parametrize("content", ["\ud800", "a\x00b", "\u2028 \"'\\"])

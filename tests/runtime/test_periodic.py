@@ -158,7 +158,7 @@ def test_wake_ups_within_the_gather_time_share_one_run() -> None:
 def test_failures_are_retried_with_growing_delays_until_a_success() -> None:
     async def test() -> None:
         work = Work(*[OSError("no store")] * 6, None, OSError("no store"))
-        async with running(PeriodicTask("work", work, MINUTE, longest_retry=timedelta(seconds=10))):
+        async with running(PeriodicTask("work", work, MINUTE, max_retry_delay=timedelta(seconds=10))):
             await work.reaches(9)
         assert work.delays == [60, 1, 2, 4, 8, 10, 10, 60, 1]
 
@@ -174,7 +174,7 @@ def test_first_retry_follows_after_the_interval_or_a_second(
 ) -> None:
     async def test() -> None:
         work = Work(*[OSError("no store")] * 3)
-        async with running(PeriodicTask("work", work, interval, longest_retry=longest)):
+        async with running(PeriodicTask("work", work, interval, max_retry_delay=longest)):
             await work.reaches(4)
         assert work.delays[1:] == delays
 

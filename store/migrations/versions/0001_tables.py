@@ -1,4 +1,4 @@
-"""the tables of version 1"""
+"""All tables of version 1."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,0 +1,12 @@
+"""Streams of bytes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+
+async def chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yields a chunk that was already taken from a stream, then the rest of the stream."""
+    yield first
+    async for chunk in rest:
+        yield chunk
