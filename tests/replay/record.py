@@ -37,7 +37,7 @@ async def record() -> None:
             await migrate(db)
             engine = Engine(environment.client, db)
             for name, scenario in missing.items():
-                async with engine.working(instances=INSTANCES):
+                async with engine.worker(instances=INSTANCES):
                     chat = await scenario(engine, environment)
                 await _write(name, engine, chat)
             await db.close()
