@@ -1,6 +1,6 @@
 """Record the scenarios that have no history yet: `python -m tests.replay.record`.
 
-Each run gives two files: its history, and the decisions that it leads to under the present code.
+Each run gives two files: its history, and its decisions under the current code.
 """
 
 from __future__ import annotations

@@ -118,7 +118,7 @@ async def cancelled(engine: Engine, _: WorkflowEnvironment) -> Chat:
     await chat.signal("connect")
     await chat.assign()
     await chat.handle.cancel()
-    await chat.wait_until(lambda s: s.ended, "it ends")
+    await chat.wait_until(lambda s: s.ended, "the chat ends")
     await chat.close()
     await chat.handle.result()
     return chat
@@ -137,7 +137,7 @@ async def contacts(engine: Engine, _: WorkflowEnvironment) -> Chat:
     await chat.signal("message", {"content": "beep", "by": "bot"})
     await chat.signal("leave", {"by": "bot"})
     await chat.signal("transfer", {"contact_id": f"{chat.id}-2", "queue": "live", "user": "a2", "name": "A2"})
-    await chat.wait_until(lambda s: s.contact_id != chat.id, "it is transferred")
+    await chat.wait_until(lambda s: s.contact_id != chat.id, "the chat is transferred")
     await chat.end()
     await chat.signal("message", {"content": "so so", "by": "customer"})
     await chat.wait_until(lambda s: s.seq == 9, "the question is repeated")
@@ -219,7 +219,7 @@ async def hours(engine: Engine, environment: WorkflowEnvironment) -> Chat:
 
 
 async def offered(engine: Engine, environment: WorkflowEnvironment) -> Chat:
-    """Rejected, missed, withdrawn, accepted by an agent who disconnects, and accepted by the same agent again."""
+    """Offers: rejected, missed, withdrawn, accepted by an agent who disconnects, and accepted by the same agent again."""
     chat = await engine.start(id="recorded-offered", greeting="Is anybody there?")
     await chat.do(Connect())
     await _offer(environment, chat, "a1")
@@ -239,7 +239,7 @@ async def offered(engine: Engine, environment: WorkflowEnvironment) -> Chat:
 
 
 async def returning(engine: Engine, environment: WorkflowEnvironment) -> Chat:
-    """Accepted automatically for an agent who never connects, then for one who parks it; the customer returns to that one."""
+    """Accepted automatically for an agent who never connects, then for an agent who parks the chat and resumes it."""
     chat = await engine.start(
         Mode.PERSISTENT, id="recorded-returning", auto_accept=True, wrap_up_holds=timedelta(hours=1)
     )
@@ -257,9 +257,9 @@ async def returning(engine: Engine, environment: WorkflowEnvironment) -> Chat:
 
 
 async def reconfigured(engine: Engine, _: WorkflowEnvironment) -> Chat:
-    """Started with another policy than its workstream has now, so that it adopts the present one."""
+    """Started with another policy than its workstream has now. It adopts the current policy."""
     chat = await engine.start(id="recorded-reconfigured", workstream="live", hours=True, open_age=timedelta(hours=3))
-    await chat.wait_until(lambda s: s.policy.open_age == timedelta(minutes=20), "it adopts the present policy")
+    await chat.wait_until(lambda s: s.policy.open_age == timedelta(minutes=20), "it adopts the current policy")
     await chat.do(Connect(), End())
     await chat.handle.result()
     return chat

@@ -50,7 +50,7 @@ def decide_by_version(state: ConversationState, event: AnyEvent, now: datetime) 
 
 
 def decide_without_branch(state: ConversationState, event: AnyEvent, now: datetime) -> Decision:
-    """The new rule for every run: the mistake that replay must find."""
+    """The new rule for every run: the defect that replay must find."""
     if isinstance(event, Park) and event.by != "agent":
         return refuse(state, event.kind, RefusalCode.AGENT_ONLY, action=event.kind)
     return decide(state, event, now)
@@ -88,17 +88,17 @@ async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Eng
         await db.close()
 
 
-async def count(engine: Engine, workstream: str, version: int) -> int:
-    """The number of running conversations of a workstream under a version of the rules, as an operator counts them."""
+async def count_running(engine: Engine, workstream: str, version: int) -> int:
+    """The number of running conversations of a workstream under a rules version, by the query of an operator."""
     query = f"ChatRulesVersion = '{version}' AND ExecutionStatus = 'Running' AND ChatWorkstream = '{workstream}'"
     return (await engine.client.count_workflows(query)).count
 
 
-async def counted(engine: Engine, workstream: str, *expected: int) -> None:
-    """Return once the visibility of the server shows these counts for versions 1 and 2."""
+async def wait_for_counts(engine: Engine, workstream: str, *expected: int) -> None:
+    """Wait until the visibility of the server shows these counts for versions 1 and 2."""
 
     async def check() -> bool | None:
-        return True if [await count(engine, workstream, version) for version in (1, 2)] == [*expected] else None
+        return True if [await count_running(engine, workstream, version) for version in (1, 2)] == [*expected] else None
 
     await eventually(check, f"{expected} conversations of versions 1 and 2")
 
@@ -123,12 +123,12 @@ async def test_running_conversation_keeps_its_rules_until_it_is_renewed(engine: 
         await new.do(*WITH_AGENT)
         assert await new.ask(parked_by_operator()) is not None
         assert (await new.state()).rules_version == 2
-        await counted(engine, workstream, 1, 1)
+        await wait_for_counts(engine, workstream, 1, 1)
         await old.renew()
         assert (await old.state()).rules_version == 2
         assert await old.ask(parked_by_operator()) is not None
         await old.do(Park())
-        await counted(engine, workstream, 0, 2)
+        await wait_for_counts(engine, workstream, 0, 2)
     async with worker_of_version_2(engine):  # it replays the runs of version 2
         await old.do(Resume())
         assert (await old.state()).state is State.ACTIVE
@@ -145,12 +145,12 @@ async def test_running_conversation_keeps_its_rules_until_it_is_renewed(engine: 
 
 async def test_conversation_without_a_run_begins_under_the_version_of_its_worker(engine: Engine) -> None:
     workstream = f"rules-{uuid4()}"
-    chat = await engine.start(Mode.PERSISTENT, workstream=workstream)  # by a process that knows version 1 alone
-    await counted(engine, workstream, 1, 0)
+    chat = await engine.start(Mode.PERSISTENT, workstream=workstream)  # by a process that knows only version 1
+    await wait_for_counts(engine, workstream, 1, 0)
     async with worker_of_version_2(engine):
         await chat.do(*WITH_AGENT)
         assert (await chat.state()).rules_version == 2
-        await counted(engine, workstream, 0, 1)
+        await wait_for_counts(engine, workstream, 0, 1)
 
 
 @pytest.mark.parametrize("path", recorded(), ids=lambda path: path.stem)
