@@ -155,7 +155,7 @@ async def test_temporal_retries_archiving_until_it_succeeds(db: Database, tmp_pa
     (folder / "demo").write_text("a file where a folder must be")
     async with time_skipping_server(tmp_path) as environment:
         engine = Engine(environment.client, db)
-        async with engine.working(archive=folder.as_uri()):
+        async with engine.worker(archive=folder.as_uri()):
             chat = await engine.start(archive=True, greeting="Hello")
             await chat.end(by=f"{chat.id}-customer")
 

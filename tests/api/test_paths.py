@@ -70,7 +70,7 @@ def test_lone_surrogate_in_path_is_not_found(api: Api) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        *("/", "/contact", "/contact/", "/contact/chat/", "/CONTACT/CHAT", "//contact/chat", "/contact//chat"),
+        *("/contact", "/contact/", "/contact/chat/", "/CONTACT/CHAT", "//contact/chat", "/contact//chat"),
         *("/participant", "/participant/", "/participant/message/", "/participant/message/x", "/v2", "/contact%2Fchat"),
         *("/contacts/demo", "/participant/..%2fcontact/chat", "/contact/chat%00", "/%ff", "/a%0d%0ab"),
     ],
@@ -80,7 +80,9 @@ def test_unknown_path_is_refused(api: Api, method: str, path: str) -> None:
     assert_refused(api.http.request(method, path), 404, "UnknownOperationException", method)
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/contact/chat"), ("DELETE", "/participant/message")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/contact/chat"), ("DELETE", "/participant/message"), ("POST", "/")]
+)
 def test_wrong_method_is_refused(api: Api, method: str, path: str) -> None:
     assert_refused(api.http.request(method, path), 404, "UnknownOperationException", path)
 

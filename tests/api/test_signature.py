@@ -100,7 +100,7 @@ class TestHandmadeSignature:
         assert_refused(send_signed(api, signed_as_put, method="POST"), *DENIED, "signature")
 
     @pytest.mark.parametrize(
-        ("wrong", "mention"),
+        ("invalid", "mention"),
         [
             (SignedRequest(secret=SECRET + "x"), "signature"),
             (SignedRequest(secret=""), "signature"),
@@ -117,7 +117,7 @@ class TestHandmadeSignature:
     def test_invalid_signature_is_denied(self, api: Api, invalid: SignedRequest, mention: str) -> None:
         assert_refused(send_signed(api, invalid), *DENIED, mention)
 
-    @pytest.mark.parametrize("lie", [sha256(b"other").hexdigest(), "UNSIGNED-PAYLOAD", ""])
+    @pytest.mark.parametrize("wrong_hash", [sha256(b"other").hexdigest(), "UNSIGNED-PAYLOAD", ""])
     def test_wrong_content_hash_is_denied(self, api: Api, wrong_hash: str) -> None:
         """The signature is consistent with the wrong hash, so only a check of the body detects it."""
         signed = SignedRequest(

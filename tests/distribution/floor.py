@@ -107,7 +107,7 @@ class Floor:
         def is_offered(offer: PendingOffer | None) -> bool:
             return offer is not None and to in (None, offer.user)
 
-        state = await chat.until(lambda state: is_offered(state.offer), f"an offer to {to or 'any agent'}")
+        state = await chat.wait_until(lambda state: is_offered(state.offer), f"an offer to {to or 'any agent'}")
         assert state.offer
         return state.offer
 
@@ -202,7 +202,7 @@ async def open_floor(
     client = ConversationClient(engine.client, settings)
     dispatcher = CountingDispatcher(engine.db, bus, client, configuration)
     floor = Floor(engine, name, client, bus, configuration, dispatcher)
-    async with engine.working(bus=bus, configuration=configuration):
+    async with engine.worker(bus=bus, configuration=configuration):
         await dispatcher.start()
         try:
             await floor.wait_for_dispatch()

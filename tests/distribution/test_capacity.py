@@ -74,7 +74,7 @@ async def test_a_disconnected_chat_moves_to_wrap_up_and_holds_capacity_as_its_wo
         async with open_floor(engine, ONE, live=workstream) as floor:
             chat, next_chat = await floor.assigned_chat("a1"), await floor.start()
             await chat.signal("disconnect", {"by": "customer"})
-            await chat.until(lambda state: state.state is State.WRAP_UP, "the chat is in wrap-up")
+            await chat.wait_until(lambda state: state.state is State.WRAP_UP, "the chat is in wrap-up")
             if load:
                 await floor.assert_not_offered(next_chat)
                 assert await floor.load("a1") == 1

@@ -29,7 +29,7 @@ from tests.distribution.crashing_process import Step
 from tests.distribution.floor import LIVE, PERSISTENT, CountingDispatcher, Floor
 from tests.stack import running
 from tests.store.conftest import Fresh, fresh
-from tests.workflows.engine import Chat, Engine, code, eventually
+from tests.workflows.engine import Chat, Engine, eventually, refusal_code
 
 __all__ = ["fresh"]
 
@@ -208,7 +208,7 @@ async def test_rejection_is_recorded_once_when_the_worker_was_killed(site: Site,
             await wait_for_crash(crashing)
             await site.set_status("a2")
         with site.worker():
-            assert code(await asyncio.wait_for(rejecting, TIMEOUT)) in (None, RefusalCode.OFFER_OVER)
+            assert refusal_code(await asyncio.wait_for(rejecting, TIMEOUT)) in (None, RefusalCode.OFFER_OVER)
             await site.floor.accept_offer(chat, "a2")
             await site.assert_accepted_once(chat, "a2", offers=2)
             await site.floor.finish(chat)
@@ -244,7 +244,7 @@ async def test_offer_that_expires_without_a_worker_frees_the_agent(site: Site) -
 
         await eventually(revoked, "the offer is revoked", TIMEOUT)
         with site.worker():
-            await chat.until(lambda state: state.offer is None, "the conversation has no offer")
+            await chat.wait_until(lambda state: state.offer is None, "the conversation has no offer")
             agent = await site.floor.agent("a1")
             assert (agent.load, agent.missed_offers) == (0, 0), "a revoked offer does not count as missed"
             await site.set_status("a2")

@@ -9,8 +9,8 @@ from domain.conversation import State
 from domain.events import AcceptOffer, Disconnect, Release
 from domain.routing import AgentStatus
 from tests.distribution.floor import LIVE, Floor, open_floor
-from tests.workflows.clock import forward
 from tests.workflows.engine import Chat, Engine
+from tests.workflows.time_skipping import advance
 
 TWO = {"a1": {"capacity": 1}, "a2": {"capacity": 1}}
 LONG_OFFERS = {**LIVE, "offer_within": "PT1H"}
@@ -22,7 +22,7 @@ BEYOND_GRACE = {"minutes": 3}
 
 async def assert_requeued_ahead(floor: Floor, chat: Chat) -> None:
     """Assert that the chat is queued again as a new contact, ahead of others, and goes to the other agent first."""
-    state = await chat.until(lambda state: state.contact_id != chat.id, "the chat has a new contact")
+    state = await chat.wait_until(lambda state: state.contact_id != chat.id, "the chat has a new contact")
     assert (state.initiation, state.previous_contact_id) == (InitiationMethod.TRANSFER, chat.id)
     assert await floor.load("a1") == 0
     waiting = await floor.start()
@@ -41,7 +41,7 @@ async def test_chat_of_a_disconnected_agent_goes_to_another_agent_first(
         chat = await floor.assigned_chat("a1")
         await floor.set_status("a1", AgentStatus.OFFLINE)
         await chat.do(Disconnect(by="agent"))
-        await forward(environment, chat, **BEYOND_GRACE)
+        await advance(environment, chat, **BEYOND_GRACE)
         await assert_requeued_ahead(floor, chat)
 
 
@@ -52,7 +52,7 @@ async def test_agent_who_accepts_and_never_connects_loses_the_chat_and_is_away(
         chat = await floor.start()
         offer = await floor.wait_for_offer(chat, "a1")
         await chat.do(AcceptOffer(offer_id=offer.id, by="a1"))
-        await forward(environment, chat, **BEYOND_GRACE)
+        await advance(environment, chat, **BEYOND_GRACE)
         await floor.wait_for_status("a1", AgentStatus.AWAY)
         await assert_requeued_ahead(floor, chat)
         (first, *_) = (await chat.state()).past_contact_ids
@@ -62,7 +62,7 @@ async def test_agent_who_accepts_and_never_connects_loses_the_chat_and_is_away(
 async def test_disconnected_agent_can_get_the_chat_again(environment: WorkflowEnvironment, engine: Engine) -> None:
     async with open_floor(engine, {"a1": {"capacity": 1}}, live=LONG_OFFERS) as floor:
         chat = await floor.assigned_chat("a1", "live", Disconnect(by="agent"))
-        await forward(environment, chat, **BEYOND_GRACE)
+        await advance(environment, chat, **BEYOND_GRACE)
         await floor.accept_offer(chat, "a1")
         assert (await chat.state()).contact_id != chat.id
         await floor.finish(chat)

@@ -15,8 +15,8 @@ from routing import dispatcher
 from routing.agents import agent_states, configure_agents
 from tests.distribution.floor import LIVE, open_floor
 from tests.routing.routing_records import routing_row
-from tests.workflows.clock import rings
 from tests.workflows.engine import Engine, eventually
+from tests.workflows.time_skipping import advance_to_timer
 from workflows.timers import Timer
 
 TWO = {"a1": {"capacity": 1}, "a2": {"capacity": 1}}
@@ -57,7 +57,7 @@ async def test_missed_offer_ends_by_the_timer_of_the_conversation(
     async with open_floor(engine, ONE, live={**LIVE, "offer_within": "PT10M"}) as floor:
         chat = await floor.start()
         offer = await floor.wait_for_offer(chat)
-        state = await rings(environment, chat, Timer.OFFER, offer.until)
+        state = await advance_to_timer(environment, chat, Timer.OFFER, offer.until)
         assert (state.state, state.offer) == (State.OPEN, None)
         await floor.assert_not_offered(chat)
         agent = await floor.agent("a1")
@@ -105,7 +105,7 @@ async def test_other_offers_of_an_agent_who_goes_away_are_withdrawn_at_once(engi
 async def test_auto_accept_assigns_the_chat_without_an_answer(engine: Engine) -> None:
     async with open_floor(engine, ONE, live={**LIVE, "auto_accept": True}) as floor:
         chat = await floor.start()
-        state = await chat.until(lambda state: state.state is State.ACTIVE, "the chat is active")
+        state = await chat.wait_until(lambda state: state.state is State.ACTIVE, "the chat is active")
         assert state.agent
         assert (state.agent.user, (await floor.row(chat)).stage) == ("a1", "working")
         await floor.finish(chat)

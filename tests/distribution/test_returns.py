@@ -49,7 +49,7 @@ async def test_the_customers_return_notifies_the_agent(engine: Engine) -> None:
         chat, blocking = await parked_chat(floor), await blocking_chat(floor)
         waiting = await floor.start()
         await floor.assert_not_offered(waiting)
-        await chat.say("It is me again.")
+        await chat.send("It is me again.")
         await floor.assert_not_offered(chat, waiting)
         await floor.finish(blocking)
         contact = (await chat.state()).contact_id
@@ -65,7 +65,7 @@ async def test_preferred_agent_gets_the_chat_before_other_free_agents(engine: En
     async with open_floor(engine, {"a1": {"capacity": 2}, "a2": {"capacity": 9}}, away=("a2",)) as floor:
         chat, _ = await parked_chat(floor), await blocking_chat(floor)
         await floor.set_status("a2", AgentStatus.AVAILABLE)
-        await chat.say("It is me again.")
+        await chat.send("It is me again.")
         assert await floor.accept_offer(chat) == "a1"
         await floor.finish(chat)
 
@@ -75,7 +75,7 @@ async def test_chat_waits_a_limited_time_for_a_preferred_agent_without_capacity(
     async with open_floor(engine, TWO, away=("a2",), live=LIVE, persistent=workstream) as floor:
         chat, blocking = await parked_chat(floor), await blocking_chat(floor)
         await floor.set_status("a2", AgentStatus.AVAILABLE)
-        await chat.say("It is me again.")
+        await chat.send("It is me again.")
         await floor.assert_not_offered(chat)
         assert (await floor.row(chat)).bound_to == "a1"
         assert await floor.accept_offer(chat) == "a2"
@@ -88,11 +88,11 @@ async def test_chat_does_not_wait_for_a_preferred_agent_who_is_away_or_rejects(e
         chat = await parked_chat(floor)
         await floor.set_status("a2", AgentStatus.AVAILABLE)
         await floor.set_status("a1", AgentStatus.AWAY)
-        await chat.say("It is me again.")
+        await chat.send("It is me again.")
         assert await floor.accept_offer(chat) == "a2"
         await chat.do(Park())
         await floor.set_status("a1", AgentStatus.AVAILABLE)
-        await chat.say("And again.")
+        await chat.send("And again.")
         await floor.reject_offer(chat, "a2")
         assert await floor.accept_offer(chat) == "a1"
         await floor.finish(chat)
@@ -103,7 +103,7 @@ async def test_chat_waits_for_its_required_agent_only(engine: Engine) -> None:
         chat = await parked_chat(floor)
         await floor.set_status("a2", AgentStatus.AVAILABLE)
         await floor.set_status("a1", AgentStatus.OFFLINE)
-        await chat.say("It is me again.")
+        await chat.send("It is me again.")
         await floor.assert_not_offered(chat)
         await floor.set_status("a1", AgentStatus.AVAILABLE)
         await floor.reject_offer(chat, "a1")
@@ -116,7 +116,7 @@ async def test_chat_of_a_long_absent_required_agent_goes_to_another_agent(engine
         chat = await parked_chat(floor)
         await floor.set_status("a2", AgentStatus.AVAILABLE)
         await floor.set_status("a1", AgentStatus.OFFLINE, since=LONG_ABSENCE)
-        await chat.say("It is me again.")
+        await chat.send("It is me again.")
         assert await floor.accept_offer(chat) == "a2"
         await floor.finish(chat)
 
@@ -127,7 +127,7 @@ async def test_chat_of_a_removed_required_agent_goes_to_another_agent(engine: En
         await floor.set_status("a2", AgentStatus.AVAILABLE)
         await floor.configuration.change(floor.name, "agents", "a1", None, by="test")
         await floor.wait_for_dispatch()
-        await chat.say("It is me again.")
+        await chat.send("It is me again.")
         assert await floor.accept_offer(chat) == "a2"
         await floor.finish(chat)
 
@@ -139,6 +139,6 @@ async def test_chat_goes_to_the_best_agent_when_same_agent_is_off(engine: Engine
     ) as floor:
         chat = await parked_chat(floor)
         await floor.set_status("a2", AgentStatus.AVAILABLE)
-        await chat.say("It is me again.")
+        await chat.send("It is me again.")
         assert await floor.accept_offer(chat) == "a2"
         await floor.finish(chat)

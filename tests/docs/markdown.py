@@ -73,3 +73,11 @@ class Page:
 
 
 PAGES = [Page(ROOT / "README.md"), *(Page(path) for path in sorted((ROOT / "docs").glob("*.md")))]
+
+
+def table_rows(page: Page, heading: str) -> list[list[str]]:
+    """The cells of the table rows below a heading, up to the next heading, without the head of the table."""
+    section = re.split(rf"^#+ {re.escape(heading)}$", page.prose, maxsplit=1, flags=re.MULTILINE)[1]
+    section = re.split(r"^#", section, maxsplit=1, flags=re.MULTILINE)[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]

@@ -12,6 +12,7 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from configuration.policies import check_policies
 from runtime.settings import Settings
 from tests.docs.markdown import Block
 from tests.docs.shell import Terminal
@@ -78,10 +79,15 @@ def _environment(values: dict[str, str]) -> Generator[None]:
         os.environ.update(before)
 
 
-def check_configuration(block: Block) -> None:
-    """Asserts that the settings accept the demo configuration with the tables of a block in it."""
-    demo = tomllib.loads((ROOT / "perennial.toml").read_text())
-    Settings.model_validate(_merged(demo, tomllib.loads(block.code)))
+def check_configuration(*blocks: Block) -> Settings:
+    """Asserts that the demo configuration with the tables of blocks in it is valid, and returns it."""
+    tables = tomllib.loads((ROOT / "perennial.toml").read_text())
+    for block in blocks:
+        tables = _merged(tables, tomllib.loads(block.code))
+    settings = Settings.model_validate(tables)
+    for instance in settings.instances.values():
+        check_policies(instance)
+    return settings
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import pkgutil
 import re
@@ -73,6 +74,22 @@ def paths(page: Page) -> list[str]:
 @pytest.mark.parametrize("path", mentions(paths))
 def test_file_exists(chatjs: None, path: str) -> None:
     assert (ROOT / path).exists() or (CHATJS_FOLDER / "node_modules" / path).exists()
+
+
+def named_tests(page: Page) -> list[str]:
+    """The tests that a page names, as `path::name`."""
+    return [code for code in page.inline if re.fullmatch(r"tests/[\w/]+\.py::\w+", code)]
+
+
+@pytest.mark.parametrize("test", mentions(named_tests))
+def test_named_test_exists(test: str) -> None:
+    path, _, name = test.partition("::")
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    assert name in {node.name for node in ast.walk(ast.parse((ROOT / path).read_text())) if isinstance(node, functions)}
+
+
+def test_lifecycle_page_names_the_tests_of_its_features() -> None:
+    assert len(named_tests(BY_PATH[ROOT / "docs" / "lifecycle.md"])) >= 11
 
 
 def test_named_modules_exist() -> None:

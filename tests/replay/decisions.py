@@ -23,8 +23,8 @@ from workflows.contract import Commit, CommitResult, ConversationResult, StartCo
 from workflows.conversation import Conversation
 from workflows.state import ConversationState
 
-SHOWN = 5
-"""How many differences are shown."""
+MAX_DIFFERENCES = 5
+"""The number of differences that a failure shows."""
 
 ADVICE = (
     "If the rules are meant to change, change them under a new rules version (workflows/rules_version.py). "
@@ -51,9 +51,9 @@ def decisions_path(history: Path) -> Path:
 
 
 async def replay_decisions(history: WorkflowHistory) -> Decisions:
-    """Replay a history under the present code and return its decisions.
+    """Replay a history under the current code and return its decisions.
 
-    It runs without the sandbox, which would import the modules again, without what the caller or this function patched.
+    It runs without the sandbox, which would import the modules again without the patches.
 
     Raises:
         NondeterminismError: the commands differ from the history.
@@ -91,14 +91,14 @@ def write_decisions(history: Path, decisions: Decisions) -> None:
 def differences(history: Path, decisions: Decisions) -> list[str]:
     """The first differences from the recorded decisions, one readable line each; empty if there are none.
 
-    The recorded JSON is read by the present models, so a new field with a default is no difference.
+    The current models read the recorded JSON, so a new field with a default is no difference.
     """
     recorded = Decisions.model_validate_json(decisions_path(history).read_text())
-    return list(islice(_differences("", recorded.comparable(), decisions.comparable()), SHOWN))
+    return list(islice(_differences("", recorded.comparable(), decisions.comparable()), MAX_DIFFERENCES))
 
 
 def explain(history: Path, found: list[str]) -> str:
-    """One failure for people: what differs, and what to do."""
+    """The failure message: the differences, and what to do."""
     lines = "\n".join(f"  {line}" for line in found)
     return f"{history.stem} replays to other decisions than when it was recorded:\n{lines}\n{ADVICE}"
 

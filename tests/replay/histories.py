@@ -1,6 +1,6 @@
 """The recorded histories: for each run of a scenario, `NAME-RUN.json` as Temporal exports it, and its decisions (decisions.py).
 
-A recorded history is never recorded again: it stands for the conversations that run in production under the rules of its
+A recorded history is never recorded again: it represents the conversations that run in production under the rules of its
 version. A change that cannot replay it needs a new rules version; see `workflows/rules_version.py`.
 """
 

@@ -1,6 +1,6 @@
 """Record the scenarios that have no history yet: `python -m tests.replay.record`.
 
-Each run gives two files: its history, and the decisions that it leads to under the present code.
+Each run gives two files: its history, and its decisions under the current code.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ async def record() -> None:
             await migrate(db)
             engine = Engine(environment.client, db)
             for name, scenario in missing.items():
-                async with engine.working(instances=INSTANCES):
+                async with engine.worker(instances=INSTANCES):
                     chat = await scenario(engine, environment)
                 await _write(name, engine, chat)
             await db.close()

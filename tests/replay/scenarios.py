@@ -11,11 +11,11 @@ from temporalio.testing import WorkflowEnvironment
 from domain.conversation import Mode, State
 from domain.events import AcceptOffer, Assign, Close, Connect, Disconnect, End, Park, RejectOffer, Release, Resume
 from domain.participants import ParticipantPresence, Role
-from tests.workflows.clock import forward, now, rings
 from tests.workflows.engine import Chat, Engine, eventually
-from tests.workflows.test_chains import AGENT, CUSTOMER
-from tests.workflows.test_deadlines import AGENT_LOST, SEATED, set_timers
-from tests.workflows.test_hours import CLOSES, OPENS, hours_change
+from tests.workflows.test_deadlines import AGENT_LOST, WITH_AGENT, set_timers
+from tests.workflows.test_hours import CLOSES, OPENS, advance_to_hours_change
+from tests.workflows.test_idle_rules import AGENT, CUSTOMER
+from tests.workflows.time_skipping import advance, advance_to_timer, current_time
 from workflows.timers import Timer, next_deadline
 
 Scenario = Callable[[Engine, WorkflowEnvironment], Awaitable[Chat]]
@@ -31,7 +31,7 @@ async def chat(engine: Engine, _: WorkflowEnvironment) -> Chat:
     await chat.signal("message", {"content": "how can I help?", "by": "agent"})
     await chat.signal("message", {"content": "it works again", "by": "customer"})
     await chat.signal("nonsense", {"a": 1})
-    await chat.until(lambda s: s.seq == 5 and s.refused_count == 2, "everything is recorded")
+    await chat.wait_until(lambda s: s.seq == 5 and s.refused_count == 2, "everything is recorded")
     await chat.end()
     await chat.close()
     await chat.handle.result()
@@ -44,12 +44,12 @@ async def reconnect(engine: Engine, environment: WorkflowEnvironment) -> Chat:
     await chat.signal("connect")
     await chat.assign()
     await _disconnect_customer(chat)
-    await forward(environment, chat, minutes=2)
+    await advance(environment, chat, minutes=2)
     await chat.signal("connect")
-    await chat.until(lambda s: s.customer.presence is ParticipantPresence.CONNECTED, "the customer is back")
-    await forward(environment, chat, minutes=2)
+    await chat.wait_until(lambda s: s.customer.presence is ParticipantPresence.CONNECTED, "the customer is back")
+    await advance(environment, chat, minutes=2)
     await chat.signal("message", {"content": "back", "by": "customer"})
-    await chat.until(lambda s: s.seq == 2, "the message is recorded")
+    await chat.wait_until(lambda s: s.seq == 2, "the message is recorded")
     return chat
 
 
@@ -59,9 +59,9 @@ async def timeout(engine: Engine, environment: WorkflowEnvironment) -> Chat:
     await chat.signal("connect")
     await chat.assign()
     await _disconnect_customer(chat)
-    await forward(environment, chat, minutes=3, seconds=1)
-    await chat.until(lambda s: s.ended, "the window closes")
-    await forward(environment, chat, minutes=15, seconds=1)
+    await advance(environment, chat, minutes=3, seconds=1)
+    await chat.wait_until(lambda s: s.ended, "the window closes")
+    await advance(environment, chat, minutes=15, seconds=1)
     await chat.handle.result()
     return chat
 
@@ -72,10 +72,10 @@ async def renewed(engine: Engine, environment: WorkflowEnvironment) -> Chat:
     await chat.signal("connect")
     for number in range(40):
         await chat.signal("message", {"content": f"message {number}", "by": "customer"})
-    await chat.until(lambda s: s.seq == 41, "all messages are recorded")
+    await chat.wait_until(lambda s: s.seq == 41, "all messages are recorded")
     await chat.assign("a2")
-    await forward(environment, chat, hours=2, seconds=1)
-    await chat.until(lambda s: s.ended, "the duration is reached")
+    await advance(environment, chat, hours=2, seconds=1)
+    await chat.wait_until(lambda s: s.ended, "the duration is reached")
     await chat.close()
     await chat.handle.result()
     return chat
@@ -84,10 +84,10 @@ async def renewed(engine: Engine, environment: WorkflowEnvironment) -> Chat:
 async def renewed_by_signal(engine: Engine, _: WorkflowEnvironment) -> Chat:
     """A persistent conversation that the signal `renew` makes continue as new."""
     chat = await engine.start(Mode.PERSISTENT, id="recorded-renewed-by-signal", customer_id="c-18")
-    await chat.do(*SEATED)
+    await chat.do(*WITH_AGENT)
     await chat.renew()
     await chat.do(Park())
-    await chat.say("Back.")
+    await chat.send("Back.")
     await chat.do(Resume(), End(by="agent"), Close())
     await chat.handle.result()
     return chat
@@ -97,7 +97,7 @@ async def outage(engine: Engine, _: WorkflowEnvironment) -> Chat:
     """The store cannot be written for a while: the write becomes an ordinary activity, and nothing is lost."""
     chat = await engine.start(id=f"recorded-outage-{uuid4()}")
     await chat.signal("connect")
-    await chat.until(lambda s: s.seq == 1, "the customer has joined")
+    await chat.wait_until(lambda s: s.seq == 1, "the customer has joined")
     await eventually(chat.first_item, "the first item is in the store")
     async with engine.db.engine.connect() as blocking:
         await blocking.execution_options(writes=True)
@@ -118,7 +118,7 @@ async def cancelled(engine: Engine, _: WorkflowEnvironment) -> Chat:
     await chat.signal("connect")
     await chat.assign()
     await chat.handle.cancel()
-    await chat.until(lambda s: s.ended, "it ends")
+    await chat.wait_until(lambda s: s.ended, "the chat ends")
     await chat.close()
     await chat.handle.result()
     return chat
@@ -137,12 +137,12 @@ async def contacts(engine: Engine, _: WorkflowEnvironment) -> Chat:
     await chat.signal("message", {"content": "beep", "by": "bot"})
     await chat.signal("leave", {"by": "bot"})
     await chat.signal("transfer", {"contact_id": f"{chat.id}-2", "queue": "live", "user": "a2", "name": "A2"})
-    await chat.until(lambda s: s.contact_id != chat.id, "it is transferred")
+    await chat.wait_until(lambda s: s.contact_id != chat.id, "the chat is transferred")
     await chat.end()
     await chat.signal("message", {"content": "so so", "by": "customer"})
-    await chat.until(lambda s: s.seq == 9, "the question is repeated")
+    await chat.wait_until(lambda s: s.seq == 9, "the question is repeated")
     await chat.signal("message", {"content": "good", "by": "customer"})
-    await chat.until(lambda s: s.ended, "the survey is answered")
+    await chat.wait_until(lambda s: s.ended, "the survey is answered")
     await chat.close()
     await chat.handle.result()
     return chat
@@ -151,15 +151,15 @@ async def contacts(engine: Engine, _: WorkflowEnvironment) -> Chat:
 async def parked(engine: Engine, environment: WorkflowEnvironment) -> Chat:
     """Parked, returned by the customer, resumed, parked, assigned to another agent, parked, and closed by its waiting period."""
     chat = await engine.start(Mode.PERSISTENT, id="recorded-parked")
-    await chat.do(*SEATED)
-    await chat.say("I will find out.", "agent")
+    await chat.do(*WITH_AGENT)
+    await chat.send("I will find out.", "agent")
     await chat.do(Park(), Disconnect())
-    await forward(environment, chat, days=3)
+    await advance(environment, chat, days=3)
     await chat.do(Connect())
-    await chat.say("Any news?")
+    await chat.send("Any news?")
     await chat.do(Resume(), Connect(by="agent"), Park(), Assign(user="a2", name="A2"), Connect(by="agent"), Park())
-    await forward(environment, chat, days=10)
-    await chat.say("We have not forgotten you.", "system")
+    await advance(environment, chat, days=10)
+    await chat.send("We have not forgotten you.", "system")
     await _until_next(environment, chat, Timer.WAITING)
     await chat.handle.result()
     return chat
@@ -169,7 +169,7 @@ async def agent_lost(engine: Engine, environment: WorkflowEnvironment) -> Chat:
     """An agent comes back in time, then too late; another agent releases the chat; it stays open too long."""
     chat = await engine.start(id="recorded-agent-lost")
     await chat.do(*AGENT_LOST)
-    await forward(environment, chat, minutes=2)
+    await advance(environment, chat, minutes=2)
     await chat.do(Connect(by="agent"), Disconnect(by="agent"))
     await _until_next(environment, chat, Timer.AGENT_GRACE)
     await chat.do(Assign(user="a2", name="A2"), Connect(by="agent"), Release())
@@ -181,12 +181,12 @@ async def agent_lost(engine: Engine, environment: WorkflowEnvironment) -> Chat:
 async def idle_rules(engine: Engine, environment: WorkflowEnvironment) -> Chat:
     """A silent agent is reminded and loses the customer; a silent customer is reminded, warned, and the chat is closed."""
     chat = await engine.start(Mode.PERSISTENT, id="recorded-idle-rules", idle_rules=[*AGENT, *CUSTOMER])
-    await chat.do(*SEATED)
-    await chat.say("Hello?")
+    await chat.do(*WITH_AGENT)
+    await chat.send("Hello?")
     for _ in range(2):
         await _until_next(environment, chat, Timer.AGENT_SILENT)
     await chat.do(Assign(user="a2", name="A2"), Connect(by="agent"))
-    await chat.say("Which version?", "agent")
+    await chat.send("Which version?", "agent")
     for _ in range(3):
         await _until_next(environment, chat, Timer.CUSTOMER_SILENT)
     await chat.do(Close())
@@ -197,9 +197,9 @@ async def idle_rules(engine: Engine, environment: WorkflowEnvironment) -> Chat:
 async def participant_timers(engine: Engine, environment: WorkflowEnvironment) -> Chat:
     """A customer is idle, returns, is idle again, and the others are disconnected."""
     chat = await engine.start(id="recorded-participant-timers")
-    await chat.do(set_timers(Role.CUSTOMER, IDLE=2, DISCONNECT_NONCUSTOMER=3), *SEATED)
+    await chat.do(set_timers(Role.CUSTOMER, IDLE=2, DISCONNECT_NONCUSTOMER=3), *WITH_AGENT)
     await _until_next(environment, chat, Timer.CUSTOMER_IDLE)
-    await chat.say("Here.")
+    await chat.send("Here.")
     await _until_next(environment, chat, Timer.CUSTOMER_IDLE)
     await _until_next(environment, chat, Timer.CUSTOMER_DISCONNECT)
     await chat.do(Close())
@@ -211,15 +211,15 @@ async def hours(engine: Engine, environment: WorkflowEnvironment) -> Chat:
     """A conversation begins in a closed queue, which opens and closes."""
     chat = await engine.start(Mode.PERSISTENT, id="recorded-hours", greeting="Is anybody there?", hours=True)
     await chat.do(Connect())
-    await hours_change(environment, chat, OPENS[0])
-    await hours_change(environment, chat, CLOSES[0])
+    await advance_to_hours_change(environment, chat, OPENS[0])
+    await advance_to_hours_change(environment, chat, CLOSES[0])
     await chat.do(End())
     await chat.handle.result()
     return chat
 
 
 async def offered(engine: Engine, environment: WorkflowEnvironment) -> Chat:
-    """Rejected, missed, withdrawn, accepted by an agent who disconnects, and accepted by the same agent again."""
+    """Offers: rejected, missed, withdrawn, accepted by an agent who disconnects, and accepted by the same agent again."""
     chat = await engine.start(id="recorded-offered", greeting="Is anybody there?")
     await chat.do(Connect())
     await _offer(environment, chat, "a1")
@@ -228,7 +228,7 @@ async def offered(engine: Engine, environment: WorkflowEnvironment) -> Chat:
     await _until_next(environment, chat, Timer.OFFER)
     await _offer(environment, chat, "a3")
     await chat.signal("withdraw", {"offer_id": "offer-a3"})
-    await chat.until(lambda s: s.offer is None, "the offer is withdrawn")
+    await chat.wait_until(lambda s: s.offer is None, "the offer is withdrawn")
     await _offer(environment, chat, "a4")
     await chat.do(AcceptOffer(offer_id="offer-a4", by="a4"), Connect(by="agent"), Disconnect(by="agent"))
     await _until_next(environment, chat, Timer.AGENT_GRACE)
@@ -239,17 +239,17 @@ async def offered(engine: Engine, environment: WorkflowEnvironment) -> Chat:
 
 
 async def returning(engine: Engine, environment: WorkflowEnvironment) -> Chat:
-    """Accepted automatically for an agent who never connects, then for one who parks it; the customer returns to that one."""
+    """Accepted automatically for an agent who never connects, then for an agent who parks the chat and resumes it."""
     chat = await engine.start(
         Mode.PERSISTENT, id="recorded-returning", auto_accept=True, wrap_up_holds=timedelta(hours=1)
     )
     await chat.do(Connect())
     await _offer(environment, chat, "a1")
-    await chat.until(lambda s: s.state is State.ACTIVE, "the offer is accepted")
+    await chat.wait_until(lambda s: s.state is State.ACTIVE, "the offer is accepted")
     await _until_next(environment, chat, Timer.AGENT_GRACE)
     await _offer(environment, chat, "a2")
     await chat.do(Connect(by="agent"), Park())
-    await chat.say("Any news?")
+    await chat.send("Any news?")
     await chat.renew()
     await chat.do(Resume(), Connect(by="agent"), End(by="agent"), Close())
     await chat.handle.result()
@@ -257,9 +257,9 @@ async def returning(engine: Engine, environment: WorkflowEnvironment) -> Chat:
 
 
 async def reconfigured(engine: Engine, _: WorkflowEnvironment) -> Chat:
-    """Started with another policy than its workstream has now, so that it adopts the present one."""
+    """Started with another policy than its workstream has now. It adopts the current policy."""
     chat = await engine.start(id="recorded-reconfigured", workstream="live", hours=True, open_age=timedelta(hours=3))
-    await chat.until(lambda s: s.policy.open_age == timedelta(minutes=20), "it adopts the present policy")
+    await chat.wait_until(lambda s: s.policy.open_age == timedelta(minutes=20), "it adopts the current policy")
     await chat.do(Connect(), End())
     await chat.handle.result()
     return chat
@@ -272,17 +272,17 @@ SCENARIOS: dict[str, Scenario] = {scenario.__name__: scenario for scenario in (*
 
 async def _disconnect_customer(chat: Chat) -> None:
     await chat.signal("disconnect")
-    await chat.until(lambda s: s.customer.presence is ParticipantPresence.AWAY, "the customer is away")
+    await chat.wait_until(lambda s: s.customer.presence is ParticipantPresence.AWAY, "the customer is away")
 
 
 async def _until_next(environment: WorkflowEnvironment, chat: Chat, timer: Timer) -> None:
     """Advance the clock to the next deadline, which must be the one of this timer."""
     deadline = next_deadline(await chat.state())
     assert deadline is not None
-    await rings(environment, chat, timer, deadline.due)
+    await advance_to_timer(environment, chat, timer, deadline.due)
 
 
 async def _offer(environment: WorkflowEnvironment, chat: Chat, user: str, id: str | None = None) -> None:
-    id, until = id or f"offer-{user}", await now(environment, chat) + timedelta(minutes=2)
+    id, until = id or f"offer-{user}", await current_time(environment, chat) + timedelta(minutes=2)
     await chat.signal("offer", {"offer_id": id, "user": user, "name": user.upper(), "until": until.isoformat()})
-    await chat.until(lambda s: s.offer is not None or s.state is State.ACTIVE, f"{user} has the offer")
+    await chat.wait_until(lambda s: s.offer is not None or s.state is State.ACTIVE, f"{user} has the offer")

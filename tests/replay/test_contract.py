@@ -1,4 +1,4 @@
-"""The rule of `workflows/contract.py` for new fields: a field of the record that varies breaks the replay."""
+"""The rule of `workflows/contract.py` for new fields: a new field of the snapshot that varies breaks replay."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from workflows.contract import snapshot_of
 from workflows.state import ConversationState
 
 CHAT = HISTORIES / "chat-1.json"
-"""It has rounds that change the state and not the record: a refused command and a malformed signal."""
+"""It has tasks that change the state but not the snapshot: a refused command and a malformed signal."""
 
 
-class LaterFacts(ConversationSnapshot):
-    """A later version of the record."""
+class LaterSnapshot(ConversationSnapshot):
+    """A later version of the snapshot."""
 
     refused_count: int = 0
 
@@ -32,22 +32,22 @@ class LaterPlacement(Placement):
     decided_at: datetime | None = None
 
 
-def with_varying_fact(state: ConversationState) -> ConversationSnapshot:
-    return LaterFacts(**dict(snapshot_of(state)), refused_count=state.refused_count)
+def with_varying_field(state: ConversationState) -> ConversationSnapshot:
+    return LaterSnapshot(**dict(snapshot_of(state)), refused_count=state.refused_count)
 
 
-def with_constant_fact(state: ConversationState) -> ConversationSnapshot:
-    return LaterFacts(**dict(snapshot_of(state)))
+def with_constant_field(state: ConversationState) -> ConversationSnapshot:
+    return LaterSnapshot(**dict(snapshot_of(state)))
 
 
 def with_varying_placement(state: ConversationState) -> ConversationSnapshot:
-    record = snapshot_of(state)
-    placement = LaterPlacement(**dict(record.placement), decided_at=state.clock)
-    return ConversationSnapshot.model_validate({**dict(record), "placement": placement})
+    snapshot = snapshot_of(state)
+    placement = LaterPlacement(**dict(snapshot.placement), decided_at=state.clock)
+    return ConversationSnapshot.model_validate({**dict(snapshot), "placement": placement})
 
 
-@pytest.mark.parametrize("later", [with_varying_fact, with_varying_placement])
-async def test_varying_field_of_the_record_breaks_replay(
+@pytest.mark.parametrize("later", [with_varying_field, with_varying_placement])
+async def test_varying_field_of_the_snapshot_breaks_replay(
     later: Callable[[ConversationState], ConversationSnapshot], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await replay_decisions(read_history(CHAT))
@@ -56,6 +56,6 @@ async def test_varying_field_of_the_record_breaks_replay(
         await replay_decisions(read_history(CHAT))
 
 
-async def test_field_at_its_default_keeps_replay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversation, "snapshot_of", with_constant_fact)
+async def test_field_at_its_default_keeps_histories_replayable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversation, "snapshot_of", with_constant_field)
     await replay_decisions(read_history(CHAT))

@@ -1,4 +1,4 @@
-"""Recorded histories replay under the present code: to the same commands, and to the same decisions."""
+"""Recorded histories replay under the current code to the same commands and the same decisions."""
 
 from __future__ import annotations
 
@@ -43,22 +43,22 @@ def test_every_scenario_is_recorded_with_its_decisions() -> None:
 
 @pytest.mark.parametrize("path", recorded(), ids=lambda path: path.stem)
 async def test_change_of_commands_fails_replay(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def write_otherwise(self: Conversation, batch: Decision) -> None:
+    async def other_write(self: Conversation, batch: Decision) -> None:
         commit = Commit(conversation_id="c", items=batch.items)
         await workflow.execute_activity_method(
             ConversationActivities.record, commit, start_to_close_timeout=timedelta(seconds=30)
         )
 
-    monkeypatch.setattr(Conversation, "_write", write_otherwise)
+    monkeypatch.setattr(Conversation, "_write", other_write)
     with pytest.raises(NondeterminismError):
         await replay_decisions(read_history(path))
 
 
-async def test_change_that_keeps_the_commands_differs_in_decisions(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fill_otherwise(text: str, state: ConversationState, **slugs: object) -> str:
+async def test_change_that_keeps_the_commands_is_found_in_the_decisions(monkeypatch: pytest.MonkeyPatch) -> None:
+    def other_fill(text: str, state: ConversationState, **slugs: object) -> str:
         return f"{fill_slugs(text, state, **slugs)} Goodbye."
 
-    monkeypatch.setattr(decision, "fill_slugs", fill_otherwise)
+    monkeypatch.setattr(decision, "fill_slugs", other_fill)
     path = HISTORIES / "timeout-1.json"
     found = differences(path, await replay_decisions(read_history(path)))  # it replays: the commands are the same
     [line] = found
@@ -69,7 +69,7 @@ async def test_change_that_keeps_the_commands_differs_in_decisions(monkeypatch: 
     assert explain(path, found).startswith("timeout-1 replays to other decisions")
 
 
-async def test_change_of_the_final_state_alone_differs_in_decisions(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_change_of_the_final_state_alone_is_found_in_the_decisions(monkeypatch: pytest.MonkeyPatch) -> None:
     with_speech = ConversationState.with_speech
 
     def with_other_steps(self: ConversationState, role: Role, record: SpeechRecord) -> ConversationState:

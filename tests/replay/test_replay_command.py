@@ -1,4 +1,4 @@
-"""`python -m perennial replay` and the fixture `replay_histories`: what they accept, and what a difference looks like."""
+"""`python -m perennial replay` and the fixture `replay_histories`: the files they accept, and the report of a difference."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ NO_HISTORIES = [
 
 
 @pytest.mark.parametrize(("change", "sentence"), NO_HISTORIES)
-def test_command_names_a_file_that_is_no_history(tmp_path: Path, change: Any, sentence: str) -> None:
+def test_command_names_a_file_that_is_not_a_history(tmp_path: Path, change: Any, sentence: str) -> None:
     path = changed(tmp_path / "odd.json", change)
     done = command(path)
     assert done.returncode == 1
@@ -156,7 +156,7 @@ async def test_changed_code_is_reported_in_a_few_lines(
     assert len(report(results).splitlines()) == len(results) + 2 + len(ADVICE.splitlines())
 
 
-def test_fixture_fails_once_and_says_what_to_do(
+def test_fixture_fails_once_and_names_the_upgrade_guide(
     monkeypatch: pytest.MonkeyPatch, replay_histories: ReplayHistories
 ) -> None:
     monkeypatch.setattr(Conversation, "_write", other_write)
@@ -175,7 +175,7 @@ async def test_exports_of_the_command_line_and_of_the_temporal_ui_replay(stack: 
         return exported if "core_local_activity" in exported else None
 
     (tmp_path / "shown.json").write_text(await eventually(recorded, "the conversation is recorded"))
-    # what the UI's Download button reads and saves
+    # the Download button of the UI reads and saves this
     api = f"http://127.0.0.1:{stack.ui_port}/api/v1/namespaces/default/workflows/{chat}/history"
     events = httpx.get(api).raise_for_status().json()["history"]["events"]
     (tmp_path / "downloaded.json").write_text(json.dumps({"events": events}))

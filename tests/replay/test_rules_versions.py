@@ -27,9 +27,9 @@ from store.database import Database
 from store.migrate import migrate
 from tests.replay.histories import read_history, recorded
 from tests.workflows.engine import Chat, Engine, eventually
-from tests.workflows.players import histories
+from tests.workflows.random_chats import run_histories
 from tests.workflows.server import time_skipping_server
-from tests.workflows.test_deadlines import SEATED
+from tests.workflows.test_deadlines import WITH_AGENT
 from workflows.conversation import Conversation
 from workflows.decision import Decision, refuse
 from workflows.machine import decide
@@ -50,7 +50,7 @@ def decide_by_version(state: ConversationState, event: AnyEvent, now: datetime) 
 
 
 def decide_without_branch(state: ConversationState, event: AnyEvent, now: datetime) -> Decision:
-    """The new rule for every run: the mistake that replay must find."""
+    """The new rule for every run: the defect that replay must find."""
     if isinstance(event, Park) and event.by != "agent":
         return refuse(state, event.kind, RefusalCode.AGENT_ONLY, action=event.kind)
     return decide(state, event, now)
@@ -68,7 +68,7 @@ def code_of_version_2(decide: Decide = decide_by_version) -> Generator[None]:
 @asynccontextmanager
 async def worker_of_version_2(engine: Engine) -> AsyncGenerator[None, None]:
     with code_of_version_2():
-        async with engine.working():
+        async with engine.worker():
             yield
 
 
@@ -88,19 +88,19 @@ async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Eng
         await db.close()
 
 
-async def count(engine: Engine, workstream: str, version: int) -> int:
-    """The number of running conversations of a workstream under a version of the rules, as an operator counts them."""
+async def count_running(engine: Engine, workstream: str, version: int) -> int:
+    """The number of running conversations of a workstream under a rules version, by the query of an operator."""
     query = f"ChatRulesVersion = '{version}' AND ExecutionStatus = 'Running' AND ChatWorkstream = '{workstream}'"
     return (await engine.client.count_workflows(query)).count
 
 
-async def counted(engine: Engine, workstream: str, *expected: int) -> None:
-    """Return once the visibility of the server shows these counts for versions 1 and 2."""
+async def wait_for_counts(engine: Engine, workstream: str, *expected: int) -> None:
+    """Wait until the visibility of the server shows these counts for versions 1 and 2."""
 
-    async def look() -> bool | None:
-        return True if [await count(engine, workstream, version) for version in (1, 2)] == [*expected] else None
+    async def check() -> bool | None:
+        return True if [await count_running(engine, workstream, version) for version in (1, 2)] == [*expected] else None
 
-    await eventually(look, f"{expected} conversations of versions 1 and 2")
+    await eventually(check, f"{expected} conversations of versions 1 and 2")
 
 
 def parked_by_operator() -> Park:
@@ -113,44 +113,44 @@ async def test_running_conversation_keeps_its_rules_until_it_is_renewed(engine: 
     async def start() -> Chat:
         return await engine.start(Mode.PERSISTENT, workstream=workstream)
 
-    async with engine.working():
+    async with engine.worker():
         old = await start()
-        await old.do(*SEATED, parked_by_operator(), Resume())
+        await old.do(*WITH_AGENT, parked_by_operator(), Resume())
     async with worker_of_version_2(engine):  # it replays the run that version 1 recorded
         await old.do(parked_by_operator(), Resume())
         assert (await old.state()).rules_version == RULES_VERSION == 1
         new = await start()
-        await new.do(*SEATED)
+        await new.do(*WITH_AGENT)
         assert await new.ask(parked_by_operator()) is not None
         assert (await new.state()).rules_version == 2
-        await counted(engine, workstream, 1, 1)
+        await wait_for_counts(engine, workstream, 1, 1)
         await old.renew()
         assert (await old.state()).rules_version == 2
         assert await old.ask(parked_by_operator()) is not None
         await old.do(Park())
-        await counted(engine, workstream, 0, 2)
+        await wait_for_counts(engine, workstream, 0, 2)
     async with worker_of_version_2(engine):  # it replays the runs of version 2
         await old.do(Resume())
         assert (await old.state()).state is State.ACTIVE
     with code_of_version_2():
         for chat, runs in ((old, 2), (new, 1)):
-            found = await histories(chat)
+            found = await run_histories(chat)
             assert len(found) == runs
             for history in found:
                 await replay(history)
-    first, _ = await histories(old)
+    first, _ = await run_histories(old)
     with code_of_version_2(decide_without_branch), pytest.raises(NondeterminismError):
         await replay(first)
 
 
 async def test_conversation_without_a_run_begins_under_the_version_of_its_worker(engine: Engine) -> None:
     workstream = f"rules-{uuid4()}"
-    chat = await engine.start(Mode.PERSISTENT, workstream=workstream)  # by a process that knows version 1 alone
-    await counted(engine, workstream, 1, 0)
+    chat = await engine.start(Mode.PERSISTENT, workstream=workstream)  # by a process that knows only version 1
+    await wait_for_counts(engine, workstream, 1, 0)
     async with worker_of_version_2(engine):
-        await chat.do(*SEATED)
+        await chat.do(*WITH_AGENT)
         assert (await chat.state()).rules_version == 2
-        await counted(engine, workstream, 0, 1)
+        await wait_for_counts(engine, workstream, 0, 1)
 
 
 @pytest.mark.parametrize("path", recorded(), ids=lambda path: path.stem)

@@ -7,7 +7,6 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -131,7 +130,7 @@ async def test_concurrent_offer_and_assignment_do_not_deadlock(db: Database, url
     for n in range(20):
         queued = placement(f"c{n}", queue=QUEUES[0])
         await put(db, queued)
-        assigned = replace(queued, revision=2, stage=RoutingStage.WORKING, agent="ann")
+        assigned = placement(f"c{n}", revision=2, queue=QUEUES[0], stage=RoutingStage.WORKING, agent="ann")
         await asyncio.gather(put(db, assigned), offer_next(other_db, INSTANCE, QUEUES[0], RULES, START))
     assert await load_by_agent(db, INSTANCE, ["ann"], START) == {"ann": 20}
     await other_db.close()

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 from datetime import datetime
 
 import pytest
@@ -170,7 +169,7 @@ async def test_concurrent_receipts_cover_every_message(db: Database) -> None:
 async def test_ten_thousand_messages_can_be_read_at_once(db: Database) -> None:
     await record_chat(db)
     async with db.write() as connection:
-        rows = [{"conversation_id": "c", **asdict(item(seq))} for seq in range(1, 10_001)]
+        rows = [{"conversation_id": "c", **item(seq).model_dump()} for seq in range(1, 10_001)]
         await connection.execute(insert(schema.items), rows)
     assert await read(db, 10_000, 20_000) is True
     assert await count(db, "receipts") == 10_000

@@ -5,7 +5,7 @@ from itertools import pairwise, permutations
 
 import pytest
 
-from domain.contacts import InitiationMethod
+from domain.contacts import EndReason, InitiationMethod
 from domain.conversation import ConversationOpening, Mode, State
 from domain.participants import ParticipantPresence, Role
 from domain.transcript import TranscriptItem
@@ -242,16 +242,19 @@ async def test_concurrent_equal_records_are_written_once(db: Database) -> None:
 
 async def test_newest_of_concurrent_revisions_wins(db: Database) -> None:
     await record_chat(db)
-    names = {revision: f"user-{revision}" for revision in range(2, 22)}
-    await asyncio.gather(
-        *(
-            record(db, "c", snapshot=snapshot(revision, agent_user=name, end_reason=name), items=[item(revision)])
-            for revision, name in names.items()
+    revisions = range(2, 22)
+    snapshots = [
+        snapshot(
+            revision,
+            agent_user=f"user-{revision}",
+            end_reason=EndReason.AGENT_ENDED if revision == 21 else EndReason.CUSTOMER_ENDED,
         )
-    )
+        for revision in revisions
+    ]
+    await asyncio.gather(*(record(db, "c", snapshot=newest, items=[item(newest.revision)]) for newest in snapshots))
     conversation, contact = await stored(db)
-    assert (conversation.end_reason, contact.agent_user) == ("user-21", "user-21")
-    assert await transcript(db) == [item(revision) for revision in names]
+    assert (conversation.end_reason, contact.agent_user) == (EndReason.AGENT_ENDED, "user-21")
+    assert await transcript(db) == [item(revision) for revision in revisions]
 
 
 async def test_record_leaves_other_conversations_unchanged(db: Database) -> None:

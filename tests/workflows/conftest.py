@@ -1,4 +1,4 @@
-"""A real Temporal server with time skipping, and a store, for the suites of the workflow."""
+"""The fixtures of the workflow tests: a real Temporal server with time skipping, and a store."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.workflows.server import time_skipping_server
 
 @pytest.fixture(scope="session")
 async def environment(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WorkflowEnvironment]:
-    """The server."""
+    """A Temporal server with time skipping."""
     async with time_skipping_server(tmp_path_factory.mktemp("temporal")) as environment:
         yield environment
 
 
 @pytest.fixture(scope="session")
 async def engine(environment: WorkflowEnvironment, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engine]:
-    """The server with an empty store."""
+    """The Temporal server with a new store."""
     db = Database.open(f"sqlite:///{tmp_path_factory.mktemp('store') / 'store.db'}")
     await migrate(db)
     yield Engine(environment.client, db)

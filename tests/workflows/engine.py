@@ -1,4 +1,4 @@
-"""Conversations on a real Temporal server, recorded in a real store, without the API in between."""
+"""Conversations on a real Temporal server and a real store, without the API."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from domain.conversation import ConversationOpening, Mode
 from domain.events import Assign, Close, Command, End, Message
 from domain.policy import DEFAULTS, Policy
 from domain.refusals import Refusal, RefusalCode
-from domain.transcript import TranscriptItem
+from domain.transcript import EVENT_PREFIX, TranscriptItem
 from runtime.bus import LocalBus
 from runtime.settings import Settings
 from store import transcript
@@ -32,23 +32,21 @@ from workflows.state import ConversationState
 
 T = TypeVar("T")
 
-EVENT = "application/vnd.amazonaws.connect.event."
-
 UNCONFIGURED = "unconfigured"
-"""A workstream that no configuration has: its conversations keep the policy that they are started with."""
+"""A workstream that no configuration has. Its conversations keep the policy of their start."""
 
 
-async def eventually(look: Callable[[], Awaitable[T | None]], what: str, seconds: float = 20) -> T:
-    """What `look` finds once it finds something."""
+async def eventually(find: Callable[[], Awaitable[T | None]], what: str, seconds: float = 20) -> T:
+    """Call `find` until it returns a value, and return that value. `what` describes it in the failure message."""
     deadline = asyncio.get_running_loop().time() + seconds
-    while (found := await look()) is None:
-        assert asyncio.get_running_loop().time() < deadline, f"never happened: {what}"
+    while (found := await find()) is None:
+        assert asyncio.get_running_loop().time() < deadline, f"timed out before: {what}"
         await asyncio.sleep(0.02)
     return found
 
 
-def code(refusal: Refusal | None) -> RefusalCode | None:
-    """The code of a refusal; None for none."""
+def refusal_code(refusal: Refusal | None) -> RefusalCode | None:
+    """The code of a refusal, or None without a refusal."""
     return refusal.code if refusal else None
 
 
@@ -60,7 +58,7 @@ class Engine:
     db: Database
 
     @asynccontextmanager
-    async def working(
+    async def worker(
         self,
         *,
         cached: int = 1_000,
@@ -69,14 +67,14 @@ class Engine:
         instances: dict[str, Any] | None = None,
         configuration: Configuration | None = None,
     ) -> AsyncGenerator[Worker, None]:
-        """A worker as `python -m worker` builds it.
+        """Run a worker as `python -m worker` builds it.
 
         Args:
-            cached: how many conversations it keeps; few exercise replay.
+            cached: the number of conversations in its cache; a small cache exercises replay.
             archive: the URL of the archive.
-            bus: the bus on which it announces.
-            instances: the tenants that are configured.
-            configuration: instead of them, one that can be changed.
+            bus: the bus of its announcements.
+            instances: the configured instances.
+            configuration: a changeable configuration instead of `instances`.
         """
         settings = Settings.model_validate(
             {"cached_conversations": cached, "archive_url": archive, "instances": instances or {}}
@@ -99,9 +97,9 @@ class Engine:
         attributes: dict[str, str] | None = None,
         **policy: Any,
     ) -> Chat:
-        """A new conversation, in a queue that is called as its mode; `policy` changes the mode's defaults.
+        """Start a conversation. The default queue has the name of the mode; `policy` changes the defaults of the mode.
 
-        It keeps that policy, whatever its worker is configured with, unless it names a `workstream` of that configuration.
+        The conversation keeps this policy, unless the configuration of its worker has the `workstream`.
         """
         contact_id = id or str(uuid4())
         opening = ConversationOpening(
@@ -143,102 +141,102 @@ class Chat:
     handle: WorkflowHandle[Any, Any]
 
     async def signal(self, name: str, body: Any = None) -> None:
-        """A signal with plain JSON, to whichever run is the present one."""
-        present = self.engine.client.get_workflow_handle(self.id)
-        await present.signal(name, args=[] if body is None else [body])
+        """Send a signal with plain JSON to the current run."""
+        current = self.engine.client.get_workflow_handle(self.id)
+        await current.signal(name, args=[] if body is None else [body])
 
     async def ask(self, command: Command) -> Refusal | None:
-        """Send a command; return its refusal."""
-        present = self.engine.client.get_workflow_handle(self.id)
-        answer: CommandResult = await present.execute_update(
+        """Send a command and return its refusal, if any."""
+        current = self.engine.client.get_workflow_handle(self.id)
+        answer: CommandResult = await current.execute_update(
             "ask", CommandRequest(command=command), result_type=CommandResult
         )
         return answer.refused
 
     async def assign(self, user: str = "a1") -> Refusal | None:
-        """Gives it to an agent."""
+        """Assign the chat to an agent."""
         return await self.ask(Assign(user=user, name=user.upper(), by="test"))
 
     async def end(self, by: str = "agent") -> Refusal | None:
-        """Ends it."""
+        """End the chat."""
         return await self.ask(End(by=by))
 
     async def close(self) -> Refusal | None:
-        """Closes its wrap-up."""
+        """Close the wrap-up."""
         return await self.ask(Close())
 
     async def do(self, *commands: Command) -> None:
-        """Commands one after the other, none of which is refused."""
+        """Send commands one after the other. None may be refused."""
         for command in commands:
             assert await self.ask(command) is None, command
 
-    async def say(self, content: str, by: str = "customer") -> None:
-        """A message; returns when it is recorded."""
+    async def send(self, content: str, by: str = "customer") -> None:
+        """Send a message and wait until the store has it."""
         id = str(uuid4())
         await self.signal("message", {"id": id, "content": content, "by": by})
 
-        async def look() -> bool | None:
+        async def find() -> bool | None:
             return True if any(item.id == id for item in await self.items()) else None
 
-        await eventually(look, f"{content!r} is recorded")
+        await eventually(find, f"{content!r} is recorded")
 
     async def renew(self) -> None:
-        """Has it continue as new; returns when its new run is under way."""
+        """Make the workflow continue as new, and wait until its new run has begun."""
         before = await self.run_id()
         await self.signal("renew")
 
-        async def look() -> bool | None:
+        async def find() -> bool | None:
             return True if await self.run_id() != before else None
 
-        await eventually(look, "it continues as new")
-        await self.state()  # else a worker that stops now takes the new run's first task with it, for ten seconds
+        await eventually(find, "it continues as new")
+        await self.state()  # a worker that stops now would hold the first task of the new run for ten seconds
 
     async def run_id(self) -> str | None:
-        """The id of its present run."""
+        """The id of the current run."""
         return (await self.engine.client.get_workflow_handle(self.id).describe()).run_id
 
     async def state(self) -> ConversationState:
-        """Its state, asked of the workflow."""
+        """The state of the conversation, from a query."""
         return await self.engine.client.get_workflow_handle(self.id).query(Conversation.status)
 
-    async def until(self, reached: Callable[[ConversationState], bool], what: str) -> ConversationState:
-        """Its state once that is reached."""
+    async def wait_until(self, reached: Callable[[ConversationState], bool], what: str) -> ConversationState:
+        """Wait until `reached` is true for the state, and return the state."""
 
-        async def look() -> ConversationState | None:
+        async def find() -> ConversationState | None:
             try:
                 state = await self.state()
             except RPCError:
                 return None
             return state if reached(state) else None
 
-        return await eventually(look, what)
+        return await eventually(find, what)
 
     async def runs(self) -> int:
-        """How many runs it has had, the present one included."""
+        """The number of runs, including the current one."""
         query = f"WorkflowId = '{self.id}'"
 
-        async def look() -> int | None:
+        async def find() -> int | None:
             found = [run async for run in self.engine.client.list_workflows(query)]
             first = any(run.run_id == self.handle.first_execution_run_id for run in found)
             return len(found) if first else None
 
-        return await eventually(look, "the runs are listed")
+        return await eventually(find, "the runs are listed")
 
     async def pending_activity(self) -> str | None:
-        """The ordinary activity that is on its way, if there is one."""
+        """The name of the pending ordinary activity, if any."""
         description = await self.engine.client.get_workflow_handle(self.id).describe()
         pending = description.raw_description.pending_activities
         return pending[0].activity_type.name if pending else None
 
     async def first_item(self) -> TranscriptItem | None:
-        """Its first item, once it is recorded."""
+        """The first stored item, if any."""
         return next(iter(await self.items()), None)
 
     async def items(self) -> list[TranscriptItem]:
-        """Its transcript, from the store, oldest first."""
+        """The stored transcript, oldest first."""
         span = transcript.PageStart(0, forward=True)
         return await transcript.page(self.engine.db, self.id, span, 100_000)
 
-    async def words(self) -> list[str]:
-        """Its transcript in short: what was said, and events by name."""
-        return [item.content or item.content_type.removeprefix(EVENT) for item in await self.items()]
+    async def contents(self) -> list[str]:
+        """The transcript as texts: the content of each message, the name of each event."""
+        return [item.content or item.content_type.removeprefix(EVENT_PREFIX) for item in await self.items()]

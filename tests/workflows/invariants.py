@@ -1,4 +1,4 @@
-"""What must hold of every conversation, whatever happens: of its state, of each decision, and of what is recorded of it."""
+"""The invariants of every conversation: its state, each decision, its transcript and its contacts."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from workflows.state import (
 from workflows.state_changes import StateChanges
 from workflows.timers import Timer, deadlines, next_deadline
 
-FOR_SOCKETS = {EventType.IDLE.content_type, EventType.RETURNED.content_type, EventType.AUTO_DISCONNECTED.content_type}
-FOR_WHO_WAITS = {"position_in_queue", "next_in_line", "average_wait"}
+SOCKET_ONLY = {EventType.IDLE.content_type, EventType.RETURNED.content_type, EventType.AUTO_DISCONNECTED.content_type}
+QUEUE_TRIGGERS = {"position_in_queue", "next_in_line", "average_wait"}
 
 
-class Entry(Protocol):
+class ItemLike(Protocol):
     """A transcript item, of the machine or of the store."""
 
     @property
@@ -51,7 +51,7 @@ class Entry(Protocol):
     def trigger(self) -> str | None: ...
 
 
-class Stretch(Protocol):
+class ContactLike(Protocol):
     """A contact, of the machine or of the store."""
 
     @property
@@ -60,14 +60,14 @@ class Stretch(Protocol):
     def last_seq(self) -> int | None: ...
 
 
-def state_holds(state: ConversationState) -> None:
-    """What is true of a conversation at any time."""
+def check_state(state: ConversationState) -> None:
+    """Check a state."""
     stage, agent = state.state, state.agent
-    over = state.ended or state.survey_open
-    assert over == (stage in (State.WRAP_UP, State.CLOSED))
+    has_ended = state.ended or state.survey_open
+    assert has_ended == (stage in (State.WRAP_UP, State.CLOSED))
     assert not (state.survey_open and stage is State.CLOSED)
     assert (state.closed_at is not None) == (stage is State.CLOSED)
-    assert (state.end_reason is not None) == over
+    assert (state.end_reason is not None) == has_ended
     assert (agent is not None) >= (stage is State.ACTIVE)
     assert (agent is None) >= (stage in (State.OPEN, State.WAITING) or state.survey_open)
     assert (agent is None) == (state.agent_since is None)
@@ -78,23 +78,28 @@ def state_holds(state: ConversationState) -> None:
         assert stage is not State.ACTIVE
         assert state.mode is Mode.PERSISTENT
         assert state.parked_by.role is Role.AGENT
-    people = [who.id for who in snapshot_of(state).participants]
-    assert len(people) == len(set(people))
-    assert not set(state.former_participants) & {who.id for who in state.participants}
-    instants = [state.since, *(who.since for who in state.participants), state.last_message_at, state.agent_since]
+    ids = [participant.id for participant in snapshot_of(state).participants]
+    assert len(ids) == len(set(ids))
+    assert not set(state.former_participants) & {participant.id for participant in state.participants}
+    instants = [
+        state.since,
+        *(participant.since for participant in state.participants),
+        state.last_message_at,
+        state.agent_since,
+    ]
     assert all(instant <= state.clock for instant in instants if instant)
-    _offer_holds(state)
-    _placement_agrees(state)
-    _is_small(state)
-    _can_go_on(state)
+    _check_offer(state)
+    _check_placement(state)
+    _check_sizes(state)
+    _check_timers(state)
 
 
-def _offer_holds(state: ConversationState) -> None:
-    """An offer stands in the queue alone, and none that is over comes back."""
+def _check_offer(state: ConversationState) -> None:
+    """An offer is open only in the queue, and an ended offer never reopens."""
     assert state.offer is None or state.state is State.OPEN
-    over = [offer.id for offer in state.past_offers]
-    assert len(over) == len(set(over))
-    assert state.offer is None or state.offer.id not in over
+    ended = [offer.id for offer in state.past_offers]
+    assert len(ended) == len(set(ended))
+    assert state.offer is None or state.offer.id not in ended
     unrecorded = [offer.id for offer in state.unrecorded_offers]
     assert len(unrecorded) == len(set(unrecorded))
 
@@ -104,33 +109,37 @@ def holds_capacity(placement: Placement) -> bool:
     return placement.stage is RoutingStage.WORKING or placement.wrap_up_holds_until is not None
 
 
-def _placement_agrees(state: ConversationState) -> None:
-    """The board is told where the conversation stands, whose it is, and whether it takes their capacity."""
-    here = placement_of(state)
-    assert (here.instance, here.queue, here.contact_id) == (state.instance, state.queue, state.contact_id)
-    assert here.enqueued_at == state.since
+def _check_placement(state: ConversationState) -> None:
+    """The placement has the stage of the conversation, its agent, and whether it takes capacity."""
+    placement = placement_of(state)
+    assert (placement.instance, placement.queue, placement.contact_id) == (
+        state.instance,
+        state.queue,
+        state.contact_id,
+    )
+    assert placement.enqueued_at == state.since
     match state.state:
         case State.OPEN:
-            assert (here.stage, here.agent, holds_capacity(here)) == (RoutingStage.QUEUED, None, False)
+            assert (placement.stage, placement.agent, holds_capacity(placement)) == (RoutingStage.QUEUED, None, False)
         case State.ACTIVE:
-            assert (here.stage, here.agent, holds_capacity(here)) == (
+            assert (placement.stage, placement.agent, holds_capacity(placement)) == (
                 RoutingStage.WORKING,
                 state.agent and state.agent.user,
                 True,
             )
         case State.WAITING:
-            assert (here.stage, here.agent) == (RoutingStage.PARKED, state.parked_by and state.parked_by.user)
-            assert not holds_capacity(here)
+            assert (placement.stage, placement.agent) == (RoutingStage.PARKED, state.parked_by and state.parked_by.user)
+            assert not holds_capacity(placement)
         case State.WRAP_UP if state.agent_done_at is None:
-            assert (here.stage, holds_capacity(here)) == (RoutingStage.WRAP_UP, True)
-            assert here.agent in {leg.agent_user for leg in snapshot_of(state).contacts}
+            assert (placement.stage, holds_capacity(placement)) == (RoutingStage.WRAP_UP, True)
+            assert placement.agent in {contact.agent_user for contact in snapshot_of(state).contacts}
         case State.WRAP_UP | State.CLOSED:
-            assert (here.stage, here.agent, holds_capacity(here)) == (RoutingStage.OFF, None, False)
-    assert here.stage in (RoutingStage.QUEUED, RoutingStage.OFF) or here.agent
-    assert here.bound_to is None or (here.stage is RoutingStage.QUEUED and state.parked_by)
+            assert (placement.stage, placement.agent, holds_capacity(placement)) == (RoutingStage.OFF, None, False)
+    assert placement.stage in (RoutingStage.QUEUED, RoutingStage.OFF) or placement.agent
+    assert placement.bound_to is None or (placement.stage is RoutingStage.QUEUED and state.parked_by)
 
 
-def _is_small(state: ConversationState) -> None:
+def _check_sizes(state: ConversationState) -> None:
     assert len(state.recent_message_ids) <= KEPT_MESSAGE_IDS
     assert len(state.refusals) <= KEPT_REFUSALS
     assert len(state.change_notes) <= KEPT_CHANGE_NOTES
@@ -142,8 +151,8 @@ def _is_small(state: ConversationState) -> None:
     assert len(state.participant_timers) == len({(timer.role, timer.kind) for timer in state.participant_timers})
 
 
-def _can_go_on(state: ConversationState) -> None:
-    """No conversation stands still for ever, unless its policy has no limit for where it stands."""
+def _check_timers(state: ConversationState) -> None:
+    """In every state the timer of that state runs, unless the policy has no limit for it."""
     running, policy = {deadline.timer for deadline in deadlines(state)}, state.policy
     if state.survey_open:
         assert Timer.SURVEY in running
@@ -170,12 +179,12 @@ def _can_go_on(state: ConversationState) -> None:
         assert not running
 
 
-def decision_holds(
+def check_decision(
     before: ConversationState, event: AnyEvent, decision: Decision, caught_up: Decision, now: datetime
 ) -> None:
-    """What is true of each decision; `caught_up` is what the deadlines before it led to."""
+    """Check a decision. `caught_up` is the decision of the deadlines before the event."""
     after = decision.state
-    goes_on(before, after)
+    check_progress(before, after)
     assert after.clock <= max(now, before.clock)
     new = decision.items[len(caught_up.items) :]
     assert decision.items[: len(caught_up.items)] == caught_up.items
@@ -186,55 +195,55 @@ def decision_holds(
         assert after.replace(**record) == caught_up.state.replace(**record)
         assert (decision.items, decision.notices) == (caught_up.items, caught_up.notices)
     if isinstance(event, Message) and event.id:
-        mine = [item for item in new if item.id == event.id]
+        own_items = [item for item in new if item.id == event.id]
         accepted = event.role is not None or caught_up.state.participant(event.by) is not None
-        assert len(mine) == int(accepted and event.id not in caught_up.state.recent_message_ids)
-        assert [item.content for item in mine] == [event.content] * len(mine)
-    _offers_end(before, event, decision, caught_up)
+        assert len(own_items) == int(accepted and event.id not in caught_up.state.recent_message_ids)
+        assert [item.content for item in own_items] == [event.content] * len(own_items)
+    _check_ended_offers(before, event, decision, caught_up)
     for item in decision.items:
-        assert item.content_type not in FOR_SOCKETS
-        if item.trigger in FOR_WHO_WAITS:
+        assert item.content_type not in SOCKET_ONLY
+        if item.trigger in QUEUE_TRIGGERS:
             assert (before.mode, caught_up.state.state) == (Mode.LIVE, State.OPEN)
     for notice in decision.notices:
-        _is_heard(notice, before, after)
+        _check_notice(notice, before, after)
 
 
-def _offers_end(before: ConversationState, event: AnyEvent, decision: Decision, caught_up: Decision) -> None:
-    """Who is said to have accepted has it; what is said to be missed had its time; what stands can be accepted."""
+def _check_ended_offers(before: ConversationState, event: AnyEvent, decision: Decision, caught_up: Decision) -> None:
+    """The agent of an accepted offer has the chat, a missed offer is past its deadline, and an open offer can be accepted."""
     after, known = decision.state, len(before.unrecorded_offers)
     assert after.unrecorded_offers[:known] == before.unrecorded_offers
-    for over in after.unrecorded_offers[known:]:
-        if over.outcome is OfferOutcome.ACCEPTED:
+    for ended in after.unrecorded_offers[known:]:
+        if ended.outcome is OfferOutcome.ACCEPTED:
             assert after.agent
-            assert (after.state, after.agent.user, after.agent_accepted) == (State.ACTIVE, over.user, True)
-        if over.outcome is OfferOutcome.MISSED:
+            assert (after.state, after.agent.user, after.agent_accepted) == (State.ACTIVE, ended.user, True)
+        if ended.outcome is OfferOutcome.MISSED:
             assert before.offer
-            assert before.offer.id == over.id
+            assert before.offer.id == ended.id
             assert before.offer.until <= after.clock
-    standing = caught_up.state.offer
-    if standing and after.agent and not isinstance(event, MakeOffer):
-        over = after.past_offer(standing.id)
-        assert over
-        assert (over.outcome is OfferOutcome.ACCEPTED) == (after.agent.user == over.user)
+    offer = caught_up.state.offer
+    if offer and after.agent and not isinstance(event, MakeOffer):
+        ended = after.past_offer(offer.id)
+        assert ended
+        assert (ended.outcome is OfferOutcome.ACCEPTED) == (after.agent.user == ended.user)
     if isinstance(event, AcceptOffer):
-        if standing and standing.id == event.offer_id:
+        if offer and offer.id == event.offer_id:
             assert decision.refused is None
         elif decision.refused is None:
-            taken = caught_up.state.past_offer(event.offer_id)
-            assert taken
-            assert taken.outcome is OfferOutcome.ACCEPTED
+            accepted = caught_up.state.past_offer(event.offer_id)
+            assert accepted
+            assert accepted.outcome is OfferOutcome.ACCEPTED
             assert after.replace(clock=before.clock) == caught_up.state.replace(clock=before.clock)
 
 
-def goes_on(before: ConversationState, after: ConversationState) -> None:
-    """What never goes backwards."""
+def check_progress(before: ConversationState, after: ConversationState) -> None:
+    """Check what never goes backwards."""
     assert after.clock >= before.clock
     assert after.seq >= before.seq
     if before.ended:
         frozen = ("ended_at", "end_reason", "contact_id", "parked_by", "agent", "survey_step")
         assert [getattr(after, name) for name in frozen] == [getattr(before, name) for name in frozen]
     if before.state is State.CLOSED:
-        late = (
+        may_change = (
             "clock",
             "seq",
             "last_item_at",
@@ -247,28 +256,28 @@ def goes_on(before: ConversationState, after: ConversationState) -> None:
             "refusals",
             "refused_count",
         )
-        assert after.replace(**{name: getattr(before, name) for name in late}) == before
+        assert after.replace(**{name: getattr(before, name) for name in may_change}) == before
 
 
-def _is_heard(notice: Notice, before: ConversationState, after: ConversationState) -> None:
+def _check_notice(notice: Notice, before: ConversationState, after: ConversationState) -> None:
     assert notice.item.seq == 0
     if notice.item.content_type == EventType.CHAT_ENDED.content_type:
-        assert notice.to  # the part of one who leaves is over, not the chat
+        assert notice.to  # sent to a participant who leaves a chat that goes on
     else:
-        assert notice.item.type is ItemType.MESSAGE or notice.item.content_type in FOR_SOCKETS
-    present = {who.id for state in (before, after) for who in state.participants}
+        assert notice.item.type is ItemType.MESSAGE or notice.item.content_type in SOCKET_ONLY
+    present = {participant.id for state in (before, after) for participant in state.participants}
     assert notice.to is None or notice.to in present
     assert not before.ended
 
 
-def nothing_is_overdue(state: ConversationState, now: datetime) -> None:
-    """After everything has taken effect, no deadline lies in the past."""
+def check_nothing_overdue(state: ConversationState, now: datetime) -> None:
+    """Check that no deadline lies in the past."""
     deadline = next_deadline(state)
     assert deadline is None or deadline.due > now
 
 
-def transcript_holds(items: Sequence[Entry], state: ConversationState) -> None:
-    """What is true of a transcript: every number once and in order, one end, who has joined leaves."""
+def check_transcript(items: Sequence[ItemLike], state: ConversationState) -> None:
+    """Check a transcript: consecutive numbers, at most one end, and a departure for every joined participant."""
     assert [item.seq for item in items] == list(range(1, state.seq + 1))
     assert all(one.at < other.at for one, other in pairwise(items))
     assert len({item.id for item in items}) == len(items)
@@ -276,24 +285,26 @@ def transcript_holds(items: Sequence[Entry], state: ConversationState) -> None:
     assert names.count(EventType.CHAT_ENDED) == int(state.ended)
     if state.ended:
         assert all(item.type == ItemType.MESSAGE for item in items[names.index(EventType.CHAT_ENDED) + 1 :])
-    there: set[str | None] = set()
+    present: set[str | None] = set()
     for name, item in zip(names, items, strict=True):
         if name == EventType.JOINED:
-            assert item.participant_id not in there
-            there.add(item.participant_id)
+            assert item.participant_id not in present
+            present.add(item.participant_id)
         if name == EventType.LEFT:
-            there.remove(item.participant_id)
-    assert there == (set() if state.ended else {who.id for who in state.participants if who.joined_at})
+            present.remove(item.participant_id)
+    assert present == (
+        set() if state.ended else {participant.id for participant in state.participants if participant.joined_at}
+    )
     assert [item.trigger for item in items].count("average_wait") <= 1
 
 
-def legs_hold(legs: Sequence[Stretch], items: Sequence[Entry]) -> None:
-    """Contacts, the first one first, each a stretch of the transcript: no id twice, and no item between two of them."""
-    assert len({leg.id for leg in legs}) == len(legs)
-    assert all(leg.last_seq is not None for leg in legs[:-1])
+def check_contacts(contacts: Sequence[ContactLike], items: Sequence[ItemLike]) -> None:
+    """Check contacts, oldest first: ids are unique, and each contact holds consecutive items without a gap to the next."""
+    assert len({contact.id for contact in contacts}) == len(contacts)
+    assert all(contact.last_seq is not None for contact in contacts[:-1])
     seq = 0
-    for leg in legs:
-        last = len(items) if leg.last_seq is None else leg.last_seq
+    for contact in contacts:
+        last = len(items) if contact.last_seq is None else contact.last_seq
         assert last >= seq
-        assert {item.contact_id for item in items[seq:last]} <= {leg.id}
+        assert {item.contact_id for item in items[seq:last]} <= {contact.id}
         seq = last

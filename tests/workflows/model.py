@@ -1,4 +1,4 @@
-"""A conversation led as the engine leads it, without the engine: everything is checked after each step."""
+"""A model of a conversation without the engine. It runs steps as the engine does, and checks all invariants after each."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from domain.events import AnyEvent, MakeOffer, OpeningHours
 from domain.routing import OfferOutcome
 from domain.transcript import TranscriptItem
 from tests.workflows import invariants
-from tests.workflows.steps import Doors, Step, dated
-from tests.workflows.story import START
+from tests.workflows.random_steps import HoursAnswer, Step, with_current_deadline
+from tests.workflows.simulated_chat import START
 from workflows.contract import snapshot_of
 from workflows.decision import Decision
 from workflows.machine import catch_up, decide
@@ -19,89 +19,92 @@ from workflows.state import ConversationState
 
 
 class Model:
-    """Takes steps, and keeps what a store would hold."""
+    """Runs steps, and keeps what the store would hold."""
 
-    def __init__(self, state: ConversationState, doors: Sequence[Doors]) -> None:
+    def __init__(self, state: ConversationState, hours_answers: Sequence[HoursAnswer]) -> None:
         self.state, self.now = state, START
         self.items: list[TranscriptItem] = []
-        self.legs: dict[str, Contact] = {}
-        self.offered: set[str] = set()
-        self.over: dict[str, OfferOutcome] = {}
-        self._doors, self._asked = doors, 0
+        self.contacts: dict[str, Contact] = {}
+        self.made_offers: set[str] = set()
+        self.ended_offers: dict[str, OfferOutcome] = {}
+        self._hours_answers, self._answered = hours_answers, 0
 
-    def take(self, step: Step) -> None:
-        """One step; what has been decided is written unless the next step belongs to the same batch."""
+    def run(self, step: Step) -> None:
+        """Run one step. Decisions are written first, unless the step belongs to the same batch."""
         if not step.batched:
-            self.settle()
-        self.now += step.later
+            self.complete_batch()
+        self.now += step.pause
         if step.event is None:
-            self.settle()
+            self.complete_batch()
             return
-        at = None if step.late is None else self.now - step.late
-        self.decide(dated(step.event, self.now).model_copy(update={"at": at}))
+        at = None if step.delay is None else self.now - step.delay
+        self.decide(with_current_deadline(step.event, self.now).model_copy(update={"at": at}))
 
     def decide(self, event: AnyEvent) -> Decision:
-        """What an event leads to, decided twice: by the state, and by what is left of it on its way through JSON."""
+        """Decide an event twice, by the state and by a JSON copy of it. Both decisions must be equal."""
         before, now = self.state, self.now
         decision = decide(before, event, now)
-        carried = ConversationState.model_validate_json(before.model_dump_json())
-        assert carried == before
-        assert decide(carried, type(event).model_validate_json(event.model_dump_json()), now) == decision
+        copy = ConversationState.model_validate_json(before.model_dump_json())
+        assert copy == before
+        assert decide(copy, type(event).model_validate_json(event.model_dump_json()), now) == decision
         caught_up = catch_up(before, now if event.at is None else min(event.at, now))
-        invariants.decision_holds(before, event, decision, caught_up, now)
+        invariants.check_decision(before, event, decision, caught_up, now)
         if isinstance(event, MakeOffer) and decision.refused is None:
-            self.offered.add(event.offer_id)
-        self._keep(decision)
+            self.made_offers.add(event.offer_id)
+        self._apply(decision)
         return decision
 
-    def settle(self) -> None:
-        """What is overdue takes effect, the opening hours are asked for, and all is written."""
+    def complete_batch(self) -> None:
+        """Apply overdue deadlines, answer questions for opening hours, and write the decisions."""
         self._catch_up()
         while self.state.needs_opening_hours:
-            self.decide(self._answer())
+            self.decide(self._opening_hours())
             assert not self.state.needs_opening_hours
-            self._catch_up()  # what counts from the opening may be overdue when one hears of it
-        invariants.nothing_is_overdue(self.state, self.now)
+            self._catch_up()  # a timer that starts at the opening can be overdue at once
+        invariants.check_nothing_overdue(self.state, self.now)
         self._write(snapshot_of(self.state))
         self.state = self.state.replace(
             unrecorded_contacts=(), unrecorded_departures=(), unrecorded_answers=(), unrecorded_offers=()
         )
-        invariants.transcript_holds(self.items, self.state)
-        invariants.legs_hold(list(self.legs.values()), self.items)
+        invariants.check_transcript(self.items, self.state)
+        invariants.check_contacts(list(self.contacts.values()), self.items)
 
     def _catch_up(self) -> None:
         before = self.state
-        self._keep(catch_up(before, self.now))
-        invariants.goes_on(before, self.state)
+        self._apply(catch_up(before, self.now))
+        invariants.check_progress(before, self.state)
 
-    def _answer(self) -> OpeningHours:
-        doors = self._doors[self._asked % len(self._doors)]
-        self._asked += 1
-        until = self.now + doors.holds if doors.holds else None
-        return OpeningHours(queue=self.state.queue, open=doors.open, until=until, holiday=doors.holiday)
+    def _opening_hours(self) -> OpeningHours:
+        answer = self._hours_answers[self._answered % len(self._hours_answers)]
+        self._answered += 1
+        until = self.now + answer.valid_for if answer.valid_for else None
+        return OpeningHours(queue=self.state.queue, open=answer.open, until=until, holiday=answer.holiday)
 
-    def _keep(self, decision: Decision) -> None:
+    def _apply(self, decision: Decision) -> None:
         self.state = decision.state
         self.items += decision.items
-        invariants.state_holds(self.state)
+        invariants.check_state(self.state)
 
-    def _write(self, written: ConversationSnapshot) -> None:
-        for leg in written.contacts:
-            known = self.legs.get(leg.id)
+    def _write(self, snapshot: ConversationSnapshot) -> None:
+        for contact in snapshot.contacts:
+            known = self.contacts.get(contact.id)
             if known:
-                assert known.agent_user in (None, leg.agent_user)
-                assert known.ended_at in (None, leg.ended_at)
-                assert known.last_seq in (None, leg.last_seq)
-                assert (known.initiated_at, known.previous_contact_id) == (leg.initiated_at, leg.previous_contact_id)
-            elif self.legs:
-                assert leg.previous_contact_id == next(reversed(self.legs))
-            self.legs[leg.id] = leg
-        for offer in written.placement.ended_offers:
-            assert offer.id not in self.over, "an offer is over once"
-            self.over[offer.id] = offer.outcome
-        standing = {self.state.offer.id} if self.state.offer else set[str]()
-        assert self.offered - set(self.over) == standing
-        # beside offers, whoever has released a contact, or has never come to it, is passed over
-        released = {id: outcome for id, outcome in self.over.items() if id not in self.offered}
-        assert set(released) <= set(self.legs)
+                assert known.agent_user in (None, contact.agent_user)
+                assert known.ended_at in (None, contact.ended_at)
+                assert known.last_seq in (None, contact.last_seq)
+                assert (known.initiated_at, known.previous_contact_id) == (
+                    contact.initiated_at,
+                    contact.previous_contact_id,
+                )
+            elif self.contacts:
+                assert contact.previous_contact_id == next(reversed(self.contacts))
+            self.contacts[contact.id] = contact
+        for offer in snapshot.placement.ended_offers:
+            assert offer.id not in self.ended_offers, "an offer ends once"
+            self.ended_offers[offer.id] = offer.outcome
+        current = {self.state.offer.id} if self.state.offer else set[str]()
+        assert self.made_offers - set(self.ended_offers) == current
+        # an agent who released a contact or never connected counts like an ended offer, under the id of the contact
+        released = {id: outcome for id, outcome in self.ended_offers.items() if id not in self.made_offers}
+        assert set(released) <= set(self.contacts)
         assert set(released.values()) <= {OfferOutcome.REJECTED, OfferOutcome.ABSENT}

@@ -1,4 +1,4 @@
-"""The real Temporal server with time skipping: each conversation has a clock of its own, which moves when told to."""
+"""The real Temporal server with time skipping: each conversation has its own clock, which a test can advance."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from workflows.search import KEYS
 
 @asynccontextmanager
 async def time_skipping_server(folder: Path) -> AsyncGenerator[WorkflowEnvironment, None]:
-    """The server of the all-in-one start, on a file in `folder`."""
+    """Run the server of the all-in-one start, with its database in `folder`."""
     environment = await WorkflowEnvironment.start_time_skipping_v2(
         ts_config=TimeSkippingConfig(enabled=False),
         dev_server_existing_path=temporal_binary(),
@@ -23,9 +23,9 @@ async def time_skipping_server(folder: Path) -> AsyncGenerator[WorkflowEnvironme
         dev_server_extra_args=[
             *server_options(durable=False),
             *("--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"),
-            # else each timer that ends costs the suite a second, for the sake of hosts whose clocks differ,
+            # by default the server adds a second to each timer, for hosts whose clocks differ
             *("--dynamic-config-value", 'history.timerProcessorMaxTimeShift="10ms"'),
-            # and so does each continue-as-new of a run that is as young
+            # by default the server delays continue-as-new of a run that is younger than a second
             *("--dynamic-config-value", 'history.workflowIdReuseMinimalInterval="0s"'),
         ],
         data_converter=pydantic_data_converter,

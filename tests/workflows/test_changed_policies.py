@@ -1,4 +1,4 @@
-"""Conversations that run while their workstream is configured otherwise: they go by that from their next step on."""
+"""Running conversations whose workstream changes: they adopt the new configuration at their next step."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from domain.contacts import EndReason
 from domain.conversation import State
 from domain.events import Connect
 from runtime.bus import LocalBus
-from tests.workflows.clock import forward_to, rings
 from tests.workflows.engine import Chat, Engine
+from tests.workflows.time_skipping import advance_to, advance_to_timer
 from workflows.conversation import Conversation
 from workflows.state import ConversationState
 from workflows.timers import Timer, next_deadline
@@ -27,7 +27,7 @@ HOUR = timedelta(hours=1)
 
 
 class Admin:
-    """Who changes the workstream `live` of the tests' conversations."""
+    """Changes the configuration of the instance `demo`."""
 
     def __init__(self, engine: Engine) -> None:
         self.configuration = Configuration(
@@ -36,7 +36,7 @@ class Admin:
             LocalBus(),
         )
 
-    async def change(self, **keys: Any) -> None:
+    async def change_workstream(self, **keys: Any) -> None:
         await self.configuration.change("demo", "workstreams", "live", LIVE | keys, by="test")
 
     async def put(self, kind: str, name: str, value: Any) -> None:
@@ -55,98 +55,98 @@ async def admin(engine: Engine) -> Any:
     await admin.reset()
 
 
-async def replays(chat: Chat) -> None:
-    """Its history, as it is now, replays."""
+async def assert_replays(chat: Chat) -> None:
+    """Assert that the history of a chat replays."""
     history = await chat.engine.client.get_workflow_handle(chat.id).fetch_history()
     await Replayer(workflows=[Conversation], data_converter=pydantic_data_converter).replay_workflow(history)
 
 
-def due(state: ConversationState) -> tuple[Timer, timedelta]:
+def time_to_deadline(state: ConversationState) -> tuple[Timer, timedelta]:
     deadline = next_deadline(state)
     assert deadline is not None
     return deadline.timer, deadline.due - state.started_at
 
 
-async def test_a_changed_limit_counts_from_the_next_step_on(
+async def test_changed_limit_applies_from_the_next_step(
     environment: WorkflowEnvironment, engine: Engine, admin: Admin
 ) -> None:
-    async with engine.working(configuration=admin.configuration):
+    async with engine.worker(configuration=admin.configuration):
         chat = await engine.start(workstream="live")
         await chat.do(Connect())
         before = await chat.state()
-        assert due(before) == (Timer.OPEN_AGE, timedelta(minutes=20))
-        await admin.change(open_age="PT1H")
+        assert time_to_deadline(before) == (Timer.OPEN_AGE, timedelta(minutes=20))
+        await admin.change_workstream(open_age="PT1H")
         assert await chat.state() == before
-        await chat.say("Is anybody there?")
-        after = await chat.until(lambda s: due(s) == (Timer.OPEN_AGE, HOUR), "the deadline moves")
+        await chat.send("Is anybody there?")
+        after = await chat.wait_until(lambda s: time_to_deadline(s) == (Timer.OPEN_AGE, HOUR), "the deadline moves")
         assert after.change_notes[-1].what == "the workstream has changed: open_age"
-        ended = await rings(environment, chat, Timer.OPEN_AGE, after.started_at + HOUR)
+        ended = await advance_to_timer(environment, chat, Timer.OPEN_AGE, after.started_at + HOUR)
         assert (ended.state, ended.end_reason) == (State.CLOSED, EndReason.OPEN_TOO_LONG)
-        await replays(chat)
+        await assert_replays(chat)
 
 
-async def test_a_limit_that_has_passed_already_takes_effect_at_once(
+async def test_shortened_limit_that_has_passed_ends_the_chat_at_the_next_step(
     environment: WorkflowEnvironment, engine: Engine, admin: Admin
 ) -> None:
-    async with engine.working(configuration=admin.configuration):
+    async with engine.worker(configuration=admin.configuration):
         chat = await engine.start(workstream="live")
         await chat.do(Connect())
-        await forward_to(environment, chat, (await chat.state()).started_at + timedelta(minutes=10))
-        await admin.change(open_age="PT5M")
+        await advance_to(environment, chat, (await chat.state()).started_at + timedelta(minutes=10))
+        await admin.change_workstream(open_age="PT5M")
         await chat.signal("message", {"content": "Still here", "by": "customer"})
-        assert (await chat.until(lambda s: s.ended, "it ends")).end_reason is EndReason.OPEN_TOO_LONG
-        assert (await chat.words())[1] == "Still here"
-        await replays(chat)
+        assert (await chat.wait_until(lambda s: s.ended, "the chat ends")).end_reason is EndReason.OPEN_TOO_LONG
+        assert (await chat.contents())[1] == "Still here"
+        await assert_replays(chat)
 
 
-async def test_who_has_continued_as_new_still_reads_their_language(engine: Engine, admin: Admin) -> None:
-    async with engine.working(configuration=admin.configuration):
+async def test_changed_text_keeps_the_customers_language_after_continue_as_new(engine: Engine, admin: Admin) -> None:
+    async with engine.worker(configuration=admin.configuration):
         chat = await engine.start(workstream="live", attributes={"language": "de-AT"})
         await chat.do(Connect())
         await chat.renew()
-        await admin.change(texts={"agent_assigned": {"en": "Here.", "de": "Da."}})
-        await chat.say("Hallo?")
-        await chat.until(lambda s: s.policy.texts.agent_assigned == "Da.", "it takes the text of its language")
+        await admin.change_workstream(texts={"agent_assigned": {"en": "Here.", "de": "Da."}})
+        await chat.send("Hallo?")
+        await chat.wait_until(lambda s: s.policy.texts.agent_assigned == "Da.", "the new text is adopted")
         await chat.renew()
         await chat.assign()
-        assert (await chat.words())[-1] == "Da."
-        await replays(chat)
+        assert (await chat.contents())[-1] == "Da."
+        await assert_replays(chat)
 
 
-async def test_a_queue_that_has_hours_now_is_asked_at_the_same_step(engine: Engine, admin: Admin) -> None:
-    async with engine.working(configuration=admin.configuration):
+async def test_new_opening_hours_of_the_queue_are_read_at_the_next_step(engine: Engine, admin: Admin) -> None:
+    async with engine.worker(configuration=admin.configuration):
         chat = await engine.start(workstream="live")
         await chat.do(Connect())
         await admin.put("hours", "never", {"time_zone": "UTC"})
         await admin.put("queues", "live", {"hours": "never"})
-        await chat.say("Is anybody there?")
-        state = await chat.until(lambda s: s.hours is not None, "it asks")
+        await chat.send("Is anybody there?")
+        state = await chat.wait_until(lambda s: s.hours is not None, "the hours are read")
         assert state.queue_closed
-        assert (await chat.words())[-1] == "We are closed at the moment."
-        await replays(chat)
+        assert (await chat.contents())[-1] == "We are closed at the moment."
+        await assert_replays(chat)
 
 
-async def test_a_duration_of_the_request_stays(engine: Engine, admin: Admin) -> None:
-    async with engine.working(configuration=admin.configuration):
+async def test_duration_of_the_start_request_is_kept_when_the_workstream_changes(engine: Engine, admin: Admin) -> None:
+    async with engine.worker(configuration=admin.configuration):
         fixed = await engine.start(workstream="live", duration=2 * HOUR, duration_configured=False)
         other = await engine.start(workstream="live", duration=2 * HOUR)
-        await admin.change(duration="PT3H", open_age="PT1H")
+        await admin.change_workstream(duration="PT3H", open_age="PT1H")
         for chat in (fixed, other):
             await chat.do(Connect())
-            await chat.until(lambda s: s.policy.open_age == HOUR, "it takes the new policy")
+            await chat.wait_until(lambda s: s.policy.open_age == HOUR, "the new policy is adopted")
         assert (await fixed.state()).policy.duration == 2 * HOUR
         assert (await other.state()).policy.duration == 3 * HOUR
 
 
-async def test_a_workstream_that_is_gone_changes_nothing(engine: Engine, admin: Admin) -> None:
-    async with engine.working(configuration=admin.configuration):
+async def test_removed_workstream_keeps_the_policy_of_its_chats(engine: Engine, admin: Admin) -> None:
+    async with engine.worker(configuration=admin.configuration):
         chat = await engine.start(workstream="live")
-        await admin.change(open_age="PT1H")
+        await admin.change_workstream(open_age="PT1H")
         await chat.do(Connect())
-        before = (await chat.until(lambda s: s.policy.open_age == HOUR, "it takes the new policy")).policy
+        before = (await chat.wait_until(lambda s: s.policy.open_age == HOUR, "the new policy is adopted")).policy
         await admin.put("workstreams", "live", None)
-        await chat.say("Hello?")
+        await chat.send("Hello?")
         assert (await chat.state()).policy == before
         await admin.put("workstreams", "live", {"mode": "persistent", "queue": "live"})
-        await chat.say("Hello again?")
+        await chat.send("Hello again?")
         assert (await chat.state()).policy == before

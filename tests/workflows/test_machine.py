@@ -1,4 +1,4 @@
-"""The machine alone: whatever can happen, in every situation and both modes, does what the table of expectations says."""
+"""The machine alone: every event and timer has its expected outcome in every sample state and both modes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from domain.contacts import EndReason
 from domain.conversation import Mode, State
 from domain.events import AnyEvent, Assign, Message, Transfer
 from domain.participants import ParticipantPresence
-from tests.workflows import expectations, happenings
-from tests.workflows.expectations import Expected
-from tests.workflows.happenings import LIMIT, OFF
-from tests.workflows.situations import SITUATIONS, reach, stands
-from tests.workflows.story import MOMENT, START, Story, fresh
+from tests.workflows import expected_outcomes, machine_inputs
+from tests.workflows.expected_outcomes import Expected
+from tests.workflows.machine_inputs import LIMIT, OFF
+from tests.workflows.sample_states import SAMPLE_STATES, sample_chat, state_name
+from tests.workflows.simulated_chat import SECOND, START, SimulatedChat, new_state
 from workflows.contract import snapshot_of
 from workflows.decision import Decision
 from workflows.machine import catch_up, decide
@@ -24,156 +24,161 @@ from workflows.state import ConversationState
 from workflows.timers import TIMER_RULES, Timer, deadlines
 from workflows.transitions import TRANSITIONS, Transition
 
-EVENTS = expectations.read(expectations.EVENTS)
-TIMERS = expectations.read(expectations.TIMERS)
+EVENTS = expected_outcomes.read(expected_outcomes.EVENTS)
+TIMERS = expected_outcomes.read(expected_outcomes.TIMERS)
 KINDS = {event.model_fields["kind"].default: event for event in get_args(AnyEvent)}
 
 
-def named(cell: Expected) -> str:
-    return f"{cell.what}-{cell.situation}-{cell.mode}"
+def cell_id(cell: Expected) -> str:
+    return f"{cell.input}-{cell.sample}-{cell.mode}"
 
 
-def without_record(state: ConversationState) -> ConversationState:
-    """A state without what is noted of refusals, and without the clock."""
+def without_refusals(state: ConversationState) -> ConversationState:
+    """A state without its recorded refusals and its clock."""
     return state.replace(refusals=(), refused_count=0, clock=state.started_at)
 
 
-def check(cell: Expected, before: ConversationState, decision: Decision) -> None:
-    """Whether a decision is the one that the table names."""
-    after, said = decision.state, (*decision.items, *decision.notices)
+def assert_outcome(cell: Expected, before: ConversationState, decision: Decision) -> None:
+    """Assert that a decision has the expected outcome."""
+    after, output = decision.state, (*decision.items, *decision.notices)
     assert after.offer is None or after.state is State.OPEN
-    match cell.leads_to:
+    match cell.outcome:
         case "no":
             assert decision.refused
             last = after.refusals[-1]
             assert (last.code, last.text) == (decision.refused.code, decision.refused.text)
             assert after.refused_count == before.refused_count + 1
-            assert (without_record(after), said) == (without_record(before), ())
+            assert (without_refusals(after), output) == (without_refusals(before), ())
         case "=":
             assert decision.refused is None
-            assert (after.replace(clock=before.clock), said) == (before, ())
+            assert (after.replace(clock=before.clock), output) == (before, ())
         case "in":
             assert decision.refused is None
-            assert stands(after) == stands(before)
+            assert state_name(after) == state_name(before)
             assert after.replace(clock=before.clock) != before
         case state:
             assert decision.refused is None
-            assert stands(after) == state
+            assert state_name(after) == state
             assert len(after.change_notes) > len(before.change_notes)
-            assert endings(before, after) <= {before.end_reason or cell.because}
+            assert end_reasons(before, after) <= {before.end_reason or cell.reason}
 
 
-def endings(before: ConversationState, after: ConversationState) -> set[EndReason | None]:
-    """Why contacts, or the chat, have ended in between."""
-    legs = {leg.end_reason for leg in after.unrecorded_contacts if leg not in before.unrecorded_contacts}
-    return legs | ({after.end_reason} if after.ended and not before.ended else set())
+def end_reasons(before: ConversationState, after: ConversationState) -> set[EndReason | None]:
+    """The end reasons of the contacts, and of the chat, that ended between two states."""
+    reasons = {contact.end_reason for contact in after.unrecorded_contacts if contact not in before.unrecorded_contacts}
+    return reasons | ({after.end_reason} if after.ended and not before.ended else set())
 
 
-@pytest.mark.parametrize("cell", EVENTS, ids=named)
-def test_what_an_event_leads_to(cell: Expected) -> None:
-    story = before_event(cell)
-    check(cell, story.state, decide(story.state, happenings.EVENTS[cell.what], story.now + MOMENT))
+@pytest.mark.parametrize("cell", EVENTS, ids=cell_id)
+def test_event_has_the_expected_outcome(cell: Expected) -> None:
+    chat = before_event(cell)
+    assert_outcome(cell, chat.state, decide(chat.state, machine_inputs.EVENTS[cell.input], chat.now + SECOND))
 
 
-def before_event(cell: Expected) -> Story:
-    """A conversation in the cell's situation."""
-    story = reach(cell.mode, cell.situation, **happenings.POLICIES.get(cell.what, {}))
-    return story.then(*happenings.BEFORE.get(cell.what, ()))
+def before_event(cell: Expected) -> SimulatedChat:
+    """A conversation in the sample state of the cell."""
+    chat = sample_chat(cell.mode, cell.sample, **machine_inputs.POLICIES.get(cell.input, {}))
+    return chat.after(*machine_inputs.BEFORE.get(cell.input, ()))
 
 
-@pytest.mark.parametrize("cell", TIMERS, ids=named)
-def test_what_the_end_of_a_timer_leads_to(cell: Expected) -> None:
-    """Whether a timer runs, and if so leads where the table says, at its instant and not a millisecond earlier."""
-    story = timed(cell)
-    due = {deadline.timer: deadline.due for deadline in deadlines(story.state)}.get(happenings.TIMERS[cell.what].timer)
-    if cell.leads_to == "-":
+@pytest.mark.parametrize("cell", TIMERS, ids=cell_id)
+def test_timer_has_the_expected_outcome(cell: Expected) -> None:
+    """The timer runs only where expected, and takes effect at its deadline, not a millisecond earlier."""
+    chat = with_timer(cell)
+    due = {deadline.timer: deadline.due for deadline in deadlines(chat.state)}.get(
+        machine_inputs.TIMERS[cell.input].timer
+    )
+    if cell.outcome == "-":
         assert due is None
         return
     assert due is not None
-    assert due <= story.now + LIMIT
-    assert catch_up(story.state, due - timedelta(milliseconds=1)) == Decision(story.state)
-    rung = catch_up(story.state, due)
-    check(cell, story.state, rung)
-    assert rung.state.clock == due
+    assert due <= chat.now + LIMIT
+    assert catch_up(chat.state, due - timedelta(milliseconds=1)) == Decision(chat.state)
+    decision = catch_up(chat.state, due)
+    assert_outcome(cell, chat.state, decision)
+    assert decision.state.clock == due
 
 
-def timed(cell: Expected) -> Story:
-    """A conversation in the cell's situation, in which no timer runs but that of the cell, if it does."""
-    running = happenings.TIMERS[cell.what]
-    policy = {**OFF, **running.policy}
-    story = reach(cell.mode, cell.situation, first=running.first, **policy)
-    last = running.lastly(story.state)
-    if last is None:
-        return story
-    now = story.now + MOMENT
-    return Story(decide(story.state, last, now).state, now)
+def with_timer(cell: Expected) -> SimulatedChat:
+    """A conversation in the sample state of the cell. No timer runs but that of the cell, if it runs at all."""
+    timer_input = machine_inputs.TIMERS[cell.input]
+    policy = {**OFF, **timer_input.policy}
+    chat = sample_chat(cell.mode, cell.sample, first_events=timer_input.first_events, **policy)
+    event = timer_input.last_event(chat.state)
+    if event is None:
+        return chat
+    now = chat.now + SECOND
+    return SimulatedChat(decide(chat.state, event, now).state, now)
 
 
-def test_the_expectations_name_everything_that_can_happen() -> None:
-    assert {cell.what for cell in EVENTS} == set(happenings.EVENTS)
-    assert {cell.what for cell in TIMERS} == set(happenings.TIMERS)
-    assert {what.partition(":")[0] for what in happenings.EVENTS} == set(KINDS)
-    assert {running.timer for running in happenings.TIMERS.values()} == set(Timer)
+def test_expected_outcomes_cover_all_events_and_timers() -> None:
+    assert {cell.input for cell in EVENTS} == set(machine_inputs.EVENTS)
+    assert {cell.input for cell in TIMERS} == set(machine_inputs.TIMERS)
+    assert {name.partition(":")[0] for name in machine_inputs.EVENTS} == set(KINDS)
+    assert {timer_input.timer for timer_input in machine_inputs.TIMERS.values()} == set(Timer)
 
 
-def test_each_row_of_the_table_is_reached_by_the_expectations() -> None:
+def test_expected_outcomes_reach_every_transition() -> None:
     unreached = set(TRANSITIONS)
     for cell in EVENTS:
-        story = before_event(cell)
-        after = decide(story.state, happenings.EVENTS[cell.what], story.now + MOMENT).state
-        unreached -= rows_between(story.state, after)
+        chat = before_event(cell)
+        after = decide(chat.state, machine_inputs.EVENTS[cell.input], chat.now + SECOND).state
+        unreached -= transitions_between(chat.state, after)
     for cell in TIMERS:
-        before = timed(cell).state
-        unreached -= rows_between(before, catch_up(before, before.clock + LIMIT).state)
+        before = with_timer(cell).state
+        unreached -= transitions_between(before, catch_up(before, before.clock + LIMIT).state)
     assert not unreached
 
 
-def rows_between(before: ConversationState, after: ConversationState) -> set[Transition]:
-    """The rows that led from one state to another, by what the operator reads of it."""
-    news = [note.what for note in after.change_notes if note not in before.change_notes]
+def transitions_between(before: ConversationState, after: ConversationState) -> set[Transition]:
+    """The transitions between two states, as the change notes name them."""
+    notes = [note.what for note in after.change_notes if note not in before.change_notes]
     applying = [row for row in TRANSITIONS if row.source is before.state and row.applies(before)]
-    return {row for row in applying if any(what.startswith(row.trigger) for what in news)}
+    return {row for row in applying if any(what.startswith(row.trigger) for what in notes)}
 
 
-def test_no_two_rows_say_different_things_of_the_same() -> None:
-    for mode, name in SITUATIONS:
-        state = reach(mode, name).state
+def test_at_most_one_transition_applies_to_a_trigger() -> None:
+    for mode, name in SAMPLE_STATES:
+        state = sample_chat(mode, name).state
         rows = Counter((row.source, row.trigger) for row in TRANSITIONS if row.applies(state))
         assert max(rows.values()) == 1
 
 
-def test_closed_is_final() -> None:
+def test_closed_state_has_no_transitions_and_no_timers() -> None:
     assert not [row for row in TRANSITIONS if row.source is State.CLOSED]
     assert not [rule for rule in TIMER_RULES if State.CLOSED in rule.states]
 
 
-@pytest.mark.parametrize(("mode", "name"), SITUATIONS)
-def test_a_state_is_the_same_after_a_round_trip(mode: Mode, name: str) -> None:
-    state = reach(mode, name).state
+@pytest.mark.parametrize(("mode", "name"), SAMPLE_STATES)
+def test_state_survives_a_json_round_trip(mode: Mode, name: str) -> None:
+    state = sample_chat(mode, name).state
     assert ConversationState.model_validate_json(state.model_dump_json()) == state
 
 
-def test_a_later_field_of_a_newer_writer_is_no_obstacle() -> None:
-    state = reach(Mode.LIVE, "active").state
+def test_unknown_field_of_a_newer_writer_is_ignored() -> None:
+    state = sample_chat(Mode.LIVE, "active").state
     text = state.model_dump_json()[:-1] + ', "invented_later": 1}'
     assert ConversationState.model_validate_json(text) == state
 
 
-def test_a_repeated_message_is_no_news() -> None:
+def test_repeated_message_changes_nothing() -> None:
     message = Message(by="customer", content="hi", id="m")
-    first = decide(fresh(), message, START)
-    again = decide(first.state, message, START + MOMENT)
+    first = decide(new_state(), message, START)
+    again = decide(first.state, message, START + SECOND)
     assert (len(first.items), again.items, again.refused) == (2, (), None)
 
 
-def test_a_message_that_names_a_later_instant_happened_now() -> None:
+def test_message_dated_in_the_future_counts_as_sent_now() -> None:
     message = Message(by="customer", content="hi", at=START + timedelta(days=900))
-    decision = decide(fresh(), message, START + MOMENT)
-    assert [item.at for item in decision.items] == [START + MOMENT, START + MOMENT + timedelta(milliseconds=1)]
+    decision = decide(new_state(), message, START + SECOND)
+    assert [item.at for item in decision.items] == [START + SECOND, START + SECOND + timedelta(milliseconds=1)]
     assert decision.state.customer.presence is ParticipantPresence.CONNECTED
 
 
-def test_who_left_and_is_back_stands_once_in_the_record() -> None:
+def test_returning_agent_is_recorded_once() -> None:
     events = (Assign(user="a1", name="A1"), Transfer(contact_id="t", queue="q", user="a1", name="A1"))
-    people = [(who.user, who.left_at) for who in snapshot_of(Story(fresh()).then(*events).state).participants]
-    assert people == [("a1", None), (None, None)]
+    participants = [
+        (participant.user, participant.left_at)
+        for participant in snapshot_of(SimulatedChat(new_state()).after(*events).state).participants
+    ]
+    assert participants == [("a1", None), (None, None)]

@@ -1,4 +1,4 @@
-"""Random conversations on the real engine, with time that runs ahead, workers that change, and runs that continue as new."""
+"""Random conversations on the real engine, with advanced clocks, worker restarts and continue-as-new."""
 
 from __future__ import annotations
 
@@ -18,8 +18,14 @@ from temporalio.worker import Replayer
 
 from domain.conversation import Mode
 from tests.workflows.engine import Chat, Engine
-from tests.workflows.players import Player, agrees, at_rest, histories, no_task_failed
-from tests.workflows.steps import Step, policies, steps
+from tests.workflows.random_chats import (
+    ChatDriver,
+    assert_no_task_failed,
+    assert_store_agrees,
+    run_histories,
+    wait_until_idle,
+)
+from tests.workflows.random_steps import Step, policies, steps
 from workflows.conversation import COMMIT_ITEMS, Conversation
 
 pytestmark = pytest.mark.chaos
@@ -27,11 +33,11 @@ pytestmark = pytest.mark.chaos
 CONVERSATIONS = 100
 AT_ONCE = 10
 VARIETY = 4
-"""Of what Hypothesis draws, neighbours resemble each other: one of so many is taken."""
+"""Successive examples of Hypothesis resemble each other, so the test uses one of so many."""
 
 
-class Play(NamedTuple):
-    """What happens in a conversation of this id, from its start on."""
+class RandomChat(NamedTuple):
+    """The start and the steps of a conversation."""
 
     id: str
     mode: Mode
@@ -40,9 +46,9 @@ class Play(NamedTuple):
     steps: list[Step]
 
 
-def plays() -> list[Play]:
-    """The same at every run, but for their ids."""
-    drawn: list[Play] = []
+def random_chats() -> list[RandomChat]:
+    """The same conversations in every run, with new ids."""
+    drawn: list[RandomChat] = []
     run = uuid4().hex[:8]
 
     @settings(
@@ -58,58 +64,73 @@ def plays() -> list[Play]:
         id = f"{run}-{len(drawn)}"
         mode = data.draw(st.sampled_from(list(Mode)))
         policy, recycle_after = data.draw(policies(mode)), data.draw(st.sampled_from([15, 40, 2_000]))
-        drawn.append(Play(id, mode, policy, recycle_after, data.draw(steps(id, shortest=2, longest=7))))
+        drawn.append(RandomChat(id, mode, policy, recycle_after, data.draw(steps(id, shortest=2, longest=7))))
 
     draw()
     return drawn[::VARIETY][:CONVERSATIONS]
 
 
 @pytest.mark.timeout(600)
-async def test_whatever_happens_on_the_engine(environment: WorkflowEnvironment, engine: Engine, tmp_path: Path) -> None:
-    drawn = plays()
+async def test_random_events_keep_all_invariants_on_the_engine(
+    environment: WorkflowEnvironment, engine: Engine, tmp_path: Path
+) -> None:
+    drawn = random_chats()
     assert len(drawn) == CONVERSATIONS
     for first in range(0, CONVERSATIONS, AT_ONCE):
-        chats = await together(environment, engine, drawn[first : first + AT_ONCE], tmp_path.as_uri())
-        await replays(chats)
+        chats = await run_together(environment, engine, drawn[first : first + AT_ONCE], tmp_path.as_uri())
+        await assert_replay(chats)
 
 
-async def together(environment: WorkflowEnvironment, engine: Engine, drawn: list[Play], archive: str) -> list[Chat]:
-    """Some conversations at once, whose worker is another one for their second half; some have much to do by then."""
-    async with engine.working(archive=archive):
+async def run_together(
+    environment: WorkflowEnvironment, engine: Engine, drawn: list[RandomChat], archive: str
+) -> list[Chat]:
+    """Run conversations at once. A new worker runs the second half; some conversations have a burst of messages before it."""
+    async with engine.worker(archive=archive):
         chats = [
-            await engine.start(play.mode, id=play.id, recycle_after=play.recycle_after, **plain(play.policy))
-            for play in drawn
+            await engine.start(
+                random_chat.mode,
+                id=random_chat.id,
+                recycle_after=random_chat.recycle_after,
+                **as_json(random_chat.policy),
+            )
+            for random_chat in drawn
         ]
-        players = [Player(environment, chat) for chat in chats]
-        halves = [len(play.steps) // 2 for play in drawn]
+        drivers = [ChatDriver(environment, chat) for chat in chats]
+        halves = [len(random_chat.steps) // 2 for random_chat in drawn]
         await asyncio.gather(
-            *(player.take(*play.steps[:half]) for player, play, half in zip(players, drawn, halves, strict=True))
+            *(
+                driver.run(*random_chat.steps[:half])
+                for driver, random_chat, half in zip(drivers, drawn, halves, strict=True)
+            )
         )
-        await asyncio.gather(*(at_rest(chat) for chat in chats))
-    await asyncio.gather(*(player.burst(COMMIT_ITEMS + 10) for player in players[::3]))
-    async with engine.working(archive=archive):
+        await asyncio.gather(*(wait_until_idle(chat) for chat in chats))
+    await asyncio.gather(*(driver.send_burst(COMMIT_ITEMS + 10) for driver in drivers[::3]))
+    async with engine.worker(archive=archive):
         await asyncio.gather(
-            *(player.take(*play.steps[half:]) for player, play, half in zip(players, drawn, halves, strict=True))
+            *(
+                driver.run(*random_chat.steps[half:])
+                for driver, random_chat, half in zip(drivers, drawn, halves, strict=True)
+            )
         )
-        ended = await asyncio.gather(*(player.finish() for player in players))
-    for player, end in zip(players, ended, strict=True):
-        await agrees(player, end)
+        closed = await asyncio.gather(*(driver.finish() for driver in drivers))
+    for driver, closed_chat in zip(drivers, closed, strict=True):
+        await assert_store_agrees(driver, closed_chat)
     return chats
 
 
-async def replays(chats: list[Chat]) -> None:
-    """Whether every run of the conversations replays, and no task of it has failed."""
+async def assert_replay(chats: list[Chat]) -> None:
+    """Assert that every run of the conversations replays, and that none of its tasks failed."""
 
-    async def runs() -> AsyncIterator[WorkflowHistory]:
+    async def all_histories() -> AsyncIterator[WorkflowHistory]:
         for chat in chats:
-            for history in await histories(chat):
-                no_task_failed(history)
+            for history in await run_histories(chat):
+                assert_no_task_failed(history)
                 yield history
 
     replayer = Replayer(workflows=[Conversation], data_converter=pydantic_data_converter)
-    await replayer.replay_workflows(runs())
+    await replayer.replay_workflows(all_histories())
 
 
-def plain(policy: dict[str, Any]) -> dict[str, Any]:
-    """A policy as it travels."""
+def as_json(policy: dict[str, Any]) -> dict[str, Any]:
+    """A policy as plain JSON values."""
     return {name: getattr(value, "model_dump", lambda value=value: value)() for name, value in policy.items()}

@@ -7,27 +7,27 @@ import pytest
 from domain.conversation import Mode
 from domain.events import End
 from domain.policy import DEFAULTS
-from tests.workflows.situations import SITUATIONS, reach
-from tests.workflows.story import MOMENT
+from tests.workflows.sample_states import SAMPLE_STATES, sample_chat
+from tests.workflows.simulated_chat import SECOND
 from workflows import operator_details
 from workflows.machine import decide
 
 WAITING_FOR = {
     "open": "an agent of queue q.",
     "active": "the customer to answer agent a1.",
-    "asking": "the customer to answer agent a1.",
+    "surveyed": "the customer to answer agent a1.",
     "waiting": "the customer to write again, or agent a1 to resume it.",
-    "back": "agent a1, who parked it, or another agent: the customer has written again.",
+    "returned": "agent a1, who parked it, or another agent: the customer has written again.",
     "wrap-up": "agent a1 to close the wrap-up.",
     "survey": "the customer to answer the survey, and agent a1 to close the wrap-up.",
-    "last": "the customer to answer the survey.",
+    "asked": "the customer to answer the survey.",
     "closed": "nothing: it is closed.",
 }
 
 
-@pytest.mark.parametrize(("mode", "name"), SITUATIONS)
+@pytest.mark.parametrize(("mode", "name"), SAMPLE_STATES)
 def test_details_say_what_the_conversation_waits_for(mode: Mode, name: str) -> None:
-    state = reach(mode, name).state
+    state = sample_chat(mode, name).state
     text = operator_details.details(state, 3)
     title, waiting, *_ = text.split("\n\n")
     assert title.startswith(f"### {mode} chat: {state.state} since 2026-01-01 00:00:")
@@ -36,20 +36,20 @@ def test_details_say_what_the_conversation_waits_for(mode: Mode, name: str) -> N
     assert ("What you can do" in text) == (name != "closed")
 
 
-@pytest.mark.parametrize(("mode", "name"), SITUATIONS)
+@pytest.mark.parametrize(("mode", "name"), SAMPLE_STATES)
 def test_details_hold_no_names_and_no_messages(mode: Mode, name: str) -> None:
-    text = operator_details.details(reach(mode, name).state, 1)
+    text = operator_details.details(sample_chat(mode, name).state, 1)
     assert not {"Ada", "Now", "Before", "Hello", "None"} & set(text.replace(",", " ").replace(".", " ").split())
 
 
 def test_details_list_refusals_and_the_actors_of_changes() -> None:
-    story = reach(Mode.PERSISTENT, "active")
-    refused = decide(story.state, End(by="customer"), story.now + MOMENT)
+    chat = sample_chat(Mode.PERSISTENT, "active")
+    refused = decide(chat.state, End(by="customer"), chat.now + SECOND)
     assert refused.refused is not None
     assert f"**1 refused, the latest first**\n- 2026-01-01 00:00:10Z `end by the customer`: {refused.refused.text}" in (
         operator_details.details(refused.state, 1)
     )
-    ended = decide(refused.state, End(by="kim"), story.now + MOMENT).state
+    ended = decide(refused.state, End(by="kim"), chat.now + SECOND).state
     assert "**Changes, the latest first**\n- 2026-01-01 00:00:10Z stop by kim: ACTIVE → WRAP_UP" in (
         operator_details.details(ended, 1)
     )

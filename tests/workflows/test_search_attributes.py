@@ -1,4 +1,4 @@
-"""The search attributes of a conversation: what operators find it by, and when they are written."""
+"""The search attributes of a conversation: what operators search by, and when they are written."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from temporalio.api.enums.v1 import EventType
 from domain.conversation import Mode
 from domain.events import Park
 from tests.workflows.engine import Chat, Engine, eventually
-from tests.workflows.players import histories
-from tests.workflows.test_deadlines import SEATED
+from tests.workflows.random_chats import run_histories
+from tests.workflows.test_deadlines import WITH_AGENT
 from workflows import search
 
 
-async def found(chat: Chat, query: str) -> None:
-    """Return once the server finds this conversation by a query."""
+async def wait_until_found(chat: Chat, query: str) -> None:
+    """Wait until the server finds this conversation by a query."""
 
-    async def look() -> bool | None:
+    async def check() -> bool | None:
         return True if [run.id async for run in chat.engine.client.list_workflows(query)] == [chat.id] else None
 
-    await eventually(look, f"found by {query}")
+    await eventually(check, f"found by {query}")
 
 
 async def attribute_events(chat: Chat) -> list[int]:
-    """How many events of search attributes each run's history holds."""
+    """The number of search attribute events in the history of each run."""
     kind = EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES
-    return [sum(event.event_type == kind for event in run.events) for run in await histories(chat)]
+    return [sum(event.event_type == kind for event in run.events) for run in await run_histories(chat)]
 
 
-def test_customer_hash_is_the_documented_one() -> None:
+def test_customer_hash_matches_the_documentation() -> None:
     assert search.customer_hash("demo", "ä-17") == sha256("demo/ä-17".encode()).hexdigest()[:32]
     assert search.customer_hash("demo", "c-17") == "244aa53e6fb75ae6396508f0146e7ce9"
 
@@ -39,27 +39,27 @@ async def test_customer_id_finds_the_conversations_of_a_customer(engine: Engine)
     customer_id = str(uuid4())
     query = f"ChatCustomer = '{search.customer_hash('demo', customer_id)}'"
     chat = await engine.start(Mode.PERSISTENT, customer_id=customer_id)
-    await found(chat, query)  # before any worker has it
-    async with engine.working():
-        await chat.do(*SEATED)
+    await wait_until_found(chat, query)  # no worker has run it yet
+    async with engine.worker():
+        await chat.do(*WITH_AGENT)
         await chat.renew()
         await chat.do(Park())
-        await found(chat, f"{query} AND ChatState = 'WAITING'")
+        await wait_until_found(chat, f"{query} AND ChatState = 'WAITING'")
 
 
 async def test_conversation_without_customer_id_has_no_customer_attribute(engine: Engine) -> None:
-    async with engine.working():
+    async with engine.worker():
         chat = await engine.start()
-        await chat.do(*SEATED)
-        await found(chat, f"WorkflowId = '{chat.id}' AND ChatState = 'ACTIVE' AND ChatCustomer IS NULL")
+        await chat.do(*WITH_AGENT)
+        await wait_until_found(chat, f"WorkflowId = '{chat.id}' AND ChatState = 'ACTIVE' AND ChatCustomer IS NULL")
 
 
 async def test_unchanged_attributes_are_not_written(engine: Engine) -> None:
-    async with engine.working():
+    async with engine.worker():
         chat = await engine.start(Mode.PERSISTENT, customer_id="c-17")
-        await chat.say("Hello?", "system")
+        await chat.send("Hello?", "system")
         await chat.renew()
-        await chat.say("Still there?", "system")
+        await chat.send("Still there?", "system")
         assert await attribute_events(chat) == [0, 0]
         await chat.assign()
         assert await attribute_events(chat) == [0, 1]

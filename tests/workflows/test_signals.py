@@ -1,4 +1,4 @@
-"""Signals sent by hand, as from the Temporal UI: valid ones take effect, others are recorded as refused and block nothing."""
+"""Signals sent by hand, as from the Temporal UI: valid ones take effect, others are recorded as refused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from domain.contacts import EndReason
 from domain.conversation import State
 from domain.events import Park, Resume
 from domain.refusals import RefusalCode
-from tests.workflows.engine import Engine, code
+from tests.workflows.engine import Engine, refusal_code
 
 REFUSED: list[tuple[str, list[Any], RefusalCode, str]] = [
     ("message", [], RefusalCode.MALFORMED, "takes one JSON object"),
@@ -51,32 +51,32 @@ REFUSED: list[tuple[str, list[Any], RefusalCode, str]] = [
 async def test_refused_signal_is_recorded_and_changes_nothing(
     engine: Engine, name: str, body: list[Any], reason: RefusalCode, mention: str
 ) -> None:
-    async with engine.working():
+    async with engine.worker():
         chat = await engine.start()
         await chat.handle.signal(name, args=body)
-        state = await chat.until(lambda s: s.refused_count == 1, "the refusal is recorded")
+        state = await chat.wait_until(lambda s: s.refused_count == 1, "the refusal is recorded")
         [refused] = state.refusals
         assert (refused.what, refused.code) == (name, reason)
         assert mention in refused.text
-        assert (state.state, await chat.words()) == (State.OPEN, [])
+        assert (state.state, await chat.contents()) == (State.OPEN, [])
         details = str(await chat.handle.query("__temporal_workflow_metadata"))
         assert "1 refused" in details
         await chat.signal("message", {"content": "goes on", "by": "customer"})
-        await chat.until(lambda s: s.seq == 2, "the next message is recorded")
+        await chat.wait_until(lambda s: s.seq == 2, "the next message is recorded")
 
 
-async def test_bytes_that_are_no_json_block_nothing(engine: Engine) -> None:
-    async with engine.working():
+async def test_signal_that_is_not_json_does_not_block_later_signals(engine: Engine) -> None:
+    async with engine.worker():
         chat = await engine.start()
         for encoding in (b"json/plain", b"binary/plain", b"no/such"):
             await chat.handle.signal("end", RawValue(Payload(metadata={"encoding": encoding}, data=b"{nonsense")))
         await chat.signal("message", {"content": "goes on", "by": "customer"})
-        state = await chat.until(lambda s: s.seq == 2, "the next message is recorded")
+        state = await chat.wait_until(lambda s: s.seq == 2, "the next message is recorded")
         assert state.state is State.OPEN
 
 
-async def test_an_operator_speaks_and_ends_by_plain_json(engine: Engine) -> None:
-    async with engine.working():
+async def test_operator_sends_messages_and_ends_the_chat_by_plain_json(engine: Engine) -> None:
+    async with engine.worker():
         chat = await engine.start(greeting="hello?")
         await chat.signal("assign", {"user": "a2", "name": "Agent Two"})
         await chat.signal("message", {"content": "we are on it"})
@@ -84,62 +84,62 @@ async def test_an_operator_speaks_and_ends_by_plain_json(engine: Engine) -> None
             "message", {"messages": [{"content": "one", "by": "agent"}, {"content": "two", "by": "agent"}]}
         )
         await chat.signal("end", {"by": "kim"})
-        state = await chat.until(lambda s: s.ended, "it ends")
+        state = await chat.wait_until(lambda s: s.ended, "the chat ends")
         assert (state.state, state.end_reason, state.refused_count) == (State.WRAP_UP, EndReason.STOPPED, 0)
         await chat.signal("message", {"content": "too late"})
-        await chat.until(lambda s: s.refused_count == 1, "the late message is refused")
+        await chat.wait_until(lambda s: s.refused_count == 1, "the late message is refused")
         await chat.signal("close", {"by": "kim"})
         assert (await chat.handle.result())["reason"] == EndReason.STOPPED
-    said = ["hello?", "we are on it", "participant.joined", "one", "two", "participant.left", "chat.ended"]
-    assert await chat.words() == said
+    expected = ["hello?", "we are on it", "participant.joined", "one", "two", "participant.left", "chat.ended"]
+    assert await chat.contents() == expected
 
 
-async def test_a_request_to_cancel_ends_the_chat_and_not_the_record_of_it(engine: Engine) -> None:
-    async with engine.working():
+async def test_cancellation_ends_the_chat_and_keeps_its_record(engine: Engine) -> None:
+    async with engine.worker():
         chat = await engine.start()
         await chat.assign()
         await chat.handle.cancel()
-        state = await chat.until(lambda s: s.ended, "it ends")
+        state = await chat.wait_until(lambda s: s.ended, "the chat ends")
         assert (state.state, state.end_reason) == (State.WRAP_UP, EndReason.STOPPED)
         await chat.close()
         assert (await chat.handle.result())["reason"] == EndReason.STOPPED
-    assert await chat.words() == ["chat.ended"]
+    assert await chat.contents() == ["chat.ended"]
 
 
-async def test_accepted_messages_are_recorded_even_after_the_end(engine: Engine) -> None:
+async def test_accepted_message_is_recorded_after_the_end(engine: Engine) -> None:
     chat = await engine.start()
     await chat.signal("end", {"by": "customer"})
     await chat.signal("message", {"content": "crossed the end", "by": "customer", "id": "m-1"})
-    async with engine.working():
+    async with engine.worker():
         await chat.handle.result()
-    assert await chat.words() == ["chat.ended", "crossed the end"]
+    assert await chat.contents() == ["chat.ended", "crossed the end"]
 
 
-async def test_park_and_resume_answer_that_it_is_not_possible(engine: Engine) -> None:
-    async with engine.working():
+async def test_park_and_resume_are_refused_in_live_mode(engine: Engine) -> None:
+    async with engine.worker():
         chat = await engine.start()
         await chat.assign()
         for command in (Park(), Resume()):
-            assert code(await chat.ask(command)) is RefusalCode.PERSISTENT_ONLY
+            assert refusal_code(await chat.ask(command)) is RefusalCode.PERSISTENT_ONLY
 
 
-async def test_a_second_agent_is_refused_and_the_same_again_is_not(engine: Engine) -> None:
-    async with engine.working():
+async def test_second_agent_is_refused_and_the_same_agent_is_not(engine: Engine) -> None:
+    async with engine.worker():
         chat = await engine.start()
         assert await chat.assign("a1") is None
         assert await chat.assign("a1") is None
-        assert code(await chat.assign("a2")) is RefusalCode.WRONG_STATE
+        assert refusal_code(await chat.assign("a2")) is RefusalCode.WRONG_STATE
         assert await chat.end("agent") is None
-        assert code(await chat.assign("a1")) is RefusalCode.CONVERSATION_ENDED
+        assert refusal_code(await chat.assign("a1")) is RefusalCode.CONVERSATION_ENDED
 
 
-async def test_an_overtaken_loss_is_no_loss(engine: Engine) -> None:
-    async with engine.working():
+async def test_outdated_disconnect_is_ignored(engine: Engine) -> None:
+    async with engine.worker():
         chat = await engine.start()
         await chat.signal("connect", {"by": "customer"})
-        connected = await chat.until(lambda s: s.seq == 1, "the customer has joined")
+        connected = await chat.wait_until(lambda s: s.seq == 1, "the customer has joined")
         earlier = connected.started_at.isoformat()
         await chat.signal("disconnect", {"by": "customer", "at": earlier})
         await chat.signal("message", {"content": "here", "by": "customer"})
-        state = await chat.until(lambda s: s.seq == 2, "the message is recorded")
+        state = await chat.wait_until(lambda s: s.seq == 2, "the message is recorded")
         assert state.customer.presence == "connected"

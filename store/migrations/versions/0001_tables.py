@@ -74,7 +74,7 @@ def upgrade() -> None:
         sa.Column("process_id", sa.String(length=64), nullable=False),
         sa.Column("conversation_id", sa.String(length=256), nullable=False),
         sa.Column("disconnected_at", sa.BigInteger(), nullable=True),
-        sa.Column("connect_reported", sa.Boolean(), server_default=sa.text("1"), nullable=False),
+        sa.Column("connect_reported", sa.Boolean(), server_default=sa.true(), nullable=False),
         sa.PrimaryKeyConstraint("participant_id", "process_id"),
     )
     op.create_index(op.f("ix_connections_disconnected_at"), "connections", ["disconnected_at"], unique=False)

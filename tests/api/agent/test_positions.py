@@ -43,7 +43,7 @@ async def test_old_waiting_times_are_deleted(api: Api) -> None:
             "queue": "past",
             "milliseconds": 1,
             "conversation_id": id,
-            "taken_at": datetime.now(UTC) - age,
+            "assigned_at": datetime.now(UTC) - age,
         }
         for id, age in ages.items()
     ]

@@ -1,4 +1,4 @@
-"""Automated messages: each text of a workstream stands in the transcript with its trigger, or is switched off."""
+"""Automated messages: each text of a workstream is in the transcript with its trigger, or is switched off."""
 
 from __future__ import annotations
 
@@ -11,28 +11,30 @@ from domain.conversation import Mode
 from domain.events import Assign, Connect, Disconnect, End, Park, Release, Transfer
 from domain.policy import AutomatedMessages
 from domain.refusals import RefusalCode
-from tests.workflows.clock import AFTER, forward_to, rings
 from tests.workflows.engine import Chat, Engine
-from tests.workflows.test_deadlines import AGENT_LOST, SEATED
+from tests.workflows.test_deadlines import AGENT_LOST, WITH_AGENT
 from tests.workflows.test_hours import INSTANCES, OPENS
+from tests.workflows.time_skipping import MARGIN_AFTER, advance_to, advance_to_timer
 from workflows.timers import Timer
 
 SLUGS = "{CustomerName} {AgentName} {QueueName} {OpeningTime}{PeopleAhead}{WaitMinutes}"
-"""Said after each trigger's name, so that one sees what it knows."""
+"""The text after the name of each trigger. It shows which slugs are filled."""
 
 ALL = {"texts": {trigger: f"{trigger}: {SLUGS}" for trigger in AutomatedMessages.model_fields}}
 NONE = {"texts": dict.fromkeys(AutomatedMessages.model_fields)}
 
 
-async def automated(chat: Chat) -> list[str]:
-    """What the system has said; each text begins with its trigger, as each item names it."""
-    said = [item for item in await chat.items() if item.role == "SYSTEM" and item.content]
-    assert all(item.content and item.content.startswith(f"{item.trigger}: ") for item in said)
-    return [str(item.content) for item in said]
+async def system_messages(chat: Chat) -> list[str]:
+    """The system messages. Checks that each begins with the trigger of its item."""
+    items = [item for item in await chat.items() if item.role == "SYSTEM" and item.content]
+    assert all(item.content and item.content.startswith(f"{item.trigger}: ") for item in items)
+    return [str(item.content) for item in items]
 
 
-async def talked(environment: WorkflowEnvironment, engine: Engine, texts: dict[str, Any]) -> list[list[str]]:
-    """What the system says in conversations that meet with every trigger."""
+async def messages_of_all_triggers(
+    environment: WorkflowEnvironment, engine: Engine, texts: dict[str, Any]
+) -> list[list[str]]:
+    """The system messages of conversations that together meet every trigger."""
     lost = await engine.start(**texts)
     await lost.signal("position", {"position": 3, "average_wait": "PT90S"})
     await lost.signal("position", {"position": 3, "average_wait": "PT90S"})
@@ -40,27 +42,27 @@ async def talked(environment: WorkflowEnvironment, engine: Engine, texts: dict[s
     await lost.do(*AGENT_LOST)
     agent = (await lost.state()).agent
     assert agent is not None
-    await rings(environment, lost, Timer.AGENT_GRACE, agent.since + timedelta(seconds=150))
+    await advance_to_timer(environment, lost, Timer.AGENT_GRACE, agent.since + timedelta(seconds=150))
     await lost.do(Disconnect())
-    await forward_to(environment, lost, (await lost.state()).customer.since + timedelta(minutes=3) + AFTER)
+    await advance_to(environment, lost, (await lost.state()).customer.since + timedelta(minutes=3) + MARGIN_AFTER)
     ended = await engine.start(**texts)
     transfer = Transfer(contact_id=f"{ended.id}-2", queue="always", user="a2", name="A2")
-    await ended.do(*SEATED, transfer, Connect(by="agent"), End(by="agent"))
-    kept = await engine.start(Mode.PERSISTENT, **texts)
-    await kept.do(*SEATED, Park())
-    await kept.say("Back.")
-    await kept.do(Assign(user="a1", name="A1"), Release(), End())
-    shut = [await engine.start(queue=queue, hours=True, **texts) for queue in ("live", "feast", "never")]
-    for chat in shut:
+    await ended.do(*WITH_AGENT, transfer, Connect(by="agent"), End(by="agent"))
+    parked = await engine.start(Mode.PERSISTENT, **texts)
+    await parked.do(*WITH_AGENT, Park())
+    await parked.send("Back.")
+    await parked.do(Assign(user="a1", name="A1"), Release(), End())
+    closed = [await engine.start(queue=queue, hours=True, **texts) for queue in ("live", "feast", "never")]
+    for chat in closed:
         await chat.do(End())
-    return [await automated(chat) for chat in (lost, ended, kept, *shut)]
+    return [await system_messages(chat) for chat in (lost, ended, parked, *closed)]
 
 
-async def test_every_text_is_said_with_what_it_knows(environment: WorkflowEnvironment, engine: Engine) -> None:
-    async with engine.working(instances=INSTANCES):
-        told = await talked(environment, engine, ALL)
+async def test_each_message_is_sent_with_its_slugs_filled(environment: WorkflowEnvironment, engine: Engine) -> None:
+    async with engine.worker(instances=INSTANCES):
+        messages = await messages_of_all_triggers(environment, engine, ALL)
     opens = f"{OPENS[0]:%Y-%m-%d %H:%M} UTC"
-    assert told == [
+    assert messages == [
         [
             "greeting: Ada  live ",
             "position_in_queue: Ada  live 2",
@@ -95,23 +97,23 @@ async def test_every_text_is_said_with_what_it_knows(environment: WorkflowEnviro
         ["greeting: Ada  feast ", f"holiday: Ada  feast {opens}", "ended: Ada  feast "],
         ["greeting: Ada  never ", "closed: Ada  never ", "ended: Ada  never "],
     ]
-    said = {text.partition(":")[0] for texts in told for text in texts}
-    assert said == set(AutomatedMessages.model_fields)
+    triggers = {text.partition(":")[0] for texts in messages for text in texts}
+    assert triggers == set(AutomatedMessages.model_fields)
 
 
-async def test_no_text_is_said_that_is_switched_off(environment: WorkflowEnvironment, engine: Engine) -> None:
-    async with engine.working(instances=INSTANCES):
-        assert await talked(environment, engine, NONE) == [[]] * 6
+async def test_disabled_messages_are_not_sent(environment: WorkflowEnvironment, engine: Engine) -> None:
+    async with engine.worker(instances=INSTANCES):
+        assert await messages_of_all_triggers(environment, engine, NONE) == [[]] * 6
 
 
-async def test_only_who_waits_live_is_told_how_long(engine: Engine) -> None:
-    news = {"position": 3, "average_wait": "PT4M"}
-    async with engine.working():
+async def test_queue_position_and_wait_are_sent_in_live_mode_only(engine: Engine) -> None:
+    position = {"position": 3, "average_wait": "PT4M"}
+    async with engine.worker():
         live, persistent = await engine.start(Mode.LIVE), await engine.start(Mode.PERSISTENT)
         for chat in (live, persistent):
-            await chat.signal("position", news)
-        await live.until(lambda s: s.wait_announced, "the customer is told")
-        state = await persistent.until(lambda s: s.refused_count == 1, "it is refused")
+            await chat.signal("position", position)
+        await live.wait_until(lambda s: s.wait_announced, "the customer gets the position")
+        state = await persistent.wait_until(lambda s: s.refused_count == 1, "the signal is refused")
     assert state.refusals[0].code is RefusalCode.LIVE_ONLY
-    assert await live.words() == ["People ahead of you: 2", "Average wait time: 4 minutes"]
-    assert await persistent.words() == []
+    assert await live.contents() == ["People ahead of you: 2", "Average wait time: 4 minutes"]
+    assert await persistent.contents() == []

@@ -1,4 +1,4 @@
-"""What can happen to a conversation, at random: policies, and sequences of events with the time between them."""
+"""Hypothesis strategies for conversations: random policies, and random sequences of events with pauses."""
 
 from __future__ import annotations
 
@@ -34,26 +34,26 @@ from domain.events import (
 )
 from domain.participants import ParticipantTimer, Role
 from domain.policy import AutomatedMessages, IdleAction, IdleRule, SameAgent, Survey
-from tests.workflows.story import START, SURVEY
+from tests.workflows.simulated_chat import START, SURVEY
 from workflows.state import derived_id
 
 
 class Step(NamedTuple):
-    """One thing that happens, or nothing but time passing."""
+    """One event after a pause, or only the pause."""
 
     event: AnyEvent | None
-    later: timedelta
-    late: timedelta | None
-    """How long ago the sender saw it; negative for a clock that is ahead."""
+    pause: timedelta
+    delay: timedelta | None
+    """Time since the sender saw the event, or None without a time from the sender. Negative for a sender whose clock is ahead."""
     batched: bool
-    """Whether it is decided together with what came before, and nothing written in between."""
+    """Whether the event belongs to the same batch as the previous one, without a write between them."""
 
 
-class Doors(NamedTuple):
-    """What is said when somebody asks for the opening hours, and for how long it holds."""
+class HoursAnswer(NamedTuple):
+    """An answer to a question for opening hours, and how long it is valid (None: for ever)."""
 
     open: bool
-    holds: timedelta | None
+    valid_for: timedelta | None
     holiday: bool = False
 
 
@@ -63,7 +63,7 @@ BOTS = ("b1", "b2")
 QUEUES = ("q", "q2")
 
 _PAUSES = [MINUTE * n for n in (*(6 * [0, 1 / 60_000, 1 / 60]), *(4 * [1, 3]), *(2 * [5, 10]), 20, 60, 1_440, 43_200)]
-_LATENESS = [None, None, None, *(MINUTE * n for n in (1 / 60_000, 1 / 60, 1, 5, 60, -1)), 43_200 * MINUTE]
+_DELAYS = [None, None, None, *(MINUTE * n for n in (1 / 60_000, 1 / 60, 1, 5, 60, -1)), 43_200 * MINUTE]
 _SETTINGS = [
     TimerSetting(role=role, kind=kind, limit=limit)
     for role in (Role.CUSTOMER, Role.AGENT)
@@ -73,12 +73,12 @@ _SETTINGS = [
 
 
 def agent_id(conversation: str, user: str) -> str:
-    """The id of the participant that an agent is."""
+    """The participant id of an agent."""
     return derived_id(conversation, f"agent/{user}")
 
 
 def offers(conversation: str) -> list[MakeOffer]:
-    """Offers to each agent; until when they stand is counted from `START`, see `dated`."""
+    """Offers to each agent. Their deadlines count from `START`; see `with_current_deadline`."""
     limits = (MINUTE / 2, 2 * MINUTE, 90 * MINUTE)
     return [
         MakeOffer(offer_id=f"{conversation}/o{n}{user}", user=user, name=user, until=START + limit)
@@ -87,50 +87,50 @@ def offers(conversation: str) -> list[MakeOffer]:
     ]
 
 
-def dated(event: AnyEvent, now: datetime) -> AnyEvent:
-    """An event as it happens now: an offer stands from now on."""
+def with_current_deadline(event: AnyEvent, now: datetime) -> AnyEvent:
+    """Return the event; the deadline of an offer counts from `now` instead of `START`."""
     return event.model_copy(update={"until": now + (event.until - START)}) if isinstance(event, MakeOffer) else event
 
 
-def events(conversation: str) -> list[AnyEvent]:
-    """What is drawn from; what is drawn more often stands more often."""
+def all_events(conversation: str) -> list[AnyEvent]:
+    """The events to draw from. An event that is listed several times is drawn more often."""
     agents = [agent_id(conversation, user) for user in USERS]
-    offered = offers(conversation)
-    talking = ["customer", "agent", *BOTS]
-    anybody = [*talking, *agents, "kim", "stranger"]
+    made_offers = offers(conversation)
+    participants = ["customer", "agent", *BOTS]
+    actors = [*participants, *agents, "kim", "stranger"]
     accepted = [
         Message(id=f"{conversation}/m{n}", by=by, content=content, role=role, name="Somebody")
         for n, (by, role) in enumerate(3 * [("customer", Role.CUSTOMER), *((agent, Role.AGENT) for agent in agents)])
         for content in ("good", "2")[n % 2 :][:1]
     ]
     return [
-        *(2 * [Connect(by=by) for by in talking]),
-        *(Connect(by=by) for by in anybody),
-        *(2 * [Disconnect(by=by) for by in talking]),
-        *(Disconnect(by=by) for by in anybody),
+        *(2 * [Connect(by=by) for by in participants]),
+        *(Connect(by=by) for by in actors),
+        *(2 * [Disconnect(by=by) for by in participants]),
+        *(Disconnect(by=by) for by in actors),
         *(5 * [Assign(user=user, name=user) for user in USERS]),
-        *(3 * offered),
-        *(3 * [AcceptOffer(offer_id=offer.offer_id, by=offer.user) for offer in offered]),
-        *(RejectOffer(offer_id=offer.offer_id, by=offer.user) for offer in offered),
-        *(WithdrawOffer(offer_id=offer.offer_id) for offer in offered),
+        *(3 * made_offers),
+        *(3 * [AcceptOffer(offer_id=offer.offer_id, by=offer.user) for offer in made_offers]),
+        *(RejectOffer(offer_id=offer.offer_id, by=offer.user) for offer in made_offers),
+        *(WithdrawOffer(offer_id=offer.offer_id) for offer in made_offers),
         *(2 * accepted),
-        *(3 * [Message(by=by, content="Good") for by in talking]),
-        *(Message(by=by, content="1") for by in (*anybody, "system")),
+        *(3 * [Message(by=by, content="Good") for by in participants]),
+        *(Message(by=by, content="1") for by in (*actors, "system")),
         *(Transfer(contact_id=f"{conversation}/t{n}", queue=queue) for n in range(4) for queue in QUEUES),
         *(Transfer(contact_id=f"{conversation}/u{n}", queue="q", user=user, name=user) for n in range(2) for user in USERS),
-        *(Transfer(contact_id=f"{conversation}/v", queue="q", by=by) for by in anybody),
+        *(Transfer(contact_id=f"{conversation}/v", queue="q", by=by) for by in actors),
         *(4 * [Release(), Park(), Park(), Resume()]),
-        *(action(by=by) for action in (Release, Park, Resume) for by in anybody),
+        *(action(by=by) for action in (Release, Park, Resume) for by in actors),
         *(Resume(by="kim", user=user, name=user) for user in USERS),
         *(3 * [Invite(participant_id=bot, name="Bot") for bot in BOTS]),
         *(Invite(participant_id=id, name="Bot") for id in ("customer", f"{conversation}-customer")),
         *(Invite(participant_id=id, name="Bot") for id in ("b3", "b4", "b5", "b6")),
         *(3 * [Leave(by=bot) for bot in BOTS]),
-        *(Leave(by=by) for by in anybody),
+        *(Leave(by=by) for by in actors),
         *(3 * [End(by="agent"), End(by="customer")]),
-        *(End(by=by) for by in anybody),
+        *(End(by=by) for by in actors),
         *(4 * [Close()]),
-        *(Close(by=by) for by in anybody),
+        *(Close(by=by) for by in actors),
         *(2 * [Configure(timers=(setting,)) for setting in _SETTINGS]),
         Configure(timers=tuple(_SETTINGS[::3])),
         *(QueuePosition(position=n, average_wait=wait) for n in (1, 2, 5) for wait in (None, MINUTE / 2, 7 * MINUTE)),
@@ -138,31 +138,31 @@ def events(conversation: str) -> list[AnyEvent]:
     ]  # fmt: skip
 
 
-def openings(conversation: str) -> list[tuple[AnyEvent, ...]]:
-    """How a conversation may begin, so that much happens deep in it."""
+def first_events(conversation: str) -> list[tuple[AnyEvent, ...]]:
+    """Beginnings of a conversation, so that random events also reach its later states."""
     connected = (Connect(by="customer"),)
     offer = offers(conversation)[3]
-    offered, taken = (*connected, offer), (*connected, offer, AcceptOffer(offer_id=offer.offer_id, by=offer.user))
+    offered, accepted = (*connected, offer), (*connected, offer, AcceptOffer(offer_id=offer.offer_id, by=offer.user))
     active = (*connected, Assign(user="a1", name="a1"), Connect(by="agent"))
-    spoken = (*active, Message(by="customer", content="Hello?"), Message(by="agent", content="Hello"))
+    answered = (*active, Message(by="customer", content="Hello?"), Message(by="agent", content="Hello"))
     return [
         (),
         connected,
         (*connected, Invite(participant_id="b1", name="Bot")),
         offered,
-        taken,
+        accepted,
         active,
-        spoken,
+        answered,
         (*active, Configure(timers=tuple(_SETTINGS[::3]))),
-        (*spoken, Disconnect(by="customer")),
-        (*spoken, Disconnect(by="agent")),
-        (*spoken, Park()),
-        (*spoken, Park(), Message(by="customer", content="Again")),
+        (*answered, Disconnect(by="customer")),
+        (*answered, Disconnect(by="agent")),
+        (*answered, Park()),
+        (*answered, Park(), Message(by="customer", content="Again")),
         (*active, End(by="agent")),
         (*active, End(by="agent"), Close()),
         (*active, Release()),
         (*active, Release(), offer),
-        (*spoken, Park(), Message(by="customer", content="Again"), offer),
+        (*answered, Park(), Message(by="customer", content="Again"), offer),
         (*active, Transfer(contact_id=f"{conversation}/t0", queue="q2")),
     ]
 
@@ -193,7 +193,7 @@ def _limits(mode: Mode) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def policies(mode: Mode) -> st.SearchStrategy[dict[str, Any]]:
-    """Changes to the mode's defaults."""
+    """Random changes to the defaults of the mode."""
     others = st.fixed_dictionaries(
         {
             "survey": st.sampled_from(
@@ -212,18 +212,22 @@ def policies(mode: Mode) -> st.SearchStrategy[dict[str, Any]]:
     return st.tuples(_limits(mode), others).map(lambda both: {**both[0], **both[1]})
 
 
-doors = st.lists(
-    st.builds(Doors, st.booleans(), st.sampled_from([None, 5 * MINUTE, 60 * MINUTE, 4_320 * MINUTE]), st.booleans()),
+hours_answers = st.lists(
+    st.builds(
+        HoursAnswer, st.booleans(), st.sampled_from([None, 5 * MINUTE, 60 * MINUTE, 4_320 * MINUTE]), st.booleans()
+    ),
     min_size=1,
     max_size=3,
 )
 
 
 def steps(conversation: str, shortest: int = 10, longest: int = 30) -> st.SearchStrategy[list[Step]]:
-    """Sequences of what happens in a conversation of this id."""
-    event = st.sampled_from([*events(conversation), *(40 * [None])])
-    when = st.sampled_from(list(product(_PAUSES, _LATENESS, (False, True))))
-    step = st.tuples(event, when).map(lambda drawn: Step(drawn[0], *drawn[1]))
-    begun = [[Step(e, timedelta(seconds=1), None, False) for e in opening] for opening in openings(conversation)]
+    """Sequences of steps for a conversation of this id."""
+    drawn_event = st.sampled_from([*all_events(conversation), *(40 * [None])])
+    when = st.sampled_from(list(product(_PAUSES, _DELAYS, (False, True))))
+    step = st.tuples(drawn_event, when).map(lambda drawn: Step(drawn[0], *drawn[1]))
+    begun = [
+        [Step(event, timedelta(seconds=1), None, False) for event in events] for events in first_events(conversation)
+    ]
     more = st.lists(step, min_size=shortest, max_size=longest)
     return st.tuples(st.sampled_from(begun), more).map(lambda drawn: [*drawn[0], *drawn[1]])

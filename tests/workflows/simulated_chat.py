@@ -1,4 +1,4 @@
-"""A conversation without an engine: what happens to it, one thing after the other, through the pure machine."""
+"""A conversation without an engine: the pure machine applies one event after the other."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from workflows.machine import catch_up, decide
 from workflows.state import ConversationState
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-MOMENT = timedelta(seconds=1)
+SECOND = timedelta(seconds=1)
 
 SURVEY = Survey(
     questions=(
@@ -24,8 +24,8 @@ SURVEY = Survey(
 )
 
 
-def fresh(mode: Mode = Mode.LIVE, **policy: Any) -> ConversationState:
-    """A conversation that has just begun; `policy` changes the mode's defaults."""
+def new_state(mode: Mode = Mode.LIVE, **policy: Any) -> ConversationState:
+    """The state of a new conversation. `policy` changes the defaults of the mode."""
     opening = ConversationOpening(
         contact_id="c",
         instance="demo",
@@ -41,22 +41,22 @@ def fresh(mode: Mode = Mode.LIVE, **policy: Any) -> ConversationState:
 
 
 @dataclass(frozen=True)
-class Story:
-    """A conversation and its clock."""
+class SimulatedChat:
+    """The state of a conversation, and its clock."""
 
     state: ConversationState
     now: datetime = START
 
-    def then(self, *events: AnyEvent) -> Story:
-        """This story gone on by some events, a moment apart, none of which is refused."""
+    def after(self, *events: AnyEvent) -> SimulatedChat:
+        """Apply events, one second apart. None may be refused."""
         state, now = self.state, self.now
         for event in events:
-            now += MOMENT
+            now += SECOND
             decision = decide(state, event, now)
             assert decision.refused is None, f"{event}: {decision.refused}"
             state = decision.state
-        return Story(state, now)
+        return SimulatedChat(state, now)
 
-    def at(self, now: datetime) -> Story:
-        """This story at a later instant, with all that its timers brought about until then."""
-        return Story(catch_up(self.state, now).state, now)
+    def at(self, now: datetime) -> SimulatedChat:
+        """Advance the clock to an instant. The timers up to it take effect."""
+        return SimulatedChat(catch_up(self.state, now).state, now)
