@@ -16,8 +16,8 @@ from routing.agent_events import AgentEvent, AgentId
 from runtime.bus import AGENT_EVENTS, ROUTING, Announcement, Bus
 from store.database import Database
 
-MOST_RESUMED = 500
-"""How many missed events a socket can resume after. A client that missed more reads the lists anew, which costs less."""
+MAX_MISSED_EVENTS = 500
+"""How many missed events are delivered when a client resumes. A client that missed more must read the lists, which is cheaper."""
 
 
 @dataclass(eq=False)
@@ -28,11 +28,11 @@ class AgentEventSubscriber:
     frames: FrameQueue
     close: Callable[[CloseReason], None]
     after: int | None = None
-    """The last event that the client has seen. None: it starts with the next event."""
+    """The number of the last event that the client received. None: it starts with the next event."""
     cursor: int = 0
 
     def send(self, type: str, body: Mapping[str, Any], at: datetime, seq: int | None = None) -> None:
-        """Queue a frame. `seq` is where the client resumes; None: at the cursor."""
+        """Queue a frame. `seq`: the number after which the client can resume; None: the cursor."""
         frame = {"seq": self.cursor if seq is None else seq, "at": iso(at), "type": type, **body}
         self.frames.put(Frame(json.dumps(frame, ensure_ascii=False)))
 
@@ -60,7 +60,7 @@ class AgentEventFeed(Feed[AgentId, AgentEvent, AgentEventSubscriber]):
         return await agent_events.events_after(self._db, key, after)
 
     async def admit(self, subscriber: AgentEventSubscriber, others: Collection[AgentEventSubscriber]) -> int | None:
-        """Resume after the client's last event if the later ones are kept and few; else start with the next event.
+        """Resume after the client's last event if the later ones are stored and few; else start with the next event.
 
         Queues `hello` with the agent's status, and `reset` if the client asked for events that it cannot get. Refuses an agent
         who is not configured.
@@ -69,11 +69,11 @@ class AgentEventFeed(Feed[AgentId, AgentEvent, AgentEventSubscriber]):
         if head is None:
             return None
         after = subscriber.after
-        resumes = after is not None and head.seq - after <= MOST_RESUMED
+        resumes = after is not None and head.seq - after <= MAX_MISSED_EVENTS
         resumes = resumes and await agent_events.are_events_kept(self._db, subscriber.key, after or 0, head.seq)
         subscriber.cursor = after if resumes and after is not None else head.seq
         now, status = datetime.now(UTC), {"status": head.status, "next_status": head.next_status}
-        # `seq` is the cursor, not the head: a client that remembers the last `seq` it saw can always resume
+        # `seq` is the cursor, not the head: a client that stores the last `seq` can always resume
         subscriber.send("hello", {"head": head.seq, **status}, now)
         if after is not None and not resumes:
             subscriber.send("reset", {}, now)

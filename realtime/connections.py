@@ -1,9 +1,9 @@
-"""Connection tracking: notes who is connected to this process, and reports the first connection and the last disconnect.
+"""Connection tracking: records the connections to this process, and reports the first connect and the last disconnect.
 
 A lost connection counts after a short debounce, so that a page refresh has no effect; the report names the instant of the loss.
 The process holds a lease on its connections in the store. The connections of a dead process are reported as lost by the process
-that finds them first. If the store or the observer was away, or the process was wrongly taken for dead, it repeats what is
-missing when it next compares its sockets with the store.
+that finds them first. A report can be missing, because the store or the observer was unavailable, or because another process
+took this one for dead. The next comparison of the sockets with the store repeats it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from store.database import Database
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
-GRACE = timedelta(seconds=5)
-"""How long a process may be silent beyond its lease and the debounce before it counts as dead."""
-KEEP_DEAD_PROCESSES = timedelta(days=1)
+LEASE_GRACE = timedelta(seconds=5)
+"""Time after the end of its lease and the debounce after which a process counts as dead."""
+DEAD_PROCESS_RETENTION = timedelta(days=1)
 
 
 class ConnectionObserver(Protocol):
@@ -37,11 +37,11 @@ class ConnectionObserver(Protocol):
     """
 
     async def connected(self, conversation_id: str, participant_id: str, at: datetime) -> None:
-        """A participant has opened their first connection."""
+        """Handle the first connection of a participant."""
         ...
 
     async def disconnected(self, conversation_id: str, participant_id: str, at: datetime) -> None:
-        """A participant lost their last connection at that instant."""
+        """Handle the loss of a participant's last connection at that instant."""
         ...
 
 
@@ -71,12 +71,12 @@ class ConnectionTracker(PeriodicTasks):
         super().__init__(PeriodicTask("keep the lease of this process", self._keep_lease, every, max_retry_delay=every))
 
     async def start(self) -> None:
-        """Take the lease, then keep it and find the connections of dead processes."""
+        """Take the lease, then renew it and find the connections of dead processes, periodically."""
         await self._renew_lease()
         await super().start()
 
     async def stop(self) -> None:
-        """Give the lease back. Other processes find the participants who do not reconnect."""
+        """End the lease. Other processes report the participants who do not reconnect."""
         await super().stop()
         reports = list(self._reports)
         for report in reports:
@@ -85,7 +85,7 @@ class ConnectionTracker(PeriodicTasks):
         await connections.renew_lease(self._db, self._process, datetime.now(UTC))
 
     def opened(self, participant_id: str, conversation_id: str) -> None:
-        """Note that a participant has opened a socket."""
+        """Count a socket that a participant has opened."""
         participant = ParticipantKey(participant_id, conversation_id)
         self._lost_at.pop(participant, None)
         self._sockets[participant] = self._sockets.get(participant, 0) + 1
@@ -93,7 +93,7 @@ class ConnectionTracker(PeriodicTasks):
             self._spawn(self._report_connect(participant, datetime.now(UTC)))
 
     def closed(self, participant_id: str, conversation_id: str) -> None:
-        """Note that a participant has lost a socket. Each call follows one of `opened`."""
+        """Count a socket that a participant has lost. Each call follows a call of `opened`."""
         participant = ParticipantKey(participant_id, conversation_id)
         self._sockets[participant] -= 1
         if self._sockets[participant]:
@@ -106,16 +106,16 @@ class ConnectionTracker(PeriodicTasks):
         async with self._turn_of(participant):
             if participant not in self._sockets:
                 return
-            who, conversation = participant
-            if await connections.add_connection(self._db, who, conversation, self._process):
-                await _call_until_done(lambda: self._observer.connected(conversation, who, at))
-                await connections.mark_connect_reported(self._db, who, self._process)
+            id, conversation = participant
+            if await connections.add_connection(self._db, id, conversation, self._process):
+                await _call_until_done(lambda: self._observer.connected(conversation, id, at))
+                await connections.mark_connect_reported(self._db, id, self._process)
 
     async def _report_disconnect(self, participant: ParticipantKey, at: datetime) -> None:
         await asyncio.sleep(self._debounce.total_seconds())
         async with self._turn_of(participant):
             if self._lost_at.get(participant) != at:
-                return  # the participant is back, has lost another socket since, or the loss is reported already
+                return  # the participant has reconnected, has lost a later socket, or the loss is reported already
             is_last = await connections.mark_disconnected(self._db, participant.participant_id, self._process, at)
             if self._lost_at.get(participant) == at:
                 del self._lost_at[participant]
@@ -123,14 +123,14 @@ class ConnectionTracker(PeriodicTasks):
                 await self._report_loss(participant, at)
 
     async def _report_loss(self, participant: ParticipantKey, at: datetime) -> None:
-        who, conversation = participant
-        await _call_until_done(lambda: self._observer.disconnected(conversation, who, at))
-        await connections.remove_disconnected(self._db, who, at)
+        id, conversation = participant
+        await _call_until_done(lambda: self._observer.disconnected(conversation, id, at))
+        await connections.remove_disconnected(self._db, id, at)
 
     async def _keep_lease(self) -> None:
         now = datetime.now(UTC)
         if self._leased_until < now:
-            # what kept this process from renewing its lease may have kept the others: they get the time to renew theirs
+            # the cause of the late renewal may have stopped the other processes, too: give them time to renew their leases
             self._trusts_leases_from = now + self._lease / 3
         await self._renew_lease()
         await self._compare_with_store()
@@ -143,43 +143,43 @@ class ConnectionTracker(PeriodicTasks):
         self._leased_until = until
 
     async def _compare_with_store(self) -> None:
-        noted = {
+        recorded = {
             ParticipantKey(row.participant_id, row.conversation_id): row.is_connect_reported
             for row in await connections.connections_of(self._db, self._process)
         }
         now = datetime.now(UTC)
         for participant in self._sockets:
-            if not noted.get(participant) and participant not in self._turns:
+            if not recorded.get(participant) and participant not in self._turns:
                 self._spawn(self._report_connect(participant, now))
-        for participant in (noted.keys() | self._lost_at.keys()) - self._sockets.keys():
+        for participant in (recorded.keys() | self._lost_at.keys()) - self._sockets.keys():
             if participant not in self._turns:
                 self._spawn(self._report_disconnect(participant, self._lost_at.setdefault(participant, now)))
 
     async def _find_orphans(self) -> None:
         now = datetime.now(UTC)
-        dead_since = now - self._debounce - GRACE
+        dead_since = now - self._debounce - LEASE_GRACE
         for orphan in await connections.orphans(self._db, dead_since):
             participant = ParticipantKey(orphan.participant_id, orphan.conversation_id)
             if participant not in self._turns:
                 self._spawn(self._report_orphan(participant, orphan, now, dead_since))
-        await connections.delete_dead_processes(self._db, now - KEEP_DEAD_PROCESSES)
+        await connections.delete_dead_processes(self._db, now - DEAD_PROCESS_RETENTION)
 
     async def _report_orphan(
         self, participant: ParticipantKey, orphan: connections.Connection, now: datetime, dead_since: datetime
     ) -> None:
         async with self._turn_of(participant):
-            # dated now, not at the death of the process: while there was nothing to reconnect to, no reconnect window runs
+            # dated now, not at the end of the process: the reconnect window starts when the participant can reconnect
             if orphan.disconnected_at or await connections.mark_disconnected(
                 self._db, participant.participant_id, orphan.process_id, now, if_dead_since=dead_since
             ):
                 await self._report_loss(participant, orphan.disconnected_at or now)
 
     def _turn_of(self, participant: ParticipantKey) -> asyncio.Lock:
-        """The lock that orders the reports about one participant. It exists as long as a report holds or awaits it."""
+        """The lock that orders the reports about one participant. It exists while a report holds it or waits for it."""
         return self._turns.setdefault(participant, asyncio.Lock())
 
     def _spawn(self, report: Coroutine[None, None, None]) -> None:
-        # in its own task: neither the lease nor the other participants wait for an observer that is away
+        # in a task of its own: neither the lease nor other participants wait for an observer that is unavailable
         task = asyncio.create_task(report)
         self._reports.add(task)
         task.add_done_callback(self._finish)

@@ -1,8 +1,8 @@
 """A cursor feed: delivers numbered entries from a store to subscribers, each entry once and in order.
 
-Subscribers with the same key share a channel. Entries are always read from the store, behind each subscriber's cursor. An
-announcement only wakes a channel, so a lost announcement delays entries until the next poll, and never loses, repeats or
-reorders them.
+Subscribers with the same key share a channel. Entries are always read from the store, after each subscriber's cursor. An
+announcement only wakes a channel. So a lost announcement delays entries until the next poll, but does not lose, repeat or reorder
+them.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ POLL_INTERVAL = timedelta(seconds=2)
 """How often the store is polled for entries whose announcement was lost."""
 
 GATHER = timedelta(milliseconds=20)
-"""How long announcements gather, so that one poll serves many."""
+"""Delay between an announcement and the poll, so that one poll serves several announcements."""
 
 KEYS_PER_QUERY = 200
 
 
 class Entry(Protocol):
-    """What a feed delivers."""
+    """An entry that a feed delivers."""
 
     @property
     def seq(self) -> int:
@@ -83,7 +83,7 @@ class Feed(PeriodicTasks, ABC, Generic[KeyT, EntryT, SubscriberT]):
         """Prepare the feed.
 
         Args:
-            entries: what the entries are called in the log.
+            entries: the name of the entries, for the log.
             poll_interval: how often the store is polled.
         """
         self._entries = entries
@@ -149,7 +149,7 @@ class Feed(PeriodicTasks, ABC, Generic[KeyT, EntryT, SubscriberT]):
             channel.delivery = asyncio.create_task(self._deliver_while_woken(channel))
 
     def poll_soon(self) -> None:
-        """Look for new entries of all keys."""
+        """Request a poll for new entries of all keys."""
         self._polls.wake()
 
     async def stop(self) -> None:

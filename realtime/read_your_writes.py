@@ -1,4 +1,4 @@
-"""Read your own writes: a read waits briefly for the messages that this process has just accepted to be recorded."""
+"""Read your own writes: a read waits briefly until the messages that this process has just accepted are recorded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from runtime.bus import Announcement, Bus
 from store import transcript
 from store.database import Database
 
-LONGEST_WAIT_SECONDS = 2.0
+MAX_WAIT_SECONDS = 2.0
 """How long a read waits at most. While no worker runs, an older answer is better than none."""
 
 POLL_SECONDS = 0.05
@@ -27,14 +27,14 @@ class AcceptedWrites:
         bus.subscribe(self._receive)
 
     def add(self, conversation_id: str, item_id: str) -> None:
-        """Note a message that was accepted just now."""
+        """Add a message that was just accepted."""
         self._latest.pop(conversation_id, None)
         self._latest[conversation_id] = (item_id, monotonic())
-        while self._latest and next(iter(self._latest.values()))[1] < monotonic() - LONGEST_WAIT_SECONDS:
+        while self._latest and next(iter(self._latest.values()))[1] < monotonic() - MAX_WAIT_SECONDS:
             self._latest.popitem(last=False)
 
     async def wait_until_recorded(self, conversation_id: str) -> bool:
-        """Wait until the latest accepted message is recorded, at most `LONGEST_WAIT_SECONDS` from its acceptance.
+        """Wait until the latest accepted message is recorded, at most `MAX_WAIT_SECONDS` from its acceptance.
 
         Returns:
             Whether there was a message to wait for.
@@ -46,7 +46,7 @@ class AcceptedWrites:
         announced = asyncio.Event()
         self._waiting.setdefault(conversation_id, set()).add(announced)
         try:
-            while monotonic() < accepted_at + LONGEST_WAIT_SECONDS:
+            while monotonic() < accepted_at + MAX_WAIT_SECONDS:
                 announced.clear()
                 if await transcript.find_item(self._db, conversation_id, item_id):
                     break

@@ -14,11 +14,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 logger = logging.getLogger(__name__)
 
-QUEUED_FRAMES = 1_000
-"""How many frames may wait for a socket before it is closed. Its client reconnects and resumes where it was."""
+MAX_QUEUED_FRAMES = 1_000
+"""How many frames may wait for a socket before it is closed. Its client reconnects and resumes after its last frame."""
 
-FAREWELL_SECONDS = 5.0
-"""How long a client may take to close its socket after the last frame. ChatJS does so at once."""
+CLOSE_TIMEOUT_SECONDS = 5.0
+"""Time for a client to close its socket after the last frame; then the server closes it. ChatJS closes it at once."""
 
 
 class CloseReason(NamedTuple):
@@ -45,18 +45,18 @@ class Frame:
     seq: int = 0
     """The number of the transcript item in the frame; 0 if there is none."""
     last: bool = False
-    """Whether nothing may follow the frame: the socket is closed after it."""
+    """Whether it is the last frame: the socket is closed after it."""
 
 
 class FrameQueue:
     """The frames that wait for one socket, in order."""
 
-    def __init__(self, on_overflow: Callable[[], None], size: int = QUEUED_FRAMES) -> None:
+    def __init__(self, on_overflow: Callable[[], None], size: int = MAX_QUEUED_FRAMES) -> None:
         self._frames: asyncio.Queue[Frame] = asyncio.Queue(size)
         self._on_overflow = on_overflow
         self._is_closed = False
         self.sent = 0
-        """The highest `seq` of a frame that was handed to the connection. The client need not have received it."""
+        """The highest `seq` of a frame that was passed to the connection. The client may not have received it."""
 
     def put(self, frame: Frame) -> None:
         """Queue a frame without waiting. Calls `on_overflow` instead if the queue is full."""
@@ -90,12 +90,12 @@ class FrameQueue:
 class ClientSocket:
     """One socket of a client. One task reads, one other task writes."""
 
-    def __init__(self, websocket: WebSocket, client: str, queue_size: int = QUEUED_FRAMES) -> None:
+    def __init__(self, websocket: WebSocket, client: str, queue_size: int = MAX_QUEUED_FRAMES) -> None:
         """Prepare a socket that is not yet accepted.
 
         Args:
             websocket: the connection.
-            client: whose socket this is, for the log.
+            client: the name of the client, for the log.
             queue_size: how many frames may wait before the socket is closed.
         """
         self._websocket = websocket
@@ -139,7 +139,7 @@ class ClientSocket:
             pass
 
     def close(self, reason: CloseReason = DONE) -> None:
-        """Close the socket soon, without sending what is queued. Repeated calls do nothing."""
+        """Close the socket soon, without sending the queued frames. Repeated calls do nothing."""
         if self._closing:
             return
         if reason.text:
@@ -162,6 +162,6 @@ class ClientSocket:
                 await self._websocket.send_text(frame.text)
                 self.frames.sent = max(self.frames.sent, frame.seq)
                 if frame.last:
-                    await asyncio.sleep(FAREWELL_SECONDS)
+                    await asyncio.sleep(CLOSE_TIMEOUT_SECONDS)
                     await self._websocket.close()
                     return

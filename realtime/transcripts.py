@@ -48,14 +48,14 @@ class TranscriptSubscriber:
     _heartbeat_at: float | None = None
 
     def begin(self, seq: int, only_contact: str | None) -> None:
-        """Start after an item, the last that the client has. Earlier items of other contacts than `only_contact` are skipped."""
+        """Start after an item, the last that the client has. Of earlier items, sends those of `only_contact`; None: all."""
         self.cursor = self.frames.sent = self._received = self._sent_at_heartbeat = seq
         self._only_contact = only_contact
 
     def note_heartbeat(self) -> None:
-        """Note a heartbeat of the client.
+        """Record a heartbeat of the client.
 
-        A client sends its next heartbeat only when the last was answered, so it has received what was sent before that.
+        A client sends a heartbeat only after the answer to the previous one. So it has received all frames before that answer.
         """
         self._received, self._sent_at_heartbeat = self._sent_at_heartbeat, self.frames.sent
         self._heartbeat_at = time.monotonic()
@@ -69,7 +69,7 @@ class TranscriptSubscriber:
     def resume_point(self) -> int:
         """The last item that the participant's next socket need not send.
 
-        For a dead socket rather too early than too late: clients recognise repeated items by their id.
+        Of a dead socket it may be too early, so that no item is lost: clients recognise repeated items by their id.
         """
         return self._received if self.is_dead else self.frames.sent
 
@@ -94,11 +94,11 @@ class TranscriptFeed(Feed[str, TranscriptItem, TranscriptSubscriber]):
         bus.subscribe(self._receive)
 
     def sockets(self, participant_id: str, conversation_id: str) -> int:
-        """How many subscribed sockets a participant has in this process."""
+        """Number of subscribed sockets that a participant has in this process."""
         return sum(subscriber.participant_id == participant_id for subscriber in self.subscribers(conversation_id))
 
     def leave(self, subscriber: TranscriptSubscriber) -> None:
-        """End a subscription. Remembers where the participant's next socket resumes."""
+        """End a subscription. Stores the item after which the participant's next socket resumes."""
         super().leave(subscriber)
         participant_id = subscriber.participant_id
         resume_point = max(subscriber.resume_point, self._resume_points.pop(participant_id, 0))
@@ -113,8 +113,8 @@ class TranscriptFeed(Feed[str, TranscriptItem, TranscriptSubscriber]):
 
     async def read(self, key: str, after: int) -> Sequence[TranscriptItem]:
         """A page of the items of a conversation."""
-        span = transcript.PageStart(after + 1, forward=True)
-        return await transcript.page(self._db, key, span, limit=ITEMS_PER_PAGE)
+        start = transcript.PageStart(after + 1, forward=True)
+        return await transcript.page(self._db, key, start, limit=ITEMS_PER_PAGE)
 
     async def admit(self, subscriber: TranscriptSubscriber, others: Collection[TranscriptSubscriber]) -> int | None:
         """Start where the participant's last socket stopped, else with the next item. Refuses a participant who has left.
@@ -139,7 +139,7 @@ class TranscriptFeed(Feed[str, TranscriptItem, TranscriptSubscriber]):
         return head
 
     def _resume_point(self, participant_id: str, others: Collection[TranscriptSubscriber], head: int) -> int:
-        """The last item that the participant has: by a living socket all that it got, else what the earlier sockets sent."""
+        """The last item that the participant has: the last one of a live socket, else the last one that earlier sockets sent."""
         own = [other for other in others if other.participant_id == participant_id]
         if alive := [other.cursor for other in own if not other.is_dead]:
             return max(alive)
@@ -162,10 +162,10 @@ class TranscriptFeed(Feed[str, TranscriptItem, TranscriptSubscriber]):
 
 
 def _frames(item: TranscriptItem, participant_id: str, conversation_id: str) -> list[Frame]:
-    """A new item as frames for one participant. The frame with which the participant leaves is the last.
+    """The frames of a new item for one participant. The frame with which the participant leaves is the last one.
 
-    After a transfer the agent's last frame is the transfer's success. If the agent leaves for another reason that has a trigger
-    (survey, parking, their own silence), the chat goes on without them, and they get the end of the chat.
+    After a transfer the agent's last frame is `transfer.succeeded`. If the agent leaves for another reason that has a trigger
+    (survey, parking, their own silence), the chat continues without them, and their last frame is `chat.ended`.
     """
     frame = _frame(item, conversation_id)
     if item.participant_id != participant_id:

@@ -1,31 +1,35 @@
-"""Routing: the distribution of work. Which contact waits in which queue, which agent is offered it, and who works on it.
+"""Routing: the distribution of work. It decides which agent is offered which waiting contact.
 
 The table `routing` has one row for each conversation that is not closed. Its columns have two sources:
 
 - The conversation writes its placement, in the transaction of its own record (`placement`). A placement has a revision; an
   older one never replaces a newer one.
-- Routing writes the offer (`offers`). An offer stands until the conversation ends it, the wait in which it was made ends, or
-  `offers.withdraw_offer` withdraws it.
+- Routing writes the offer (`offers`). An offer is open until the conversation ends it, its wait ends, or `offers.withdraw_offer`
+  withdraws it.
 
 | Module                | Content                                                                                  |
 |-----------------------|------------------------------------------------------------------------------------------|
-| `records`             | agents as configured and as they are now, offer rules, queued contacts                   |
-| `rows`                | a row of `routing`: how it is read, locked, filtered and ordered                         |
+| `dispatcher`          | the periodic task that offers waiting conversations to agents                            |
+| `records`             | configured agents and their present state, offer rules, queued contacts                  |
+| `rows`                | rows of `routing`: reads, locks, filters and the queue order                             |
 | `load`                | an agent's load: the units of the conversations that use the agent's capacity now        |
 | `placement`           | writes a conversation's placement, with its effects on offers, agents and wait times     |
 | `offers`              | makes, claims, finds and withdraws offers                                                |
 | `offer_writes`        | the statements that write an offer                                                       |
+| `offer_withdrawal`    | withdraws offers in the store and in their conversations                                 |
 | `selection`           | selects the conversation that is offered next, and its agent                             |
 | `selection_queries`   | the queries of `selection`                                                               |
 | `loose_index_scan`    | the first row of each group, in one index step for each group                            |
-| `affinity`            | agent affinity: when a conversation is reserved for one agent, and when that ends        |
+| `affinity`            | agent affinity: when a conversation is reserved for one agent, and when this ends        |
 | `queues`              | queue contents, positions in queue, queues with work, average wait                       |
 | `agents`              | applies the configured agents; reads their present state                                 |
 | `agent_status`        | changes of the agent status, by the agent and by the course of offers and contacts       |
 | `agent_disconnects`   | agents whose client lost its connection; sets them offline after the grace period        |
+| `agent_connections`   | the observer of connections: handles those of agents                                     |
 | `agent_events`        | the numbered events for an agent's client                                                |
 | `agent_notifications` | the agent events that follow from a change of a conversation's placement                 |
-| `announced_positions` | the queue position that each customer was last notified of                               |
+| `queue_positions`     | the periodic task that sends queue positions to customers                                |
+| `announced_positions` | the last queue position that was sent to each customer                                   |
 | `supervision`         | open contacts and queue lengths for supervisors                                          |
 
 Lock order on PostgreSQL. Every transaction takes its locks in this order, so no two of them deadlock:

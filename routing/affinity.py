@@ -5,7 +5,7 @@ conversation, or does not receive offers of the workstream: the agent status is 
 follows, or the agent's client has no connection.
 
 An affinity without an end is a requirement. It ends only when its agent no longer serves the queue, or has had a status that is
-not among the workstream's for longer than the workstream's patience. So no conversation waits for an absent agent for ever.
+not among the workstream's for longer than `OfferRules.patience`. So no conversation waits for an absent agent for ever.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import exists, select, tuple_, update
+from sqlalchemy import Update, exists, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.instants import MILLISECOND, whole_milliseconds
-from domain.routing import FOREVER, Placement, RoutingStage
+from domain.routing import ABSENT, FOREVER, Offer, Placement, RoutingStage
 from routing.rows import ANY_AGENT, has_affinity, is_queued
 from routing.selection import FirstOfKind, QueueView, is_available
 from store import schema
 
 
 async def end_affinities(connection: AsyncConnection, queue: QueueView, kinds: Sequence[FirstOfKind]) -> bool:
-    """Removes the affinities in a queue that have ended. Returns whether there was any.
+    """Removes the affinities in a queue that have ended. Returns whether it removed any.
 
     Locks rows of `routing`. Commit before you lock agents: agents come first in the lock order.
     """
@@ -68,6 +68,24 @@ async def affinity_of(connection: AsyncConnection, placement: Placement, now: da
     if until <= now or (placement.bound_until and await _was_rejected(connection, placement)):
         return ANY_AGENT, None
     return placement.bound_to, until
+
+
+def end_preference(offer: Offer) -> Update:
+    """Builds the update that removes a conversation's preference for the agent of an offer. A requirement stays."""
+    row = schema.routing.c
+    preference = (row.bound_to == offer.user, row.bound_until < FOREVER)
+    change = update(schema.routing).where(row.conversation_id == offer.conversation_id, *preference)
+    return change.values(bound_to=ANY_AGENT, bound_until=None)
+
+
+async def is_reserved_for(connection: AsyncConnection, placement: Placement, user: str) -> bool:
+    """Whether a placement names this agent for its affinity, and the agent is connected and neither away nor offline."""
+    if placement.bound_to != user:
+        return False
+    agent = schema.agents.c
+    this_agent = (agent.instance == placement.instance, agent.user == user)
+    query = select(agent.status).where(*this_agent, agent.disconnected_at.is_(None))
+    return (await connection.execute(query)).scalar_one_or_none() not in (None, *ABSENT)
 
 
 async def _was_rejected(connection: AsyncConnection, placement: Placement) -> bool:

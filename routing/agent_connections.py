@@ -1,7 +1,7 @@
-"""Agents who lose the connection of their agent socket: they get no offers, and go offline after the grace period.
+"""Connections of agents: an agent without a connection gets no offers, and becomes offline after the grace period.
 
 The connection tracker counts the connections of agents together with those of participants. This observer handles the reports
-about agents and passes all others on to the conversations.
+about agents, and forwards all others to the conversations.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from runtime.periodic import PeriodicTask, PeriodicTasks
 from store.database import Database
 
 AGENT_CONNECTIONS = "agents"
-"""Stands for the conversation id in the connections of agents. Conversation ids are UUIDs."""
+"""The conversation id in the records of agents' connections. No conversation has it, because conversation ids are UUIDs."""
 
 OFFLINE_CHECK_INTERVAL = timedelta(seconds=2)
 EVENT_CLEANUP_INTERVAL = timedelta(minutes=10)
-KEEP_EVENTS = timedelta(days=1)
+EVENT_RETENTION = timedelta(days=1)
 
 
 def connection_id(agent: AgentId) -> str:
-    """Stands for the participant id in the connections of an agent. Names of instances and agents contain no slash."""
+    """The participant id in the records of an agent's connections. Names of instances and agents contain no slash."""
     return "/".join(agent)
 
 
 class AgentDisconnects(PeriodicTasks):
-    """Tracks the connections of agents; sets agents offline after the grace period. Deletes old agent events."""
+    """Records connects and disconnects of agents, and sets agents offline after the grace period. Deletes old agent events."""
 
     def __init__(self, db: Database, bus: Bus, engine: ConversationClient, *, grace: timedelta) -> None:
         self._db = db
@@ -45,7 +45,7 @@ class AgentDisconnects(PeriodicTasks):
         super().__init__(offline, cleanup)
 
     async def connected(self, conversation_id: str, participant_id: str, at: datetime) -> None:
-        """A participant or agent has opened their first connection. See `ConnectionObserver`."""
+        """Handle the first connection of a participant or agent. See `ConnectionObserver`."""
         if conversation_id != AGENT_CONNECTIONS:
             await self._engine.signal(conversation_id, Connect(by=participant_id, at=at))
             return
@@ -54,7 +54,7 @@ class AgentDisconnects(PeriodicTasks):
         await self._announce(agent)
 
     async def disconnected(self, conversation_id: str, participant_id: str, at: datetime) -> None:
-        """A participant or agent lost their last connection at that instant. See `ConnectionObserver`."""
+        """Handle the loss of the last connection of a participant or agent. See `ConnectionObserver`."""
         if conversation_id != AGENT_CONNECTIONS:
             await self._engine.signal(conversation_id, Disconnect(by=participant_id, at=at))
             return
@@ -68,7 +68,7 @@ class AgentDisconnects(PeriodicTasks):
             await self._announce(agent)
 
     async def _delete_old_events(self) -> None:
-        await agent_events.delete_events(self._db, datetime.now(UTC) - KEEP_EVENTS)
+        await agent_events.delete_events(self._db, datetime.now(UTC) - EVENT_RETENTION)
 
     async def _announce(self, agent: AgentId) -> None:
         await self._bus.announce(routing_has_changed(agent.instance, queue="", agent=agent.user))

@@ -1,6 +1,6 @@
 """Agents whose client lost its last connection. They receive no offers, and are set offline after the grace period.
 
-An agent whose client never connected is not disconnected in this sense.
+An agent whose client never connected does not count as disconnected.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ async def mark_disconnected(db: Database, agent: AgentId, client_id: str, at: da
     is_connected = exists().where(_connections.participant_id == client_id, _connections.disconnected_at.is_(None))
     this_agent = (_agents.instance == agent.instance, _agents.user == agent.user)
     async with db.write() as connection:
-        # lock before the connections are read: a client that connects later clears the mark after this transaction
+        # lock before the connections are read: a client that connects later resets `disconnected_at` after this transaction
         await lock_agents(db, connection, agent.instance, [agent.user])
         change = update(schema.agents).where(*this_agent, _agents.status != AgentStatus.OFFLINE, ~is_connected)
         return bool((await connection.execute(change.values(disconnected_at=at))).rowcount)

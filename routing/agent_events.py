@@ -1,4 +1,4 @@
-"""Events for an agent's client. An event is written in the transaction of the change that it reports, and is kept for a while.
+"""Events for an agent's client. An event is written in the transaction of the change that it reports, and deleted after a day.
 
 Each agent's events are numbered without gaps, in the order of their commits. The last number is a column of the agent's row, and
 writing an event locks that row. A transaction that writes events for several agents first locks them all (`rows.lock_agents`).

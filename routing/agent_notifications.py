@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.routing import ABSENT, Placement, RoutingStage
+from domain.routing import Placement, RoutingStage
+from routing.affinity import is_reserved_for
 from routing.agent_events import write_event
 from routing.rows import RoutingRow
 from store import schema
@@ -17,9 +18,9 @@ _contacts = schema.contacts.c
 
 
 async def previous_agent(connection: AsyncConnection, row: RoutingRow | None) -> str | None:
-    """The agent who has a conversation by its row; None when there is no row or no agent.
+    """The agent of a conversation according to its row; None when there is no row or no agent.
 
-    A queued conversation belongs to the agent of its contact: the customer of a parked conversation came back.
+    The agent of a queued conversation is that of its contact: the customer of a parked conversation has returned.
     """
     if row is None or row.stage != RoutingStage.QUEUED:
         return row and row.agent
@@ -44,8 +45,8 @@ async def write_move_events(
     if agent is None or (row and (row.stage, row.contact_id) == (placement.stage, placement.contact_id)):
         return
     if placement.stage is RoutingStage.QUEUED:
-        bound = placement.bound_to == agent and await _is_present(connection, placement.instance, agent)
-        body = {**_body(placement, placement.contact_id), "bound": bound}
+        reserved = await is_reserved_for(connection, placement, agent)
+        body = {**_body(placement, placement.contact_id), "bound": reserved}
         await write_event(connection, placement.instance, agent, "returned", body, now)
     elif row is None or row.stage == RoutingStage.QUEUED or agent != previous:
         body = {**_body(placement, placement.contact_id), "stage": placement.stage}
@@ -72,12 +73,6 @@ async def _write_state_event(
     contact_id = (await connection.execute(query)).scalar_one_or_none() or placement.contact_id
     body = {**_body(placement, contact_id), "stage": stage}
     await write_event(connection, placement.instance, user, "state", body, now)
-
-
-async def _is_present(connection: AsyncConnection, instance: str, user: str) -> bool:
-    agent = schema.agents.c
-    query = select(agent.status).where(agent.instance == instance, agent.user == user, agent.disconnected_at.is_(None))
-    return (await connection.execute(query)).scalar_one_or_none() not in (None, *ABSENT)
 
 
 def _body(placement: Placement, contact_id: str) -> dict[str, Any]:

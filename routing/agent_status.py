@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Update, bindparam, select, update
+from sqlalchemy import ColumnElement, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.routing import ABSENT, FOREVER, AgentStatus, Offer, OfferOutcome
+from domain.routing import ABSENT, AgentStatus, Offer, OfferOutcome
+from routing.affinity import end_preference
 from routing.agent_events import write_outcome_event, write_status_event
 from routing.load import load_of
-from routing.rows import ANY_AGENT, lock_agents
+from routing.rows import lock_agents
 from store import schema
 from store.database import Database
 
@@ -57,8 +58,8 @@ async def set_agent_status(
 async def apply_next_statuses(db: Database, now: datetime, limit: int = 500) -> list[tuple[str, str]]:
     """Sets the next status of agents whose load is zero, each in its own transaction. Idempotent.
 
-    A contact that leaves an agent has this effect by itself (`note_lost_contact`). This function is for wrap-ups whose use of
-    capacity expires: no write marks that instant.
+    `note_lost_contact` does the same when a contact leaves an agent. This function is for wrap-ups whose use of capacity expires:
+    nothing is written at that instant.
 
     Returns:
         (instance, user) of the agents that were found, at most `limit`.
@@ -111,8 +112,9 @@ async def end_offer(
 ) -> None:
     """Applies the effects of an ended offer on its agent, in the caller's transaction. The caller has locked the agent.
 
-    A rejected or missed offer is recorded, so that the agent is not soon offered the conversation again, and ends the
-    conversation's preference for the agent. An accepted offer resets the missed-offer count. Each outcome is an agent event.
+    A rejected or missed offer is recorded, so that this agent is not offered the conversation again during `OfferRules.pause`. It
+    also ends the conversation's preference for the agent. An accepted offer resets the missed-offer count. Each outcome is an
+    agent event.
 
     Args:
         counted: whether a missed offer increments the agent's missed-offer count.
@@ -121,7 +123,7 @@ async def end_offer(
     if outcome in (OfferOutcome.REJECTED, OfferOutcome.MISSED):
         row = {"conversation_id": offer.conversation_id, "user": offer.user, "at": now}
         await connection.execute(db.upsert(schema.routing_rejections, [row]))
-        await connection.execute(_end_preference(offer))
+        await connection.execute(end_preference(offer))
     await write_outcome_event(connection, offer, outcome, now)
     this_agent = _agent_key(offer.instance, offer.user)
     if outcome is OfferOutcome.ACCEPTED:
@@ -149,14 +151,6 @@ async def set_away(connection: AsyncConnection, instance: str, user: str, now: d
     )
     if changed.rowcount:
         await write_status_event(connection, instance, user, AgentStatus.AWAY, None, now)
-
-
-def _end_preference(offer: Offer) -> Update:
-    """Builds the update that removes a conversation's preference for the agent of an offer. A requirement stays."""
-    row = schema.routing.c
-    preference = (row.bound_to == offer.user, row.bound_until < FOREVER)
-    change = update(schema.routing).where(row.conversation_id == offer.conversation_id, *preference)
-    return change.values(bound_to=ANY_AGENT, bound_until=None)
 
 
 async def _apply_next_status(connection: AsyncConnection, instance: str, user: str, now: datetime) -> None:

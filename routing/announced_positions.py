@@ -1,4 +1,4 @@
-"""The queue position that each customer was last notified of. Of several processes, one announces a change."""
+"""The last queue position that was sent to each customer. Of several processes, one announces a change."""
 
 from __future__ import annotations
 

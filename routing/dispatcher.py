@@ -1,9 +1,9 @@
 """The dispatcher: offers waiting conversations to agents and notifies the conversations.
 
 It runs in every API process. The store guarantees that a conversation is offered once and that no agent gets more than their
-capacity. Announcements name the queues to serve at once. A check of everything, once per second, finds what was not announced:
-work that a dead process left unfinished, an affinity that has expired, a queue that has opened, an agent whose wrap-up no
-longer takes capacity.
+capacity. Announcements name the queues to serve at once. A full check, once per second, finds changes without an announcement:
+unfinished work of a dead process, an affinity that has expired, a queue that has opened, an agent whose wrap-up no longer uses
+capacity.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from store.database import Database
 logger = logging.getLogger(__name__)
 
 CHECK_INTERVAL = timedelta(seconds=1)
-CONFIGURE_SECONDS = 10.0
-"""How often the agents in the store are compared with the configuration, even if it has not changed in this process."""
+CONFIGURE_INTERVAL = timedelta(seconds=10)
+"""Interval at which the configured agents are written to the store, even if the configuration has not changed."""
 
 NOTIFY_AGAIN_AFTER = timedelta(seconds=2)
-"""Age at which an offer without a notified conversation is sent again: its process died, or the engine was away."""
+"""Age at which an offer is sent to its conversation again: the process died, or the engine was unavailable."""
 
 QUEUES_AT_ONCE = 4
-"""How many queues are served at a time. On a busy store each offer waits for its turn to be written."""
+"""How many queues are served at the same time."""
 
 OVERDUE_AFTER = timedelta(seconds=10)
-"""How long after the deadline of an offer its conversation may take to report the end; then the offer is revoked."""
+"""Time after the deadline of an offer in which its conversation must report the end. After that the offer is withdrawn."""
 
 
 class Dispatcher(PeriodicTasks):
@@ -55,7 +55,7 @@ class Dispatcher(PeriodicTasks):
         self._changed_agents: set[tuple[str, str]] = set()
         self._configured: dict[str, tuple[tuple[InstanceSettings, frozenset[str]], float]] = {}
         self._notifications: dict[str, asyncio.Task[None]] = {}
-        self._one_at_a_time = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._checks = PeriodicTask("check queues, agents and offers", self._run_check, CHECK_INTERVAL)
         self._assignments = PeriodicTask("offer waiting conversations", self._run_assignments, CHECK_INTERVAL)
         self._checks.wake()
@@ -63,13 +63,13 @@ class Dispatcher(PeriodicTasks):
         bus.subscribe(self._receive)
 
     async def stop(self) -> None:
-        """Stop dispatching. Another process, or the next start, finishes what is under way."""
+        """Stop dispatching. Another process, or the next start, finishes the notifications that are under way."""
         await super().stop()
         for task in self._notifications.values():
             task.cancel()
 
     async def notify_conversation(self, offer: Offer) -> None:
-        """Notify a conversation of an offer. If the engine is away, a later check notifies it again."""
+        """Notify a conversation of an offer. At least once: if the engine is unavailable, a later check notifies it again."""
         instance = self._configuration.instances.get(offer.instance)
         agent = instance.agents.get(offer.user) if instance else None
         try:
@@ -78,8 +78,8 @@ class Dispatcher(PeriodicTasks):
             await self._engine.signal(offer.conversation_id, made)
             await offers.mark_delivered(self._db, offer)
         except ConversationEnded:
-            # a conversation that closes in the regular way removes its placement before its workflow ends
-            logger.warning("%s waits in a queue, but the engine does not know it: removed", offer.conversation_id)
+            # a conversation that is closed regularly removes its placement before its workflow ends
+            logger.warning("%s waits in a queue, but has no workflow: removed from routing", offer.conversation_id)
             await remove_from_routing(self._db, offer.conversation_id, datetime.now(UTC))
         except Unavailable:
             logger.warning("cannot notify %s of an offer; a later check tries again", offer.conversation_id)
@@ -94,12 +94,12 @@ class Dispatcher(PeriodicTasks):
         self._assignments.wake()
 
     async def _run_check(self) -> None:
-        async with self._one_at_a_time:
+        async with self._lock:
             await self._check_everything()
         self._assignments.wake()
 
     async def _run_assignments(self) -> None:
-        async with self._one_at_a_time:
+        async with self._lock:
             await self._serve_changed_queues()
 
     async def _check_everything(self) -> None:
@@ -114,7 +114,7 @@ class Dispatcher(PeriodicTasks):
         self._changed_queues |= with_work
 
     async def _serve_changed_queues(self) -> None:
-        # announcements that arrive meanwhile are left to the next run: in a busy hour they never end
+        # announcements that arrive meanwhile wait for the next run: otherwise a run would not end in a busy hour
         changed_agents, self._changed_agents = self._changed_agents, set()
         for instance, user in changed_agents:
             self._changed_queues |= {
@@ -128,18 +128,18 @@ class Dispatcher(PeriodicTasks):
                 logger.error("cannot offer from a queue; the next check tries again", exc_info=fault)
 
     async def _configure_agents(self, with_work: set[tuple[str, str]], now: datetime) -> None:
-        """Write the configured agents to the store: when they have changed, and from time to time in any case.
+        """Write the configured agents to the store: when they have changed, and at the latest after `CONFIGURE_INTERVAL`.
 
         A process with an older configuration may have overwritten them. Agents without a list of queues serve every
         configured queue and every queue with work, including queues that are no longer configured.
         """
         clock = asyncio.get_running_loop().time()
         for name, instance in self._configuration.instances.items():
-            every = instance.queue_names | {queue for where, queue in with_work if where == name}
-            before, again_at = self._configured.get(name, (None, 0.0))
-            if before != (instance, every) or clock >= again_at:
-                await agents.configure_agents(self._db, name, _agents(instance, every), now)
-                self._configured[name] = (instance, every), clock + CONFIGURE_SECONDS
+            all_queues = instance.queue_names | {queue for owner, queue in with_work if owner == name}
+            before, next_write = self._configured.get(name, (None, 0.0))
+            if before != (instance, all_queues) or clock >= next_write:
+                await agents.configure_agents(self._db, name, _agents(instance, all_queues), now)
+                self._configured[name] = (instance, all_queues), clock + CONFIGURE_INTERVAL.total_seconds()
 
     async def _serve_queue(self, instance_name: str, queue: str, turns: asyncio.Semaphore) -> None:
         instance = self._configuration.instances.get(instance_name)
@@ -161,15 +161,15 @@ class Dispatcher(PeriodicTasks):
         task.add_done_callback(lambda _: self._notifications.pop(offer.id))
 
 
-def _agents(instance: InstanceSettings, every: frozenset[str]) -> list[RoutedAgent]:
+def _agents(instance: InstanceSettings, all_queues: frozenset[str]) -> list[RoutedAgent]:
     return [
-        RoutedAgent(user, agent.name, agent.capacity, every if agent.queues is None else agent.queues)
+        RoutedAgent(user, agent.name, agent.capacity, all_queues if agent.queues is None else agent.queues)
         for user, agent in instance.agents.items()
     ]
 
 
 def _rules(instance: InstanceSettings, queue: str, now: datetime) -> tuple[dict[str, OfferRules], OfferRules]:
-    """The rules for offers from a queue now: of each workstream, and for conversations whose workstream is deleted."""
+    """The present offer rules of a queue: those of each workstream, and those for workstreams that are no longer configured."""
     schedule = instance.schedule(queue)
     is_open = schedule is None or opening_at(schedule, now).open
     method = RoutingMethod(instance.queues.get(queue, QueueSettings()).method)

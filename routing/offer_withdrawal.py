@@ -1,4 +1,4 @@
-"""Withdrawal of offers to agents who are no longer there."""
+"""Withdrawal of offers to agents who are absent or disconnected."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from runtime.bus import Bus, routing_has_changed
 from store.database import Database
 
 
-async def withdraw(db: Database, bus: Bus, engine: ConversationClient, made: Iterable[Offer]) -> None:
+async def withdraw(db: Database, bus: Bus, engine: ConversationClient, open_offers: Iterable[Offer]) -> None:
     """Withdraw offers: in the store first, so that the next agent gets them at once, then in their conversations.
 
     Does not increment the agent's missed-offer count. Offers that have ended meanwhile are skipped. A conversation that cannot
-    be notified learns of the withdrawal with its next offer.
+    be notified replaces the offer when it receives the next one.
     """
     withdrawn = [
-        offer for offer in made if await offers.withdraw_offer(db, offer, OfferOutcome.WITHDRAWN, datetime.now(UTC))
+        offer
+        for offer in open_offers
+        if await offers.withdraw_offer(db, offer, OfferOutcome.WITHDRAWN, datetime.now(UTC))
     ]
     for offer in withdrawn:
         await bus.announce(routing_has_changed(offer.instance, offer.queue))

@@ -134,7 +134,7 @@ async def mark_delivered(db: Database, offer: Offer) -> None:
 
 
 async def undelivered_offers(db: Database, before: datetime, limit: int = 500) -> list[Offer]:
-    """Offers made before an instant of which the conversation was not notified, oldest first: the offering process died."""
+    """Offers made before an instant whose conversation was not notified, oldest first: the offering process died."""
     return await _offers(db, (_routing.delivered.is_(False), _routing.offered_at < before), limit)
 
 

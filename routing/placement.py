@@ -1,4 +1,4 @@
-"""Placements: where a conversation stands in routing, as the conversation itself says.
+"""Writes placements: the place of a conversation in routing, as its workflow decides.
 
 A placement is written in the transaction of the conversation's own record. The offer in the same row belongs to routing.
 """
@@ -32,10 +32,10 @@ _OFFER_COLUMNS = ("holder", "holds_until", *NO_OFFER)
 async def write_placement(db: Database, connection: AsyncConnection, placement: Placement, now: datetime) -> None:
     """Writes a conversation's placement, with its effects on the offer, the agents, the rejections and the wait times.
 
-    Idempotent; an older revision than the stored one changes nothing. A deleted row keeps no revision. So call it only when the
-    revision is new to the conversation's record, in the transaction that writes that record.
+    Idempotent; an older revision than the stored one changes nothing. A deleted row has no revision any more. So call it only
+    when the revision is new to the conversation's record, in the transaction that writes that record.
 
-    An offer stays unless the placement says that this offer has ended, or ends the wait in which it was made.
+    An offer stays unless the placement reports its end, or ends its wait.
 
     Locks the previous agent, the present one and the holder, then the row.
     """
@@ -54,9 +54,9 @@ async def write_placement(db: Database, connection: AsyncConnection, placement: 
 
 
 async def remove_from_routing(db: Database, conversation_id: str, now: datetime) -> None:
-    """Removes a conversation that the engine no longer knows, and that so cannot write its last placement. Idempotent.
+    """Removes a conversation whose workflow is gone, so that it cannot write its last placement. Idempotent.
 
-    Its effects are those of a placement with the stage `OFF`.
+    It has the effects of a placement with the stage `OFF`.
     """
     async with db.write() as connection:
         row = await find_row(connection, conversation_id)
@@ -125,7 +125,7 @@ async def _placement_columns(connection: AsyncConnection, placement: Placement, 
 
 
 def _is_unchanged(row: RoutingRow, columns: dict[str, Any]) -> bool:
-    """Whether a row has these values already. While it has an offer, the holder is the offer's and is not compared."""
+    """Whether a row has these values already. While it has an offer, the holder belongs to the offer and is not compared."""
     ignored = {"revision", "holder", "holds_until"} if row.offer else {"revision"}
     stored = asdict(row)
     return all(stored[name] == value for name, value in columns.items() if name not in ignored)
@@ -172,9 +172,9 @@ async def _write_change(
 
 
 def _offer_outcome(row: RoutingRow | None, placement: Placement) -> OfferOutcome | None:
-    """Returns how the row's offer ended; None when there is no offer, or the placement says nothing of it.
+    """Returns how the row's offer ended; None when there is no offer, or the placement does not report its end.
 
-    An offer is also accepted when the agent to whom it was made works on the conversation.
+    An offer also counts as accepted when its agent works on the conversation.
     """
     if row is None or row.offer is None:
         return None
@@ -189,7 +189,7 @@ def _agents_of(placement: Placement, outcome: OfferOutcome) -> set[str]:
 
 
 def _is_same_wait(row: RoutingRow, columns: dict[str, Any]) -> bool:
-    """Whether the wait, or the time of being parked, goes on."""
+    """Whether the wait, or the time of being parked, continues."""
     return all(getattr(row, name) == columns[name] for name in _WAIT_COLUMNS)
 
 

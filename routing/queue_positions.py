@@ -22,11 +22,11 @@ from routing.records import QueuedContact
 from runtime.periodic import PeriodicTask, PeriodicTasks
 from store.database import Database
 
-MOST_POSITIONS = 150
+MAX_POSITIONS = 150
 """How many contacts of a queue get their position."""
 
-LEAST_WAITS = 50
-"""How many waits an average needs before it is sent."""
+MIN_WAITS = 50
+"""How many waits are needed for an average that is sent."""
 
 SIGNALS_AT_ONCE = 20
 
@@ -54,7 +54,7 @@ class QueuePositions(PeriodicTasks):
         workstreams = _workstreams_with_texts(instance) if instance else set[str]()
         if not workstreams:
             return
-        waiting = await queues.queued_contacts(self._db, name, queue, limit=MOST_POSITIONS)
+        waiting = await queues.queued_contacts(self._db, name, queue, limit=MAX_POSITIONS)
         sent = await announced_positions(self._db, [contact.contact_id for contact in waiting])
         changes = [
             (contact, position)
@@ -64,7 +64,7 @@ class QueuePositions(PeriodicTasks):
         if not changes:
             return
         now, turns = datetime.now(UTC), asyncio.Semaphore(SIGNALS_AT_ONCE)
-        average = await queues.average_wait(self._db, name, queue, now - queues.WAIT_WINDOW, at_least=LEAST_WAITS)
+        average = await queues.average_wait(self._db, name, queue, now - queues.WAIT_WINDOW, at_least=MIN_WAITS)
         await asyncio.gather(*(self._send(contact, position, average, turns) for contact, position in changes))
 
     async def _send(
@@ -73,7 +73,7 @@ class QueuePositions(PeriodicTasks):
         async with turns:
             if not await claim_announcement(self._db, contact.contact_id, position, datetime.now(UTC)):
                 return
-            # a position that cannot be sent is not repeated: the contact gets its next one
+            # a position that cannot be sent is not sent again: the contact gets its next position
             with suppress(ConversationEnded, Unavailable):
                 change = QueuePosition(position=position, average_wait=average)
                 await self._engine.signal(contact.conversation_id, change)

@@ -11,12 +11,12 @@ from domain.routing import OFFER_DURATION, AgentStatus
 
 
 class RoutingMethod(StrEnum):
-    """Which of the agents who can take a conversation is offered it."""
+    """The choice among the agents who can take a conversation."""
 
     MOST_FREE = "most-free"
-    """The agent with the most free capacity; of several, the one who is idle longest."""
+    """The agent with the most free capacity; among equals, the one with the longest idle time."""
     ROUND_ROBIN = "round-robin"
-    """The agent whose last assignment is the oldest; of several, the one who is idle longest."""
+    """The agent whose last assignment is the oldest; among equals, the one with the longest idle time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Rows of the table `routing`: how they are read, locked, filtered and ordered."""
+"""Rows of the table `routing`: reads, locks, filters and the queue order."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Selects the conversation of a queue that is offered next, and the agent who is offered it.
 
 Queued conversations with the same workstream, affinity and units are of one kind. An agent who can take one of a kind can take
-all of it, except those that the agent rejected or missed lately. So the selection reads the first of each kind. It looks behind
-the first only when every agent with free capacity rejected that one. The cost grows with the number of kinds and rejections, not
-with the length of the queue.
+all of that kind, except those that the agent rejected or missed during `OfferRules.pause`. So the selection reads the first of
+each kind. It reads a later one only when every agent with free capacity rejected the first. The cost grows with the number of
+kinds and rejections, not with the length of the queue.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class QueuedCandidate:
 
 @dataclass(frozen=True, slots=True)
 class AffinityAgent:
-    """An agent who serves the queue and for whom a conversation is reserved.
+    """The agent of an affinity, who serves the queue.
 
     Attributes:
         offers_paused: whether the agent receives no offers, because another status follows or the client has no connection.
@@ -149,7 +149,7 @@ async def select_offer(connection: AsyncConnection, queue: QueueView, kinds: Seq
 
 
 def _can_be_offered(queue: QueueView, kind: FirstOfKind) -> bool:
-    """Whether a kind can be offered, as far as the data that is already read shows."""
+    """Whether a kind can be offered, according to the data that is already read."""
     rules, agent = queue.rules_of(kind.first.workstream), kind.agent
     if not rules.open or kind.first.bound_to == ANY_AGENT:
         return rules.open
@@ -166,8 +166,8 @@ async def lock_selected_agent(
 ) -> Selection:
     """Locks the selected agent or, when another transaction locks that agent, the next best one.
 
-    If all transactions waited for the same best agent, all but one would wait in vain and have to select again. Without a next
-    best agent it waits for the lock. On SQLite it does nothing.
+    If all transactions waited for the same best agent, all but one would then have to select again. Without a next best agent it
+    waits for the lock. On SQLite it does nothing.
 
     Returns:
         The selection, with the agent that is locked now.
@@ -184,7 +184,7 @@ async def lock_selected_agent(
 async def _best_agent(
     connection: AsyncConnection, queue: QueueView, candidate: QueuedCandidate, *, unlocked: bool = False
 ) -> tuple[str, bool] | None:
-    """Returns the best agent for a conversation, and whether even this one rejected it lately; None without an agent.
+    """Returns the best agent for a conversation, and whether this agent rejected it during the pause; None without an agent.
 
     Args:
         unlocked: whether agents that another transaction locks are left out, and the best of the others is locked.
@@ -200,7 +200,7 @@ async def _best_agent(
 async def _first_not_rejected(
     connection: AsyncConnection, queue: QueueView, candidate: QueuedCandidate
 ) -> QueuedCandidate | None:
-    """Returns the first conversation of the same kind that at least one agent with free capacity did not reject lately."""
+    """Returns the first conversation of a kind that at least one agent with free capacity did not reject during the pause."""
     query = selection_queries.first_not_rejected_by_all(bound=candidate.bound_to != ANY_AGENT)
     row = (await connection.execute(query, _kind_parameters(queue, candidate))).one_or_none()
     return None if row is None else QueuedCandidate(*row)

@@ -60,9 +60,11 @@ AFFINITY_AGENTS = (
 
 @cache
 def best_agent(*, most_free: bool, bound: bool) -> Select[*tuple[Any, ...]]:
-    """Builds the query for the best agent for a conversation, and whether that agent rejected or missed it lately.
+    """Builds the query for the best agent for a conversation, and whether that agent rejected or missed it.
 
-    An agent who did not ranks before one who did. Parameters: those of `_free_agents`, conversation_id, rejected_after.
+    Agents without such a rejection rank first. Rejections before `rejected_after` do not count.
+
+    Parameters: those of `_free_agents`, conversation_id, rejected_after.
 
     Args:
         most_free: whether the agent with the most free capacity is best; else the one whose last assignment is the oldest.
@@ -86,9 +88,9 @@ def best_unlocked_agent(*, most_free: bool, bound: bool) -> Select[*tuple[Any, .
 
 @cache
 def first_not_rejected_by_all(*, bound: bool) -> Select[*tuple[Any, ...]]:
-    """Builds the query for the first conversation of a kind that not every free agent rejected or missed lately.
+    """Builds the query for the first conversation of a kind that not every free agent rejected or missed.
 
-    Parameters: those of `_free_agents`, workstream, bound_to, rejected_after.
+    Rejections before `rejected_after` do not count. Parameters: those of `_free_agents`, workstream, bound_to, rejected_after.
     """
     free = _free_agents(bound)
     rejections = (

@@ -230,7 +230,7 @@ async def test_terminated_chat_is_removed_from_routing(engine: Engine) -> None:
 
 async def test_agents_removed_by_another_process_are_restored(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """During a rolling restart, a process with an older file can remove agents."""
-    monkeypatch.setattr(dispatcher, "CONFIGURE_SECONDS", 0.5)
+    monkeypatch.setattr(dispatcher, "CONFIGURE_INTERVAL", timedelta(seconds=0.5))
     async with open_floor(engine, ONE) as floor:
         await configure_agents(engine.db, floor.name, [], datetime.now(UTC))
 

@@ -100,7 +100,7 @@ async def test_frames_of_the_client_are_passed_on_until_it_hangs_up(network: Net
 async def test_socket_closes_some_time_after_the_last_frame(
     network: Network, socket: ClientSocket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sockets, "FAREWELL_SECONDS", 0)
+    monkeypatch.setattr(sockets, "CLOSE_TIMEOUT_SECONDS", 0)
     async with socket.opened():
         await network.next()
         for frame in (Frame("last", last=True), Frame("never sent")):
