@@ -18,7 +18,7 @@ from api.errors import validation_message
 from domain.errors import InvalidValue, MalformedRequest, RequestTooLarge
 
 MAX_BODY_BYTES = 1_000_000
-"""Largest body. No operation needs more: attributes and a first message, escaped, take less than half of it."""
+"""Maximum size of a body. No operation needs more: attributes and a first message, escaped, need less than half of it."""
 
 _SHAPE_ERRORS = frozenset({"missing", "extra_forbidden", "json_invalid"})
 
@@ -27,7 +27,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class BodyReader(Generic[Model]):
-    """Dependency that reads the request body as `model`. `DescribedRoute` finds it there for the OpenAPI document."""
+    """Dependency that reads the request body as `model`. `DescribedRoute` reads `model` for the OpenAPI document."""
 
     model: type[Model]
 
@@ -85,7 +85,7 @@ async def read_raw_body(request: Request) -> bytes:
             if len(body) > MAX_BODY_BYTES:
                 raise RequestTooLarge(f"The request is longer than {MAX_BODY_BYTES} bytes.")
     except ClientDisconnect:
-        raise MalformedRequest("The request ended before its body did.") from None
+        raise MalformedRequest("The request ended before the end of its body.") from None
     request.state.body = bytes(body)
     return request.state.body
 

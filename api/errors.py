@@ -73,7 +73,7 @@ def render(fault: Fault, path: str) -> JSONResponse:
 
 
 def validation_message(message: str) -> str:
-    """Return pydantic's message in the caller's terms. Late length checks say "items" where the value is a text."""
+    """Return pydantic's message in the caller's terms. Late length checks have "items" where the value is a text."""
     return message.removeprefix("Value error, ").replace(" items after validation", " characters")
 
 
@@ -123,4 +123,4 @@ class UnexpectedErrorMiddleware:
             if has_started:
                 raise
             logger.exception("%s %s failed", scope["method"], scope["path"])
-            await render(Unavailable("Something went wrong on our side."), scope["path"])(scope, receive, send)
+            await render(Unavailable("An unexpected error occurred."), scope["path"])(scope, receive, send)

@@ -1,4 +1,4 @@
-"""The OpenAPI document: routes that describe themselves, models with examples, security schemes, error responses."""
+"""The OpenAPI document: routes with descriptions, models with examples, security schemes, error responses."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Reconnection: links with which a customer returns to a chat, and the offer for a customer who returns.
+"""Reconnection: links with which a customer returns to a chat, and the lookup of the chat of a returning customer.
 
-The conversation itself decides whether the chat still exists: it ends when its customer stays away too long. The offer shows the
-current state. A customer who connects in the last second may find the chat ended; the time of the connection counts.
+The conversation itself decides whether the chat still exists: it ends when its customer stays away too long. The lookup returns
+its current state. The instant of the connection counts: a customer who connects after the end finds the chat ended.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ EXPIRED_REASONS: frozenset[str] = frozenset(
         EndReason.AUTO_DISCONNECTED,
     }
 )
-"""End reasons of a conversation that a time limit ended. The other reasons are a decision of a person."""
+"""Reasons of the end of a conversation by a time limit. In all other cases a person or a backend ended it."""
 
 _CHAT = {"ContactId": "0b8f5a36-6b3e-5a0e-9a35-6f3f2b1c7d10", "ParticipantId": "1f0e...", "ParticipantToken": "eyJ..."}
 _FOUND = {"chat": _CHAT, "state": "OPEN", "started_at": "2026-03-02T09:15:04.120Z", "redirect_url": None}
@@ -156,7 +156,7 @@ def reconnect_link(parts: Services, instance: InstanceSettings, conversation: St
 
 async def _by_link(parts: Services, name: str, instance: InstanceSettings, body: ReconnectionRequest) -> dict[str, Any]:
     if body.workstream is not None or body.customer_id is not None:
-        raise MalformedRequest("reconnect_id: is given instead of workstream and customer_id, not with them.")
+        raise MalformedRequest("reconnect_id: must not be given together with workstream or customer_id.")
     try:
         claims = parts.tokens.read(TokenKind.RECONNECT, body.reconnect_id or "")
     except AccessDenied:
@@ -165,7 +165,7 @@ async def _by_link(parts: Services, name: str, instance: InstanceSettings, body:
     if conversation is None or conversation.instance != name:
         return _no_chat("unknown")
     link_expired = claims["until"] < datetime.now(UTC).timestamp()
-    return await _offer(parts, instance, conversation, link_expired=link_expired)
+    return await _chat_or_reason(parts, instance, conversation, link_expired=link_expired)
 
 
 async def _by_customer(
@@ -175,7 +175,7 @@ async def _by_customer(
         raise MalformedRequest("reconnect_id: is missing, and so are workstream and customer_id.")
     if body.workstream is None or body.customer_id is None:
         missing = "workstream" if body.workstream is None else "customer_id"
-        raise MalformedRequest(f"{missing}: is missing; workstream and customer_id are given together.")
+        raise MalformedRequest(f"{missing}: is missing; workstream and customer_id must be given together.")
     workstream_id = resource_id(body.workstream)
     workstream = instance.workstreams.get(workstream_id)
     if workstream is None:
@@ -186,10 +186,10 @@ async def _by_customer(
     conversation = None if latest is None else await conversations.find_conversation(parts.db, latest)
     if conversation is None:
         return _no_chat("unknown", _redirect_url(instance, workstream_id))
-    return await _offer(parts, instance, conversation)
+    return await _chat_or_reason(parts, instance, conversation)
 
 
-async def _offer(
+async def _chat_or_reason(
     parts: Services, instance: InstanceSettings, conversation: StoredConversation, *, link_expired: bool = False
 ) -> dict[str, Any]:
     redirect_url = _redirect_url(instance, conversation.workstream)

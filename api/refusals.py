@@ -10,7 +10,7 @@ from domain.refusals import Refusal, RefusalCode, refusal
 from engine.client import ConversationClient
 
 _ERRORS: Mapping[RefusalCode, type[Fault]] = {RefusalCode.TOO_MANY_BOTS: QuotaExceeded}
-"""Codes with an error class of their own. All others are a `MalformedRequest`: not possible in the current state."""
+"""Codes with their own error class. All others are a `MalformedRequest`: not possible in the current state."""
 
 
 def refusal_error(refused: Refusal, subject: str) -> Fault:
@@ -19,7 +19,7 @@ def refusal_error(refused: Refusal, subject: str) -> Fault:
 
 
 async def ask(engine: ConversationClient, conversation_id: str, command: Command) -> Refusal | None:
-    """Send a command. Returns the refusal, also where the conversation has ended, or None if the command is done.
+    """Send a command. Returns the refusal, also for an ended conversation; None if the command is done.
 
     Raises:
         EngineUnavailable: the engine does not answer.

@@ -72,12 +72,12 @@ def token_keys(configured: tuple[str, ...], data_dir: Path) -> tuple[str, ...]:
     path = data_dir / "token.key"
     if not path.exists():
         data_dir.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_suffix(f".{token_urlsafe(8)}")
-        fresh.write_text(token_urlsafe(48))
-        fresh.chmod(0o600)
+        temporary = path.with_suffix(f".{token_urlsafe(8)}")
+        temporary.write_text(token_urlsafe(48))
+        temporary.chmod(0o600)
         with suppress(FileExistsError):  # another process was first; its key is used
-            path.hardlink_to(fresh)
-        fresh.unlink()
+            path.hardlink_to(temporary)
+        temporary.unlink()
     return (path.read_text(),)
 
 

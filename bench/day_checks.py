@@ -51,13 +51,13 @@ class RoutingMonitor:
             async def rows(table: Table) -> list[Any]:
                 return list(await connection.execute(select(table).where(table.c.instance == self.floor.name)))
 
-            board, agents = await rows(schema.routing), await rows(schema.agents)
+            routing, agents = await rows(schema.routing), await rows(schema.agents)
             served = {(row.queue, row.user) for row in await rows(schema.agent_queues)}
             passed = {
                 (row.conversation_id, row.user) for row in await connection.execute(select(schema.routing_rejections))
             }
         loads = Counter[str]()
-        for row in board:
+        for row in routing:
             if row.holder and row.holds_until > now:
                 loads[row.holder] += row.units
         self.problems += [
@@ -70,7 +70,7 @@ class RoutingMonitor:
             for agent in agents
             if agent.status in PRESENT and agent.next_status is None
         }
-        waiting = [row for row in board if row.stage == "queued" and row.offer_id is None]
+        waiting = [row for row in routing if row.stage == "queued" and row.offer_id is None]
         self._note_neglect(
             (row.conversation_id, user)
             for row in waiting

@@ -35,8 +35,8 @@ router = APIRouter(
 InstanceInPath = Annotated[
     Text, MinLen(1), MaxLen(100), Path(alias="instance", description="Id of the instance.", examples=["demo"])
 ]
-Kind = Annotated[str, Path(description=f"Kind of table: {', '.join(SECTIONS)}.", examples=["workstreams"])]
-Name = Annotated[str, Path(description="Name of the table, as in the file.", examples=["live"])]
+KindInPath = Annotated[str, Path(description=f"Kind of table: {', '.join(SECTIONS)}.", examples=["workstreams"])]
+NameInPath = Annotated[str, Path(description="Name of the table, as in the file.", examples=["live"])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,26 +105,26 @@ async def get_instance(admin: AsAdministrator) -> dict[str, Any]:
 
 
 @router.get("/{kind}", responses=TABLES_RESPONSE)
-async def get_tables(kind: Kind, admin: AsAdministrator) -> dict[str, Any]:
+async def get_tables(kind: KindInPath, admin: AsAdministrator) -> dict[str, Any]:
     """Returns the tables of a kind, by name."""
     return admin.tables(kind)
 
 
 @router.get("/{kind}/{name}", responses=TABLE_RESPONSE)
-async def get_table(kind: Kind, name: Name, admin: AsAdministrator) -> dict[str, Any]:
+async def get_table(kind: KindInPath, name: NameInPath, admin: AsAdministrator) -> dict[str, Any]:
     """Returns a table, in the form in which it can be put back."""
     return admin.section(kind, name)
 
 
 @router.put("/{kind}/{name}", openapi_extra={"requestBody": TABLE_BODY}, responses=TABLE_RESPONSE)
-async def put_table(kind: Kind, name: Name, admin: AsAdministrator, value: JsonObject) -> dict[str, Any]:
+async def put_table(kind: KindInPath, name: NameInPath, admin: AsAdministrator, value: JsonObject) -> dict[str, Any]:
     """Creates or replaces a table, and returns it. Running conversations apply a changed workstream at their next step."""
     admin.tables(kind)
     return await _change(admin, kind, name, value) or {}
 
 
 @router.delete("/{kind}/{name}")
-async def delete_table(kind: Kind, name: Name, admin: AsAdministrator) -> EmptyResponse:
+async def delete_table(kind: KindInPath, name: NameInPath, admin: AsAdministrator) -> EmptyResponse:
     """Deletes a table, also one of the file. Running conversations keep the settings that they have."""
     admin.section(kind, name)
     await _change(admin, kind, name, None)
@@ -132,7 +132,7 @@ async def delete_table(kind: Kind, name: Name, admin: AsAdministrator) -> EmptyR
 
 
 @router.post("/{kind}/{name}/reset")
-async def reset_table(kind: Kind, name: Name, admin: AsAdministrator) -> EmptyResponse:
+async def reset_table(kind: KindInPath, name: NameInPath, admin: AsAdministrator) -> EmptyResponse:
     """Discards the change of a table at run time, so that the file applies again. Without a change, nothing happens."""
     admin.tables(kind)
     try:

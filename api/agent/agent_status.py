@@ -1,4 +1,4 @@
-"""Status of agents: read it, set it, and apply what follows from it."""
+"""Status of agents: read it, set it, and apply its effects on offers and contacts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,6 @@ router = APIRouter(
     ),
 )
 
-ABSENT = (AgentStatus.AWAY, AgentStatus.OFFLINE)
 AGENT_TIMEOUT = 3.0
 """Seconds to wait for a newly configured agent. Dispatchers add agents every second."""
 
@@ -46,10 +45,10 @@ async def get_agent(parts: Parts, agent: ByAgentToken) -> AgentResponse:
 
 @router.put("/status")
 async def set_own_status(parts: Parts, agent: ByAgentToken, body: JsonBody[AgentStatusRequest]) -> AgentResponse:
-    """Sets the agent's status, now or when no contact takes their capacity.
+    """Sets the agent's status, now or when no contact uses their capacity.
 
     When the agent becomes away or offline, their pending offers go to the next agent, and do not count as missed. When they
-    become offline at once, their active contacts go back to the queues too. Parked contacts stay theirs.
+    become offline at once, their active contacts return to the queues too. Parked contacts stay with the agent.
     """
     state = await set_agent_status(parts, agent.instance, agent.user, body.status, when_free=body.when_free)
     return agent_response(state)
@@ -64,19 +63,19 @@ async def set_agent_status(
     offline at once.
 
     Args:
-        when_free: set it when no contact takes the agent's capacity any more.
+        when_free: set it when no contact uses the agent's capacity any more.
 
     Raises:
         Unavailable: routing does not know the agent yet.
-        EngineUnavailable: the engine does not answer for a contact that is to be released.
+        EngineUnavailable: the engine does not answer for a contact that must be released.
     """
     now = datetime.now(UTC)
     before = await agent_state(parts, instance, user)
-    # the agent has this status already: a later change would only keep offers from them until then
-    later = when_free and before.status != status
-    await agent_status.set_agent_status(parts.db, instance, user, status, now, when_free=later)
+    # an agent who has this status already is not set to it later: until then they would get no offers
+    deferred = when_free and before.status != status
+    await agent_status.set_agent_status(parts.db, instance, user, status, now, when_free=deferred)
     after = await agent_state(parts, instance, user)
-    if after.status in ABSENT:
+    if after.status.is_absent:
         await withdraw(parts.db, parts.bus, parts.engine, await offers_to_agent(parts.db, instance, user))
     if after.status is AgentStatus.OFFLINE and not when_free:
         await _release_contacts(parts, instance, user)
@@ -85,7 +84,7 @@ async def set_agent_status(
 
 
 async def agent_state(parts: Services, instance: str, user: str) -> AgentState:
-    """Return the state of a configured agent. Waits up to `AGENT_TIMEOUT` for a newly configured one.
+    """Return the state of a configured agent. Waits up to `AGENT_TIMEOUT` for a newly configured agent.
 
     Raises:
         Unavailable: routing does not know the agent; no dispatcher runs.
@@ -122,7 +121,7 @@ async def _release_contacts(parts: Services, instance: str, user: str) -> None:
 
 
 def agent_response(state: AgentState) -> AgentResponse:
-    """Return an agent's state in its form for agents and supervisors."""
+    """Convert an agent's state to its response for agents and supervisors."""
     return AgentResponse(
         user=state.user,
         name=state.name,

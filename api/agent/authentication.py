@@ -45,7 +45,7 @@ class SignedInAgent:
 
 
 def read_agent_token(parts: Services, token: str) -> SignedInAgent:
-    """Return the agent of a agent token.
+    """Return the agent of an agent token.
 
     Raises:
         AccessDenied: the token is not valid, or its agent does not exist any more.
@@ -74,7 +74,7 @@ ByAgentToken = Annotated[SignedInAgent, Depends(_signed_in)]
     responses=error_responses(name="ResourceNotFoundException", message="user: instance 'demo' has no agent 'a9'."),
 )
 async def sign_in(parts: Parts, caller: ByAccessKey, body: JsonBody[SignInRequest]) -> SignInResponse:
-    """Returns a agent token for an agent, valid for 12 hours. For backends, with their access key."""
+    """Returns an agent token, valid for 12 hours. For backends, with their access key."""
     name, instance = parts.instance(body.instance, caller.instances)
     settings = instance.agents.get(body.user)
     if settings is None:

@@ -1,6 +1,6 @@
 """Claims: an agent takes a conversation that was not offered to them.
 
-Routing stores the claim as an offer, which takes the agent's capacity at once. Then the conversation confirms it. If this process
+Routing stores the claim as an offer, which uses the agent's capacity at once. Then the conversation confirms it. If this process
 dies in between, the claim is an offer like any other: the dispatcher sends it to the conversation, and the agent may accept it.
 """
 
@@ -28,10 +28,10 @@ async def claim(parts: Services, agent: SignedInAgent, conversation: StoredConve
 
 
 async def confirm_claim(parts: Services, claimed: Offer, command: Command) -> Refusal | None:
-    """Send the command that gives a claimed conversation to the agent. Revokes the claim if the command is refused.
+    """Send the command that assigns a claimed conversation to the agent. Withdraws the claim if the command is refused.
 
     Returns:
-        The refusal, also where the conversation has ended, or None if the agent has the conversation.
+        The refusal, also for an ended conversation; None if the conversation is assigned.
     """
     refused = await ask(parts.engine, claimed.conversation_id, command)
     if refused:

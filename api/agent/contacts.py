@@ -129,14 +129,14 @@ async def find_own_contact(
         raise NotFound(f"contact: you have no contact {contact_id!r}.")
     participant = await conversations.participant_of_user(parts.db, found[1].id, agent.user)
     if participant is None:
-        raise NotFound(f"contact: you take no part in {contact_id!r}.")
+        raise NotFound(f"contact: you are not a participant of {contact_id!r}.")
     return *found, participant
 
 
 async def current_contact(parts: Services, agent: SignedInAgent, conversation_id: str) -> ContactResponse | None:
-    """Return the running contact of a conversation as one of the agent's contacts, or None if it is not theirs."""
+    """Return the running contact of a conversation, if it is the agent's; else None."""
     found = await conversations.contacts_of_agent(parts.db, agent.instance, agent.user)
-    running = [(contact, its) for contact, its in found if contact.ended_at is None and its.id == conversation_id]
+    running = [pair for pair in found if pair[0].ended_at is None and pair[1].id == conversation_id]
     return next(iter(await _responses(parts, running[:1])), None)
 
 

@@ -16,11 +16,12 @@ from api.bodies import JsonBody
 from api.dependencies import Parts
 from api.openapi import DescribedRoute, error_responses
 from domain.errors import MalformedRequest
+from domain.routing import FOREVER
 from store.notes import ContactNote, add_note, contact_notes, count_notes
 from wire.models import ContactId
 
 MAX_NOTES = 1_000
-"""Notes of one conversation."""
+"""Maximum number of notes about one conversation."""
 
 router = APIRouter(
     prefix="/v1/agent/contacts/{contact_id}/notes",
@@ -40,7 +41,7 @@ async def create_note(
     contact, conversation, _ = await find_own_contact(parts, agent, contact_id)
     if await count_notes(parts.db, conversation.id) >= MAX_NOTES:
         raise MalformedRequest(
-            f"text: there are {MAX_NOTES} notes about this conversation already, and can be no more."
+            f"text: there are {MAX_NOTES} notes about this conversation already; no more can be added."
         )
     new = ContactNote(uuid4().hex, conversation.id, contact.id, agent.user, datetime.now(UTC), body.text)
     return _response(await add_note(parts.db, new))
@@ -50,13 +51,13 @@ async def create_note(
 async def list_notes(contact_id: ContactId, parts: Parts, agent: ByAgentToken) -> NotesResponse:
     """Returns the notes about the agent's contact and the earlier contacts of its conversation, oldest first."""
     contact, conversation, _ = await find_own_contact(parts, agent, contact_id)
-    until = contact.ended_at or datetime.max.replace(tzinfo=UTC)
+    until = contact.ended_at or FOREVER
     found = await contact_notes(parts.db, conversation.id)
     return notes_response(note for note in found if note.at <= until or note.contact_id == contact.id)
 
 
 def notes_response(notes: Iterable[ContactNote]) -> NotesResponse:
-    """Return notes in their form for agents and supervisors."""
+    """Convert notes to their response for agents and supervisors."""
     return NotesResponse(notes=[_response(note) for note in notes])
 
 

@@ -76,7 +76,7 @@ async def _answer(
         raise MalformedRequest(f"offer_id: the offer is over{f': {ended[1]}' if ended else ''}.")
     refused = await ask(parts.engine, offer.conversation_id, answer)
     if refused and await _find_offer(parts, agent, offer.id):
-        # the agent may answer before the dispatcher has sent the offer to the conversation; to send it twice has no effect
+        # the agent may answer before the dispatcher has sent the offer to the conversation; sending it twice has no effect
         await parts.dispatcher.notify_conversation(offer)
         refused = await ask(parts.engine, offer.conversation_id, answer)
     if refused:

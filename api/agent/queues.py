@@ -1,4 +1,4 @@
-"""Queues of an agent: waiting contacts, and how the agent picks one that is not offered to them."""
+"""Queues of an agent: lists the waiting contacts, and assigns one that the agent picks."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from domain.routing import AgentStatus
 from wire.models import Text
 
 MAX_NOTE_LENGTH = 4_096
-"""Characters of a note."""
+"""Maximum characters of a note."""
 
 User = Annotated[Text, MinLen(1), MaxLen(256)]
 Queue = Annotated[Text, MinLen(1), MaxLen(256)]
@@ -19,7 +19,7 @@ Queue = Annotated[Text, MinLen(1), MaxLen(256)]
 
 def _not_blank(text: str) -> str:
     if not text.strip():
-        raise ValueError("must say something")
+        raise ValueError("must not be blank")
     return text
 
 
@@ -44,7 +44,7 @@ class TransferRequest(BaseModel):
 
 
 class AgentStatusRequest(BaseModel):
-    """New status of an agent. With `when_free` it applies when no contact takes the agent's capacity any more."""
+    """New status of an agent. With `when_free` it applies when no contact uses the agent's capacity any more."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, json_schema_extra={"example": {"status": "away", "when_free": True}}

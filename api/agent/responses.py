@@ -72,7 +72,7 @@ _NOTE = {"note_id": "5d41402abc4b2a76", "contact_id": _ID, "user": "a1", "at": _
 
 
 class SignInResponse(ResponseBody):
-    """A agent token, valid for `expires_in` seconds."""
+    """An agent token, valid for `expires_in` seconds."""
 
     model_config = example({"token": "eyJhbGciOi...", "user": "a1", "name": "Agent One", "expires_in": 43_200})
 
@@ -203,7 +203,7 @@ class QueuesResponse(ResponseBody):
 
 
 class WaitingContactResponse(ResponseBody):
-    """A waiting contact. `ahead`: it returned, or lost its agent; `bound_to`: it is offered to this agent only, for now."""
+    """A waiting contact. `ahead`: it returned, or lost its agent; `bound_to`: only this agent is offered it at present."""
 
     model_config = example(_WAITING_CONTACT)
 

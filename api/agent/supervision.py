@@ -45,7 +45,8 @@ router = APIRouter(
 )
 
 Action = Literal["release", "end", "close"]
-State = Literal["OPEN", "ACTIVE", "WAITING", "WRAP_UP"]
+OpenState = Literal["OPEN", "ACTIVE", "WAITING", "WRAP_UP"]
+"""States of a conversation that is not closed."""
 
 
 def _supervisor(agent: ByAgentToken) -> SignedInAgent:
@@ -68,7 +69,7 @@ async def list_agents(parts: Parts, supervisor: BySupervisor) -> AgentsResponse:
 async def set_status(
     user: User, parts: Parts, supervisor: BySupervisor, body: JsonBody[AgentStatusRequest]
 ) -> AgentResponse:
-    """Sets the status of an agent, as the agent does it."""
+    """Sets the status of an agent, with the same effects as when the agent sets it."""
     _agent_name(supervisor, user)
     state = await set_agent_status(parts, supervisor.instance, user, body.status, when_free=body.when_free)
     return agent_response(state)
@@ -78,10 +79,10 @@ async def set_status(
 async def list_open_contacts(
     parts: Parts,
     supervisor: BySupervisor,
-    state: Annotated[State | None, Query(description="Only contacts in this state.")] = None,
+    state: Annotated[OpenState | None, Query(description="Only contacts in this state.")] = None,
     queue: Annotated[Queue | None, Query(description="Only contacts of this queue.")] = None,
     agent: Annotated[User | None, Query(description="Only contacts of this agent, or offered to them.")] = None,
-    limit: Annotated[int, Interval(ge=1, le=1_000), Query(description="Largest number of contacts.")] = 1_000,
+    limit: Annotated[int, Interval(ge=1, le=1_000), Query(description="Maximum number of contacts.")] = 1_000,
 ) -> OpenContactsResponse:
     """Returns the contacts that are not closed, oldest first, filtered by state, queue or agent."""
     found = await open_contacts(parts.db, supervisor.instance, state=state, queue=queue, agent=agent, limit=limit + 1)
@@ -121,7 +122,7 @@ async def perform_action(
 ) -> EmptyResponse:
     """Releases a contact from its agent to its queue, ends a chat, or closes a wrap-up.
 
-    If the engine does not know the conversation any more, because an operator terminated it, its agent becomes free.
+    If the conversation's workflow is gone, because an operator terminated it, its agent becomes free.
     """
     contact, conversation = await _find(parts, supervisor, contact_id)
     if contact.ended_at is not None and action != "close":
@@ -170,22 +171,22 @@ def _agent_name(supervisor: SignedInAgent, user: str) -> str:
 
 
 def _actor(supervisor: SignedInAgent) -> str:
-    """Name of a supervisor as the originator (`by`) of events. It is never a participant of the conversation."""
+    """Name of a supervisor as the sender (`by`) of events. It is never the id of a participant."""
     return f"supervisor:{supervisor.user}"
 
 
-def _response(standing: SupervisedContact) -> OpenContactResponse:
+def _response(contact: SupervisedContact) -> OpenContactResponse:
     return OpenContactResponse(
-        contact_id=standing.contact_id,
-        initial_contact_id=standing.conversation_id,
-        workstream=standing.workstream,
-        queue=standing.queue,
-        mode=standing.mode,
-        state=standing.state,
-        started_at=standing.started_at,
-        since=standing.since,
-        units=standing.units,
-        agent=standing.agent,
-        offered_to=standing.offered_to,
-        offered_until=standing.offered_until,
+        contact_id=contact.contact_id,
+        initial_contact_id=contact.conversation_id,
+        workstream=contact.workstream,
+        queue=contact.queue,
+        mode=contact.mode,
+        state=contact.state,
+        started_at=contact.started_at,
+        since=contact.since,
+        units=contact.units,
+        agent=contact.agent,
+        offered_to=contact.offered_to,
+        offered_until=contact.offered_until,
     )

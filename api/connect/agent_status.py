@@ -34,7 +34,7 @@ async def put_user_status(
     caller: ByAccessKey,
     body: JsonBody[PutUserStatus],
 ) -> dict[str, Any]:
-    """PutUserStatus. An agent who has work gets the status when they are free."""
+    """PutUserStatus. An agent with active contacts gets the status when no contact uses their capacity any more."""
     instance, settings = parts.instance(instance_id, caller.instances)
     user, status = resource_id(user_id), resource_id(body.agent_status_id)
     if user not in settings.agents:

@@ -24,7 +24,7 @@ from domain.errors import AccessDenied
 from runtime.settings import AccessKeySettings, Settings
 
 CLOCK_SKEW = timedelta(minutes=15)
-"""Largest difference between a signature's date and now, as on AWS."""
+"""Maximum difference between a signature's date and now, as on AWS."""
 
 _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 Credential=(?P<key>[^/,]+)/(?P<day>\d{8})/(?P<region>[^/,]+)/(?P<service>[^/,]+)/aws4_request, ?"
@@ -41,7 +41,7 @@ class AuthenticatedBackend:
 
     @property
     def actor(self) -> str:
-        """Name of the backend as the originator (`by`) of events."""
+        """Name of the backend as the sender (`by`) of events."""
         return f"api:{self.key_id}"
 
 

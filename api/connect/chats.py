@@ -86,7 +86,7 @@ async def start_chat_contact(
 
 @router.post("/contact/stop")
 async def stop_contact(parts: Parts, caller: ByAccessKey, body: JsonBody[StopContact]) -> dict[str, Any]:
-    """StopContact. Idempotent: to stop an ended chat is no error."""
+    """StopContact. Idempotent: stopping an ended chat is not an error."""
     instance, _ = parts.instance(body.instance_id, caller.instances)
     found = await conversations.find_contact(parts.db, instance, body.contact_id)
     if found is None:
@@ -142,7 +142,9 @@ async def _initial_attributes(
         inherited = dict(found[1].attributes)
     attributes = inherited | body.attributes
     if conversations.attribute_bytes(attributes) > MAX_ATTRIBUTE_BYTES:
-        raise InvalidValue(f"Attributes: with those carried over, they exceed {MAX_ATTRIBUTE_BYTES} UTF-8 bytes.")
+        raise InvalidValue(
+            f"Attributes: together with the inherited ones, they exceed {MAX_ATTRIBUTE_BYTES} UTF-8 bytes."
+        )
     return attributes, past
 
 

@@ -61,7 +61,7 @@ _MATCHES: Mapping[str, Literal["all", "any", "none"]] = {
 class _Page:
     """Start of a page, and the total that was counted for the first page."""
 
-    mark: SearchPosition
+    position: SearchPosition
     total: int
 
 
@@ -75,7 +75,7 @@ async def search_contacts(parts: Parts, caller: ByAccessKey, body: JsonBody[Sear
     if search is None:
         return {"Contacts": [], "TotalCount": 0}
     limit = body.max_results or DEFAULT_RESULTS
-    found = await find_contacts(parts.db, search, limit + 1, start.mark if start else None)
+    found = await find_contacts(parts.db, search, limit + 1, start.position if start else None)
     page, more = found[:limit], len(found) > limit
     total = start.total if start else len(page)
     if more and start is None:
@@ -152,7 +152,7 @@ def _fingerprint(body: SearchContacts) -> str:
 
 
 def _next_token(parts: Services, instance: str, body: SearchContacts, page: _Page) -> str:
-    at, contact_id = page.mark
+    at, contact_id = page.position
     return parts.tokens.make(
         TokenKind.PAGE,
         _token_subject(instance),
@@ -167,7 +167,7 @@ def _read_next_token(parts: Services, instance: str, token: str, body: SearchCon
     try:
         claims = parts.tokens.read(TokenKind.PAGE, token)
     except AccessDenied:
-        raise InvalidValue("NextToken: is not one that this operation gave.") from None
+        raise InvalidValue("NextToken: was not issued by this operation.") from None
     if claims["sub"] != _token_subject(instance) or claims["of"] != _fingerprint(body):
         raise InvalidValue("NextToken: belongs to another search.")
     at = None if claims["at"] is None else EPOCH + claims["at"] * MILLISECOND

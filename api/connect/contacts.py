@@ -72,7 +72,9 @@ async def update_contact_attributes(
     if written is None:
         raise NotFound(f"InitialContactId: instance {instance!r} has no initial contact {body.initial_contact_id!r}.")
     if not written:
-        raise InvalidValue(f"Attributes: with those there are, they exceed {MAX_ATTRIBUTE_BYTES} UTF-8 bytes.")
+        raise InvalidValue(
+            f"Attributes: together with the existing ones, they exceed {MAX_ATTRIBUTE_BYTES} UTF-8 bytes."
+        )
     return {}
 
 

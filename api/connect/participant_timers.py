@@ -54,7 +54,7 @@ class TimerConfig(WireModel):
     timer_value: TimerValue
 
     def setting(self) -> TimerSetting:
-        """Return the timer as the conversation takes it."""
+        """Convert the timer to the setting for the conversation."""
         kind = ParticipantTimer(self.timer_type)
         return TimerSetting(role=_ROLES[self.participant_role], kind=kind, limit=self.timer_value.limit)
 

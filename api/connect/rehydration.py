@@ -56,7 +56,7 @@ async def find_past(
     """Return the source conversation and the past that a chat continues.
 
     Args:
-        wanted: the source contact and how much of its past to continue.
+        wanted: the source contact, and whether to continue its whole past.
         customer_id: the customer of the new chat.
         current: id of the conversation that continues, if it exists already.
 
@@ -71,7 +71,7 @@ async def find_past(
     await find_recent_contact(parts, instance, source_id)
     found = await past.find_rehydrated_past(parts.db, instance, source_id)
     if found is None or not _may_continue(parts, found[1], customer_id):
-        raise NotFound(f"SourceContactId: there is no contact {source_id!r} that could be continued.")
+        raise NotFound(f"SourceContactId: there is no contact {source_id!r} that can be continued.")
     contact, conversation, history = found
     if conversation.id == current:
         raise MalformedRequest("SourceContactId: a chat cannot continue itself.")
@@ -94,5 +94,5 @@ async def _entire_past(
 
 
 def _may_continue(parts: Services, source: StoredConversation, customer_id: str | None) -> bool:
-    """A known customer's chats are for that customer only, unless the settings allow others. Others get `NotFound`."""
+    """Whether a customer may continue a chat: their own, an anonymous customer's, or any if the settings allow it."""
     return source.customer_id is None or source.customer_id == customer_id or not parts.settings.same_customer

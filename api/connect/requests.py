@@ -18,7 +18,7 @@ MAX_ATTRIBUTE_BYTES = 32_768
 
 def _within_limit(attributes: dict[str, str]) -> dict[str, str]:
     if attribute_bytes(attributes) > MAX_ATTRIBUTE_BYTES:
-        raise ValueError(f"keys and values must be at most {MAX_ATTRIBUTE_BYTES} UTF-8 bytes in all")
+        raise ValueError(f"keys and values must be at most {MAX_ATTRIBUTE_BYTES} UTF-8 bytes together")
     return attributes
 
 
@@ -183,5 +183,5 @@ class AssociateContactWithUser(WireModel):
 
 
 def segment_attributes_json(attributes: Mapping[str, SegmentAttribute]) -> dict[str, Any]:
-    """Return segment attributes in their form on the wire."""
+    """Convert segment attributes to their JSON on the wire."""
     return {name: value.model_dump(by_alias=True, exclude_none=True) for name, value in attributes.items()}

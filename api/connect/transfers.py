@@ -65,7 +65,7 @@ async def transfer(
     new_id: str,
     by: str,
 ) -> None:
-    """Transfer a conversation. It continues as the contact `new_id`. `by` is the originator of the event.
+    """Transfer a conversation. It continues as the contact `new_id`. `by` is the sender of the event.
 
     Raises:
         NotFound: the queue or agent does not exist.
@@ -79,7 +79,7 @@ async def transfer(
     if queue is not None and queue not in instance.queue_names:
         raise NotFound(f"QueueId: there is no queue {queue!r}.")
     if queue is not None and not instance.serving(queue):
-        raise MalformedRequest(f"QueueId: nobody serves the queue {queue!r}; the chat stays where it is.")
+        raise MalformedRequest(f"QueueId: no agent serves the queue {queue!r}; the chat is not transferred.")
     if queue is not None and conversation.mode == "live":
         require_open(instance, queue, "QueueId")
     agent = None if user is None else instance.agents.get(user)

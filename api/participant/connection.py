@@ -45,7 +45,7 @@ class DisconnectParticipant(WireModel):
 async def create_participant_connection(
     request: Request, parts: Parts, session: ByParticipantToken, body: JsonBody[CreateParticipantConnection]
 ) -> dict[str, Any]:
-    """CreateParticipantConnection. A 403 means that the chat has ended; a client that was away gets no other sign."""
+    """CreateParticipantConnection. A 403 means that the chat has ended; a disconnected client gets no other notice."""
     session.require_active()
     if body.type is None and not body.connect_participant:
         raise MalformedRequest("Type: at least one type of connection must be named.")
@@ -109,7 +109,7 @@ def _socket_base(request: Request, parts: Services) -> str:
 
 
 async def _leave(parts: Services, session: Session) -> None:
-    """Send `chat.ended` to the clients of a customer who leaves. The conversation continues, and nobody else gets the event."""
+    """Send `chat.ended` to the clients of a customer who leaves. The conversation continues; others do not get the event."""
     event = passing_event(
         CHAT_ENDED,
         conversation_id=session.conversation.id,

@@ -26,7 +26,7 @@ class Session:
         """Check that the chat has not ended and the participant has not left it.
 
         Raises:
-            ConversationEnded: it has, or they have.
+            ConversationEnded: the chat has ended, or the participant has left it.
         """
         if self.conversation.ended_at is not None or self.participant.left_at is not None:
             raise ConversationEnded

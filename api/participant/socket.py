@@ -8,8 +8,8 @@ from fastapi import APIRouter
 from starlette.websockets import WebSocket
 
 from api.dependencies import Parts, Services
-from api.errors import AccessDenied
 from api.tokens import TokenKind
+from domain.errors import AccessDenied
 from realtime.socket import ClientSocket, Frame
 from realtime.transcripts import TranscriptSubscriber
 from store import conversations
@@ -66,7 +66,7 @@ class _ParticipantSocket:
             request = json.loads(text or "")
             topic = request["topic"]
         except (ValueError, TypeError, KeyError, RecursionError):
-            return  # not of the protocol: an answer could only confuse a client
+            return  # not of the protocol: clients expect no answer
         match topic:
             case "aws/subscribe":
                 await self._subscribe(request)
@@ -89,11 +89,11 @@ class _ParticipantSocket:
             self._is_subscribed = True
             self._parts.connections.opened(self._subscriber.participant_id, self._subscriber.key)
         else:
-            self._socket.close()  # the client then requests another socket, and learns from the answer why it gets none
+            self._socket.close()  # the client then requests another socket, and the error response gives the reason
 
 
 def _welcome(conversation: StoredConversation, contact_id: str) -> list[Frame]:
-    """The answer to a subscription, and the event of a past that is visible here."""
+    """The answer to a subscription; for a conversation that continues a past, also the event `chat.rehydrated`."""
     if conversation.continued_from is None:
         return [SUBSCRIBED]
     rehydrated = passing_event(REHYDRATED, conversation_id=conversation.id, contact_id=contact_id)

@@ -34,8 +34,8 @@ from wire.models import ContactId, Text, WireModel, without_none
 router = APIRouter(route_class=DescribedRoute)
 
 DEFAULT_RESULTS = 10
-END_OF_TIME = 2**62
-"""A `seq` after every item."""
+AFTER_ALL_ITEMS = 2**62
+"""A `seq` greater than that of any item."""
 
 
 class StartPosition(WireModel):
@@ -84,19 +84,19 @@ async def get_transcript(parts: Parts, session: ByConnectionToken, body: JsonBod
 
 
 async def _current_page(
-    parts: Services, session: Session, span: PageStart | None, limit: int, body: GetTranscript
+    parts: Services, session: Session, start: PageStart | None, limit: int, body: GetTranscript
 ) -> tuple[list[dict[str, Any]], PageStart | PastPosition | None]:
     """Return a page of the current conversation, in the direction of the scan, and the start of the next page."""
     conversation = session.conversation
     items = []
-    if span is not None:
-        items = await transcript.page(parts.db, conversation.id, span, limit + 1, body.contact_id)
+    if start is not None:
+        items = await transcript.page(parts.db, conversation.id, start, limit + 1, body.contact_id)
     page = items[:limit]
     receipts = await _receipts(parts, [(conversation.id, item) for item in page])
     rendered = [wire_item(item, conversation.id, receipts.get((conversation.id, item.seq), ())) for item in page]
-    if span is not None and len(items) > limit:
-        return rendered, PageStart(items[limit].seq, span.forward, span.present_only)
-    past_follows = span is not None and not span.forward and not span.present_only and body.contact_id is None
+    if start is not None and len(items) > limit:
+        return rendered, PageStart(items[limit].seq, start.forward, start.present_only)
+    past_follows = start is not None and not start.forward and not start.present_only and body.contact_id is None
     if past_follows and conversation.past_id is not None and conversation.past_seq is not None:
         return rendered, PastPosition(conversation.past_id, conversation.past_seq)
     return rendered, None
@@ -138,7 +138,7 @@ async def _start(parts: Services, session: Session, body: GetTranscript) -> Page
         return _read_next_token(parts, session, body)
     forward = body.scan_direction == "FORWARD" if body.scan_direction else bool(named)
     if position is None or not named:
-        return PageStart(END_OF_TIME, forward)
+        return PageStart(AFTER_ALL_ITEMS, forward)
     seq = await _position(parts, session, position, forward)
     return None if seq is None else PageStart(seq, forward, present_only=True)
 
@@ -157,7 +157,7 @@ async def _position(parts: Services, session: Session, start: StartPosition, for
         return await transcript.last_until(db, conversation_id, at)
     if start.most_recent:
         return await transcript.nth_latest(db, conversation_id, start.most_recent)
-    return END_OF_TIME
+    return AFTER_ALL_ITEMS
 
 
 def _instant(text: str) -> datetime:
@@ -179,7 +179,7 @@ def _read_next_token(parts: Services, session: Session, body: GetTranscript) -> 
     try:
         claims = parts.tokens.read(TokenKind.PAGE, body.next_token or "")
     except AccessDenied:
-        raise InvalidValue("NextToken: is not one that this operation gave.") from None
+        raise InvalidValue("NextToken: was not issued by this operation.") from None
     if claims["sub"] != session.conversation.id:
         raise InvalidValue("NextToken: belongs to another chat.")
     past = claims.get("past")
