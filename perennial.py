@@ -11,7 +11,7 @@ from pathlib import Path
 from time import monotonic
 
 from api.app import build_services, create_app
-from api.server import serving
+from api.server import serve
 from bootstrap import opened_resources
 from configuration.schema.instances import InstanceSettings
 from engine.client import ConversationClient
@@ -22,7 +22,7 @@ from runtime.settings import DEMO_SECRET, Settings
 from runtime.temporal import check_no_other_server, connect, register_search_attributes
 from worker import build_worker
 from workflows.replay import replay_and_report
-from workflows.search import KEYS
+from workflows.search_attributes import KEYS
 
 DEFAULT_TEMPORAL_PORT = 7233
 """The port to which the `temporal` command connects without `--address`."""
@@ -44,7 +44,7 @@ async def run(settings: Settings) -> None:
                 app = create_app(
                     build_services(settings, *resources, ConversationClient(client, settings)), _temporal_ui(settings)
                 )
-                async with build_worker(client, settings, *resources), serving(app, settings):
+                async with build_worker(client, settings, *resources), serve(app, settings):
                     report_progress(f"Ready in {monotonic() - began:.1f} s.")
                     report_progress(welcome(settings, resources[-1].instances))
                     await stop.wait()

@@ -22,7 +22,7 @@ from runtime.settings import Settings
 from runtime.temporal import connect, register_search_attributes
 from store.database import Database
 from workflows.conversation import Conversation
-from workflows.search import KEYS
+from workflows.search_attributes import KEYS
 
 
 def build_worker(client: Client, settings: Settings, db: Database, bus: Bus, configuration: Configuration) -> Worker:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from api.app import build_services, create_app
-from api.server import serving
+from api.server import serve
 from bootstrap import opened_resources
 from engine.client import ConversationClient
 from runtime.errors import StartupError
@@ -34,7 +34,7 @@ async def run(settings: Settings) -> None:
     client = await connect(settings)
     async with opened_resources(settings) as resources:
         app = create_app(build_services(settings, *resources, ConversationClient(client, settings)))
-        async with serving(app, settings):
+        async with serve(app, settings):
             logger.info("the API listens on http://%s:%s", settings.api_host, settings.api_port)
             await stop.wait()
 

@@ -1,4 +1,4 @@
-"""The HTTP application and its parts."""
+"""The HTTP application and its services."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from api.paths import EncodedSlashes
 from api.tokens import Tokens, token_keys
 from configuration.current import Configuration
 from engine.client import ConversationClient
-from realtime.agent_events import AgentEventFeed
+from realtime.agent_event_feed import AgentEventFeed
 from realtime.connections import ConnectionTracker
 from realtime.read_your_writes import AcceptedWrites
-from realtime.transcripts import TranscriptFeed
-from routing.agent_connections import AgentDisconnects
+from realtime.transcript_feed import TranscriptFeed
+from routing.agent_connections import AgentConnectionObserver
 from routing.dispatcher import Dispatcher
 from routing.queue_positions import QueuePositions
 from runtime.bus import Bus
-from runtime.periodic import running
+from runtime.periodic import run_in_background
 from runtime.settings import Settings
 from runtime.version import VERSION
 from store.database import Database
@@ -55,8 +55,8 @@ _ALLOWED_HEADERS = (
 def build_services(
     settings: Settings, db: Database, bus: Bus, configuration: Configuration, engine: ConversationClient
 ) -> Services:
-    """Build the parts of the API process."""
-    agent_disconnects = AgentDisconnects(db, bus, engine, grace=settings.agent_disconnect_grace)
+    """Build the services of the API process."""
+    agent_connections = AgentConnectionObserver(db, bus, engine, grace=settings.agent_disconnect_grace)
     return Services(
         settings=settings,
         configuration=configuration,
@@ -66,9 +66,9 @@ def build_services(
         tokens=Tokens(token_keys(settings.token_keys, settings.data_dir)),
         transcripts=TranscriptFeed(db, bus),
         agent_events=AgentEventFeed(db, bus),
-        agent_disconnects=agent_disconnects,
+        agent_connections=agent_connections,
         connections=ConnectionTracker(
-            db, agent_disconnects, debounce=settings.presence_debounce, lease=settings.presence_lease
+            db, agent_connections, debounce=settings.presence_debounce, lease=settings.presence_lease
         ),
         accepted_writes=AcceptedWrites(db, bus),
         dispatcher=Dispatcher(db, bus, engine, configuration),
@@ -77,16 +77,16 @@ def build_services(
 
 
 def create_app(services: Services, temporal_ui: str | None = None) -> FastAPI:
-    """Build the application. Its lifespan starts and stops the parts with background work.
+    """Build the application. Its lifespan starts and stops the services with background work.
 
     Args:
-        services: the parts of the process.
+        services: the services of the process.
         temporal_ui: base URL of the Temporal UI, for the start page; None when this process does not know it.
     """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
-        async with running(*services.background):
+        async with run_in_background(*services.background):
             yield
 
     app = FastAPI(

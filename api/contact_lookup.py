@@ -8,14 +8,14 @@ from store.records import StoredContact, StoredConversation
 
 
 async def find_recent_contact(
-    parts: Services, instance: str, contact_id: str
+    services: Services, instance: str, contact_id: str
 ) -> tuple[StoredContact, StoredConversation] | None:
     """Find a contact of an instance and its conversation. Waits until the last message that this process accepted is recorded.
 
     Returns:
         None if the instance has no such contact.
     """
-    found = await conversations.find_contact(parts.db, instance, contact_id)
-    if found is None or not await parts.accepted_writes.wait_until_recorded(found[1].id):
+    found = await conversations.find_contact(services.db, instance, contact_id)
+    if found is None or not await services.accepted_writes.wait_until_recorded(found[1].id):
         return found
-    return await conversations.find_contact(parts.db, instance, contact_id)
+    return await conversations.find_contact(services.db, instance, contact_id)

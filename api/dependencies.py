@@ -14,11 +14,11 @@ from configuration.current import Configuration
 from configuration.schema.instances import InstanceSettings
 from domain.errors import AccessDenied, NotFound
 from engine.client import ConversationClient
-from realtime.agent_events import AgentEventFeed
+from realtime.agent_event_feed import AgentEventFeed
 from realtime.connections import ConnectionTracker
 from realtime.read_your_writes import AcceptedWrites
-from realtime.transcripts import TranscriptFeed
-from routing.agent_connections import AgentDisconnects
+from realtime.transcript_feed import TranscriptFeed
+from routing.agent_connections import AgentConnectionObserver
 from routing.dispatcher import Dispatcher
 from routing.queue_positions import QueuePositions
 from runtime.bus import Bus
@@ -29,7 +29,7 @@ from store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Parts of the API process."""
+    """ServicesInRequest of the API process."""
 
     settings: Settings
     configuration: Configuration
@@ -39,7 +39,7 @@ class Services:
     tokens: Tokens
     transcripts: TranscriptFeed
     agent_events: AgentEventFeed
-    agent_disconnects: AgentDisconnects
+    agent_connections: AgentConnectionObserver
     connections: ConnectionTracker
     accepted_writes: AcceptedWrites
     dispatcher: Dispatcher
@@ -51,7 +51,7 @@ class Services:
         return (
             self.transcripts,
             self.agent_events,
-            self.agent_disconnects,
+            self.agent_connections,
             self.connections,
             self.dispatcher,
             self.queue_positions,
@@ -83,4 +83,4 @@ def services(connection: HTTPConnection) -> Services:
     return found
 
 
-Parts = Annotated[Services, Depends(services)]
+ServicesInRequest = Annotated[Services, Depends(services)]

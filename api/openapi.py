@@ -75,7 +75,7 @@ def error_responses(*, message: str, name: str = "InvalidRequestException") -> d
 def inline_schema(model: type[BaseModel]) -> Schema:
     """Return a model's JSON schema without references, because pydantic's references do not resolve inside the document.
 
-    Where a model contains itself, the inner one is described as an object only.
+    Where a model contains itself, the nested model is described only as `object`.
     """
     schema = model.model_json_schema()
     inlined: Schema = _inline(schema, schema.get("$defs", {}), frozenset())

@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict
 
 from api.bodies import JsonBody
 from api.connect.authentication import ByAccessKey
-from api.dependencies import Parts, Services
+from api.dependencies import Services, ServicesInRequest
 from api.openapi import ACCESS_KEY, DescribedRoute, ResponseBody, error_responses, example
-from api.participant.session import participant_token
+from api.participant.authentication import participant_token
 from api.paths import resource_id
 from api.tokens import TokenKind
 from configuration.schema.instances import InstanceSettings
@@ -111,30 +111,32 @@ class ReconnectionRequest(BaseModel):
 
 @router.post("/contacts/{contact_id}/reconnect-link")
 async def create_reconnect_link(
-    contact_id: ContactId, parts: Parts, caller: ByAccessKey, body: JsonBody[LinkRequest]
+    contact_id: ContactId, services: ServicesInRequest, caller: ByAccessKey, body: JsonBody[LinkRequest]
 ) -> LinkResponse:
     """Creates a link with which the customer returns to the chat of a contact. For backends, with their access key."""
-    name, instance = parts.instance(body.instance, caller.instances)
-    found = await conversations.find_contact(parts.db, name, contact_id)
+    name, instance = services.instance(body.instance, caller.instances)
+    found = await conversations.find_contact(services.db, name, contact_id)
     if found is None:
         raise NotFound(f"contact_id: instance {name!r} has no contact {contact_id!r}.")
-    return reconnect_link(parts, instance, found[1])
+    return reconnect_link(services, instance, found[1])
 
 
 @router.post("/reconnections", responses=_EXAMPLES)
-async def find_reconnection(parts: Parts, caller: ByAccessKey, body: JsonBody[ReconnectionRequest]) -> dict[str, Any]:
+async def find_reconnection(
+    services: ServicesInRequest, caller: ByAccessKey, body: JsonBody[ReconnectionRequest]
+) -> dict[str, Any]:
     """Returns the chat to which a customer may return, as `chatDetails` for ChatJS, or the reason why there is none.
 
     `reason` is `expired` (the customer is too late), `ended` (a person ended the chat) or `unknown` (there is no such chat).
     For backends, with their access key. The response authenticates its holder as the customer.
     """
-    name, instance = parts.instance(body.instance, caller.instances)
+    name, instance = services.instance(body.instance, caller.instances)
     if body.reconnect_id is not None:
-        return await _by_link(parts, name, instance, body)
-    return await _by_customer(parts, name, instance, body)
+        return await _by_link(services, name, instance, body)
+    return await _by_customer(services, name, instance, body)
 
 
-def reconnect_link(parts: Services, instance: InstanceSettings, conversation: StoredConversation) -> LinkResponse:
+def reconnect_link(services: Services, instance: InstanceSettings, conversation: StoredConversation) -> LinkResponse:
     """Create a link to a conversation. It may be used many times, as long as a participant token is valid.
 
     Raises:
@@ -145,31 +147,33 @@ def reconnect_link(parts: Services, instance: InstanceSettings, conversation: St
         raise MalformedRequest(f"contact_id: the workstream {conversation.workstream!r} has no reconnection.")
     if conversation.interaction_ended:
         raise MalformedRequest("contact_id: the chat has ended.")
-    life = parts.settings.participant_token_life
+    life = services.settings.participant_token_life
     # not `exp`: an expired link must still identify its chat, because its workstream has the redirect URL
     until = int((datetime.now(UTC) + life).timestamp())
-    reconnect_id = parts.tokens.make(TokenKind.RECONNECT, conversation.id, until=until)
+    reconnect_id = services.tokens.make(TokenKind.RECONNECT, conversation.id, until=until)
     portal = workstream.reconnection.portal_url
     url = _with_parameter(portal, reconnect_id) if portal else None
     return LinkResponse(reconnect_id=reconnect_id, url=url, expires_in=int(life.total_seconds()))
 
 
-async def _by_link(parts: Services, name: str, instance: InstanceSettings, body: ReconnectionRequest) -> dict[str, Any]:
+async def _by_link(
+    services: Services, name: str, instance: InstanceSettings, body: ReconnectionRequest
+) -> dict[str, Any]:
     if body.workstream is not None or body.customer_id is not None:
         raise MalformedRequest("reconnect_id: must not be given together with workstream or customer_id.")
     try:
-        claims = parts.tokens.read(TokenKind.RECONNECT, body.reconnect_id or "")
+        claims = services.tokens.read(TokenKind.RECONNECT, body.reconnect_id or "")
     except AccessDenied:
         return _no_chat("unknown")
-    conversation = await conversations.find_conversation(parts.db, claims["sub"])
+    conversation = await conversations.find_conversation(services.db, claims["sub"])
     if conversation is None or conversation.instance != name:
         return _no_chat("unknown")
     link_expired = claims["until"] < datetime.now(UTC).timestamp()
-    return await _chat_or_reason(parts, instance, conversation, link_expired=link_expired)
+    return await _chat_or_reason(services, instance, conversation, link_expired=link_expired)
 
 
 async def _by_customer(
-    parts: Services, name: str, instance: InstanceSettings, body: ReconnectionRequest
+    services: Services, name: str, instance: InstanceSettings, body: ReconnectionRequest
 ) -> dict[str, Any]:
     if body.workstream is None and body.customer_id is None:
         raise MalformedRequest("reconnect_id: is missing, and so are workstream and customer_id.")
@@ -182,27 +186,27 @@ async def _by_customer(
         raise NotFound(f"workstream: instance {name!r} has no workstream {workstream_id!r}.")
     if workstream.mode == "live" and workstream.reconnection is None:
         return _no_chat("unknown")
-    latest = await latest_conversation(parts.db, name, workstream_id, body.customer_id)
-    conversation = None if latest is None else await conversations.find_conversation(parts.db, latest)
+    latest = await latest_conversation(services.db, name, workstream_id, body.customer_id)
+    conversation = None if latest is None else await conversations.find_conversation(services.db, latest)
     if conversation is None:
         return _no_chat("unknown", _redirect_url(instance, workstream_id))
-    return await _chat_or_reason(parts, instance, conversation)
+    return await _chat_or_reason(services, instance, conversation)
 
 
 async def _chat_or_reason(
-    parts: Services, instance: InstanceSettings, conversation: StoredConversation, *, link_expired: bool = False
+    services: Services, instance: InstanceSettings, conversation: StoredConversation, *, link_expired: bool = False
 ) -> dict[str, Any]:
     redirect_url = _redirect_url(instance, conversation.workstream)
     if conversation.interaction_ended:
         return _no_chat("expired" if conversation.end_reason in EXPIRED_REASONS else "ended", redirect_url)
-    customer = await customer_of(parts.db, conversation.id)
+    customer = await customer_of(services.db, conversation.id)
     if link_expired or customer is None:
         return _no_chat("expired", redirect_url)
     return {
         "chat": {
             "ContactId": conversation.id,
             "ParticipantId": customer.id,
-            "ParticipantToken": participant_token(parts, customer.id, conversation.id),
+            "ParticipantToken": participant_token(services, customer.id, conversation.id),
         },
         "state": conversation.state,
         "started_at": iso(conversation.started_at),
@@ -221,5 +225,5 @@ def _redirect_url(instance: InstanceSettings, workstream_id: str) -> str | None:
 
 
 def _with_parameter(url: str, reconnect_id: str) -> str:
-    parts, parameter = urlsplit(url), urlencode({LINK_PARAMETER: reconnect_id})
-    return parts._replace(query=f"{parts.query}&{parameter}" if parts.query else parameter).geturl()
+    services, parameter = urlsplit(url), urlencode({LINK_PARAMETER: reconnect_id})
+    return services._replace(query=f"{services.query}&{parameter}" if services.query else parameter).geturl()

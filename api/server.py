@@ -27,7 +27,7 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(app: FastAPI, settings: Settings) -> AsyncGenerator[None, None]:
+async def serve(app: FastAPI, settings: Settings) -> AsyncGenerator[None, None]:
     """Serve the application until the block ends.
 
     Raises:

@@ -10,10 +10,10 @@ from fastapi.responses import StreamingResponse
 
 from api.connect.authentication import ByAccessKey
 from api.contact_lookup import find_recent_contact
-from api.dependencies import Parts
+from api.dependencies import ServicesInRequest
 from api.openapi import ACCESS_KEY, DescribedRoute, error_responses
 from domain.errors import NotFound
-from runtime.streams import chained
+from runtime.streams import prepend_chunk
 from store.conversations import participants_of_contact
 from store.transcript import pages_of_contact
 from wire.models import ContactId, Text
@@ -42,16 +42,20 @@ _RENDERERS = {
 
 @router.get("/contacts/{contact_id}/transcript", response_class=StreamingResponse)
 async def get_contact_transcript(
-    contact_id: ContactId, parts: Parts, caller: ByAccessKey, instance: InstanceName, format: Format = "json"
+    contact_id: ContactId,
+    services: ServicesInRequest,
+    caller: ByAccessKey,
+    instance: InstanceName,
+    format: Format = "json",
 ) -> StreamingResponse:
     """Returns the transcript of a contact up to now, also of a running chat. For backends, with their access key."""
-    name, _ = parts.instance(instance, caller.instances)
-    found = await find_recent_contact(parts, name, contact_id)
+    name, _ = services.instance(instance, caller.instances)
+    found = await find_recent_contact(services, name, contact_id)
     if found is None:
         raise NotFound(f"contact_id: instance {name!r} has no contact {contact_id!r}.")
     contact, conversation = found
-    subject = TranscriptSubject(contact, conversation, await participants_of_contact(parts.db, contact))
+    subject = TranscriptSubject(contact, conversation, await participants_of_contact(services.db, contact))
     render, media_type = _RENDERERS[format]
-    content = render(subject, pages_of_contact(parts.db, contact))
+    content = render(subject, pages_of_contact(services.db, contact))
     # read the first chunk now: until the response starts, a failure can still become an error response
-    return StreamingResponse(chained(await anext(content), content), media_type=media_type)
+    return StreamingResponse(prepend_chunk(await anext(content), content), media_type=media_type)

@@ -25,7 +25,7 @@ from bench.simulated_people import SimulatedPeople
 from store import schema
 from store.database import Database
 from store.migrate import migrate
-from tests.distribution.floor import Floor, open_floor
+from tests.distribution.contact_centre import ContactCentre, open_contact_centre
 from tests.workflows.engine import Engine
 from tests.workflows.server import time_skipping_server
 
@@ -56,10 +56,10 @@ class Size(NamedTuple):
     limit_seconds: float
 
 
-OtherProcesses = Callable[[Floor], AbstractContextManager[object]]
+OtherProcesses = Callable[[ContactCentre], AbstractContextManager[object]]
 
 
-def no_other_processes(_: Floor) -> AbstractContextManager[object]:
+def no_other_processes(_: ContactCentre) -> AbstractContextManager[object]:
     """Run nothing else."""
     return nullcontext()
 
@@ -103,7 +103,7 @@ async def simulate_day(
         beside: runs other processes on the same server and store for the time of the day.
     """
     agents, began = _agents(size.agents), perf_counter()
-    async with open_floor(engine, agents, away=tuple(agents), **_workstreams()) as here:
+    async with open_contact_centre(engine, agents, away=tuple(agents), **_workstreams()) as here:
         people, monitor = SimulatedPeople(here, Random(seed), size.talk_seconds), RoutingMonitor(here)
         with beside(here):
             async with _activity(people, monitor, size):
@@ -134,7 +134,7 @@ async def _run_customers(people: SimulatedPeople, size: Size) -> list[str]:
             remaining, all_started = size.customers, False
             while open_chats or not all_started:
                 all_started = people.done["chats"] == size.customers
-                open_chats = await unfinished_chats(people.floor)
+                open_chats = await unfinished_chats(people.centre)
                 new = max(0, min(remaining, size.at_once - len(open_chats), MOST_NEW))
                 for _ in range(new):
                     people.spawn(people.start_chat(people.random.choice(workstreams)))
@@ -145,7 +145,7 @@ async def _run_customers(people: SimulatedPeople, size: Size) -> list[str]:
     return []
 
 
-async def _waits(here: Floor) -> list[int]:
+async def _waits(here: ContactCentre) -> list[int]:
     waits = schema.routing_waits.c
     async with here.engine.db.read() as connection:
         found = await connection.execute(select(waits.milliseconds).where(waits.instance == here.name))
@@ -155,7 +155,7 @@ async def _waits(here: Floor) -> list[int]:
 def _print(people: SimulatedPeople, monitor: RoutingMonitor, waits: list[int], seconds: float) -> None:
     done = people.done
     rows = {
-        "agents": len(people.floor.instance.agents),
+        "agents": len(people.centre.instance.agents),
         "chats": f"{done['chats']:,}, of which {done['left']} ended by customers",
         "messages accepted": f"{done['messages']:,}",
         **{what: f"{done[what]:,}" for what in COUNTED},

@@ -16,7 +16,7 @@ from domain.routing import AgentStatus
 from domain.transcript import EVENT_PREFIX
 from store import schema, transcript
 from store.database import Database
-from tests.distribution.floor import Floor
+from tests.distribution.contact_centre import ContactCentre
 
 CHECK_SECONDS = 0.2
 MOST_ROUNDS = 3
@@ -29,7 +29,7 @@ PRESENT = (AgentStatus.AVAILABLE, AgentStatus.BUSY)
 class RoutingMonitor:
     """Checks the routing state again and again, and collects problems and maxima."""
 
-    floor: Floor
+    centre: ContactCentre
     problems: list[str] = field(default_factory=list)
     checks: int = 0
     most_waiting: int = 0
@@ -45,11 +45,11 @@ class RoutingMonitor:
             await asyncio.sleep(CHECK_SECONDS)
 
     async def _check(self) -> None:
-        async with self.floor.engine.db.read() as connection:
+        async with self.centre.engine.db.read() as connection:
             now = datetime.now(UTC)
 
             async def rows(table: Table) -> list[Any]:
-                return list(await connection.execute(select(table).where(table.c.instance == self.floor.name)))
+                return list(await connection.execute(select(table).where(table.c.instance == self.centre.name)))
 
             routing, agents = await rows(schema.routing), await rows(schema.agents)
             served = {(row.queue, row.user) for row in await rows(schema.agent_queues)}
@@ -85,7 +85,7 @@ class RoutingMonitor:
         self.most_load = max(self.most_load, sum(loads.values()))
 
     def _note_neglect(self, neglected: Iterable[tuple[str, str]]) -> None:
-        now, rounds = asyncio.get_running_loop().time(), self.floor.dispatcher.rounds
+        now, rounds = asyncio.get_running_loop().time(), self.centre.dispatcher.rounds
         since = {pair: self._neglected_since.get(pair, (now, rounds)) for pair in neglected}
         for (chat, user), (began, first_round) in since.items():
             self.longest_neglect = max(self.longest_neglect, now - began)
@@ -94,19 +94,19 @@ class RoutingMonitor:
         self._neglected_since = since
 
 
-async def unfinished_chats(floor: Floor) -> list[str]:
+async def unfinished_chats(centre: ContactCentre) -> list[str]:
     """Return the recorded chats that are not closed."""
     conversation = schema.conversations.c
-    query = select(conversation.id).where(conversation.instance == floor.name, conversation.state != "CLOSED")
-    async with floor.engine.db.read() as connection:
+    query = select(conversation.id).where(conversation.instance == centre.name, conversation.state != "CLOSED")
+    async with centre.engine.db.read() as connection:
         return list((await connection.execute(query)).scalars())
 
 
-async def final_problems(floor: Floor, cases: Iterable[ChatCase]) -> list[str]:
+async def final_problems(centre: ContactCentre, cases: Iterable[ChatCase]) -> list[str]:
     """Return the problems of closed chats: wrong transcripts, and conversations that are still routed."""
-    problems = [problem for case in cases for problem in await _transcript_problems(floor.engine.db, case)]
-    async with floor.engine.db.read() as connection:
-        left = select(schema.routing.c.conversation_id).where(schema.routing.c.instance == floor.name)
+    problems = [problem for case in cases for problem in await _transcript_problems(centre.engine.db, case)]
+    async with centre.engine.db.read() as connection:
+        left = select(schema.routing.c.conversation_id).where(schema.routing.c.instance == centre.name)
         problems += [f"{id} is still routed" for id in (await connection.execute(left)).scalars()]
     return problems
 

@@ -32,7 +32,7 @@ from domain.refusals import Refusal
 from domain.routing import AgentStatus, Offer
 from routing.rows import ROUTING_COLUMNS, RoutingRow
 from store import schema
-from tests.distribution.floor import Floor
+from tests.distribution.contact_centre import ContactCentre
 from workflows.state import derived_id
 
 POLL_SECONDS = 0.1
@@ -59,7 +59,7 @@ class ChatCase:
 class SimulatedPeople:
     """All customers and agents. One source of randomness decides what they do; `done` counts it."""
 
-    floor: Floor
+    centre: ContactCentre
     random: Random
     talk_seconds: float
     cases: dict[str, ChatCase] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class SimulatedPeople:
 
     async def start_chat(self, workstream: str) -> None:
         """Start a chat as a customer and send a message. A few customers leave before an agent comes."""
-        chat = await self.floor.start(workstream)
+        chat = await self.centre.start(workstream)
         case = self.cases[chat.id] = ChatCase(chat.id, workstream)
         self.done["chats"] += 1
         await self._say(case, self._customer(case), "CUSTOMER")
@@ -91,7 +91,7 @@ class SimulatedPeople:
 
         Agents who became away after missed offers become available again.
         """
-        users = sorted(self.floor.instance.agents)
+        users = sorted(self.centre.instance.agents)
         early, late = users[: len(users) * 2 // 3], users[len(users) * 2 // 3 :]
         await self._set_status(early, AgentStatus.AVAILABLE)
         await asyncio.sleep(seconds / 3)
@@ -103,7 +103,7 @@ class SimulatedPeople:
             absent = [
                 user
                 for user in users
-                if (await self.floor.agent(user)).status in (AgentStatus.AWAY, AgentStatus.OFFLINE)
+                if (await self.centre.agent(user)).status in (AgentStatus.AWAY, AgentStatus.OFFLINE)
             ]
             await self._set_status(absent, AgentStatus.AVAILABLE)
             await asyncio.sleep(1)
@@ -135,7 +135,7 @@ class SimulatedPeople:
         case.twists += twist != "ended"
         agent = derived_id(case.id, f"agent/{user}")
         if twist != "never connected":
-            await self.floor.client.signal(case.id, Connect(by=agent, at=datetime.now(UTC)))
+            await self.centre.client.signal(case.id, Connect(by=agent, at=datetime.now(UTC)))
             await self._say(case, agent, "AGENT")
             await self._say(case, self._customer(case), "CUSTOMER")
             await asyncio.sleep(self.random.uniform(0.2, self.talk_seconds))
@@ -156,13 +156,13 @@ class SimulatedPeople:
             case "released":
                 return await self._ask(case, Release(by=agent)) is None
             case "transferred":
-                contact, queue = str(uuid4()), self.random.choice(sorted(self.floor.instance.queue_names))
+                contact, queue = str(uuid4()), self.random.choice(sorted(self.centre.instance.queue_names))
                 return await self._ask(case, Transfer(contact_id=contact, queue=queue, by=agent)) is None
             case "ended":
                 refused = await self._ask(case, End(by=agent))
                 return refused is None and await self._ask(case, Close(by=agent)) is None
             case "lost":
-                await self.floor.client.signal(case.id, Disconnect(by=agent, at=datetime.now(UTC)))
+                await self.centre.client.signal(case.id, Disconnect(by=agent, at=datetime.now(UTC)))
             case _:
                 pass
         return True
@@ -171,10 +171,10 @@ class SimulatedPeople:
         """Repeat a command that the engine did not answer, as clients do."""
         for _ in range(MOST_REPEATS):
             try:
-                return await self.floor.client.ask(case.id, command)
+                return await self.centre.client.ask(case.id, command)
             except Unavailable:
                 self.done["repeated commands"] += 1
-        return await self.floor.client.ask(case.id, command)
+        return await self.centre.client.ask(case.id, command)
 
     async def _leave(self, case: ChatCase) -> None:
         await asyncio.sleep(self.random.uniform(0.2, 3))
@@ -185,22 +185,22 @@ class SimulatedPeople:
         message = Message(
             id=id, at=datetime.now(UTC), by=by, role=Role(role), name="Somebody", content=f"A message of the {role}."
         )
-        await self.floor.client.send_message(case.id, message)
+        await self.centre.client.send_message(case.id, message)
         case.messages.append(id)
         self.done["messages"] += 1
 
     async def _offers(self) -> list[Offer]:
         entry = schema.routing.c
         query = select(*ROUTING_COLUMNS).where(
-            entry.instance == self.floor.name, entry.offer_id.is_not(None), entry.delivered
+            entry.instance == self.centre.name, entry.offer_id.is_not(None), entry.delivered
         )
-        async with self.floor.engine.db.read() as connection:
+        async with self.centre.engine.db.read() as connection:
             rows = [RoutingRow(*row) for row in await connection.execute(query)]
         return [row.offer for row in rows if row.offer]
 
     async def _set_status(self, users: list[str], status: AgentStatus, *, when_free: bool = False) -> None:
         for user in users:
-            await self.floor.set_status(user, status, when_free=when_free)
+            await self.centre.set_status(user, status, when_free=when_free)
 
     def spawn(self, activity: Awaitable[None]) -> None:
         """Run an activity as a task. The end of its chat may interrupt it."""
@@ -221,7 +221,7 @@ class SimulatedPeople:
         return self.random.choices(list(chances), list(chances.values()))[0]
 
     def _workstream(self, case: ChatCase) -> WorkstreamSettings:
-        return self.floor.instance.workstreams[case.workstream]
+        return self.centre.instance.workstreams[case.workstream]
 
     @staticmethod
     def _customer(case: ChatCase) -> str:

@@ -16,7 +16,7 @@ from configuration.policies import check_policies
 from configuration.schema.instances import InstanceSettings
 from runtime.bus import Announcement, Bus
 from runtime.errors import StartupError
-from runtime.periodic import PeriodicTask, PeriodicTasks, running
+from runtime.periodic import PeriodicTask, PeriodicTasks, run_in_background
 from store import configuration as store
 from store.configuration import ConfigurationChange
 from store.database import Database
@@ -181,5 +181,5 @@ async def open_configuration(
     """The configuration of a process, up to date while the block lasts; see `Configuration`."""
     configuration = Configuration(instances, db, bus)
     await configuration.refresh()
-    async with running(configuration):
+    async with run_in_background(configuration):
         yield configuration

@@ -77,8 +77,8 @@ class ConversationOpening(Value):
 class ConversationSnapshot(Value):
     """The whole record of a conversation at one revision. Writing it is idempotent; the highest revision wins.
 
-    The workflow writes a snapshot when it differs from the last one. So a new field whose value varies adds writes, and a
-    recorded history does not replay: such a field needs a new rules version.
+    The workflow writes a snapshot when it differs from the last one. A new field whose value varies causes more writes,
+    so recorded histories no longer replay. Such a field needs a new rules version.
 
     Attributes:
         contacts: the present contact, and the contacts that changed since the last write.

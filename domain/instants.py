@@ -31,6 +31,6 @@ def epoch_seconds(instant: datetime | None) -> float | None:
 
 def next_whole_millisecond(instant: datetime) -> datetime:
     """Rounds an instant up to a whole millisecond. Stored instants are whole milliseconds; the store rounds down."""
-    with suppress(OverflowError):  # no instant follows the last one
+    with suppress(OverflowError):  # the last instant of the calendar cannot be rounded up
         return instant + timedelta(microseconds=-instant.microsecond % 1000)
     return instant

@@ -18,7 +18,8 @@ OFFER_DURATION = timedelta(seconds=120)
 
 
 class AgentStatus(StrEnum):
-    """Whether an agent takes chats (Amazon Connect: agent status). An agent's load never changes it.
+    """Whether an agent takes chats (Amazon Connect: agent status). A full load does not change it; a status
+    requested with `when_free` follows once the load is zero.
 
     Not the participant presence, which says whether a client is connected to one chat.
     """
@@ -32,10 +33,10 @@ class AgentStatus(StrEnum):
     @property
     def is_absent(self) -> bool:
         """Whether the agent is not at work. Offers to an absent agent are withdrawn."""
-        return self in ABSENT
+        return self in ABSENT_STATUSES
 
 
-ABSENT = frozenset({AgentStatus.AWAY, AgentStatus.OFFLINE})
+ABSENT_STATUSES = frozenset({AgentStatus.AWAY, AgentStatus.OFFLINE})
 """The statuses of an agent who is not at work."""
 
 

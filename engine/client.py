@@ -25,7 +25,7 @@ from domain.events import AnyEvent, Command, Message, Messages
 from domain.refusals import Refusal
 from engine.message_batches import MessageBatches
 from runtime.settings import Settings
-from workflows import operator_details, search
+from workflows import operator_details, search_attributes
 from workflows.contract import ASK, WORKFLOW, CommandRequest, CommandResult, StartConversation
 
 RPC_TIMEOUT = timedelta(seconds=10)
@@ -70,7 +70,7 @@ class ConversationClient:
                 id=opening.contact_id,
                 task_queue=self._settings.temporal_task_queue,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                search_attributes=search.at_start(opening),
+                search_attributes=search_attributes.at_start(opening),
                 static_summary=operator_details.summary(opening.mode, opening.workstream),
                 static_details=operator_details.rules(start.policy),
                 rpc_timeout=RPC_TIMEOUT,

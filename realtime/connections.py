@@ -3,7 +3,7 @@
 A lost connection counts after a short debounce, so that a page refresh has no effect; the report names the instant of the loss.
 The process holds a lease on its connections in the store. The connections of a dead process are reported as lost by the process
 that finds them first. A report can be missing, because the store or the observer was unavailable, or because another process
-took this one for dead. The next comparison of the sockets with the store repeats it.
+wrongly took this process for dead. The next comparison of the sockets with the store repeats it.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """Routing: the distribution of work. It decides which agent is offered which waiting contact.
 
-The table `routing` has one row for each conversation that is not closed. Its columns have two sources:
+The table `routing` has one row for each conversation that routing must know: not for closed ones, nor for wrap-ups without an
+agent. Its columns have two sources:
 
 - The conversation writes its placement, in the transaction of its own record (`placement`). A placement has a revision; an
   older one never replaces a newer one.
-- Routing writes the offer (`offers`). An offer is open until the conversation ends it, its wait ends, or `offers.withdraw_offer`
+- Routing writes the offer (`offers`). An offer is open until the conversation ends it, its wait ends, or `offers.cancel_offer`
   withdraws it.
 
 | Module                | Content                                                                                  |
@@ -24,12 +25,12 @@ The table `routing` has one row for each conversation that is not closed. Its co
 | `queues`              | queue contents, positions in queue, queues with work, average wait                       |
 | `agents`              | applies the configured agents; reads their present state                                 |
 | `agent_status`        | changes of the agent status, by the agent and by the course of offers and contacts       |
-| `agent_disconnects`   | agents whose client lost its connection; sets them offline after the grace period        |
+| `agent_connections`   | agents whose client lost its connection; sets them offline after the grace period        |
 | `agent_connections`   | the observer of connections: handles those of agents                                     |
 | `agent_events`        | the numbered events for an agent's client                                                |
-| `agent_notifications` | the agent events that follow from a change of a conversation's placement                 |
+| `placement_events` | the agent events that follow from a change of a conversation's placement                 |
 | `queue_positions`     | the periodic task that sends queue positions to customers                                |
-| `announced_positions` | the last queue position that was sent to each customer                                   |
+| `sent_positions` | the last queue position that was sent to each customer                                   |
 | `supervision`         | open contacts and queue lengths for supervisors                                          |
 
 Lock order on PostgreSQL. Every transaction takes its locks in this order, so no two of them deadlock:

@@ -18,7 +18,7 @@ from sqlalchemy import Update, exists, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.instants import MILLISECOND, whole_milliseconds
-from domain.routing import ABSENT, FOREVER, Offer, Placement, RoutingStage
+from domain.routing import ABSENT_STATUSES, FOREVER, Offer, Placement, RoutingStage
 from routing.rows import ANY_AGENT, has_affinity, is_queued
 from routing.selection import FirstOfKind, QueueView, is_available
 from store import schema
@@ -85,7 +85,7 @@ async def is_reserved_for(connection: AsyncConnection, placement: Placement, use
     agent = schema.agents.c
     this_agent = (agent.instance == placement.instance, agent.user == user)
     query = select(agent.status).where(*this_agent, agent.disconnected_at.is_(None))
-    return (await connection.execute(query)).scalar_one_or_none() not in (None, *ABSENT)
+    return (await connection.execute(query)).scalar_one_or_none() not in (None, *ABSENT_STATUSES)
 
 
 async def _was_rejected(connection: AsyncConnection, placement: Placement) -> bool:

@@ -1,4 +1,4 @@
-"""Connections of agents: an agent without a connection gets no offers, and becomes offline after the grace period.
+"""Connections of agents: an agent without a connection gets no offers, and is set offline after the grace period.
 
 The connection tracker counts the connections of agents together with those of participants. This observer handles the reports
 about agents, and forwards all others to the conversations.
@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 
 from domain.events import Connect, Disconnect
 from engine.client import ConversationClient
-from routing import agent_disconnects, agent_events, offers
+from routing import agent_events, disconnected_agents, offers
 from routing.agent_events import AgentId
-from routing.offer_withdrawal import withdraw
+from routing.offer_withdrawal import withdraw_offers
 from runtime.bus import Bus, routing_has_changed
 from runtime.periodic import PeriodicTask, PeriodicTasks
 from store.database import Database
@@ -30,7 +30,7 @@ def connection_id(agent: AgentId) -> str:
     return "/".join(agent)
 
 
-class AgentDisconnects(PeriodicTasks):
+class AgentConnectionObserver(PeriodicTasks):
     """Records connects and disconnects of agents, and sets agents offline after the grace period. Deletes old agent events."""
 
     def __init__(self, db: Database, bus: Bus, engine: ConversationClient, *, grace: timedelta) -> None:
@@ -50,7 +50,7 @@ class AgentDisconnects(PeriodicTasks):
             await self._engine.signal(conversation_id, Connect(by=participant_id, at=at))
             return
         agent = AgentId(*participant_id.split("/"))
-        await agent_disconnects.mark_connected(self._db, agent)
+        await disconnected_agents.mark_connected(self._db, agent)
         await self._announce(agent)
 
     async def disconnected(self, conversation_id: str, participant_id: str, at: datetime) -> None:
@@ -59,12 +59,12 @@ class AgentDisconnects(PeriodicTasks):
             await self._engine.signal(conversation_id, Disconnect(by=participant_id, at=at))
             return
         agent = AgentId(*participant_id.split("/"))
-        if await agent_disconnects.mark_disconnected(self._db, agent, participant_id, at):
-            await withdraw(self._db, self._bus, self._engine, await offers.offers_to_agent(self._db, *agent))
+        if await disconnected_agents.mark_disconnected(self._db, agent, participant_id, at):
+            await withdraw_offers(self._db, self._bus, self._engine, await offers.offers_to_agent(self._db, *agent))
 
     async def _set_agents_offline(self) -> None:
         now = datetime.now(UTC)
-        for agent in await agent_disconnects.set_offline_after_grace(self._db, now - self._grace, now):
+        for agent in await disconnected_agents.set_offline_after_grace(self._db, now - self._grace, now):
             await self._announce(agent)
 
     async def _delete_old_events(self) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.routing import ABSENT, AgentStatus, Offer, OfferOutcome
+from domain.routing import ABSENT_STATUSES, AgentStatus, Offer, OfferOutcome
 from routing.affinity import end_preference
 from routing.agent_events import write_outcome_event, write_status_event
 from routing.load import load_of
@@ -58,8 +58,8 @@ async def set_agent_status(
 async def apply_next_statuses(db: Database, now: datetime, limit: int = 500) -> list[tuple[str, str]]:
     """Sets the next status of agents whose load is zero, each in its own transaction. Idempotent.
 
-    `note_lost_contact` does the same when a contact leaves an agent. This function is for wrap-ups whose use of capacity expires:
-    nothing is written at that instant.
+    `record_capacity_freed` does the same when a contact leaves an agent. This function is for wrap-ups whose use of capacity
+    expires: nothing is written at that instant.
 
     Returns:
         (instance, user) of the agents that were found, at most `limit`.
@@ -75,7 +75,7 @@ async def apply_next_statuses(db: Database, now: datetime, limit: int = 500) -> 
     return agents_without_load
 
 
-async def note_lost_contact(
+async def record_capacity_freed(
     connection: AsyncConnection, instance: str, user: str, now: datetime, *, worked: bool
 ) -> None:
     """Records that a contact no longer uses an agent's capacity. Applies the next status when the load is now zero.
@@ -90,7 +90,7 @@ async def note_lost_contact(
     await _apply_next_status(connection, instance, user, now)
 
 
-async def note_gained_contact(connection: AsyncConnection, instance: str, user: str, now: datetime) -> None:
+async def record_capacity_used(connection: AsyncConnection, instance: str, user: str, now: datetime) -> None:
     """Records that an agent received a contact or an offer: it is their last assignment, and restarts their idle time.
 
     The caller has locked the agent.
@@ -100,7 +100,7 @@ async def note_gained_contact(connection: AsyncConnection, instance: str, user: 
     )
 
 
-async def end_offer(
+async def apply_offer_outcome(
     db: Database,
     connection: AsyncConnection,
     offer: Offer,
@@ -144,7 +144,7 @@ async def set_away(connection: AsyncConnection, instance: str, user: str, now: d
     Args:
         if_missed: nothing changes while the agent's missed-offer count is lower.
     """
-    applies = (_agents.missed_offers >= if_missed, _agents.status.not_in(ABSENT))
+    applies = (_agents.missed_offers >= if_missed, _agents.status.not_in(ABSENT_STATUSES))
     away = {"status": AgentStatus.AWAY, "status_since": now, "next_status": None}
     changed = await connection.execute(
         update(schema.agents).where(*_agent_key(instance, user), *applies).values(**away)

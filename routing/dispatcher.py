@@ -20,7 +20,7 @@ from domain.events import MakeOffer
 from domain.routing import AgentStatus, Offer, OfferOutcome
 from engine.client import ConversationClient
 from routing import agent_status, agents, offers, queues
-from routing.offer_withdrawal import withdraw
+from routing.offer_withdrawal import withdraw_offers
 from routing.placement import remove_from_routing
 from routing.records import OfferRules, RoutedAgent, RoutingMethod
 from runtime.bus import AGENT_EVENTS_WRITTEN, ROUTING, Announcement, Bus
@@ -106,11 +106,11 @@ class Dispatcher(PeriodicTasks):
         now, with_work = datetime.now(UTC), set(await queues.queues_with_work(self._db))
         await self._configure_agents(with_work, now)
         await agent_status.apply_next_statuses(self._db, now)
-        await withdraw(self._db, self._bus, self._engine, await offers.offers_to_absent_agents(self._db))
+        await withdraw_offers(self._db, self._bus, self._engine, await offers.offers_to_absent_agents(self._db))
         for offer in await offers.undelivered_offers(self._db, now - NOTIFY_AGAIN_AFTER):
             self._start_notification(offer)
         for offer in await offers.overdue_offers(self._db, now - OVERDUE_AFTER):
-            await offers.withdraw_offer(self._db, offer, OfferOutcome.MISSED, now)
+            await offers.cancel_offer(self._db, offer, OfferOutcome.MISSED, now)
         self._changed_queues |= with_work
 
     async def _serve_changed_queues(self) -> None:

@@ -16,7 +16,7 @@ from runtime.bus import Bus, routing_has_changed
 from store.database import Database
 
 
-async def withdraw(db: Database, bus: Bus, engine: ConversationClient, open_offers: Iterable[Offer]) -> None:
+async def withdraw_offers(db: Database, bus: Bus, engine: ConversationClient, open_offers: Iterable[Offer]) -> None:
     """Withdraw offers: in the store first, so that the next agent gets them at once, then in their conversations.
 
     Does not increment the agent's missed-offer count. Offers that have ended meanwhile are skipped. A conversation that cannot
@@ -25,7 +25,7 @@ async def withdraw(db: Database, bus: Bus, engine: ConversationClient, open_offe
     withdrawn = [
         offer
         for offer in open_offers
-        if await offers.withdraw_offer(db, offer, OfferOutcome.WITHDRAWN, datetime.now(UTC))
+        if await offers.cancel_offer(db, offer, OfferOutcome.WITHDRAWN, datetime.now(UTC))
     ]
     for offer in withdrawn:
         await bus.announce(routing_has_changed(offer.instance, offer.queue))

@@ -13,9 +13,9 @@ from sqlalchemy import ColumnElement, and_, exists, not_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.refusals import RefusalCode
-from domain.routing import ABSENT, OFFER_DURATION, Offer, OfferOutcome, RoutingStage
+from domain.routing import ABSENT_STATUSES, OFFER_DURATION, Offer, OfferOutcome, RoutingStage
 from routing import affinity
-from routing.agent_status import end_offer, note_lost_contact
+from routing.agent_status import apply_offer_outcome, record_capacity_freed
 from routing.load import load_of
 from routing.offer_writes import write_claimed_offer, write_pushed_offer
 from routing.records import OfferRules
@@ -151,12 +151,12 @@ async def offers_to_agent(db: Database, instance: str, user: str) -> list[Offer]
 async def offers_to_absent_agents(db: Database, limit: int = 500) -> list[Offer]:
     """Offers to agents who were removed, or whose status became away or offline after the offer, oldest first."""
     agent = schema.agents.c
-    absent = and_(agent.status.in_(ABSENT), agent.status_since > _routing.offered_at)
+    absent = and_(agent.status.in_(ABSENT_STATUSES), agent.status_since > _routing.offered_at)
     present = exists().where(agent.instance == _routing.instance, agent.user == _routing.holder, not_(absent))
     return await _offers(db, (~present,), limit)
 
 
-async def withdraw_offer(db: Database, offer: Offer, outcome: OfferOutcome, now: datetime) -> bool:
+async def cancel_offer(db: Database, offer: Offer, outcome: OfferOutcome, now: datetime) -> bool:
     """Ends an offer that its conversation does not end itself. The conversation stays queued or parked.
 
     Idempotent. Locks the agent, then the row. The outcome `MISSED` does not increment the agent's missed-offer count, because it
@@ -172,8 +172,8 @@ async def withdraw_offer(db: Database, offer: Offer, outcome: OfferOutcome, now:
             return False
         change = update(schema.routing).where(_routing.conversation_id == offer.conversation_id)
         await connection.execute(change.values(**NO_OFFER, holder=None, holds_until=None))
-        await end_offer(db, connection, offer, outcome, now, counted=False)
-        await note_lost_contact(connection, offer.instance, offer.user, now, worked=False)
+        await apply_offer_outcome(db, connection, offer, outcome, now, counted=False)
+        await record_capacity_freed(connection, offer.instance, offer.user, now, worked=False)
     return True
 
 

@@ -16,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.instants import MILLISECOND, whole_milliseconds
 from domain.routing import FOREVER, OfferOutcome, Placement, RoutingStage
 from routing.affinity import affinity_of
-from routing.agent_notifications import previous_agent, write_move_events
-from routing.agent_status import end_offer, note_gained_contact, note_lost_contact, set_away
+from routing.agent_status import apply_offer_outcome, record_capacity_freed, record_capacity_used, set_away
+from routing.placement_events import previous_agent, write_placement_events
 from routing.rows import NO_OFFER, RoutingRow, find_row, lock_agents_and_row
 from store import schema
 from store.database import Database
@@ -50,7 +50,7 @@ async def write_placement(db: Database, connection: AsyncConnection, placement: 
     previous = await previous_agent(connection, row)
     row = await _lock_agents_and_row(db, connection, row, placement, (columns["holder"], previous, placement.agent))
     await _write_change(db, connection, row, placement, columns, now)
-    await write_move_events(connection, row, placement, previous, now)
+    await write_placement_events(connection, row, placement, previous, now)
 
 
 async def remove_from_routing(db: Database, conversation_id: str, now: datetime) -> None:
@@ -151,11 +151,13 @@ async def _write_change(
         await connection.execute(db.upsert(schema.routing, [after]))
     if row and row.offer and not keeps_offer:
         ended = outcome or OfferOutcome.WITHDRAWN
-        await end_offer(db, connection, row.offer, ended, now, missed_offer_limit=placement.missed_offer_limit)
+        await apply_offer_outcome(
+            db, connection, row.offer, ended, now, missed_offer_limit=placement.missed_offer_limit
+        )
     if row and row.stage in (RoutingStage.QUEUED, RoutingStage.PARKED) and not same_wait:
         await _end_wait(db, connection, row, placement, now)
     if row and row.holder and row.holder != after["holder"]:
-        await note_lost_contact(connection, row.instance, row.holder, now, worked=row.offer is None)
+        await record_capacity_freed(connection, row.instance, row.holder, now, worked=row.offer is None)
     this_conversation = {"conversation_id": placement.conversation_id}
     absent = _agents_of(placement, OfferOutcome.ABSENT)
     rejected_by = absent | _agents_of(placement, OfferOutcome.REJECTED)
@@ -168,7 +170,7 @@ async def _write_change(
     for user in absent if placement.missed_offer_limit is not None else ():
         await set_away(connection, placement.instance, user, now)
     if after["holder"] and (row is None or row.holder != after["holder"]):
-        await note_gained_contact(connection, placement.instance, after["holder"], now)
+        await record_capacity_used(connection, placement.instance, after["holder"], now)
 
 
 def _offer_outcome(row: RoutingRow | None, placement: Placement) -> OfferOutcome | None:

@@ -17,8 +17,8 @@ from domain.errors import ConversationEnded, Unavailable
 from domain.events import QueuePosition
 from engine.client import ConversationClient
 from routing import queues
-from routing.announced_positions import announced_positions, claim_announcement, delete_announcements
 from routing.records import QueuedContact
+from routing.sent_positions import delete_sent_positions, record_sent_position, sent_positions
 from runtime.periodic import PeriodicTask, PeriodicTasks
 from store.database import Database
 
@@ -46,7 +46,7 @@ class QueuePositions(PeriodicTasks):
         for instance, queue in await queues.queues_with_work(self._db):
             await self._send_queue(instance, queue)
         oldest = datetime.now(UTC) - queues.WAIT_WINDOW
-        await delete_announcements(self._db, oldest)
+        await delete_sent_positions(self._db, oldest)
         await queues.delete_waits(self._db, oldest)
 
     async def _send_queue(self, name: str, queue: str) -> None:
@@ -55,7 +55,7 @@ class QueuePositions(PeriodicTasks):
         if not workstreams:
             return
         waiting = await queues.queued_contacts(self._db, name, queue, limit=MAX_POSITIONS)
-        sent = await announced_positions(self._db, [contact.contact_id for contact in waiting])
+        sent = await sent_positions(self._db, [contact.contact_id for contact in waiting])
         changes = [
             (contact, position)
             for position, contact in enumerate(waiting, 1)
@@ -71,7 +71,7 @@ class QueuePositions(PeriodicTasks):
         self, contact: QueuedContact, position: int, average: timedelta | None, turns: asyncio.Semaphore
     ) -> None:
         async with turns:
-            if not await claim_announcement(self._db, contact.contact_id, position, datetime.now(UTC)):
+            if not await record_sent_position(self._db, contact.contact_id, position, datetime.now(UTC)):
                 return
             # a position that cannot be sent is not sent again: the contact gets its next position
             with suppress(ConversationEnded, Unavailable):

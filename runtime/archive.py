@@ -18,7 +18,7 @@ from obstore.store import LocalStore, S3Store
 
 from runtime.errors import StartupError
 from runtime.settings import Settings
-from runtime.streams import chained
+from runtime.streams import prepend_chunk
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig, S3Config
@@ -27,7 +27,7 @@ PART_BYTES = 8 * 1024 * 1024
 """Size of the parts of a multipart upload; S3 allows 5 MiB and more, and at most 10,000 parts."""
 
 PARTS_AT_ONCE = 4
-"""Parts of one file that are uploaded at the same time."""
+"""ServicesInRequest of one file that are uploaded at the same time."""
 
 REQUEST_LIMIT = timedelta(seconds=30)
 """Timeout of one request to S3."""
@@ -63,7 +63,7 @@ class Archive:
         await put_async(
             self._store,
             path,
-            bytes(head) if short else chained(bytes(head), content),
+            bytes(head) if short else prepend_chunk(bytes(head), content),
             attributes={"Content-Type": content_type} if isinstance(self._store, S3Store) else None,
             use_multipart=not short,
             chunk_size=PART_BYTES,

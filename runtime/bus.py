@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 import asyncpg
 from sqlalchemy.engine import make_url
 
-from runtime.periodic import running
+from runtime.periodic import run_in_background
 
 logger = logging.getLogger(__name__)
 
@@ -163,5 +163,5 @@ def _payload(announcement: Announcement) -> str:
 async def opened_bus(store_url: str) -> AsyncGenerator[Bus, None]:
     """Start the bus for a store, and stop it at the end of the block: PostgreSQL's, or a local one for SQLite."""
     bus = PostgresBus(store_url) if store_url.startswith("postgres") else LocalBus()
-    async with running(bus):
+    async with run_in_background(bus):
         yield bus

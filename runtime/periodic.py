@@ -83,7 +83,7 @@ class PeriodicTask:
             self._task = asyncio.create_task(self._run(), name=self._purpose)
 
     async def stop(self) -> None:
-        """Cancel the task and wait for its end. Does nothing if it does not run."""
+        """Cancel the task and wait until it has stopped. Does nothing if it is not running."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -158,7 +158,7 @@ class PeriodicTasks:
 
 
 @asynccontextmanager
-async def running(*parts: Startable) -> AsyncGenerator[None, None]:
+async def run_in_background(*parts: Startable) -> AsyncGenerator[None, None]:
     """Start parts in order; stop those that were started in reverse order at the end of the block."""
     async with AsyncExitStack() as stack:
         for part in parts:

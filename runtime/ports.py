@@ -1,4 +1,4 @@
-"""Listening ports."""
+"""Checks and binds the ports on which a process listens."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ async def add_connection(db: Database, participant_id: str, conversation_id: str
     """Record that a participant is connected to a process. Idempotent.
 
     Returns:
-        Whether the connect must be reported to the conversation, and `mark_connect_reported` called afterwards. A connection to
+        True if the caller must report the connect to the conversation and then call `mark_connect_reported`. A connection to
         another process alone does not count as reported: that process may have died before its report.
     """
     this_participant = _connections.participant_id == participant_id

@@ -88,7 +88,7 @@ async def find_rehydrated_past(
 
 
 async def last_ended_contact(db: Database, conversation_id: str) -> str | None:
-    """The id of the contact that ended last, of several in the same millisecond the latest; None when none has ended."""
+    """The id of the contact that ended last; None when none has ended. Of several with the same end, the latest."""
     query = (
         select(_contacts.id)
         .where(_contacts.conversation_id == conversation_id, _contacts.ended_at.is_not(None))
@@ -99,7 +99,7 @@ async def last_ended_contact(db: Database, conversation_id: str) -> str | None:
         return (await connection.execute(query)).scalar_one_or_none()
 
 
-async def associate(db: Database, conversation_id: str, past: RehydratedPast, inherited: Mapping[str, str]) -> bool:
+async def link_to_past(db: Database, conversation_id: str, past: RehydratedPast, inherited: Mapping[str, str]) -> bool:
     """Links a running conversation to a past. Locks the conversation's row.
 
     Args:

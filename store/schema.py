@@ -299,8 +299,8 @@ contact_notes = Table(
     Index("contact_notes_by_time", "conversation_id", "at", "id"),
 )
 
-announced_positions = Table(
-    "announced_positions",
+sent_positions = Table(
+    "sent_positions",
     metadata,
     # the last queue position that was sent to the customer of a contact
     Column("contact_id", String(256), primary_key=True),

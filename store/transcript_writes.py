@@ -43,7 +43,7 @@ async def append(
     written = set((await connection.execute(insertion)).scalars())
     if len(written) == len(items):
         return None
-    # remove the new items again: they must follow, in order, the item whose number was taken
+    # a number was taken: remove the new items, and write them again in order at the end
     this_conversation = _items.conversation_id == conversation_id
     await connection.execute(delete(schema.items).where(this_conversation, _items.seq.in_(written)))
     missing = await _missing(connection, conversation_id, items)

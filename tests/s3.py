@@ -28,7 +28,7 @@ class S3:
         self._log = folder / "s3.log"
 
     @contextmanager
-    def running(self) -> Generator[None]:
+    def serve(self) -> Generator[None]:
         """Run the server for the time of the block. It starts empty."""
         command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
         with self._log.open("ab") as log:

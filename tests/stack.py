@@ -115,7 +115,7 @@ class Stack:
 
 
 @contextmanager
-def running(module: str, folder: Path, environment: Mapping[str, str]) -> Generator[subprocess.Popen[bytes]]:
+def run_process(module: str, folder: Path, environment: Mapping[str, str]) -> Generator[subprocess.Popen[bytes]]:
     """Run `python -m module` for the time of the block. It must end cleanly, unless the block kills it."""
     path = folder / f"{module}.log"
     variables = {**os.environ, "PERENNIAL_DATA_DIR": str(folder), **QUIET, **environment}

@@ -14,7 +14,7 @@ import pytest
 
 from runtime.devserver import temporal_binary
 from tests.stack import ROOT, Stack
-from workflows.search import KEYS
+from workflows.search_attributes import KEYS
 
 PAGE = (ROOT / "docs" / "operations.md").read_text()
 UPGRADING = (ROOT / "docs" / "upgrading.md").read_text()

@@ -18,7 +18,7 @@ import websockets
 from websockets.asyncio.client import ClientConnection
 
 from tests import postgres
-from tests.stack import KEY_ID, SECRET, TOKEN_KEYS, free_ports, running
+from tests.stack import KEY_ID, SECRET, TOKEN_KEYS, free_ports, run_process
 from tests.workflows.engine import eventually
 from tests.workflows.server import time_skipping_server
 from workflows.conversation import Conversation
@@ -40,11 +40,11 @@ class Deployment:
     def api(self, number: int) -> Any:
         """Run one of the API processes for the time of the block."""
         port = self.urls[number].rpartition(":")[2]
-        return running("api", self.folder, {**self.environment, "PERENNIAL_API_PORT": port})
+        return run_process("api", self.folder, {**self.environment, "PERENNIAL_API_PORT": port})
 
     def worker(self) -> Any:
         """Run the worker for the time of the block."""
-        return running("worker", self.folder, self.environment)
+        return run_process("worker", self.folder, self.environment)
 
     async def ready(self) -> None:
         """Wait until all API processes answer."""

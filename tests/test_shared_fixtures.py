@@ -1,4 +1,4 @@
-"""One cause is one error: a fixture that all tests share, or the product itself, is broken."""
+"""When a shared fixture or the product itself is broken, a test run reports one error, not one for each test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The vocabulary stays one: each public class has its own name, and the texts stay plain English."""
+"""Public class names are unique, and the texts are plain English."""
 
 from __future__ import annotations
 

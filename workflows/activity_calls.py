@@ -14,7 +14,7 @@ from temporalio.exceptions import FailureError
 from domain.events import OpeningHours
 from workflows.contract import ArchiveJob, Commit, CommitResult, ConversationActivities, OpeningHoursQuery
 from workflows.state import ConversationState
-from workflows.state_parts import Unarchived
+from workflows.state_parts import UnarchivedContact
 
 _Input = TypeVar("_Input")
 _Output = TypeVar("_Output")
@@ -61,9 +61,9 @@ class ArchiveWriter:
         written: called after the file of a contact is written.
     """
 
-    def __init__(self, written: Callable[[Unarchived], None]) -> None:
+    def __init__(self, written: Callable[[UnarchivedContact], None]) -> None:
         self._written = written
-        self._running: dict[Unarchived, asyncio.Task[None]] = {}
+        self._running: dict[UnarchivedContact, asyncio.Task[None]] = {}
 
     def start(self, state: ConversationState) -> None:
         """Start writing the files that the state lists, except those that are being written."""
@@ -72,7 +72,7 @@ class ArchiveWriter:
                 job = ArchiveJob(conversation_id=state.id, instance=state.instance, contact_id=contact.contact_id)
                 self._running[contact] = asyncio.create_task(self._write(contact, job))
 
-    async def _write(self, contact: Unarchived, job: ArchiveJob) -> None:
+    async def _write(self, contact: UnarchivedContact, job: ArchiveJob) -> None:
         await workflow.execute_activity_method(
             ConversationActivities.archive,
             job,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from domain.conversation import State
 from domain.events import AnyEvent, Assign, Resume, Transfer
 from workflows.state import ConversationState
-from workflows.transitions import Trigger
+from workflows.transitions import TransitionCause
 
 
-def transition_note(state: ConversationState, target: State, trigger: Trigger, event: AnyEvent | None) -> str:
+def transition_note(state: ConversationState, target: State, trigger: TransitionCause, event: AnyEvent | None) -> str:
     """Describe a transition: its trigger, the agent or queue that the event names, the sender, and the change of state.
 
     Args:

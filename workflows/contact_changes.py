@@ -1,10 +1,10 @@
-"""The end of a contact and the departure of participants, as changes of the state."""
+"""The change from one contact to the next, and the departure of participants, as changes of the state."""
 
 from __future__ import annotations
 
 from domain.contacts import EndReason, InitiationMethod
 from workflows.state import KEPT_FORMER, ConversationState
-from workflows.state_parts import TrackedParticipant, Unarchived
+from workflows.state_parts import TrackedParticipant, UnarchivedContact
 
 
 def begin_contact(
@@ -34,7 +34,7 @@ def archive_contact(state: ConversationState) -> ConversationState:
     """Record that the transcript file of the present contact must be written, if the policy archives."""
     if not state.policy.archive:
         return state
-    return state.replace(unarchived=(*state.unarchived, Unarchived(contact_id=state.contact_id, seq=state.seq)))
+    return state.replace(unarchived=(*state.unarchived, UnarchivedContact(contact_id=state.contact_id, seq=state.seq)))
 
 
 def remove_agent(state: ConversationState) -> ConversationState:

@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.conversation import ConversationSnapshot, State
     from domain.events import End
     from domain.policy import Policy
-    from workflows import operator_details, search
+    from workflows import operator_details, search_attributes
     from workflows.activity_calls import ArchiveWriter, opening_hours, write
     from workflows.contract import (
         WORKFLOW,
@@ -35,7 +35,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.rules_version import decide_rules_version
     from workflows.signal_handlers import PendingCommand, SignalHandlers
     from workflows.state import ConversationState
-    from workflows.state_parts import Unarchived
+    from workflows.state_parts import UnarchivedContact
     from workflows.timers import next_deadline
 
 COMMIT_ITEMS = 50
@@ -72,7 +72,7 @@ class Conversation(SignalHandlers):
         self._archive = ArchiveWriter(self._mark_archived)
         self._timer = DeadlineTimer(lambda: next_deadline(self._state))
         self._recorded: ConversationSnapshot | None = None if start.state is None else snapshot_of(before)
-        self._published = search.recorded(workflow.info().typed_search_attributes)
+        self._published = search_attributes.recorded(workflow.info().typed_search_attributes)
 
     @workflow.run
     async def run(self, start: StartConversation) -> ConversationResult:
@@ -195,15 +195,15 @@ class Conversation(SignalHandlers):
         self._state = self._state.with_policy(policy)
         await self._write(await self._with_opening_hours(Decision(self._state)))
 
-    def _mark_archived(self, contact: Unarchived) -> None:
+    def _mark_archived(self, contact: UnarchivedContact) -> None:
         rest = tuple(other for other in self._state.unarchived if other != contact)
         self._state = self._state.replace(unarchived=rest)
 
     def _publish(self) -> None:
         """Show the state to operators: the details, and the search attributes that have changed."""
         workflow.set_current_details(operator_details.details(self._state, self._start.runs))
-        attributes = search.attributes(self._state)
-        updates = search.updates(self._published, attributes)
+        attributes = search_attributes.attributes(self._state)
+        updates = search_attributes.updates(self._published, attributes)
         if updates:
             workflow.upsert_search_attributes(updates)
             self._published = attributes

@@ -1,4 +1,4 @@
-"""The chains of idle rules of a workstream (Dynamics 365 timeout rules): a party is silent while it owes an answer."""
+"""Idle rules: reminders, warnings and a final action for a customer or agent who does not answer (Dynamics 365 timeout rules)."""
 
 from __future__ import annotations
 

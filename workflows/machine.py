@@ -46,7 +46,7 @@ from workflows.queueing import announce_position, end_offer, make_offer, record_
 from workflows.state import ConversationState
 from workflows.survey import record_answer
 from workflows.timers import Deadline, Timer, drop_deadline, next_deadline
-from workflows.transitions import TRANSITIONS, Trigger, always, is_persistent
+from workflows.transitions import TRANSITIONS, TransitionCause, always, is_persistent
 
 
 def begin(state: ConversationState, greeting: Message | None) -> Decision:
@@ -77,7 +77,7 @@ def catch_up(state: ConversationState, now: datetime) -> Decision:
     decision, ended = Decision(state), set[Deadline]()
     while (deadline := next_deadline(decision.state)) and deadline.due <= now:
         before = _at(decision.state, deadline.due)
-        effect = _end_timer(before, deadline.timer) if deadline not in ended else None
+        effect = _apply_timer(before, deadline.timer) if deadline not in ended else None
         if effect is None or effect.refused:
             cause = effect.refused.text if effect and effect.refused else "it came up again"
             effect = _drop(before, deadline, cause)
@@ -121,15 +121,15 @@ def _apply(state: ConversationState, event: AnyEvent) -> Decision:
         case Transfer():
             return _transfer(state, event)
         case Release():
-            return _agent_command(state, Trigger.RELEASED, event)
+            return _agent_command(state, TransitionCause.RELEASED, event)
         case Park():
-            return _agent_command(state, Trigger.PARKED, event)
+            return _agent_command(state, TransitionCause.PARKED, event)
         case Resume():
-            return _agent_command(state, Trigger.RESUMED, event)
+            return _agent_command(state, TransitionCause.RESUMED, event)
         case End():
             return _end(state, event)
         case Close():
-            return _transition(state, Trigger.CLOSED, event)
+            return _transition(state, TransitionCause.CLOSED, event)
         case Configure():
             return configure_timers(state, event)
         case QueuePosition():
@@ -145,7 +145,7 @@ def _message(state: ConversationState, message: Message) -> Decision:
     if not recorded.items or sender is None or sender.role is not Role.CUSTOMER:
         return recorded
     if state.state is State.WAITING:
-        return recorded.then(lambda s: _transition(s, Trigger.CUSTOMER_RETURNED, message))
+        return recorded.then(lambda s: _transition(s, TransitionCause.CUSTOMER_RETURNED, message))
     if not survey_open or state.survey_by_bot:
         return recorded
     answered = recorded.then(lambda s: record_answer(s, message))
@@ -159,7 +159,7 @@ def _leave(state: ConversationState, event: Leave) -> Decision:
 
 
 def _end_survey(state: ConversationState) -> Decision:
-    return _transition(state, Trigger.SURVEY_OVER, None)
+    return _transition(state, TransitionCause.SURVEY_OVER, None)
 
 
 def _offer(state: ConversationState, event: MakeOffer) -> Decision:
@@ -175,32 +175,38 @@ def _offer(state: ConversationState, event: MakeOffer) -> Decision:
 def _accept(state: ConversationState, event: AcceptOffer) -> Decision:
     """The agent accepts the open offer. Repeating the acceptance changes nothing while the agent has the conversation."""
     if state.offer and state.offer.id == event.offer_id:
-        return _transition(state, Trigger.ACCEPTED, event)
+        return _transition(state, TransitionCause.ACCEPTED, event)
     over = state.past_offer(event.offer_id)
     if over and over.outcome is OfferOutcome.ACCEPTED and state.agent and state.agent.user == over.user:
-        return refuse(state, Trigger.ACCEPTED, RefusalCode.CONVERSATION_ENDED) if state.ended else Decision(state)
-    return refuse(state, Trigger.ACCEPTED, RefusalCode.OFFER_OVER)
+        return (
+            refuse(state, TransitionCause.ACCEPTED, RefusalCode.CONVERSATION_ENDED) if state.ended else Decision(state)
+        )
+    return refuse(state, TransitionCause.ACCEPTED, RefusalCode.OFFER_OVER)
 
 
 def _assign(state: ConversationState, event: Assign) -> Decision:
     """An assignment. Idempotent for the present agent."""
     repeated = state.agent is not None and state.agent.user == event.user and not state.ended
-    return Decision(state) if repeated else _transition(state, Trigger.ASSIGNED, event)
+    return Decision(state) if repeated else _transition(state, TransitionCause.ASSIGNED, event)
 
 
 def _transfer(state: ConversationState, event: Transfer) -> Decision:
     """A transfer. Idempotent: a repeated transfer changes nothing, also after later changes."""
     if event.contact_id in state.contact_ids:
         return Decision(state)
-    return _agent_command(state, Trigger.HANDED_OVER if event.user else Trigger.TRANSFERRED, event)
+    return _agent_command(
+        state, TransitionCause.TRANSFERRED_TO_AGENT if event.user else TransitionCause.TRANSFERRED_TO_QUEUE, event
+    )
 
 
-def _agent_command(state: ConversationState, trigger: Trigger, event: Park | Release | Resume | Transfer) -> Decision:
+def _agent_command(
+    state: ConversationState, trigger: TransitionCause, event: Park | Release | Resume | Transfer
+) -> Decision:
     """A command of the agent, or of an operator for the agent; other participants are refused."""
     participant = state.participant(event.by)
     if participant is not None and participant.role is not Role.AGENT:
         return refuse(state, trigger, RefusalCode.AGENT_ONLY, action=trigger)
-    if event.by in state.former_participants and trigger is not Trigger.RESUMED:
+    if event.by in state.former_participants and trigger is not TransitionCause.RESUMED:
         return refuse(state, trigger, RefusalCode.PARTICIPANT_LEFT)
     if isinstance(event, Park) and state.state is State.WAITING:
         return Decision(state)
@@ -215,27 +221,29 @@ def _end(state: ConversationState, event: End) -> Decision:
     if participant is None and event.by == "agent":
         return refuse(state, "end", RefusalCode.NO_AGENT)
     if participant is None:
-        return _transition(state, Trigger.STOPPED, event)
+        return _transition(state, TransitionCause.STOPPED, event)
     by_customer = participant.role is Role.CUSTOMER
-    return _transition(state, Trigger.CUSTOMER_ENDS if by_customer else Trigger.AGENT_ENDS, event)
+    return _transition(state, TransitionCause.CUSTOMER_ENDS if by_customer else TransitionCause.AGENT_ENDS, event)
 
 
-def _end_timer(state: ConversationState, timer: Timer) -> Decision:
+def _apply_timer(state: ConversationState, timer: Timer) -> Decision:
     """The effect of a timer: within the state, or by a transition."""
     for within, applies, action in TIMERS_WITHIN_STATE:
         if within is timer and applies(state):
             return action(state)
-    return _transition(state, Trigger(timer), None)
+    return _transition(state, TransitionCause(timer), None)
 
 
-def _transition(state: ConversationState, trigger: Trigger, event: AnyEvent | None) -> Decision:
+def _transition(state: ConversationState, trigger: TransitionCause, event: AnyEvent | None) -> Decision:
     for row in TRANSITIONS:
         if (row.source, row.trigger) == (state.state, trigger) and row.applies(state):
             return row.action(_enter(state, row.target, trigger, event), event)
     return _refuse_transition(state, trigger)
 
 
-def _enter(state: ConversationState, target: State, trigger: Trigger, event: AnyEvent | None) -> ConversationState:
+def _enter(
+    state: ConversationState, target: State, trigger: TransitionCause, event: AnyEvent | None
+) -> ConversationState:
     """The state after a transition, before its action. Any target but ACTIVE withdraws the open offer."""
     note = transition_note(state, target, trigger, event)
     if target is state.state:
@@ -245,12 +253,12 @@ def _enter(state: ConversationState, target: State, trigger: Trigger, event: Any
     return state.replace(state=target, since=state.clock).with_change_note(note)
 
 
-def _refuse_transition(state: ConversationState, trigger: Trigger) -> Decision:
-    if state.ended and trigger is not Trigger.CLOSED:
+def _refuse_transition(state: ConversationState, trigger: TransitionCause) -> Decision:
+    if state.ended and trigger is not TransitionCause.CLOSED:
         return refuse(state, trigger, RefusalCode.CONVERSATION_ENDED)
-    if trigger is Trigger.CUSTOMER_ENDS and not state.policy.customer_may_end:
+    if trigger is TransitionCause.CUSTOMER_ENDS and not state.policy.customer_may_end:
         return refuse(state, trigger, RefusalCode.CUSTOMER_MAY_NOT_END)
-    if trigger in (Trigger.PARKED, Trigger.RESUMED) and state.mode is Mode.LIVE:
+    if trigger in (TransitionCause.PARKED, TransitionCause.RESUMED) and state.mode is Mode.LIVE:
         return refuse(state, trigger, RefusalCode.PERSISTENT_ONLY)
     return refuse(state, trigger, RefusalCode.WRONG_STATE, mode=state.mode, state=state.state)
 
@@ -263,7 +271,7 @@ def _mark_customer_away(state: ConversationState) -> Decision:
 def _expire_hours(state: ConversationState) -> Decision:
     """The known opening hours have expired; the workflow queries them again."""
     assert state.hours is not None
-    return Decision(state.replace(hours=state.hours.lapsed()))
+    return Decision(state.replace(hours=state.hours.expired()))
 
 
 def _miss_offer(state: ConversationState) -> Decision:

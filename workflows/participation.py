@@ -1,4 +1,4 @@
-"""Messages, connections and bots: the events that participants cause within a state."""
+"""What a message, a connect, a disconnect, or a bot that joins or leaves changes within a state."""
 
 from __future__ import annotations
 

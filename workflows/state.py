@@ -23,7 +23,7 @@ from workflows.state_parts import (
     RecordedRefusal,
     SpeechRecord,
     TrackedParticipant,
-    Unarchived,
+    UnarchivedContact,
 )
 
 KEPT_MESSAGE_IDS = 256
@@ -85,7 +85,7 @@ class ConversationState(Value):
     former_participants: tuple[str, ...] = ()
     """The ids of agents and bots who have left."""
     bots: tuple[TrackedParticipant, ...] = ()
-    unarchived: tuple[Unarchived, ...] = ()
+    unarchived: tuple[UnarchivedContact, ...] = ()
     served_contact: Contact | None = None
     """During and after a survey: the contact before it, whose agent wraps up."""
     agent_done_at: datetime | None = None

@@ -19,7 +19,7 @@ from workflows.state_parts import (
     RecordedRefusal,
     SpeechRecord,
     TrackedParticipant,
-    Unarchived,
+    UnarchivedContact,
 )
 
 
@@ -54,7 +54,7 @@ class StateChanges(TypedDict, total=False):
     unrecorded_offers: tuple[EndedOffer, ...]
     former_participants: tuple[str, ...]
     bots: tuple[TrackedParticipant, ...]
-    unarchived: tuple[Unarchived, ...]
+    unarchived: tuple[UnarchivedContact, ...]
     served_contact: Contact | None
     agent_done_at: datetime | None
     survey_step: int | None

@@ -64,7 +64,7 @@ class QueueHours(Value):
     lapsed_at: datetime | None = None
     """The instant `until`, after it has passed."""
 
-    def lapsed(self) -> Self:
+    def expired(self) -> Self:
         """These hours as stale, because `until` has passed."""
         return self._with_fields({"stale": True, "until": None, "lapsed_at": self.until})
 
@@ -105,7 +105,7 @@ class TrackedParticipant(Participant):
         return self._with_fields({"left_at": at})
 
 
-class Unarchived(Value):
+class UnarchivedContact(Value):
     """An ended contact whose transcript file, with all items up to `seq`, is not written yet."""
 
     contact_id: str

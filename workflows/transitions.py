@@ -30,13 +30,13 @@ from workflows.transition_actions import (
 )
 
 
-class Trigger(StrEnum):
+class TransitionCause(StrEnum):
     """The causes of transitions. Change notes name them for operators."""
 
     ASSIGNED = "assign"
     ACCEPTED = "accept"
-    TRANSFERRED = "transfer to a queue"
-    HANDED_OVER = "transfer to an agent"
+    TRANSFERRED_TO_QUEUE = "transfer to a queue"
+    TRANSFERRED_TO_AGENT = "transfer to an agent"
     RELEASED = "release"
     PARKED = "park"
     RESUMED = "resume"
@@ -55,8 +55,8 @@ class Trigger(StrEnum):
     SURVEY_OVER = Timer.SURVEY
     CUSTOMER_SILENT = Timer.CUSTOMER_SILENT
     AGENT_SILENT = Timer.AGENT_SILENT
-    CUSTOMER_IDLE = Timer.CUSTOMER_DISCONNECT
-    AGENT_IDLE = Timer.AGENT_DISCONNECT
+    CUSTOMER_IDLE_TOO_LONG = Timer.CUSTOMER_DISCONNECT
+    AGENT_IDLE_TOO_LONG = Timer.AGENT_DISCONNECT
 
 
 class Transition(NamedTuple):
@@ -64,7 +64,7 @@ class Transition(NamedTuple):
 
     number: int
     source: State
-    trigger: Trigger
+    trigger: TransitionCause
     applies: Callable[[ConversationState], bool]
     target: State
     action: TransitionAction
@@ -121,49 +121,49 @@ _requeue_silent = _after_final_message(Role.AGENT, _requeue_released)
 
 TRANSITIONS = (
     #          no. source         trigger                    applies            target         action
-    Transition(2,  State.OPEN,    Trigger.ASSIGNED,          always,            State.ACTIVE,  assign),
-    Transition(2,  State.OPEN,    Trigger.ACCEPTED,          always,            State.ACTIVE,  accept_offer),
-    Transition(2,  State.OPEN,    Trigger.RESUMED,           _parked,           State.ACTIVE,  resume),
-    Transition(3,  State.OPEN,    Trigger.CUSTOMER_ENDS,     _customer_may_end, State.CLOSED,  end_chat(EndReason.CUSTOMER_ENDED)),
-    Transition(3,  State.OPEN,    Trigger.CUSTOMER_LOST,     _is_live,          State.CLOSED,  end_chat(EndReason.CUSTOMER_LOST)),
-    Transition(3,  State.OPEN,    Trigger.NEVER_CONNECTED,   _is_live,          State.CLOSED,  end_chat(EndReason.NEVER_CONNECTED)),
-    Transition(3,  State.OPEN,    Trigger.CUSTOMER_SILENT,   _chain_closes,     State.CLOSED,  _end_silent),
-    Transition(3,  State.OPEN,    Trigger.CUSTOMER_IDLE,     always,            State.CLOSED,  disconnect_others),
-    Transition(4,  State.OPEN,    Trigger.OPEN_TOO_LONG,     always,            State.CLOSED,  end_chat(EndReason.OPEN_TOO_LONG)),
-    Transition(5,  State.ACTIVE,  Trigger.AGENT_ENDS,        always,            State.WRAP_UP, end_by_agent),
-    Transition(6,  State.ACTIVE,  Trigger.CUSTOMER_ENDS,     _customer_may_end, State.WRAP_UP, end_chat(EndReason.CUSTOMER_ENDED)),
-    Transition(7,  State.ACTIVE,  Trigger.CUSTOMER_LOST,     _is_live,          State.WRAP_UP, end_chat(EndReason.CUSTOMER_LOST)),
-    Transition(7,  State.ACTIVE,  Trigger.NEVER_CONNECTED,   _is_live,          State.WRAP_UP, end_chat(EndReason.NEVER_CONNECTED)),
-    Transition(7,  State.ACTIVE,  Trigger.CUSTOMER_SILENT,   _chain_closes,     State.WRAP_UP, _end_silent),
-    Transition(7,  State.ACTIVE,  Trigger.CUSTOMER_IDLE,     always,            State.WRAP_UP, disconnect_others),
-    Transition(7,  State.ACTIVE,  Trigger.AGENT_IDLE,        always,            State.WRAP_UP, disconnect_others),
-    Transition(8,  State.ACTIVE,  Trigger.AGENT_LOST,        always,            State.OPEN,    _requeue_lost),
-    Transition(9,  State.ACTIVE,  Trigger.RELEASED,          always,            State.OPEN,    _requeue_released),
-    Transition(9,  State.ACTIVE,  Trigger.AGENT_SILENT,      _chain_releases,   State.OPEN,    _requeue_silent),
-    Transition(9,  State.ACTIVE,  Trigger.TRANSFERRED,       always,            State.OPEN,    transfer),
-    Transition(9,  State.ACTIVE,  Trigger.HANDED_OVER,       always,            State.ACTIVE,  transfer),
-    Transition(10, State.ACTIVE,  Trigger.PARKED,            is_persistent,     State.WAITING, park),
-    Transition(11, State.WAITING, Trigger.CUSTOMER_RETURNED, always,            State.OPEN,    queue_returned),
-    Transition(12, State.WAITING, Trigger.RESUMED,           always,            State.ACTIVE,  resume),
-    Transition(12, State.WAITING, Trigger.ASSIGNED,          always,            State.ACTIVE,  assign),
-    Transition(13, State.WAITING, Trigger.WAITED_TOO_LONG,   always,            State.CLOSED,  end_chat(EndReason.WAITED_TOO_LONG)),
-    Transition(13, State.WAITING, Trigger.CUSTOMER_SILENT,   _chain_closes,     State.CLOSED,  _end_silent),
-    Transition(13, State.WAITING, Trigger.CUSTOMER_ENDS,     _customer_may_end, State.CLOSED,  end_chat(EndReason.CUSTOMER_ENDED)),
-    Transition(14, State.WRAP_UP, Trigger.CLOSED,            _no_survey,        State.CLOSED,  close),
-    Transition(14, State.WRAP_UP, Trigger.WRAP_UP_OVER,      _no_survey,        State.CLOSED,  close),
-    Transition(14, State.WRAP_UP, Trigger.CLOSED,            _survey,           State.WRAP_UP, finish_agent_wrap_up),
-    Transition(14, State.WRAP_UP, Trigger.WRAP_UP_OVER,      _survey,           State.WRAP_UP, finish_agent_wrap_up),
-    Transition(14, State.WRAP_UP, Trigger.SURVEY_OVER,       _survey,           State.WRAP_UP, end_chat(EndReason.AGENT_ENDED)),
-    Transition(14, State.WRAP_UP, Trigger.SURVEY_OVER,       _survey_only,      State.CLOSED,  end_chat(EndReason.AGENT_ENDED)),
-    Transition(14, State.WRAP_UP, Trigger.CUSTOMER_ENDS,     _survey,           State.WRAP_UP, end_chat(EndReason.CUSTOMER_ENDED)),
-    Transition(14, State.WRAP_UP, Trigger.CUSTOMER_ENDS,     _survey_only,      State.CLOSED,  end_chat(EndReason.CUSTOMER_ENDED)),
-    Transition(15, State.WRAP_UP, Trigger.STOPPED,           _survey,           State.WRAP_UP, end_chat(EndReason.STOPPED)),
-    Transition(15, State.WRAP_UP, Trigger.STOPPED,           _survey_only,      State.CLOSED,  end_chat(EndReason.STOPPED)),
-    Transition(15, State.OPEN,    Trigger.STOPPED,           always,            State.CLOSED,  end_chat(EndReason.STOPPED)),
-    Transition(15, State.ACTIVE,  Trigger.STOPPED,           always,            State.WRAP_UP, end_chat(EndReason.STOPPED)),
-    Transition(15, State.WAITING, Trigger.STOPPED,           always,            State.CLOSED,  end_chat(EndReason.STOPPED)),
-    Transition(15, State.OPEN,    Trigger.DURATION_REACHED,  always,            State.CLOSED,  end_chat(EndReason.DURATION_REACHED)),
-    Transition(15, State.ACTIVE,  Trigger.DURATION_REACHED,  always,            State.WRAP_UP, end_chat(EndReason.DURATION_REACHED)),
-    Transition(15, State.WAITING, Trigger.DURATION_REACHED,  always,            State.CLOSED,  end_chat(EndReason.DURATION_REACHED)),
+    Transition(2,  State.OPEN,    TransitionCause.ASSIGNED,          always,            State.ACTIVE,  assign),
+    Transition(2,  State.OPEN,    TransitionCause.ACCEPTED,          always,            State.ACTIVE,  accept_offer),
+    Transition(2,  State.OPEN,    TransitionCause.RESUMED,           _parked,           State.ACTIVE,  resume),
+    Transition(3,  State.OPEN,    TransitionCause.CUSTOMER_ENDS,     _customer_may_end, State.CLOSED,  end_chat(EndReason.CUSTOMER_ENDED)),
+    Transition(3,  State.OPEN,    TransitionCause.CUSTOMER_LOST,     _is_live,          State.CLOSED,  end_chat(EndReason.CUSTOMER_LOST)),
+    Transition(3,  State.OPEN,    TransitionCause.NEVER_CONNECTED,   _is_live,          State.CLOSED,  end_chat(EndReason.NEVER_CONNECTED)),
+    Transition(3,  State.OPEN,    TransitionCause.CUSTOMER_SILENT,   _chain_closes,     State.CLOSED,  _end_silent),
+    Transition(3,  State.OPEN,    TransitionCause.CUSTOMER_IDLE_TOO_LONG,     always,            State.CLOSED,  disconnect_others),
+    Transition(4,  State.OPEN,    TransitionCause.OPEN_TOO_LONG,     always,            State.CLOSED,  end_chat(EndReason.OPEN_TOO_LONG)),
+    Transition(5,  State.ACTIVE,  TransitionCause.AGENT_ENDS,        always,            State.WRAP_UP, end_by_agent),
+    Transition(6,  State.ACTIVE,  TransitionCause.CUSTOMER_ENDS,     _customer_may_end, State.WRAP_UP, end_chat(EndReason.CUSTOMER_ENDED)),
+    Transition(7,  State.ACTIVE,  TransitionCause.CUSTOMER_LOST,     _is_live,          State.WRAP_UP, end_chat(EndReason.CUSTOMER_LOST)),
+    Transition(7,  State.ACTIVE,  TransitionCause.NEVER_CONNECTED,   _is_live,          State.WRAP_UP, end_chat(EndReason.NEVER_CONNECTED)),
+    Transition(7,  State.ACTIVE,  TransitionCause.CUSTOMER_SILENT,   _chain_closes,     State.WRAP_UP, _end_silent),
+    Transition(7,  State.ACTIVE,  TransitionCause.CUSTOMER_IDLE_TOO_LONG,     always,            State.WRAP_UP, disconnect_others),
+    Transition(7,  State.ACTIVE,  TransitionCause.AGENT_IDLE_TOO_LONG,        always,            State.WRAP_UP, disconnect_others),
+    Transition(8,  State.ACTIVE,  TransitionCause.AGENT_LOST,        always,            State.OPEN,    _requeue_lost),
+    Transition(9,  State.ACTIVE,  TransitionCause.RELEASED,          always,            State.OPEN,    _requeue_released),
+    Transition(9,  State.ACTIVE,  TransitionCause.AGENT_SILENT,      _chain_releases,   State.OPEN,    _requeue_silent),
+    Transition(9,  State.ACTIVE,  TransitionCause.TRANSFERRED_TO_QUEUE,       always,            State.OPEN,    transfer),
+    Transition(9,  State.ACTIVE,  TransitionCause.TRANSFERRED_TO_AGENT,       always,            State.ACTIVE,  transfer),
+    Transition(10, State.ACTIVE,  TransitionCause.PARKED,            is_persistent,     State.WAITING, park),
+    Transition(11, State.WAITING, TransitionCause.CUSTOMER_RETURNED, always,            State.OPEN,    queue_returned),
+    Transition(12, State.WAITING, TransitionCause.RESUMED,           always,            State.ACTIVE,  resume),
+    Transition(12, State.WAITING, TransitionCause.ASSIGNED,          always,            State.ACTIVE,  assign),
+    Transition(13, State.WAITING, TransitionCause.WAITED_TOO_LONG,   always,            State.CLOSED,  end_chat(EndReason.WAITED_TOO_LONG)),
+    Transition(13, State.WAITING, TransitionCause.CUSTOMER_SILENT,   _chain_closes,     State.CLOSED,  _end_silent),
+    Transition(13, State.WAITING, TransitionCause.CUSTOMER_ENDS,     _customer_may_end, State.CLOSED,  end_chat(EndReason.CUSTOMER_ENDED)),
+    Transition(14, State.WRAP_UP, TransitionCause.CLOSED,            _no_survey,        State.CLOSED,  close),
+    Transition(14, State.WRAP_UP, TransitionCause.WRAP_UP_OVER,      _no_survey,        State.CLOSED,  close),
+    Transition(14, State.WRAP_UP, TransitionCause.CLOSED,            _survey,           State.WRAP_UP, finish_agent_wrap_up),
+    Transition(14, State.WRAP_UP, TransitionCause.WRAP_UP_OVER,      _survey,           State.WRAP_UP, finish_agent_wrap_up),
+    Transition(14, State.WRAP_UP, TransitionCause.SURVEY_OVER,       _survey,           State.WRAP_UP, end_chat(EndReason.AGENT_ENDED)),
+    Transition(14, State.WRAP_UP, TransitionCause.SURVEY_OVER,       _survey_only,      State.CLOSED,  end_chat(EndReason.AGENT_ENDED)),
+    Transition(14, State.WRAP_UP, TransitionCause.CUSTOMER_ENDS,     _survey,           State.WRAP_UP, end_chat(EndReason.CUSTOMER_ENDED)),
+    Transition(14, State.WRAP_UP, TransitionCause.CUSTOMER_ENDS,     _survey_only,      State.CLOSED,  end_chat(EndReason.CUSTOMER_ENDED)),
+    Transition(15, State.WRAP_UP, TransitionCause.STOPPED,           _survey,           State.WRAP_UP, end_chat(EndReason.STOPPED)),
+    Transition(15, State.WRAP_UP, TransitionCause.STOPPED,           _survey_only,      State.CLOSED,  end_chat(EndReason.STOPPED)),
+    Transition(15, State.OPEN,    TransitionCause.STOPPED,           always,            State.CLOSED,  end_chat(EndReason.STOPPED)),
+    Transition(15, State.ACTIVE,  TransitionCause.STOPPED,           always,            State.WRAP_UP, end_chat(EndReason.STOPPED)),
+    Transition(15, State.WAITING, TransitionCause.STOPPED,           always,            State.CLOSED,  end_chat(EndReason.STOPPED)),
+    Transition(15, State.OPEN,    TransitionCause.DURATION_REACHED,  always,            State.CLOSED,  end_chat(EndReason.DURATION_REACHED)),
+    Transition(15, State.ACTIVE,  TransitionCause.DURATION_REACHED,  always,            State.WRAP_UP, end_chat(EndReason.DURATION_REACHED)),
+    Transition(15, State.WAITING, TransitionCause.DURATION_REACHED,  always,            State.CLOSED,  end_chat(EndReason.DURATION_REACHED)),
 )  # fmt: skip
 """All transitions. For one source and trigger at most one row applies."""

@@ -15,7 +15,7 @@ from fastapi import APIRouter, Depends, Path
 from api.administration.openapi import INSTANCE_RESPONSE, TABLE_BODY, TABLE_RESPONSE, TABLES_RESPONSE
 from api.bodies import JsonObject
 from api.connect.authentication import ByAccessKey
-from api.dependencies import Parts
+from api.dependencies import ServicesInRequest
 from api.openapi import ACCESS_KEY, DescribedRoute, EmptyResponse, error_responses
 from configuration.current import Configuration
 from configuration.errors import InvalidConfiguration
@@ -70,10 +70,10 @@ class Administrator:
         return found
 
 
-async def _administrator(instance: InstanceInPath, parts: Parts, caller: ByAccessKey) -> Administrator:
-    name, _ = parts.instance(instance, caller.instances)
-    await parts.configuration.refresh()  # a caller must see changes that it has just made through another process
-    return Administrator(caller.key_id, name, parts.configuration)
+async def _administrator(instance: InstanceInPath, services: ServicesInRequest, caller: ByAccessKey) -> Administrator:
+    name, _ = services.instance(instance, caller.instances)
+    await services.configuration.refresh()  # a caller must see changes that it has just made through another process
+    return Administrator(caller.key_id, name, services.configuration)
 
 
 AsAdministrator = Annotated[Administrator, Depends(_administrator)]

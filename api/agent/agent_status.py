@@ -11,14 +11,14 @@ from api.agent.authentication import ByAgentToken
 from api.agent.requests import AgentStatusRequest
 from api.agent.responses import AgentResponse
 from api.bodies import JsonBody
-from api.dependencies import Parts, Services
+from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute, error_responses
 from domain.errors import ConversationEnded, EngineUnavailable, Unavailable
 from domain.events import Release
 from domain.routing import AgentStatus
 from routing import agent_status
 from routing.agents import agent_states
-from routing.offer_withdrawal import withdraw
+from routing.offer_withdrawal import withdraw_offers
 from routing.offers import offers_to_agent
 from routing.records import AgentState
 from runtime.bus import routing_has_changed
@@ -38,24 +38,26 @@ AGENT_TIMEOUT = 3.0
 
 
 @router.get("")
-async def get_agent(parts: Parts, agent: ByAgentToken) -> AgentResponse:
+async def get_agent(services: ServicesInRequest, agent: ByAgentToken) -> AgentResponse:
     """Returns the agent's status, next status, capacity and load. Capacity and load are in units."""
-    return agent_response(await agent_state(parts, agent.instance, agent.user))
+    return agent_response(await agent_state(services, agent.instance, agent.user))
 
 
 @router.put("/status")
-async def set_own_status(parts: Parts, agent: ByAgentToken, body: JsonBody[AgentStatusRequest]) -> AgentResponse:
+async def set_own_status(
+    services: ServicesInRequest, agent: ByAgentToken, body: JsonBody[AgentStatusRequest]
+) -> AgentResponse:
     """Sets the agent's status, now or when no contact uses their capacity.
 
     When the agent becomes away or offline, their pending offers go to the next agent, and do not count as missed. When they
     become offline at once, their active contacts return to the queues too. Parked contacts stay with the agent.
     """
-    state = await set_agent_status(parts, agent.instance, agent.user, body.status, when_free=body.when_free)
+    state = await set_agent_status(services, agent.instance, agent.user, body.status, when_free=body.when_free)
     return agent_response(state)
 
 
 async def set_agent_status(
-    parts: Services, instance: str, user: str, status: AgentStatus, *, when_free: bool
+    services: Services, instance: str, user: str, status: AgentStatus, *, when_free: bool
 ) -> AgentState:
     """Set the status of an agent, and return the agent's state afterwards.
 
@@ -70,20 +72,22 @@ async def set_agent_status(
         EngineUnavailable: the engine does not answer for a contact that must be released.
     """
     now = datetime.now(UTC)
-    before = await agent_state(parts, instance, user)
+    before = await agent_state(services, instance, user)
     # an agent who has this status already is not set to it later: until then they would get no offers
     deferred = when_free and before.status != status
-    await agent_status.set_agent_status(parts.db, instance, user, status, now, when_free=deferred)
-    after = await agent_state(parts, instance, user)
+    await agent_status.set_agent_status(services.db, instance, user, status, now, when_free=deferred)
+    after = await agent_state(services, instance, user)
     if after.status.is_absent:
-        await withdraw(parts.db, parts.bus, parts.engine, await offers_to_agent(parts.db, instance, user))
+        await withdraw_offers(
+            services.db, services.bus, services.engine, await offers_to_agent(services.db, instance, user)
+        )
     if after.status is AgentStatus.OFFLINE and not when_free:
-        await _release_contacts(parts, instance, user)
-    await parts.bus.announce(routing_has_changed(instance, queue="", agent=user))
-    return await agent_state(parts, instance, user)
+        await _release_contacts(services, instance, user)
+    await services.bus.announce(routing_has_changed(instance, queue="", agent=user))
+    return await agent_state(services, instance, user)
 
 
-async def agent_state(parts: Services, instance: str, user: str) -> AgentState:
+async def agent_state(services: Services, instance: str, user: str) -> AgentState:
     """Return the state of a configured agent. Waits up to `AGENT_TIMEOUT` for a newly configured agent.
 
     Raises:
@@ -91,27 +95,27 @@ async def agent_state(parts: Services, instance: str, user: str) -> AgentState:
     """
     clock = asyncio.get_running_loop()
     deadline = clock.time() + AGENT_TIMEOUT
-    while not (found := await agent_states(parts.db, instance, datetime.now(UTC), users=[user])):
+    while not (found := await agent_states(services.db, instance, datetime.now(UTC), users=[user])):
         if clock.time() > deadline:
             raise Unavailable(f"Routing does not know agent {user!r} yet.")
         await asyncio.sleep(0.1)
     return found[0]
 
 
-async def _release_contacts(parts: Services, instance: str, user: str) -> None:
+async def _release_contacts(services: Services, instance: str, user: str) -> None:
     """Release the active contacts of an agent to their queues.
 
     Raises:
         EngineUnavailable: the engine does not answer for at least one contact. The others are released.
     """
     failed: EngineUnavailable | None = None
-    for contact, conversation in await conversations.contacts_of_agent(parts.db, instance, user):
+    for contact, conversation in await conversations.contacts_of_agent(services.db, instance, user):
         if contact.ended_at is not None or conversation.state != "ACTIVE":
             continue
-        participant = await conversations.participant_of_user(parts.db, conversation.id, user)
+        participant = await conversations.participant_of_user(services.db, conversation.id, user)
         try:
             # a refusal means that the contact has just ended or gone to another agent
-            await parts.engine.ask(conversation.id, Release(by=participant.id if participant else user))
+            await services.engine.ask(conversation.id, Release(by=participant.id if participant else user))
         except ConversationEnded:
             continue
         except EngineUnavailable as fault:

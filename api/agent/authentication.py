@@ -13,7 +13,7 @@ from api.agent.requests import SignInRequest
 from api.agent.responses import SignInResponse
 from api.bodies import JsonBody
 from api.connect.authentication import ByAccessKey
-from api.dependencies import Parts, Services
+from api.dependencies import Services, ServicesInRequest
 from api.openapi import ACCESS_KEY, AGENT_TOKEN, DescribedRoute, error_responses
 from api.tokens import TokenKind
 from configuration.schema.instances import AgentSettings, InstanceSettings
@@ -44,25 +44,25 @@ class SignedInAgent:
         return self.instance_settings.queue_names if self.settings.queues is None else self.settings.queues
 
 
-def read_agent_token(parts: Services, token: str) -> SignedInAgent:
+def read_agent_token(services: Services, token: str) -> SignedInAgent:
     """Return the agent of an agent token.
 
     Raises:
         AccessDenied: the token is not valid, or its agent does not exist any more.
     """
-    claims = parts.tokens.read(TokenKind.AGENT, token)
-    instance = parts.configuration.instances.get(claims.get("instance", ""))
+    claims = services.tokens.read(TokenKind.AGENT, token)
+    instance = services.configuration.instances.get(claims.get("instance", ""))
     if instance is None or claims["sub"] not in instance.agents:
         raise AccessDenied("The agent token's agent does not exist any more.")
     return SignedInAgent(claims["instance"], claims["sub"], instance, datetime.fromtimestamp(claims["exp"], UTC))
 
 
 def _signed_in(
-    parts: Parts, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(AGENT_TOKEN)]
+    services: ServicesInRequest, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(AGENT_TOKEN)]
 ) -> SignedInAgent:
     if bearer is None:
         raise AccessDenied("The request needs 'Authorization: Bearer <agent token>'.")
-    return read_agent_token(parts, bearer.credentials.strip())
+    return read_agent_token(services, bearer.credentials.strip())
 
 
 ByAgentToken = Annotated[SignedInAgent, Depends(_signed_in)]
@@ -73,12 +73,12 @@ ByAgentToken = Annotated[SignedInAgent, Depends(_signed_in)]
     dependencies=[Depends(ACCESS_KEY)],
     responses=error_responses(name="ResourceNotFoundException", message="user: instance 'demo' has no agent 'a9'."),
 )
-async def sign_in(parts: Parts, caller: ByAccessKey, body: JsonBody[SignInRequest]) -> SignInResponse:
+async def sign_in(services: ServicesInRequest, caller: ByAccessKey, body: JsonBody[SignInRequest]) -> SignInResponse:
     """Returns an agent token, valid for 12 hours. For backends, with their access key."""
-    name, instance = parts.instance(body.instance, caller.instances)
+    name, instance = services.instance(body.instance, caller.instances)
     settings = instance.agents.get(body.user)
     if settings is None:
         raise NotFound(f"user: instance {name!r} has no agent {body.user!r}.")
-    token = parts.tokens.make(TokenKind.AGENT, body.user, AGENT_TOKEN_LIFE, instance=name)
+    token = services.tokens.make(TokenKind.AGENT, body.user, AGENT_TOKEN_LIFE, instance=name)
     life = int(AGENT_TOKEN_LIFE.total_seconds())
     return SignInResponse(token=token, user=body.user, name=settings.name, expires_in=life)

@@ -18,22 +18,22 @@ from routing import offers
 from store.records import StoredConversation
 
 
-async def claim(parts: Services, agent: SignedInAgent, conversation: StoredConversation) -> Offer | RefusalCode:
+async def claim(services: Services, agent: SignedInAgent, conversation: StoredConversation) -> Offer | RefusalCode:
     """Reserve a conversation for an agent. Exceeds their capacity only if the workstream allows it."""
     workstream = agent.instance_settings.workstreams.get(conversation.workstream)
     over_capacity = workstream is None or workstream.over_capacity
     return await offers.claim_offer(
-        parts.db, conversation.id, agent.user, datetime.now(UTC), over_capacity=over_capacity
+        services.db, conversation.id, agent.user, datetime.now(UTC), over_capacity=over_capacity
     )
 
 
-async def confirm_claim(parts: Services, claimed: Offer, command: Command) -> Refusal | None:
+async def confirm_claim(services: Services, claimed: Offer, command: Command) -> Refusal | None:
     """Send the command that assigns a claimed conversation to the agent. Withdraws the claim if the command is refused.
 
     Returns:
         The refusal, also for an ended conversation; None if the conversation is assigned.
     """
-    refused = await ask(parts.engine, claimed.conversation_id, command)
+    refused = await ask(services.engine, claimed.conversation_id, command)
     if refused:
-        await offers.withdraw_offer(parts.db, claimed, OfferOutcome.WITHDRAWN, datetime.now(UTC))
+        await offers.cancel_offer(services.db, claimed, OfferOutcome.WITHDRAWN, datetime.now(UTC))
     return refused

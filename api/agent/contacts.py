@@ -14,9 +14,9 @@ from api.agent.requests import TransferRequest
 from api.agent.responses import ChatDetailsResponse, ContactResponse, ContactsResponse, TransferResponse
 from api.bodies import JsonBody
 from api.connect.transfers import TransferTarget, transfer
-from api.dependencies import Parts, Services
+from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute, EmptyResponse, error_responses
-from api.participant.session import participant_token
+from api.participant.authentication import participant_token
 from api.reconnections import LinkResponse, reconnect_link
 from api.refusals import refusal_error
 from domain.errors import ConversationEnded, MalformedRequest, NotFound
@@ -45,16 +45,16 @@ _COMMANDS: Mapping[str, type[End | Close | Park | Release]] = {
 
 
 @router.get("")
-async def list_contacts(parts: Parts, agent: ByAgentToken) -> ContactsResponse:
+async def list_contacts(services: ServicesInRequest, agent: ByAgentToken) -> ContactsResponse:
     """Returns the agent's contacts that are not closed, oldest first."""
-    found = await conversations.contacts_of_agent(parts.db, agent.instance, agent.user)
-    return ContactsResponse(contacts=await _responses(parts, found))
+    found = await conversations.contacts_of_agent(services.db, agent.instance, agent.user)
+    return ContactsResponse(contacts=await _responses(services, found))
 
 
 @router.post("/{contact_id}/session")
-async def join_chat(contact_id: ContactId, parts: Parts, agent: ByAgentToken) -> ChatDetailsResponse:
+async def join_chat(contact_id: ContactId, services: ServicesInRequest, agent: ByAgentToken) -> ChatDetailsResponse:
     """Returns the `chatDetails` with which ChatJS joins the chat: `ChatSession.create({type: "AGENT", chatDetails})`."""
-    contact, conversation, me = await find_own_contact(parts, agent, contact_id)
+    contact, conversation, me = await find_own_contact(services, agent, contact_id)
     if contact.ended_at is not None:
         raise ConversationEnded
     if me.left_at is not None:
@@ -63,87 +63,93 @@ async def join_chat(contact_id: ContactId, parts: Parts, agent: ByAgentToken) ->
         contact_id=contact_id,
         initial_contact_id=conversation.id,
         participant_id=me.id,
-        participant_token=participant_token(parts, me.id, conversation.id),
+        participant_token=participant_token(services, me.id, conversation.id),
     )
 
 
 @router.post("/{contact_id}/transfer")
 async def transfer_contact(
-    contact_id: ContactId, parts: Parts, agent: ByAgentToken, body: JsonBody[TransferRequest]
+    contact_id: ContactId, services: ServicesInRequest, agent: ByAgentToken, body: JsonBody[TransferRequest]
 ) -> TransferResponse:
     """Transfers the contact, and returns the id of the contact as which the chat continues."""
-    contact, conversation, me = await find_own_contact(parts, agent, contact_id)
+    contact, conversation, me = await find_own_contact(services, agent, contact_id)
     new_id, target = str(uuid4()), TransferTarget(queue=body.queue, user=body.user)
-    await transfer(parts, agent.instance_settings, contact, conversation, target, new_id=new_id, by=me.id)
+    await transfer(services, agent.instance_settings, contact, conversation, target, new_id=new_id, by=me.id)
     return TransferResponse(contact_id=new_id)
 
 
 @router.post("/{contact_id}/reconnect-link")
-async def create_reconnect_link(contact_id: ContactId, parts: Parts, agent: ByAgentToken) -> LinkResponse:
+async def create_reconnect_link(
+    contact_id: ContactId, services: ServicesInRequest, agent: ByAgentToken
+) -> LinkResponse:
     """Creates a link for the customer to return to the chat; see the backends' route of this name."""
-    contact, conversation, _ = await find_own_contact(parts, agent, contact_id)
+    contact, conversation, _ = await find_own_contact(services, agent, contact_id)
     if contact.ended_at is not None:
         raise MalformedRequest("contact_id: the contact has ended.")
-    return reconnect_link(parts, agent.instance_settings, conversation)
+    return reconnect_link(services, agent.instance_settings, conversation)
 
 
 @router.post("/{contact_id}/{action}")
-async def perform_action(contact_id: ContactId, action: Action, parts: Parts, agent: ByAgentToken) -> EmptyResponse:
+async def perform_action(
+    contact_id: ContactId, action: Action, services: ServicesInRequest, agent: ByAgentToken
+) -> EmptyResponse:
     """Ends the chat, closes its wrap-up, parks or resumes it, or releases it to its queue."""
-    contact, conversation, me = await find_own_contact(parts, agent, contact_id)
+    contact, conversation, me = await find_own_contact(services, agent, contact_id)
     if contact.ended_at is not None and action != "close":
         raise MalformedRequest(f"{action}: the contact has ended.")
     if contact.wrapped_up_at is not None:
         raise ConversationEnded
     if action == "resume":
-        refused = await _resume(parts, agent, conversation, by=me.id)
+        refused = await _resume(services, agent, conversation, by=me.id)
     else:
-        refused = await parts.engine.ask(conversation.id, _COMMANDS[action](by=me.id))
+        refused = await services.engine.ask(conversation.id, _COMMANDS[action](by=me.id))
     if refused:
         raise refusal_error(refused, action)
     return EmptyResponse()
 
 
-async def _resume(parts: Services, agent: SignedInAgent, conversation: StoredConversation, by: str) -> Refusal | None:
+async def _resume(
+    services: Services, agent: SignedInAgent, conversation: StoredConversation, by: str
+) -> Refusal | None:
     """Resume a parked conversation, if the workstream and the agent's capacity allow it. Returns the refusal, or None."""
-    claimed = await claim(parts, agent, conversation)
+    claimed = await claim(services, agent, conversation)
     command = Resume(user=agent.user, name=agent.settings.name, by=by)
     if not isinstance(claimed, RefusalCode):
-        return await confirm_claim(parts, claimed, command)
+        return await confirm_claim(services, claimed, command)
     if claimed is RefusalCode.NO_CAPACITY or (claimed is RefusalCode.TAKEN and conversation.state == "OPEN"):
         return refusal(claimed)
     # the conversation is not parked, or routing does not know it: the conversation itself gives the reason
-    return await parts.engine.ask(conversation.id, command)
+    return await services.engine.ask(conversation.id, command)
 
 
 async def find_own_contact(
-    parts: Services, agent: SignedInAgent, contact_id: str
+    services: Services, agent: SignedInAgent, contact_id: str
 ) -> tuple[StoredContact, StoredConversation, StoredParticipant]:
     """Find a contact of this agent, its conversation, and the agent as a participant of it.
 
     Raises:
         NotFound: the contact does not exist, or is another agent's.
     """
-    found = await conversations.find_contact(parts.db, agent.instance, contact_id)
+    found = await conversations.find_contact(services.db, agent.instance, contact_id)
     if found is None or found[0].agent_user != agent.user:
         raise NotFound(f"contact: you have no contact {contact_id!r}.")
-    participant = await conversations.participant_of_user(parts.db, found[1].id, agent.user)
+    participant = await conversations.participant_of_user(services.db, found[1].id, agent.user)
     if participant is None:
         raise NotFound(f"contact: you are not a participant of {contact_id!r}.")
     return *found, participant
 
 
-async def current_contact(parts: Services, agent: SignedInAgent, conversation_id: str) -> ContactResponse | None:
+async def current_contact(services: Services, agent: SignedInAgent, conversation_id: str) -> ContactResponse | None:
     """Return the running contact of a conversation, if it is the agent's; else None."""
-    found = await conversations.contacts_of_agent(parts.db, agent.instance, agent.user)
+    found = await conversations.contacts_of_agent(services.db, agent.instance, agent.user)
     running = [pair for pair in found if pair[0].ended_at is None and pair[1].id == conversation_id]
-    return next(iter(await _responses(parts, running[:1])), None)
+    return next(iter(await _responses(services, running[:1])), None)
 
 
 async def _responses(
-    parts: Services, found: Sequence[tuple[StoredContact, StoredConversation]]
+    services: Services, found: Sequence[tuple[StoredContact, StoredConversation]]
 ) -> list[ContactResponse]:
-    customers = await customer_summaries(parts.db, [conversation.id for _, conversation in found])
+    customers = await customer_summaries(services.db, [conversation.id for _, conversation in found])
     return [_response(contact, conversation, customers[conversation.id]) for contact, conversation in found]
 
 

@@ -13,7 +13,7 @@ from api.agent.contacts import find_own_contact
 from api.agent.requests import NoteRequest
 from api.agent.responses import NoteResponse, NotesResponse
 from api.bodies import JsonBody
-from api.dependencies import Parts
+from api.dependencies import ServicesInRequest
 from api.openapi import DescribedRoute, error_responses
 from domain.errors import MalformedRequest
 from domain.routing import FOREVER
@@ -35,24 +35,24 @@ router = APIRouter(
 
 @router.post("")
 async def create_note(
-    contact_id: ContactId, parts: Parts, agent: ByAgentToken, body: JsonBody[NoteRequest]
+    contact_id: ContactId, services: ServicesInRequest, agent: ByAgentToken, body: JsonBody[NoteRequest]
 ) -> NoteResponse:
     """Adds a note to the agent's contact, also after it has ended."""
-    contact, conversation, _ = await find_own_contact(parts, agent, contact_id)
-    if await count_notes(parts.db, conversation.id) >= MAX_NOTES:
+    contact, conversation, _ = await find_own_contact(services, agent, contact_id)
+    if await count_notes(services.db, conversation.id) >= MAX_NOTES:
         raise MalformedRequest(
             f"text: there are {MAX_NOTES} notes about this conversation already; no more can be added."
         )
     new = ContactNote(uuid4().hex, conversation.id, contact.id, agent.user, datetime.now(UTC), body.text)
-    return _response(await add_note(parts.db, new))
+    return _response(await add_note(services.db, new))
 
 
 @router.get("")
-async def list_notes(contact_id: ContactId, parts: Parts, agent: ByAgentToken) -> NotesResponse:
+async def list_notes(contact_id: ContactId, services: ServicesInRequest, agent: ByAgentToken) -> NotesResponse:
     """Returns the notes about the agent's contact and the earlier contacts of its conversation, oldest first."""
-    contact, conversation, _ = await find_own_contact(parts, agent, contact_id)
+    contact, conversation, _ = await find_own_contact(services, agent, contact_id)
     until = contact.ended_at or FOREVER
-    found = await contact_notes(parts.db, conversation.id)
+    found = await contact_notes(services.db, conversation.id)
     return notes_response(note for note in found if note.at <= until or note.contact_id == contact.id)
 
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path
 from api.agent.authentication import ByAgentToken, SignedInAgent
 from api.agent.contacts import current_contact
 from api.agent.responses import ContactResponse, OfferResponse, OffersResponse
-from api.dependencies import Parts, Services
+from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute, EmptyResponse, error_responses
 from api.refusals import ask, refusal_error
 from domain.errors import ConversationEnded, MalformedRequest
@@ -32,32 +32,34 @@ OfferId = Annotated[Text, MaxLen(64), Path(description="An offer of `GET /v1/age
 
 
 @router.get("")
-async def list_offers(parts: Parts, agent: ByAgentToken) -> OffersResponse:
+async def list_offers(services: ServicesInRequest, agent: ByAgentToken) -> OffersResponse:
     """Returns the agent's pending offers, oldest first."""
-    offers = await offers_to_agent(parts.db, agent.instance, agent.user)
-    customers = await customer_summaries(parts.db, [offer.conversation_id for offer in offers])
+    offers = await offers_to_agent(services.db, agent.instance, agent.user)
+    customers = await customer_summaries(services.db, [offer.conversation_id for offer in offers])
     return OffersResponse(offers=[_response(offer, customers[offer.conversation_id]) for offer in offers])
 
 
 @router.post("/{offer_id}/accept")
-async def accept_offer(offer_id: OfferId, parts: Parts, agent: ByAgentToken) -> ContactResponse:
+async def accept_offer(offer_id: OfferId, services: ServicesInRequest, agent: ByAgentToken) -> ContactResponse:
     """Accepts an offer, and returns the contact, which is now the agent's. Idempotent."""
-    conversation_id = await _answer(parts, agent, AcceptOffer(offer_id=offer_id, by=agent.user), OfferOutcome.ACCEPTED)
-    accepted = await current_contact(parts, agent, conversation_id)
+    conversation_id = await _answer(
+        services, agent, AcceptOffer(offer_id=offer_id, by=agent.user), OfferOutcome.ACCEPTED
+    )
+    accepted = await current_contact(services, agent, conversation_id)
     if accepted is None:
         raise ConversationEnded
     return accepted
 
 
 @router.post("/{offer_id}/reject")
-async def reject_offer(offer_id: OfferId, parts: Parts, agent: ByAgentToken) -> EmptyResponse:
+async def reject_offer(offer_id: OfferId, services: ServicesInRequest, agent: ByAgentToken) -> EmptyResponse:
     """Rejects an offer, which goes to the next agent. Idempotent."""
-    await _answer(parts, agent, RejectOffer(offer_id=offer_id, by=agent.user), OfferOutcome.REJECTED)
+    await _answer(services, agent, RejectOffer(offer_id=offer_id, by=agent.user), OfferOutcome.REJECTED)
     return EmptyResponse()
 
 
 async def _answer(
-    parts: Services, agent: SignedInAgent, answer: AcceptOffer | RejectOffer, outcome: OfferOutcome
+    services: Services, agent: SignedInAgent, answer: AcceptOffer | RejectOffer, outcome: OfferOutcome
 ) -> str:
     """Send the agent's answer to the conversation. Idempotent: an offer that has ended with this outcome is no error.
 
@@ -68,24 +70,24 @@ async def _answer(
         MalformedRequest: the offer has ended with another outcome, or is not an offer to this agent.
         EngineUnavailable: the engine does not answer.
     """
-    offer = await _find_offer(parts, agent, answer.offer_id)
+    offer = await _find_offer(services, agent, answer.offer_id)
     if offer is None:
-        ended = await find_ended_offer(parts.db, AgentId(agent.instance, agent.user), answer.offer_id)
+        ended = await find_ended_offer(services.db, AgentId(agent.instance, agent.user), answer.offer_id)
         if ended and ended[1] is outcome:
             return ended[0]
         raise MalformedRequest(f"offer_id: the offer is over{f': {ended[1]}' if ended else ''}.")
-    refused = await ask(parts.engine, offer.conversation_id, answer)
-    if refused and await _find_offer(parts, agent, offer.id):
+    refused = await ask(services.engine, offer.conversation_id, answer)
+    if refused and await _find_offer(services, agent, offer.id):
         # the agent may answer before the dispatcher has sent the offer to the conversation; sending it twice has no effect
-        await parts.dispatcher.notify_conversation(offer)
-        refused = await ask(parts.engine, offer.conversation_id, answer)
+        await services.dispatcher.notify_conversation(offer)
+        refused = await ask(services.engine, offer.conversation_id, answer)
     if refused:
         raise refusal_error(refused, "offer_id")
     return offer.conversation_id
 
 
-async def _find_offer(parts: Services, agent: SignedInAgent, offer_id: str) -> Offer | None:
-    offers = await offers_to_agent(parts.db, agent.instance, agent.user)
+async def _find_offer(services: Services, agent: SignedInAgent, offer_id: str) -> Offer | None:
+    offers = await offers_to_agent(services.db, agent.instance, agent.user)
     return next((offer for offer in offers if offer.id == offer_id), None)
 
 

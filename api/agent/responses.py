@@ -202,7 +202,7 @@ class QueuesResponse(ResponseBody):
     queues: list[QueueLengthResponse]
 
 
-class WaitingContactResponse(ResponseBody):
+class QueuedContactResponse(ResponseBody):
     """A waiting contact. `ahead`: it returned, or lost its agent; `bound_to`: only this agent is offered it at present."""
 
     model_config = example(_WAITING_CONTACT)
@@ -218,12 +218,12 @@ class WaitingContactResponse(ResponseBody):
     bound_to: str | None
 
 
-class WaitingContactsResponse(ResponseBody):
+class QueuedContactsResponse(ResponseBody):
     """The waiting contacts of a queue, next first."""
 
     model_config = example({"contacts": [_WAITING_CONTACT]})
 
-    contacts: list[WaitingContactResponse]
+    contacts: list[QueuedContactResponse]
 
 
 class NoteResponse(ResponseBody):

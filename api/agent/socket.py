@@ -8,9 +8,9 @@ from fastapi import APIRouter
 from starlette.websockets import WebSocket
 
 from api.agent.authentication import read_agent_token
-from api.dependencies import Parts
+from api.dependencies import ServicesInRequest
 from domain.errors import AccessDenied
-from realtime.agent_events import AgentEventSubscriber
+from realtime.agent_event_feed import AgentEventSubscriber
 from realtime.socket import ClientSocket, Frame
 from routing.agent_connections import AGENT_CONNECTIONS, connection_id
 from routing.agent_events import AgentId
@@ -21,7 +21,9 @@ PONG = Frame(json.dumps({"type": "pong"}))
 
 
 @router.websocket("/socket")
-async def agent_socket(websocket: WebSocket, parts: Parts, token: str = "", after: int | None = None) -> None:
+async def agent_socket(
+    websocket: WebSocket, services: ServicesInRequest, token: str = "", after: int | None = None
+) -> None:
     """Serve one socket until either side closes it or the token expires.
 
     The token is in the address, because browsers can send it nowhere else, or in a header. A socket is refused before it opens:
@@ -29,14 +31,14 @@ async def agent_socket(websocket: WebSocket, parts: Parts, token: str = "", afte
     """
     scheme, _, bearer = websocket.headers.get("authorization", "").partition(" ")
     try:
-        signed_in = read_agent_token(parts, token or (bearer.strip() if scheme.lower() == "bearer" else ""))
+        signed_in = read_agent_token(services, token or (bearer.strip() if scheme.lower() == "bearer" else ""))
     except AccessDenied:
         await websocket.close()
         return
     agent = AgentId(signed_in.instance, signed_in.user)
     socket = ClientSocket(websocket, f"agent {signed_in.user} of {signed_in.instance}")
     subscriber = AgentEventSubscriber(agent, socket.frames, socket.close, after)
-    if not await parts.agent_events.join(subscriber):
+    if not await services.agent_events.join(subscriber):
         await websocket.close()
         return
 
@@ -46,13 +48,13 @@ async def agent_socket(websocket: WebSocket, parts: Parts, token: str = "", afte
 
     try:
         async with socket.opened():
-            parts.connections.opened(connection_id(agent), AGENT_CONNECTIONS)
+            services.connections.opened(connection_id(agent), AGENT_CONNECTIONS)
             try:
                 await socket.read(receive, expires_at=signed_in.expires_at)
             finally:
-                parts.connections.closed(connection_id(agent), AGENT_CONNECTIONS)
+                services.connections.closed(connection_id(agent), AGENT_CONNECTIONS)
     finally:
-        parts.agent_events.leave(subscriber)
+        services.agent_events.leave(subscriber)
 
 
 def _is_ping(text: str | None) -> bool:

@@ -23,7 +23,7 @@ from api.agent.responses import (
 )
 from api.bodies import JsonBody
 from api.connect.transfers import TransferTarget, transfer
-from api.dependencies import Parts, Services
+from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute, EmptyResponse, error_responses
 from api.refusals import ask_or_raise, refusal_error
 from domain.errors import AccessDenied, ConversationEnded, MalformedRequest, NotFound
@@ -59,25 +59,25 @@ BySupervisor = Annotated[SignedInAgent, Depends(_supervisor)]
 
 
 @router.get("/agents")
-async def list_agents(parts: Parts, supervisor: BySupervisor) -> AgentsResponse:
+async def list_agents(services: ServicesInRequest, supervisor: BySupervisor) -> AgentsResponse:
     """Returns the state of every agent of the instance, by user."""
-    found = await agent_states(parts.db, supervisor.instance, datetime.now(UTC))
+    found = await agent_states(services.db, supervisor.instance, datetime.now(UTC))
     return AgentsResponse(agents=[agent_response(state) for state in found])
 
 
 @router.put("/agents/{user}/status")
 async def set_status(
-    user: User, parts: Parts, supervisor: BySupervisor, body: JsonBody[AgentStatusRequest]
+    user: User, services: ServicesInRequest, supervisor: BySupervisor, body: JsonBody[AgentStatusRequest]
 ) -> AgentResponse:
     """Sets the status of an agent, with the same effects as when the agent sets it."""
     _agent_name(supervisor, user)
-    state = await set_agent_status(parts, supervisor.instance, user, body.status, when_free=body.when_free)
+    state = await set_agent_status(services, supervisor.instance, user, body.status, when_free=body.when_free)
     return agent_response(state)
 
 
 @router.get("/contacts")
 async def list_open_contacts(
-    parts: Parts,
+    services: ServicesInRequest,
     supervisor: BySupervisor,
     state: Annotated[OpenState | None, Query(description="Only contacts in this state.")] = None,
     queue: Annotated[Queue | None, Query(description="Only contacts of this queue.")] = None,
@@ -85,53 +85,56 @@ async def list_open_contacts(
     limit: Annotated[int, Interval(ge=1, le=1_000), Query(description="Maximum number of contacts.")] = 1_000,
 ) -> OpenContactsResponse:
     """Returns the contacts that are not closed, oldest first, filtered by state, queue or agent."""
-    found = await open_contacts(parts.db, supervisor.instance, state=state, queue=queue, agent=agent, limit=limit + 1)
+    found = await open_contacts(
+        services.db, supervisor.instance, state=state, queue=queue, agent=agent, limit=limit + 1
+    )
     return OpenContactsResponse(contacts=[_response(each) for each in found[:limit]], more=len(found) > limit)
 
 
 @router.post("/contacts/{contact_id}/assign")
 async def assign_contact(
-    contact_id: ContactId, parts: Parts, supervisor: BySupervisor, body: JsonBody[AssignRequest]
+    contact_id: ContactId, services: ServicesInRequest, supervisor: BySupervisor, body: JsonBody[AssignRequest]
 ) -> EmptyResponse:
     """Assigns a waiting or parked contact to an agent, regardless of their status, queues and capacity.
 
-    The conversation decides in one step: of two supervisors who assign it, one is refused. A pending offer to another agent ends.
+    The conversation decides in one step: if two supervisors assign it at the same time, one is refused. A pending offer to
+    another agent ends.
     """
     name = _agent_name(supervisor, body.user)
-    _, conversation = await _find_running(parts, supervisor, contact_id)
+    _, conversation = await _find_running(services, supervisor, contact_id)
     command = Assign(user=body.user, name=name, by=_actor(supervisor))
-    await ask_or_raise(parts.engine, conversation.id, command, "assign")
+    await ask_or_raise(services.engine, conversation.id, command, "assign")
     return EmptyResponse()
 
 
 @router.post("/contacts/{contact_id}/transfer")
 async def transfer_contact(
-    contact_id: ContactId, parts: Parts, supervisor: BySupervisor, body: JsonBody[TransferRequest]
+    contact_id: ContactId, services: ServicesInRequest, supervisor: BySupervisor, body: JsonBody[TransferRequest]
 ) -> TransferResponse:
     """Transfers a contact from its agent, and returns the id of the contact as which the chat continues."""
-    contact, conversation = await _find_running(parts, supervisor, contact_id)
+    contact, conversation = await _find_running(services, supervisor, contact_id)
     new_id, target = str(uuid4()), TransferTarget(queue=body.queue, user=body.user)
     settings, by = supervisor.instance_settings, _actor(supervisor)
-    await transfer(parts, settings, contact, conversation, target, new_id=new_id, by=by)
+    await transfer(services, settings, contact, conversation, target, new_id=new_id, by=by)
     return TransferResponse(contact_id=new_id)
 
 
 @router.post("/contacts/{contact_id}/{action}")
 async def perform_action(
-    contact_id: ContactId, action: Action, parts: Parts, supervisor: BySupervisor
+    contact_id: ContactId, action: Action, services: ServicesInRequest, supervisor: BySupervisor
 ) -> EmptyResponse:
     """Releases a contact from its agent to its queue, ends a chat, or closes a wrap-up.
 
     If the conversation's workflow is gone, because an operator terminated it, its agent becomes free.
     """
-    contact, conversation = await _find(parts, supervisor, contact_id)
+    contact, conversation = await _find(services, supervisor, contact_id)
     if contact.ended_at is not None and action != "close":
         raise MalformedRequest("contact_id: the contact has ended.")
     command = {"release": Release, "end": End, "close": Close}[action](by=_actor(supervisor))
     try:
-        refused = await parts.engine.ask(conversation.id, command)
+        refused = await services.engine.ask(conversation.id, command)
     except ConversationEnded:
-        await remove_from_routing(parts.db, conversation.id, datetime.now(UTC))
+        await remove_from_routing(services.db, conversation.id, datetime.now(UTC))
         refused = refusal(RefusalCode.CONVERSATION_ENDED)
     if refused:
         raise refusal_error(refused, action)
@@ -139,25 +142,25 @@ async def perform_action(
 
 
 @router.get("/contacts/{contact_id}/notes")
-async def list_notes(contact_id: ContactId, parts: Parts, supervisor: BySupervisor) -> NotesResponse:
+async def list_notes(contact_id: ContactId, services: ServicesInRequest, supervisor: BySupervisor) -> NotesResponse:
     """Returns the notes about all contacts of a conversation, oldest first."""
-    _, conversation = await _find(parts, supervisor, contact_id)
-    return notes_response(await contact_notes(parts.db, conversation.id))
+    _, conversation = await _find(services, supervisor, contact_id)
+    return notes_response(await contact_notes(services.db, conversation.id))
 
 
 async def _find(
-    parts: Services, supervisor: SignedInAgent, contact_id: str
+    services: Services, supervisor: SignedInAgent, contact_id: str
 ) -> tuple[StoredContact, StoredConversation]:
-    found = await conversations.find_contact(parts.db, supervisor.instance, contact_id)
+    found = await conversations.find_contact(services.db, supervisor.instance, contact_id)
     if found is None:
         raise NotFound(f"contact_id: there is no contact {contact_id!r}.")
     return found
 
 
 async def _find_running(
-    parts: Services, supervisor: SignedInAgent, contact_id: str
+    services: Services, supervisor: SignedInAgent, contact_id: str
 ) -> tuple[StoredContact, StoredConversation]:
-    found = await _find(parts, supervisor, contact_id)
+    found = await _find(services, supervisor, contact_id)
     if found[0].ended_at is not None:
         raise MalformedRequest("contact_id: the contact has ended.")
     return found

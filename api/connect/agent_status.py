@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from api.agent.agent_status import set_agent_status
 from api.bodies import JsonBody
 from api.connect.authentication import ByAccessKey
-from api.dependencies import Parts
+from api.dependencies import ServicesInRequest
 from api.openapi import DescribedRoute
 from api.paths import InstanceIdInPath, UserIdInPath, resource_id
 from domain.errors import NotFound
@@ -30,16 +30,16 @@ class PutUserStatus(WireModel):
 async def put_user_status(
     instance_id: InstanceIdInPath,
     user_id: UserIdInPath,
-    parts: Parts,
+    services: ServicesInRequest,
     caller: ByAccessKey,
     body: JsonBody[PutUserStatus],
 ) -> dict[str, Any]:
     """PutUserStatus. An agent with active contacts gets the status when no contact uses their capacity any more."""
-    instance, settings = parts.instance(instance_id, caller.instances)
+    instance, settings = services.instance(instance_id, caller.instances)
     user, status = resource_id(user_id), resource_id(body.agent_status_id)
     if user not in settings.agents:
         raise NotFound(f"UserId: instance {instance!r} has no agent {user!r}.")
     if status not in list(AgentStatus):
         raise NotFound(f"AgentStatusId: there is no status {status!r}; there are {', '.join(AgentStatus)}.")
-    await set_agent_status(parts, instance, user, AgentStatus(status), when_free=True)
+    await set_agent_status(services, instance, user, AgentStatus(status), when_free=True)
     return {}

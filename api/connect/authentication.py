@@ -19,7 +19,7 @@ from botocore.credentials import Credentials
 from fastapi import Depends, Request
 
 from api.bodies import read_raw_body
-from api.dependencies import Parts
+from api.dependencies import ServicesInRequest
 from domain.errors import AccessDenied
 from runtime.settings import AccessKeySettings, Settings
 
@@ -60,8 +60,8 @@ async def authenticate(request: Request, settings: Settings) -> AuthenticatedBac
     raise AccessDenied("The request needs an AWS Signature v4 or 'Authorization: Bearer <key>'.")
 
 
-async def _authenticated(request: Request, parts: Parts) -> AuthenticatedBackend:
-    return await authenticate(request, parts.settings)
+async def _authenticated(request: Request, services: ServicesInRequest) -> AuthenticatedBackend:
+    return await authenticate(request, services.settings)
 
 
 ByAccessKey = Annotated[AuthenticatedBackend, Depends(_authenticated)]

@@ -11,9 +11,9 @@ from fastapi import APIRouter
 from api.bodies import JsonBody
 from api.connect.authentication import ByAccessKey
 from api.connect.requests import CreateParticipant
-from api.dependencies import Parts
+from api.dependencies import ServicesInRequest
 from api.openapi import DescribedRoute
-from api.participant.session import participant_token
+from api.participant.authentication import participant_token
 from api.refusals import ask_or_raise
 from domain.errors import MalformedRequest, NotFound
 from domain.events import Invite
@@ -26,15 +26,17 @@ _NAMESPACE = UUID("f0b6a1de-0a5c-4c57-9a3e-6f0c9fb4f7d2")
 
 
 @router.post("/contact/create-participant")
-async def create_participant(parts: Parts, caller: ByAccessKey, body: JsonBody[CreateParticipant]) -> dict[str, Any]:
+async def create_participant(
+    services: ServicesInRequest, caller: ByAccessKey, body: JsonBody[CreateParticipant]
+) -> dict[str, Any]:
     """CreateParticipant. The bot uses the participant operations with its token, and leaves with DisconnectParticipant."""
-    instance, _ = parts.instance(body.instance_id, caller.instances)
+    instance, _ = services.instance(body.instance_id, caller.instances)
     details = body.participant_details
     if details.participant_role != "CUSTOM_BOT":
         raise MalformedRequest("ParticipantDetails.ParticipantRole: only a CUSTOM_BOT can join a chat.")
     if details.display_name is None:
         raise MalformedRequest("ParticipantDetails.DisplayName: is needed.")
-    found = await conversations.find_contact(parts.db, instance, body.contact_id)
+    found = await conversations.find_contact(services.db, instance, body.contact_id)
     if found is None:
         raise NotFound(f"ContactId: instance {instance!r} has no contact {body.contact_id!r}.")
     contact, conversation = found
@@ -43,7 +45,7 @@ async def create_participant(parts: Parts, caller: ByAccessKey, body: JsonBody[C
     token = body.client_token
     bot = str(uuid5(_NAMESPACE, f"{conversation.id}/{token}") if token else uuid4())
     command = Invite(participant_id=bot, name=details.display_name, by=caller.actor)
-    await ask_or_raise(parts.engine, conversation.id, command, "ContactId")
-    expiry = datetime.now(UTC) + parts.settings.participant_token_life
-    credentials = {"ParticipantToken": participant_token(parts, bot, conversation.id), "Expiry": iso(expiry)}
+    await ask_or_raise(services.engine, conversation.id, command, "ContactId")
+    expiry = datetime.now(UTC) + services.settings.participant_token_life
+    credentials = {"ParticipantToken": participant_token(services, bot, conversation.id), "Expiry": iso(expiry)}
     return {"ParticipantId": bot, "ParticipantCredentials": credentials}

@@ -11,13 +11,13 @@ from fastapi import APIRouter, Request
 
 from api.bodies import JsonBody
 from api.connect.authentication import ByAccessKey
-from api.connect.hours import require_open
+from api.connect.queue_hours import require_open_queue
 from api.connect.rehydration import find_past
 from api.connect.requests import MAX_ATTRIBUTE_BYTES, StartChatContact, StopContact, segment_attributes_json
-from api.dependencies import Parts, Services
+from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
+from api.participant.authentication import participant_token
 from api.participant.connection import connection_data
-from api.participant.session import participant_token
 from api.paths import resource_id
 from domain.conversation import ConversationOpening, RehydratedPast
 from domain.errors import ContactNotFound, ConversationEnded, InvalidValue, MalformedRequest, NotFound
@@ -33,10 +33,10 @@ _NAMESPACE = UUID("6f1c4f6e-7f0e-4a4e-9d55-5a7c3f0d1b21")
 
 @router.put("/contact/chat")
 async def start_chat_contact(
-    request: Request, parts: Parts, caller: ByAccessKey, body: JsonBody[StartChatContact]
+    request: Request, services: ServicesInRequest, caller: ByAccessKey, body: JsonBody[StartChatContact]
 ) -> dict[str, Any]:
     """StartChatContact. Requests with the same `ClientToken` start one conversation, without a time limit."""
-    instance, settings = parts.instance(body.instance_id, caller.instances)
+    instance, settings = services.instance(body.instance_id, caller.instances)
     workstream_id = resource_id(body.contact_flow_id)
     workstream = settings.workstreams.get(workstream_id)
     if workstream is None:
@@ -44,12 +44,12 @@ async def start_chat_contact(
     _check_supported(body)
 
     contact_id = _contact_id(instance, body.client_token)
-    conversation = await conversations.find_conversation(parts.db, contact_id)
+    conversation = await conversations.find_conversation(services.db, contact_id)
     continued_from = conversation.continued_from if conversation else None
     if conversation is None:
         if workstream.refuses_when_closed:
-            require_open(settings, workstream.queue, "ContactFlowId")
-        attributes, past = await _initial_attributes(parts, instance, body)
+            require_open_queue(settings, workstream.queue, "ContactFlowId")
+        attributes, past = await _initial_attributes(services, instance, body)
         continued_from = past.contact_id if past else None
         new = ConversationOpening(
             contact_id=contact_id,
@@ -71,30 +71,30 @@ async def start_chat_contact(
         duration = timedelta(minutes=minutes) if minutes else None
         first_message = _first_message(body, new)
         # the workflow before the record: if this process dies in between, the workflow writes the record
-        await parts.engine.start(new, settings, duration=duration, first_message=first_message)
-        await conversations.open_conversation(parts.db, new)
+        await services.engine.start(new, settings, duration=duration, first_message=first_message)
+        await conversations.open_conversation(services.db, new)
         if first_message and first_message.id:
-            parts.accepted_writes.add(contact_id, first_message.id)
+            services.accepted_writes.add(contact_id, first_message.id)
     return without_none(
         ContactId=contact_id,
         ParticipantId=_customer_participant_id(contact_id),
-        ParticipantToken=participant_token(parts, _customer_participant_id(contact_id), contact_id),
+        ParticipantToken=participant_token(services, _customer_participant_id(contact_id), contact_id),
         ContinuedFromContactId=continued_from,
-        **await _connection(request, parts, contact_id, frozenset(body.connection_types or ())),
+        **await _connection(request, services, contact_id, frozenset(body.connection_types or ())),
     )
 
 
 @router.post("/contact/stop")
-async def stop_contact(parts: Parts, caller: ByAccessKey, body: JsonBody[StopContact]) -> dict[str, Any]:
+async def stop_contact(services: ServicesInRequest, caller: ByAccessKey, body: JsonBody[StopContact]) -> dict[str, Any]:
     """StopContact. Idempotent: stopping an ended chat is not an error."""
-    instance, _ = parts.instance(body.instance_id, caller.instances)
-    found = await conversations.find_contact(parts.db, instance, body.contact_id)
+    instance, _ = services.instance(body.instance_id, caller.instances)
+    found = await conversations.find_contact(services.db, instance, body.contact_id)
     if found is None:
         raise ContactNotFound(f"ContactId: instance {instance!r} has no contact {body.contact_id!r}.")
     conversation = found[1]
     if conversation.ended_at is None:
         with suppress(ConversationEnded):
-            await parts.engine.ask(conversation.id, End(by=caller.actor))
+            await services.engine.ask(conversation.id, End(by=caller.actor))
     return {}
 
 
@@ -128,15 +128,15 @@ def _first_message(body: StartChatContact, new: ConversationOpening) -> Message 
 
 
 async def _initial_attributes(
-    parts: Services, instance: str, body: StartChatContact
+    services: Services, instance: str, body: StartChatContact
 ) -> tuple[dict[str, str], RehydratedPast | None]:
     """Return the attributes of the new chat, including those of a past contact, and the past that it continues."""
     inherited, past = {}, None
     if body.persistent_chat:
-        source, past = await find_past(parts, instance, body.persistent_chat, body.customer_id)
+        source, past = await find_past(services, instance, body.persistent_chat, body.customer_id)
         inherited = dict(source.attributes)
     elif body.related_contact_id:
-        found = await conversations.find_contact(parts.db, instance, body.related_contact_id)
+        found = await conversations.find_contact(services.db, instance, body.related_contact_id)
         if found is None:
             raise NotFound(f"RelatedContactId: instance {instance!r} has no contact {body.related_contact_id!r}.")
         inherited = dict(found[1].attributes)
@@ -148,11 +148,11 @@ async def _initial_attributes(
     return attributes, past
 
 
-async def _connection(request: Request, parts: Services, contact_id: str, types: frozenset[str]) -> dict[str, Any]:
+async def _connection(request: Request, services: Services, contact_id: str, types: frozenset[str]) -> dict[str, Any]:
     """Return connection data for the response, if the request names types and the chat has not ended yet."""
     if not types:
         return {}
-    conversation = await conversations.find_conversation(parts.db, contact_id)
+    conversation = await conversations.find_conversation(services.db, contact_id)
     if conversation is None or conversation.ended_at:
         return {}
-    return connection_data(request, parts, _customer_participant_id(contact_id), contact_id, types)
+    return connection_data(request, services, _customer_participant_id(contact_id), contact_id, types)

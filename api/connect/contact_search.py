@@ -18,7 +18,7 @@ from api.bodies import JsonBody
 from api.connect.authentication import ByAccessKey
 from api.connect.contacts import contact_arn
 from api.connect.search_requests import SearchContacts
-from api.dependencies import Parts, Services
+from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
 from api.paths import resource_id
 from api.tokens import TokenKind
@@ -66,24 +66,26 @@ class _Page:
 
 
 @router.post("/search-contacts")
-async def search_contacts(parts: Parts, caller: ByAccessKey, body: JsonBody[SearchContacts]) -> dict[str, Any]:
+async def search_contacts(
+    services: ServicesInRequest, caller: ByAccessKey, body: JsonBody[SearchContacts]
+) -> dict[str, Any]:
     """SearchContacts. All pages have the `TotalCount` of the first page."""
-    instance, _ = parts.instance(body.instance_id, caller.instances)
+    instance, _ = services.instance(body.instance_id, caller.instances)
     _check_supported(body)
-    start = _read_next_token(parts, instance, body.next_token, body) if body.next_token else None
+    start = _read_next_token(services, instance, body.next_token, body) if body.next_token else None
     search = _search(instance, body)
     if search is None:
         return {"Contacts": [], "TotalCount": 0}
     limit = body.max_results or DEFAULT_RESULTS
-    found = await find_contacts(parts.db, search, limit + 1, start.position if start else None)
+    found = await find_contacts(services.db, search, limit + 1, start.position if start else None)
     page, more = found[:limit], len(found) > limit
     total = start.total if start else len(page)
     if more and start is None:
-        total = await count_contacts(parts.db, search)
+        total = await count_contacts(services.db, search)
     following = _Page(search_position(search, page[-1][0]), total) if more else None
     return without_none(
         Contacts=[_summary(contact, conversation) for contact, conversation in page],
-        NextToken=_next_token(parts, instance, body, following) if following else None,
+        NextToken=_next_token(services, instance, body, following) if following else None,
         TotalCount=total,
     )
 
@@ -151,9 +153,9 @@ def _fingerprint(body: SearchContacts) -> str:
     return sha256(json.dumps(query, sort_keys=True).encode()).hexdigest()
 
 
-def _next_token(parts: Services, instance: str, body: SearchContacts, page: _Page) -> str:
+def _next_token(services: Services, instance: str, body: SearchContacts, page: _Page) -> str:
     at, contact_id = page.position
-    return parts.tokens.make(
+    return services.tokens.make(
         TokenKind.PAGE,
         _token_subject(instance),
         of=_fingerprint(body),
@@ -163,9 +165,9 @@ def _next_token(parts: Services, instance: str, body: SearchContacts, page: _Pag
     )
 
 
-def _read_next_token(parts: Services, instance: str, token: str, body: SearchContacts) -> _Page:
+def _read_next_token(services: Services, instance: str, token: str, body: SearchContacts) -> _Page:
     try:
-        claims = parts.tokens.read(TokenKind.PAGE, token)
+        claims = services.tokens.read(TokenKind.PAGE, token)
     except AccessDenied:
         raise InvalidValue("NextToken: was not issued by this operation.") from None
     if claims["sub"] != _token_subject(instance) or claims["of"] != _fingerprint(body):

@@ -11,7 +11,7 @@ from api.bodies import JsonBody
 from api.connect.authentication import ByAccessKey
 from api.connect.requests import MAX_ATTRIBUTE_BYTES, AssociateContactWithUser, UpdateContactAttributes
 from api.contact_lookup import find_recent_contact
-from api.dependencies import Parts
+from api.dependencies import ServicesInRequest
 from api.openapi import DescribedRoute
 from api.paths import ContactIdInPath, InitialContactIdInPath, InstanceIdInPath, resource_id
 from api.refusals import ask_or_raise
@@ -42,32 +42,35 @@ _DISCONNECT_REASONS: Mapping[str, str] = {
 
 @router.get("/contacts/{InstanceId}/{ContactId}")
 async def describe_contact(
-    instance_id: InstanceIdInPath, contact_id: ContactIdInPath, parts: Parts, caller: ByAccessKey
+    instance_id: InstanceIdInPath, contact_id: ContactIdInPath, services: ServicesInRequest, caller: ByAccessKey
 ) -> dict[str, Any]:
     """DescribeContact."""
-    instance, _ = parts.instance(instance_id, caller.instances)
-    contact, conversation = await _find_contact(parts, instance, contact_id)
+    instance, _ = services.instance(instance_id, caller.instances)
+    contact, conversation = await _find_contact(services, instance, contact_id)
     return {"Contact": _describe(contact, conversation)}
 
 
 @router.get("/contact/attributes/{InstanceId}/{InitialContactId}")
 async def get_contact_attributes(
-    instance_id: InstanceIdInPath, initial_contact_id: InitialContactIdInPath, parts: Parts, caller: ByAccessKey
+    instance_id: InstanceIdInPath,
+    initial_contact_id: InitialContactIdInPath,
+    services: ServicesInRequest,
+    caller: ByAccessKey,
 ) -> dict[str, Any]:
     """GetContactAttributes."""
-    instance, _ = parts.instance(instance_id, caller.instances)
-    _, conversation = await _find_contact(parts, instance, initial_contact_id, "InitialContactId")
+    instance, _ = services.instance(instance_id, caller.instances)
+    _, conversation = await _find_contact(services, instance, initial_contact_id, "InitialContactId")
     return {"Attributes": conversation.attributes}
 
 
 @router.post("/contact/attributes")
 async def update_contact_attributes(
-    parts: Parts, caller: ByAccessKey, body: JsonBody[UpdateContactAttributes]
+    services: ServicesInRequest, caller: ByAccessKey, body: JsonBody[UpdateContactAttributes]
 ) -> dict[str, Any]:
     """UpdateContactAttributes, also of an ended contact."""
-    instance, _ = parts.instance(body.instance_id, caller.instances)
+    instance, _ = services.instance(body.instance_id, caller.instances)
     written = await conversations.merge_attributes(
-        parts.db, instance, body.initial_contact_id, body.attributes, limit=MAX_ATTRIBUTE_BYTES
+        services.db, instance, body.initial_contact_id, body.attributes, limit=MAX_ATTRIBUTE_BYTES
     )
     if written is None:
         raise NotFound(f"InitialContactId: instance {instance!r} has no initial contact {body.initial_contact_id!r}.")
@@ -82,26 +85,26 @@ async def update_contact_attributes(
 async def associate_contact_with_user(
     instance_id: InstanceIdInPath,
     contact_id: ContactIdInPath,
-    parts: Parts,
+    services: ServicesInRequest,
     caller: ByAccessKey,
     body: JsonBody[AssociateContactWithUser],
 ) -> dict[str, Any]:
     """AssociateContactWithUser: assigns a waiting chat to an agent."""
-    instance, settings = parts.instance(instance_id, caller.instances)
-    _, conversation = await _find_contact(parts, instance, contact_id)
+    instance, settings = services.instance(instance_id, caller.instances)
+    _, conversation = await _find_contact(services, instance, contact_id)
     user = resource_id(body.user_id)
     agent = settings.agents.get(user)
     if agent is None:
         raise NotFound(f"UserId: instance {instance!r} has no agent {user!r}.")
     command = Assign(user=user, name=agent.name, by=caller.actor)
-    await ask_or_raise(parts.engine, conversation.id, command, "ContactId")
+    await ask_or_raise(services.engine, conversation.id, command, "ContactId")
     return {}
 
 
 async def _find_contact(
-    parts: Parts, instance: str, contact_id: str, member: str = "ContactId"
+    services: ServicesInRequest, instance: str, contact_id: str, member: str = "ContactId"
 ) -> tuple[StoredContact, StoredConversation]:
-    found = await find_recent_contact(parts, instance, resource_id(contact_id))
+    found = await find_recent_contact(services, instance, resource_id(contact_id))
     if found is None:
         raise NotFound(f"{member}: instance {instance!r} has no contact {contact_id!r}.")
     return found

@@ -13,7 +13,7 @@ from api.bodies import JsonBody
 from api.connect.authentication import ByAccessKey
 from api.connect.contacts import contact_arn
 from api.contact_lookup import find_recent_contact
-from api.dependencies import Parts, Services
+from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
 from api.paths import resource_id
 from domain.errors import MalformedRequest, NotFound
@@ -44,17 +44,19 @@ class GetContactMetrics(WireModel):
 
 
 @router.post("/metrics/contact")
-async def get_contact_metrics(parts: Parts, caller: ByAccessKey, body: JsonBody[GetContactMetrics]) -> dict[str, Any]:
+async def get_contact_metrics(
+    services: ServicesInRequest, caller: ByAccessKey, body: JsonBody[GetContactMetrics]
+) -> dict[str, Any]:
     """GetContactMetrics of a contact in a queue. Leaves the wait time out if there is no estimate."""
-    instance, _ = parts.instance(body.instance_id, caller.instances)
+    instance, _ = services.instance(body.instance_id, caller.instances)
     contact_id = resource_id(body.contact_id)
-    found = await find_recent_contact(parts, instance, contact_id)
+    found = await find_recent_contact(services, instance, contact_id)
     if found is None:
         raise NotFound(f"ContactId: instance {instance!r} has no contact {contact_id!r}.")
-    position, since = await _position(parts, *found)
+    position, since = await _position(services, *found)
     values = {"POSITION_IN_QUEUE": float(position)}
     queue = found[0].queue or found[1].queue
-    wait = await estimated_wait(parts.db, instance, queue, since, datetime.now(UTC))
+    wait = await estimated_wait(services.db, instance, queue, since, datetime.now(UTC))
     if wait is not None:
         values["ESTIMATED_WAIT_TIME"] = wait.total_seconds()
     return {
@@ -77,7 +79,9 @@ async def estimated_wait(db: Database, instance: str, queue: str, since: datetim
     return None if average is None else max(average - (now - since), timedelta())
 
 
-async def _position(parts: Services, contact: StoredContact, conversation: StoredConversation) -> tuple[int, datetime]:
+async def _position(
+    services: Services, contact: StoredContact, conversation: StoredConversation
+) -> tuple[int, datetime]:
     """Return the contact's position, from 1, and the start of its wait. A contact that is offered to an agent is first.
 
     Raises:
@@ -87,8 +91,8 @@ async def _position(parts: Services, contact: StoredContact, conversation: Store
     deadline = clock.time() + PLACEMENT_TIMEOUT
     while contact.ended_at is None and conversation.state == "OPEN" and clock.time() < deadline:
         ahead, waits = (
-            await queues.contacts_ahead(parts.db, conversation.id),
-            await queued_since(parts.db, conversation.id),
+            await queues.contacts_ahead(services.db, conversation.id),
+            await queued_since(services.db, conversation.id),
         )
         if waits and (ahead is not None or waits[1]):
             return (ahead or 0) + 1, waits[0]

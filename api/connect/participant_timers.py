@@ -12,7 +12,7 @@ from pydantic import ConfigDict, model_validator
 
 from api.bodies import JsonBody
 from api.connect.authentication import ByAccessKey
-from api.dependencies import Parts
+from api.dependencies import ServicesInRequest
 from api.openapi import DescribedRoute
 from api.paths import ContactIdInPath, InstanceIdInPath, resource_id
 from api.refusals import ask_or_raise
@@ -83,21 +83,21 @@ class UpdateParticipantRoleConfig(WireModel):
 async def update_participant_role_config(
     instance_id: InstanceIdInPath,
     contact_id: ContactIdInPath,
-    parts: Parts,
+    services: ServicesInRequest,
     caller: ByAccessKey,
     body: JsonBody[UpdateParticipantRoleConfig],
 ) -> dict[str, Any]:
     """UpdateParticipantRoleConfig. The timers belong to the whole chat, and survive transfers."""
     timers = _timer_settings(body.channel_configuration.chat)
-    instance, _ = parts.instance(instance_id, caller.instances)
-    found = await conversations.find_contact(parts.db, instance, resource_id(contact_id))
+    instance, _ = services.instance(instance_id, caller.instances)
+    found = await conversations.find_contact(services.db, instance, resource_id(contact_id))
     if found is None:
         raise NotFound(f"ContactId: instance {instance!r} has no contact {contact_id!r}.")
     contact, conversation = found
     if contact.ended_at is not None:
         raise MalformedRequest("ContactId: the contact has ended.")
     command = Configure(timers=timers, by=caller.actor)
-    await ask_or_raise(parts.engine, conversation.id, command, "ContactId")
+    await ask_or_raise(services.engine, conversation.id, command, "ContactId")
     return {}
 
 

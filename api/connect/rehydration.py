@@ -10,7 +10,7 @@ from api.bodies import JsonBody
 from api.connect.authentication import ByAccessKey
 from api.connect.requests import CreatePersistentContactAssociation, PersistentChat
 from api.contact_lookup import find_recent_contact
-from api.dependencies import Parts, Services
+from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
 from api.paths import InitialContactIdInPath, InstanceIdInPath, resource_id
 from domain.conversation import RehydratedPast
@@ -27,31 +27,31 @@ router = APIRouter(route_class=DescribedRoute)
 async def create_persistent_contact_association(
     instance_id: InstanceIdInPath,
     initial_contact_id: InitialContactIdInPath,
-    parts: Parts,
+    services: ServicesInRequest,
     caller: ByAccessKey,
     body: JsonBody[CreatePersistentContactAssociation],
 ) -> dict[str, Any]:
     """CreatePersistentContactAssociation: a running chat continues a past one. Repeating a request has no effect."""
-    instance, _ = parts.instance(instance_id, caller.instances)
+    instance, _ = services.instance(instance_id, caller.instances)
     initial = resource_id(initial_contact_id)
-    found = await conversations.find_contact(parts.db, instance, initial)
+    found = await conversations.find_contact(services.db, instance, initial)
     if found is None or found[0].id != found[1].id:
         raise NotFound(f"InitialContactId: instance {instance!r} has no initial contact {initial!r}.")
     contact, conversation = found
     if conversation.ended_at is not None:
         raise MalformedRequest("InitialContactId: the chat has ended.")
-    source, history = await find_past(parts, instance, body, conversation.customer_id, current=conversation.id)
+    source, history = await find_past(services, instance, body, conversation.customer_id, current=conversation.id)
     if conversation.continued_from == history.contact_id:
         return {"ContinuedFromContactId": history.contact_id}
-    if not await past.associate(parts.db, conversation.id, history, source.attributes):
+    if not await past.link_to_past(services.db, conversation.id, history, source.attributes):
         raise MalformedRequest("InitialContactId: the chat continues, or is related to, a past contact already.")
     event = passing_event(REHYDRATED, conversation_id=conversation.id, contact_id=contact.id)
-    await parts.bus.announce(Announcement(conversation.id, event))
+    await services.bus.announce(Announcement(conversation.id, event))
     return {"ContinuedFromContactId": history.contact_id}
 
 
 async def find_past(
-    parts: Services, instance: str, wanted: PersistentChat, customer_id: str | None, current: str | None = None
+    services: Services, instance: str, wanted: PersistentChat, customer_id: str | None, current: str | None = None
 ) -> tuple[StoredConversation, RehydratedPast]:
     """Return the source conversation and the past that a chat continues.
 
@@ -68,9 +68,9 @@ async def find_past(
     if wanted.source_contact_id is None or wanted.rehydration_type is None:
         raise MalformedRequest("PersistentChat: SourceContactId and RehydrationType are both needed.")
     source_id = resource_id(wanted.source_contact_id)
-    await find_recent_contact(parts, instance, source_id)
-    found = await past.find_rehydrated_past(parts.db, instance, source_id)
-    if found is None or not _may_continue(parts, found[1], customer_id):
+    await find_recent_contact(services, instance, source_id)
+    found = await past.find_rehydrated_past(services.db, instance, source_id)
+    if found is None or not _may_continue(services, found[1], customer_id):
         raise NotFound(f"SourceContactId: there is no contact {source_id!r} that can be continued.")
     contact, conversation, history = found
     if conversation.id == current:
@@ -79,20 +79,20 @@ async def find_past(
         raise MalformedRequest(f"SourceContactId: the chat of contact {source_id!r} has not ended.")
     if wanted.rehydration_type == "FROM_SEGMENT":
         return conversation, history
-    return conversation, await _entire_past(parts, instance, contact, conversation)
+    return conversation, await _entire_past(services, instance, contact, conversation)
 
 
 async def _entire_past(
-    parts: Services, instance: str, contact: StoredContact, conversation: StoredConversation
+    services: Services, instance: str, contact: StoredContact, conversation: StoredConversation
 ) -> RehydratedPast:
     if contact.id != conversation.id:
         raise InvalidValue("SourceContactId: ENTIRE_PAST_SESSION needs the first contact of the past session.")
-    last = await past.last_ended_contact(parts.db, conversation.id)
-    found = await past.find_rehydrated_past(parts.db, instance, last or contact.id)
+    last = await past.last_ended_contact(services.db, conversation.id)
+    found = await past.find_rehydrated_past(services.db, instance, last or contact.id)
     assert found is not None
     return found[2]
 
 
-def _may_continue(parts: Services, source: StoredConversation, customer_id: str | None) -> bool:
+def _may_continue(services: Services, source: StoredConversation, customer_id: str | None) -> bool:
     """Whether a customer may continue a chat: their own, an anonymous customer's, or any if the settings allow it."""
-    return source.customer_id is None or source.customer_id == customer_id or not parts.settings.same_customer
+    return source.customer_id is None or source.customer_id == customer_id or not services.settings.same_customer

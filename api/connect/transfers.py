@@ -10,9 +10,9 @@ from fastapi import APIRouter
 from api.bodies import JsonBody
 from api.connect.authentication import ByAccessKey
 from api.connect.contacts import contact_arn
-from api.connect.hours import require_open
+from api.connect.queue_hours import require_open_queue
 from api.connect.requests import TransferContact
-from api.dependencies import Parts, Services
+from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
 from api.paths import resource_id
 from api.refusals import ask_or_raise
@@ -35,28 +35,30 @@ class TransferTarget(NamedTuple):
 
 
 @router.post("/contact/transfer")
-async def transfer_contact(parts: Parts, caller: ByAccessKey, body: JsonBody[TransferContact]) -> dict[str, Any]:
+async def transfer_contact(
+    services: ServicesInRequest, caller: ByAccessKey, body: JsonBody[TransferContact]
+) -> dict[str, Any]:
     """TransferContact. The customer's connections stay. The agent who leaves gets `transfer.succeeded`."""
-    instance, settings = parts.instance(body.instance_id, caller.instances)
+    instance, settings = services.instance(body.instance_id, caller.instances)
     if resource_id(body.contact_flow_id) not in settings.workstreams:
         raise NotFound(f"ContactFlowId: instance {instance!r} has no workstream {body.contact_flow_id!r}.")
-    found = await conversations.find_contact(parts.db, instance, body.contact_id)
+    found = await conversations.find_contact(services.db, instance, body.contact_id)
     if found is None:
         raise NotFound(f"ContactId: instance {instance!r} has no contact {body.contact_id!r}.")
     contact, conversation = found
     token = body.client_token
     new_id = str(uuid5(_NAMESPACE, f"{contact.id}/{token}") if token else uuid4())
-    if await conversations.find_contact(parts.db, instance, new_id) is None:
+    if await conversations.find_contact(services.db, instance, new_id) is None:
         target = TransferTarget(
             queue=resource_id(body.queue_id) if body.queue_id else None,
             user=resource_id(body.user_id) if body.user_id else None,
         )
-        await transfer(parts, settings, contact, conversation, target, new_id=new_id, by=caller.actor)
+        await transfer(services, settings, contact, conversation, target, new_id=new_id, by=caller.actor)
     return {"ContactId": new_id, "ContactArn": contact_arn(instance, new_id)}
 
 
 async def transfer(
-    parts: Services,
+    services: Services,
     instance: InstanceSettings,
     contact: StoredContact,
     conversation: StoredConversation,
@@ -78,10 +80,10 @@ async def transfer(
         raise MalformedRequest("Exactly one of QueueId and UserId must be given.")
     if queue is not None and queue not in instance.queue_names:
         raise NotFound(f"QueueId: there is no queue {queue!r}.")
-    if queue is not None and not instance.serving(queue):
+    if queue is not None and not instance.agents_serving(queue):
         raise MalformedRequest(f"QueueId: no agent serves the queue {queue!r}; the chat is not transferred.")
     if queue is not None and conversation.mode == "live":
-        require_open(instance, queue, "QueueId")
+        require_open_queue(instance, queue, "QueueId")
     agent = None if user is None else instance.agents.get(user)
     if user is not None and agent is None:
         raise NotFound(f"UserId: there is no agent {user!r}.")
@@ -94,4 +96,4 @@ async def transfer(
         name=agent.name if agent else None,
         by=by,
     )
-    await ask_or_raise(parts.engine, conversation.id, command, "ContactId")
+    await ask_or_raise(services.engine, conversation.id, command, "ContactId")

@@ -10,9 +10,9 @@ from annotated_types import MinLen
 from fastapi import APIRouter, Request
 
 from api.bodies import JsonBody
-from api.dependencies import Parts, Services
+from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
-from api.participant.session import ByConnectionToken, ByParticipantToken, Session
+from api.participant.authentication import ByConnectionToken, ByParticipantToken, Session
 from api.participant.socket import PATH
 from api.tokens import TokenKind
 from domain.errors import AccessDenied, ConversationEnded, MalformedRequest, Throttled
@@ -43,7 +43,10 @@ class DisconnectParticipant(WireModel):
 
 @router.post("/participant/connection")
 async def create_participant_connection(
-    request: Request, parts: Parts, session: ByParticipantToken, body: JsonBody[CreateParticipantConnection]
+    request: Request,
+    services: ServicesInRequest,
+    session: ByParticipantToken,
+    body: JsonBody[CreateParticipantConnection],
 ) -> dict[str, Any]:
     """CreateParticipantConnection. A 403 means that the chat has ended; a disconnected client gets no other notice."""
     session.require_active()
@@ -53,29 +56,29 @@ async def create_participant_connection(
         raise MalformedRequest("Type: WEBRTC_CONNECTION is not served for chats.")
     if body.connect_participant:
         connect = Connect(by=session.participant.id, at=datetime.now(UTC))
-        await parts.engine.signal(session.conversation.id, connect)
-    return connection_data(request, parts, session.participant.id, session.conversation.id, body.type or ())
+        await services.engine.signal(session.conversation.id, connect)
+    return connection_data(request, services, session.participant.id, session.conversation.id, body.type or ())
 
 
 @router.post("/participant/disconnect")
 async def disconnect_participant(
-    parts: Parts, session: ByConnectionToken, body: JsonBody[DisconnectParticipant]
+    services: ServicesInRequest, session: ByConnectionToken, body: JsonBody[DisconnectParticipant]
 ) -> dict[str, Any]:
     """DisconnectParticipant. An agent ends the chat; a customer ends it if the policy allows, and leaves it otherwise."""
     command = Leave if session.participant.role == "CUSTOM_BOT" else End
     try:
-        refused = await parts.engine.ask(session.conversation.id, command(by=session.participant.id))
+        refused = await services.engine.ask(session.conversation.id, command(by=session.participant.id))
     except ConversationEnded:
         return {}
     if refused and session.conversation.ended_at is None:
         if session.participant.role != "CUSTOMER":
             raise AccessDenied(f"The participant cannot end the chat: {refused.text}.")
-        await _leave(parts, session)
+        await _leave(services, session)
     return {}
 
 
 def connection_data(
-    request: Request, parts: Services, participant_id: str, conversation_id: str, types: Collection[str]
+    request: Request, services: Services, participant_id: str, conversation_id: str, types: Collection[str]
 ) -> dict[str, Any]:
     """Return a socket URL and a connection token, for the types that the request names.
 
@@ -85,22 +88,22 @@ def connection_data(
     now = datetime.now(UTC)
     data: dict[str, Any] = {}
     if "WEBSOCKET" in types:
-        if parts.transcripts.sockets(participant_id, conversation_id) >= parts.settings.sockets_per_participant:
+        if services.transcripts.sockets(participant_id, conversation_id) >= services.settings.sockets_per_participant:
             raise Throttled("The participant has too many connections open.")
-        token = parts.tokens.make(TokenKind.SOCKET, participant_id, SOCKET_URL_LIFE)
-        url = f"{_socket_base(request, parts)}{PATH}?token={token}"
+        token = services.tokens.make(TokenKind.SOCKET, participant_id, SOCKET_URL_LIFE)
+        url = f"{_socket_base(request, services)}{PATH}?token={token}"
         data["Websocket"] = {"Url": url, "ConnectionExpiry": iso(now + SOCKET_URL_LIFE)}
     if "CONNECTION_CREDENTIALS" in types:
-        life = parts.settings.connection_token_life
-        token = parts.tokens.make(TokenKind.CONNECTION, participant_id, life, chat=conversation_id)
+        life = services.settings.connection_token_life
+        token = services.tokens.make(TokenKind.CONNECTION, participant_id, life, chat=conversation_id)
         data["ConnectionCredentials"] = {"ConnectionToken": token, "Expiry": iso(now + life)}
     return data
 
 
-def _socket_base(request: Request, parts: Services) -> str:
+def _socket_base(request: Request, services: Services) -> str:
     """Return the base URL for sockets. ChatJS accepts unencrypted `ws:` for 127.0.0.1 only, not for `localhost`."""
-    if parts.settings.public_url:
-        return parts.settings.public_url.rstrip("/").replace("http", "ws", 1)
+    if services.settings.public_url:
+        return services.settings.public_url.rstrip("/").replace("http", "ws", 1)
     url = request.url
     if url.scheme == "https":
         return f"wss://{url.netloc}"
@@ -108,7 +111,7 @@ def _socket_base(request: Request, parts: Services) -> str:
     return f"ws://{host}:{url.port}" if url.port else f"ws://{host}"
 
 
-async def _leave(parts: Services, session: Session) -> None:
+async def _leave(services: Services, session: Session) -> None:
     """Send `chat.ended` to the clients of a customer who leaves. The conversation continues; others do not get the event."""
     event = passing_event(
         CHAT_ENDED,
@@ -116,4 +119,4 @@ async def _leave(parts: Services, session: Session) -> None:
         contact_id=session.contact_id,
         participant=session.participant,
     )
-    await parts.bus.announce(Announcement(session.conversation.id, event, only_to=session.participant.id))
+    await services.bus.announce(Announcement(session.conversation.id, event, only_to=session.participant.id))

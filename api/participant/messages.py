@@ -11,9 +11,9 @@ from fastapi import APIRouter
 from pydantic import AfterValidator, Field
 
 from api.bodies import JsonBody, parse_json
-from api.dependencies import Parts, Services
+from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
-from api.participant.session import ByConnectionToken, Session
+from api.participant.authentication import ByConnectionToken, Session
 from domain.errors import InvalidValue, MalformedRequest
 from domain.events import Message
 from domain.instants import iso
@@ -59,7 +59,9 @@ class MessageReference(WireModel):
 
 
 @router.post("/participant/message")
-async def send_message(parts: Parts, session: ByConnectionToken, body: JsonBody[SendMessage]) -> dict[str, Any]:
+async def send_message(
+    services: ServicesInRequest, session: ByConnectionToken, body: JsonBody[SendMessage]
+) -> dict[str, Any]:
     """SendMessage. After a 200 response the transcript will contain the message exactly once, even if processes die."""
     session.require_active()
     allowed = session.conversation.content_types
@@ -67,7 +69,7 @@ async def send_message(parts: Parts, session: ByConnectionToken, body: JsonBody[
         raise InvalidValue(f"ContentType: this chat supports {', '.join(allowed)} only.")
     if body.client_token:
         item_id = str(uuid5(UUID(session.participant.id), body.client_token))
-        earlier = await transcript.find_item(parts.db, session.conversation.id, item_id)
+        earlier = await transcript.find_item(services.db, session.conversation.id, item_id)
         if earlier:
             return {"Id": earlier.id, "AbsoluteTime": iso(earlier.at)}
     else:
@@ -82,37 +84,39 @@ async def send_message(parts: Parts, session: ByConnectionToken, body: JsonBody[
         content=body.content,
         content_type=body.content_type,
     )
-    await parts.engine.send_message(session.conversation.id, message)
-    parts.accepted_writes.add(session.conversation.id, item_id)
+    await services.engine.send_message(session.conversation.id, message)
+    services.accepted_writes.add(session.conversation.id, item_id)
     return {"Id": item_id, "AbsoluteTime": iso(now)}
 
 
 @router.post("/participant/event")
-async def send_event(parts: Parts, session: ByConnectionToken, body: JsonBody[SendEvent]) -> dict[str, Any]:
+async def send_event(
+    services: ServicesInRequest, session: ByConnectionToken, body: JsonBody[SendEvent]
+) -> dict[str, Any]:
     """SendEvent. Typing goes to sockets only; receipts are stored with their message."""
     session.require_active()
     now = datetime.now(UTC)
     if body.content_type == TYPING:
-        await _send_typing(parts, session)
+        await _send_typing(services, session)
     elif body.content_type in (DELIVERED, READ):
-        await _record_receipt(parts, session, body, now)
+        await _record_receipt(services, session, body, now)
     return {"Id": str(uuid4()), "AbsoluteTime": iso(now)}
 
 
-async def _send_typing(parts: Services, session: Session) -> None:
+async def _send_typing(services: Services, session: Session) -> None:
     frame = passing_event(
         TYPING, conversation_id=session.conversation.id, contact_id=session.contact_id, participant=session.participant
     )
-    await parts.bus.announce(Announcement(session.conversation.id, frame))
+    await services.bus.announce(Announcement(session.conversation.id, frame))
 
 
-async def _record_receipt(parts: Services, session: Session, body: SendEvent, now: datetime) -> None:
-    item = await _find_message(parts, session, body.content)
+async def _record_receipt(services: Services, session: Session, body: SendEvent, now: datetime) -> None:
+    item = await _find_message(services, session, body.content)
     if item.participant_id == session.participant.id:
         return  # a receipt of the sender has no effect
     read = body.content_type == READ
     is_new = await transcript.acknowledge(
-        parts.db, session.conversation.id, session.participant.id, item.seq, read=read, at=now
+        services.db, session.conversation.id, session.participant.id, item.seq, read=read, at=now
     )
     if is_new:
         receipt = Receipt(
@@ -122,17 +126,17 @@ async def _record_receipt(parts: Services, session: Session, body: SendEvent, no
             read_at=now if read else None,
         )
         frame = receipt_event(item, receipt, now, session.conversation.id)
-        await parts.bus.announce(Announcement(session.conversation.id, frame))
+        await services.bus.announce(Announcement(session.conversation.id, frame))
 
 
-async def _find_message(parts: Services, session: Session, content: str | None) -> TranscriptItem:
+async def _find_message(services: Services, session: Session, content: str | None) -> TranscriptItem:
     if content is None:
         raise MalformedRequest('Content: a receipt needs {"messageId": "..."}.')
     try:
         reference = parse_json(content.encode(), MessageReference)
     except (MalformedRequest, InvalidValue) as error:
         raise InvalidValue(f'Content: a receipt needs {{"messageId": "..."}}: {error}') from None
-    item = await transcript.find_item(parts.db, session.conversation.id, reference.message_id)
+    item = await transcript.find_item(services.db, session.conversation.id, reference.message_id)
     if item is None or item.type != "MESSAGE":
         raise InvalidValue(f"Content: there is no message {reference.message_id!r} in this chat.")
     return item

@@ -7,11 +7,11 @@ import json
 from fastapi import APIRouter
 from starlette.websockets import WebSocket
 
-from api.dependencies import Parts, Services
+from api.dependencies import Services, ServicesInRequest
 from api.tokens import TokenKind
 from domain.errors import AccessDenied
 from realtime.socket import ClientSocket, Frame
-from realtime.transcripts import TranscriptSubscriber
+from realtime.transcript_feed import TranscriptSubscriber
 from store import conversations
 from store.records import StoredConversation
 from wire import frames
@@ -26,26 +26,26 @@ NOT_SUBSCRIBED = Frame(frames.subscribed([], success=False))
 
 
 @router.websocket(PATH)
-async def participant_websocket(websocket: WebSocket, parts: Parts, token: str = "") -> None:
+async def participant_websocket(websocket: WebSocket, services: ServicesInRequest, token: str = "") -> None:
     """Serve one socket. Refuses it before it opens: clients reconnect without pause to sockets that open and close again."""
     try:
-        claims = parts.tokens.read(TokenKind.SOCKET, token)
+        claims = services.tokens.read(TokenKind.SOCKET, token)
     except AccessDenied:
         await websocket.close()
         return
-    found = await conversations.find_participant(parts.db, claims["sub"])
+    found = await conversations.find_participant(services.db, claims["sub"])
     if found is None or found[1].ended_at is not None or found[0].left_at is not None:
         await websocket.close()
         return
     participant, conversation, _ = found
-    await _ParticipantSocket(websocket, parts, participant.id, conversation.id).serve()
+    await _ParticipantSocket(websocket, services, participant.id, conversation.id).serve()
 
 
 class _ParticipantSocket:
     """The protocol of one open socket."""
 
-    def __init__(self, websocket: WebSocket, parts: Services, participant_id: str, conversation_id: str) -> None:
-        self._parts = parts
+    def __init__(self, websocket: WebSocket, services: Services, participant_id: str, conversation_id: str) -> None:
+        self._parts = services
         self._socket = ClientSocket(websocket, f"participant {participant_id} in {conversation_id}")
         self._frames = self._socket.frames
         self._subscriber = TranscriptSubscriber(participant_id, conversation_id, self._frames, _welcome)

@@ -16,9 +16,9 @@ from fastapi import APIRouter
 from pydantic import model_validator
 
 from api.bodies import JsonBody
-from api.dependencies import Parts, Services
+from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
-from api.participant.session import ByConnectionToken, Session
+from api.participant.authentication import ByConnectionToken, Session
 from api.tokens import TokenKind
 from domain.errors import AccessDenied, InvalidValue
 from domain.instants import next_whole_millisecond
@@ -64,35 +64,37 @@ class GetTranscript(WireModel):
 
 
 @router.post("/participant/transcript")
-async def get_transcript(parts: Parts, session: ByConnectionToken, body: JsonBody[GetTranscript]) -> dict[str, Any]:
+async def get_transcript(
+    services: ServicesInRequest, session: ByConnectionToken, body: JsonBody[GetTranscript]
+) -> dict[str, Any]:
     """GetTranscript. Also of an ended chat, until the connection token expires."""
-    await parts.accepted_writes.wait_until_recorded(session.conversation.id)
-    await _check_contact(parts, session, body.contact_id)
-    start = await _start(parts, session, body)
+    await services.accepted_writes.wait_until_recorded(session.conversation.id)
+    await _check_contact(services, session, body.contact_id)
+    start = await _start(services, session, body)
     limit = body.max_results or DEFAULT_RESULTS
     if isinstance(start, PastPosition):
-        page, rest = await _past_page(parts, start, limit)
+        page, rest = await _past_page(services, start, limit)
     else:
-        page, rest = await _current_page(parts, session, start, limit, body)
+        page, rest = await _current_page(services, session, start, limit, body)
     if (body.sort_order == "ASCENDING") != _is_forward(start):
         page.reverse()
     return without_none(
         InitialContactId=session.conversation.id,
         Transcript=page,
-        NextToken=_next_token(parts, session, rest) if rest else None,
+        NextToken=_next_token(services, session, rest) if rest else None,
     )
 
 
 async def _current_page(
-    parts: Services, session: Session, start: PageStart | None, limit: int, body: GetTranscript
+    services: Services, session: Session, start: PageStart | None, limit: int, body: GetTranscript
 ) -> tuple[list[dict[str, Any]], PageStart | PastPosition | None]:
     """Return a page of the current conversation, in the direction of the scan, and the start of the next page."""
     conversation = session.conversation
     items = []
     if start is not None:
-        items = await transcript.page(parts.db, conversation.id, start, limit + 1, body.contact_id)
+        items = await transcript.page(services.db, conversation.id, start, limit + 1, body.contact_id)
     page = items[:limit]
-    receipts = await _receipts(parts, [(conversation.id, item) for item in page])
+    receipts = await _receipts(services, [(conversation.id, item) for item in page])
     rendered = [wire_item(item, conversation.id, receipts.get((conversation.id, item.seq), ())) for item in page]
     if start is not None and len(items) > limit:
         return rendered, PageStart(items[limit].seq, start.forward, start.present_only)
@@ -103,48 +105,48 @@ async def _current_page(
 
 
 async def _past_page(
-    parts: Services, start: PastPosition, limit: int
+    services: Services, start: PastPosition, limit: int
 ) -> tuple[list[dict[str, Any]], PastPosition | None]:
     """Return a page of the past, latest item first, and the start of the next page."""
-    page, rest = await page_of_past(parts.db, start, limit)
-    receipts = await _receipts(parts, page)
+    page, rest = await page_of_past(services.db, start, limit)
+    receipts = await _receipts(services, page)
     return [past_item(item, receipts.get((chat, item.seq), ())) for chat, item in page], rest
 
 
 async def _receipts(
-    parts: Services, page: Sequence[tuple[str, TranscriptItem]]
+    services: Services, page: Sequence[tuple[str, TranscriptItem]]
 ) -> dict[tuple[str, int], list[Receipt]]:
     messages = [(chat, item.seq) for chat, item in page if item.type == "MESSAGE"]
-    return await transcript.receipts_of(parts.db, messages) if messages else {}
+    return await transcript.receipts_of(services.db, messages) if messages else {}
 
 
 def _is_forward(start: PageStart | PastPosition | None) -> bool:
     return isinstance(start, PageStart) and start.forward
 
 
-async def _check_contact(parts: Services, session: Session, contact_id: str | None) -> None:
+async def _check_contact(services: Services, session: Session, contact_id: str | None) -> None:
     if contact_id is None or contact_id in (session.conversation.id, session.contact_id):
         return
-    found = await conversations.find_contact(parts.db, session.conversation.instance, contact_id)
+    found = await conversations.find_contact(services.db, session.conversation.instance, contact_id)
     if found is None or found[1].id != session.conversation.id:
         raise InvalidValue(f"ContactId: {contact_id!r} is not a contact of this chat.")
 
 
-async def _start(parts: Services, session: Session, body: GetTranscript) -> PageStart | PastPosition | None:
+async def _start(services: Services, session: Session, body: GetTranscript) -> PageStart | PastPosition | None:
     """Return the start and direction of the page, or None if there are no items in this direction."""
     position = body.start_position
     named = position.model_dump(exclude_none=True) if position else {}
     if body.next_token:
-        return _read_next_token(parts, session, body)
+        return _read_next_token(services, session, body)
     forward = body.scan_direction == "FORWARD" if body.scan_direction else bool(named)
     if position is None or not named:
         return PageStart(AFTER_ALL_ITEMS, forward)
-    seq = await _position(parts, session, position, forward)
+    seq = await _position(services, session, position, forward)
     return None if seq is None else PageStart(seq, forward, present_only=True)
 
 
-async def _position(parts: Services, session: Session, start: StartPosition, forward: bool) -> int | None:
-    db, conversation_id = parts.db, session.conversation.id
+async def _position(services: Services, session: Session, start: StartPosition, forward: bool) -> int | None:
+    db, conversation_id = services.db, session.conversation.id
     if start.id is not None:
         item = await transcript.find_item(db, conversation_id, start.id)
         if item is None:
@@ -168,16 +170,16 @@ def _instant(text: str) -> datetime:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at
 
 
-def _next_token(parts: Services, session: Session, rest: PageStart | PastPosition) -> str:
+def _next_token(services: Services, session: Session, rest: PageStart | PastPosition) -> str:
     chat = session.conversation.id
     if isinstance(rest, PastPosition):
-        return parts.tokens.make(TokenKind.PAGE, chat, past=rest.conversation_id, seq=rest.seq)
-    return parts.tokens.make(TokenKind.PAGE, chat, seq=rest.seq, fwd=rest.forward, now=rest.present_only)
+        return services.tokens.make(TokenKind.PAGE, chat, past=rest.conversation_id, seq=rest.seq)
+    return services.tokens.make(TokenKind.PAGE, chat, seq=rest.seq, fwd=rest.forward, now=rest.present_only)
 
 
-def _read_next_token(parts: Services, session: Session, body: GetTranscript) -> PageStart | PastPosition:
+def _read_next_token(services: Services, session: Session, body: GetTranscript) -> PageStart | PastPosition:
     try:
-        claims = parts.tokens.read(TokenKind.PAGE, body.next_token or "")
+        claims = services.tokens.read(TokenKind.PAGE, body.next_token or "")
     except AccessDenied:
         raise InvalidValue("NextToken: was not issued by this operation.") from None
     if claims["sub"] != session.conversation.id:

@@ -57,6 +57,6 @@ class InstanceSettings(SettingsSection):
         hours = self.queues.get(queue, QueueSettings()).hours
         return None if hours is None else self.hours[hours]
 
-    def serving(self, queue: str) -> list[str]:
+    def agents_serving(self, queue: str) -> list[str]:
         """Return the users of the agents who serve a queue."""
         return [user for user, agent in self.agents.items() if agent.queues is None or queue in agent.queues]

@@ -39,7 +39,7 @@ class QueueOpening:
 
 
 def opening_at(schedule: ScheduleSettings, at: datetime) -> QueueOpening:
-    """Return the state of the schedule at an aware instant of any time zone."""
+    """Return the state of the schedule at an instant with a time zone; any zone is allowed."""
     at = at.astimezone(UTC)
     for start, end in _stretches(schedule, at):
         if end > at:

@@ -53,7 +53,7 @@ def _in_days(value: timedelta, iso: SerializerFunctionWrapHandler) -> str:
 
 _DURATION = [{"type": "string", "format": "duration"}, {"type": "number", "exclusiveMinimum": 0}]
 
-# a century: the sum of the present and a duration must be a valid date
+# at most 100 years, so that the present plus a duration is a valid date
 Positive = Annotated[
     timedelta,
     Field(gt=timedelta(0), le=timedelta(days=36_525)),

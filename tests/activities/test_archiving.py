@@ -178,7 +178,7 @@ async def test_temporal_retries_archiving_until_it_succeeds(db: Database, tmp_pa
 
 async def test_transcript_is_archived_to_s3(db: Database, tmp_path: Path, s3: S3) -> None:
     archive_settings = settings(tmp_path, archive_url="s3://chats/of/us", archive_endpoint=s3.url)
-    with s3.running():
+    with s3.serve():
         s3.client().create_bucket(Bucket="chats")
         for _ in range(2):
             assert await archive(db, archive_settings) == f"s3://chats/of/us/{PATH}"
@@ -194,7 +194,7 @@ async def test_long_transcript_is_uploaded_to_s3_in_parts(db: Database, tmp_path
     count = 2 * PART_BYTES // 16_000 + 3
     await record(db, "c", items=[item(n, content=f"{n} " + "x" * 16_000) for n in range(10, 10 + count)])
     archive_settings = settings(tmp_path, archive_url="s3://chats", archive_endpoint=s3.url)
-    with s3.running():
+    with s3.serve():
         s3.client().create_bucket(Bucket="chats")
         assert await archive(db, archive_settings) == f"s3://chats/{PATH}"
         stored = s3.client().get_object(Bucket="chats", Key=PATH)
@@ -207,7 +207,7 @@ async def test_archiving_to_s3_succeeds_after_a_failure(db: Database, tmp_path: 
     archive_settings = settings(tmp_path, archive_url="s3://chats", archive_endpoint=s3.url)
     with pytest.raises(Exception, match="Error performing PUT"):
         await archive(db, archive_settings)
-    with s3.running():
+    with s3.serve():
         with pytest.raises(FileNotFoundError, match="NoSuchBucket"):
             await archive(db, archive_settings)
         s3.client().create_bucket(Bucket="chats")

@@ -16,7 +16,7 @@ from tests.compat.chats import EVENT, Chat
 from tests.stack import SECRET, Stack
 
 Json = Any
-ABSENT = object()
+ABSENT_STATUSES = object()
 """Marks a member to leave out."""
 
 ROUTES = {
@@ -209,7 +209,7 @@ def with_member(body: dict[str, Json], member: str, value: Json) -> dict[str, Js
     name, _, rest = member.partition(".")
     if rest:
         return {**body, name: with_member(body.get(name, {}), rest, value)}
-    return {key: old for key, old in body.items() if key != name} | ({} if value is ABSENT else {name: value})
+    return {key: old for key, old in body.items() if key != name} | ({} if value is ABSENT_STATUSES else {name: value})
 
 
 def assert_refused(response: httpx.Response, status: int, name: str, mention: str = "") -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.api.calls import ABSENT, ROUTES, WITH_BODY, Api, valid_body, with_member
+from tests.api.calls import ABSENT_STATUSES, ROUTES, WITH_BODY, Api, valid_body, with_member
 from tests.compat.chats import EVENT, Chat
 
 EXAMPLES = 200
@@ -75,7 +75,7 @@ JSON = st.recursive(
 @st.composite
 def mutations(draw: st.DrawFn, operation: str) -> list[tuple[str, Any]]:
     # mostly text: it passes the most checks of an operation
-    value = st.one_of(TEXTS, TEXTS, NUMBERS, JSON, st.just(ABSENT))
+    value = st.one_of(TEXTS, TEXTS, NUMBERS, JSON, st.just(ABSENT_STATUSES))
     change = st.tuples(st.sampled_from(MEMBERS[operation]), value)
     return draw(st.lists(change, min_size=1, max_size=draw(st.sampled_from([1, 1, 3]))))
 

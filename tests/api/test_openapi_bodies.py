@@ -1,4 +1,4 @@
-"""The OpenAPI document shows the body of every operation that has one, without a word in the operation."""
+"""The OpenAPI document shows the body of every operation that has one, without extra code in the operation."""
 
 from __future__ import annotations
 

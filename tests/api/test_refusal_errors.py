@@ -1,4 +1,4 @@
-"""A refusal code decides on the error, and the text is only for people."""
+"""The error depends only on the refusal code; the text is only for people."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from temporalio.testing import WorkflowEnvironment
 
 from bench.day import SMALL, simulate_day
 from store.database import Database
-from tests.distribution.floor import Floor
-from tests.stack import running
+from tests.distribution.contact_centre import ContactCentre
+from tests.stack import run_process
 from tests.store.conftest import fresh, migrated, url
 from tests.workflows.engine import Engine
 
@@ -40,17 +40,19 @@ async def test_every_chat_is_accounted_for_with_several_processes(
     shared_engine: Engine, url: str, tmp_path: Path
 ) -> None:
     @contextmanager
-    def run_processes(floor: Floor) -> Generator[None]:
+    def run_processes(centre: ContactCentre) -> Generator[None]:
         environment_variables = {
             "TEMPORAL_ADDRESS": shared_engine.client.service_client.config.target_host,
             "PERENNIAL_STORE_URL": url,
-            "PERENNIAL_INSTANCES": json.dumps({floor.name: floor.instance.model_dump(mode="json", exclude_unset=True)}),
+            "PERENNIAL_INSTANCES": json.dumps(
+                {centre.name: centre.instance.model_dump(mode="json", exclude_unset=True)}
+            ),
             "PERENNIAL_ARCHIVE_URL": "off",
         }
         with ExitStack() as stack:
             for role in ROLES:
                 stack.enter_context(
-                    running(
+                    run_process(
                         "tests.distribution.crashing_process", tmp_path, {**environment_variables, "CRASH_ROLE": role}
                     )
                 )

@@ -43,7 +43,7 @@ def test_examples_of_the_configuration_are_valid_together() -> None:
     assert demo.schedule("live") == demo.hours["office"]
     assert demo.workstreams["live"].idle_rules
     assert demo.queues["sales"].method == "round-robin"
-    assert demo.serving(demo.workstreams["sales"].queue) == ["a1", "a2"]
+    assert demo.agents_serving(demo.workstreams["sales"].queue) == ["a1", "a2"]
 
 
 def test_few_blocks_are_not_run() -> None:

@@ -1,3 +1,5 @@
+"""Affinity: a returning conversation is offered to its last agent first, or only to them."""
+
 from __future__ import annotations
 
 from datetime import timedelta
@@ -7,7 +9,7 @@ import pytest
 
 from domain.routing import AgentStatus, OfferOutcome, RoutingStage
 from routing.agent_status import set_agent_status
-from routing.offers import withdraw_offer
+from routing.offers import cancel_offer
 from routing.records import OfferRules
 from store.database import Database
 from tests.routing.routing_records import (
@@ -133,7 +135,7 @@ async def test_preferred_affinity_ends_when_the_agent_rejects_the_offer(db: Data
 
 async def test_preferred_affinity_ends_when_a_missed_offer_is_revoked(db: Database) -> None:
     await enqueue(db, "c", **PREFERRED)
-    await withdraw_offer(db, await make_offer(db, after(1), RULES), OfferOutcome.MISSED, after(2))
+    await cancel_offer(db, await make_offer(db, after(1), RULES), OfferOutcome.MISSED, after(2))
     assert await next_offer(db, after(2), RULES) == ("c", "bob")
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from domain.routing import AgentStatus, EndedOffer, Offer, OfferOutcome, RoutingStage
-from routing import agent_disconnects, agent_events
+from routing import agent_events, disconnected_agents
 from routing.agent_events import AgentId
 from routing.agent_status import apply_next_statuses, set_agent_status
 from routing.agents import configure_agents
-from routing.offers import claim_offer, withdraw_offer
+from routing.offers import cancel_offer, claim_offer
 from store.connections import add_connection
 from store.connections import mark_disconnected as mark_connection_lost
 from store.conversations import open_conversation
@@ -119,8 +119,8 @@ async def test_revoked_claim_is_reported_once_as_withdrawn(db: Database) -> None
     reader = await EventReader(db).start()
     offer = await claim_offer(db, "c", "ann", START)
     assert isinstance(offer, Offer)
-    assert await withdraw_offer(db, offer, OfferOutcome.WITHDRAWN, START)
-    assert not await withdraw_offer(db, offer, OfferOutcome.WITHDRAWN, START)
+    assert await cancel_offer(db, offer, OfferOutcome.WITHDRAWN, START)
+    assert not await cancel_offer(db, offer, OfferOutcome.WITHDRAWN, START)
     assert await reader.new_events() == [("offer", offer.id), ("offer-over", "withdrawn")]
 
 
@@ -309,7 +309,7 @@ class TestAgentDisconnects:
     async def disconnect(self, db: Database, at: float = 0) -> bool:
         await add_connection(db, ANN_CONNECTIONS, "desk", "process")
         await mark_connection_lost(db, ANN_CONNECTIONS, "process", after(at))
-        return await agent_disconnects.mark_disconnected(db, ANN, ANN_CONNECTIONS, after(at))
+        return await disconnected_agents.mark_disconnected(db, ANN, ANN_CONNECTIONS, after(at))
 
     @pytest.mark.parametrize("bound", [None, "ann"])
     async def test_disconnected_agent_gets_no_offers_until_they_reconnect(
@@ -320,7 +320,7 @@ class TestAgentDisconnects:
         assert await self.disconnect(db)
         assert await next_offer(db) is None
         assert (await agent_state(db, "ann")).status == AgentStatus.AVAILABLE
-        await agent_disconnects.mark_connected(db, ANN)
+        await disconnected_agents.mark_connected(db, ANN)
         assert await next_offer(db) == ("c", "ann")
 
     async def test_preferred_contact_of_a_disconnected_agent_goes_to_another_agent(self, db: Database) -> None:
@@ -333,11 +333,11 @@ class TestAgentDisconnects:
         await staff(db, agent("ann"))
         reader = await EventReader(db).start()
         await self.disconnect(db)
-        assert await agent_disconnects.set_offline_after_grace(db, START, after(150)) == []
-        assert await agent_disconnects.set_offline_after_grace(db, START + timedelta(milliseconds=1), after(150)) == [
+        assert await disconnected_agents.set_offline_after_grace(db, START, after(150)) == []
+        assert await disconnected_agents.set_offline_after_grace(db, START + timedelta(milliseconds=1), after(150)) == [
             ANN
         ]
-        assert await agent_disconnects.set_offline_after_grace(db, after(999), after(999)) == []
+        assert await disconnected_agents.set_offline_after_grace(db, after(999), after(999)) == []
         state = await agent_state(db, "ann")
         assert (state.status, state.status_since) == (AgentStatus.OFFLINE, after(150))
         assert await reader.new_events() == [("status", "offline")]
@@ -345,9 +345,9 @@ class TestAgentDisconnects:
     async def test_agent_with_another_connection_is_not_disconnected(self, db: Database) -> None:
         await staff(db, agent("ann"))
         await add_connection(db, ANN_CONNECTIONS, "desk", "other")
-        assert not await agent_disconnects.mark_disconnected(db, ANN, ANN_CONNECTIONS, START)
+        assert not await disconnected_agents.mark_disconnected(db, ANN, ANN_CONNECTIONS, START)
 
     async def test_offline_agent_is_not_marked_as_disconnected(self, db: Database) -> None:
         await staff(db, agent("ann"), status=AgentStatus.OFFLINE)
         assert not await self.disconnect(db)
-        assert await agent_disconnects.set_offline_after_grace(db, after(999), after(999)) == []
+        assert await disconnected_agents.set_offline_after_grace(db, after(999), after(999)) == []

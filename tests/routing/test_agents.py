@@ -1,3 +1,5 @@
+"""Agent status, next status and missed-offer limit."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,3 +1,5 @@
+"""Claims: an agent picks or resumes a contact without an offer."""
+
 from __future__ import annotations
 
 import asyncio
@@ -8,7 +10,7 @@ import pytest
 from domain.refusals import RefusalCode
 from domain.routing import AgentStatus, Offer, OfferOutcome, RoutingStage
 from routing.agent_status import set_agent_status
-from routing.offers import claim_offer, offers_to_agent, undelivered_offers, withdraw_offer
+from routing.offers import cancel_offer, claim_offer, offers_to_agent, undelivered_offers
 from store.database import Database
 from tests.routing.routing_records import (
     agent,
@@ -101,12 +103,12 @@ async def test_claim_of_a_parked_contact_takes_capacity(db: Database) -> None:
     await update_placement(db, "c1", stage=RoutingStage.WORKING)
     assert (await agent_state(db, "ann")).load == 1
     assert await offers_to_agent(db, INSTANCE, "ann") == []
-    assert await withdraw_offer(db, offer, OfferOutcome.WITHDRAWN, START) is False
+    assert await cancel_offer(db, offer, OfferOutcome.WITHDRAWN, START) is False
 
 
 async def test_parked_contact_stays_parked_when_its_claim_is_withdrawn(db: Database) -> None:
     await put(db, placement(stage=RoutingStage.PARKED, agent="ann"))
-    await withdraw_offer(db, await claimed(db), OfferOutcome.WITHDRAWN, START)
+    await cancel_offer(db, await claimed(db), OfferOutcome.WITHDRAWN, START)
     row = await routing_row(db, "c")
     assert row
     assert (row.stage, row.agent, row.holder) == ("parked", "ann", None)

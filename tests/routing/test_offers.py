@@ -1,3 +1,5 @@
+"""Offers: which contact is offered to which agent, and how offers end."""
+
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
@@ -12,12 +14,12 @@ from domain.routing import AgentStatus, OfferOutcome, RoutingStage
 from routing.agent_status import set_agent_status
 from routing.offer_writes import write_pushed_offer
 from routing.offers import (
+    cancel_offer,
     mark_delivered,
     offer_next,
     offers_to_agent,
     overdue_offers,
     undelivered_offers,
-    withdraw_offer,
 )
 from routing.records import OfferRules, RoutingMethod
 from routing.selection import QueueView, first_of_each_kind, select_offer
@@ -210,8 +212,8 @@ async def test_overdue_offer_is_listed_and_can_be_revoked_once(db: Database) -> 
     offer = await make_offer(db)
     assert await overdue_offers(db, offer.until) == []
     assert await overdue_offers(db, offer.until + timedelta(seconds=1)) == [offer]
-    assert await withdraw_offer(db, offer, OfferOutcome.MISSED, after(121)) is True
-    assert await withdraw_offer(db, offer, OfferOutcome.MISSED, after(121)) is False
+    assert await cancel_offer(db, offer, OfferOutcome.MISSED, after(121)) is True
+    assert await cancel_offer(db, offer, OfferOutcome.MISSED, after(121)) is False
     state = await agent_state(db, "ann")
     assert (state.load, state.missed_offers) == (0, 0), "a revoked offer does not count as missed"
     assert await next_offer(db, after(122)) is None

@@ -1,3 +1,5 @@
+"""Placements: what a conversation writes for routing, and its effect on capacity."""
+
 from __future__ import annotations
 
 import asyncio

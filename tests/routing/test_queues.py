@@ -1,3 +1,5 @@
+"""Queues: length, order and wait times."""
+
 from __future__ import annotations
 
 from datetime import timedelta

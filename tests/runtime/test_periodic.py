@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from runtime import periodic
-from runtime.periodic import PeriodicTask, PeriodicTasks, running, time_to_next_instant
+from runtime.periodic import PeriodicTask, PeriodicTasks, run_in_background, time_to_next_instant
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 
@@ -83,7 +83,7 @@ def _no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[repo
 def test_work_runs_once_per_interval_after_the_end_of_the_last_run() -> None:
     async def test() -> None:
         work = Work(takes=5)
-        async with running(PeriodicTask("work", work, MINUTE)):
+        async with run_in_background(PeriodicTask("work", work, MINUTE)):
             await work.reaches(3)
         assert work.delays == [60, 65, 65]
 
@@ -95,7 +95,7 @@ def test_jitter_lengthens_each_delay_by_up_to_a_tenth(monkeypatch: pytest.Monkey
 
     async def test() -> None:
         work = Work()
-        async with running(PeriodicTask("work", work, MINUTE)):
+        async with run_in_background(PeriodicTask("work", work, MINUTE)):
             await work.reaches(20)
         assert all(60 <= delay <= 66 for delay in work.delays)
         assert len(set(work.delays)) > 1
@@ -107,7 +107,7 @@ def test_wake_up_runs_the_work_at_once() -> None:
     async def test() -> None:
         work = Work()
         task = PeriodicTask("work", work, HOUR)
-        async with running(task):
+        async with run_in_background(task):
             await asyncio.sleep(10)
             task.wake()
             await work.reaches(2)
@@ -121,7 +121,7 @@ def test_wake_up_before_the_start_makes_the_first_run_immediate() -> None:
         work = Work()
         task = PeriodicTask("work", work, HOUR)
         task.wake()
-        async with running(task):
+        async with run_in_background(task):
             await work.reaches(2)
         assert work.delays == [0, 3600]
 
@@ -132,7 +132,7 @@ def test_wake_up_during_a_run_leads_to_another_run() -> None:
     async def test() -> None:
         work = Work(takes=5)
         task = PeriodicTask("work", work, HOUR)
-        async with running(task):
+        async with run_in_background(task):
             await work.reaches(1)
             task.wake()
             await work.reaches(3)
@@ -145,7 +145,7 @@ def test_wake_ups_within_the_gather_time_share_one_run() -> None:
     async def test() -> None:
         work = Work()
         task = PeriodicTask("work", work, HOUR, gather=SECOND)
-        async with running(task):
+        async with run_in_background(task):
             for _ in range(3):
                 task.wake()
                 await asyncio.sleep(0.3)
@@ -158,7 +158,7 @@ def test_wake_ups_within_the_gather_time_share_one_run() -> None:
 def test_failures_are_retried_with_growing_delays_until_a_success() -> None:
     async def test() -> None:
         work = Work(*[OSError("no store")] * 6, None, OSError("no store"))
-        async with running(PeriodicTask("work", work, MINUTE, max_retry_delay=timedelta(seconds=10))):
+        async with run_in_background(PeriodicTask("work", work, MINUTE, max_retry_delay=timedelta(seconds=10))):
             await work.reaches(9)
         assert work.delays == [60, 1, 2, 4, 8, 10, 10, 60, 1]
 
@@ -174,7 +174,7 @@ def test_first_retry_follows_after_the_interval_or_a_second(
 ) -> None:
     async def test() -> None:
         work = Work(*[OSError("no store")] * 3)
-        async with running(PeriodicTask("work", work, interval, max_retry_delay=longest)):
+        async with run_in_background(PeriodicTask("work", work, interval, max_retry_delay=longest)):
             await work.reaches(4)
         assert work.delays[1:] == delays
 
@@ -185,7 +185,7 @@ def test_wake_up_does_not_shorten_a_back_off() -> None:
     async def test() -> None:
         work = Work(OSError("no store"), OSError("no store"))
         task = PeriodicTask("work", work, MINUTE)
-        async with running(task):
+        async with run_in_background(task):
             for runs in (1, 2, 3):
                 await work.reaches(runs)
                 task.wake()
@@ -198,7 +198,7 @@ def test_each_failure_is_logged_once_and_the_last_success_is_known(caplog: pytes
     async def test() -> None:
         work = Work(OSError("no store"), None, OSError("no store"), OSError("no store"), takes=1)
         task = PeriodicTask("read the store", work, MINUTE)
-        async with running(task):
+        async with run_in_background(task):
             await work.reaches(2)
             assert task.last_success is None
             await work.reaches(3)
@@ -216,7 +216,7 @@ def test_each_failure_is_logged_once_and_the_last_success_is_known(caplog: pytes
 def test_cancellation_of_something_the_work_waits_for_is_a_failure() -> None:
     async def test() -> None:
         work = Work(asyncio.CancelledError())
-        async with running(PeriodicTask("work", work, MINUTE)):
+        async with run_in_background(PeriodicTask("work", work, MINUTE)):
             await work.reaches(2)
         assert work.delays == [60, 1]
 
@@ -295,7 +295,7 @@ def test_parts_start_in_order_and_those_started_stop_in_reverse_order() -> None:
 
     async def test() -> None:
         with pytest.raises(OSError, match="no store"):
-            async with running(Part("one"), Part("two"), Part("broken"), Part("never")):
+            async with run_in_background(Part("one"), Part("two"), Part("broken"), Part("never")):
                 raise AssertionError("does not run")
 
     run(test)
@@ -306,7 +306,7 @@ def test_part_of_several_tasks_starts_and_stops_them_all() -> None:
     async def test() -> None:
         often, rarely = Work(), Work()
         tasks = (PeriodicTask("work", often, MINUTE), PeriodicTask("work", rarely, HOUR))
-        async with running(PeriodicTasks(*tasks)):
+        async with run_in_background(PeriodicTasks(*tasks)):
             await rarely.reaches(1)
         assert [task.is_running for task in tasks] == [False, False]
         assert (rarely.delays, len(often.begun)) == ([3600], 60)
@@ -337,7 +337,7 @@ def test_aligned_task_waits_for_the_next_multiple_also_after_a_failure(monkeypat
 
     async def test() -> None:
         work = Work(None, OSError("no store"), takes=4)
-        async with running(PeriodicTask("work", work, timedelta(seconds=30), aligned=True)):
+        async with run_in_background(PeriodicTask("work", work, timedelta(seconds=30), aligned=True)):
             await work.reaches(4)
         assert work.delays == [23, 30, 30, 30]
 

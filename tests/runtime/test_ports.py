@@ -7,7 +7,7 @@ import socket
 import pytest
 from fastapi import FastAPI
 
-from api.server import serving
+from api.server import serve
 from runtime.errors import StartupError
 from runtime.settings import Settings
 
@@ -16,5 +16,5 @@ async def test_port_that_is_taken_when_the_api_starts_to_listen_is_named() -> No
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = Settings(api_port=taken.getsockname()[1])
         with pytest.raises(StartupError, match=f"The API cannot listen on 127.0.0.1:{settings.api_port}"):
-            async with serving(FastAPI(), settings):
+            async with serve(FastAPI(), settings):
                 pass

@@ -1,3 +1,5 @@
+"""Contact attributes and their limits."""
+
 from __future__ import annotations
 
 import asyncio

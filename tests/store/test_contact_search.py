@@ -1,3 +1,5 @@
+"""The search for contacts."""
+
 from __future__ import annotations
 
 import re

@@ -1,3 +1,5 @@
+"""Conversations of one customer."""
+
 from __future__ import annotations
 
 from typing import Any

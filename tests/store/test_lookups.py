@@ -1,3 +1,5 @@
+"""How conversations, contacts and participants are found."""
+
 from __future__ import annotations
 
 from datetime import UTC, datetime

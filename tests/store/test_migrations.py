@@ -1,3 +1,5 @@
+"""Migrations create the tables of the schema and keep all data."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,3 +1,5 @@
+"""Delivered and read receipts."""
+
 from __future__ import annotations
 
 import asyncio

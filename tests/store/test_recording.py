@@ -1,3 +1,5 @@
+"""Commits of a conversation: opening, snapshot and items."""
+
 from __future__ import annotations
 
 import asyncio

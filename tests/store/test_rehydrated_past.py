@@ -1,3 +1,5 @@
+"""The past of rehydrated chats."""
+
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
@@ -13,7 +15,7 @@ from sqlalchemy import event, text
 from domain.conversation import RehydratedPast
 from store.conversations import find_contact, find_conversation, open_conversation
 from store.database import Database
-from store.past import PastPosition, associate, find_rehydrated_past, last_ended_contact, page_of_past
+from store.past import PastPosition, find_rehydrated_past, last_ended_contact, link_to_past, page_of_past
 from tests.store.sample_records import INSTANCE, after, contact, item, opening, record, replaced, snapshot
 
 Items = list[tuple[str, int]]
@@ -93,7 +95,7 @@ async def write_sessions(db: Database, sessions: Sequence[Session], prefix: str 
         new = opening(id, related_contact_id=None, past=None if session.associated else past)
         if session.associated:
             await open_conversation(db, new)
-            assert past is None or await associate(db, id, past, {})
+            assert past is None or await link_to_past(db, id, past, {})
         legs, last = [], 0
         for leg, seqs in enumerate(session.legs):
             last = max([last, *seqs])
@@ -294,14 +296,14 @@ async def test_past_is_associated_once_with_an_ongoing_chat(db: Database) -> Non
     past = await source_of(db, Source(0, None))
     assert past is not None
     await open_conversation(db, opening("c", related_contact_id=None, attributes={"b": "own"}))
-    assert await associate(db, "c", past, {"a": "old", "b": "old"})
+    assert await link_to_past(db, "c", past, {"a": "old", "b": "old"})
     found = await find_contact(db, INSTANCE, "c")
     assert found is not None
     first, conversation = found
     assert first.related_contact_id == conversation.continued_from == conversation.association_id == chat_id(0)
     assert conversation.attributes == {"a": "old", "b": "own"}
     assert (conversation.past_id, conversation.past_seq) == (chat_id(0), 2)
-    assert not await associate(db, "c", past, {"b": "new"})
+    assert not await link_to_past(db, "c", past, {"b": "new"})
     assert await find_contact(db, INSTANCE, "c") == found
 
 
@@ -312,6 +314,6 @@ async def test_past_is_not_associated_with_a_related_or_ended_chat(db: Database)
     await open_conversation(db, opening("related"))
     await open_conversation(db, opening("continues", related_contact_id=None, past=past))
     for id in ("related", "continues", chat_id(0), chat_id(1), "nothing"):
-        assert not await associate(db, id, past, {})
+        assert not await link_to_past(db, id, past, {})
     assert await place_of(db, chat_id(0)) is None
     assert await pages(db, await place_of(db, chat_id(1)), 1) == [[(chat_id(0), 1)]]

@@ -1,3 +1,5 @@
+"""Transactions, texts and instants in both databases."""
+
 from __future__ import annotations
 
 import asyncio

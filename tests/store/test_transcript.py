@@ -1,3 +1,5 @@
+"""Pages of a transcript."""
+
 from __future__ import annotations
 
 from datetime import timedelta

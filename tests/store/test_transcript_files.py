@@ -1,3 +1,5 @@
+"""Transcripts as text files and JSON."""
+
 from __future__ import annotations
 
 import json

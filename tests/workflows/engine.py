@@ -25,7 +25,7 @@ from runtime.settings import Settings
 from store import transcript
 from store.database import Database
 from worker import build_worker
-from workflows import search
+from workflows import search_attributes
 from workflows.contract import WORKFLOW, CommandRequest, CommandResult, StartConversation
 from workflows.conversation import Conversation
 from workflows.state import ConversationState
@@ -127,7 +127,7 @@ class Engine:
             start,
             id=contact_id,
             task_queue=Settings().temporal_task_queue,
-            search_attributes=search.at_start(opening),
+            search_attributes=search_attributes.at_start(opening),
         )
         return Chat(self, contact_id, handle)
 

@@ -10,7 +10,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 
 from runtime.devserver import server_options, temporal_binary
-from workflows.search import KEYS
+from workflows.search_attributes import KEYS
 
 
 @asynccontextmanager

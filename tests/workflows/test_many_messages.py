@@ -17,7 +17,7 @@ from engine.client import ConversationClient
 from runtime.settings import Settings
 from store.database import Database
 from store.migrate import migrate
-from tests.stack import running
+from tests.stack import run_process
 from tests.workflows.engine import Chat, Engine, eventually
 
 pytestmark = pytest.mark.chaos
@@ -78,12 +78,12 @@ async def test_messages_are_recorded_once_when_the_worker_is_killed_twice(
             await chat.signal("message", {"content": str(number), "by": "customer"})
 
     for start, end in ((0, 700), (700, 1_400)):
-        with running("worker", tmp_path, worker_environment(address, tmp_path)) as process:
+        with run_process("worker", tmp_path, worker_environment(address, tmp_path)) as process:
             sending = asyncio.create_task(send_messages(start, end))
             await wait_until_recorded(chat, start + 200)
             process.send_signal(signal.SIGKILL)
         await sending
-    with running("worker", tmp_path, worker_environment(address, tmp_path)):
+    with run_process("worker", tmp_path, worker_environment(address, tmp_path)):
         await send_messages(1_400, MESSAGES)
         await assert_recorded_in_order(chat)
         assert await chat.runs() >= 3

@@ -28,7 +28,7 @@ from workflows.state import ConversationState
 from workflows.state_changes import StateChanges
 from workflows.state_parts import TrackedParticipant
 from workflows.timers import Timer, TimerRule, next_deadline
-from workflows.transitions import Trigger, always
+from workflows.transitions import TransitionCause, always
 
 WORKFLOWS = Path(machine.__file__).parent
 DOMAIN = Path(value.__file__).parent
@@ -154,7 +154,7 @@ def test_deadline_that_repeats_is_dropped(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize(("mode", "name"), SAMPLE_STATES)
-@pytest.mark.parametrize("timer", [timer for timer in Timer if timer in {str(trigger) for trigger in Trigger}])
+@pytest.mark.parametrize("timer", [timer for timer in Timer if timer in {str(trigger) for trigger in TransitionCause}])
 def test_timer_without_a_transition_is_dropped_in_every_state(
     mode: Mode, name: str, timer: Timer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,13 +44,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("instance", "user"),
     )
     op.create_table(
-        "announced_positions",
+        "sent_positions",
         sa.Column("contact_id", sa.String(length=256), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("contact_id"),
     )
-    op.create_index(op.f("ix_announced_positions_at"), "announced_positions", ["at"], unique=False)
+    op.create_index(op.f("ix_announced_positions_at"), "sent_positions", ["at"], unique=False)
     op.create_table(
         "configuration_changes",
         sa.Column("instance", sa.String(length=100), nullable=False),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from api.dependencies import Parts, Services
+from api.dependencies import Services, ServicesInRequest
 from api.tokens import TokenKind
 from domain.errors import AccessDenied, ConversationEnded
 from store import conversations
@@ -32,27 +32,27 @@ class Session:
             raise ConversationEnded
 
 
-def participant_token(parts: Services, participant_id: str, conversation_id: str) -> str:
+def participant_token(services: Services, participant_id: str, conversation_id: str) -> str:
     """Return a token with which a participant's client creates connections, any number of times."""
-    return parts.tokens.make(
-        TokenKind.PARTICIPANT, participant_id, parts.settings.participant_token_life, chat=conversation_id
+    return services.tokens.make(
+        TokenKind.PARTICIPANT, participant_id, services.settings.participant_token_life, chat=conversation_id
     )
 
 
-async def _participant(request: Request, parts: Parts) -> Session:
-    return await _session(request, parts, TokenKind.PARTICIPANT)
+async def _participant(request: Request, services: ServicesInRequest) -> Session:
+    return await _session(request, services, TokenKind.PARTICIPANT)
 
 
-async def _connection(request: Request, parts: Parts) -> Session:
-    return await _session(request, parts, TokenKind.CONNECTION)
+async def _connection(request: Request, services: ServicesInRequest) -> Session:
+    return await _session(request, services, TokenKind.CONNECTION)
 
 
-async def _session(request: Request, parts: Services, kind: TokenKind) -> Session:
+async def _session(request: Request, services: Services, kind: TokenKind) -> Session:
     token = request.headers.get("x-amz-bearer")
     if not token:
         raise AccessDenied("The X-Amz-Bearer header is missing.")
-    claims = parts.tokens.read(kind, token)
-    found = await conversations.find_participant(parts.db, claims["sub"])
+    claims = services.tokens.read(kind, token)
+    found = await conversations.find_participant(services.db, claims["sub"])
     if found is None or found[1].id != claims.get("chat"):
         raise AccessDenied(f"The {kind} token's participant does not exist.")
     return Session(*found)

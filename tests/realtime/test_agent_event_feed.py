@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from domain.routing import AgentStatus
-from realtime import agent_events
-from realtime.agent_events import AgentEventFeed, AgentEventSubscriber
+from realtime import agent_event_feed
+from realtime.agent_event_feed import AgentEventFeed, AgentEventSubscriber
 from realtime.socket import TOO_SLOW, CloseReason, FrameQueue
 from routing import agent_events as stored_events
 from routing.agent_events import AgentId
@@ -110,7 +110,7 @@ async def test_announced_events_are_sent_at_once_and_others_at_the_next_poll(db:
 async def test_client_that_missed_too_many_events_gets_a_reset(
     db: Database, feed: AgentEventFeed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(agent_events, "MAX_MISSED_EVENTS", 3)
+    monkeypatch.setattr(agent_event_feed, "MAX_MISSED_EVENTS", 3)
     last = await change_status(db, 6)
     for missed, types in ((3, ["hello"]), (4, ["hello", "reset"])):
         client = Client(last - missed)

@@ -32,7 +32,7 @@ class AgentEventSubscriber:
     cursor: int = 0
 
     def send(self, type: str, body: Mapping[str, Any], at: datetime, seq: int | None = None) -> None:
-        """Queue a frame. `seq`: the number after which the client can resume; None: the cursor."""
+        """Queue a frame. `seq`: the event number that the client passes when it resumes; None means the subscriber's cursor."""
         frame = {"seq": self.cursor if seq is None else seq, "at": iso(at), "type": type, **body}
         self.frames.put(Frame(json.dumps(frame, ensure_ascii=False)))
 

@@ -9,7 +9,7 @@ from configuration.schema.opening_hours import local_time_text, opening_at
 from domain.errors import MalformedRequest
 
 
-def require_open(instance: InstanceSettings, queue: str, member: str) -> None:
+def require_open_queue(instance: InstanceSettings, queue: str, member: str) -> None:
     """Check that a queue is open now. A queue without opening hours is always open.
 
     Raises:

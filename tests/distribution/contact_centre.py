@@ -1,4 +1,4 @@
-"""A contact-centre floor: one instance with its agents and a dispatcher, on the real engine and store, without HTTP."""
+"""A contact-centre centre: one instance with its agents and a dispatcher, on the real engine and store, without HTTP."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class CountingDispatcher(Dispatcher):
 
 
 @dataclass(frozen=True)
-class Floor:
+class ContactCentre:
     """A separate instance. Every agent is available from the start, except those in `away`."""
 
     engine: Engine
@@ -179,7 +179,7 @@ class Floor:
 
 
 @asynccontextmanager
-async def open_floor(
+async def open_contact_centre(
     engine: Engine,
     agents: Mapping[str, dict[str, Any]],
     *,
@@ -187,9 +187,9 @@ async def open_floor(
     queues: dict[str, Any] | None = None,
     hours: dict[str, Any] | None = None,
     **workstreams: dict[str, Any],
-) -> AsyncGenerator[Floor]:
-    """Run a floor with a worker and a dispatcher. Agents get default names."""
-    name, bus, settings = f"floor-{uuid4().hex[:8]}", LocalBus(), Settings()
+) -> AsyncGenerator[ContactCentre]:
+    """Run a centre with a worker and a dispatcher. Agents get default names."""
+    name, bus, settings = f"centre-{uuid4().hex[:8]}", LocalBus(), Settings()
     instance = InstanceSettings.model_validate(
         {
             "workstreams": workstreams or {"live": LIVE, "persistent": PERSISTENT},
@@ -201,14 +201,14 @@ async def open_floor(
     configuration = Configuration({name: instance}, engine.db, bus)
     client = ConversationClient(engine.client, settings)
     dispatcher = CountingDispatcher(engine.db, bus, client, configuration)
-    floor = Floor(engine, name, client, bus, configuration, dispatcher)
+    centre = ContactCentre(engine, name, client, bus, configuration, dispatcher)
     async with engine.worker(bus=bus, configuration=configuration):
         await dispatcher.start()
         try:
-            await floor.wait_for_dispatch()
+            await centre.wait_for_dispatch()
             await asyncio.gather(
-                *(floor.set_status(user, AgentStatus.AVAILABLE) for user in agents if user not in away)
+                *(centre.set_status(user, AgentStatus.AVAILABLE) for user in agents if user not in away)
             )
-            yield floor
+            yield centre
         finally:
             await dispatcher.stop()

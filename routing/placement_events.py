@@ -28,7 +28,7 @@ async def previous_agent(connection: AsyncConnection, row: RoutingRow | None) ->
     return (await connection.execute(query)).scalar_one_or_none()
 
 
-async def write_move_events(
+async def write_placement_events(
     connection: AsyncConnection, row: RoutingRow | None, placement: Placement, previous: str | None, now: datetime
 ) -> None:
     """Writes the events for a conversation that an agent received or lost, or whose stage changed, in the caller's transaction.

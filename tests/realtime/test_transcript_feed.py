@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from domain.transcript import TranscriptItem
-from realtime import transcripts
+from realtime import transcript_feed
 from realtime.socket import FrameQueue
-from realtime.transcripts import TranscriptFeed, TranscriptSubscriber
+from realtime.transcript_feed import TranscriptFeed, TranscriptSubscriber
 from runtime.bus import Announcement, LocalBus
 from store.database import Database
 from store.migrate import migrate
@@ -155,7 +155,7 @@ async def test_socket_that_replaces_a_dead_one_resumes_after_the_last_confirmed_
         await received(dead, f"text {number}")
         if number < 4:
             dead.note_heartbeat()
-    monkeypatch.setattr(transcripts, "HEARTBEAT_TIMEOUT_SECONDS", -1)
+    monkeypatch.setattr(transcript_feed, "HEARTBEAT_TIMEOUT_SECONDS", -1)
     # the second heartbeat confirms what was sent before the first
     second = await subscribed(feed, CUSTOMER.id)
     assert await received(second, "text 4") == [("text 3", False), ("text 4", False)]
