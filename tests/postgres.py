@@ -31,17 +31,17 @@ def server() -> Generator[str]:
     Raises:
         RuntimeError: no server could be started; the message gives the reasons.
     """
-    given = os.environ.get(VARIABLE)
-    if given:
-        yield given
+    configured = os.environ.get(VARIABLE)
+    if configured:
+        yield configured
         return
-    ways: dict[str, Callable[[], AbstractContextManager[str]]] = {"container": _container, "process": _process}
+    starters: dict[str, Callable[[], AbstractContextManager[str]]] = {"container": _container, "process": _process}
     faults: list[str] = []
     with ExitStack() as stack:
-        for name, way in ways.items():
+        for name, start in starters.items():
             try:
-                url = stack.enter_context(way())
-            except Exception as error:  # the next way may work, whatever is wrong with this one
+                url = stack.enter_context(start())
+            except Exception as error:  # the next one may work
                 faults.append(f"{name}: {type(error).__name__}: {error}")
             else:
                 yield url

@@ -37,7 +37,7 @@ class S3:
             deadline = time.monotonic() + READY_SECONDS
             while not self._answers():
                 assert process.poll() is None, self._log.read_text()
-                assert time.monotonic() < deadline, f"it does not answer:\n{self._log.read_text()}"
+                assert time.monotonic() < deadline, f"the S3 server does not answer:\n{self._log.read_text()}"
                 time.sleep(0.05)
             yield
         finally:

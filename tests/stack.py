@@ -87,7 +87,7 @@ class Stack:
         self.process.wait(60)
 
     def log(self) -> str:
-        """Everything that it has printed."""
+        """The whole log."""
         return (self.folder / "perennial.log").read_text(errors="replace")
 
     def connect(self, **options: Any) -> Any:

@@ -59,24 +59,26 @@ def test_filter_is_valid(stack: Stack, query: str) -> None:
     temporal(stack, "workflow", "list", "--query", query)
 
 
-def test_filters_find_the_conversations_they_describe(stack: Stack) -> None:
+def test_filters_find_conversations_in_their_state(stack: Stack) -> None:
     connect = stack.connect()
     chat = connect.start_chat_contact(
         InstanceId="demo", ContactFlowId="persistent", ParticipantDetails={"DisplayName": "Ada"}
     )
     contact_id = chat["ContactId"]
-    assert contact_id in found(stack, f"ChatContacts = '{contact_id}' AND ChatState = 'OPEN'")
+    assert contact_id in find_workflows(stack, f"ChatContacts = '{contact_id}' AND ChatState = 'OPEN'")
     connect.associate_contact_with_user(InstanceId="demo", ContactId=contact_id, UserId="a1")
-    assert contact_id in found(stack, "ChatAgent = 'a1' AND ChatState IN ('ACTIVE', 'WAITING', 'WRAP_UP')")
+    assert contact_id in find_workflows(stack, "ChatAgent = 'a1' AND ChatState IN ('ACTIVE', 'WAITING', 'WRAP_UP')")
     temporal(stack, "workflow", "signal", "-w", contact_id, "--name", "park", "--input", '{"by": "kim"}')
     since = "ChatStateSince > '2026-01-01T00:00:00Z'"
-    assert contact_id in found(stack, f"ChatAgent = 'a1' AND ChatState = 'WAITING' AND {since}")
+    assert contact_id in find_workflows(stack, f"ChatAgent = 'a1' AND ChatState = 'WAITING' AND {since}")
     temporal(stack, "workflow", "signal", "-w", contact_id, "--name", "resume", "--input", '{"by": "kim"}')
     temporal(stack, "workflow", "signal", "-w", contact_id, "--name", "release", "--input", '{"by": "kim"}')
-    assert contact_id in found(stack, f"ChatContacts = '{contact_id}' AND ChatState = 'OPEN' AND ChatAgent IS NULL")
+    assert contact_id in find_workflows(
+        stack, f"ChatContacts = '{contact_id}' AND ChatState = 'OPEN' AND ChatAgent IS NULL"
+    )
 
 
-def found(stack: Stack, query: str) -> set[str]:
+def find_workflows(stack: Stack, query: str) -> set[str]:
     """The workflows that a filter finds, as soon as it finds any. Temporal lists lag by some seconds."""
     for _ in range(300):
         listed = json.loads(temporal(stack, "workflow", "list", "--query", query, "-o", "json"))
@@ -133,11 +135,11 @@ def test_one_command_renews_all_conversations(stack: Stack) -> None:
     chat = stack.connect().start_chat_contact(
         InstanceId="demo", ContactFlowId="persistent", ParticipantDetails={"DisplayName": "Ada"}
     )
-    found(stack, f"ChatContacts = '{chat['ContactId']}'")
+    find_workflows(stack, f"ChatContacts = '{chat['ContactId']}'")
     arguments = re.findall(r'"([^"]*)"|(\S+)', command)
     temporal(stack, *(quoted or plain for quoted, plain in arguments))
     for _ in range(300):
         described = json.loads(temporal(stack, "workflow", "describe", "-w", chat["ContactId"], "-o", "json"))
         if described["workflowExecutionInfo"]["execution"]["runId"] != described["workflowExecutionInfo"]["firstRunId"]:
             return
-    raise AssertionError("it never continued as new")
+    raise AssertionError("the conversation did not continue as new")

@@ -1,4 +1,4 @@
-"""The files that a newcomer installs from: the licence, the two lock files, and what the examples import."""
+"""The files that a newcomer installs from: the licence, the two lock files, and the imports of the examples."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_version_is_the_one_that_pyproject_names() -> None:
 
 
 @pytest.mark.parametrize("lock", LOCKS)
-def test_lock_file_pins_the_product_and_what_the_examples_import(lock: str) -> None:
+def test_lock_file_pins_the_dependencies_of_the_product_and_the_examples(lock: str) -> None:
     needed = names(project()["dependencies"]) | names(project()["optional-dependencies"]["examples"])
     assert needed <= locked(lock)
     assert "boto3" in needed

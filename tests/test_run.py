@@ -1,4 +1,4 @@
-"""`make run` as a user sees it: it survives crashes, stops cleanly, and says in one sentence why it cannot start."""
+"""`make run` as a user sees it: it survives crashes, stops cleanly, and reports in one sentence why it cannot start."""
 
 from __future__ import annotations
 
@@ -98,19 +98,19 @@ def test_second_start_on_a_data_folder_is_refused(own_stack: Stack) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "whose"),
+    ("variable", "service"),
     [
         ("PERENNIAL_API_PORT", "The API"),
         ("PERENNIAL_TEMPORAL_PORT", "Temporal"),
         ("PERENNIAL_UI_PORT", "The Temporal UI"),
     ],
 )
-def test_taken_port_is_named_with_its_variable(tmp_path: Path, variable: str, whose: str) -> None:
+def test_taken_port_is_named_with_its_variable(tmp_path: Path, variable: str, service: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         environment = {**Stack(tmp_path).environment, variable: str(port)}
         sentence = refusal(environment)
-    assert f"{whose} cannot listen on 127.0.0.1:{port}" in sentence
+    assert f"{service} cannot listen on 127.0.0.1:{port}" in sentence
     assert variable in sentence
 
 
@@ -193,7 +193,7 @@ def test_welcome_names_the_temporal_address_only_for_another_port_than_the_defau
     assert "temporal --address 127.0.0.1:7243" in welcome(Settings(temporal_port=7243), {})
 
 
-def test_welcome_says_that_there_is_no_access_key() -> None:
+def test_welcome_reports_a_missing_access_key() -> None:
     key = AccessKeySettings(secret=DEMO_SECRET)
     assert "No access key is configured" in welcome(Settings(), {})
     assert "No access key" not in welcome(Settings(access_keys={"perennial": key}), {})

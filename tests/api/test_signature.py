@@ -131,7 +131,7 @@ class TestHandmadeSignature:
         assert_refused(send_signed(api, SignedRequest(), headers={"host": "[::1"}), *DENIED, "signature")
 
     @pytest.mark.parametrize(
-        ("part", "spoilt"),
+        ("part", "replacement"),
         [
             (r".$", ""),
             ("Signature=", "Signature=0"),

@@ -1,7 +1,7 @@
 """A dispatcher or a worker that kills itself with SIGKILL at a step of an assignment.
 
-Start it with `python -m tests.distribution.crashing_process`. `CRASH_ROLE` says what it is, `CRASH_STEP` where it crashes, if at
-all.
+Start it with `python -m tests.distribution.crashing_process`. `CRASH_ROLE` is `dispatcher` or `worker`.
+`CRASH_STEP` is the step of the crash; without it the process does not crash.
 """
 
 from __future__ import annotations

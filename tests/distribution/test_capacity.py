@@ -1,4 +1,4 @@
-"""Capacity on the real engine: what takes it, for how long, and that offers never exceed it."""
+"""Capacity on the real engine: the chats that take it, the time for which they do, and its limit for offers."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def test_urgent_chat_is_offered_first(engine: Engine) -> None:
         await floor.finish(other)
 
 
-async def test_a_disconnected_chat_moves_to_wrap_up_and_holds_capacity_as_its_workstream_says(engine: Engine) -> None:
+async def test_wrap_up_of_a_disconnected_chat_holds_capacity_as_configured(engine: Engine) -> None:
     """Dynamics 365: "Moves the chat from an Active to Wrap-up state, and updates agent capacity", as configured."""
     for setting, load in (("always", 1), ("never", 0)):
         workstream = {**LIVE, "wrap_up_holds": setting, "reconnect_window": "PT0.5S"}
@@ -110,7 +110,7 @@ async def test_agent_with_a_deferred_status_gets_no_more_offers(engine: Engine) 
         await floor.finish(chat, next_chat)
 
 
-async def test_a_waiting_chat_takes_no_capacity(engine: Engine) -> None:
+async def test_waiting_chat_takes_no_capacity(engine: Engine) -> None:
     """Dynamics 365: "Chats in a waiting stage do not take up agent capacity." Neither do open chats."""
     async with open_floor(engine, ONE, persistent=PERSISTENT) as floor:
         chat = await floor.assigned_chat("a1", "persistent")

@@ -40,7 +40,7 @@ async def test_parking_frees_the_agent_at_once(engine: Engine) -> None:
         await floor.finish(chat, next_chat)
 
 
-async def test_the_customers_return_notifies_the_agent(engine: Engine) -> None:
+async def test_return_of_the_customer_notifies_the_agent(engine: Engine) -> None:
     """Dynamics 365: "When the customer comes back to the chat, the agent is notified": the chat is offered to them first.
 
     The chat goes ahead of the waiting chats, and takes capacity again from the offer on.

@@ -1,4 +1,4 @@
-"""The feed of agent events alone, on a store: cases that a client cannot cause at will."""
+"""The feed of agent events alone, on a store: cases that a client cannot force."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ async def feed(db: Database, bus: LocalBus) -> AsyncGenerator[AgentEventFeed]:
 
 
 async def change_status(db: Database, times: int = 1) -> int:
-    """Change Ann's status so many times. Returns the number of the last event."""
+    """Change the status of Ann several times. Return the number of the last event."""
     for number in range(times):
         await set_agent_status(db, INSTANCE, "ann", STATUSES[number % 2], START)
     return (await stored_events.event_heads(db, [ANN]))[ANN].seq

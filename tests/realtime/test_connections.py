@@ -50,8 +50,8 @@ class Observer:
             raise self.fault
         self.reports.append(report)
 
-    async def gets(self, *reports: str) -> None:
-        """Wait for so many reports, which must be these."""
+    async def wait_for_reports(self, *reports: str) -> None:
+        """Wait for as many reports, and assert that they are these."""
 
         async def enough() -> bool | None:
             return len(self.reports) >= len(reports) or None
@@ -59,7 +59,7 @@ class Observer:
         await eventually(enough, f"{reports} are reported")
         assert self.reports == [*reports]
 
-    async def fails(self) -> None:
+    async def wait_for_failure(self) -> None:
         """Wait for a report that fails."""
         async with asyncio.timeout(10):
             await self.has_failed.wait()
@@ -86,8 +86,8 @@ async def open(db: Database, observer: Observer, monkeypatch: pytest.MonkeyPatch
         await process.stop()
 
 
-async def connected(db: Database, processes: int = 1) -> str:
-    """One of the processes with a reported connection, once there are so many."""
+async def wait_for_connection(db: Database, processes: int = 1) -> str:
+    """Wait until this many processes have a reported connection. Return one of them."""
     columns = schema.connections.c
     query = select(columns.process_id).where(columns.disconnected_at.is_(None), columns.connect_reported)
 
@@ -108,40 +108,40 @@ async def leases(db: Database) -> dict[str, datetime]:
 async def test_connect_and_disconnect_are_reported_once(db: Database, observer: Observer, open: Open) -> None:
     one, two = await open(), await open()
     one.opened("ann", "c")
-    await connected(db)
+    await wait_for_connection(db)
     for process in (one, two):
         process.opened("ann", "c")
-    await connected(db, processes=2)
+    await wait_for_connection(db, processes=2)
     one.closed("ann", "c")
     one.closed("ann", "c")
-    await connected(db)
+    await wait_for_connection(db)
     two.closed("ann", "c")
-    await observer.gets("connected", "disconnected")
+    await observer.wait_for_reports("connected", "disconnected")
 
 
 async def test_connect_is_reported_again_after_a_wrong_disconnect(db: Database, observer: Observer, open: Open) -> None:
     process = await open(lease=SHORT)
     process.opened("ann", "c")
-    await connections.mark_disconnected(db, "ann", await connected(db), datetime.now(UTC))
-    await observer.gets("connected", "connected")
-    await connected(db)
+    await connections.mark_disconnected(db, "ann", await wait_for_connection(db), datetime.now(UTC))
+    await observer.wait_for_reports("connected", "connected")
+    await wait_for_connection(db)
     process.closed("ann", "c")
-    await observer.gets("connected", "connected", "disconnected")
+    await observer.wait_for_reports("connected", "connected", "disconnected")
 
 
 async def test_process_keeps_its_lease_while_reports_fail(db: Database, observer: Observer, open: Open) -> None:
     observer.fault = Unavailable("the engine is away")
     await connections.add_connection(db, "ann", "c", "dead")
     await open(lease=SHORT)
-    await observer.fails()
+    await observer.wait_for_failure()
     before = await leases(db)
 
-    async def renewed() -> bool | None:
+    async def is_renewed() -> bool | None:
         return all(until > before[process] + 2 * SHORT for process, until in (await leases(db)).items()) or None
 
-    await eventually(renewed, "the lease is renewed")
+    await eventually(is_renewed, "the lease is renewed")
     observer.fault = None
-    await observer.gets("disconnected")
+    await observer.wait_for_reports("disconnected")
 
 
 async def test_process_whose_lease_expired_renews_it_twice_before_it_searches_for_dead_processes(
@@ -151,7 +151,7 @@ async def test_process_whose_lease_expired_renews_it_twice_before_it_searches_fo
     done: list[str] = []
     is_away, refused = False, asyncio.Event()
 
-    async def unless_away(*args: Any) -> None:
+    async def renew_unless_away(*args: Any) -> None:
         if is_away:
             refused.set()
             raise OSError("the store is away")
@@ -168,7 +168,7 @@ async def test_process_whose_lease_expired_renews_it_twice_before_it_searches_fo
     async def has_searched() -> bool | None:
         return "searched" in done or None
 
-    monkeypatch.setattr(connections, "renew_lease", unless_away)
+    monkeypatch.setattr(connections, "renew_lease", renew_unless_away)
     monkeypatch.setattr(connections, "orphans", searched)
     await open(lease=SHORT)
     is_away = True
@@ -186,23 +186,23 @@ async def test_reconnect_while_the_disconnect_is_written_is_reported(
 ) -> None:
     process = await open()
     process.opened("ann", "c")
-    await connected(db)
+    await wait_for_connection(db)
     writing, may_write = asyncio.Event(), asyncio.Event()
     mark_disconnected = connections.mark_disconnected
 
-    async def slowly(*args: Any, **options: Any) -> bool:
+    async def mark_slowly(*args: Any, **options: Any) -> bool:
         writing.set()
         await may_write.wait()
         return await mark_disconnected(*args, **options)
 
-    monkeypatch.setattr(connections, "mark_disconnected", slowly)
+    monkeypatch.setattr(connections, "mark_disconnected", mark_slowly)
     process.closed("ann", "c")
     async with asyncio.timeout(10):
         await writing.wait()
     process.opened("ann", "c")
     may_write.set()
-    await observer.gets("connected", "disconnected", "connected")
-    await connected(db)
+    await observer.wait_for_reports("connected", "disconnected", "connected")
+    await wait_for_connection(db)
 
 
 async def test_reconnect_before_the_disconnect_is_written_is_not_reported(
@@ -211,14 +211,14 @@ async def test_reconnect_before_the_disconnect_is_written_is_not_reported(
     observer.fault = Unavailable("the engine is away")
     process = await open()
     process.opened("ann", "c")
-    await observer.fails()
+    await observer.wait_for_failure()
     process.closed("ann", "c")
     process.opened("ann", "c")
     observer.fault = None
-    await connected(db)
+    await wait_for_connection(db)
     second_disconnect = datetime.now(UTC)
     process.closed("ann", "c")
-    await observer.gets("connected", "disconnected")
+    await observer.wait_for_reports("connected", "disconnected")
     assert observer.lost_at[0] >= second_disconnect
 
 
@@ -227,7 +227,7 @@ async def test_disconnect_that_cannot_be_written_is_reported_later(
 ) -> None:
     process = await open(lease=SHORT)
     process.opened("ann", "c")
-    await connected(db)
+    await wait_for_connection(db)
     mark_disconnected, faults = connections.mark_disconnected, [OSError("the store is away")]
 
     async def at_the_second_attempt(*args: Any, **options: Any) -> bool:
@@ -238,7 +238,7 @@ async def test_disconnect_that_cannot_be_written_is_reported_later(
     monkeypatch.setattr(connections, "mark_disconnected", at_the_second_attempt)
     process.closed("ann", "c")
     lost = datetime.now(UTC)
-    await observer.gets("connected", "disconnected")
+    await observer.wait_for_reports("connected", "disconnected")
     assert observer.lost_at[0] <= lost
 
 
@@ -249,10 +249,10 @@ async def test_connect_that_cannot_be_reported_is_reported_later(
     observer.fault = fault
     process = await open(lease=SHORT)
     process.opened("ann", "c")
-    await observer.fails()
+    await observer.wait_for_failure()
     observer.fault = None
-    await observer.gets("connected")
-    await connected(db)
+    await observer.wait_for_reports("connected")
+    await wait_for_connection(db)
 
 
 async def test_unreported_connect_of_a_stopped_process_is_reported_by_the_next(
@@ -261,13 +261,13 @@ async def test_unreported_connect_of_a_stopped_process_is_reported_by_the_next(
     observer.fault = Unavailable("the engine is away")
     stopping = await open()
     stopping.opened("ann", "c")
-    await observer.fails()
+    await observer.wait_for_failure()
     await stopping.stop()
     observer.fault = None
     process = await open()
     process.opened("ann", "c")
-    await observer.gets("connected")
-    await connected(db)
+    await observer.wait_for_reports("connected")
+    await wait_for_connection(db)
 
 
 async def test_connect_and_disconnect_during_an_outage_are_reported_in_order(
@@ -276,7 +276,7 @@ async def test_connect_and_disconnect_during_an_outage_are_reported_in_order(
     observer.fault = Unavailable("the engine is away")
     process = await open()
     process.opened("ann", "c")
-    await observer.fails()
+    await observer.wait_for_failure()
     process.closed("ann", "c")
     observer.fault = None
-    await observer.gets("connected", "disconnected")
+    await observer.wait_for_reports("connected", "disconnected")

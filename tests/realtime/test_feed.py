@@ -44,14 +44,14 @@ class Subscriber:
         self.entries.append((kind, entry.seq))
         self._changed.set()
 
-    async def gets(self, *entries: tuple[str, int]) -> None:
+    async def wait_for_entries(self, *entries: tuple[str, int]) -> None:
         async with asyncio.timeout(WAIT):
             while len(self.entries) < len(entries):
                 self._changed.clear()
                 await self._changed.wait()
         assert self.entries == [*entries]
 
-    async def ends(self) -> None:
+    async def wait_for_end(self) -> None:
         async with asyncio.timeout(WAIT):
             while not self.is_ended:
                 self._changed.clear()
@@ -112,7 +112,7 @@ async def test_subscriber_catches_up_to_the_head_and_then_gets_new_entries(feed:
     assert await feed.join(subscriber)
     feed.known["k"] = 7
     feed.wake("k")
-    await subscriber.gets(("old", 2), ("old", 3), ("old", 4), ("old", 5), ("new", 6), ("new", 7))
+    await subscriber.wait_for_entries(("old", 2), ("old", 3), ("old", 4), ("old", 5), ("new", 6), ("new", 7))
 
 
 async def test_refused_subscriber_gets_nothing(feed: Numbers) -> None:
@@ -121,7 +121,7 @@ async def test_refused_subscriber_gets_nothing(feed: Numbers) -> None:
     assert await feed.join(admitted)
     feed.known["k"] = 1
     feed.wake("k")
-    await admitted.gets(("new", 1))
+    await admitted.wait_for_entries(("new", 1))
     assert refused.entries == []
     assert feed.subscribers("k") == (admitted,)
 
@@ -131,10 +131,10 @@ async def test_entries_go_to_the_subscribers_of_their_key_only(feed: Numbers) ->
     for subscriber in (one, other):
         await feed.join(subscriber)
     feed.known |= {"k": 1, "other": 2}
-    for key in ("k", "other", "nobody's"):
+    for key in ("k", "other", "without subscribers"):
         feed.wake(key)
-    await one.gets(("new", 1))
-    await other.gets(("new", 1), ("new", 2))
+    await one.wait_for_entries(("new", 1))
+    await other.wait_for_entries(("new", 1), ("new", 2))
 
 
 async def test_any_number_of_announcements_delivers_each_entry_once(feed: Numbers) -> None:
@@ -145,7 +145,7 @@ async def test_any_number_of_announcements_delivers_each_entry_once(feed: Number
         feed.wake("k")
         await asyncio.sleep(0)
         feed.wake("k")
-    await subscriber.gets(*(("new", seq) for seq in range(1, 9)))
+    await subscriber.wait_for_entries(*(("new", seq) for seq in range(1, 9)))
 
 
 async def test_subscriber_who_joins_during_a_delivery_misses_nothing(feed: Numbers) -> None:
@@ -161,27 +161,27 @@ async def test_subscriber_who_joins_during_a_delivery_misses_nothing(feed: Numbe
     assert await joining
     feed.known["k"] = 6
     feed.wake("k")
-    await early.gets(*(("new", seq) for seq in range(1, 7)))
-    await late.gets(*(("old", seq) for seq in range(1, 6)), ("new", 6))
+    await early.wait_for_entries(*(("new", seq) for seq in range(1, 7)))
+    await late.wait_for_entries(*(("old", seq) for seq in range(1, 6)), ("new", 6))
 
 
 async def test_subscriber_who_has_left_gets_nothing_more(feed: Numbers) -> None:
-    gone, present = Subscriber("k"), Subscriber("k")
-    for subscriber in (gone, present):
+    left, present = Subscriber("k"), Subscriber("k")
+    for subscriber in (left, present):
         await feed.join(subscriber)
-    feed.leave(gone)
-    feed.leave(gone)
+    feed.leave(left)
+    feed.leave(left)
     feed.known["k"] = 1
     feed.wake("k")
-    await present.gets(("new", 1))
-    assert gone.entries == []
+    await present.wait_for_entries(("new", 1))
+    assert left.entries == []
 
 
 async def test_poll_finds_entries_that_were_not_announced(polling: Numbers) -> None:
     subscriber = Subscriber("k")
     await polling.join(subscriber)
     polling.known["k"] = 2
-    await subscriber.gets(("new", 1), ("new", 2))
+    await subscriber.wait_for_entries(("new", 1), ("new", 2))
 
 
 async def test_failed_read_is_repeated_by_the_next_poll(polling: Numbers, caplog: pytest.LogCaptureFixture) -> None:
@@ -189,7 +189,7 @@ async def test_failed_read_is_repeated_by_the_next_poll(polling: Numbers, caplog
     await polling.join(subscriber)
     polling.faults = [OSError("no store")]
     polling.known["k"] = 1
-    await subscriber.gets(("new", 1))
+    await subscriber.wait_for_entries(("new", 1))
     assert caplog.messages == ["cannot read numbers of k; the next poll tries again"]
 
 
@@ -200,11 +200,11 @@ async def test_failed_join_leaves_the_channel_usable(feed: Numbers) -> None:
         await feed.join(Subscriber("k"))
     subscriber = Subscriber("k")
     assert await feed.join(subscriber)
-    await subscriber.gets(("old", 1))
+    await subscriber.wait_for_entries(("old", 1))
 
 
 async def test_poll_ends_the_subscribers_of_a_key_that_no_longer_exists(polling: Numbers) -> None:
     subscriber = Subscriber("k")
     await polling.join(subscriber)
     del polling.known["k"]
-    await subscriber.ends()
+    await subscriber.wait_for_end()

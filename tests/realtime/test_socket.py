@@ -35,7 +35,7 @@ class Network:
             await self.takes_frames.wait()
         await self._to_client.put(message)
 
-    def say(self, text: str) -> None:
+    def send_text(self, text: str) -> None:
         self._to_server.put_nowait({"type": "websocket.receive", "text": text})
 
     def hang_up(self) -> None:
@@ -89,8 +89,8 @@ async def test_frames_of_the_client_are_passed_on_until_it_hangs_up(network: Net
     async with socket.opened():
         await network.next()
         reading = asyncio.create_task(socket.read(receive, expires_at=datetime.now(UTC) + LATER))
-        network.say("a")
-        network.say("b")
+        network.send_text("a")
+        network.send_text("b")
         assert await network.texts(2) == ["re: a", "re: b"]
         network.hang_up()
         await asyncio.wait_for(reading, WAIT)
@@ -130,13 +130,13 @@ async def test_closed_socket_does_not_block_its_reader(network: Network) -> None
         await network.next()
         network.takes_frames.clear()
         for _ in range(5):
-            network.say("ping")
+            network.send_text("ping")
         reading = asyncio.create_task(socket.read(receive))
         await asyncio.sleep(0.05)
         assert not reading.done()
         socket.frames.put(Frame("too much"))
         for _ in range(5):
-            network.say("ping")
+            network.send_text("ping")
         network.hang_up()
         await asyncio.wait_for(reading, WAIT)
 
@@ -161,7 +161,7 @@ async def test_timeout_of_a_handler_is_not_an_expired_token(network: Network, so
         raise TimeoutError("the store does not answer")
 
     async with socket.opened():
-        network.say("a")
+        network.send_text("a")
         with pytest.raises(TimeoutError, match="the store does not answer"):
             await socket.read(receive, expires_at=datetime.now(UTC) + LATER)
 

@@ -1,4 +1,4 @@
-"""The transcript feed alone, on a store of its own: an agent who leaves a chat that goes on, and where sockets resume."""
+"""The transcript feed on its own store: agents who leave a chat that goes on, and the resume points of sockets."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ async def test_next_socket_resumes_after_the_last_item_that_was_sent(
     assert await received(second, "text 4") == [("text 3", False), ("text 4", False)]
 
 
-async def test_second_socket_beside_a_living_one_starts_with_what_follows(
+async def test_second_socket_of_a_connected_participant_starts_with_new_items(
     db: Database, bus: LocalBus, feed: TranscriptFeed
 ) -> None:
     first = await subscribed(feed, CUSTOMER.id)
@@ -135,18 +135,18 @@ async def test_second_socket_beside_a_living_one_starts_with_what_follows(
     assert await received(second, "text 3") == [("text 3", False)]
 
 
-async def test_second_socket_beside_a_living_one_gets_what_that_gets_next(
+async def test_second_socket_of_a_connected_participant_gets_the_next_undelivered_item(
     db: Database, bus: LocalBus, feed: TranscriptFeed
 ) -> None:
     first = await subscribed(feed, CUSTOMER.id)
     await all_delivered()
-    await record(db, "c", items=[item(2)])  # not announced: the first socket is still to get it
+    await record(db, "c", items=[item(2)])  # not announced: the first socket does not have it yet
     second = await subscribed(feed, CUSTOMER.id)
     for subscriber in (first, second):
         assert await received(subscriber, "text 2") == [("text 2", False)]
 
 
-async def test_socket_that_replaces_a_dead_one_resumes_after_the_last_item_surely_received(
+async def test_socket_that_replaces_a_dead_one_resumes_after_the_last_confirmed_item(
     db: Database, bus: LocalBus, feed: TranscriptFeed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dead = await subscribed(feed, CUSTOMER.id)

@@ -42,7 +42,7 @@ class Decisions(BaseModel):
 
     def comparable(self) -> dict[str, Any]:
         """As JSON, without the policy's fingerprint, which differs as soon as policies have a new field."""
-        return self.model_dump(mode="json", exclude={"commits": {"__all__": {"rules": {"fingerprint"}}}})
+        return self.model_dump(mode="json", exclude={"commits": {"__all__": {"policy": {"fingerprint"}}}})
 
 
 def decisions_path(history: Path) -> Path:

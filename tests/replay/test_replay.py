@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
 from domain.participants import Role
+from domain.policy import Policy
 from tests.replay.decisions import ADVICE, decisions_path, differences, explain, replay_decisions
 from tests.replay.histories import HISTORIES, read_history, recorded, scenario_name
 from tests.replay.scenarios import SCENARIOS
@@ -82,3 +84,16 @@ async def test_change_of_the_final_state_alone_is_found_in_the_decisions(monkeyp
         "final_state.customer_speech.steps_done: recorded 0, now 7",
         "final_state.agent_speech.steps_done: recorded 0, now 7",
     ]
+
+
+async def test_other_fingerprint_of_the_policy_is_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fingerprint covers every field of a policy, so a new field changes all of them."""
+    def other_fingerprint(_: Policy, without: Iterable[str]) -> str:
+        return f"without {len([*without])} fields"
+
+    monkeypatch.setattr(Policy, "fingerprint", other_fingerprint)
+    path = HISTORIES / "chat-1.json"
+    replayed = await replay_decisions(read_history(path))
+    assert replayed.commits[0].policy
+    assert replayed.commits[0].policy.fingerprint.startswith("without")
+    assert differences(path, replayed) == []

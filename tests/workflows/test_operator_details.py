@@ -26,7 +26,7 @@ WAITING_FOR = {
 
 
 @pytest.mark.parametrize(("mode", "name"), SAMPLE_STATES)
-def test_details_say_what_the_conversation_waits_for(mode: Mode, name: str) -> None:
+def test_details_name_the_awaited_action(mode: Mode, name: str) -> None:
     state = sample_chat(mode, name).state
     text = operator_details.details(state, 3)
     title, waiting, *_ = text.split("\n\n")
