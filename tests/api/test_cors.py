@@ -82,7 +82,7 @@ def test_server_errors_are_readable_from_any_origin_and_logged_once(tenants: Api
             failure = tenants.send("GetTranscript", {}, token=token, headers=ORIGIN)
         finally:
             store.execute("ALTER TABLE items_gone RENAME TO items")
-    assert_refused(failure, 500, "InternalServerException", "on our side")
+    assert_refused(failure, 500, "InternalServerException", "unexpected error")
     assert failure.headers["access-control-allow-origin"] == "*"
     assert "items" not in failure.text
     log = tenants.stack.log()[log_start:]
