@@ -88,6 +88,7 @@ async def test_change_of_the_final_state_alone_is_found_in_the_decisions(monkeyp
 
 async def test_other_fingerprint_of_the_policy_is_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     """The fingerprint covers every field of a policy, so a new field changes all of them."""
+
     def other_fingerprint(_: Policy, without: Iterable[str]) -> str:
         return f"without {len([*without])} fields"
 
