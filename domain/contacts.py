@@ -61,5 +61,5 @@ class Contact(Value):
         return self._with_fields({"ended_at": at, "end_reason": reason, "last_seq": last_seq})
 
     def wrapped_up(self, at: datetime | None) -> Self:
-        """Returns this contact with the end of its wrap-up. `at` is None while the wrap-up goes on."""
+        """Returns this contact with the end of its wrap-up. `at` is None while the wrap-up continues."""
         return self._with_fields({"wrapped_up_at": at})

@@ -110,7 +110,7 @@ class WithdrawOffer(ConversationEvent):
 
 
 class Transfer(ConversationEvent):
-    """The agent transfers the conversation to a queue or to another agent. It goes on as a new contact."""
+    """The agent transfers the conversation to a queue or to another agent. It continues as a new contact."""
 
     kind: Literal["transfer"] = "transfer"
     by: Name = "agent"
@@ -142,7 +142,7 @@ class Park(ConversationEvent):
 
 
 class Release(ConversationEvent):
-    """The agent returns the conversation to its queue. It goes on as a new contact."""
+    """The agent returns the conversation to its queue. It continues as a new contact."""
 
     kind: Literal["release"] = "release"
     by: Name = "agent"

@@ -141,7 +141,7 @@ class Policy(Value):
 
     @property
     def fixed(self) -> tuple[str, ...]:
-        """The fields that keep their initial values, whatever the workstream's configuration becomes."""
+        """The fields that keep their initial values when the workstream's configuration changes."""
         return FIXED if self.duration_configured else (*FIXED, "duration")
 
     def fingerprint(self, without: Iterable[str]) -> str:

@@ -22,7 +22,7 @@ ITEMS_PER_PAGE = 200
 REMEMBERED_PARTICIPANTS = 20_000
 
 HEARTBEAT_TIMEOUT_SECONDS = 15.0
-"""After a first heartbeat, a socket without another for this long is dead, whatever TCP reports. ChatJS sends one every 10 s."""
+"""Time without a heartbeat, after the first one, after which a socket counts as dead. ChatJS sends one every 10 s."""
 
 Welcome = Callable[[StoredConversation, str], Sequence[Frame]]
 """The first frames of a subscription, made from the conversation and the id of its latest contact."""

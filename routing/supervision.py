@@ -22,7 +22,7 @@ class SupervisedContact:
     Attributes:
         since: when the present stage began.
         units: the capacity that it uses while an agent works on it.
-        agent: the agent who works on it, has parked it or wraps it up; None when there is none.
+        agent: the agent who works on it, has parked it or wraps it up; None without such an agent.
         offered_to: the agent of its offer; None without an offer.
         offered_until: when the offer expires; None without an offer.
     """

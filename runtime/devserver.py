@@ -74,7 +74,7 @@ def temporal_binary() -> str:
     """Return the path of the `temporal` command: beside this Python, else on `PATH`.
 
     Raises:
-        StartupError: there is none.
+        StartupError: there is no `temporal` command.
     """
     beside = Path(sys.executable).with_name("temporal")
     found = str(beside) if beside.exists() else shutil.which("temporal")

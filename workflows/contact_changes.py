@@ -12,7 +12,7 @@ def begin_contact(
 ) -> ConversationState:
     """End the present contact for a reason and begin another one. The agent leaves.
 
-    A transferred contact needs no wrap-up. The wrap-up of a contact before a survey goes on.
+    A transferred contact needs no wrap-up. The wrap-up of a contact before a survey continues.
     """
     transferred = initiation is InitiationMethod.TRANSFER
     ended = state.contact.ended(state.clock, reason, state.seq).wrapped_up(state.clock if transferred else None)

@@ -43,7 +43,7 @@ Attributes = Mapping[SearchAttributeKey[Any], str | datetime | list[str]]
 def customer_hash(instance: str, customer_id: str) -> str:
     """The first 32 hexadecimal digits of the SHA-256 of `instance/customer_id` in UTF-8.
 
-    It is a pseudonym, not a secret: anybody who knows a customer's id can compute it.
+    It is a pseudonym, not a secret: it can be computed from the id.
     """
     return sha256(f"{instance}/{customer_id}".encode()).hexdigest()[:32]
 

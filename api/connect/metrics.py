@@ -73,7 +73,7 @@ async def get_contact_metrics(
 async def estimated_wait(db: Database, instance: str, queue: str, since: datetime, now: datetime) -> timedelta | None:
     """Estimate the remaining wait: the average wait of the last 50 assigned contacts, less the wait until now.
 
-    Does not consider the contacts ahead. Never negative. None if no contact of the queue was assigned lately.
+    Does not consider the contacts ahead. Never negative. None if no contact was assigned within `WAIT_WINDOW`.
     """
     average = await queues.average_wait(db, instance, queue, now - queues.WAIT_WINDOW)
     return None if average is None else max(average - (now - since), timedelta())
