@@ -36,7 +36,7 @@ VARIETY = 4
 """Successive examples of Hypothesis resemble each other, so the test uses one of so many."""
 
 
-class RandomChat(NamedTuple):
+class Play(NamedTuple):
     """The start and the steps of a conversation."""
 
     id: str
@@ -46,9 +46,9 @@ class RandomChat(NamedTuple):
     steps: list[Step]
 
 
-def random_chats() -> list[RandomChat]:
-    """The same conversations in every run, with new ids."""
-    drawn: list[RandomChat] = []
+def random_chats() -> list[Play]:
+    """The same conversations in every run, with new ids. Hypothesis derives them from the source of `draw`."""
+    drawn: list[Play] = []
     run = uuid4().hex[:8]
 
     @settings(
@@ -64,7 +64,7 @@ def random_chats() -> list[RandomChat]:
         id = f"{run}-{len(drawn)}"
         mode = data.draw(st.sampled_from(list(Mode)))
         policy, recycle_after = data.draw(policies(mode)), data.draw(st.sampled_from([15, 40, 2_000]))
-        drawn.append(RandomChat(id, mode, policy, recycle_after, data.draw(steps(id, shortest=2, longest=7))))
+        drawn.append(Play(id, mode, policy, recycle_after, data.draw(steps(id, shortest=2, longest=7))))
 
     draw()
     return drawn[::VARIETY][:CONVERSATIONS]
@@ -81,36 +81,28 @@ async def test_random_events_keep_all_invariants_on_the_engine(
         await assert_replay(chats)
 
 
-async def run_together(
-    environment: WorkflowEnvironment, engine: Engine, drawn: list[RandomChat], archive: str
-) -> list[Chat]:
+async def run_together(environment: WorkflowEnvironment, engine: Engine, drawn: list[Play], archive: str) -> list[Chat]:
     """Run conversations at once. A new worker runs the second half; some conversations have a burst of messages before it."""
     async with engine.worker(archive=archive):
         chats = [
             await engine.start(
-                random_chat.mode,
-                id=random_chat.id,
-                recycle_after=random_chat.recycle_after,
-                **as_json(random_chat.policy),
+                play.mode,
+                id=play.id,
+                recycle_after=play.recycle_after,
+                **as_json(play.policy),
             )
-            for random_chat in drawn
+            for play in drawn
         ]
         drivers = [ChatDriver(environment, chat) for chat in chats]
-        halves = [len(random_chat.steps) // 2 for random_chat in drawn]
+        halves = [len(play.steps) // 2 for play in drawn]
         await asyncio.gather(
-            *(
-                driver.run(*random_chat.steps[:half])
-                for driver, random_chat, half in zip(drivers, drawn, halves, strict=True)
-            )
+            *(driver.run(*play.steps[:half]) for driver, play, half in zip(drivers, drawn, halves, strict=True))
         )
         await asyncio.gather(*(wait_until_idle(chat) for chat in chats))
     await asyncio.gather(*(driver.send_burst(COMMIT_ITEMS + 10) for driver in drivers[::3]))
     async with engine.worker(archive=archive):
         await asyncio.gather(
-            *(
-                driver.run(*random_chat.steps[half:])
-                for driver, random_chat, half in zip(drivers, drawn, halves, strict=True)
-            )
+            *(driver.run(*play.steps[half:]) for driver, play, half in zip(drivers, drawn, halves, strict=True))
         )
         closed = await asyncio.gather(*(driver.finish() for driver in drivers))
     for driver, closed_chat in zip(drivers, closed, strict=True):
