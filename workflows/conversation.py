@@ -1,7 +1,7 @@
 """The conversation workflow: it runs the pure machine on Temporal.
 
 Handlers only append to the inbox. One serial loop takes the events from it, decides on each by the machine, writes the effects
-as one commit, and publishes the new state. One timer wakes it at the nearest deadline. Continue-as-new carries the state and
+as one commit, and publishes the new state. A timer wakes it at the nearest deadline. Continue-as-new carries the state and
 the rest of the inbox; transcript text is never part of the state.
 """
 

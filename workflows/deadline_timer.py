@@ -1,7 +1,12 @@
-"""The only Temporal timer of a conversation. It ends at the nearest deadline or earlier, and is then set again.
+"""The Temporal timers of a conversation. The next one ends at the nearest deadline or earlier, and is then set again.
 
-To set a timer again with every message would add two events to the history each time. This timer is set again only when the
-nearest deadline becomes earlier.
+To set a timer again with every message would add events to the history each time. A timer is set only when the nearest deadline
+becomes earlier than every timer. The later timers stay and are used in their turn.
+
+No timer is ever cancelled, because of a fault of the SDK (1.35). When a local activity ends while the worker answers a query, its
+marker is recorded together with the answer, but its result reaches the workflow in the next task. A replay delivers the result at
+once. A timer that was set in the first task and cancelled after the result is then set and cancelled in one task, which yields no
+command for its events. So the replay fails, and the conversation stands still. See `tests/workflows/test_queries.py`.
 """
 
 from __future__ import annotations
@@ -16,12 +21,15 @@ from workflows.timers import Deadline
 
 
 class DeadlineTimer:
-    """Wakes the workflow no later than the nearest deadline."""
+    """Wakes the workflow no later than the nearest deadline.
+
+    Args:
+        nearest: the nearest deadline; None if there is none.
+    """
 
     def __init__(self, nearest: Callable[[], Deadline | None]) -> None:
         self._nearest = nearest
-        self._set_for: Deadline | None = None
-        self._sleep: asyncio.Task[None] | None = None
+        self._sleeps: dict[Deadline, asyncio.Task[None]] = {}
 
     def is_due(self) -> bool:
         """Whether the nearest deadline has passed."""
@@ -29,18 +37,15 @@ class DeadlineTimer:
         return deadline is not None and deadline.due <= workflow.now()
 
     def set(self) -> None:
-        """Set the timer for the nearest deadline, unless the present timer ends at that instant or earlier."""
+        """Set a timer for the nearest deadline, unless one ends as early."""
         deadline = self._nearest()
         if deadline is None or deadline.due <= workflow.now():
             return
-        if self._set_for and self._set_for.due <= deadline.due:
+        if any(other.due <= deadline.due for other in self._sleeps):
             return
-        if self._sleep:
-            self._sleep.cancel()
-        self._set_for = deadline
-        self._sleep = asyncio.create_task(self._sleep_until(deadline))
+        self._sleeps[deadline] = asyncio.create_task(self._sleep_until(deadline))
 
     async def _sleep_until(self, deadline: Deadline) -> None:
         await workflow.sleep(deadline.due - workflow.now(), summary=operator_details.deadline_summary(deadline))
-        self._sleep = self._set_for = None
+        del self._sleeps[deadline]
         self.set()
