@@ -221,4 +221,4 @@ async def test_removed_contact_leaves_no_routing_rows(db: Database) -> None:
     row = await routing_row(db, "c")
     assert row
     await put(db, placement_from(row, stage=RoutingStage.OFF))
-    assert [await count(db, name) for name in ("board", "board_passes", "board_waits")] == [0, 0, 0]
+    assert [await count(db, name) for name in ("routing", "routing_rejections", "routing_waits")] == [0, 0, 0]

@@ -206,8 +206,8 @@ async def test_page_query_scans_no_table(db: Database) -> None:
     if db.is_postgres:
         assert not [line for line in plan if "Seq Scan" in line]
         return
-    # "walk" and "own" are common table expressions, not tables
-    assert {line for line in plan if line.startswith("SCAN")} == {"SCAN walk", "SCAN own"}
+    # "walk" and "first_items" are common table expressions, not tables
+    assert {line for line in plan if line.startswith("SCAN")} == {"SCAN walk", "SCAN first_items"}
     searches = [line for line in plan if line.startswith("SEARCH")]
     assert all("(id=?)" in line or "(conversation_id=? AND seq" in line for line in searches), searches
 
