@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.api.calls import ABSENT_STATUSES, ROUTES, WITH_BODY, Api, valid_body, with_member
@@ -124,11 +124,13 @@ def test_arbitrary_bodies_cause_no_server_error(api: Api, chat: Chat, operation:
     operation=st.sampled_from([name for name, (_, path) in ROUTES.items() if "{" in path]),
     ids=st.lists(st.binary(max_size=20).map(quote) | TEXTS.map(lambda t: quote(t[:300], errors="replace")), min_size=2),
 )
+@example(operation="DescribeContact", ids=["..", ".."])
 def test_arbitrary_path_ids_are_refused(api: Api, operation: str, ids: list[str]) -> None:
     path = {"InstanceId": ids[0], **dict.fromkeys(("ContactId", "InitialContactId", "UserId"), ids[1])}
     body = valid_body(operation, Chat("", "", "", "")) if operation in WITH_BODY else None
     response = api.send(operation, body, path=path)
-    assert 400 <= response.status_code < 500
+    is_start_page = response.request.url.path == "/"  # the client resolves `..` before it sends the request
+    assert 400 <= response.status_code < 500 or is_start_page
 
 
 @settings(max_examples=2 * EXAMPLES, deadline=None, database=None)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from temporalio.client import Client, WorkflowHandle
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
 from configuration.current import Configuration
@@ -146,12 +146,22 @@ class Chat:
         await current.signal(name, args=[] if body is None else [body])
 
     async def ask(self, command: Command) -> Refusal | None:
-        """Send a command and return its refusal, if any."""
-        current = self.engine.client.get_workflow_handle(self.id)
-        answer: CommandResult = await current.execute_update(
-            "ask", CommandRequest(command=command), result_type=CommandResult
-        )
-        return answer.refused
+        """Send a command and return its refusal.
+
+        The server drops an update together with a task that it repeats, for example when a signal arrives as the conversation
+        ends. `ConversationClient` sends the command again then, and so does this method.
+        """
+        present = self.engine.client.get_workflow_handle(self.id)
+
+        async def send() -> CommandResult | None:
+            try:
+                return await present.execute_update("ask", CommandRequest(command=command), result_type=CommandResult)
+            except RPCError as error:
+                if error.status is not RPCStatusCode.FAILED_PRECONDITION:
+                    raise
+                return None
+
+        return (await eventually(send, f"{command.kind} is answered")).refused
 
     async def assign(self, user: str = "a1") -> Refusal | None:
         """Assign the chat to an agent."""

@@ -50,7 +50,7 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("contact_id"),
     )
-    op.create_index(op.f("ix_announced_positions_at"), "sent_positions", ["at"], unique=False)
+    op.create_index(op.f("ix_sent_positions_at"), "sent_positions", ["at"], unique=False)
     op.create_table(
         "configuration_changes",
         sa.Column("instance", sa.String(length=100), nullable=False),
