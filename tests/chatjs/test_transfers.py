@@ -13,14 +13,14 @@ from tests.chatjs.wire import JOINED, LEFT, TRANSFERRED, TYPING
 from tests.stack import Stack
 
 
-@pytest.mark.parametrize("where", ["desk", "backend"])
+@pytest.mark.parametrize("where", ["agent", "backend"])
 async def test_customer_keeps_socket_during_transfer(tabs: Tabs, backend: Backend, stack: Stack, where: str) -> None:
     async with Proxy(stack.api_port) as proxy:
         chat = backend.start()
         customer, first = await tabs.customer(chat, proxy.url), await tabs.agent(chat)
         await first.send("I hand you on")
         await customer.wait_for_message("I hand you on")
-        if where == "desk":
+        if where == "agent":
             second_contact = backend.transfer_as_agent(chat.contact, AGENT, OTHER_AGENT)
         else:
             second_contact = backend.transfer(chat.contact, OTHER_AGENT)

@@ -307,7 +307,7 @@ async def test_event_numbers_grow_when_an_agent_is_removed_and_configured_again(
 
 class TestAgentDisconnects:
     async def disconnect(self, db: Database, at: float = 0) -> bool:
-        await add_connection(db, ANN_CONNECTIONS, "desk", "process")
+        await add_connection(db, ANN_CONNECTIONS, "a-connection", "process")
         await mark_connection_lost(db, ANN_CONNECTIONS, "process", after(at))
         return await disconnected_agents.mark_disconnected(db, ANN, ANN_CONNECTIONS, after(at))
 
@@ -344,7 +344,7 @@ class TestAgentDisconnects:
 
     async def test_agent_with_another_connection_is_not_disconnected(self, db: Database) -> None:
         await staff(db, agent("ann"))
-        await add_connection(db, ANN_CONNECTIONS, "desk", "other")
+        await add_connection(db, ANN_CONNECTIONS, "a-connection", "other")
         assert not await disconnected_agents.mark_disconnected(db, ANN, ANN_CONNECTIONS, START)
 
     async def test_offline_agent_is_not_marked_as_disconnected(self, db: Database) -> None:

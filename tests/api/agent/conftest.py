@@ -67,8 +67,8 @@ queues = []
 
 @pytest.fixture(scope="package")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    folder = tmp_path_factory.mktemp("desk")
-    config = folder / "desk.toml"
+    folder = tmp_path_factory.mktemp("agent")
+    config = folder / "agent.toml"
     config.write_text(CONFIG)
     running = Stack(
         folder / "data",
