@@ -14,7 +14,7 @@ from workflows.timers import Timer, next_deadline
 MARGIN_BEFORE = timedelta(seconds=5)
 """Time before a deadline at which a test checks that nothing has happened yet. The clock goes on during the check."""
 
-MAX_TIMER_DELAY = timedelta(seconds=8)
+MAX_TIMER_DELAY = timedelta(seconds=3)
 """The latest time after a deadline at which the server fires the timer."""
 
 MARGIN_AFTER = timedelta(seconds=10)
