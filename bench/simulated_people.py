@@ -100,11 +100,7 @@ class SimulatedPeople:
         await self._set_status(early[:: len(early) // 2 or 1], AgentStatus.OFFLINE, when_free=True)
         await asyncio.sleep(seconds / 3)
         while True:
-            absent = [
-                user
-                for user in users
-                if (await self.centre.agent(user)).status in (AgentStatus.AWAY, AgentStatus.OFFLINE)
-            ]
+            absent = [user for user in users if (await self.centre.agent(user)).status.is_absent]
             await self._set_status(absent, AgentStatus.AVAILABLE)
             await asyncio.sleep(1)
 
