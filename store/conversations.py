@@ -17,7 +17,7 @@ from store import schema
 from store.database import Database
 from store.records import StoredContact, StoredConversation, StoredParticipant
 from store.rows import columns, contact_of, labelled, past_columns, select_contacts, unlabelled
-from store.transcript_writes import TranscriptEnd, append
+from store.transcript_writes import TranscriptEnd, append_items
 
 
 class Written(NamedTuple):
@@ -54,7 +54,7 @@ async def write_conversation(
     if opening:
         await _insert_opening(db, connection, opening)
     is_current = snapshot is not None and await _write_snapshot(db, connection, conversation_id, snapshot)
-    end = await append(db, connection, conversation_id, items) if items else None
+    end = await append_items(db, connection, conversation_id, items) if items else None
     return Written(is_current, end)
 
 

@@ -31,7 +31,7 @@ class TranscriptEnd(NamedTuple):
     at: datetime
 
 
-async def append(
+async def append_items(
     db: Database, connection: AsyncConnection, conversation_id: str, items: Sequence[TranscriptItem]
 ) -> TranscriptEnd | None:
     """Writes the items that are not stored yet, in their order. Idempotent.
