@@ -183,7 +183,7 @@ async def walk(db: Database, readers: Sequence[Reader]) -> list[Measured]:
         nonlocal statements
         statements += statement.startswith(("SELECT", "WITH"))
 
-    event.listen(db.engine.sync_engine, "before_cursor_execute", count)
+    event.listen(db.engine, "before_cursor_execute", count)
     seconds: list[list[float]] = [[] for _ in readers]
     items, queries = [0] * len(readers), [0] * len(readers)
     left = set(range(len(readers)))
@@ -198,7 +198,7 @@ async def walk(db: Database, readers: Sequence[Reader]) -> list[Measured]:
             seconds[which].append(took)
             items[which] += found
             queries[which] += statements
-    event.remove(db.engine.sync_engine, "before_cursor_execute", count)
+    event.remove(db.engine, "before_cursor_execute", count)
     return [Measured(seconds[n], items[n], queries[n] / len(seconds[n])) for n in range(len(readers))]
 
 

@@ -15,16 +15,16 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Update, exists, select, tuple_, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.instants import MILLISECOND, whole_milliseconds
 from domain.routing import ABSENT_STATUSES, FOREVER, Offer, Placement, RoutingStage
 from routing.rows import ANY_AGENT, has_affinity, is_queued
 from routing.selection import FirstOfKind, QueueView, is_available
 from store import schema
+from store.transaction import Transaction
 
 
-async def end_affinities(connection: AsyncConnection, queue: QueueView, kinds: Sequence[FirstOfKind]) -> bool:
+async def end_affinities(connection: Transaction, queue: QueueView, kinds: Sequence[FirstOfKind]) -> bool:
     """Removes the affinities in a queue that have ended. Returns whether it removed any.
 
     Locks rows of `routing`. Commit before you lock agents: agents come first in the lock order.
@@ -57,7 +57,7 @@ def _latest_ended(queue: QueueView, kind: FirstOfKind) -> datetime:
     return FOREVER if patience_over else FOREVER - MILLISECOND
 
 
-async def affinity_of(connection: AsyncConnection, placement: Placement, now: datetime) -> tuple[str, datetime | None]:
+async def affinity_of(connection: Transaction, placement: Placement, now: datetime) -> tuple[str, datetime | None]:
     """Returns the values of `bound_to` and `bound_until` for a placement.
 
     They are (`ANY_AGENT`, None) when the conversation is not queued, or its affinity has ended. A requirement has `FOREVER`.
@@ -78,7 +78,7 @@ def end_preference(offer: Offer) -> Update:
     return change.values(bound_to=ANY_AGENT, bound_until=None)
 
 
-async def is_reserved_for(connection: AsyncConnection, placement: Placement, user: str) -> bool:
+async def is_reserved_for(connection: Transaction, placement: Placement, user: str) -> bool:
     """Whether a placement names this agent for its affinity, and the agent is connected and neither away nor offline."""
     if placement.bound_to != user:
         return False
@@ -88,7 +88,7 @@ async def is_reserved_for(connection: AsyncConnection, placement: Placement, use
     return (await connection.execute(query)).scalar_one_or_none() not in (None, *ABSENT_STATUSES)
 
 
-async def _was_rejected(connection: AsyncConnection, placement: Placement) -> bool:
+async def _was_rejected(connection: Transaction, placement: Placement) -> bool:
     rejections = schema.routing_rejections.c
     rejection = exists().where(
         rejections.conversation_id == placement.conversation_id, rejections.user == placement.bound_to

@@ -11,12 +11,12 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import bindparam, delete, func, insert, select, tuple_, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.instants import iso
 from domain.routing import AgentStatus, Offer, OfferOutcome
 from store import schema
 from store.database import Database
+from store.transaction import Transaction
 
 AgentEventKind = Literal["offer", "offer-over", "assigned", "returned", "state", "status"]
 
@@ -58,7 +58,7 @@ class AgentEvent(NamedTuple):
 
 
 async def write_event(
-    connection: AsyncConnection, instance: str, user: str, kind: AgentEventKind, body: Mapping[str, Any], now: datetime
+    connection: Transaction, instance: str, user: str, kind: AgentEventKind, body: Mapping[str, Any], now: datetime
 ) -> None:
     """Writes an event within the caller's transaction. Locks the agent. Writes nothing for an agent who is not configured."""
     found = await connection.execute(_NEXT_SEQ, {"where_instance": instance, "where_user": user})
@@ -68,14 +68,14 @@ async def write_event(
         await connection.execute(_INSERT, event)
 
 
-async def write_offer_event(connection: AsyncConnection, offer: Offer, *, claimed: bool) -> None:
+async def write_offer_event(connection: Transaction, offer: Offer, *, claimed: bool) -> None:
     """Writes the event `offer`. `claimed`: the agent picked or resumed the conversation; else routing pushed it."""
     details = {"queue": offer.queue, "workstream": offer.workstream}
     body = {**_offer_ids(offer), **details, "until": iso(offer.until), "claimed": claimed}
     await write_event(connection, offer.instance, offer.user, "offer", body, offer.offered_at)
 
 
-async def write_outcome_event(connection: AsyncConnection, offer: Offer, outcome: OfferOutcome, now: datetime) -> None:
+async def write_outcome_event(connection: Transaction, offer: Offer, outcome: OfferOutcome, now: datetime) -> None:
     """Writes the event `offer-over`: an offer to an agent has ended."""
     await write_event(
         connection, offer.instance, offer.user, "offer-over", {**_offer_ids(offer), "outcome": outcome}, now
@@ -83,7 +83,7 @@ async def write_outcome_event(connection: AsyncConnection, offer: Offer, outcome
 
 
 async def write_status_event(
-    connection: AsyncConnection, instance: str, user: str, status: str, next_status: str | None, now: datetime
+    connection: Transaction, instance: str, user: str, status: str, next_status: str | None, now: datetime
 ) -> None:
     """Writes the event `status`. `next_status` follows once the agent's load is zero; None when no other follows."""
     body = {"status": status, "next_status": next_status}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, bindparam, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.routing import ABSENT_STATUSES, AgentStatus, Offer, OfferOutcome
 from routing.affinity import end_preference
@@ -14,6 +13,7 @@ from routing.load import load_of
 from routing.rows import lock_agents
 from store import schema
 from store.database import Database
+from store.transaction import Transaction
 
 _agents = schema.agents.c
 _ASSIGNED = update(schema.agents).where(
@@ -76,7 +76,7 @@ async def apply_next_statuses(db: Database, now: datetime, limit: int = 500) -> 
 
 
 async def record_capacity_freed(
-    connection: AsyncConnection, instance: str, user: str, now: datetime, *, worked: bool
+    connection: Transaction, instance: str, user: str, now: datetime, *, worked: bool
 ) -> None:
     """Records that a contact no longer uses an agent's capacity. Applies the next status when the load is now zero.
 
@@ -90,7 +90,7 @@ async def record_capacity_freed(
     await _apply_next_status(connection, instance, user, now)
 
 
-async def record_capacity_used(connection: AsyncConnection, instance: str, user: str, now: datetime) -> None:
+async def record_capacity_used(connection: Transaction, instance: str, user: str, now: datetime) -> None:
     """Records that an agent received a contact or an offer: it is their last assignment, and restarts their idle time.
 
     The caller has locked the agent.
@@ -102,7 +102,7 @@ async def record_capacity_used(connection: AsyncConnection, instance: str, user:
 
 async def apply_offer_outcome(
     db: Database,
-    connection: AsyncConnection,
+    connection: Transaction,
     offer: Offer,
     outcome: OfferOutcome,
     now: datetime,
@@ -138,7 +138,7 @@ async def apply_offer_outcome(
             await set_away(connection, offer.instance, offer.user, now, if_missed=missed_offer_limit)
 
 
-async def set_away(connection: AsyncConnection, instance: str, user: str, now: datetime, *, if_missed: int = 0) -> None:
+async def set_away(connection: Transaction, instance: str, user: str, now: datetime, *, if_missed: int = 0) -> None:
     """Sets an agent's status to away, unless it is away or offline. The caller has locked the agent.
 
     Args:
@@ -153,7 +153,7 @@ async def set_away(connection: AsyncConnection, instance: str, user: str, now: d
         await write_status_event(connection, instance, user, AgentStatus.AWAY, None, now)
 
 
-async def _apply_next_status(connection: AsyncConnection, instance: str, user: str, now: datetime) -> None:
+async def _apply_next_status(connection: Transaction, instance: str, user: str, now: datetime) -> None:
     has_no_load = load_of(instance, user, now) == 0
     changed = await connection.execute(
         update(schema.agents)

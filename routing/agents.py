@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.instants import epoch_milliseconds
 from domain.routing import AgentStatus
@@ -15,6 +15,7 @@ from routing.records import AgentState, RoutedAgent
 from routing.rows import lock_agents
 from store import schema
 from store.database import Database
+from store.transaction import Transaction
 
 _agents = schema.agents.c
 _served = schema.agent_queues.c
@@ -35,7 +36,7 @@ async def configure_agents(db: Database, instance: str, agents: Sequence[RoutedA
 
 
 async def _configure_agents(
-    db: Database, connection: AsyncConnection, instance: str, agents: Sequence[RoutedAgent], now: datetime
+    db: Database, connection: Transaction, instance: str, agents: Sequence[RoutedAgent], now: datetime
 ) -> None:
     query = select(_agents.user, _agents.name, _agents.capacity).where(_agents.instance == instance)
     before = {user: (name, capacity) for user, name, capacity in await connection.execute(query)}
@@ -71,7 +72,7 @@ async def _configure_agents(
         await connection.execute(insert(schema.agents), rows)
 
 
-async def _configure_queues(connection: AsyncConnection, instance: str, agents: Sequence[RoutedAgent]) -> None:
+async def _configure_queues(connection: Transaction, instance: str, agents: Sequence[RoutedAgent]) -> None:
     query = select(_served.queue, _served.user).where(_served.instance == instance)
     before = {(queue, user) for queue, user in await connection.execute(query)}
     configured = {(queue, agent.user) for agent in agents for queue in agent.queues}
@@ -104,9 +105,10 @@ async def agent_states(
     )
     if users is not None:
         query = query.where(_agents.user.in_(set(users)))
-    async with db.read() as connection:
-        rows = (await connection.execute(query)).all()
-    return [
-        AgentState(*row[:4], AgentStatus(row[4]), row[5], AgentStatus(row[6]) if row[6] else None, *row[7:])
-        for row in rows
-    ]
+    return [_agent_state(*row) for row in await db.rows(query)]
+
+
+def _agent_state(user: str, name: str, capacity: int, load: int, status: str, *rest: Any) -> AgentState:
+    status_since, next_status, *times = rest
+    following = AgentStatus(next_status) if next_status else None
+    return AgentState(user, name, capacity, load, AgentStatus(status), status_since, following, *times)

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Update, bindparam, exists, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.routing import FOREVER, Offer
 from routing.agent_events import write_offer_event
@@ -18,6 +17,7 @@ from routing.selection import QueueView, Selection, lock_selected_agent
 from store import schema
 from store.database import Database
 from store.schema import Instant
+from store.transaction import Transaction
 
 _routing, _agent = schema.routing.c, schema.agents.c
 _CONVERSATION, _USER, _NOW = bindparam("where_conversation"), bindparam("to_user"), bindparam("now", type_=Instant)
@@ -56,7 +56,7 @@ _OFFER_IF_UNCHANGED = _OFFER.where(
 
 
 async def write_pushed_offer(
-    db: Database, connection: AsyncConnection, queue: QueueView, selection: Selection
+    db: Database, connection: Transaction, queue: QueueView, selection: Selection
 ) -> Offer | None:
     """Offers the selected conversation to the selected agent, or to the next best agent while another process locks that one.
 
@@ -79,7 +79,7 @@ async def write_pushed_offer(
 
 
 async def write_claimed_offer(
-    connection: AsyncConnection, conversation_id: str, user: str, now: datetime, offer_duration: timedelta
+    connection: Transaction, conversation_id: str, user: str, now: datetime, offer_duration: timedelta
 ) -> Offer:
     """Offers a conversation to the agent who claims it, without any check. Writes the agent event.
 
@@ -102,7 +102,7 @@ def _offer_values(conversation_id: str, user: str, now: datetime, offer_duration
 
 
 async def _write_offer(
-    connection: AsyncConnection, statement: Update, values: dict[str, Any], *, claimed: bool
+    connection: Transaction, statement: Update, values: dict[str, Any], *, claimed: bool
 ) -> Offer | None:
     found = (await connection.execute(statement, values)).one_or_none()
     offer = None if found is None else RoutingRow(*found).offer

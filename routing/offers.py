@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, exists, not_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.refusals import RefusalCode
 from domain.routing import ABSENT_STATUSES, OFFER_DURATION, Offer, OfferOutcome, RoutingStage
@@ -23,6 +22,7 @@ from routing.rows import NO_OFFER, ROUTING_COLUMNS, RoutingRow, find_row, lock_a
 from routing.selection import DEFAULT_RULES, QueueView, first_of_each_kind, select_offer
 from store import schema
 from store.database import Database
+from store.transaction import Transaction
 
 _routing = schema.routing.c
 
@@ -108,7 +108,7 @@ def _refusal_by_stage(row: RoutingRow, user: str) -> RefusalCode | None:
 
 
 async def _refusal_by_agent(
-    connection: AsyncConnection, row: RoutingRow, user: str, now: datetime, over_capacity: bool
+    connection: Transaction, row: RoutingRow, user: str, now: datetime, over_capacity: bool
 ) -> RefusalCode | None:
     """Returns why the agent's queues or capacity prevent a claim; None when they do not."""
     agent, served = schema.agents.c, schema.agent_queues.c

@@ -21,6 +21,7 @@ from routing.placement_events import previous_agent, write_placement_events
 from routing.rows import NO_OFFER, RoutingRow, find_row, lock_agents_and_row
 from store import schema
 from store.database import Database
+from store.transaction import Transaction
 
 _routing = schema.routing.c
 _WAIT_COLUMNS = ("instance", "queue", "contact_id", "stage", "enqueued_at")
@@ -29,7 +30,7 @@ _OFFER_COLUMNS = ("holder", "holds_until", *NO_OFFER)
 """The columns of a row that belong to its offer while it has one."""
 
 
-async def write_placement(db: Database, connection: AsyncConnection, placement: Placement, now: datetime) -> None:
+async def write_placement(db: Database, connection: Transaction, placement: Placement, now: datetime) -> None:
     """Writes a conversation's placement, with its effects on the offer, the agents, the rejections and the wait times.
 
     Idempotent; an older revision than the stored one changes nothing. A deleted row has no revision any more. So call it only
@@ -76,7 +77,7 @@ async def remove_from_routing(db: Database, conversation_id: str, now: datetime)
 
 async def _lock_agents_and_row(
     db: Database,
-    connection: AsyncConnection,
+    connection: Transaction,
     row: RoutingRow | None,
     placement: Placement,
     others: Iterable[str | None],
@@ -88,7 +89,7 @@ async def _lock_agents_and_row(
     """
     while True:
         users = {name for name in (row and row.holder, *others) if name}
-        if not db.is_postgres:
+        if not isinstance(connection, AsyncConnection):  # SQLite has no row locks
             return await lock_agents_and_row(db, connection, placement.instance, row, users)
         async with connection.begin_nested() as attempt:
             locked = await lock_agents_and_row(db, connection, placement.instance, row, users)
@@ -98,7 +99,7 @@ async def _lock_agents_and_row(
         row = locked
 
 
-async def _placement_columns(connection: AsyncConnection, placement: Placement, now: datetime) -> dict[str, Any]:
+async def _placement_columns(connection: Transaction, placement: Placement, now: datetime) -> dict[str, Any]:
     """Returns the values of the columns that belong to the conversation."""
     is_working, is_wrap_up = placement.stage is RoutingStage.WORKING, placement.stage is RoutingStage.WRAP_UP
     wrap_up_until = placement.wrap_up_holds_until if is_wrap_up else None
@@ -133,7 +134,7 @@ def _is_unchanged(row: RoutingRow, columns: dict[str, Any]) -> bool:
 
 async def _write_change(
     db: Database,
-    connection: AsyncConnection,
+    connection: Transaction,
     row: RoutingRow | None,
     placement: Placement,
     columns: dict[str, Any],
@@ -196,7 +197,7 @@ def _is_same_wait(row: RoutingRow, columns: dict[str, Any]) -> bool:
 
 
 async def _end_wait(
-    db: Database, connection: AsyncConnection, row: RoutingRow, placement: Placement, now: datetime
+    db: Database, connection: Transaction, row: RoutingRow, placement: Placement, now: datetime
 ) -> None:
     """Deletes the rejections of the ended wait. Records the wait time when an agent works on the conversation now."""
     rejections = schema.routing_rejections

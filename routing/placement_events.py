@@ -6,18 +6,18 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.routing import Placement, RoutingStage
 from routing.affinity import is_reserved_for
 from routing.agent_events import write_event
 from routing.rows import RoutingRow
 from store import schema
+from store.transaction import Transaction
 
 _contacts = schema.contacts.c
 
 
-async def previous_agent(connection: AsyncConnection, row: RoutingRow | None) -> str | None:
+async def previous_agent(connection: Transaction, row: RoutingRow | None) -> str | None:
     """The agent of a conversation according to its row; None when there is no row or no agent.
 
     The agent of a queued conversation is that of its contact: the customer of a parked conversation has returned.
@@ -29,7 +29,7 @@ async def previous_agent(connection: AsyncConnection, row: RoutingRow | None) ->
 
 
 async def write_placement_events(
-    connection: AsyncConnection, row: RoutingRow | None, placement: Placement, previous: str | None, now: datetime
+    connection: Transaction, row: RoutingRow | None, placement: Placement, previous: str | None, now: datetime
 ) -> None:
     """Writes the events for a conversation that an agent received or lost, or whose stage changed, in the caller's transaction.
 
@@ -65,7 +65,7 @@ def _present_agent(row: RoutingRow | None, placement: Placement, previous: str |
 
 
 async def _write_state_event(
-    connection: AsyncConnection, placement: Placement, user: str, stage: str, now: datetime
+    connection: Transaction, placement: Placement, user: str, stage: str, now: datetime
 ) -> None:
     """Writes the event `state` with the agent's own contact, which may be an earlier one than the placement's (survey)."""
     contacts_of_agent = (_contacts.conversation_id == placement.conversation_id, _contacts.agent_user == user)

@@ -7,11 +7,11 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, FromClause, and_, literal_column, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.routing import Offer
 from store import schema
 from store.database import Database
+from store.transaction import Transaction
 
 ANY_AGENT = ""
 """The value of `bound_to` without affinity. It is not NULL, because queries compare and group it."""
@@ -67,7 +67,7 @@ ROUTING_COLUMNS = tuple(schema.routing.c[field.name] for field in fields(Routing
 """The columns of `RoutingRow`, in the order of its fields."""
 
 
-async def find_row(connection: AsyncConnection, conversation_id: str, *, lock: bool = False) -> RoutingRow | None:
+async def find_row(connection: Transaction, conversation_id: str, *, lock: bool = False) -> RoutingRow | None:
     """Reads a conversation's row; None when it has none.
 
     Args:
@@ -79,7 +79,7 @@ async def find_row(connection: AsyncConnection, conversation_id: str, *, lock: b
 
 
 async def lock_agents_and_row(
-    db: Database, connection: AsyncConnection, instance: str, row: RoutingRow | None, users: Iterable[str]
+    db: Database, connection: Transaction, instance: str, row: RoutingRow | None, users: Iterable[str]
 ) -> RoutingRow | None:
     """Locks agents, then a row that was read without a lock. Returns the row as it is now; None when it is gone.
 
@@ -91,7 +91,7 @@ async def lock_agents_and_row(
     return row and await find_row(connection, row.conversation_id, lock=True)
 
 
-async def lock_agents(db: Database, connection: AsyncConnection, instance: str, users: Iterable[str]) -> None:
+async def lock_agents(db: Database, connection: Transaction, instance: str, users: Iterable[str]) -> None:
     """Locks agents, ordered by user, until the transaction ends. Meanwhile no other transaction adds to their load.
 
     Does nothing on SQLite, where a write transaction excludes all others.
@@ -102,7 +102,7 @@ async def lock_agents(db: Database, connection: AsyncConnection, instance: str, 
         await connection.execute(query.with_for_update())
 
 
-async def try_to_lock_agent(connection: AsyncConnection, instance: str, user: str) -> bool:
+async def try_to_lock_agent(connection: Transaction, instance: str, user: str) -> bool:
     """Locks an agent, unless another transaction holds the lock. Returns whether it did. PostgreSQL only."""
     agent = schema.agents.c
     query = select(agent.user).where(agent.instance == instance, agent.user == user)

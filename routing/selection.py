@@ -14,12 +14,11 @@ from datetime import datetime
 from heapq import heapify, heappop, heappush
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from routing import selection_queries
 from routing.records import OfferRules, RoutingMethod
 from routing.rows import ANY_AGENT, lock_agents, try_to_lock_agent
 from store.database import Database
+from store.transaction import Transaction
 
 DEFAULT_RULES = OfferRules()
 
@@ -105,7 +104,7 @@ class QueueView:
         return self.rules.get(workstream) or self.others
 
 
-async def first_of_each_kind(connection: AsyncConnection, queue: QueueView) -> list[FirstOfKind]:
+async def first_of_each_kind(connection: Transaction, queue: QueueView) -> list[FirstOfKind]:
     """Reads the first conversation of each kind in a queue, in no particular order."""
     queue_key = {"instance": queue.instance, "queue": queue.name}
     found = [
@@ -121,7 +120,7 @@ async def first_of_each_kind(connection: AsyncConnection, queue: QueueView) -> l
     return [FirstOfKind(first, first_until, agents.get(first.bound_to)) for first, first_until in found]
 
 
-async def select_offer(connection: AsyncConnection, queue: QueueView, kinds: Sequence[FirstOfKind]) -> Selection | None:
+async def select_offer(connection: Transaction, queue: QueueView, kinds: Sequence[FirstOfKind]) -> Selection | None:
     """Selects the first conversation in queue order that an agent can be offered now, and the best agent for it.
 
     Takes no locks. None when no conversation can be offered.
@@ -162,7 +161,7 @@ def is_available(agent: AffinityAgent, rules: OfferRules) -> bool:
 
 
 async def lock_selected_agent(
-    db: Database, connection: AsyncConnection, queue: QueueView, selection: Selection
+    db: Database, connection: Transaction, queue: QueueView, selection: Selection
 ) -> Selection:
     """Locks the selected agent or, when another transaction locks that agent, the next best one.
 
@@ -182,7 +181,7 @@ async def lock_selected_agent(
 
 
 async def _best_agent(
-    connection: AsyncConnection, queue: QueueView, candidate: QueuedCandidate, *, unlocked: bool = False
+    connection: Transaction, queue: QueueView, candidate: QueuedCandidate, *, unlocked: bool = False
 ) -> tuple[str, bool] | None:
     """Returns the best agent for a conversation, and whether this agent rejected it during the pause; None without an agent.
 
@@ -198,7 +197,7 @@ async def _best_agent(
 
 
 async def _first_not_rejected(
-    connection: AsyncConnection, queue: QueueView, candidate: QueuedCandidate
+    connection: Transaction, queue: QueueView, candidate: QueuedCandidate
 ) -> QueuedCandidate | None:
     """Returns the first conversation of a kind that at least one agent with free capacity did not reject during the pause."""
     query = selection_queries.first_not_rejected_by_all(bound=candidate.bound_to != ANY_AGENT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select
 
@@ -75,9 +76,13 @@ async def open_contacts(
         query = query.where(_routing.queue == queue)
     if agent is not None:
         query = query.where((_routing.agent == agent) | (_routing.holder == agent))
-    async with db.read() as connection:
-        rows = (await connection.execute(query)).all()
-    return [SupervisedContact(*row[:10], *((row[10], row[12]) if row[11] else (None, None))) for row in rows]
+    return [_supervised_contact(*row) for row in await db.rows(query)]
+
+
+def _supervised_contact(*row: Any) -> SupervisedContact:
+    *contact, holder, offer_id, until = row
+    offered_to, offered_until = (holder, until) if offer_id else (None, None)
+    return SupervisedContact(*contact, offered_to=offered_to, offered_until=offered_until)
 
 
 async def queue_lengths(db: Database, instance: str) -> dict[str, tuple[int, datetime]]:

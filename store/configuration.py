@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import schema
 from store.database import Database
+from store.transaction import Transaction
 
 _changes = schema.configuration_changes
 _revisions = schema.configuration_revisions
@@ -90,7 +90,7 @@ async def delete_change(db: Database, instance: str, kind: str, name: str, *, re
     return True
 
 
-async def _increment_revision(db: Database, connection: AsyncConnection, instance: str, revision: int) -> bool:
+async def _increment_revision(db: Database, connection: Transaction, instance: str, revision: int) -> bool:
     """Sets an instance's revision. Returns False when `revision` does not follow the stored one."""
     await connection.execute(db.insert_new(_revisions, [{"instance": instance, "revision": 0}]))
     # locks the row: of two transactions with the same revision the second waits, and then finds the new revision

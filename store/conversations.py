@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from sqlalchemy import and_, exists, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.contacts import InitiationMethod
 from domain.conversation import ConversationOpening, ConversationSnapshot, State
@@ -17,6 +16,7 @@ from store import schema
 from store.database import Database
 from store.records import StoredContact, StoredConversation, StoredParticipant
 from store.rows import columns, contact_of, labelled, past_columns, select_contacts, unlabelled
+from store.transaction import Transaction
 from store.transcript_writes import TranscriptEnd, append_items
 
 
@@ -40,7 +40,7 @@ async def open_conversation(db: Database, opening: ConversationOpening) -> None:
 
 async def write_conversation(
     db: Database,
-    connection: AsyncConnection,
+    connection: Transaction,
     conversation_id: str,
     *,
     opening: ConversationOpening | None = None,
@@ -183,7 +183,7 @@ def attribute_bytes(attributes: Mapping[str, str]) -> int:
     return sum(len(key.encode()) + len(value.encode()) for key, value in attributes.items())
 
 
-async def _insert_opening(db: Database, connection: AsyncConnection, opening: ConversationOpening) -> None:
+async def _insert_opening(db: Database, connection: Transaction, opening: ConversationOpening) -> None:
     conversation = {
         "id": opening.contact_id,
         "instance": opening.instance,
@@ -224,7 +224,7 @@ async def _insert_opening(db: Database, connection: AsyncConnection, opening: Co
 
 
 async def _write_snapshot(
-    db: Database, connection: AsyncConnection, conversation_id: str, snapshot: ConversationSnapshot
+    db: Database, connection: Transaction, conversation_id: str, snapshot: ConversationSnapshot
 ) -> bool:
     """Writes a snapshot unless a newer revision is stored. Returns whether it is written."""
     table = schema.conversations

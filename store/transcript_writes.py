@@ -12,13 +12,13 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import delete, func, insert, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.instants import MILLISECOND
 from domain.participants import Role
 from domain.transcript import ItemType, TranscriptItem
 from store import schema
 from store.database import Database
+from store.transaction import Transaction
 
 _items = schema.items.c
 _CONTENT = ("type", "content_type", "content", "participant_id", "role", "trigger")
@@ -32,7 +32,7 @@ class TranscriptEnd(NamedTuple):
 
 
 async def append_items(
-    db: Database, connection: AsyncConnection, conversation_id: str, items: Sequence[TranscriptItem]
+    db: Database, connection: Transaction, conversation_id: str, items: Sequence[TranscriptItem]
 ) -> TranscriptEnd | None:
     """Writes the items that are not stored yet, in their order. Idempotent.
 
@@ -60,7 +60,7 @@ async def append_items(
 
 
 async def _missing(
-    connection: AsyncConnection, conversation_id: str, items: Sequence[TranscriptItem]
+    connection: Transaction, conversation_id: str, items: Sequence[TranscriptItem]
 ) -> list[TranscriptItem]:
     """Returns the items that are not stored: compared by id and, when the id derives from the number, by content."""
     ids = [item.id for item in items]

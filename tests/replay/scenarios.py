@@ -99,12 +99,10 @@ async def outage(engine: Engine, _: WorkflowEnvironment) -> Chat:
     await chat.signal("connect")
     await chat.wait_until(lambda s: s.seq == 1, "the customer has joined")
     await eventually(chat.first_item, "the first item is in the store")
-    async with engine.db.engine.connect() as blocking:
-        await blocking.execution_options(writes=True)
-        async with blocking.begin():
-            for number in range(3):
-                await chat.signal("message", {"content": f"message {number}", "by": "customer"})
-            await eventually(chat.pending_activity, "an ordinary activity tries to write")
+    async with engine.db.write():
+        for number in range(3):
+            await chat.signal("message", {"content": f"message {number}", "by": "customer"})
+        await eventually(chat.pending_activity, "an ordinary activity tries to write")
     await chat.assign()
     await chat.end()
     await chat.close()

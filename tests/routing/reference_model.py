@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from domain.routing import FOREVER, AgentStatus, OfferOutcome, RoutingStage
 from routing.records import OfferRules, RoutingMethod
@@ -149,9 +149,9 @@ class ReferenceRouting:
 async def read_reference(db: Database) -> ReferenceRouting:
     """Read the routing tables in one consistent snapshot into a reference model."""
     tables = (schema.agents, schema.agent_queues, schema.routing, schema.routing_rejections)
-    async with db.engine.connect() as connection:
+    async with db.read() as connection:
         if db.is_postgres:
-            await connection.execution_options(isolation_level="REPEATABLE READ")
+            await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
         agents, served, rows, passes = [(await connection.execute(select(table))).mappings().all() for table in tables]
     routing = ReferenceRouting()
     for agent in agents:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.routing import AgentStatus, OfferOutcome, RoutingStage
 from routing.agent_status import set_agent_status
@@ -25,6 +24,7 @@ from routing.records import OfferRules, RoutingMethod
 from routing.selection import QueueView, first_of_each_kind, select_offer
 from store import schema
 from store.database import Database
+from store.transaction import Transaction
 from tests.routing.routing_records import (
     QUEUE,
     agent,
@@ -230,7 +230,7 @@ async def test_agent_with_a_deferred_status_gets_no_offers(db: Database) -> None
     assert (await routing_row(db, "c1")) is not None
 
 
-CHANGES: dict[str, Callable[[AsyncConnection], Awaitable[Any]]] = {
+CHANGES: dict[str, Callable[[Transaction], Awaitable[Any]]] = {
     "parked": lambda connection: change_contact(connection, stage=RoutingStage.PARKED, agent="bob"),
     "transferred": lambda connection: change_contact(connection, queue="elsewhere"),
     "more units": lambda connection: change_contact(connection, units=2),
@@ -253,9 +253,9 @@ async def test_offer_is_not_made_when_contact_or_agent_changed_after_the_choice(
         assert await write_pushed_offer(db, connection, queue, choice) is None
 
 
-async def change_contact(connection: AsyncConnection, **values: Any) -> None:
+async def change_contact(connection: Transaction, **values: Any) -> None:
     await connection.execute(update(schema.routing).values(**values))
 
 
-async def change_agent(connection: AsyncConnection, **values: Any) -> None:
+async def change_agent(connection: Transaction, **values: Any) -> None:
     await connection.execute(update(schema.agents).values(**values))

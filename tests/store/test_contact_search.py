@@ -204,9 +204,9 @@ def statements(db: Database) -> Generator[list[tuple[str, Any]]]:
     def collect(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
         sent.append((statement, parameters))
 
-    event.listen(db.engine.sync_engine, "before_cursor_execute", collect)
+    event.listen(db.engine, "before_cursor_execute", collect)
     yield sent
-    event.remove(db.engine.sync_engine, "before_cursor_execute", collect)
+    event.remove(db.engine, "before_cursor_execute", collect)
 
 
 @pytest.mark.parametrize("behind", [None, SearchPosition(after(5), "x")], ids=["first page", "further page"])

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import AsyncGenerator, Callable
 from contextlib import closing
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -101,12 +102,12 @@ async def test_concurrent_migrations_run_once(empty: str) -> None:
 async def test_migration_waits_for_a_locked_sqlite_file(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     db = Database.open(f"sqlite:///{path}")
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
         other.execute("BEGIN IMMEDIATE")
-        migration = asyncio.create_task(migrate(db))
-        # enough time to fail; on a slow machine the test passes without proof
-        await asyncio.wait({migration}, timeout=0.2)
-        other.execute("COMMIT")
-        await migration
+        # enough time to fail; on a slow machine the test passes without proof. In a thread, as another process would do it
+        end = Timer(0.2, other.execute, ["COMMIT"])
+        end.start()
+        await migrate(db)
+        end.join()
     assert await inspect_store(db, schema_differences) == []
     await db.close()

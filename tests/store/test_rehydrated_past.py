@@ -164,9 +164,9 @@ def statements(db: Database) -> Generator[list[tuple[str, Any]]]:
         if statement.startswith(("SELECT", "WITH")):
             queries.append((statement, parameters))
 
-    event.listen(db.engine.sync_engine, "before_cursor_execute", collect)
+    event.listen(db.engine, "before_cursor_execute", collect)
     yield queries
-    event.remove(db.engine.sync_engine, "before_cursor_execute", collect)
+    event.remove(db.engine, "before_cursor_execute", collect)
 
 
 async def test_page_takes_one_query_of_few_rows_for_any_length_of_past(db: Database) -> None:

@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import schema
 from store.connections import renew_lease
 from store.conversations import find_conversation, open_conversation
 from store.database import Database
+from store.transaction import Transaction
 from store.transcript import find_item
 from tests.store.sample_records import START, count, item, opening, record, record_chat
 
 OTHER_ZONE = timezone(timedelta(hours=5, minutes=45))
 
 
-async def add_process(connection: AsyncConnection, id: str) -> None:
+async def add_process(connection: Transaction, id: str) -> None:
     await connection.execute(insert(schema.processes).values(id=id, lease_until=START))
 
 

@@ -1,0 +1,150 @@
+"""The store on SQLite. Statements run in the thread of the event loop.
+
+A statement takes some microseconds. To hand it to another thread and back takes several hundred, and more under load: both
+threads compete for the interpreter. In WAL mode a reader never waits. A writer waits for the writers of other processes without
+blocking the loop. Each transaction lets the loop run once, so that a task which reads or writes all the time stops no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import URL, Connection, Executable, QueuePool, Row, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import OperationalError
+
+from store.database import Database
+from store.transaction import InlineConnection, Parameters, Transaction
+
+_WAL_ATTEMPTS = 100
+
+WRITE_TIMEOUT_SECONDS = 10.0
+"""How long a writer waits for the writers of other processes."""
+
+_WRITE_RETRY_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02)
+
+
+class SqliteDatabase(Database):
+    """A store in a SQLite file. The writes of a process queue for a lock, in the order in which they ask for it."""
+
+    is_postgres = False
+
+    def __init__(self, url: URL, *, durable: bool) -> None:
+        # connections without bound: a reader that suspends within its transaction must not stop the loop
+        self.engine = create_engine(
+            url.set(drivername="sqlite+pysqlite"),
+            poolclass=QueuePool,
+            max_overflow=-1,
+            connect_args={"check_same_thread": False, "isolation_level": None},
+        )
+        self._write_lock = asyncio.Lock()
+        self._writer: Connection | None = None
+        self._durable = durable
+
+        @event.listens_for(self.engine, "connect")
+        def configure(connection: DBAPIConnection, _: object) -> None:
+            _configure(connection, durable=durable)
+
+    async def rows(self, query: Executable, parameters: Parameters = None) -> Sequence[Row[*tuple[Any, ...]]]:
+        """See `Database`."""
+        with self.engine.connect() as connection:
+            return connection.execute(query, parameters).all()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncGenerator[InlineConnection, None]:
+        """See `Database`."""
+        await asyncio.sleep(0)
+        with self.engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN")
+            yield InlineConnection(connection)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncGenerator[InlineConnection, None]:
+        """See `Database`.
+
+        Raises:
+            OperationalError: other processes have written for `WRITE_TIMEOUT_SECONDS`.
+        """
+        await asyncio.sleep(0)
+        async with self._write_lock:
+            if self._writer is None:
+                self._writer = self.engine.connect()
+                self._writer.exec_driver_sql("PRAGMA busy_timeout=0")
+                self._writer.rollback()
+            connection = self._writer
+            await _begin_write(connection)
+            try:
+                yield InlineConnection(connection)
+                await self._commit(connection)
+            except BaseException:
+                connection.rollback()
+                raise
+
+    async def take_advisory_lock(self, transaction: Transaction, key: str) -> None:
+        """See `Database`."""
+
+    async def close(self) -> None:
+        """See `Database`."""
+        if self._writer:
+            self._writer.close()
+        self.engine.dispose()
+
+    async def _commit(self, connection: Connection) -> None:
+        if not self._durable:
+            connection.commit()
+            return
+        # in another thread, because it waits for the disk. It cannot be cancelled halfway
+        commit = asyncio.ensure_future(asyncio.to_thread(connection.commit))
+        try:
+            await asyncio.shield(commit)
+        except asyncio.CancelledError:
+            await asyncio.wait([commit])
+            raise
+
+
+async def _begin_write(connection: Connection) -> None:
+    """Begins a write transaction. Tries again while another process writes."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + WRITE_TIMEOUT_SECONDS
+    attempt = 0
+    while True:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except OperationalError as error:
+            connection.rollback()
+            is_busy = isinstance(error.orig, sqlite3.OperationalError) and error.orig.sqlite_errorcode in _BUSY
+            if not is_busy or loop.time() > deadline:
+                raise
+        else:
+            return
+        await asyncio.sleep(_WRITE_RETRY_SECONDS[min(attempt, len(_WRITE_RETRY_SECONDS) - 1)])
+        attempt += 1
+
+
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_SNAPSHOT, sqlite3.SQLITE_BUSY_RECOVERY)
+
+
+def _configure(connection: Any, *, durable: bool) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA busy_timeout=10000")
+    _use_wal(cursor)
+    cursor.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _use_wal(cursor: Any) -> None:
+    for _ in range(_WAL_ATTEMPTS):
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            # the pragma fails at once while another connection writes. An empty transaction waits for it; then try again
+            cursor.execute("BEGIN IMMEDIATE")
+            cursor.execute("ROLLBACK")
+        else:
+            return
+    cursor.execute("PRAGMA journal_mode=WAL")
