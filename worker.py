@@ -22,6 +22,7 @@ from runtime.settings import Settings
 from runtime.temporal import connect, register_search_attributes
 from store.database import Database
 from workflows.conversation import Conversation
+from workflows.runner import ConversationRunner
 from workflows.search_attributes import KEYS
 
 
@@ -37,6 +38,7 @@ def build_worker(client: Client, settings: Settings, db: Database, bus: Bus, con
         client,
         task_queue=settings.temporal_task_queue,
         workflows=[Conversation],
+        workflow_runner=ConversationRunner(),
         activities=[recorder.record, hours_reader.opening_hours, archiver.archive],
         max_cached_workflows=settings.cached_conversations,
         # a conversation whose worker was killed waits this long before another worker takes it over

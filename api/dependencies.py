@@ -77,7 +77,7 @@ class Services:
         return name, instance
 
 
-def services(connection: HTTPConnection) -> Services:
+async def services(connection: HTTPConnection) -> Services:
     """Return the parts of the process that serves this connection."""
     found: Services = connection.app.state.services
     return found
