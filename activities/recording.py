@@ -11,9 +11,8 @@ from configuration.policies import workstream_policy
 from domain.policy import Policy
 from routing.placement import write_placement
 from runtime.bus import Announcement, Bus, routing_has_changed
-from store.conversations import write_conversation
+from store.conversations import Written, write_conversation
 from store.database import Database
-from store.transcript_writes import TranscriptEnd
 from wire.items import wire_item
 from workflows.contract import Commit, CommitResult, ConversationActivities, PolicyReference
 
@@ -29,14 +28,15 @@ class Recorder(ConversationActivities):
     @activity.defn
     async def record(self, commit: Commit) -> CommitResult | None:
         """Writes the commit in one transaction, then announces the changes. Idempotent."""
-        end = await self._write(commit)
-        await self._announce(commit)
+        written = await self._write(commit)
+        await self._announce(commit, written)
+        end = written.transcript_end
         policy = self._changed_policy(commit.policy) if commit.policy else None
         if end is None and policy is None:
             return None
         return CommitResult(seq=end.seq if end else None, at=end.at if end else None, policy=policy)
 
-    async def _write(self, commit: Commit) -> TranscriptEnd | None:
+    async def _write(self, commit: Commit) -> Written:
         async with self._db.write() as connection:
             written = await write_conversation(
                 self._db,
@@ -48,10 +48,11 @@ class Recorder(ConversationActivities):
             )
             if commit.snapshot and written.is_current:
                 await write_placement(self._db, connection, commit.snapshot.placement, datetime.now(UTC))
-        return written.transcript_end
+        return written
 
-    async def _announce(self, commit: Commit) -> None:
+    async def _announce(self, commit: Commit, written: Written) -> None:
         if commit.snapshot:
+            await self._bus.announce(Announcement(commit.conversation_id, record_changed=True))
             placement = commit.snapshot.placement
             await self._bus.announce(routing_has_changed(placement.instance, placement.queue))
         # notices come before the transcript: a client that receives `chat.ended` ignores all later frames
@@ -59,7 +60,8 @@ class Recorder(ConversationActivities):
             frame = wire_item(notice.item, commit.conversation_id)
             await self._bus.announce(Announcement(commit.conversation_id, frame, only_to=notice.to))
         if commit.items:
-            await self._bus.announce(Announcement(commit.conversation_id))
+            items = commit.items if written.items_as_given else ()
+            await self._bus.announce(Announcement(commit.conversation_id, items=items))
 
     def _changed_policy(self, rules: PolicyReference) -> Policy | None:
         """Returns the workstream's present policy when it differs from the conversation's; else None.

@@ -30,6 +30,7 @@ from engine.client import ConversationClient
 from realtime.agent_event_feed import AgentEventFeed
 from realtime.connections import ConnectionTracker
 from realtime.read_your_writes import AcceptedWrites
+from realtime.sessions import Sessions
 from realtime.transcript_feed import TranscriptFeed
 from routing.agent_connections import AgentConnectionObserver
 from routing.dispatcher import Dispatcher
@@ -64,6 +65,7 @@ def build_services(
         engine=engine,
         bus=bus,
         tokens=Tokens(token_keys(settings.token_keys, settings.data_dir)),
+        sessions=Sessions(db, bus, engine),
         transcripts=TranscriptFeed(db, bus),
         agent_events=AgentEventFeed(db, bus),
         agent_connections=agent_connections,

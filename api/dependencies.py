@@ -17,6 +17,7 @@ from engine.client import ConversationClient
 from realtime.agent_event_feed import AgentEventFeed
 from realtime.connections import ConnectionTracker
 from realtime.read_your_writes import AcceptedWrites
+from realtime.sessions import Sessions
 from realtime.transcript_feed import TranscriptFeed
 from routing.agent_connections import AgentConnectionObserver
 from routing.dispatcher import Dispatcher
@@ -37,6 +38,7 @@ class Services:
     engine: ConversationClient
     bus: Bus
     tokens: Tokens
+    sessions: Sessions
     transcripts: TranscriptFeed
     agent_events: AgentEventFeed
     agent_connections: AgentConnectionObserver

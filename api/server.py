@@ -39,6 +39,8 @@ async def serve(app: FastAPI, settings: Settings) -> AsyncGenerator[None, None]:
         app,
         log_config=None,
         access_log=False,
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
         ws_max_size=MAX_FRAME_BYTES,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         timeout_keep_alive=75,

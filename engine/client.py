@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -40,6 +41,11 @@ class ConversationClient:
         self._client = client
         self._settings = settings
         self._batches = MessageBatches(self._send_messages)
+        self._command_listeners: list[Callable[[str], None]] = []
+
+    def subscribe(self, listener: Callable[[str], None]) -> None:
+        """Call `listener` with the id of a conversation after each command that was sent to it, before `ask` returns."""
+        self._command_listeners.append(listener)
 
     async def start(
         self,
@@ -101,6 +107,9 @@ class ConversationClient:
             raise ConversationEnded from error
         except RPCError as error:
             raise _fault(error) from error
+        finally:
+            for listener in self._command_listeners:
+                listener(conversation_id)
         return answer.refused
 
     async def _send_messages(self, conversation_id: str, messages: Messages) -> None:

@@ -1,8 +1,8 @@
 """A cursor feed: delivers numbered entries from a store to subscribers, each entry once and in order.
 
-Subscribers with the same key share a channel. Entries are always read from the store, after each subscriber's cursor. An
-announcement only wakes a channel. So a lost announcement delays entries until the next poll, but does not lose, repeat or reorder
-them.
+Subscribers with the same key share a channel. An announcement brings the new entries, or only wakes the channel, which then reads
+the store after its subscribers' cursors. It also reads where a gap shows. So a lost announcement delays entries until the next
+poll, but does not lose, repeat or reorder them.
 """
 
 from __future__ import annotations
@@ -148,6 +148,17 @@ class Feed(PeriodicTasks, ABC, Generic[KeyT, EntryT, SubscriberT]):
         if channel.delivery is None or channel.delivery.done():
             channel.delivery = asyncio.create_task(self._deliver_while_woken(channel))
 
+    def deliver(self, key: KeyT, entries: Sequence[EntryT]) -> None:
+        """Deliver entries that the store has, without reading them again. Reads the store where a gap shows."""
+        channel = self._channels.get(key)
+        if channel is None:
+            return
+        follows = all(entries[0].seq <= subscriber.cursor + 1 for subscriber in channel.subscribers)
+        if follows and not channel.is_woken and not channel.lock.locked():
+            _deliver(channel.subscribers, entries)
+        else:
+            self.wake(key)
+
     def poll_soon(self) -> None:
         """Request a poll for new entries of all keys."""
         self._polls.wake()
@@ -173,11 +184,7 @@ class Feed(PeriodicTasks, ABC, Generic[KeyT, EntryT, SubscriberT]):
             return
         cursor: int = min(subscriber.cursor for subscriber in channel.subscribers)
         while entries := await self.read(channel.key, cursor):
-            for entry in entries:
-                for subscriber in tuple(channel.subscribers):
-                    if entry.seq > subscriber.cursor:
-                        subscriber.cursor = entry.seq
-                        subscriber.deliver(entry)
+            _deliver(channel.subscribers, entries)
             cursor = entries[-1].seq
 
     async def _poll(self) -> None:
@@ -195,3 +202,11 @@ class Feed(PeriodicTasks, ABC, Generic[KeyT, EntryT, SubscriberT]):
                 self.end(subscriber)
             elif subscriber.cursor < head:
                 self.wake(key)
+
+
+def _deliver(subscribers: Collection[Subscriber[Any, EntryT]], entries: Sequence[EntryT]) -> None:
+    for entry in entries:
+        for subscriber in tuple(subscribers):
+            if entry.seq > subscriber.cursor:
+                subscriber.cursor = entry.seq
+                subscriber.deliver(entry)

@@ -149,8 +149,9 @@ class TranscriptFeed(Feed[str, TranscriptItem, TranscriptSubscriber]):
         return max(known, default=head)
 
     def _receive(self, announcement: Announcement) -> None:
+        if announcement.transcript_has_grown:
+            self._deliver_announced(announcement)
         if announcement.frame is None:
-            self.wake(announcement.conversation_id)
             return
         subscribers = self.subscribers(announcement.conversation_id)
         if not subscribers:
@@ -159,6 +160,12 @@ class TranscriptFeed(Feed[str, TranscriptItem, TranscriptSubscriber]):
         for subscriber in subscribers:
             if announcement.only_to in (None, subscriber.participant_id):
                 subscriber.frames.put(frame)
+
+    def _deliver_announced(self, announcement: Announcement) -> None:
+        if announcement.items:
+            self.deliver(announcement.conversation_id, announcement.items)
+        else:
+            self.wake(announcement.conversation_id)
 
 
 def _frames(item: TranscriptItem, participant_id: str, conversation_id: str) -> list[Frame]:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 import asyncpg
 from sqlalchemy.engine import make_url
 
+from domain.transcript import TranscriptItem
 from runtime.periodic import run_in_background
 
 logger = logging.getLogger(__name__)
@@ -27,14 +28,26 @@ MAX_PAYLOAD_BYTES = 7_999
 
 
 class Announcement(NamedTuple):
-    """One announcement of a change."""
+    """One announcement of a change.
+
+    Without a frame it says that the transcript has grown, unless only the record has changed.
+    """
 
     conversation_id: str
     """The conversation, or a topic such as `ROUTING`. Conversation ids are UUIDs, so no topic is a conversation id."""
     frame: dict[str, Any] | None = None
-    """An event that is not stored, for the open sockets; or the details of a topic. None: read the store."""
+    """An event that is not stored, for the open sockets; or the details of a topic."""
     only_to: str | None = None
     """The participant who gets the event. None: all participants."""
+    items: tuple[TranscriptItem, ...] = ()
+    """The stored items with which the transcript has grown, in order. Empty: read the store."""
+    record_changed: bool = False
+    """Whether the record of the conversation has changed: its state, contacts, participants or attributes."""
+
+    @property
+    def transcript_has_grown(self) -> bool:
+        """Whether the transcript has new items."""
+        return self.frame is None and (bool(self.items) or not self.record_changed)
 
 
 ROUTING = "routing"
@@ -144,19 +157,30 @@ class PostgresBus:
                 await asyncio.sleep(RECONNECT_SECONDS)
 
     def _receive(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
+        announcement = _announcement(str(payload))
         for listener in self._listeners:
-            listener(Announcement(*json.loads(str(payload))))
+            listener(announcement)
 
 
 def _payload(announcement: Announcement) -> str:
-    """The text of a NOTIFY. An announcement that is too long is sent without its frame, which is lost."""
+    """The text of a NOTIFY. If it is too long, the items are left out, because listeners can read them; a frame is lost."""
+    values = announcement._replace(items=tuple(item.model_dump(mode="json") for item in announcement.items))
     # UTF-8, because escapes would be up to three times as long; lone surrogates cannot be encoded and become "?"
-    payload = json.dumps(announcement, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
-    if len(payload) <= MAX_PAYLOAD_BYTES or announcement.frame is None:
+    payload = json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+    if len(payload) <= MAX_PAYLOAD_BYTES:
         return payload.decode()
-    frame = f"{announcement.frame.get('Type')} {announcement.frame.get('ContentType')} {announcement.frame.get('Id')}"
-    logger.warning("%s: too long to announce, not delivered: %s", announcement.conversation_id, frame)
+    if announcement.frame:
+        frame = (
+            f"{announcement.frame.get('Type')} {announcement.frame.get('ContentType')} {announcement.frame.get('Id')}"
+        )
+        logger.warning("%s: too long to announce, not delivered: %s", announcement.conversation_id, frame)
     return _payload(Announcement(announcement.conversation_id))
+
+
+def _announcement(payload: str) -> Announcement:
+    conversation_id, frame, only_to, items, record_changed = json.loads(payload)
+    stored = tuple(TranscriptItem.model_validate(item) for item in items)
+    return Announcement(conversation_id, frame, only_to, stored, record_changed)
 
 
 @asynccontextmanager

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, NoReturn
 
+import uvloop
+
 from runtime.errors import StartupError
 from runtime.settings import Settings, load_settings
 from runtime.version import VERSION
@@ -49,7 +51,7 @@ def run_and_exit(main: Coroutine[Any, Any, int], *, log_level: int = logging.INF
     """
     logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        code = asyncio.run(main)
+        code = uvloop.run(main)
     except StartupError as problem:
         sys.stderr.write(f"perennial: {problem}\n")
         code = 1

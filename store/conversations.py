@@ -17,7 +17,7 @@ from store.database import Database
 from store.records import StoredContact, StoredConversation, StoredParticipant
 from store.rows import columns, contact_of, labelled, past_columns, select_contacts, unlabelled
 from store.transaction import Transaction
-from store.transcript_writes import TranscriptEnd, append_items
+from store.transcript_writes import Appended, TranscriptEnd, append_items
 
 
 class Written(NamedTuple):
@@ -26,10 +26,12 @@ class Written(NamedTuple):
     Attributes:
         is_current: whether the snapshot is stored; False when the store has a newer one, or when there was none to write.
         transcript_end: the end of the transcript, when items received other numbers than the workflow gave them; else None.
+        items_as_given: whether this write stored all items, with the numbers that the workflow gave them.
     """
 
     is_current: bool
     transcript_end: TranscriptEnd | None
+    items_as_given: bool
 
 
 async def open_conversation(db: Database, opening: ConversationOpening) -> None:
@@ -54,8 +56,8 @@ async def write_conversation(
     if opening:
         await _insert_opening(db, connection, opening)
     is_current = snapshot is not None and await _write_snapshot(db, connection, conversation_id, snapshot)
-    end = await append_items(db, connection, conversation_id, items) if items else None
-    return Written(is_current, end)
+    appended = await append_items(db, connection, conversation_id, items) if items else Appended()
+    return Written(is_current, appended.end, appended.as_given)
 
 
 async def find_conversation(db: Database, conversation_id: str) -> StoredConversation | None:

@@ -31,24 +31,32 @@ class TranscriptEnd(NamedTuple):
     at: datetime
 
 
+class Appended(NamedTuple):
+    """The result of `append_items`.
+
+    Attributes:
+        end: the end of the transcript, when some of the items received other numbers than they have; else None.
+        as_given: whether this call stored all items, with the numbers that they have.
+    """
+
+    end: TranscriptEnd | None = None
+    as_given: bool = True
+
+
 async def append_items(
     db: Database, connection: Transaction, conversation_id: str, items: Sequence[TranscriptItem]
-) -> TranscriptEnd | None:
-    """Writes the items that are not stored yet, in their order. Idempotent.
-
-    Returns:
-        The end of the transcript, when some of the items received other numbers than they have; else None.
-    """
+) -> Appended:
+    """Writes the items that are not stored yet, in their order. Idempotent."""
     insertion = db.insert_new(schema.items, _rows(conversation_id, items)).returning(_items.seq)
     written = set((await connection.execute(insertion)).scalars())
     if len(written) == len(items):
-        return None
+        return Appended()
     # a number was taken: remove the new items, and write them again in order at the end
     this_conversation = _items.conversation_id == conversation_id
     await connection.execute(delete(schema.items).where(this_conversation, _items.seq.in_(written)))
     missing = await _missing(connection, conversation_id, items)
     if not missing:
-        return None
+        return Appended(as_given=False)
     end = select(func.max(_items.seq), func.max(_items.at, type_=schema.Instant())).where(this_conversation)
     seq, at = (await connection.execute(end)).one()
     placed: list[TranscriptItem] = []
@@ -56,7 +64,7 @@ async def append_items(
         seq, at = seq + 1, max(item.at, at + MILLISECOND)
         placed.append(item.model_copy(update={"seq": seq, "at": at}))
     await connection.execute(insert(schema.items), _rows(conversation_id, placed))
-    return TranscriptEnd(seq, at)
+    return Appended(TranscriptEnd(seq, at), as_given=False)
 
 
 async def _missing(

@@ -19,6 +19,7 @@ from domain.contacts import EndReason
 from domain.errors import InvalidValue, NotFound
 from domain.events import Assign
 from domain.instants import epoch_seconds
+from runtime.bus import Announcement
 from store import conversations
 from store.records import StoredContact, StoredConversation
 from wire.models import AWS_ACCOUNT, without_none
@@ -78,6 +79,7 @@ async def update_contact_attributes(
         raise InvalidValue(
             f"Attributes: together with the existing ones, they exceed {MAX_ATTRIBUTE_BYTES} UTF-8 bytes."
         )
+    await services.bus.announce(Announcement(body.initial_contact_id, record_changed=True))
     return {}
 
 

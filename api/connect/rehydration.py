@@ -46,7 +46,7 @@ async def create_persistent_contact_association(
     if not await past.link_to_past(services.db, conversation.id, history, source.attributes):
         raise MalformedRequest("InitialContactId: the chat continues, or is related to, a past contact already.")
     event = passing_event(REHYDRATED, conversation_id=conversation.id, contact_id=contact.id)
-    await services.bus.announce(Announcement(conversation.id, event))
+    await services.bus.announce(Announcement(conversation.id, event, record_changed=True))
     return {"ContinuedFromContactId": history.contact_id}
 
 

@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from api.dependencies import Services, ServicesInRequest
 from api.tokens import TokenKind
-from domain.errors import AccessDenied, ConversationEnded
-from store import conversations
-from store.records import StoredConversation, StoredParticipant
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """An authenticated participant, their conversation, and its latest contact."""
-
-    participant: StoredParticipant
-    conversation: StoredConversation
-    contact_id: str
-
-    def require_active(self) -> None:
-        """Check that the chat has not ended and the participant has not left it.
-
-        Raises:
-            ConversationEnded: the chat has ended, or the participant has left it.
-        """
-        if self.conversation.ended_at is not None or self.participant.left_at is not None:
-            raise ConversationEnded
+from domain.errors import AccessDenied
+from realtime.sessions import Session
 
 
 def participant_token(services: Services, participant_id: str, conversation_id: str) -> str:
@@ -40,22 +21,25 @@ def participant_token(services: Services, participant_id: str, conversation_id: 
 
 
 async def _participant(request: Request, services: ServicesInRequest) -> Session:
-    return await _session(request, services, TokenKind.PARTICIPANT)
+    # read anew: the answer is how a disconnected client learns of the end of its chat
+    return await _session(request, services, TokenKind.PARTICIPANT, services.sessions.read)
 
 
 async def _connection(request: Request, services: ServicesInRequest) -> Session:
-    return await _session(request, services, TokenKind.CONNECTION)
+    return await _session(request, services, TokenKind.CONNECTION, services.sessions.find)
 
 
-async def _session(request: Request, services: Services, kind: TokenKind) -> Session:
+async def _session(
+    request: Request, services: Services, kind: TokenKind, find: Callable[[str, str], Awaitable[Session | None]]
+) -> Session:
     token = request.headers.get("x-amz-bearer")
     if not token:
         raise AccessDenied("The X-Amz-Bearer header is missing.")
     claims = services.tokens.read(kind, token)
-    found = await conversations.find_participant(services.db, claims["sub"])
-    if found is None or found[1].id != claims.get("chat"):
+    session = await find(claims["sub"], claims.get("chat", ""))
+    if session is None:
         raise AccessDenied(f"The {kind} token's participant does not exist.")
-    return Session(*found)
+    return session
 
 
 ByParticipantToken = Annotated[Session, Depends(_participant)]

@@ -12,12 +12,13 @@ from fastapi import APIRouter, Request
 from api.bodies import JsonBody
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
-from api.participant.authentication import ByConnectionToken, ByParticipantToken, Session
+from api.participant.authentication import ByConnectionToken, ByParticipantToken
 from api.participant.socket import PATH
 from api.tokens import TokenKind
 from domain.errors import AccessDenied, ConversationEnded, MalformedRequest, Throttled
 from domain.events import Connect, End, Leave
 from domain.instants import iso
+from realtime.sessions import Session
 from runtime.bus import Announcement
 from wire.frames import CHAT_ENDED, passing_event
 from wire.models import ClientToken, WireModel

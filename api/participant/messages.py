@@ -13,12 +13,13 @@ from pydantic import AfterValidator, Field
 from api.bodies import JsonBody, parse_json
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
-from api.participant.authentication import ByConnectionToken, Session
+from api.participant.authentication import ByConnectionToken
 from domain.errors import InvalidValue, MalformedRequest
 from domain.events import Message
 from domain.instants import iso
 from domain.participants import Role
 from domain.transcript import ContentType, TranscriptItem, checked_content
+from realtime.sessions import Session
 from runtime.bus import Announcement
 from store import transcript
 from store.records import Receipt

@@ -18,11 +18,12 @@ from pydantic import model_validator
 from api.bodies import JsonBody
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
-from api.participant.authentication import ByConnectionToken, Session
+from api.participant.authentication import ByConnectionToken
 from api.tokens import TokenKind
 from domain.errors import AccessDenied, InvalidValue
 from domain.instants import next_whole_millisecond
 from domain.transcript import TranscriptItem
+from realtime.sessions import Session
 from store import conversations, transcript
 from store.past import PastPosition, page_of_past
 from store.records import Receipt

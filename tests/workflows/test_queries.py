@@ -25,7 +25,7 @@ from activities.recording import Recorder
 from domain.events import Disconnect
 from domain.participants import ParticipantPresence
 from runtime.settings import Settings
-from store.transcript_writes import TranscriptEnd
+from store.conversations import Written
 from tests.workflows.engine import Chat, Engine, eventually
 from tests.workflows.test_reconnect_window import active_chat
 from workflows.contract import WORKFLOW, Commit, StartConversation
@@ -41,7 +41,7 @@ class Meeting:
         self._loop = asyncio.get_running_loop()
         self._asked, self._written = asyncio.Event(), asyncio.Event()
 
-    async def write(self, recorder: Recorder, commit: Commit) -> TranscriptEnd | None:
+    async def write(self, recorder: Recorder, commit: Commit) -> Written:
         """Write once the worker answers the query. It does not wait for ever: the query can reach the server too late."""
         try:
             await asyncio.wait_for(self._asked.wait(), timeout=2)
@@ -93,7 +93,7 @@ async def queried_while_writing(engine: Engine, state: ConversationState) -> Wor
     await chat.run_id()  # now the query is at the server, which hands it over with the first task
     meeting = Meeting(chat)
 
-    async def write(self: Recorder, commit: Commit) -> TranscriptEnd | None:
+    async def write(self: Recorder, commit: Commit) -> Written:
         return await meeting.write(self, commit)
 
     with pytest.MonkeyPatch.context() as patch:

@@ -1,0 +1,109 @@
+"""The participants who send and receive, with their conversations, in the memory of an API process."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from time import monotonic
+
+from domain.errors import ConversationEnded
+from engine.client import ConversationClient
+from runtime.bus import Announcement, Bus
+from store import conversations
+from store.database import Database
+from store.records import StoredConversation, StoredParticipant
+
+MAX_AGE_SECONDS = 2.0
+"""How old a session may be: an announcement of a change can be lost."""
+
+MAX_CONVERSATIONS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An authenticated participant, their conversation, and its latest contact."""
+
+    participant: StoredParticipant
+    conversation: StoredConversation
+    contact_id: str
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the chat has ended, or the participant has left it."""
+        return self.conversation.ended_at is not None or self.participant.left_at is not None
+
+    def require_active(self) -> None:
+        """Check that the chat has not ended and the participant has not left it.
+
+        Raises:
+            ConversationEnded: the chat has ended, or the participant has left it.
+        """
+        if self.is_over:
+            raise ConversationEnded
+
+
+@dataclass(slots=True)
+class _Read:
+    """A read of the store that is under way."""
+
+    is_outdated: bool = False
+
+
+@dataclass(slots=True)
+class _Conversation:
+    sessions: dict[str, tuple[Session, float]] = field(default_factory=dict)
+    reads: list[_Read] = field(default_factory=list)
+
+
+class Sessions:
+    """The sessions of one process.
+
+    A change of a record that this process hears of counts at once. Of a change whose announcement is lost it knows after
+    `MAX_AGE_SECONDS`. The check of a session may always be overtaken by the end of its chat, also without this memory: the
+    conversation decides in the end what becomes of a message.
+    """
+
+    def __init__(self, db: Database, bus: Bus, engine: ConversationClient) -> None:
+        self._db = db
+        self._conversations: OrderedDict[str, _Conversation] = OrderedDict()
+        bus.subscribe(self._receive)
+        # the announcement of another process may come after the answer to the command
+        engine.subscribe(self.forget)
+
+    async def find(self, participant_id: str, conversation_id: str) -> Session | None:
+        """The session of a participant; None when the conversation has no such participant."""
+        conversation = self._conversations.get(conversation_id)
+        known = conversation and conversation.sessions.get(participant_id)
+        if known and known[1] > monotonic():
+            return known[0]
+        return await self.read(participant_id, conversation_id)
+
+    async def read(self, participant_id: str, conversation_id: str) -> Session | None:
+        """The session of a participant, read anew from the store. See `find`."""
+        conversation = self._conversations.setdefault(conversation_id, _Conversation())
+        while len(self._conversations) > MAX_CONVERSATIONS:
+            self._conversations.popitem(last=False)
+        read, expires_at = _Read(), monotonic() + MAX_AGE_SECONDS
+        conversation.reads.append(read)
+        try:
+            found = await conversations.find_participant(self._db, participant_id)
+        finally:
+            conversation.reads.remove(read)
+        if found is None or found[1].id != conversation_id:
+            return None
+        session = Session(*found)
+        if not read.is_outdated:
+            conversation.sessions[participant_id] = (session, expires_at)
+        return session
+
+    def forget(self, conversation_id: str) -> None:
+        """Read the sessions of a conversation anew, because its record has changed."""
+        conversation = self._conversations.get(conversation_id)
+        if conversation:
+            conversation.sessions.clear()
+            for read in conversation.reads:
+                read.is_outdated = True
+
+    def _receive(self, announcement: Announcement) -> None:
+        if announcement.record_changed:
+            self.forget(announcement.conversation_id)
