@@ -7,7 +7,7 @@ from store import conversations
 from store.records import StoredContact, StoredConversation
 
 
-async def find_recent_contact(
+async def find_contact_after_writes(
     services: Services, instance: str, contact_id: str
 ) -> tuple[StoredContact, StoredConversation] | None:
     """Find a contact of an instance and its conversation. Waits until the last message that this process accepted is recorded.

@@ -18,7 +18,7 @@ from realtime.agent_event_feed import AgentEventFeed
 from realtime.connections import ConnectionTracker
 from realtime.read_your_writes import AcceptedWrites
 from realtime.transcript_feed import TranscriptFeed
-from routing.agent_connections import AgentConnectionObserver
+from routing.connection_reports import ConnectionReports
 from routing.dispatcher import Dispatcher
 from routing.queue_positions import QueuePositions
 from runtime.bus import Bus
@@ -39,7 +39,7 @@ class Services:
     tokens: Tokens
     transcripts: TranscriptFeed
     agent_events: AgentEventFeed
-    agent_connections: AgentConnectionObserver
+    connection_reports: ConnectionReports
     connections: ConnectionTracker
     accepted_writes: AcceptedWrites
     dispatcher: Dispatcher
@@ -51,7 +51,7 @@ class Services:
         return (
             self.transcripts,
             self.agent_events,
-            self.agent_connections,
+            self.connection_reports,
             self.connections,
             self.dispatcher,
             self.queue_positions,

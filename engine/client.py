@@ -78,7 +78,7 @@ class ConversationClient:
         except WorkflowAlreadyStartedError:
             return
         except RPCError as error:
-            raise _fault(error) from error
+            raise _fault_of(error) from error
 
     async def send_message(self, conversation_id: str, message: Message) -> None:
         """Send a message. Returns once it is durable: the transcript will contain it exactly once, by its `id`."""
@@ -88,7 +88,7 @@ class ConversationClient:
         """Send an event without waiting for its effect. Returns once Temporal has stored it."""
         await self._signal(conversation_id, event.kind, event)
 
-    async def ask(self, conversation_id: str, command: Command) -> Refusal | None:
+    async def execute_command(self, conversation_id: str, command: Command) -> Refusal | None:
         """Send a command, and return once its effect is in the store. Returns the refusal, or None if the command is done."""
         handle = self._client.get_workflow_handle(conversation_id)
         # with the instant of sending, a repeated workflow task makes the same decision
@@ -100,7 +100,7 @@ class ConversationClient:
         except WorkflowUpdateFailedError as error:
             raise ConversationEnded from error
         except RPCError as error:
-            raise _fault(error) from error
+            raise _fault_of(error) from error
         return answer.refused
 
     async def _send_messages(self, conversation_id: str, messages: Messages) -> None:
@@ -110,14 +110,14 @@ class ConversationClient:
         try:
             await self._client.get_workflow_handle(conversation_id).signal(name, body, rpc_timeout=RPC_TIMEOUT)
         except RPCError as error:
-            raise _fault(error) from error
+            raise _fault_of(error) from error
 
-    async def _update(self, handle: WorkflowHandle[Any, Any], ask: CommandRequest) -> CommandResult:
+    async def _update(self, handle: WorkflowHandle[Any, Any], request: CommandRequest) -> CommandResult:
         """Send an update. Temporal drops it when it repeats the workflow task, for example after a signal meanwhile."""
         for delay in (*RETRY_DELAYS, None):
             try:
                 return await handle.execute_update(
-                    ASK, ask, id=str(uuid4()), result_type=CommandResult, rpc_timeout=RPC_TIMEOUT
+                    ASK, request, id=str(uuid4()), result_type=CommandResult, rpc_timeout=RPC_TIMEOUT
                 )
             except RPCError as error:
                 if error.status is not RPCStatusCode.FAILED_PRECONDITION or delay is None:
@@ -126,7 +126,7 @@ class ConversationClient:
         raise AssertionError("the last attempt returns or raises")
 
 
-def _fault(error: RPCError) -> ConversationEnded | EngineUnavailable:
+def _fault_of(error: RPCError) -> ConversationEnded | EngineUnavailable:
     if error.status is RPCStatusCode.NOT_FOUND:
         return ConversationEnded()
     return EngineUnavailable(f"The conversation engine does not answer: {error.message}")

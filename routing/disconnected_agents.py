@@ -18,7 +18,7 @@ from store.database import Database
 _agents, _connections = schema.agents.c, schema.connections.c
 
 
-async def mark_disconnected(db: Database, agent: AgentId, client_id: str, at: datetime) -> bool:
+async def mark_agent_disconnected(db: Database, agent: AgentId, client_id: str, at: datetime) -> bool:
     """Records that an agent's client lost its last connection, unless it has another by now or the agent is offline.
 
     Locks the agent. A repeated call sets the instant again.
@@ -28,7 +28,7 @@ async def mark_disconnected(db: Database, agent: AgentId, client_id: str, at: da
         at: when the connection was lost.
 
     Returns:
-        Whether the agent counts as disconnected: they receive no offers until `mark_connected`.
+        Whether the agent counts as disconnected: they receive no offers until `mark_agent_connected`.
     """
     is_connected = exists().where(_connections.participant_id == client_id, _connections.disconnected_at.is_(None))
     this_agent = (_agents.instance == agent.instance, _agents.user == agent.user)
@@ -39,7 +39,7 @@ async def mark_disconnected(db: Database, agent: AgentId, client_id: str, at: da
         return bool((await connection.execute(change.values(disconnected_at=at))).rowcount)
 
 
-async def mark_connected(db: Database, agent: AgentId) -> None:
+async def mark_agent_connected(db: Database, agent: AgentId) -> None:
     """Records that an agent's client is connected. Idempotent. The agent status stays as it is."""
     this_agent = (_agents.instance == agent.instance, _agents.user == agent.user)
     async with db.write() as connection:

@@ -72,7 +72,7 @@ class Conversation(SignalHandlers):
         self._archive = ArchiveWriter(self._mark_archived)
         self._timer = DeadlineTimer(lambda: next_deadline(self._state))
         self._recorded: ConversationSnapshot | None = None if start.state is None else snapshot_of(before)
-        self._published = search_attributes.recorded(workflow.info().typed_search_attributes)
+        self._stored_attributes = search_attributes.recorded(workflow.info().typed_search_attributes)
 
     @workflow.run
     async def run(self, start: StartConversation) -> ConversationResult:
@@ -94,7 +94,7 @@ class Conversation(SignalHandlers):
         else:  # under another rules version the same state can have another record
             await self._write(Decision(self._state))
         self._archive.start(self._state)
-        self._publish()
+        self._update_operator_view()
         while not self._is_done():
             self._timer.set()
             await workflow.wait_condition(lambda: self._has_work() or self._is_done())
@@ -104,10 +104,10 @@ class Conversation(SignalHandlers):
         return self._result()
 
     @workflow.update
-    async def ask(self, ask: CommandRequest) -> CommandResult:
+    async def ask(self, request: CommandRequest) -> CommandResult:
         """Put a command into the inbox. Returns its result once its effects are in the store."""
         pending = PendingCommand()
-        self.inbox.append((ask.command, pending))
+        self.inbox.append((request.command, pending))
         await workflow.wait_condition(lambda: pending.result is not None)
         assert pending.result is not None
         return pending.result
@@ -151,7 +151,7 @@ class Conversation(SignalHandlers):
         for pending, result in results:
             pending.result = result
         self._archive.start(self._state)
-        self._publish()
+        self._update_operator_view()
 
     async def _with_opening_hours(self, batch: Decision) -> Decision:
         """Add the effect of the queue's opening hours to the batch, if the conversation needs them. Queries them first."""
@@ -199,14 +199,14 @@ class Conversation(SignalHandlers):
         rest = tuple(other for other in self._state.unarchived if other != contact)
         self._state = self._state.replace(unarchived=rest)
 
-    def _publish(self) -> None:
+    def _update_operator_view(self) -> None:
         """Show the state to operators: the details, and the search attributes that have changed."""
         workflow.set_current_details(operator_details.details(self._state, self._start.runs))
         attributes = search_attributes.attributes(self._state)
-        updates = search_attributes.updates(self._published, attributes)
+        updates = search_attributes.updates(self._stored_attributes, attributes)
         if updates:
             workflow.upsert_search_attributes(updates)
-            self._published = attributes
+            self._stored_attributes = attributes
 
     # Continue-as-new
 

@@ -75,7 +75,7 @@ def event_item(
     return Decision(state, (item,))
 
 
-def record_departure(state: ConversationState, participant: TrackedParticipant, trigger: str | None = None) -> Decision:
+def departure_item(state: ConversationState, participant: TrackedParticipant, trigger: str | None = None) -> Decision:
     """Write to the transcript that a participant left, unless they never joined.
 
     With a trigger the chat continues without them: a participant who never joined, but may be connecting, gets `chat.ended`.

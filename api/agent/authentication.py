@@ -50,7 +50,7 @@ def read_agent_token(services: Services, token: str) -> SignedInAgent:
     Raises:
         AccessDenied: the token is not valid, or its agent does not exist any more.
     """
-    claims = services.tokens.read(TokenKind.AGENT, token)
+    claims = services.tokens.verify(TokenKind.AGENT, token)
     instance = services.configuration.instances.get(claims.get("instance", ""))
     if instance is None or claims["sub"] not in instance.agents:
         raise AccessDenied("The agent token's agent does not exist any more.")

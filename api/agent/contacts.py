@@ -102,7 +102,7 @@ async def perform_action(
     if action == "resume":
         refused = await _resume(services, agent, conversation, by=me.id)
     else:
-        refused = await services.engine.ask(conversation.id, _COMMANDS[action](by=me.id))
+        refused = await services.engine.execute_command(conversation.id, _COMMANDS[action](by=me.id))
     if refused:
         raise refusal_error(refused, action)
     return EmptyResponse()
@@ -119,7 +119,7 @@ async def _resume(
     if claimed is RefusalCode.NO_CAPACITY or (claimed is RefusalCode.TAKEN and conversation.state == "OPEN"):
         return refusal(claimed)
     # the conversation is not parked, or routing does not know it: the conversation itself gives the reason
-    return await services.engine.ask(conversation.id, command)
+    return await services.engine.execute_command(conversation.id, command)
 
 
 async def find_own_contact(

@@ -74,8 +74,8 @@ async def pick_contact(
     if found is None or found[0].queue != queue:
         raise NotFound(f"contact: there is no contact {contact_id!r} in queue {queue!r}.")
     contact, conversation = found
-    is_waiting = contact.ended_at is None and conversation.state == "OPEN"
-    claimed = await claim(services, agent, conversation) if is_waiting else RefusalCode.NOT_WAITING
+    is_queued = contact.ended_at is None and conversation.state == "OPEN"
+    claimed = await claim(services, agent, conversation) if is_queued else RefusalCode.NOT_WAITING
     if isinstance(claimed, RefusalCode):
         own = await current_contact(services, agent, conversation.id)
         if own and own.state == "ACTIVE":

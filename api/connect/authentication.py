@@ -54,9 +54,9 @@ async def authenticate(request: Request, settings: Settings) -> AuthenticatedBac
     header = request.headers.get("authorization", "")
     scheme, _, value = header.partition(" ")
     if scheme.lower() == "bearer":
-        return _by_secret(value.strip(), settings)
+        return _verify_secret(value.strip(), settings)
     if scheme == "AWS4-HMAC-SHA256":
-        return await _by_signature(request, header, settings)
+        return await _verify_signature(request, header, settings)
     raise AccessDenied("The request needs an AWS Signature v4 or 'Authorization: Bearer <key>'.")
 
 
@@ -67,14 +67,14 @@ async def _authenticated(request: Request, services: ServicesInRequest) -> Authe
 ByAccessKey = Annotated[AuthenticatedBackend, Depends(_authenticated)]
 
 
-def _by_secret(secret: str, settings: Settings) -> AuthenticatedBackend:
+def _verify_secret(secret: str, settings: Settings) -> AuthenticatedBackend:
     for key_id, key in settings.access_keys.items():
         if hmac.compare_digest(secret.encode(), key.secret.encode()):
             return AuthenticatedBackend(key_id, key.instances)
     raise AccessDenied("The bearer key is not known.")
 
 
-async def _by_signature(request: Request, header: str, settings: Settings) -> AuthenticatedBackend:
+async def _verify_signature(request: Request, header: str, settings: Settings) -> AuthenticatedBackend:
     claim = _AUTHORIZATION.fullmatch(header)
     if claim is None:
         raise AccessDenied("The Authorization header is not a complete AWS Signature v4.")
@@ -90,7 +90,7 @@ async def _by_signature(request: Request, header: str, settings: Settings) -> Au
     if request.headers.get("x-amz-content-sha256", digest := sha256(body).hexdigest()) != digest:
         raise AccessDenied("The X-Amz-Content-SHA256 header is not the digest of the body.")
     date = _checked_date(request.headers.get("x-amz-date", ""), claim["day"])
-    expected = _signature(key, body, request, claim=claim.groupdict(), signed=frozenset(signed), date=date)
+    expected = _expected_signature(key, body, request, claim=claim.groupdict(), signed=frozenset(signed), date=date)
     if not hmac.compare_digest(expected, claim["signature"]):
         raise AccessDenied("The signature does not match the request and the secret of its access key.")
     return AuthenticatedBackend(claim["key"], key.instances)
@@ -106,7 +106,7 @@ def _checked_date(date: str, day: str) -> str:
     return date
 
 
-def _signature(
+def _expected_signature(
     key: AccessKeySettings, body: bytes, request: Request, *, claim: dict[str, Any], signed: frozenset[str], date: str
 ) -> str:
     raw_path: bytes = request.scope["raw_path"]

@@ -167,7 +167,7 @@ def _next_token(services: Services, instance: str, body: SearchContacts, page: _
 
 def _read_next_token(services: Services, instance: str, token: str, body: SearchContacts) -> _Page:
     try:
-        claims = services.tokens.read(TokenKind.PAGE, token)
+        claims = services.tokens.verify(TokenKind.PAGE, token)
     except AccessDenied:
         raise InvalidValue("NextToken: was not issued by this operation.") from None
     if claims["sub"] != _token_subject(instance) or claims["of"] != _fingerprint(body):

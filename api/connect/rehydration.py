@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from api.bodies import JsonBody
 from api.connect.authentication import ByAccessKey
 from api.connect.requests import CreatePersistentContactAssociation, PersistentChat
-from api.contact_lookup import find_recent_contact
+from api.contact_lookup import find_contact_after_writes
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
 from api.paths import InitialContactIdInPath, InstanceIdInPath, resource_id
@@ -18,7 +18,7 @@ from domain.errors import InvalidValue, MalformedRequest, NotFound
 from runtime.bus import Announcement
 from store import conversations, past
 from store.records import StoredContact, StoredConversation
-from wire.frames import REHYDRATED, passing_event
+from wire.frames import REHYDRATED, transient_event
 
 router = APIRouter(route_class=DescribedRoute)
 
@@ -40,17 +40,19 @@ async def create_persistent_contact_association(
     contact, conversation = found
     if conversation.ended_at is not None:
         raise MalformedRequest("InitialContactId: the chat has ended.")
-    source, history = await find_past(services, instance, body, conversation.customer_id, current=conversation.id)
+    source, history = await resolve_source_contact(
+        services, instance, body, conversation.customer_id, current=conversation.id
+    )
     if conversation.continued_from == history.contact_id:
         return {"ContinuedFromContactId": history.contact_id}
     if not await past.link_to_past(services.db, conversation.id, history, source.attributes):
         raise MalformedRequest("InitialContactId: the chat continues, or is related to, a past contact already.")
-    event = passing_event(REHYDRATED, conversation_id=conversation.id, contact_id=contact.id)
+    event = transient_event(REHYDRATED, conversation_id=conversation.id, contact_id=contact.id)
     await services.bus.announce(Announcement(conversation.id, event))
     return {"ContinuedFromContactId": history.contact_id}
 
 
-async def find_past(
+async def resolve_source_contact(
     services: Services, instance: str, wanted: PersistentChat, customer_id: str | None, current: str | None = None
 ) -> tuple[StoredConversation, RehydratedPast]:
     """Return the source conversation and the past that a chat continues.
@@ -68,7 +70,7 @@ async def find_past(
     if wanted.source_contact_id is None or wanted.rehydration_type is None:
         raise MalformedRequest("PersistentChat: SourceContactId and RehydrationType are both needed.")
     source_id = resource_id(wanted.source_contact_id)
-    await find_recent_contact(services, instance, source_id)
+    await find_contact_after_writes(services, instance, source_id)
     found = await past.find_rehydrated_past(services.db, instance, source_id)
     if found is None or not _may_continue(services, found[1], customer_id):
         raise NotFound(f"SourceContactId: there is no contact {source_id!r} that can be continued.")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from typing import Any, NamedTuple
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID
 
 from fastapi import APIRouter
 
 from api.bodies import JsonBody
+from api.client_tokens import id_from_client_token
 from api.connect.authentication import ByAccessKey
 from api.connect.contacts import contact_arn
 from api.connect.queue_hours import require_open_queue
@@ -15,7 +16,7 @@ from api.connect.requests import TransferContact
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
 from api.paths import resource_id
-from api.refusals import ask_or_raise
+from api.refusals import execute_or_raise
 from configuration.schema.instances import InstanceSettings
 from domain.errors import MalformedRequest, NotFound
 from domain.events import Transfer
@@ -46,8 +47,7 @@ async def transfer_contact(
     if found is None:
         raise NotFound(f"ContactId: instance {instance!r} has no contact {body.contact_id!r}.")
     contact, conversation = found
-    token = body.client_token
-    new_id = str(uuid5(_NAMESPACE, f"{contact.id}/{token}") if token else uuid4())
+    new_id = id_from_client_token(_NAMESPACE, body.client_token, scope=contact.id)
     if await conversations.find_contact(services.db, instance, new_id) is None:
         target = TransferTarget(
             queue=resource_id(body.queue_id) if body.queue_id else None,
@@ -96,4 +96,4 @@ async def transfer(
         name=agent.name if agent else None,
         by=by,
     )
-    await ask_or_raise(services.engine, conversation.id, command, "ContactId")
+    await execute_or_raise(services.engine, conversation.id, command, "ContactId")

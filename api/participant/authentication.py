@@ -51,7 +51,7 @@ async def _session(request: Request, services: Services, kind: TokenKind) -> Ses
     token = request.headers.get("x-amz-bearer")
     if not token:
         raise AccessDenied("The X-Amz-Bearer header is missing.")
-    claims = services.tokens.read(kind, token)
+    claims = services.tokens.verify(kind, token)
     found = await conversations.find_participant(services.db, claims["sub"])
     if found is None or found[1].id != claims.get("chat"):
         raise AccessDenied(f"The {kind} token's participant does not exist.")

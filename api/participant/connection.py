@@ -19,7 +19,7 @@ from domain.errors import AccessDenied, ConversationEnded, MalformedRequest, Thr
 from domain.events import Connect, End, Leave
 from domain.instants import iso
 from runtime.bus import Announcement
-from wire.frames import CHAT_ENDED, passing_event
+from wire.frames import CHAT_ENDED, transient_event
 from wire.models import ClientToken, WireModel
 
 router = APIRouter(route_class=DescribedRoute)
@@ -67,7 +67,7 @@ async def disconnect_participant(
     """DisconnectParticipant. An agent ends the chat; a customer ends it if the policy allows, and leaves it otherwise."""
     command = Leave if session.participant.role == "CUSTOM_BOT" else End
     try:
-        refused = await services.engine.ask(session.conversation.id, command(by=session.participant.id))
+        refused = await services.engine.execute_command(session.conversation.id, command(by=session.participant.id))
     except ConversationEnded:
         return {}
     if refused and session.conversation.ended_at is None:
@@ -113,7 +113,7 @@ def _socket_base(request: Request, services: Services) -> str:
 
 async def _leave(services: Services, session: Session) -> None:
     """Send `chat.ended` to the clients of a customer who leaves. The conversation continues; others do not get the event."""
-    event = passing_event(
+    event = transient_event(
         CHAT_ENDED,
         conversation_id=session.conversation.id,
         contact_id=session.contact_id,
