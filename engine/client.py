@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.client import (
     Client,
     WorkflowHandle,
@@ -34,7 +35,11 @@ RETRY_DELAYS = (0.02, 0.1, 0.5, 2.0)
 
 
 class ConversationClient:
-    """Access to conversations. Each method can raise `ConversationEnded` and `EngineUnavailable`."""
+    """Access to conversations.
+
+    Each method raises `EngineUnavailable` for a failure of Temporal; what was sent may still take effect. Each but `start` raises
+    `ConversationEnded` if the workflow does not run: it is closed, or there is none.
+    """
 
     def __init__(self, client: Client, settings: Settings) -> None:
         self._client = client
@@ -78,7 +83,7 @@ class ConversationClient:
         except WorkflowAlreadyStartedError:
             return
         except RPCError as error:
-            raise _fault_of(error) from error
+            raise _unavailable(error) from error
 
     async def send_message(self, conversation_id: str, message: Message) -> None:
         """Send a message. Returns once it is durable: the transcript will contain it exactly once, by its `id`."""
@@ -127,6 +132,12 @@ class ConversationClient:
 
 
 def _fault_of(error: RPCError) -> ConversationEnded | EngineUnavailable:
-    if error.status is RPCStatusCode.NOT_FOUND:
+    """The error of a request to one workflow. A missing namespace is `NOT_FOUND`, too, and says nothing about the workflow."""
+    lacks_namespace = any(detail.Is(NamespaceNotFoundFailure.DESCRIPTOR) for detail in error.grpc_status.details)
+    if error.status is RPCStatusCode.NOT_FOUND and not lacks_namespace:
         return ConversationEnded()
+    return _unavailable(error)
+
+
+def _unavailable(error: RPCError) -> EngineUnavailable:
     return EngineUnavailable(f"The conversation engine does not answer: {error.message}")
