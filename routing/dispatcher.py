@@ -123,12 +123,14 @@ class Dispatcher(PeriodicTasks):
             self._changed_queues |= {
                 (instance, queue) for queue in await queues.queues_with_work_for(self._db, instance, user)
             }
-        changed_queues, self._changed_queues = self._changed_queues, set()
+        changed_queues, self._changed_queues = list(self._changed_queues), set()
         slots = asyncio.Semaphore(QUEUES_AT_ONCE)
         served = (self._serve_queue(instance, queue, slots) for instance, queue in changed_queues)
-        for fault in await asyncio.gather(*served, return_exceptions=True):
-            if isinstance(fault, Exception):
-                logger.error("cannot offer from a queue; the next check tries again", exc_info=fault)
+        outcomes = await asyncio.gather(*served, return_exceptions=True)
+        for (instance, queue), outcome in zip(changed_queues, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                text = "cannot make offers from queue %s of instance %s; the next check tries again"
+                logger.error(text, queue, instance, exc_info=outcome)
 
     async def _configure_agents(self, with_work: set[tuple[str, str]], now: datetime) -> None:
         """Write the configured agents to the store: when they have changed, and at the latest after `CONFIGURE_INTERVAL`.

@@ -40,7 +40,7 @@ class SignedInAgent:
 
     @property
     def queues(self) -> frozenset[str]:
-        """The queues that the agent serves."""
+        """The configured queues that the agent serves."""
         return self.instance_settings.queue_names if self.settings.queues is None else self.settings.queues
 
 

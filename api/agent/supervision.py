@@ -1,4 +1,4 @@
-"""Operations of supervisors on all agents of their instance, and on all contacts that are not closed."""
+"""Operations of supervisors on all agents and contacts of their instance."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from api.agent.responses import (
     TransferResponse,
 )
 from api.bodies import JsonBody
-from api.connect.transfers import TransferTarget, transfer
+from api.connect.transfers import OWN_MEMBERS, TransferTarget, transfer
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute, EmptyResponse, error_responses
 from api.refusals import execute_or_raise, refusal_error
@@ -84,7 +84,10 @@ async def list_open_contacts(
     agent: Annotated[User | None, Query(description="Only contacts of this agent, or offered to them.")] = None,
     limit: Annotated[int, Interval(ge=1, le=1_000), Query(description="Maximum number of contacts.")] = 1_000,
 ) -> OpenContactsResponse:
-    """Returns the contacts that are not closed, oldest first, filtered by state, queue or agent."""
+    """Returns the contacts that are queued, with an agent, parked, or in an agent's wrap-up, oldest first.
+
+    They can be filtered by state, queue or agent.
+    """
     found = await open_contacts(
         services.db, supervisor.instance, state=state, queue=queue, agent=agent, limit=limit + 1
     )
@@ -115,7 +118,7 @@ async def transfer_contact(
     contact, conversation = await _find_running(services, supervisor, contact_id)
     new_id, target = str(uuid4()), TransferTarget(queue=body.queue, user=body.user)
     settings, by = supervisor.instance_settings, _actor(supervisor)
-    await transfer(services, settings, contact, conversation, target, new_id=new_id, by=by)
+    await transfer(services, settings, contact, conversation, target, new_id=new_id, by=by, members=OWN_MEMBERS)
     return TransferResponse(contact_id=new_id)
 
 

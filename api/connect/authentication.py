@@ -57,7 +57,7 @@ async def authenticate(request: Request, settings: Settings) -> AuthenticatedBac
         return _verify_secret(value.strip(), settings)
     if scheme == "AWS4-HMAC-SHA256":
         return await _verify_signature(request, header, settings)
-    raise AccessDenied("The request needs an AWS Signature v4 or 'Authorization: Bearer <key>'.")
+    raise AccessDenied("The request needs an AWS Signature v4 or 'Authorization: Bearer <secret of an access key>'.")
 
 
 async def _authenticated(request: Request, services: ServicesInRequest) -> AuthenticatedBackend:
@@ -85,7 +85,7 @@ async def _verify_signature(request: Request, header: str, settings: Settings) -
     if "host" not in signed:
         raise AccessDenied("The signature must cover the host header.")
     if signed != sorted({*signed} & {*request.headers.keys()}):
-        raise AccessDenied("SignedHeaders must name headers of the request, in their order.")
+        raise AccessDenied("SignedHeaders must name headers of the request, in alphabetical order.")
     body = await read_raw_body(request)
     if request.headers.get("x-amz-content-sha256", digest := sha256(body).hexdigest()) != digest:
         raise AccessDenied("The X-Amz-Content-SHA256 header is not the digest of the body.")
@@ -101,7 +101,9 @@ def _checked_date(date: str, day: str) -> str:
         at = datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:
         raise AccessDenied("The X-Amz-Date header is missing or not like 20260131T235959Z.") from None
-    if abs(datetime.now(UTC) - at) > CLOCK_SKEW or not date.startswith(day):
+    if not date.startswith(day):
+        raise AccessDenied(f"The signature's date {date} is not on the day of its credential, {day}.")
+    if abs(datetime.now(UTC) - at) > CLOCK_SKEW:
         raise AccessDenied(f"The signature's date {date} is more than 15 minutes from now; is the clock right?")
     return date
 
@@ -111,7 +113,7 @@ def _expected_signature(
 ) -> str:
     raw_path: bytes = request.scope["raw_path"]
     query = request.scope["query_string"].decode("latin-1")
-    # botocore takes the host from the signed header; an invalid host in this URL could only fail to parse
+    # placeholder host: botocore signs the Host header, and the client's host may not parse
     url = f"http://-{raw_path.decode('latin-1').partition('?')[0]}"
     copy = AWSRequest(method=request.method, url=f"{url}?{query}" if query else url, data=body)
     for name, value in request.headers.items():

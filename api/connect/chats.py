@@ -36,7 +36,10 @@ _NAMESPACE = UUID("6f1c4f6e-7f0e-4a4e-9d55-5a7c3f0d1b21")
 async def start_chat_contact(
     request: Request, services: ServicesInRequest, caller: ByAccessKey, body: JsonBody[StartChatContact]
 ) -> dict[str, Any]:
-    """StartChatContact. Requests with the same `ClientToken` start one conversation, without a time limit."""
+    """StartChatContact. Starts a chat. Idempotent for ever by instance and `ClientToken`.
+
+    A repeat returns the first chat, ended or not. Its other members do not change that chat.
+    """
     instance, settings = services.instance(body.instance_id, caller.instances)
     workstream_id = resource_id(body.contact_flow_id)
     workstream = settings.workstreams.get(workstream_id)
@@ -130,7 +133,9 @@ async def _initial_attributes(
     """Return the attributes of the new chat, including those of a past contact, and the past that it continues."""
     inherited, past = {}, None
     if body.persistent_chat:
-        source, past = await resolve_source_contact(services, instance, body.persistent_chat, body.customer_id)
+        source, past = await resolve_source_contact(
+            services, instance, body.persistent_chat, body.customer_id, within="PersistentChat."
+        )
         inherited = dict(source.attributes)
     elif body.related_contact_id:
         found = await conversations.find_contact(services.db, instance, body.related_contact_id)

@@ -95,7 +95,7 @@ def _check_supported(body: SearchContacts) -> None:
         if value is not None:
             raise MalformedRequest(f"SearchCriteria.{member}: contacts cannot be searched by it here.")
     if body.sort and body.sort.field_name not in _SORTABLE:
-        raise MalformedRequest(f"Sort.FieldName: contacts cannot be sorted by {body.sort.field_name} here.")
+        raise MalformedRequest(f"Sort.FieldName: must be one of {', '.join(_SORTABLE)}.")
 
 
 def _search(instance: str, body: SearchContacts) -> ContactSearch | None:

@@ -35,6 +35,19 @@ class TransferTarget(NamedTuple):
     user: str | None
 
 
+class TransferMembers(NamedTuple):
+    """What the caller's request calls the target and the contact. Errors name these members."""
+
+    queue: str
+    user: str
+    contact: str
+
+
+_AWS_MEMBERS = TransferMembers("QueueId", "UserId", "ContactId")
+OWN_MEMBERS = TransferMembers("queue", "user", "contact_id")
+"""The members of our own operations, for agents and supervisors."""
+
+
 @router.post("/contact/transfer")
 async def transfer_contact(
     services: ServicesInRequest, caller: ByAccessKey, body: JsonBody[TransferContact]
@@ -53,7 +66,9 @@ async def transfer_contact(
             queue=resource_id(body.queue_id) if body.queue_id else None,
             user=resource_id(body.user_id) if body.user_id else None,
         )
-        await transfer(services, settings, contact, conversation, target, new_id=new_id, by=caller.actor)
+        await transfer(
+            services, settings, contact, conversation, target, new_id=new_id, by=caller.actor, members=_AWS_MEMBERS
+        )
     return {"ContactId": new_id, "ContactArn": contact_arn(instance, new_id)}
 
 
@@ -66,6 +81,7 @@ async def transfer(
     *,
     new_id: str,
     by: str,
+    members: TransferMembers,
 ) -> None:
     """Transfer a conversation. It continues as the contact `new_id`. `by` is the sender of the event.
 
@@ -77,18 +93,18 @@ async def transfer(
     """
     queue, user = target
     if (queue is None) == (user is None):
-        raise MalformedRequest("Exactly one of QueueId and UserId must be given.")
+        raise MalformedRequest(f"Exactly one of {members.queue} and {members.user} must be given.")
     if queue is not None and queue not in instance.queue_names:
-        raise NotFound(f"QueueId: there is no queue {queue!r}.")
+        raise NotFound(f"{members.queue}: there is no queue {queue!r}.")
     if queue is not None and not instance.agents_serving(queue):
-        raise MalformedRequest(f"QueueId: no agent serves the queue {queue!r}; the chat is not transferred.")
+        raise MalformedRequest(f"{members.queue}: no agent serves the queue {queue!r}; the chat is not transferred.")
     if queue is not None and conversation.mode == "live":
-        require_open_queue(instance, queue, "QueueId")
+        require_open_queue(instance, queue, members.queue)
     agent = None if user is None else instance.agents.get(user)
     if user is not None and agent is None:
-        raise NotFound(f"UserId: there is no agent {user!r}.")
+        raise NotFound(f"{members.user}: there is no agent {user!r}.")
     if contact.ended_at is not None:
-        raise MalformedRequest("ContactId: the contact has ended.")
+        raise MalformedRequest(f"{members.contact}: the contact has ended.")
     command = Transfer(
         contact_id=new_id,
         queue=queue or contact.queue or conversation.queue,
@@ -96,4 +112,4 @@ async def transfer(
         name=agent.name if agent else None,
         by=by,
     )
-    await execute_or_raise(services.engine, conversation.id, command, "ContactId")
+    await execute_or_raise(services.engine, conversation.id, command, members.contact)

@@ -88,8 +88,12 @@ def connection_data(
     now = datetime.now(UTC)
     data: dict[str, Any] = {}
     if "WEBSOCKET" in types:
-        if services.transcripts.sockets(participant_id, conversation_id) >= services.settings.sockets_per_participant:
-            raise Throttled("The participant has too many connections open.")
+        present, most = (
+            services.transcripts.sockets(participant_id, conversation_id),
+            services.settings.sockets_per_participant,
+        )
+        if present >= most:
+            raise Throttled(f"The participant has {present} open WebSockets; at most {most} are allowed.")
         token = services.tokens.make(TokenKind.SOCKET, participant_id, SOCKET_URL_LIFE)
         url = f"{_socket_base(request, services)}{PATH}?token={token}"
         data["Websocket"] = {"Url": url, "ConnectionExpiry": iso(now + SOCKET_URL_LIFE)}

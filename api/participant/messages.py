@@ -132,7 +132,7 @@ async def _find_message(services: Services, session: Session, content: str | Non
     if content is None:
         raise MalformedRequest('Content: a receipt needs {"messageId": "..."}.')
     try:
-        reference = parse_json(content.encode(), MessageReference)
+        reference = parse_json(content.encode(), MessageReference, name="it")
     except (MalformedRequest, InvalidValue) as error:
         raise InvalidValue(f'Content: a receipt needs {{"messageId": "..."}}: {error}') from None
     item = await transcript.find_item(services.db, session.conversation.id, reference.message_id)

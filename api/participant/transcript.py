@@ -52,7 +52,7 @@ class StartPosition(WireModel):
 
 
 class GetTranscript(WireModel):
-    """POST /participant/transcript."""
+    """POST /participant/transcript. Without `MaxResults`, or with 0, a page has at most 10 results."""
 
     contact_id: ContactId | None = None
     max_results: Annotated[int, Interval(ge=0, le=100)] | None = None
