@@ -29,7 +29,7 @@ from store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """ServicesInRequest of the API process."""
+    """The parts of the API process."""
 
     settings: Settings
     configuration: Configuration

@@ -46,7 +46,7 @@ class ConnectionObserver(Protocol):
 
 
 class ParticipantKey(NamedTuple):
-    """A participant of a conversation, as the key of their connections."""
+    """Key of a client's connections: a participant of a conversation, or an agent (conversation id `AGENT_CONNECTIONS`)."""
 
     participant_id: str
     conversation_id: str

@@ -28,12 +28,13 @@ async def mark_agent_disconnected(db: Database, agent: AgentId, client_id: str, 
         at: when the connection was lost.
 
     Returns:
-        Whether the agent counts as disconnected: they receive no offers until `mark_agent_connected`.
+        Whether the agent counts as disconnected: they receive no offers until `mark_agent_connected`, or until
+        `set_offline_after_grace` makes them offline instead.
     """
     is_connected = exists().where(_connections.participant_id == client_id, _connections.disconnected_at.is_(None))
     this_agent = (_agents.instance == agent.instance, _agents.user == agent.user)
     async with db.write() as connection:
-        # lock before the connections are read: a client that connects later resets `disconnected_at` after this transaction
+        # take the lock first: `mark_agent_connected` then waits and resets `disconnected_at`
         await lock_agents(db, connection, agent.instance, [agent.user])
         change = update(schema.agents).where(*this_agent, _agents.status != AgentStatus.OFFLINE, ~is_connected)
         return bool((await connection.execute(change.values(disconnected_at=at))).rowcount)

@@ -1,8 +1,9 @@
 """The conversation workflow: it runs the pure machine on Temporal.
 
-Handlers only append to the inbox. One serial loop takes the events from it, decides on each by the machine, writes the effects
-as one commit, and publishes the new state. A timer wakes it at the nearest deadline. Continue-as-new carries the state and
-the rest of the inbox; transcript text is never part of the state.
+Signal handlers append to the inbox or set a flag; the update `ask` also waits for its result. One serial loop has the machine
+decide on each event, writes the effects in commits, and shows the new state to operators. A timer wakes it at the nearest
+deadline. Continue-as-new carries the state and the rest of the inbox. The state holds no messages, only survey answers until they
+are stored.
 """
 
 from __future__ import annotations

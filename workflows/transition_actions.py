@@ -183,7 +183,10 @@ def end_by_agent(state: ConversationState, event: AnyEvent | None) -> Decision:
 
 
 def disconnect_others(state: ConversationState, event: AnyEvent | None) -> Decision:
-    """A participant timer disconnects everybody but the customer; a survey may follow (Amazon Connect: disconnect flow)."""
+    """End the chat because a participant timer expired (Amazon Connect: disconnect flow).
+
+    If a survey follows, only the agent leaves; otherwise all participants leave.
+    """
     participant = state.agent or next(iter(state.bots), None)
     announced = send_notice(state, EventType.AUTO_DISCONNECTED, participant)
     return announced.then(lambda s: _end_or_begin_survey(s, event, EndReason.AUTO_DISCONNECTED))
