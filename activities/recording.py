@@ -13,7 +13,7 @@ from routing.placement import write_placement
 from runtime.bus import Announcement, Bus, routing_has_changed
 from store.conversations import Written, write_conversation
 from store.database import Database
-from wire.items import wire_item
+from wire.items import item_with_contact
 from workflows.contract import Commit, CommitResult, ConversationActivities, PolicyReference
 
 
@@ -57,7 +57,7 @@ class Recorder(ConversationActivities):
             await self._bus.announce(routing_has_changed(placement.instance, placement.queue))
         # notices come before the transcript: a client that receives `chat.ended` ignores all later frames
         for notice in commit.notices:
-            frame = wire_item(notice.item, commit.conversation_id)
+            frame = item_with_contact(notice.item, commit.conversation_id)
             await self._bus.announce(Announcement(commit.conversation_id, frame, only_to=notice.to))
         if commit.items:
             items = commit.items if written.items_as_given else ()

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from api import agent, browser_pages, errors, reconnections, transcripts
+from api import agent, browser_pages, contact_transcripts, errors, reconnections
 from api.administration import routes as administration
 from api.connect import (
     agent_status,
@@ -32,7 +32,7 @@ from realtime.connections import ConnectionTracker
 from realtime.read_your_writes import AcceptedWrites
 from realtime.sessions import Sessions
 from realtime.transcript_feed import TranscriptFeed
-from routing.agent_connections import AgentConnectionObserver
+from routing.connection_reports import ConnectionReports
 from routing.dispatcher import Dispatcher
 from routing.queue_positions import QueuePositions
 from runtime.bus import Bus
@@ -57,7 +57,7 @@ def build_services(
     settings: Settings, db: Database, bus: Bus, configuration: Configuration, engine: ConversationClient
 ) -> Services:
     """Build the services of the API process."""
-    agent_connections = AgentConnectionObserver(db, bus, engine, grace=settings.agent_disconnect_grace)
+    connection_reports = ConnectionReports(db, bus, engine, grace=settings.agent_disconnect_grace)
     return Services(
         settings=settings,
         configuration=configuration,
@@ -68,9 +68,9 @@ def build_services(
         sessions=Sessions(db, bus, engine),
         transcripts=TranscriptFeed(db, bus),
         agent_events=AgentEventFeed(db, bus),
-        agent_connections=agent_connections,
+        connection_reports=connection_reports,
         connections=ConnectionTracker(
-            db, agent_connections, debounce=settings.presence_debounce, lease=settings.presence_lease
+            db, connection_reports, debounce=settings.presence_debounce, lease=settings.presence_lease
         ),
         accepted_writes=AcceptedWrites(db, bus),
         dispatcher=Dispatcher(db, bus, engine, configuration),
@@ -123,7 +123,7 @@ def create_app(services: Services, temporal_ui: str | None = None) -> FastAPI:
         socket,
         *agent.MODULES,
         reconnections,
-        transcripts,
+        contact_transcripts,
         administration,
     ):
         app.include_router(module.router)

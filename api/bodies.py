@@ -20,7 +20,7 @@ from domain.errors import InvalidValue, MalformedRequest, RequestTooLarge
 MAX_BODY_BYTES = 1_000_000
 """Maximum size of a body. No operation needs more: attributes and a first message, escaped, need less than half of it."""
 
-_SHAPE_ERRORS = frozenset({"missing", "extra_forbidden", "json_invalid"})
+_SHAPE_ERRORS = frozenset({"missing", "extra_forbidden"})
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -46,7 +46,7 @@ async def _read_object(request: Request) -> dict[str, Any]:
     try:
         body = from_json(await read_raw_body(request) or b"{}", allow_inf_nan=False)
     except ValueError as error:
-        raise MalformedRequest(f"The request body: Invalid JSON: {error}") from None
+        raise MalformedRequest(f"The request body is not valid JSON: {error}") from None
     if not isinstance(body, dict):
         raise MalformedRequest("The request body: must be an object.")
     return body  # pyright: ignore[reportUnknownVariableType]
@@ -90,8 +90,8 @@ async def read_raw_body(request: Request) -> bytes:
     return request.state.body
 
 
-def parse_json(raw: bytes, model: type[Model]) -> Model:
-    """Parse JSON text as `model`.
+def parse_json(raw: bytes, model: type[Model], *, name: str = "The request body") -> Model:
+    """Parse JSON text as `model`. `name`: what messages call the whole text.
 
     Raises:
         MalformedRequest: it is not a JSON object, or a member is missing or of the wrong type.
@@ -101,7 +101,9 @@ def parse_json(raw: bytes, model: type[Model]) -> Model:
         return model.model_validate_json(raw)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        member = ".".join(str(part) for part in first["loc"]) or "The request body"
         kind = first["type"]
+        if kind == "json_invalid":
+            raise MalformedRequest(f"{name} is not valid JSON: {first['msg'].removeprefix('Invalid JSON: ')}") from None
+        member = ".".join(str(part) for part in first["loc"]) or name
         fault = MalformedRequest if kind in _SHAPE_ERRORS or kind.endswith("_type") else InvalidValue
         raise fault(f"{member}: {validation_message(first['msg'])}") from None

@@ -1,4 +1,4 @@
-"""Lookup of contacts that includes the caller's own writes."""
+"""Finds a contact after waiting, at most 2 s, for the messages of its conversation that this process has accepted."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from store import conversations
 from store.records import StoredContact, StoredConversation
 
 
-async def find_recent_contact(
+async def find_contact_after_writes(
     services: Services, instance: str, contact_id: str
 ) -> tuple[StoredContact, StoredConversation] | None:
-    """Find a contact of an instance and its conversation. Waits until the last message that this process accepted is recorded.
+    """Find a contact of an instance and its conversation. First waits, at most 2 s, until its accepted messages are recorded.
 
     Returns:
         None if the instance has no such contact.

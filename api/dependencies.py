@@ -19,7 +19,7 @@ from realtime.connections import ConnectionTracker
 from realtime.read_your_writes import AcceptedWrites
 from realtime.sessions import Sessions
 from realtime.transcript_feed import TranscriptFeed
-from routing.agent_connections import AgentConnectionObserver
+from routing.connection_reports import ConnectionReports
 from routing.dispatcher import Dispatcher
 from routing.queue_positions import QueuePositions
 from runtime.bus import Bus
@@ -30,7 +30,7 @@ from store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """ServicesInRequest of the API process."""
+    """The parts of the API process."""
 
     settings: Settings
     configuration: Configuration
@@ -41,7 +41,7 @@ class Services:
     sessions: Sessions
     transcripts: TranscriptFeed
     agent_events: AgentEventFeed
-    agent_connections: AgentConnectionObserver
+    connection_reports: ConnectionReports
     connections: ConnectionTracker
     accepted_writes: AcceptedWrites
     dispatcher: Dispatcher
@@ -53,7 +53,7 @@ class Services:
         return (
             self.transcripts,
             self.agent_events,
-            self.agent_connections,
+            self.connection_reports,
             self.connections,
             self.dispatcher,
             self.queue_positions,

@@ -62,7 +62,7 @@ ERROR_FORMATS: dict[type[Fault], ErrorFormat] = {
 
 
 def render(fault: Fault, path: str) -> JSONResponse:
-    """Build the response for an error. Its name is in header and body, because browsers may not see the header."""
+    """Build the response for an error. Its name is in header and body, for clients that read only one."""
     error_format = next(ERROR_FORMATS[kind] for kind in type(fault).__mro__ if kind in ERROR_FORMATS)
     name = error_format.participant if path.startswith(PARTICIPANT_PATHS) else error_format.connect
     return JSONResponse(

@@ -42,7 +42,7 @@ class ResponseBody(BaseModel):
 
 
 def example(value: dict[str, Any]) -> ConfigDict:
-    """Return the configuration of a model that the document shows with this example."""
+    """Return a model configuration that gives the model this example in the OpenAPI document."""
     return ConfigDict(json_schema_extra={"example": value})
 
 

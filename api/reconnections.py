@@ -162,7 +162,7 @@ async def _by_link(
     if body.workstream is not None or body.customer_id is not None:
         raise MalformedRequest("reconnect_id: must not be given together with workstream or customer_id.")
     try:
-        claims = services.tokens.read(TokenKind.RECONNECT, body.reconnect_id or "")
+        claims = services.tokens.verify(TokenKind.RECONNECT, body.reconnect_id or "")
     except AccessDenied:
         return _no_chat("unknown")
     conversation = await conversations.find_conversation(services.db, claims["sub"])

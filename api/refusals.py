@@ -18,19 +18,19 @@ def refusal_error(refused: Refusal, subject: str) -> Fault:
     return _ERRORS.get(refused.code, MalformedRequest)(f"{subject}: {refused.text}.")
 
 
-async def ask(engine: ConversationClient, conversation_id: str, command: Command) -> Refusal | None:
+async def try_command(engine: ConversationClient, conversation_id: str, command: Command) -> Refusal | None:
     """Send a command. Returns the refusal, also for an ended conversation; None if the command is done.
 
     Raises:
         EngineUnavailable: the engine does not answer.
     """
     try:
-        return await engine.ask(conversation_id, command)
+        return await engine.execute_command(conversation_id, command)
     except ConversationEnded:
         return refusal(RefusalCode.CONVERSATION_ENDED)
 
 
-async def ask_or_raise(engine: ConversationClient, conversation_id: str, command: Command, subject: str) -> None:
+async def execute_or_raise(engine: ConversationClient, conversation_id: str, command: Command, subject: str) -> None:
     """Send a command and raise `refusal_error` if it is refused.
 
     Raises:
@@ -38,6 +38,6 @@ async def ask_or_raise(engine: ConversationClient, conversation_id: str, command
         QuotaExceeded: it refuses because a limit is reached.
         EngineUnavailable: the engine does not answer.
     """
-    refused = await ask(engine, conversation_id, command)
+    refused = await try_command(engine, conversation_id, command)
     if refused:
         raise refusal_error(refused, subject)

@@ -35,7 +35,7 @@ class TokenKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Makes and reads tokens with a set of keys."""
+    """Makes and verifies tokens with a set of keys."""
 
     keys: tuple[str, ...]
 
@@ -46,8 +46,8 @@ class Tokens:
             body["exp"] = datetime.now(UTC) + life
         return jwt.encode(body, self.keys[0], _ALGORITHM, headers={"kid": _key_id(self.keys[0])})
 
-    def read(self, kind: TokenKind, token: str) -> dict[str, Any]:
-        """Return the claims of a token.
+    def verify(self, kind: TokenKind, token: str) -> dict[str, Any]:
+        """Verify a token, and return its claims.
 
         Raises:
             AccessDenied: the token is not signed with one of the keys, is of another kind, or has expired.

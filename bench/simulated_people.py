@@ -167,10 +167,10 @@ class SimulatedPeople:
         """Repeat a command that the engine did not answer, as clients do."""
         for _ in range(MOST_REPEATS):
             try:
-                return await self.centre.client.ask(case.id, command)
+                return await self.centre.client.execute_command(case.id, command)
             except Unavailable:
                 self.done["repeated commands"] += 1
-        return await self.centre.client.ask(case.id, command)
+        return await self.centre.client.execute_command(case.id, command)
 
     async def _leave(self, case: ChatCase) -> None:
         await asyncio.sleep(self.random.uniform(0.2, 3))

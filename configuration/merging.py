@@ -1,4 +1,4 @@
-"""Merges an instance of the file with its changes at run time. Pure: no I/O."""
+"""Applies stored run-time changes to an instance from the configuration file. No I/O."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def merge(instance: InstanceSettings, changes: Sequence[ConfigurationChange]) ->
     """
     fitting: list[ConfigurationChange] = []
     remaining = list(changes)
-    # a change that depends on a later one fits in a later round
+    # repeat: a change can depend on a later one
     while found := _fitting(instance, fitting, remaining):
         fitting += found
         remaining = [change for change in remaining if change not in found]

@@ -58,4 +58,4 @@ class Unavailable(Fault):
 
 
 class EngineUnavailable(Unavailable):
-    """Temporal did not answer, or did not answer in time."""
+    """Temporal was unreachable, did not answer in time, or returned an error."""

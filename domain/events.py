@@ -36,7 +36,7 @@ class Message(ConversationEvent):
 
     @field_validator("content")
     @classmethod
-    def _can_be_kept(cls, content: str) -> str:
+    def _limit_content(cls, content: str) -> str:
         if "\x00" in content:
             raise ValueError("must not contain U+0000")
         return checked_content(content)

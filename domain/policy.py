@@ -91,9 +91,16 @@ class SurveyQuestion(Value):
 
 
 class Survey(Value):
-    """The post-chat survey of a workstream: its questions in order, and how long the customer has for all of them.
+    """The survey after a chat that the agent or a participant timer has ended.
 
-    Without questions a bot conducts the survey: it joins the contact, and the survey ends when the bot leaves.
+    It ends after the last answer, when the customer ends it, or at the deadline. Without questions a bot that joins the contact
+    conducts it; then it ends when the bot leaves.
+
+    Attributes:
+        questions: the questions, in order.
+        deadline: how long the customer has for all answers.
+        not_a_choice: sent before the repeated question, when an answer matches no choice.
+        thanks: sent after the last answer; None sends nothing.
     """
 
     questions: Annotated[tuple[SurveyQuestion, ...], Field(max_length=20)] = ()

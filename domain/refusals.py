@@ -54,7 +54,7 @@ _TEMPLATES = {
     RefusalCode.CONVERSATION_ENDED: "the conversation has ended",
     RefusalCode.WRONG_STATE: "not possible for a {mode} conversation in state {state}",
     RefusalCode.PERSISTENT_ONLY: "not in this mode: only a persistent conversation can be parked",
-    RefusalCode.LIVE_ONLY: "not in this mode: the customer of a persistent conversation does not wait",
+    RefusalCode.LIVE_ONLY: "not in this mode: the customer of a persistent conversation gets no queue position",
     RefusalCode.AGENT_ONLY: "by: only an agent can {action}",
     RefusalCode.CUSTOMER_MAY_NOT_END: "the customer may leave this conversation, but only the agent may end it",
     RefusalCode.NOT_A_PARTICIPANT: "by: {by!r} is not a participant of this conversation",

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.client import (
     Client,
     WorkflowHandle,
@@ -35,7 +36,11 @@ RETRY_DELAYS = (0.02, 0.1, 0.5, 2.0)
 
 
 class ConversationClient:
-    """Access to conversations. Each method can raise `ConversationEnded` and `EngineUnavailable`."""
+    """Access to conversations.
+
+    Each method raises `EngineUnavailable` for a failure of Temporal; what was sent may still take effect. Each but `start` raises
+    `ConversationEnded` if the workflow does not run: it is closed, or there is none.
+    """
 
     def __init__(self, client: Client, settings: Settings) -> None:
         self._client = client
@@ -44,7 +49,7 @@ class ConversationClient:
         self._command_listeners: list[Callable[[str], None]] = []
 
     def subscribe(self, listener: Callable[[str], None]) -> None:
-        """Call `listener` with the id of a conversation after each command that was sent to it, before `ask` returns."""
+        """Call `listener` with the id of a conversation after each command that was sent to it, before `execute_command` returns."""
         self._command_listeners.append(listener)
 
     async def start(
@@ -84,7 +89,7 @@ class ConversationClient:
         except WorkflowAlreadyStartedError:
             return
         except RPCError as error:
-            raise _fault(error) from error
+            raise _unavailable(error) from error
 
     async def send_message(self, conversation_id: str, message: Message) -> None:
         """Send a message. Returns once it is durable: the transcript will contain it exactly once, by its `id`."""
@@ -94,7 +99,7 @@ class ConversationClient:
         """Send an event without waiting for its effect. Returns once Temporal has stored it."""
         await self._signal(conversation_id, event.kind, event)
 
-    async def ask(self, conversation_id: str, command: Command) -> Refusal | None:
+    async def execute_command(self, conversation_id: str, command: Command) -> Refusal | None:
         """Send a command, and return once its effect is in the store. Returns the refusal, or None if the command is done."""
         handle = self._client.get_workflow_handle(conversation_id)
         # with the instant of sending, a repeated workflow task makes the same decision
@@ -106,7 +111,7 @@ class ConversationClient:
         except WorkflowUpdateFailedError as error:
             raise ConversationEnded from error
         except RPCError as error:
-            raise _fault(error) from error
+            raise _fault_of(error) from error
         finally:
             for listener in self._command_listeners:
                 listener(conversation_id)
@@ -119,14 +124,14 @@ class ConversationClient:
         try:
             await self._client.get_workflow_handle(conversation_id).signal(name, body, rpc_timeout=RPC_TIMEOUT)
         except RPCError as error:
-            raise _fault(error) from error
+            raise _fault_of(error) from error
 
-    async def _update(self, handle: WorkflowHandle[Any, Any], ask: CommandRequest) -> CommandResult:
+    async def _update(self, handle: WorkflowHandle[Any, Any], request: CommandRequest) -> CommandResult:
         """Send an update. Temporal drops it when it repeats the workflow task, for example after a signal meanwhile."""
         for delay in (*RETRY_DELAYS, None):
             try:
                 return await handle.execute_update(
-                    ASK, ask, id=str(uuid4()), result_type=CommandResult, rpc_timeout=RPC_TIMEOUT
+                    ASK, request, id=str(uuid4()), result_type=CommandResult, rpc_timeout=RPC_TIMEOUT
                 )
             except RPCError as error:
                 if error.status is not RPCStatusCode.FAILED_PRECONDITION or delay is None:
@@ -135,7 +140,13 @@ class ConversationClient:
         raise AssertionError("the last attempt returns or raises")
 
 
-def _fault(error: RPCError) -> ConversationEnded | EngineUnavailable:
-    if error.status is RPCStatusCode.NOT_FOUND:
+def _fault_of(error: RPCError) -> ConversationEnded | EngineUnavailable:
+    """The error of a request to one workflow. A missing namespace is `NOT_FOUND`, too, and says nothing about the workflow."""
+    lacks_namespace = any(detail.Is(NamespaceNotFoundFailure.DESCRIPTOR) for detail in error.grpc_status.details)
+    if error.status is RPCStatusCode.NOT_FOUND and not lacks_namespace:
         return ConversationEnded()
+    return _unavailable(error)
+
+
+def _unavailable(error: RPCError) -> EngineUnavailable:
     return EngineUnavailable(f"The conversation engine does not answer: {error.message}")

@@ -46,7 +46,7 @@ class ConnectionObserver(Protocol):
 
 
 class ParticipantKey(NamedTuple):
-    """A participant of a conversation, as the key of their connections."""
+    """Key of a client's connections: a participant of a conversation, or an agent (conversation id `AGENT_CONNECTIONS`)."""
 
     participant_id: str
     conversation_id: str
@@ -65,7 +65,7 @@ class ConnectionTracker(PeriodicTasks):
         self._trusts_leases_from = self._leased_until
         self._sockets: dict[ParticipantKey, int] = {}
         self._lost_at: dict[ParticipantKey, datetime] = {}
-        self._turns: WeakValueDictionary[ParticipantKey, asyncio.Lock] = WeakValueDictionary()
+        self._locks: WeakValueDictionary[ParticipantKey, asyncio.Lock] = WeakValueDictionary()
         self._reports: set[asyncio.Task[None]] = set()
         every = lease / 3
         super().__init__(PeriodicTask("keep the lease of this process", self._keep_lease, every, max_retry_delay=every))
@@ -82,7 +82,7 @@ class ConnectionTracker(PeriodicTasks):
         for report in reports:
             report.cancel()
         await asyncio.gather(*reports, return_exceptions=True)
-        await connections.renew_lease(self._db, self._process, datetime.now(UTC))
+        await connections.set_lease_end(self._db, self._process, datetime.now(UTC))
 
     def opened(self, participant_id: str, conversation_id: str) -> None:
         """Count a socket that a participant has opened."""
@@ -103,7 +103,7 @@ class ConnectionTracker(PeriodicTasks):
         self._spawn(self._report_disconnect(participant, at))
 
     async def _report_connect(self, participant: ParticipantKey, at: datetime) -> None:
-        async with self._turn_of(participant):
+        async with self._lock_of(participant):
             if participant not in self._sockets:
                 return
             id, conversation = participant
@@ -113,10 +113,10 @@ class ConnectionTracker(PeriodicTasks):
 
     async def _report_disconnect(self, participant: ParticipantKey, at: datetime) -> None:
         await asyncio.sleep(self._debounce.total_seconds())
-        async with self._turn_of(participant):
+        async with self._lock_of(participant):
             if self._lost_at.get(participant) != at:
                 return  # the participant has reconnected, has lost a later socket, or the loss is reported already
-            is_last = await connections.mark_disconnected(self._db, participant.participant_id, self._process, at)
+            is_last = await connections.mark_connection_lost(self._db, participant.participant_id, self._process, at)
             if self._lost_at.get(participant) == at:
                 del self._lost_at[participant]
             if is_last:
@@ -135,11 +135,11 @@ class ConnectionTracker(PeriodicTasks):
         await self._renew_lease()
         await self._compare_with_store()
         if now >= self._trusts_leases_from:
-            await self._find_orphans()
+            await self._find_connections_of_dead_processes()
 
     async def _renew_lease(self) -> None:
         until = datetime.now(UTC) + self._lease
-        await connections.renew_lease(self._db, self._process, until)
+        await connections.set_lease_end(self._db, self._process, until)
         self._leased_until = until
 
     async def _compare_with_store(self) -> None:
@@ -149,34 +149,34 @@ class ConnectionTracker(PeriodicTasks):
         }
         now = datetime.now(UTC)
         for participant in self._sockets:
-            if not recorded.get(participant) and participant not in self._turns:
+            if not recorded.get(participant) and participant not in self._locks:
                 self._spawn(self._report_connect(participant, now))
         for participant in (recorded.keys() | self._lost_at.keys()) - self._sockets.keys():
-            if participant not in self._turns:
+            if participant not in self._locks:
                 self._spawn(self._report_disconnect(participant, self._lost_at.setdefault(participant, now)))
 
-    async def _find_orphans(self) -> None:
+    async def _find_connections_of_dead_processes(self) -> None:
         now = datetime.now(UTC)
         dead_since = now - self._debounce - LEASE_GRACE
-        for orphan in await connections.orphans(self._db, dead_since):
-            participant = ParticipantKey(orphan.participant_id, orphan.conversation_id)
-            if participant not in self._turns:
-                self._spawn(self._report_orphan(participant, orphan, now, dead_since))
+        for found in await connections.connections_of_dead_processes(self._db, dead_since):
+            participant = ParticipantKey(found.participant_id, found.conversation_id)
+            if participant not in self._locks:
+                self._spawn(self._report_connection_of_dead_process(participant, found, now, dead_since))
         await connections.delete_dead_processes(self._db, now - DEAD_PROCESS_RETENTION)
 
-    async def _report_orphan(
-        self, participant: ParticipantKey, orphan: connections.Connection, now: datetime, dead_since: datetime
+    async def _report_connection_of_dead_process(
+        self, participant: ParticipantKey, connection: connections.Connection, now: datetime, dead_since: datetime
     ) -> None:
-        async with self._turn_of(participant):
+        async with self._lock_of(participant):
             # dated now, not at the end of the process: the reconnect window starts when the participant can reconnect
-            if orphan.disconnected_at or await connections.mark_disconnected(
-                self._db, participant.participant_id, orphan.process_id, now, if_dead_since=dead_since
+            if connection.disconnected_at or await connections.mark_connection_lost(
+                self._db, participant.participant_id, connection.process_id, now, if_dead_since=dead_since
             ):
-                await self._report_loss(participant, orphan.disconnected_at or now)
+                await self._report_loss(participant, connection.disconnected_at or now)
 
-    def _turn_of(self, participant: ParticipantKey) -> asyncio.Lock:
+    def _lock_of(self, participant: ParticipantKey) -> asyncio.Lock:
         """The lock that orders the reports about one participant. It exists while a report holds it or waits for it."""
-        return self._turns.setdefault(participant, asyncio.Lock())
+        return self._locks.setdefault(participant, asyncio.Lock())
 
     def _spawn(self, report: Coroutine[None, None, None]) -> None:
         # in a task of its own: neither the lease nor other participants wait for an observer that is unavailable

@@ -118,7 +118,10 @@ class Feed(PeriodicTasks, ABC, Generic[KeyT, EntryT, SubscriberT]):
         return tuple(channel.subscribers) if channel else ()
 
     async def join(self, subscriber: SubscriberT) -> bool:
-        """Deliver to a subscriber from the cursor that `admit` sets. Returns False if it is refused."""
+        """Subscribe. Queues the entries from the cursor that `admit` sets up to the present head, then returns.
+
+        New entries follow until `leave`. Returns False, without effect, if `admit` refuses the subscriber.
+        """
         channel = self._channels.setdefault(subscriber.key, _Channel(subscriber.key))
         async with channel.lock:
             head = await self.admit(subscriber, channel.subscribers)

@@ -1,4 +1,7 @@
-"""Read your own writes: a read waits briefly until the messages that this process has just accepted are recorded."""
+"""Read your own writes: a read over HTTP waits briefly until the messages that this process has just accepted are recorded.
+
+Sockets do not need it: they get each message as soon as it is recorded.
+"""
 
 from __future__ import annotations
 

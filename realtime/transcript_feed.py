@@ -14,8 +14,8 @@ from runtime.bus import Announcement, Bus
 from store import conversations, transcript
 from store.database import Database
 from store.records import StoredConversation
-from wire.frames import CHAT_ENDED, LEFT, TRANSFERRED, chat_frame, passing_event
-from wire.items import wire_item
+from wire.frames import CHAT_ENDED, LEFT, TRANSFERRED, chat_frame, transient_event
+from wire.items import item_with_contact
 
 ITEMS_PER_PAGE = 200
 
@@ -180,10 +180,12 @@ def _frames(item: TranscriptItem, participant_id: str, conversation_id: str) -> 
     if item.content_type == TRANSFERRED:
         return [replace(frame, last=True)]
     if item.content_type == LEFT and item.trigger is not None:
-        ended = passing_event(CHAT_ENDED, conversation_id=conversation_id, contact_id=item.contact_id)
+        ended = transient_event(CHAT_ENDED, conversation_id=conversation_id, contact_id=item.contact_id)
         return [frame, Frame(chat_frame(ended), last=True)]
     return [frame]
 
 
 def _frame(item: TranscriptItem, conversation_id: str) -> Frame:
-    return Frame(chat_frame(wire_item(item, conversation_id)), seq=item.seq, last=item.content_type == CHAT_ENDED)
+    return Frame(
+        chat_frame(item_with_contact(item, conversation_id)), seq=item.seq, last=item.content_type == CHAT_ENDED
+    )

@@ -5,8 +5,8 @@ agent. Its columns have two sources:
 
 - The conversation writes its placement, in the transaction of its own record (`placement`). A placement has a revision; an
   older one never replaces a newer one.
-- Routing writes the offer (`offers`). An offer is open until the conversation ends it, its wait ends, or `offers.cancel_offer`
-  withdraws it.
+- Routing writes the offer (`offers`). An offer is open until the conversation ends it, its wait ends, or `offers.end_offer`
+  ends it.
 
 | Module                | Content                                                                                  |
 |-----------------------|------------------------------------------------------------------------------------------|
@@ -15,7 +15,7 @@ agent. Its columns have two sources:
 | `rows`                | rows of `routing`: reads, locks, filters and the queue order                             |
 | `load`                | an agent's load: the units of the conversations that use the agent's capacity now        |
 | `placement`           | writes a conversation's placement, with its effects on offers, agents and wait times     |
-| `offers`              | makes, claims, finds and withdraws offers                                                |
+| `offers`              | makes, claims, finds and ends offers                                                     |
 | `offer_writes`        | the statements that write an offer                                                       |
 | `offer_withdrawal`    | withdraws offers in the store and in their conversations                                 |
 | `selection`           | selects the conversation that is offered next, and its agent                             |
@@ -25,12 +25,12 @@ agent. Its columns have two sources:
 | `queues`              | queue contents, positions in queue, queues with work, average wait                       |
 | `agents`              | applies the configured agents; reads their present state                                 |
 | `agent_status`        | changes of the agent status, by the agent and by the course of offers and contacts       |
-| `agent_connections`   | agents whose client lost its connection; sets them offline after the grace period        |
-| `agent_connections`   | the observer of connections: handles those of agents                                     |
+| `disconnected_agents` | agents whose client lost its connection; sets them offline after the grace period        |
+| `connection_reports`  | what follows when an agent or a participant connects or loses the last connection        |
 | `agent_events`        | the numbered events for an agent's client                                                |
-| `placement_events` | the agent events that follow from a change of a conversation's placement                 |
+| `placement_events`    | the agent events that follow from a change of a conversation's placement                 |
 | `queue_positions`     | the periodic task that sends queue positions to customers                                |
-| `sent_positions` | the last queue position that was sent to each customer                                   |
+| `sent_positions`      | the last queue position that was sent to each customer                                   |
 | `supervision`         | open contacts and queue lengths for supervisors                                          |
 
 Lock order on PostgreSQL. Every transaction takes its locks in this order, so no two of them deadlock:

@@ -70,8 +70,8 @@ async def affinity_of(connection: Transaction, placement: Placement, now: dateti
     return placement.bound_to, until
 
 
-def end_preference(offer: Offer) -> Update:
-    """Builds the update that removes a conversation's preference for the agent of an offer. A requirement stays."""
+def preference_removal(offer: Offer) -> Update:
+    """The statement that removes a conversation's preference for the agent of an offer. A requirement stays."""
     row = schema.routing.c
     preference = (row.bound_to == offer.user, row.bound_until < FOREVER)
     change = update(schema.routing).where(row.conversation_id == offer.conversation_id, *preference)

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, bindparam, select, update
 
 from domain.routing import ABSENT_STATUSES, AgentStatus, Offer, OfferOutcome
-from routing.affinity import end_preference
+from routing.affinity import preference_removal
 from routing.agent_events import write_outcome_event, write_status_event
 from routing.load import load_of
 from routing.rows import lock_agents
@@ -58,8 +58,8 @@ async def set_agent_status(
 async def apply_next_statuses(db: Database, now: datetime, limit: int = 500) -> list[tuple[str, str]]:
     """Sets the next status of agents whose load is zero, each in its own transaction. Idempotent.
 
-    `record_capacity_freed` does the same when a contact leaves an agent. This function is for wrap-ups whose use of capacity
-    expires: nothing is written at that instant.
+    `note_contact_gone` does the same when a contact or an offer leaves an agent. This function is for wrap-ups whose use of
+    capacity expires: nothing is written at that instant.
 
     Returns:
         (instance, user) of the agents that were found, at most `limit`.
@@ -75,23 +75,21 @@ async def apply_next_statuses(db: Database, now: datetime, limit: int = 500) -> 
     return agents_without_load
 
 
-async def record_capacity_freed(
-    connection: Transaction, instance: str, user: str, now: datetime, *, worked: bool
-) -> None:
-    """Records that a contact no longer uses an agent's capacity. Applies the next status when the load is now zero.
+async def note_contact_gone(connection: Transaction, instance: str, user: str, now: datetime, *, worked: bool) -> None:
+    """Notes that a contact or an offer no longer uses an agent's capacity. Applies the next status when the load is now zero.
 
     The caller has locked the agent.
 
     Args:
-        worked: whether the agent worked on the contact, which restarts their idle time; False after an offer.
+        worked: whether the agent worked on the contact: then their idle time begins now. False after an offer.
     """
     if worked:
         await connection.execute(update(schema.agents).where(*_agent_key(instance, user)).values(idle_since=now))
     await _apply_next_status(connection, instance, user, now)
 
 
-async def record_capacity_used(connection: Transaction, instance: str, user: str, now: datetime) -> None:
-    """Records that an agent received a contact or an offer: it is their last assignment, and restarts their idle time.
+async def note_assignment(connection: Transaction, instance: str, user: str, now: datetime) -> None:
+    """Notes that an agent received a contact or an offer: their last assignment is now, and their idle time begins again.
 
     The caller has locked the agent.
     """
@@ -123,7 +121,7 @@ async def apply_offer_outcome(
     if outcome in (OfferOutcome.REJECTED, OfferOutcome.MISSED):
         row = {"conversation_id": offer.conversation_id, "user": offer.user, "at": now}
         await connection.execute(db.upsert(schema.routing_rejections, [row]))
-        await connection.execute(end_preference(offer))
+        await connection.execute(preference_removal(offer))
     await write_outcome_event(connection, offer, outcome, now)
     this_agent = _agent_key(offer.instance, offer.user)
     if outcome is OfferOutcome.ACCEPTED:

@@ -18,7 +18,7 @@ from store.database import Database
 _agents, _connections = schema.agents.c, schema.connections.c
 
 
-async def mark_disconnected(db: Database, agent: AgentId, client_id: str, at: datetime) -> bool:
+async def mark_agent_disconnected(db: Database, agent: AgentId, client_id: str, at: datetime) -> bool:
     """Records that an agent's client lost its last connection, unless it has another by now or the agent is offline.
 
     Locks the agent. A repeated call sets the instant again.
@@ -28,18 +28,19 @@ async def mark_disconnected(db: Database, agent: AgentId, client_id: str, at: da
         at: when the connection was lost.
 
     Returns:
-        Whether the agent counts as disconnected: they receive no offers until `mark_connected`.
+        Whether the agent counts as disconnected: they receive no offers until `mark_agent_connected`, or until
+        `set_offline_after_grace` makes them offline instead.
     """
     is_connected = exists().where(_connections.participant_id == client_id, _connections.disconnected_at.is_(None))
     this_agent = (_agents.instance == agent.instance, _agents.user == agent.user)
     async with db.write() as connection:
-        # lock before the connections are read: a client that connects later resets `disconnected_at` after this transaction
+        # take the lock first: `mark_agent_connected` then waits and resets `disconnected_at`
         await lock_agents(db, connection, agent.instance, [agent.user])
         change = update(schema.agents).where(*this_agent, _agents.status != AgentStatus.OFFLINE, ~is_connected)
         return bool((await connection.execute(change.values(disconnected_at=at))).rowcount)
 
 
-async def mark_connected(db: Database, agent: AgentId) -> None:
+async def mark_agent_connected(db: Database, agent: AgentId) -> None:
     """Records that an agent's client is connected. Idempotent. The agent status stays as it is."""
     this_agent = (_agents.instance == agent.instance, _agents.user == agent.user)
     async with db.write() as connection:

@@ -40,7 +40,7 @@ QUEUES_AT_ONCE = 4
 """How many queues are served at the same time."""
 
 OVERDUE_AFTER = timedelta(seconds=10)
-"""Time after the deadline of an offer in which its conversation must report the end. After that the offer is withdrawn."""
+"""Time after the deadline of an offer in which its conversation must report the end. After that it is ended as missed."""
 
 
 class Dispatcher(PeriodicTasks):
@@ -109,9 +109,12 @@ class Dispatcher(PeriodicTasks):
         await withdraw_offers(self._db, self._bus, self._engine, await offers.offers_to_absent_agents(self._db))
         for offer in await offers.undelivered_offers(self._db, now - NOTIFY_AGAIN_AFTER):
             self._start_notification(offer)
-        for offer in await offers.overdue_offers(self._db, now - OVERDUE_AFTER):
-            await offers.cancel_offer(self._db, offer, OfferOutcome.MISSED, now)
+        await self._end_overdue_offers(now)
         self._changed_queues |= with_work
+
+    async def _end_overdue_offers(self, now: datetime) -> None:
+        for offer in await offers.overdue_offers(self._db, now - OVERDUE_AFTER):
+            await offers.end_offer(self._db, offer, OfferOutcome.MISSED, now)
 
     async def _serve_changed_queues(self) -> None:
         # announcements that arrive meanwhile wait for the next run: otherwise a run would not end in a busy hour
@@ -120,12 +123,14 @@ class Dispatcher(PeriodicTasks):
             self._changed_queues |= {
                 (instance, queue) for queue in await queues.queues_with_work_for(self._db, instance, user)
             }
-        changed_queues, self._changed_queues = self._changed_queues, set()
-        turns = asyncio.Semaphore(QUEUES_AT_ONCE)
-        served = (self._serve_queue(instance, queue, turns) for instance, queue in changed_queues)
-        for fault in await asyncio.gather(*served, return_exceptions=True):
-            if isinstance(fault, Exception):
-                logger.error("cannot offer from a queue; the next check tries again", exc_info=fault)
+        changed_queues, self._changed_queues = list(self._changed_queues), set()
+        slots = asyncio.Semaphore(QUEUES_AT_ONCE)
+        served = (self._serve_queue(instance, queue, slots) for instance, queue in changed_queues)
+        outcomes = await asyncio.gather(*served, return_exceptions=True)
+        for (instance, queue), outcome in zip(changed_queues, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                text = "cannot make offers from queue %s of instance %s; the next check tries again"
+                logger.error(text, queue, instance, exc_info=outcome)
 
     async def _configure_agents(self, with_work: set[tuple[str, str]], now: datetime) -> None:
         """Write the configured agents to the store: when they have changed, and at the latest after `CONFIGURE_INTERVAL`.
@@ -141,14 +146,14 @@ class Dispatcher(PeriodicTasks):
                 await agents.configure_agents(self._db, name, _agents(instance, all_queues), now)
                 self._configured[name] = (instance, all_queues), clock + CONFIGURE_INTERVAL.total_seconds()
 
-    async def _serve_queue(self, instance_name: str, queue: str, turns: asyncio.Semaphore) -> None:
+    async def _serve_queue(self, instance_name: str, queue: str, slots: asyncio.Semaphore) -> None:
         instance = self._configuration.instances.get(instance_name)
         if instance is None:
             return
-        async with turns:
-            rules, others = _rules(instance, queue, datetime.now(UTC))
+        async with slots:
+            rules, unconfigured = _rules(instance, queue, datetime.now(UTC))
             while offer := await offers.offer_next(
-                self._db, instance_name, queue, rules, datetime.now(UTC), others=others
+                self._db, instance_name, queue, rules, datetime.now(UTC), rules_of_unconfigured=unconfigured
             ):
                 self._start_notification(offer)
                 await self._bus.announce(AGENT_EVENTS_WRITTEN)

@@ -23,9 +23,7 @@ async def withdraw_offers(db: Database, bus: Bus, engine: ConversationClient, op
     be notified replaces the offer when it receives the next one.
     """
     withdrawn = [
-        offer
-        for offer in open_offers
-        if await offers.cancel_offer(db, offer, OfferOutcome.WITHDRAWN, datetime.now(UTC))
+        offer for offer in open_offers if await offers.end_offer(db, offer, OfferOutcome.WITHDRAWN, datetime.now(UTC))
     ]
     for offer in withdrawn:
         await bus.announce(routing_has_changed(offer.instance, offer.queue))

@@ -10,7 +10,7 @@ from sqlalchemy import Update, bindparam, exists, update
 
 from domain.routing import FOREVER, Offer
 from routing.agent_events import write_offer_event
-from routing.agent_status import record_capacity_used
+from routing.agent_status import note_assignment
 from routing.load import load_of
 from routing.rows import ANY_AGENT, ROUTING_COLUMNS, RoutingRow, is_queued
 from routing.selection import QueueView, Selection, lock_selected_agent
@@ -107,6 +107,6 @@ async def _write_offer(
     found = (await connection.execute(statement, values)).one_or_none()
     offer = None if found is None else RoutingRow(*found).offer
     if offer:
-        await record_capacity_used(connection, offer.instance, offer.user, offer.offered_at)
+        await note_assignment(connection, offer.instance, offer.user, offer.offered_at)
         await write_offer_event(connection, offer, claimed=claimed)
     return offer

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, and_, exists, not_, select, update
 from domain.refusals import RefusalCode
 from domain.routing import ABSENT_STATUSES, OFFER_DURATION, Offer, OfferOutcome, RoutingStage
 from routing import affinity
-from routing.agent_status import apply_offer_outcome, record_capacity_freed
+from routing.agent_status import apply_offer_outcome, note_contact_gone
 from routing.load import load_of
 from routing.offer_writes import write_claimed_offer, write_pushed_offer
 from routing.records import OfferRules
@@ -34,7 +34,7 @@ async def offer_next(
     rules: Mapping[str, OfferRules],
     now: datetime,
     *,
-    others: OfferRules = DEFAULT_RULES,
+    rules_of_unconfigured: OfferRules = DEFAULT_RULES,
 ) -> Offer | None:
     """Offers the first conversation of a queue that an agent can take to the best agent. Call it until it returns None.
 
@@ -42,12 +42,12 @@ async def offer_next(
 
     Args:
         rules: the offer rules by workstream.
-        others: the offer rules of workstreams that are not in `rules`, because the configuration no longer has them.
+        rules_of_unconfigured: those of the other workstreams, which the configuration no longer has.
 
     Returns:
         The offer, or None when no queued conversation can be offered to an agent now.
     """
-    view = QueueView(instance, queue, rules, now, others)
+    view = QueueView(instance, queue, rules, now, rules_of_unconfigured)
     while True:
         async with db.write() as connection:
             await db.take_advisory_lock(connection, view.offer_lock)
@@ -156,7 +156,7 @@ async def offers_to_absent_agents(db: Database, limit: int = 500) -> list[Offer]
     return await _offers(db, (~present,), limit)
 
 
-async def cancel_offer(db: Database, offer: Offer, outcome: OfferOutcome, now: datetime) -> bool:
+async def end_offer(db: Database, offer: Offer, outcome: OfferOutcome, now: datetime) -> bool:
     """Ends an offer that its conversation does not end itself. The conversation stays queued or parked.
 
     Idempotent. Locks the agent, then the row. The outcome `MISSED` does not increment the agent's missed-offer count, because it
@@ -173,7 +173,7 @@ async def cancel_offer(db: Database, offer: Offer, outcome: OfferOutcome, now: d
         change = update(schema.routing).where(_routing.conversation_id == offer.conversation_id)
         await connection.execute(change.values(**NO_OFFER, holder=None, holds_until=None))
         await apply_offer_outcome(db, connection, offer, outcome, now, counted=False)
-        await record_capacity_freed(connection, offer.instance, offer.user, now, worked=False)
+        await note_contact_gone(connection, offer.instance, offer.user, now, worked=False)
     return True
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.instants import MILLISECOND, whole_milliseconds
 from domain.routing import FOREVER, OfferOutcome, Placement, RoutingStage
 from routing.affinity import affinity_of
-from routing.agent_status import apply_offer_outcome, record_capacity_freed, record_capacity_used, set_away
+from routing.agent_status import apply_offer_outcome, note_assignment, note_contact_gone, set_away
 from routing.placement_events import previous_agent, write_placement_events
 from routing.rows import NO_OFFER, RoutingRow, find_row, lock_agents_and_row
 from store import schema
@@ -158,7 +158,7 @@ async def _write_change(
     if row and row.stage in (RoutingStage.QUEUED, RoutingStage.PARKED) and not same_wait:
         await _end_wait(db, connection, row, placement, now)
     if row and row.holder and row.holder != after["holder"]:
-        await record_capacity_freed(connection, row.instance, row.holder, now, worked=row.offer is None)
+        await note_contact_gone(connection, row.instance, row.holder, now, worked=row.offer is None)
     this_conversation = {"conversation_id": placement.conversation_id}
     absent = _agents_of(placement, OfferOutcome.ABSENT)
     rejected_by = absent | _agents_of(placement, OfferOutcome.REJECTED)
@@ -171,7 +171,7 @@ async def _write_change(
     for user in absent if placement.missed_offer_limit is not None else ():
         await set_away(connection, placement.instance, user, now)
     if after["holder"] and (row is None or row.holder != after["holder"]):
-        await record_capacity_used(connection, placement.instance, after["holder"], now)
+        await note_assignment(connection, placement.instance, after["holder"], now)
 
 
 def _offer_outcome(row: RoutingRow | None, placement: Placement) -> OfferOutcome | None:

@@ -18,9 +18,9 @@ _contacts = schema.contacts.c
 
 
 async def previous_agent(connection: Transaction, row: RoutingRow | None) -> str | None:
-    """The agent of a conversation according to its row; None when there is no row or no agent.
+    """The agent before the change; None when there is none.
 
-    The agent of a queued conversation is that of its contact: the customer of a parked conversation has returned.
+    For a queued conversation, whose row has no agent, it is the agent of its contact, set if the conversation was parked before.
     """
     if row is None or row.stage != RoutingStage.QUEUED:
         return row and row.agent

@@ -63,14 +63,14 @@ class QueuePositions(PeriodicTasks):
         ]
         if not changes:
             return
-        now, turns = datetime.now(UTC), asyncio.Semaphore(SIGNALS_AT_ONCE)
+        now, slots = datetime.now(UTC), asyncio.Semaphore(SIGNALS_AT_ONCE)
         average = await queues.average_wait(self._db, name, queue, now - queues.WAIT_WINDOW, at_least=MIN_WAITS)
-        await asyncio.gather(*(self._send(contact, position, average, turns) for contact, position in changes))
+        await asyncio.gather(*(self._send(contact, position, average, slots) for contact, position in changes))
 
     async def _send(
-        self, contact: QueuedContact, position: int, average: timedelta | None, turns: asyncio.Semaphore
+        self, contact: QueuedContact, position: int, average: timedelta | None, slots: asyncio.Semaphore
     ) -> None:
-        async with turns:
+        async with slots:
             if not await record_sent_position(self._db, contact.contact_id, position, datetime.now(UTC)):
                 return
             # a position that cannot be sent is not sent again: the contact gets its next position

@@ -45,7 +45,8 @@ async def contacts_ahead(db: Database, conversation_id: str) -> int | None:
     ahead = (
         select(func.count())
         .where(other.c.instance == this.c.instance, other.c.queue == this.c.queue, is_queued(other))
-        # coalesce makes values of the columns: for a comparison with columns SQLite uses only the first in its index
+        # SQLite uses the whole index for a row comparison only with expressions, not with columns;
+        # `coalesce` turns each column into one
         .where(tuple_(*queue_order(other)) < tuple_(*(func.coalesce(column, column) for column in queue_order(this))))
         .scalar_subquery()
     )

@@ -85,14 +85,14 @@ class QueueView:
 
     Attributes:
         rules: the offer rules by workstream.
-        others: the offer rules of workstreams that are not in `rules`.
+        rules_of_unconfigured: those of the other workstreams, which the configuration no longer has.
     """
 
     instance: str
     name: str
     rules: Mapping[str, OfferRules]
     now: datetime
-    others: OfferRules = DEFAULT_RULES
+    rules_of_unconfigured: OfferRules = DEFAULT_RULES
 
     @property
     def offer_lock(self) -> str:
@@ -101,7 +101,7 @@ class QueueView:
 
     def rules_of(self, workstream: str) -> OfferRules:
         """The offer rules of a workstream, also of one that the configuration no longer has."""
-        return self.rules.get(workstream) or self.others
+        return self.rules.get(workstream) or self.rules_of_unconfigured
 
 
 async def first_of_each_kind(connection: Transaction, queue: QueueView) -> list[FirstOfKind]:
@@ -189,7 +189,7 @@ async def _best_agent(
         unlocked: whether agents that another transaction locks are left out, and the best of the others is locked.
     """
     most_free = queue.rules_of(candidate.workstream).method is RoutingMethod.MOST_FREE
-    best = selection_queries.best_unlocked_agent if unlocked else selection_queries.best_agent
+    best = selection_queries.best_unlocked_agent_query if unlocked else selection_queries.best_agent_query
     parameters = {**_kind_parameters(queue, candidate), "conversation_id": candidate.conversation_id}
     query = best(most_free=most_free, bound=candidate.bound_to != ANY_AGENT)
     row = (await connection.execute(query, parameters)).one_or_none()

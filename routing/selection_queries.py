@@ -59,7 +59,7 @@ AFFINITY_AGENTS = (
 
 
 @cache
-def best_agent(*, most_free: bool, bound: bool) -> Select[*tuple[Any, ...]]:
+def best_agent_query(*, most_free: bool, bound: bool) -> Select[*tuple[Any, ...]]:
     """Builds the query for the best agent for a conversation, and whether that agent rejected or missed it.
 
     Agents without such a rejection rank first. Rejections before `rejected_after` do not count.
@@ -78,9 +78,9 @@ def best_agent(*, most_free: bool, bound: bool) -> Select[*tuple[Any, ...]]:
 
 
 @cache
-def best_unlocked_agent(*, most_free: bool, bound: bool) -> Select[*tuple[Any, ...]]:
-    """Builds `best_agent` without the agents that another transaction locks. Locks the agent that it finds. PostgreSQL only."""
-    query, agent = best_agent(most_free=most_free, bound=bound), schema.agents.alias("unlocked")
+def best_unlocked_agent_query(*, most_free: bool, bound: bool) -> Select[*tuple[Any, ...]]:
+    """Builds `best_agent_query` without the agents that another transaction locks, and locks the best one. PostgreSQL only."""
+    query, agent = best_agent_query(most_free=most_free, bound=bound), schema.agents.alias("unlocked")
     (free,) = query.get_final_froms()
     same_agent = and_(agent.c.instance == _INSTANCE, agent.c.user == free.c.user)
     return query.join_from(free, agent, same_agent).with_for_update(of=agent, skip_locked=True)

@@ -1,4 +1,7 @@
-"""Open contacts and queue lengths, for supervisors and metrics."""
+"""Open contacts and queue lengths, for supervisors and metrics.
+
+Open contacts have a place in routing: queued, with an agent, parked, or in an agent's wrap-up.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ _routing, _conversation = schema.routing.c, schema.conversations.c
 
 @dataclass(frozen=True, slots=True)
 class SupervisedContact:
-    """The present contact of a conversation that is not closed.
+    """A contact with a place in routing: queued, with an agent, parked, or in an agent's wrap-up.
 
     Attributes:
         since: when the present stage began.
@@ -51,7 +54,7 @@ async def open_contacts(
     agent: str | None = None,
     limit: int = 1_000,
 ) -> list[SupervisedContact]:
-    """The contacts of an instance that are not closed, in the order of their conversations' start, at most `limit`.
+    """The contacts of an instance with a place in routing, in the order of their conversations' start, at most `limit`.
 
     Args:
         state: only conversations in this state; None for all.

@@ -105,10 +105,10 @@ class LocalBus:
         self._listeners.append(listener)
 
     async def start(self) -> None:
-        """Do nothing: the bus works from the start."""
+        """Do nothing: listeners get announcements without it."""
 
     async def stop(self) -> None:
-        """Do nothing."""
+        """Do nothing: no task or connection is open."""
 
 
 class PostgresBus:

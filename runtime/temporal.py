@@ -1,4 +1,4 @@
-"""The connection to Temporal: configured by Temporal's own `TEMPORAL_*` variables, with pydantic payloads."""
+"""The connection to Temporal: configured by its own variables `TEMPORAL_*` or configuration file, with pydantic payloads."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TYPES = {
 
 
 async def connect(settings: Settings) -> Client:
-    """Connect to the server that the variables `TEMPORAL_*` name; without them to the local server.
+    """Connect to the server that the variables `TEMPORAL_*` or Temporal's configuration file name; else to the local server.
 
     Raises:
         StartupError: no server answers at that address.

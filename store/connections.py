@@ -37,8 +37,8 @@ _ROWS = select(
 )
 
 
-async def renew_lease(db: Database, process_id: str, until: datetime) -> None:
-    """Set the instant until which a process counts as alive."""
+async def set_lease_end(db: Database, process_id: str, until: datetime) -> None:
+    """Set the instant until which a process counts as alive. A past instant ends its lease."""
     async with db.write() as connection:
         await connection.execute(db.upsert(schema.processes, [{"id": process_id, "lease_until": until}]))
 
@@ -74,7 +74,7 @@ async def mark_connect_reported(db: Database, participant_id: str, process_id: s
         await connection.execute(change)
 
 
-async def mark_disconnected(
+async def mark_connection_lost(
     db: Database, participant_id: str, process_id: str, at: datetime, *, if_dead_since: datetime | None = None
 ) -> bool:
     """Record that a participant has lost their last connection to a process. Idempotent.
@@ -127,8 +127,8 @@ async def connections_of(db: Database, process_id: str) -> list[Connection]:
         return [Connection(*row) for row in await connection.execute(query)]
 
 
-async def orphans(db: Database, before: datetime, limit: int = 500) -> list[Connection]:
-    """Connections to processes whose lease expired, and disconnects that are not reported, both before an instant."""
+async def connections_of_dead_processes(db: Database, before: datetime, limit: int = 500) -> list[Connection]:
+    """Connections to processes whose lease expired before an instant, and connections lost before it and not reported yet."""
     dead = _connections.process_id.not_in(select(_processes.id).where(_processes.lease_until >= before))
     query = _ROWS.where(or_(dead, _connections.disconnected_at < before)).limit(limit)
     async with db.read() as connection:

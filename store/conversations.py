@@ -92,7 +92,7 @@ async def find_participant(
         .join(conversation, conversation.c.id == participant.c.conversation_id)
         .join(contact, contact.c.conversation_id == conversation.c.id)
         .where(participant.c.id == participant_id)
-        # the contact that no other follows; two contacts may begin in the same millisecond
+        # the latest contact has no `last_seq`; `initiated_at` alone can tie
         .order_by(contact.c.last_seq.is_not(None), contact.c.initiated_at.desc())
         .limit(1)
     )
@@ -161,7 +161,7 @@ async def merge_attributes(
     """Adds attributes to a conversation, or replaces those with the same keys. Locks the conversation's row.
 
     Args:
-        limit: the maximum size of all attributes afterwards, as `attribute_bytes`.
+        limit: the maximum size of all attributes afterwards, in UTF-8 bytes; see `attribute_bytes`.
 
     Returns:
         True when they are written; False when they would be too large; None when there is no such conversation.
@@ -232,7 +232,7 @@ async def _write_snapshot(
     table = schema.conversations
     changed = await connection.execute(
         update(table)
-        # a repeated workflow task has the same revision and may have more to write
+        # `<=`: a repeated task keeps the revision, but may carry more
         .where(and_(table.c.id == conversation_id, table.c.revision <= snapshot.revision))
         .values(
             revision=snapshot.revision,

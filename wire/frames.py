@@ -1,9 +1,8 @@
-"""Transcript items and socket frames in the shape that ChatJS and boto3 read."""
+"""Socket frames, and the events that go to sockets only, in the shape that ChatJS reads."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -12,7 +11,7 @@ from domain.instants import iso
 from domain.participants import Role
 from domain.transcript import EVENT_PREFIX, SYSTEM_NAME, EventType, TranscriptItem
 from store.records import Receipt, StoredParticipant
-from wire.items import item_document, metadata
+from wire.items import metadata
 from wire.models import without_none
 
 TYPING = EVENT_PREFIX + "typing"
@@ -28,12 +27,7 @@ HEARTBEAT = json.dumps({"topic": "aws/heartbeat"})
 PING = json.dumps({"topic": "aws/ping", "statusCode": 200, "statusContent": "OK"})
 
 
-def past_item(item: TranscriptItem, receipts: Sequence[Receipt] = ()) -> dict[str, Any]:
-    """Build an item of an earlier conversation. Its own contact is `RelatedContactId`; it has no current contact."""
-    return {**item_document(item, receipts), "RelatedContactId": item.contact_id}
-
-
-def passing_event(
+def transient_event(
     content_type: str, *, conversation_id: str, contact_id: str, participant: StoredParticipant | None = None
 ) -> dict[str, Any]:
     """Build an event that happens now and goes to sockets only, not to the transcript.

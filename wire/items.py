@@ -10,8 +10,8 @@ from domain.transcript import TranscriptItem
 from store.records import Receipt
 
 
-def item_document(item: TranscriptItem, receipts: Sequence[Receipt] = ()) -> dict[str, Any]:
-    """Builds the members that all shapes of an item have. Members without a value are left out."""
+def item_without_contact(item: TranscriptItem, receipts: Sequence[Receipt] = ()) -> dict[str, Any]:
+    """Builds the members that all shapes of an item have: all but the ids of contacts. Members without a value are left out."""
     members = {
         "AbsoluteTime": iso(item.at),
         "Content": item.content,
@@ -26,9 +26,14 @@ def item_document(item: TranscriptItem, receipts: Sequence[Receipt] = ()) -> dic
     return {name: value for name, value in members.items() if value is not None}
 
 
-def wire_item(item: TranscriptItem, conversation_id: str, receipts: Sequence[Receipt] = ()) -> dict[str, Any]:
-    """Builds an item of the present conversation, for a socket frame or a transcript page."""
-    return {**item_document(item, receipts), "InitialContactId": conversation_id, "ContactId": item.contact_id}
+def item_with_contact(item: TranscriptItem, conversation_id: str, receipts: Sequence[Receipt] = ()) -> dict[str, Any]:
+    """Builds an item of the present conversation, for a socket frame or a transcript page. Its contact is `ContactId`."""
+    return {**item_without_contact(item, receipts), "InitialContactId": conversation_id, "ContactId": item.contact_id}
+
+
+def item_with_related_contact(item: TranscriptItem, receipts: Sequence[Receipt] = ()) -> dict[str, Any]:
+    """Builds an item of an earlier conversation, for a transcript page. Its own contact is `RelatedContactId`."""
+    return {**item_without_contact(item, receipts), "RelatedContactId": item.contact_id}
 
 
 def metadata(message_id: str, receipts: Sequence[Receipt]) -> dict[str, Any]:

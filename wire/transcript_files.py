@@ -15,7 +15,7 @@ from typing import Any
 from domain.participants import Role
 from domain.transcript import EVENT_PREFIX, SYSTEM_NAME, EventType, ItemType, TranscriptItem
 from store.records import Receipt, StoredContact, StoredConversation, StoredParticipant
-from wire.items import item_document
+from wire.items import item_without_contact
 from wire.models import AWS_ACCOUNT
 
 FORMAT_VERSION = "2019-08-26"
@@ -84,7 +84,7 @@ async def transcript_text(subject: TranscriptSubject, pages: AsyncIterable[Seque
 
 def _json_item(item: TranscriptItem, receipts: Sequence[Receipt]) -> dict[str, Any]:
     """Builds an item of the JSON file. An event without a participant, such as `chat.ended`, has no role and no name there."""
-    document = item_document(item, receipts)
+    document = item_without_contact(item, receipts)
     if item.type is ItemType.EVENT and item.participant_id is None:
         del document["ParticipantRole"]
         document.pop("DisplayName", None)

@@ -16,7 +16,7 @@ def begin_contact(
     """
     transferred = initiation is InitiationMethod.TRANSFER
     ended = state.contact.ended(state.clock, reason, state.seq).wrapped_up(state.clock if transferred else None)
-    return remove_agent(archive_contact(state)).replace(
+    return remove_agent(mark_for_archive(state)).replace(
         unrecorded_contacts=(*state.unrecorded_contacts, ended),
         served_contact=None if transferred else ended,
         contact_id=contact_id,
@@ -30,7 +30,7 @@ def begin_contact(
     )
 
 
-def archive_contact(state: ConversationState) -> ConversationState:
+def mark_for_archive(state: ConversationState) -> ConversationState:
     """Record that the transcript file of the present contact must be written, if the policy archives."""
     if not state.policy.archive:
         return state

@@ -1,8 +1,9 @@
 """The conversation workflow: it runs the pure machine on Temporal.
 
-Handlers only append to the inbox. One serial loop takes the events from it, decides on each by the machine, writes the effects
-as one commit, and publishes the new state. A timer wakes it at the nearest deadline. Continue-as-new carries the state and
-the rest of the inbox; transcript text is never part of the state.
+Signal handlers append to the inbox or set a flag; the update `ask` also waits for its result. One serial loop has the machine
+decide on each event, writes the effects in commits, and shows the new state to operators. A timer wakes it at the nearest
+deadline. Continue-as-new carries the state and the rest of the inbox. The state holds no messages, only survey answers until they
+are stored.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ class Conversation(SignalHandlers):
         self._archive = ArchiveWriter(self._mark_archived)
         self._timer = DeadlineTimer(lambda: next_deadline(self._state))
         self._recorded: ConversationSnapshot | None = None if start.state is None else snapshot_of(before)
-        self._published = search_attributes.recorded(workflow.info().typed_search_attributes)
+        self._stored_attributes = search_attributes.recorded(workflow.info().typed_search_attributes)
 
     @workflow.run
     async def run(self, start: StartConversation) -> ConversationResult:
@@ -94,7 +95,7 @@ class Conversation(SignalHandlers):
         else:  # under another rules version the same state can have another record
             await self._write(Decision(self._state))
         self._archive.start(self._state)
-        self._publish()
+        self._update_operator_view()
         while not self._is_done():
             self._timer.set()
             await workflow.wait_condition(lambda: self._has_work() or self._is_done())
@@ -104,10 +105,10 @@ class Conversation(SignalHandlers):
         return self._result()
 
     @workflow.update
-    async def ask(self, ask: CommandRequest) -> CommandResult:
+    async def ask(self, request: CommandRequest) -> CommandResult:
         """Put a command into the inbox. Returns its result once its effects are in the store."""
         pending = PendingCommand()
-        self.inbox.append((ask.command, pending))
+        self.inbox.append((request.command, pending))
         await workflow.wait_condition(lambda: pending.result is not None)
         assert pending.result is not None
         return pending.result
@@ -151,7 +152,7 @@ class Conversation(SignalHandlers):
         for pending, result in results:
             pending.result = result
         self._archive.start(self._state)
-        self._publish()
+        self._update_operator_view()
 
     async def _with_opening_hours(self, batch: Decision) -> Decision:
         """Add the effect of the queue's opening hours to the batch, if the conversation needs them. Queries them first."""
@@ -199,14 +200,14 @@ class Conversation(SignalHandlers):
         rest = tuple(other for other in self._state.unarchived if other != contact)
         self._state = self._state.replace(unarchived=rest)
 
-    def _publish(self) -> None:
+    def _update_operator_view(self) -> None:
         """Show the state to operators: the details, and the search attributes that have changed."""
         workflow.set_current_details(operator_details.details(self._state, self._start.runs))
         attributes = search_attributes.attributes(self._state)
-        updates = search_attributes.updates(self._published, attributes)
+        updates = search_attributes.updates(self._stored_attributes, attributes)
         if updates:
             workflow.upsert_search_attributes(updates)
-            self._published = attributes
+            self._stored_attributes = attributes
 
     # Continue-as-new
 

@@ -30,7 +30,7 @@ class Decision(NamedTuple):
         return self if self.refused else self.followed_by(action(self.state))
 
     def followed_by(self, later: Decision) -> Decision:
-        """Combine this decision with an independent one that started from its state. The later refusal counts."""
+        """Append a later decision, made from this decision's state. `refused` is that of the later decision, also None."""
         return Decision(later.state, (*self.items, *later.items), later.refused, (*self.notices, *later.notices))
 
 
@@ -53,15 +53,15 @@ def event_item(
     *,
     once: bool = False,
 ) -> Decision:
-    """Write an event to the transcript.
+    """Create the transcript item of an event.
 
     Args:
-        state: the conversation before it.
+        state: the conversation before the event.
         event: which event.
-        participant: the participant that it concerns; None for the system.
-        trigger: its cause, if the transcript needs it.
-        once: whether it can happen only once for this participant. Then its id is derived from the participant and the event, so
-            that a repeated write changes nothing.
+        participant: the participant that the event concerns; None for the system.
+        trigger: the cause of the event, if the transcript needs it.
+        once: whether the event can happen only once for this participant. Then the item's id is derived from the participant and
+            the event, so that a repeated write changes nothing.
     """
     id = derived_id(state.id, f"{event}/{participant.id if participant else 'system'}") if once else None
     state, item = next_item(
@@ -75,10 +75,11 @@ def event_item(
     return Decision(state, (item,))
 
 
-def record_departure(state: ConversationState, participant: TrackedParticipant, trigger: str | None = None) -> Decision:
-    """Write to the transcript that a participant left, unless they never joined.
+def departure_item(state: ConversationState, participant: TrackedParticipant, trigger: str | None = None) -> Decision:
+    """Create the transcript item that says that a participant left. The participant stays in the state.
 
-    With a trigger the chat continues without them: a participant who never joined, but may be connecting, gets `chat.ended`.
+    Nothing is created for a participant who never joined. With a trigger, the chat continues without them: as they may be
+    connecting, they get the notice `chat.ended`.
     """
     if participant.joined_at is not None:
         return event_item(state, EventType.LEFT, participant, trigger)
@@ -86,13 +87,16 @@ def record_departure(state: ConversationState, participant: TrackedParticipant, 
 
 
 def system_message(state: ConversationState, text: str, trigger: str, content_type: str = "text/plain") -> Decision:
-    """Write a message of the system, with its trigger, to the transcript."""
+    """Create the transcript item of a message of the system. `trigger`: the cause of the message."""
     state, item = next_item(state, type=ItemType.MESSAGE, content_type=content_type, content=text, trigger=trigger)
     return Decision(state, (item,))
 
 
 def automated_message(state: ConversationState, trigger: str, **slugs: object) -> Decision:
-    """Write the workstream's text for a trigger to the transcript, unless it is switched off. `slugs` are values for it."""
+    """Create the transcript item of the workstream's text for a trigger, unless the text is switched off.
+
+    `slugs` are values for the names in braces of the text.
+    """
     text: str | None = getattr(state.policy.texts, trigger)
     return system_message(state, fill_slugs(text, state, **slugs), trigger) if text else Decision(state)
 

@@ -99,7 +99,7 @@ def _at(state: ConversationState, instant: datetime) -> ConversationState:
 def _apply(state: ConversationState, event: AnyEvent) -> Decision:
     match event:
         case Message():
-            return _message(state, event)
+            return _receive_message(state, event)
         case Connect():
             return connect(state, event)
         case Disconnect():
@@ -138,7 +138,7 @@ def _apply(state: ConversationState, event: AnyEvent) -> Decision:
             return record_opening_hours(state, event)
 
 
-def _message(state: ConversationState, message: Message) -> Decision:
+def _receive_message(state: ConversationState, message: Message) -> Decision:
     """A message. A message of the customer also answers the survey, or returns a parked conversation to its queue."""
     sender, survey_open = state.participant(message.by), state.survey_open
     recorded = record_message(state, message)

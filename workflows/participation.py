@@ -6,8 +6,8 @@ from domain.events import Connect, Disconnect, Invite, Leave, Message
 from domain.participants import ParticipantPresence, Role
 from domain.refusals import RefusalCode
 from domain.transcript import EventType, ItemType
-from workflows.contact_changes import archive_contact, remove_bot
-from workflows.decision import Decision, automated_message, event_item, record_departure, refuse
+from workflows.contact_changes import mark_for_archive, remove_bot
+from workflows.decision import Decision, automated_message, departure_item, event_item, refuse
 from workflows.participant_timers import record_speech
 from workflows.state import KEPT_MESSAGE_IDS, MAX_BOTS, ConversationState
 from workflows.state_parts import TrackedParticipant
@@ -55,7 +55,7 @@ def _append_message(state: ConversationState, message: Message, sender: TrackedP
         id=message.id,
     )
     if state.ended:  # it was accepted before the end: the file of the contact must be written again
-        state = archive_contact(state)
+        state = mark_for_archive(state)
     ids = (*state.recent_message_ids, item.id)[-KEPT_MESSAGE_IDS:]
     return Decision(state.replace(recent_message_ids=ids, last_message_at=state.clock), (item,))
 
@@ -101,7 +101,7 @@ def leave(state: ConversationState, event: Leave) -> Decision:
         return refuse(state, "leave", RefusalCode.NOT_A_BOT, by=event.by)
     if state.ended:
         return Decision(state)
-    return record_departure(state, bot, trigger="left").then(lambda s: Decision(remove_bot(s, bot)))
+    return departure_item(state, bot, trigger="left").then(lambda s: Decision(remove_bot(s, bot)))
 
 
 def connect(state: ConversationState, event: Connect) -> Decision:

@@ -91,7 +91,7 @@ class ConversationState(Value):
     agent_done_at: datetime | None = None
     """When the agent finished the wrap-up while the survey was still open."""
     survey_step: int | None = None
-    """The index of the present question; None before the survey."""
+    """The index of the present question; None before the survey and after the end of the chat."""
     survey_since: datetime | None = None
     last_speaker: Role | None = None
     """The role that spoke last: the customer or the agent."""
@@ -109,7 +109,7 @@ class ConversationState(Value):
     announced_position: int | None = None
     wait_announced: bool = False
     dropped_deadlines: tuple[DroppedDeadline, ...] = ()
-    """The last dropped deadline of each timer."""
+    """The last dropped deadlines of all timers, at most `KEPT_DROPPED` of `workflows.timers`."""
     ended_at: datetime | None = None
     end_reason: EndReason | None = None
     closed_at: datetime | None = None
@@ -141,7 +141,7 @@ class ConversationState(Value):
 
     @property
     def survey_open(self) -> bool:
-        """Whether the agent has ended the chat and the customer has not finished the survey."""
+        """Whether the agent or a participant timer has ended the chat, and the survey that follows is not over."""
         return self.survey_step is not None and not self.ended
 
     @property

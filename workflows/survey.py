@@ -33,7 +33,7 @@ def ask_question(state: ConversationState) -> Decision:
 def record_answer(state: ConversationState, message: Message) -> Decision:
     """Take a message as the answer to the present question, and send the next question, or thanks after the last one.
 
-    A message that matches no choice repeats the question.
+    A message that matches no choice gets the text `not_a_choice` of the survey, and the question again.
     """
     survey, step = state.policy.survey, state.survey_step
     assert survey is not None

@@ -10,8 +10,8 @@ from domain.events import AnyEvent, Assign, Resume, Transfer
 from domain.participants import ParticipantPresence, Role
 from domain.routing import EndedOffer, OfferOutcome
 from domain.transcript import EventType
-from workflows.contact_changes import archive_contact, begin_contact, remove_agent
-from workflows.decision import Decision, automated_message, event_item, record_departure, send_notice
+from workflows.contact_changes import begin_contact, mark_for_archive, remove_agent
+from workflows.decision import Decision, automated_message, departure_item, event_item, send_notice
 from workflows.state import ConversationState, derived_id
 from workflows.state_parts import TrackedParticipant
 from workflows.survey import TRIGGER as SURVEY
@@ -71,7 +71,7 @@ def transfer(state: ConversationState, event: AnyEvent | None) -> Decision:
     """End the present contact and begin one in the named queue, with the named agent if there is one."""
     assert isinstance(event, Transfer)
     agent = state.agent
-    decision = record_departure(state, agent) if agent else Decision(state)
+    decision = departure_item(state, agent) if agent else Decision(state)
     decision = decision.then(lambda s: event_item(s, EventType.TRANSFERRED, agent))
     decision = decision.then(lambda s: automated_message(s, "transferred", QueueName=event.queue)).then(
         lambda s: Decision(
@@ -88,7 +88,7 @@ def park(state: ConversationState, event: AnyEvent | None) -> Decision:
     """The agent leaves, and stays the owner of the conversation. The contact continues and uses no capacity."""
     assert state.agent is not None
     parked_by = state.agent.left(state.clock)
-    decision = record_departure(state, state.agent, trigger="parked").then(lambda s: automated_message(s, "parked"))
+    decision = departure_item(state, state.agent, trigger="parked").then(lambda s: automated_message(s, "parked"))
     return decision.then(lambda s: Decision(remove_agent(s).replace(parked_by=parked_by)))
 
 
@@ -97,7 +97,7 @@ def requeue(reason: EndReason, trigger: str) -> TransitionAction:
 
     def action(state: ConversationState, event: AnyEvent | None) -> Decision:
         assert state.agent is not None
-        left = record_departure(state, state.agent, trigger=trigger).then(lambda s: automated_message(s, trigger))
+        left = departure_item(state, state.agent, trigger=trigger).then(lambda s: automated_message(s, trigger))
         return left.then(lambda s: Decision(_begin_queued_contact(s, reason)))
 
     return action
@@ -163,7 +163,7 @@ def _with_end(state: ConversationState, reason: EndReason) -> ConversationState:
         closed_at=state.clock if state.state is State.CLOSED else None,
         survey_step=None,
     )
-    return archive_contact(ended)
+    return mark_for_archive(ended)
 
 
 def close(state: ConversationState, event: AnyEvent | None) -> Decision:
@@ -183,7 +183,10 @@ def end_by_agent(state: ConversationState, event: AnyEvent | None) -> Decision:
 
 
 def disconnect_others(state: ConversationState, event: AnyEvent | None) -> Decision:
-    """A participant timer disconnects everybody but the customer; a survey may follow (Amazon Connect: disconnect flow)."""
+    """End the chat because a participant timer expired (Amazon Connect: disconnect flow).
+
+    If a survey follows, only the agent leaves; otherwise all participants leave.
+    """
     participant = state.agent or next(iter(state.bots), None)
     announced = send_notice(state, EventType.AUTO_DISCONNECTED, participant)
     return announced.then(lambda s: _end_or_begin_survey(s, event, EndReason.AUTO_DISCONNECTED))
@@ -194,7 +197,7 @@ def _end_or_begin_survey(state: ConversationState, event: AnyEvent | None, reaso
     agent, survey = state.agent, state.policy.survey
     if survey is None or agent is None or state.customer.joined_at is None:
         return end_chat(reason)(state, event)
-    begun = record_departure(state, agent, trigger=SURVEY).then(lambda s: Decision(_begin_survey(s, reason)))
+    begun = departure_item(state, agent, trigger=SURVEY).then(lambda s: Decision(_begin_survey(s, reason)))
     return begun if state.survey_by_bot else begun.then(ask_question)
 
 

@@ -52,11 +52,11 @@ async def set_own_status(
     When the agent becomes away or offline, their pending offers go to the next agent, and do not count as missed. When they
     become offline at once, their active contacts return to the queues too. Parked contacts stay with the agent.
     """
-    state = await set_agent_status(services, agent.instance, agent.user, body.status, when_free=body.when_free)
+    state = await change_agent_status(services, agent.instance, agent.user, body.status, when_free=body.when_free)
     return agent_response(state)
 
 
-async def set_agent_status(
+async def change_agent_status(
     services: Services, instance: str, user: str, status: AgentStatus, *, when_free: bool
 ) -> AgentState:
     """Set the status of an agent, and return the agent's state afterwards.
@@ -115,7 +115,7 @@ async def _release_contacts(services: Services, instance: str, user: str) -> Non
         participant = await conversations.participant_of_user(services.db, conversation.id, user)
         try:
             # a refusal means that the contact has just ended or gone to another agent
-            await services.engine.ask(conversation.id, Release(by=participant.id if participant else user))
+            await services.engine.execute_command(conversation.id, Release(by=participant.id if participant else user))
         except ConversationEnded:
             continue
         except EngineUnavailable as fault:

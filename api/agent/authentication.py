@@ -40,7 +40,7 @@ class SignedInAgent:
 
     @property
     def queues(self) -> frozenset[str]:
-        """The queues that the agent serves."""
+        """The configured queues that the agent serves."""
         return self.instance_settings.queue_names if self.settings.queues is None else self.settings.queues
 
 
@@ -50,7 +50,7 @@ def read_agent_token(services: Services, token: str) -> SignedInAgent:
     Raises:
         AccessDenied: the token is not valid, or its agent does not exist any more.
     """
-    claims = services.tokens.read(TokenKind.AGENT, token)
+    claims = services.tokens.verify(TokenKind.AGENT, token)
     instance = services.configuration.instances.get(claims.get("instance", ""))
     if instance is None or claims["sub"] not in instance.agents:
         raise AccessDenied("The agent token's agent does not exist any more.")

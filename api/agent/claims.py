@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from api.agent.authentication import SignedInAgent
 from api.dependencies import Services
-from api.refusals import ask
+from api.refusals import try_command
 from domain.events import Command
 from domain.refusals import Refusal, RefusalCode
 from domain.routing import Offer, OfferOutcome
@@ -33,7 +33,7 @@ async def confirm_claim(services: Services, claimed: Offer, command: Command) ->
     Returns:
         The refusal, also for an ended conversation; None if the conversation is assigned.
     """
-    refused = await ask(services.engine, claimed.conversation_id, command)
+    refused = await try_command(services.engine, claimed.conversation_id, command)
     if refused:
-        await offers.cancel_offer(services.db, claimed, OfferOutcome.WITHDRAWN, datetime.now(UTC))
+        await offers.end_offer(services.db, claimed, OfferOutcome.WITHDRAWN, datetime.now(UTC))
     return refused

@@ -13,7 +13,7 @@ from api.agent.claims import claim, confirm_claim
 from api.agent.requests import TransferRequest
 from api.agent.responses import ChatDetailsResponse, ContactResponse, ContactsResponse, TransferResponse
 from api.bodies import JsonBody
-from api.connect.transfers import TransferTarget, transfer
+from api.connect.transfers import OWN_MEMBERS, TransferTarget, transfer
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute, EmptyResponse, error_responses
 from api.participant.authentication import participant_token
@@ -58,7 +58,7 @@ async def join_chat(contact_id: ContactId, services: ServicesInRequest, agent: B
     if contact.ended_at is not None:
         raise ConversationEnded
     if me.left_at is not None:
-        raise MalformedRequest("session: you have left the chat; resume it first.")
+        raise MalformedRequest("contact_id: you have left the chat; resume it first.")
     return ChatDetailsResponse(
         contact_id=contact_id,
         initial_contact_id=conversation.id,
@@ -74,7 +74,8 @@ async def transfer_contact(
     """Transfers the contact, and returns the id of the contact as which the chat continues."""
     contact, conversation, me = await find_own_contact(services, agent, contact_id)
     new_id, target = str(uuid4()), TransferTarget(queue=body.queue, user=body.user)
-    await transfer(services, agent.instance_settings, contact, conversation, target, new_id=new_id, by=me.id)
+    settings = agent.instance_settings
+    await transfer(services, settings, contact, conversation, target, new_id=new_id, by=me.id, members=OWN_MEMBERS)
     return TransferResponse(contact_id=new_id)
 
 
@@ -96,13 +97,13 @@ async def perform_action(
     """Ends the chat, closes its wrap-up, parks or resumes it, or releases it to its queue."""
     contact, conversation, me = await find_own_contact(services, agent, contact_id)
     if contact.ended_at is not None and action != "close":
-        raise MalformedRequest(f"{action}: the contact has ended.")
+        raise MalformedRequest("contact_id: the contact has ended.")
     if contact.wrapped_up_at is not None:
         raise ConversationEnded
     if action == "resume":
         refused = await _resume(services, agent, conversation, by=me.id)
     else:
-        refused = await services.engine.ask(conversation.id, _COMMANDS[action](by=me.id))
+        refused = await services.engine.execute_command(conversation.id, _COMMANDS[action](by=me.id))
     if refused:
         raise refusal_error(refused, action)
     return EmptyResponse()
@@ -119,7 +120,7 @@ async def _resume(
     if claimed is RefusalCode.NO_CAPACITY or (claimed is RefusalCode.TAKEN and conversation.state == "OPEN"):
         return refusal(claimed)
     # the conversation is not parked, or routing does not know it: the conversation itself gives the reason
-    return await services.engine.ask(conversation.id, command)
+    return await services.engine.execute_command(conversation.id, command)
 
 
 async def find_own_contact(
@@ -132,10 +133,10 @@ async def find_own_contact(
     """
     found = await conversations.find_contact(services.db, agent.instance, contact_id)
     if found is None or found[0].agent_user != agent.user:
-        raise NotFound(f"contact: you have no contact {contact_id!r}.")
+        raise NotFound(f"contact_id: you have no contact {contact_id!r}.")
     participant = await conversations.participant_of_user(services.db, found[1].id, agent.user)
     if participant is None:
-        raise NotFound(f"contact: you are not a participant of {contact_id!r}.")
+        raise NotFound(f"contact_id: you are not a participant of {contact_id!r}.")
     return *found, participant
 
 

@@ -12,7 +12,7 @@ from api.agent.contacts import current_contact
 from api.agent.responses import ContactResponse, OfferResponse, OffersResponse
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute, EmptyResponse, error_responses
-from api.refusals import ask, refusal_error
+from api.refusals import refusal_error, try_command
 from domain.errors import ConversationEnded, MalformedRequest
 from domain.events import AcceptOffer, RejectOffer
 from domain.routing import Offer, OfferOutcome
@@ -76,11 +76,11 @@ async def _answer(
         if ended and ended[1] is outcome:
             return ended[0]
         raise MalformedRequest(f"offer_id: the offer is over{f': {ended[1]}' if ended else ''}.")
-    refused = await ask(services.engine, offer.conversation_id, answer)
+    refused = await try_command(services.engine, offer.conversation_id, answer)
     if refused and await _find_offer(services, agent, offer.id):
         # the agent may answer before the dispatcher has sent the offer to the conversation; sending it twice has no effect
         await services.dispatcher.notify_conversation(offer)
-        refused = await ask(services.engine, offer.conversation_id, answer)
+        refused = await try_command(services.engine, offer.conversation_id, answer)
     if refused:
         raise refusal_error(refused, "offer_id")
     return offer.conversation_id

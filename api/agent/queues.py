@@ -41,7 +41,10 @@ MAX_WAITING_CONTACTS = 100
 
 @router.get("")
 async def list_queues(services: ServicesInRequest, agent: ByAgentToken) -> QueuesResponse:
-    """Returns the queues that the agent serves, by name: number of waiting contacts and start of the longest wait."""
+    """Returns the queues that the agent serves, by name: how many contacts wait without an offer, and since when.
+
+    An agent who serves all queues also sees a removed queue in which contacts still wait.
+    """
     served = await _served_queues(services, agent)
     return QueuesResponse(
         queues=[
@@ -72,10 +75,10 @@ async def pick_contact(
     await _require_served(services, agent, queue)
     found = await conversations.find_contact(services.db, agent.instance, contact_id)
     if found is None or found[0].queue != queue:
-        raise NotFound(f"contact: there is no contact {contact_id!r} in queue {queue!r}.")
+        raise NotFound(f"contact_id: there is no contact {contact_id!r} in queue {queue!r}.")
     contact, conversation = found
-    is_waiting = contact.ended_at is None and conversation.state == "OPEN"
-    claimed = await claim(services, agent, conversation) if is_waiting else RefusalCode.NOT_WAITING
+    is_queued = contact.ended_at is None and conversation.state == "OPEN"
+    claimed = await claim(services, agent, conversation) if is_queued else RefusalCode.NOT_WAITING
     if isinstance(claimed, RefusalCode):
         own = await current_contact(services, agent, conversation.id)
         if own and own.state == "ACTIVE":
@@ -83,7 +86,7 @@ async def pick_contact(
         raise refusal_error(refusal(claimed), "pick")
     await services.dispatcher.notify_conversation(claimed)
     refused = await confirm_claim(services, claimed, AcceptOffer(offer_id=claimed.id, by=agent.user))
-    # in workstreams that accept offers automatically, the contact is the agent's already, and the command is refused
+    # with automatic acceptance the agent may have the contact already; accepting again changes nothing
     picked = await current_contact(services, agent, conversation.id)
     if picked is None:
         raise refusal_error(refused or refusal(RefusalCode.OFFER_OVER), "pick")

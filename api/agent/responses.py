@@ -247,7 +247,7 @@ class NotesResponse(ResponseBody):
 
 
 class OpenContactResponse(ResponseBody):
-    """A contact that is not closed. `agent` works on it, has parked it, or wraps it up; `offered_to` has its offer."""
+    """A contact with a place in routing. `agent` works on it, has parked it, or wraps it up; `offered_to` has its offer."""
 
     model_config = example(_OPEN_CONTACT)
 
@@ -266,7 +266,7 @@ class OpenContactResponse(ResponseBody):
 
 
 class OpenContactsResponse(ResponseBody):
-    """Contacts that are not closed. `more`: the list is not complete."""
+    """Contacts with a place in routing. `more`: the list is not complete."""
 
     model_config = example({"contacts": [_OPEN_CONTACT], "more": False})
 

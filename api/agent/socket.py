@@ -12,8 +12,8 @@ from api.dependencies import ServicesInRequest
 from domain.errors import AccessDenied
 from realtime.agent_event_feed import AgentEventSubscriber
 from realtime.socket import ClientSocket, Frame
-from routing.agent_connections import AGENT_CONNECTIONS, connection_id
 from routing.agent_events import AgentId
+from routing.connection_reports import AGENT_CONNECTIONS, connection_id
 
 router = APIRouter(prefix="/v1/agent")
 

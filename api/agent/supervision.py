@@ -1,4 +1,4 @@
-"""Operations of supervisors on all agents of their instance, and on all contacts that are not closed."""
+"""Operations of supervisors on all agents and contacts of their instance."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import uuid4
 from annotated_types import Interval
 from fastapi import APIRouter, Depends, Query
 
-from api.agent.agent_status import agent_response, set_agent_status
+from api.agent.agent_status import agent_response, change_agent_status
 from api.agent.authentication import ByAgentToken, SignedInAgent
 from api.agent.notes import notes_response
 from api.agent.requests import AgentStatusRequest, AssignRequest, Queue, TransferRequest, User
@@ -22,10 +22,10 @@ from api.agent.responses import (
     TransferResponse,
 )
 from api.bodies import JsonBody
-from api.connect.transfers import TransferTarget, transfer
+from api.connect.transfers import OWN_MEMBERS, TransferTarget, transfer
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute, EmptyResponse, error_responses
-from api.refusals import ask_or_raise, refusal_error
+from api.refusals import execute_or_raise, refusal_error
 from domain.errors import AccessDenied, ConversationEnded, MalformedRequest, NotFound
 from domain.events import Assign, Close, End, Release
 from domain.refusals import RefusalCode, refusal
@@ -71,7 +71,7 @@ async def set_status(
 ) -> AgentResponse:
     """Sets the status of an agent, with the same effects as when the agent sets it."""
     _agent_name(supervisor, user)
-    state = await set_agent_status(services, supervisor.instance, user, body.status, when_free=body.when_free)
+    state = await change_agent_status(services, supervisor.instance, user, body.status, when_free=body.when_free)
     return agent_response(state)
 
 
@@ -84,7 +84,10 @@ async def list_open_contacts(
     agent: Annotated[User | None, Query(description="Only contacts of this agent, or offered to them.")] = None,
     limit: Annotated[int, Interval(ge=1, le=1_000), Query(description="Maximum number of contacts.")] = 1_000,
 ) -> OpenContactsResponse:
-    """Returns the contacts that are not closed, oldest first, filtered by state, queue or agent."""
+    """Returns the contacts that are queued, with an agent, parked, or in an agent's wrap-up, oldest first.
+
+    They can be filtered by state, queue or agent.
+    """
     found = await open_contacts(
         services.db, supervisor.instance, state=state, queue=queue, agent=agent, limit=limit + 1
     )
@@ -103,7 +106,7 @@ async def assign_contact(
     name = _agent_name(supervisor, body.user)
     _, conversation = await _find_running(services, supervisor, contact_id)
     command = Assign(user=body.user, name=name, by=_actor(supervisor))
-    await ask_or_raise(services.engine, conversation.id, command, "assign")
+    await execute_or_raise(services.engine, conversation.id, command, "assign")
     return EmptyResponse()
 
 
@@ -115,7 +118,7 @@ async def transfer_contact(
     contact, conversation = await _find_running(services, supervisor, contact_id)
     new_id, target = str(uuid4()), TransferTarget(queue=body.queue, user=body.user)
     settings, by = supervisor.instance_settings, _actor(supervisor)
-    await transfer(services, settings, contact, conversation, target, new_id=new_id, by=by)
+    await transfer(services, settings, contact, conversation, target, new_id=new_id, by=by, members=OWN_MEMBERS)
     return TransferResponse(contact_id=new_id)
 
 
@@ -132,7 +135,7 @@ async def perform_action(
         raise MalformedRequest("contact_id: the contact has ended.")
     command = {"release": Release, "end": End, "close": Close}[action](by=_actor(supervisor))
     try:
-        refused = await services.engine.ask(conversation.id, command)
+        refused = await services.engine.execute_command(conversation.id, command)
     except ConversationEnded:
         await remove_from_routing(services.db, conversation.id, datetime.now(UTC))
         refused = refusal(RefusalCode.CONVERSATION_ENDED)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from annotated_types import MaxLen, MinLen
 from fastapi import APIRouter
 
-from api.agent.agent_status import set_agent_status
+from api.agent.agent_status import change_agent_status
 from api.bodies import JsonBody
 from api.connect.authentication import ByAccessKey
 from api.dependencies import ServicesInRequest
@@ -41,5 +41,5 @@ async def put_user_status(
         raise NotFound(f"UserId: instance {instance!r} has no agent {user!r}.")
     if status not in list(AgentStatus):
         raise NotFound(f"AgentStatusId: there is no status {status!r}; there are {', '.join(AgentStatus)}.")
-    await set_agent_status(services, instance, user, AgentStatus(status), when_free=True)
+    await change_agent_status(services, instance, user, AgentStatus(status), when_free=True)
     return {}

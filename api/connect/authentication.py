@@ -54,10 +54,10 @@ async def authenticate(request: Request, settings: Settings) -> AuthenticatedBac
     header = request.headers.get("authorization", "")
     scheme, _, value = header.partition(" ")
     if scheme.lower() == "bearer":
-        return _by_secret(value.strip(), settings)
+        return _verify_secret(value.strip(), settings)
     if scheme == "AWS4-HMAC-SHA256":
-        return await _by_signature(request, header, settings)
-    raise AccessDenied("The request needs an AWS Signature v4 or 'Authorization: Bearer <key>'.")
+        return await _verify_signature(request, header, settings)
+    raise AccessDenied("The request needs an AWS Signature v4 or 'Authorization: Bearer <secret of an access key>'.")
 
 
 async def _authenticated(request: Request, services: ServicesInRequest) -> AuthenticatedBackend:
@@ -67,14 +67,14 @@ async def _authenticated(request: Request, services: ServicesInRequest) -> Authe
 ByAccessKey = Annotated[AuthenticatedBackend, Depends(_authenticated)]
 
 
-def _by_secret(secret: str, settings: Settings) -> AuthenticatedBackend:
+def _verify_secret(secret: str, settings: Settings) -> AuthenticatedBackend:
     for key_id, key in settings.access_keys.items():
         if hmac.compare_digest(secret.encode(), key.secret.encode()):
             return AuthenticatedBackend(key_id, key.instances)
     raise AccessDenied("The bearer key is not known.")
 
 
-async def _by_signature(request: Request, header: str, settings: Settings) -> AuthenticatedBackend:
+async def _verify_signature(request: Request, header: str, settings: Settings) -> AuthenticatedBackend:
     claim = _AUTHORIZATION.fullmatch(header)
     if claim is None:
         raise AccessDenied("The Authorization header is not a complete AWS Signature v4.")
@@ -85,12 +85,12 @@ async def _by_signature(request: Request, header: str, settings: Settings) -> Au
     if "host" not in signed:
         raise AccessDenied("The signature must cover the host header.")
     if signed != sorted({*signed} & {*request.headers.keys()}):
-        raise AccessDenied("SignedHeaders must name headers of the request, in their order.")
+        raise AccessDenied("SignedHeaders must name headers of the request, in alphabetical order.")
     body = await read_raw_body(request)
     if request.headers.get("x-amz-content-sha256", digest := sha256(body).hexdigest()) != digest:
         raise AccessDenied("The X-Amz-Content-SHA256 header is not the digest of the body.")
     date = _checked_date(request.headers.get("x-amz-date", ""), claim["day"])
-    expected = _signature(key, body, request, claim=claim.groupdict(), signed=frozenset(signed), date=date)
+    expected = _expected_signature(key, body, request, claim=claim.groupdict(), signed=frozenset(signed), date=date)
     if not hmac.compare_digest(expected, claim["signature"]):
         raise AccessDenied("The signature does not match the request and the secret of its access key.")
     return AuthenticatedBackend(claim["key"], key.instances)
@@ -101,17 +101,19 @@ def _checked_date(date: str, day: str) -> str:
         at = datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:
         raise AccessDenied("The X-Amz-Date header is missing or not like 20260131T235959Z.") from None
-    if abs(datetime.now(UTC) - at) > CLOCK_SKEW or not date.startswith(day):
+    if not date.startswith(day):
+        raise AccessDenied(f"The signature's date {date} is not on the day of its credential, {day}.")
+    if abs(datetime.now(UTC) - at) > CLOCK_SKEW:
         raise AccessDenied(f"The signature's date {date} is more than 15 minutes from now; is the clock right?")
     return date
 
 
-def _signature(
+def _expected_signature(
     key: AccessKeySettings, body: bytes, request: Request, *, claim: dict[str, Any], signed: frozenset[str], date: str
 ) -> str:
     raw_path: bytes = request.scope["raw_path"]
     query = request.scope["query_string"].decode("latin-1")
-    # botocore takes the host from the signed header; an invalid host in this URL could only fail to parse
+    # placeholder host: botocore signs the Host header, and the client's host may not parse
     url = f"http://-{raw_path.decode('latin-1').partition('?')[0]}"
     copy = AWSRequest(method=request.method, url=f"{url}?{query}" if query else url, data=body)
     for name, value in request.headers.items():

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID
 
 from fastapi import APIRouter
 
 from api.bodies import JsonBody
+from api.client_tokens import id_from_client_token
 from api.connect.authentication import ByAccessKey
 from api.connect.requests import CreateParticipant
 from api.dependencies import ServicesInRequest
 from api.openapi import DescribedRoute
 from api.participant.authentication import participant_token
-from api.refusals import ask_or_raise
+from api.refusals import execute_or_raise
 from domain.errors import MalformedRequest, NotFound
 from domain.events import Invite
 from domain.instants import iso
@@ -42,10 +43,9 @@ async def create_participant(
     contact, conversation = found
     if contact.ended_at is not None:
         raise MalformedRequest("ContactId: the contact has ended.")
-    token = body.client_token
-    bot = str(uuid5(_NAMESPACE, f"{conversation.id}/{token}") if token else uuid4())
+    bot = id_from_client_token(_NAMESPACE, body.client_token, scope=conversation.id)
     command = Invite(participant_id=bot, name=details.display_name, by=caller.actor)
-    await ask_or_raise(services.engine, conversation.id, command, "ContactId")
+    await execute_or_raise(services.engine, conversation.id, command, "ContactId")
     expiry = datetime.now(UTC) + services.settings.participant_token_life
     credentials = {"ParticipantToken": participant_token(services, bot, conversation.id), "Expiry": iso(expiry)}
     return {"ParticipantId": bot, "ParticipantCredentials": credentials}

@@ -5,14 +5,15 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid5
 
 from fastapi import APIRouter, Request
 
 from api.bodies import JsonBody
+from api.client_tokens import id_from_client_token
 from api.connect.authentication import ByAccessKey
 from api.connect.queue_hours import require_open_queue
-from api.connect.rehydration import find_past
+from api.connect.rehydration import resolve_source_contact
 from api.connect.requests import MAX_ATTRIBUTE_BYTES, StartChatContact, StopContact, segment_attributes_json
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
@@ -35,7 +36,10 @@ _NAMESPACE = UUID("6f1c4f6e-7f0e-4a4e-9d55-5a7c3f0d1b21")
 async def start_chat_contact(
     request: Request, services: ServicesInRequest, caller: ByAccessKey, body: JsonBody[StartChatContact]
 ) -> dict[str, Any]:
-    """StartChatContact. Requests with the same `ClientToken` start one conversation, without a time limit."""
+    """StartChatContact. Starts a chat. Idempotent for ever by instance and `ClientToken`.
+
+    A repeat returns the first chat, ended or not. Its other members do not change that chat.
+    """
     instance, settings = services.instance(body.instance_id, caller.instances)
     workstream_id = resource_id(body.contact_flow_id)
     workstream = settings.workstreams.get(workstream_id)
@@ -43,7 +47,7 @@ async def start_chat_contact(
         raise NotFound(f"ContactFlowId: instance {instance!r} has no workstream {workstream_id!r}.")
     _check_supported(body)
 
-    contact_id = _contact_id(instance, body.client_token)
+    contact_id = id_from_client_token(_NAMESPACE, body.client_token, scope=instance)
     conversation = await conversations.find_conversation(services.db, contact_id)
     continued_from = conversation.continued_from if conversation else None
     if conversation is None:
@@ -94,7 +98,7 @@ async def stop_contact(services: ServicesInRequest, caller: ByAccessKey, body: J
     conversation = found[1]
     if conversation.ended_at is None:
         with suppress(ConversationEnded):
-            await services.engine.ask(conversation.id, End(by=caller.actor))
+            await services.engine.execute_command(conversation.id, End(by=caller.actor))
     return {}
 
 
@@ -103,10 +107,6 @@ def _check_supported(body: StartChatContact) -> None:
         raise MalformedRequest("PersistentChat and RelatedContactId cannot both be given.")
     if body.chat_streaming_configuration:
         raise MalformedRequest("ChatStreamingConfiguration: message streaming is not served here.")
-
-
-def _contact_id(instance: str, client_token: str | None) -> str:
-    return str(uuid5(_NAMESPACE, f"{instance}/{client_token}") if client_token else uuid4())
 
 
 def _customer_participant_id(contact_id: str) -> str:
@@ -133,7 +133,9 @@ async def _initial_attributes(
     """Return the attributes of the new chat, including those of a past contact, and the past that it continues."""
     inherited, past = {}, None
     if body.persistent_chat:
-        source, past = await find_past(services, instance, body.persistent_chat, body.customer_id)
+        source, past = await resolve_source_contact(
+            services, instance, body.persistent_chat, body.customer_id, within="PersistentChat."
+        )
         inherited = dict(source.attributes)
     elif body.related_contact_id:
         found = await conversations.find_contact(services.db, instance, body.related_contact_id)

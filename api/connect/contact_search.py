@@ -95,7 +95,7 @@ def _check_supported(body: SearchContacts) -> None:
         if value is not None:
             raise MalformedRequest(f"SearchCriteria.{member}: contacts cannot be searched by it here.")
     if body.sort and body.sort.field_name not in _SORTABLE:
-        raise MalformedRequest(f"Sort.FieldName: contacts cannot be sorted by {body.sort.field_name} here.")
+        raise MalformedRequest(f"Sort.FieldName: must be one of {', '.join(_SORTABLE)}.")
 
 
 def _search(instance: str, body: SearchContacts) -> ContactSearch | None:
@@ -167,7 +167,7 @@ def _next_token(services: Services, instance: str, body: SearchContacts, page: _
 
 def _read_next_token(services: Services, instance: str, token: str, body: SearchContacts) -> _Page:
     try:
-        claims = services.tokens.read(TokenKind.PAGE, token)
+        claims = services.tokens.verify(TokenKind.PAGE, token)
     except AccessDenied:
         raise InvalidValue("NextToken: was not issued by this operation.") from None
     if claims["sub"] != _token_subject(instance) or claims["of"] != _fingerprint(body):

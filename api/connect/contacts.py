@@ -10,11 +10,11 @@ from fastapi import APIRouter
 from api.bodies import JsonBody
 from api.connect.authentication import ByAccessKey
 from api.connect.requests import MAX_ATTRIBUTE_BYTES, AssociateContactWithUser, UpdateContactAttributes
-from api.contact_lookup import find_recent_contact
+from api.contact_lookup import find_contact_after_writes
 from api.dependencies import ServicesInRequest
 from api.openapi import DescribedRoute
 from api.paths import ContactIdInPath, InitialContactIdInPath, InstanceIdInPath, resource_id
-from api.refusals import ask_or_raise
+from api.refusals import execute_or_raise
 from domain.contacts import EndReason
 from domain.errors import InvalidValue, NotFound
 from domain.events import Assign
@@ -99,14 +99,14 @@ async def associate_contact_with_user(
     if agent is None:
         raise NotFound(f"UserId: instance {instance!r} has no agent {user!r}.")
     command = Assign(user=user, name=agent.name, by=caller.actor)
-    await ask_or_raise(services.engine, conversation.id, command, "ContactId")
+    await execute_or_raise(services.engine, conversation.id, command, "ContactId")
     return {}
 
 
 async def _find_contact(
     services: ServicesInRequest, instance: str, contact_id: str, member: str = "ContactId"
 ) -> tuple[StoredContact, StoredConversation]:
-    found = await find_recent_contact(services, instance, resource_id(contact_id))
+    found = await find_contact_after_writes(services, instance, resource_id(contact_id))
     if found is None:
         raise NotFound(f"{member}: instance {instance!r} has no contact {contact_id!r}.")
     return found

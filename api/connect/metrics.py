@@ -12,7 +12,7 @@ from fastapi import APIRouter
 from api.bodies import JsonBody
 from api.connect.authentication import ByAccessKey
 from api.connect.contacts import contact_arn
-from api.contact_lookup import find_recent_contact
+from api.contact_lookup import find_contact_after_writes
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
 from api.paths import resource_id
@@ -50,7 +50,7 @@ async def get_contact_metrics(
     """GetContactMetrics of a contact in a queue. Leaves the wait time out if there is no estimate."""
     instance, _ = services.instance(body.instance_id, caller.instances)
     contact_id = resource_id(body.contact_id)
-    found = await find_recent_contact(services, instance, contact_id)
+    found = await find_contact_after_writes(services, instance, contact_id)
     if found is None:
         raise NotFound(f"ContactId: instance {instance!r} has no contact {contact_id!r}.")
     position, since = await _position(services, *found)

@@ -15,7 +15,7 @@ from api.connect.authentication import ByAccessKey
 from api.dependencies import ServicesInRequest
 from api.openapi import DescribedRoute
 from api.paths import ContactIdInPath, InstanceIdInPath, resource_id
-from api.refusals import ask_or_raise
+from api.refusals import execute_or_raise
 from domain.errors import MalformedRequest, NotFound
 from domain.events import Configure, TimerSetting
 from domain.participants import ParticipantTimer, Role
@@ -97,7 +97,7 @@ async def update_participant_role_config(
     if contact.ended_at is not None:
         raise MalformedRequest("ContactId: the contact has ended.")
     command = Configure(timers=timers, by=caller.actor)
-    await ask_or_raise(services.engine, conversation.id, command, "ContactId")
+    await execute_or_raise(services.engine, conversation.id, command, "ContactId")
     return {}
 
 

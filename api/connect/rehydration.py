@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from api.bodies import JsonBody
 from api.connect.authentication import ByAccessKey
 from api.connect.requests import CreatePersistentContactAssociation, PersistentChat
-from api.contact_lookup import find_recent_contact
+from api.contact_lookup import find_contact_after_writes
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
 from api.paths import InitialContactIdInPath, InstanceIdInPath, resource_id
@@ -18,7 +18,7 @@ from domain.errors import InvalidValue, MalformedRequest, NotFound
 from runtime.bus import Announcement
 from store import conversations, past
 from store.records import StoredContact, StoredConversation
-from wire.frames import REHYDRATED, passing_event
+from wire.frames import REHYDRATED, transient_event
 
 router = APIRouter(route_class=DescribedRoute)
 
@@ -40,18 +40,26 @@ async def create_persistent_contact_association(
     contact, conversation = found
     if conversation.ended_at is not None:
         raise MalformedRequest("InitialContactId: the chat has ended.")
-    source, history = await find_past(services, instance, body, conversation.customer_id, current=conversation.id)
+    source, history = await resolve_source_contact(
+        services, instance, body, conversation.customer_id, current=conversation.id
+    )
     if conversation.continued_from == history.contact_id:
         return {"ContinuedFromContactId": history.contact_id}
     if not await past.link_to_past(services.db, conversation.id, history, source.attributes):
         raise MalformedRequest("InitialContactId: the chat continues, or is related to, a past contact already.")
-    event = passing_event(REHYDRATED, conversation_id=conversation.id, contact_id=contact.id)
+    event = transient_event(REHYDRATED, conversation_id=conversation.id, contact_id=contact.id)
     await services.bus.announce(Announcement(conversation.id, event, record_changed=True))
     return {"ContinuedFromContactId": history.contact_id}
 
 
-async def find_past(
-    services: Services, instance: str, wanted: PersistentChat, customer_id: str | None, current: str | None = None
+async def resolve_source_contact(
+    services: Services,
+    instance: str,
+    wanted: PersistentChat,
+    customer_id: str | None,
+    *,
+    current: str | None = None,
+    within: str = "",
 ) -> tuple[StoredConversation, RehydratedPast]:
     """Return the source conversation and the past that a chat continues.
 
@@ -59,34 +67,38 @@ async def find_past(
         wanted: the source contact, and whether to continue its whole past.
         customer_id: the customer of the new chat.
         current: id of the conversation that continues, if it exists already.
+        within: what errors put before the names of `wanted`'s members, such as `PersistentChat.`; empty for members of the body.
 
     Raises:
-        MalformedRequest: a member is missing, or the source has not ended.
+        MalformedRequest: a member is missing, the source has not ended, or the chat would continue itself.
         InvalidValue: the whole past is wanted of a contact that is not the first of its conversation.
         NotFound: the contact does not exist, or is another customer's.
     """
-    if wanted.source_contact_id is None or wanted.rehydration_type is None:
-        raise MalformedRequest("PersistentChat: SourceContactId and RehydrationType are both needed.")
+    source_member = f"{within}SourceContactId"
+    if wanted.source_contact_id is None:
+        raise MalformedRequest(f"{source_member}: is needed.")
+    if wanted.rehydration_type is None:
+        raise MalformedRequest(f"{within}RehydrationType: is needed.")
     source_id = resource_id(wanted.source_contact_id)
-    await find_recent_contact(services, instance, source_id)
+    await find_contact_after_writes(services, instance, source_id)
     found = await past.find_rehydrated_past(services.db, instance, source_id)
     if found is None or not _may_continue(services, found[1], customer_id):
-        raise NotFound(f"SourceContactId: there is no contact {source_id!r} that can be continued.")
+        raise NotFound(f"{source_member}: there is no contact {source_id!r} that can be continued.")
     contact, conversation, history = found
     if conversation.id == current:
-        raise MalformedRequest("SourceContactId: a chat cannot continue itself.")
+        raise MalformedRequest(f"{source_member}: a chat cannot continue itself.")
     if conversation.ended_at is None:
-        raise MalformedRequest(f"SourceContactId: the chat of contact {source_id!r} has not ended.")
+        raise MalformedRequest(f"{source_member}: the chat of contact {source_id!r} has not ended.")
     if wanted.rehydration_type == "FROM_SEGMENT":
         return conversation, history
-    return conversation, await _entire_past(services, instance, contact, conversation)
+    return conversation, await _entire_past(services, instance, contact, conversation, source_member)
 
 
 async def _entire_past(
-    services: Services, instance: str, contact: StoredContact, conversation: StoredConversation
+    services: Services, instance: str, contact: StoredContact, conversation: StoredConversation, source_member: str
 ) -> RehydratedPast:
     if contact.id != conversation.id:
-        raise InvalidValue("SourceContactId: ENTIRE_PAST_SESSION needs the first contact of the past session.")
+        raise InvalidValue(f"{source_member}: ENTIRE_PAST_SESSION needs the first contact of the past session.")
     last = await past.last_ended_contact(services.db, conversation.id)
     found = await past.find_rehydrated_past(services.db, instance, last or contact.id)
     assert found is not None

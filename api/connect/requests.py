@@ -29,7 +29,7 @@ SegmentAttributeName = Annotated[Text, MinLen(1), MaxLen(128)]
 
 
 class ParticipantDetails(WireModel):
-    """The customer."""
+    """The name of the customer, which all participants see."""
 
     display_name: Annotated[Text, MinLen(1), MaxLen(256)]
 
@@ -77,7 +77,7 @@ class SegmentAttribute(WireModel):
 
 
 class StreamingConfiguration(WireModel):
-    """Endpoint of a stream of the chat. Not supported."""
+    """Endpoint of a stream of the chat. A request with it is refused (400)."""
 
     streaming_endpoint_arn: Annotated[Text, MinLen(1), MaxLen(350)]
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from typing import Any, NamedTuple
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID
 
 from fastapi import APIRouter
 
 from api.bodies import JsonBody
+from api.client_tokens import id_from_client_token
 from api.connect.authentication import ByAccessKey
 from api.connect.contacts import contact_arn
 from api.connect.queue_hours import require_open_queue
@@ -15,7 +16,7 @@ from api.connect.requests import TransferContact
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
 from api.paths import resource_id
-from api.refusals import ask_or_raise
+from api.refusals import execute_or_raise
 from configuration.schema.instances import InstanceSettings
 from domain.errors import MalformedRequest, NotFound
 from domain.events import Transfer
@@ -34,6 +35,19 @@ class TransferTarget(NamedTuple):
     user: str | None
 
 
+class TransferMembers(NamedTuple):
+    """What the caller's request calls the target and the contact. Errors name these members."""
+
+    queue: str
+    user: str
+    contact: str
+
+
+_AWS_MEMBERS = TransferMembers("QueueId", "UserId", "ContactId")
+OWN_MEMBERS = TransferMembers("queue", "user", "contact_id")
+"""The members of our own operations, for agents and supervisors."""
+
+
 @router.post("/contact/transfer")
 async def transfer_contact(
     services: ServicesInRequest, caller: ByAccessKey, body: JsonBody[TransferContact]
@@ -46,14 +60,15 @@ async def transfer_contact(
     if found is None:
         raise NotFound(f"ContactId: instance {instance!r} has no contact {body.contact_id!r}.")
     contact, conversation = found
-    token = body.client_token
-    new_id = str(uuid5(_NAMESPACE, f"{contact.id}/{token}") if token else uuid4())
+    new_id = id_from_client_token(_NAMESPACE, body.client_token, scope=contact.id)
     if await conversations.find_contact(services.db, instance, new_id) is None:
         target = TransferTarget(
             queue=resource_id(body.queue_id) if body.queue_id else None,
             user=resource_id(body.user_id) if body.user_id else None,
         )
-        await transfer(services, settings, contact, conversation, target, new_id=new_id, by=caller.actor)
+        await transfer(
+            services, settings, contact, conversation, target, new_id=new_id, by=caller.actor, members=_AWS_MEMBERS
+        )
     return {"ContactId": new_id, "ContactArn": contact_arn(instance, new_id)}
 
 
@@ -66,6 +81,7 @@ async def transfer(
     *,
     new_id: str,
     by: str,
+    members: TransferMembers,
 ) -> None:
     """Transfer a conversation. It continues as the contact `new_id`. `by` is the sender of the event.
 
@@ -77,18 +93,18 @@ async def transfer(
     """
     queue, user = target
     if (queue is None) == (user is None):
-        raise MalformedRequest("Exactly one of QueueId and UserId must be given.")
+        raise MalformedRequest(f"Exactly one of {members.queue} and {members.user} must be given.")
     if queue is not None and queue not in instance.queue_names:
-        raise NotFound(f"QueueId: there is no queue {queue!r}.")
+        raise NotFound(f"{members.queue}: there is no queue {queue!r}.")
     if queue is not None and not instance.agents_serving(queue):
-        raise MalformedRequest(f"QueueId: no agent serves the queue {queue!r}; the chat is not transferred.")
+        raise MalformedRequest(f"{members.queue}: no agent serves the queue {queue!r}; the chat is not transferred.")
     if queue is not None and conversation.mode == "live":
-        require_open_queue(instance, queue, "QueueId")
+        require_open_queue(instance, queue, members.queue)
     agent = None if user is None else instance.agents.get(user)
     if user is not None and agent is None:
-        raise NotFound(f"UserId: there is no agent {user!r}.")
+        raise NotFound(f"{members.user}: there is no agent {user!r}.")
     if contact.ended_at is not None:
-        raise MalformedRequest("ContactId: the contact has ended.")
+        raise MalformedRequest(f"{members.contact}: the contact has ended.")
     command = Transfer(
         contact_id=new_id,
         queue=queue or contact.queue or conversation.queue,
@@ -96,4 +112,4 @@ async def transfer(
         name=agent.name if agent else None,
         by=by,
     )
-    await ask_or_raise(services.engine, conversation.id, command, "ContactId")
+    await execute_or_raise(services.engine, conversation.id, command, members.contact)

@@ -35,7 +35,7 @@ async def _session(
     token = request.headers.get("x-amz-bearer")
     if not token:
         raise AccessDenied("The X-Amz-Bearer header is missing.")
-    claims = services.tokens.read(kind, token)
+    claims = services.tokens.verify(kind, token)
     session = await find(claims["sub"], claims.get("chat", ""))
     if session is None:
         raise AccessDenied(f"The {kind} token's participant does not exist.")

@@ -20,7 +20,7 @@ from domain.events import Connect, End, Leave
 from domain.instants import iso
 from realtime.sessions import Session
 from runtime.bus import Announcement
-from wire.frames import CHAT_ENDED, passing_event
+from wire.frames import CHAT_ENDED, transient_event
 from wire.models import ClientToken, WireModel
 
 router = APIRouter(route_class=DescribedRoute)
@@ -68,7 +68,7 @@ async def disconnect_participant(
     """DisconnectParticipant. An agent ends the chat; a customer ends it if the policy allows, and leaves it otherwise."""
     command = Leave if session.participant.role == "CUSTOM_BOT" else End
     try:
-        refused = await services.engine.ask(session.conversation.id, command(by=session.participant.id))
+        refused = await services.engine.execute_command(session.conversation.id, command(by=session.participant.id))
     except ConversationEnded:
         return {}
     if refused and session.conversation.ended_at is None:
@@ -89,8 +89,12 @@ def connection_data(
     now = datetime.now(UTC)
     data: dict[str, Any] = {}
     if "WEBSOCKET" in types:
-        if services.transcripts.sockets(participant_id, conversation_id) >= services.settings.sockets_per_participant:
-            raise Throttled("The participant has too many connections open.")
+        present, most = (
+            services.transcripts.sockets(participant_id, conversation_id),
+            services.settings.sockets_per_participant,
+        )
+        if present >= most:
+            raise Throttled(f"The participant has {present} open WebSockets; at most {most} are allowed.")
         token = services.tokens.make(TokenKind.SOCKET, participant_id, SOCKET_URL_LIFE)
         url = f"{_socket_base(request, services)}{PATH}?token={token}"
         data["Websocket"] = {"Url": url, "ConnectionExpiry": iso(now + SOCKET_URL_LIFE)}
@@ -114,7 +118,7 @@ def _socket_base(request: Request, services: Services) -> str:
 
 async def _leave(services: Services, session: Session) -> None:
     """Send `chat.ended` to the clients of a customer who leaves. The conversation continues; others do not get the event."""
-    event = passing_event(
+    event = transient_event(
         CHAT_ENDED,
         conversation_id=session.conversation.id,
         contact_id=session.contact_id,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid4
 
 from annotated_types import MaxLen, MinLen
 from fastapi import APIRouter
 from pydantic import AfterValidator, Field
 
 from api.bodies import JsonBody, parse_json
+from api.client_tokens import id_from_client_token
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
 from api.participant.authentication import ByConnectionToken
@@ -21,9 +22,9 @@ from domain.participants import Role
 from domain.transcript import ContentType, TranscriptItem, checked_content
 from realtime.sessions import Session
 from runtime.bus import Announcement
-from store import transcript
+from store import receipts, transcript
 from store.records import Receipt
-from wire.frames import DELIVERED, READ, TYPING, passing_event, receipt_event
+from wire.frames import DELIVERED, READ, TYPING, receipt_event, transient_event
 from wire.models import ClientToken, Text, WireModel
 
 router = APIRouter(route_class=DescribedRoute)
@@ -68,13 +69,11 @@ async def send_message(
     allowed = session.conversation.content_types
     if session.participant.role == "CUSTOMER" and allowed and body.content_type not in allowed:
         raise InvalidValue(f"ContentType: this chat supports {', '.join(allowed)} only.")
+    item_id = id_from_client_token(UUID(session.participant.id), body.client_token)
     if body.client_token:
-        item_id = str(uuid5(UUID(session.participant.id), body.client_token))
         earlier = await transcript.find_item(services.db, session.conversation.id, item_id)
         if earlier:
             return {"Id": earlier.id, "AbsoluteTime": iso(earlier.at)}
-    else:
-        item_id = str(uuid4())
     now = datetime.now(UTC)
     message = Message(
         id=item_id,
@@ -105,7 +104,7 @@ async def send_event(
 
 
 async def _send_typing(services: Services, session: Session) -> None:
-    frame = passing_event(
+    frame = transient_event(
         TYPING, conversation_id=session.conversation.id, contact_id=session.contact_id, participant=session.participant
     )
     await services.bus.announce(Announcement(session.conversation.id, frame))
@@ -116,7 +115,7 @@ async def _record_receipt(services: Services, session: Session, body: SendEvent,
     if item.participant_id == session.participant.id:
         return  # a receipt of the sender has no effect
     read = body.content_type == READ
-    is_new = await transcript.acknowledge(
+    is_new = await receipts.acknowledge(
         services.db, session.conversation.id, session.participant.id, item.seq, read=read, at=now
     )
     if is_new:
@@ -134,7 +133,7 @@ async def _find_message(services: Services, session: Session, content: str | Non
     if content is None:
         raise MalformedRequest('Content: a receipt needs {"messageId": "..."}.')
     try:
-        reference = parse_json(content.encode(), MessageReference)
+        reference = parse_json(content.encode(), MessageReference, name="it")
     except (MalformedRequest, InvalidValue) as error:
         raise InvalidValue(f'Content: a receipt needs {{"messageId": "..."}}: {error}') from None
     item = await transcript.find_item(services.db, session.conversation.id, reference.message_id)

@@ -15,7 +15,7 @@ from realtime.transcript_feed import TranscriptSubscriber
 from store import conversations
 from store.records import StoredConversation
 from wire import frames
-from wire.frames import REHYDRATED, chat_frame, passing_event
+from wire.frames import REHYDRATED, chat_frame, transient_event
 
 router = APIRouter()
 
@@ -29,7 +29,7 @@ NOT_SUBSCRIBED = Frame(frames.subscribed([], success=False))
 async def participant_websocket(websocket: WebSocket, services: ServicesInRequest, token: str = "") -> None:
     """Serve one socket. Refuses it before it opens: clients reconnect without pause to sockets that open and close again."""
     try:
-        claims = services.tokens.read(TokenKind.SOCKET, token)
+        claims = services.tokens.verify(TokenKind.SOCKET, token)
     except AccessDenied:
         await websocket.close()
         return
@@ -96,5 +96,5 @@ def _welcome(conversation: StoredConversation, contact_id: str) -> list[Frame]:
     """The answer to a subscription; for a conversation that continues a past, also the event `chat.rehydrated`."""
     if conversation.continued_from is None:
         return [SUBSCRIBED]
-    rehydrated = passing_event(REHYDRATED, conversation_id=conversation.id, contact_id=contact_id)
+    rehydrated = transient_event(REHYDRATED, conversation_id=conversation.id, contact_id=contact_id)
     return [SUBSCRIBED, Frame(chat_frame(rehydrated))]

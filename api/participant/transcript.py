@@ -24,12 +24,11 @@ from domain.errors import AccessDenied, InvalidValue
 from domain.instants import next_whole_millisecond
 from domain.transcript import TranscriptItem
 from realtime.sessions import Session
-from store import conversations, transcript
+from store import conversations, receipts, transcript
 from store.past import PastPosition, page_of_past
 from store.records import Receipt
 from store.transcript import PageStart
-from wire.frames import past_item
-from wire.items import wire_item
+from wire.items import item_with_contact, item_with_related_contact
 from wire.models import ContactId, Text, WireModel, without_none
 
 router = APIRouter(route_class=DescribedRoute)
@@ -54,7 +53,7 @@ class StartPosition(WireModel):
 
 
 class GetTranscript(WireModel):
-    """POST /participant/transcript."""
+    """POST /participant/transcript. Without `MaxResults`, or with 0, a page has at most 10 results."""
 
     contact_id: ContactId | None = None
     max_results: Annotated[int, Interval(ge=0, le=100)] | None = None
@@ -70,7 +69,7 @@ async def get_transcript(
 ) -> dict[str, Any]:
     """GetTranscript. Also of an ended chat, until the connection token expires."""
     await services.accepted_writes.wait_until_recorded(session.conversation.id)
-    await _check_contact(services, session, body.contact_id)
+    await _require_contact_of_this_chat(services, session, body.contact_id)
     start = await _start(services, session, body)
     limit = body.max_results or DEFAULT_RESULTS
     if isinstance(start, PastPosition):
@@ -95,8 +94,8 @@ async def _current_page(
     if start is not None:
         items = await transcript.page(services.db, conversation.id, start, limit + 1, body.contact_id)
     page = items[:limit]
-    receipts = await _receipts(services, [(conversation.id, item) for item in page])
-    rendered = [wire_item(item, conversation.id, receipts.get((conversation.id, item.seq), ())) for item in page]
+    found = await _receipts(services, [(conversation.id, item) for item in page])
+    rendered = [item_with_contact(item, conversation.id, found.get((conversation.id, item.seq), ())) for item in page]
     if start is not None and len(items) > limit:
         return rendered, PageStart(items[limit].seq, start.forward, start.present_only)
     past_follows = start is not None and not start.forward and not start.present_only and body.contact_id is None
@@ -110,22 +109,25 @@ async def _past_page(
 ) -> tuple[list[dict[str, Any]], PastPosition | None]:
     """Return a page of the past, latest item first, and the start of the next page."""
     page, rest = await page_of_past(services.db, start, limit)
-    receipts = await _receipts(services, page)
-    return [past_item(item, receipts.get((chat, item.seq), ())) for chat, item in page], rest
+    found = await _receipts(services, page)
+    items = [
+        item_with_related_contact(each.item, found.get((each.conversation_id, each.item.seq), ())) for each in page
+    ]
+    return items, rest
 
 
 async def _receipts(
     services: Services, page: Sequence[tuple[str, TranscriptItem]]
 ) -> dict[tuple[str, int], list[Receipt]]:
-    messages = [(chat, item.seq) for chat, item in page if item.type == "MESSAGE"]
-    return await transcript.receipts_of(services.db, messages) if messages else {}
+    messages = [(conversation_id, item.seq) for conversation_id, item in page if item.type == "MESSAGE"]
+    return await receipts.receipts_of(services.db, messages) if messages else {}
 
 
 def _is_forward(start: PageStart | PastPosition | None) -> bool:
     return isinstance(start, PageStart) and start.forward
 
 
-async def _check_contact(services: Services, session: Session, contact_id: str | None) -> None:
+async def _require_contact_of_this_chat(services: Services, session: Session, contact_id: str | None) -> None:
     if contact_id is None or contact_id in (session.conversation.id, session.contact_id):
         return
     found = await conversations.find_contact(services.db, session.conversation.instance, contact_id)
@@ -172,15 +174,15 @@ def _instant(text: str) -> datetime:
 
 
 def _next_token(services: Services, session: Session, rest: PageStart | PastPosition) -> str:
-    chat = session.conversation.id
+    conversation_id = session.conversation.id
     if isinstance(rest, PastPosition):
-        return services.tokens.make(TokenKind.PAGE, chat, past=rest.conversation_id, seq=rest.seq)
-    return services.tokens.make(TokenKind.PAGE, chat, seq=rest.seq, fwd=rest.forward, now=rest.present_only)
+        return services.tokens.make(TokenKind.PAGE, conversation_id, past=rest.conversation_id, seq=rest.seq)
+    return services.tokens.make(TokenKind.PAGE, conversation_id, seq=rest.seq, fwd=rest.forward, now=rest.present_only)
 
 
 def _read_next_token(services: Services, session: Session, body: GetTranscript) -> PageStart | PastPosition:
     try:
-        claims = services.tokens.read(TokenKind.PAGE, body.next_token or "")
+        claims = services.tokens.verify(TokenKind.PAGE, body.next_token or "")
     except AccessDenied:
         raise InvalidValue("NextToken: was not issued by this operation.") from None
     if claims["sub"] != session.conversation.id:

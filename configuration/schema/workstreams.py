@@ -71,7 +71,7 @@ class IdleRuleSettings(SettingsSection):
     def _has_a_message(cls, text: LocalizedText | None, info: ValidationInfo) -> LocalizedText | None:
         action = info.data.get("action")
         if action in ("remind", "warn") and not (text and all(text.values())):
-            raise ValueError(f"the message is missing, which {action} needs")
+            raise ValueError(f"`{action}` needs a text")
         return text
 
     @property
@@ -127,7 +127,7 @@ class SurveySettings(SettingsSection):
         keys = [question.key for question in questions]
         twice = sorted({key for key in keys if keys.count(key) > 1})
         if twice:
-            raise ValueError(f"several questions have the key {', '.join(twice)}")
+            raise ValueError(f"question keys must be unique; repeated: {', '.join(twice)}")
         return questions
 
 
@@ -207,7 +207,7 @@ class WorkstreamSettings(SettingsSection):
     @classmethod
     def _texts_suit_the_mode(cls, texts: MessageSettings, info: ValidationInfo) -> MessageSettings:
         if info.data.get("mode") == "persistent" and (odd := texts.model_fields_set & set(_LIVE_TEXTS)):
-            raise ValueError(f"{', '.join(sorted(odd))}: for live workstreams only")
+            raise ValueError(f"{', '.join(sorted(odd))}: can be set for live workstreams only")
         return texts
 
     @field_validator("idle_rules")
@@ -219,8 +219,6 @@ class WorkstreamSettings(SettingsSection):
             if last and last.is_last:
                 raise ValueError(f"nothing can follow the {rule.silent}'s {last.action}")
             if last and rule.after <= last.after:
-                raise ValueError(
-                    f"after: each step of the {rule.silent}'s chain must come later than the one before it"
-                )
+                raise ValueError(f"`after` must increase from rule to rule of the {rule.silent}")
             before[rule.silent] = rule
         return rules

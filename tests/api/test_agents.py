@@ -38,9 +38,12 @@ class AgentTokenClient:
     def act(self, action: str, chat: Chat) -> httpx.Response:
         return self._api.http.post(f"/v1/agent/contacts/{chat.contact_id}/{action}", headers=self._headers)
 
-    def transfer(self, chat: Chat, user: str) -> Chat:
+    def request_transfer(self, chat: Chat, **target: str) -> httpx.Response:
         path = f"/v1/agent/contacts/{chat.contact_id}/transfer"
-        response = self._api.http.post(path, headers=self._headers, json={"user": user}).raise_for_status()
+        return self._api.http.post(path, headers=self._headers, json=target)
+
+    def transfer(self, chat: Chat, user: str) -> Chat:
+        response = self.request_transfer(chat, user=user).raise_for_status()
         return replace(chat, contact_id=response.json()["contact_id"])
 
 
@@ -217,6 +220,20 @@ def test_released_chat_is_no_longer_assigned(api: Api, a1: AgentTokenClient, a2:
     assert "DisconnectTimestamp" in released
 
 
+@pytest.mark.parametrize(
+    ("target", "refusal", "mention"),
+    [
+        ({}, REFUSED, "Exactly one of queue and user"),
+        ({"queue": "nowhere"}, NOT_FOUND, "queue: there is no queue 'nowhere'"),
+        ({"user": "nobody"}, NOT_FOUND, "user: there is no agent 'nobody'"),
+    ],
+)
+def test_refused_transfer_names_the_members_that_the_agent_sent(
+    api: Api, a1: AgentTokenClient, target: dict[str, str], refusal: tuple[int, str], mention: str
+) -> None:
+    assert_refused(a1.request_transfer(start_assigned_chat(api), **target), *refusal, mention)
+
+
 def test_former_agent_cannot_close_transferred_chat(api: Api, a1: AgentTokenClient, a2: AgentTokenClient) -> None:
     chat = start_assigned_chat(api)
     second = a1.transfer(chat, "a2")
@@ -233,7 +250,7 @@ def test_contacts_of_other_agents_are_reported_as_unknown(
     for unknown in (chat, missing):
         refused = a2.act(action, unknown)
         assert_refused(refused, *NOT_FOUND, unknown.contact_id)
-        assert refused.json()["Message"].replace(unknown.contact_id, "-") == "contact: you have no contact '-'."
+        assert refused.json()["Message"].replace(unknown.contact_id, "-") == "contact_id: you have no contact '-'."
     assert_refused(a1.act(action, waiting), *NOT_FOUND, "you have no contact")
     assert a1.contacts()[chat.contact_id]["state"] == "ACTIVE"
 

@@ -108,7 +108,7 @@ class TestHandmadeSignature:
             (SignedRequest(key_id=""), "Authorization"),
             (SignedRequest(age=timedelta(minutes=16)), "15 minutes"),
             (SignedRequest(age=timedelta(minutes=-16)), "15 minutes"),
-            (SignedRequest(scope_date="20200101"), "date"),
+            (SignedRequest(scope_date="20200101"), "is not on the day of its credential, 20200101"),
             (SignedRequest(signed_headers=("x-amz-date",)), "host"),
             (SignedRequest(payload_hash=sha256(b"other").hexdigest()), "signature"),
             (SignedRequest(payload_hash="UNSIGNED-PAYLOAD"), "signature"),

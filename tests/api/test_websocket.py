@@ -278,7 +278,7 @@ def test_socket_url_is_refused_when_participant_has_too_many_sockets(api: Api) -
         for _ in range(MAX_SOCKETS):
             subscribe(stack.enter_context(open_socket(socket_url(api, chat))))
         refused = api.send("CreateParticipantConnection", valid_body("CreateParticipantConnection", chat), chat=chat)
-        assert_refused(refused, 429, "ThrottlingException", "connections")
+        assert_refused(refused, 429, "ThrottlingException", "open WebSockets; at most")
         # a connection token opens no socket, so the participant can still get one to send messages
         credentials = {"Type": ["CONNECTION_CREDENTIALS"]}
         assert api.send("CreateParticipantConnection", credentials, chat=chat).status_code == 200

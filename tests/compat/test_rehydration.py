@@ -65,7 +65,7 @@ def test_chat_of_known_customer_is_continued_only_by_that_customer(stack: Stack)
     first = start_chat(stack, CustomerId="ada").send("private").end()
     for other in ({}, {"CustomerId": "eve"}):
         message = expect_error("ResourceNotFoundException", start_chat, stack=stack, source=first.id, **other)
-        assert "SourceContactId" in message
+        assert "PersistentChat.SourceContactId: " in message
     assert start_chat(stack, first.id, CustomerId="ada").message_texts() == ["private"]
 
 
@@ -123,7 +123,8 @@ def test_running_chat_accepts_only_one_association(stack: Stack) -> None:
     chat = start_chat(stack, Attributes={"b": "2"}).send("two")
     associate = stack.connect().create_persistent_contact_association
     members = {"InstanceId": "demo", "InitialContactId": chat.id, "RehydrationType": "FROM_SEGMENT"}
-    assert "itself" in expect_error("InvalidRequestException", associate, SourceContactId=chat.id, **members)
+    itself = expect_error("InvalidRequestException", associate, SourceContactId=chat.id, **members)
+    assert itself == "SourceContactId: a chat cannot continue itself."
     for _ in range(2):
         assert associate(SourceContactId=first.id, **members)["ContinuedFromContactId"] == first.id
     assert "already" in expect_error("InvalidRequestException", associate, SourceContactId=other.id, **members)

@@ -115,6 +115,6 @@ async def test_waiting_chat_takes_no_capacity(engine: Engine) -> None:
     async with open_contact_centre(engine, ONE, persistent=PERSISTENT) as centre:
         chat = await centre.assigned_chat("a1", "persistent")
         assert await centre.load("a1") == 1
-        await centre.client.ask(chat.id, Park(by="agent"))
+        await centre.client.execute_command(chat.id, Park(by="agent"))
         assert ((await chat.state()).state, await centre.load("a1")) == (State.WAITING, 0)
         await centre.finish(chat)

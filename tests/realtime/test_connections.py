@@ -122,7 +122,7 @@ async def test_connect_and_disconnect_are_reported_once(db: Database, observer: 
 async def test_connect_is_reported_again_after_a_wrong_disconnect(db: Database, observer: Observer, open: Open) -> None:
     process = await open(lease=SHORT)
     process.opened("ann", "c")
-    await connections.mark_disconnected(db, "ann", await wait_for_connection(db), datetime.now(UTC))
+    await connections.mark_connection_lost(db, "ann", await wait_for_connection(db), datetime.now(UTC))
     await observer.wait_for_reports("connected", "connected")
     await wait_for_connection(db)
     process.closed("ann", "c")
@@ -147,7 +147,7 @@ async def test_process_keeps_its_lease_while_reports_fail(db: Database, observer
 async def test_process_whose_lease_expired_renews_it_twice_before_it_searches_for_dead_processes(
     db: Database, open: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    renew, orphans = connections.renew_lease, connections.orphans
+    renew, connections_of_dead_processes = connections.set_lease_end, connections.connections_of_dead_processes
     done: list[str] = []
     is_away, refused = False, asyncio.Event()
 
@@ -160,7 +160,7 @@ async def test_process_whose_lease_expired_renews_it_twice_before_it_searches_fo
 
     async def searched(*args: Any) -> list[connections.Connection]:
         done.append("searched")
-        return await orphans(*args)
+        return await connections_of_dead_processes(*args)
 
     async def has_lapsed() -> bool | None:
         return max((await leases(db)).values()) < datetime.now(UTC) or None
@@ -168,8 +168,8 @@ async def test_process_whose_lease_expired_renews_it_twice_before_it_searches_fo
     async def has_searched() -> bool | None:
         return "searched" in done or None
 
-    monkeypatch.setattr(connections, "renew_lease", renew_unless_away)
-    monkeypatch.setattr(connections, "orphans", searched)
+    monkeypatch.setattr(connections, "set_lease_end", renew_unless_away)
+    monkeypatch.setattr(connections, "connections_of_dead_processes", searched)
     await open(lease=SHORT)
     is_away = True
     async with asyncio.timeout(10):
@@ -188,14 +188,14 @@ async def test_reconnect_while_the_disconnect_is_written_is_reported(
     process.opened("ann", "c")
     await wait_for_connection(db)
     writing, may_write = asyncio.Event(), asyncio.Event()
-    mark_disconnected = connections.mark_disconnected
+    mark_connection_lost = connections.mark_connection_lost
 
     async def mark_slowly(*args: Any, **options: Any) -> bool:
         writing.set()
         await may_write.wait()
-        return await mark_disconnected(*args, **options)
+        return await mark_connection_lost(*args, **options)
 
-    monkeypatch.setattr(connections, "mark_disconnected", mark_slowly)
+    monkeypatch.setattr(connections, "mark_connection_lost", mark_slowly)
     process.closed("ann", "c")
     async with asyncio.timeout(10):
         await writing.wait()
@@ -228,14 +228,14 @@ async def test_disconnect_that_cannot_be_written_is_reported_later(
     process = await open(lease=SHORT)
     process.opened("ann", "c")
     await wait_for_connection(db)
-    mark_disconnected, faults = connections.mark_disconnected, [OSError("the store is away")]
+    mark_connection_lost, faults = connections.mark_connection_lost, [OSError("the store is away")]
 
     async def at_the_second_attempt(*args: Any, **options: Any) -> bool:
         if faults:
             raise faults.pop()
-        return await mark_disconnected(*args, **options)
+        return await mark_connection_lost(*args, **options)
 
-    monkeypatch.setattr(connections, "mark_disconnected", at_the_second_attempt)
+    monkeypatch.setattr(connections, "mark_connection_lost", at_the_second_attempt)
     process.closed("ann", "c")
     lost = datetime.now(UTC)
     await observer.wait_for_reports("connected", "disconnected")

@@ -96,7 +96,9 @@ async def make_offer(db: Database, now: datetime = START, rules: Mapping[str, Of
     return offer
 
 
-async def end_offer(db: Database, offer: Offer, outcome: OfferOutcome, now: datetime = START, **changes: Any) -> None:
+async def report_offer_end(
+    db: Database, offer: Offer, outcome: OfferOutcome, now: datetime = START, **changes: Any
+) -> None:
     """Write the placement that ends an offer: the agent works on the contact, or it waits as before."""
     row = await routing_row(db, offer.conversation_id)
     assert row

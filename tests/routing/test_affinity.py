@@ -9,18 +9,18 @@ import pytest
 
 from domain.routing import AgentStatus, OfferOutcome, RoutingStage
 from routing.agent_status import set_agent_status
-from routing.offers import cancel_offer
+from routing.offers import end_offer
 from routing.records import OfferRules
 from store.database import Database
 from tests.routing.routing_records import (
     agent,
     all_offers,
-    end_offer,
     enqueue,
     make_offer,
     next_offer,
     placement,
     put,
+    report_offer_end,
     staff,
     update_placement,
 )
@@ -128,20 +128,20 @@ async def test_affinity_to_an_unknown_agent_has_no_effect(db: Database, binding:
 async def test_preferred_affinity_ends_when_the_agent_rejects_the_offer(db: Database) -> None:
     await enqueue(db, "c", **PREFERRED)
     offer = await make_offer(db, after(1), RULES)
-    await end_offer(db, offer, OfferOutcome.REJECTED, after(2), **PREFERRED)
+    await report_offer_end(db, offer, OfferOutcome.REJECTED, after(2), **PREFERRED)
     await update_placement(db, "c", after(2), priority=1, **PREFERRED)
     assert await next_offer(db, after(2), RULES) == ("c", "bob")
 
 
 async def test_preferred_affinity_ends_when_a_missed_offer_is_revoked(db: Database) -> None:
     await enqueue(db, "c", **PREFERRED)
-    await cancel_offer(db, await make_offer(db, after(1), RULES), OfferOutcome.MISSED, after(2))
+    await end_offer(db, await make_offer(db, after(1), RULES), OfferOutcome.MISSED, after(2))
     assert await next_offer(db, after(2), RULES) == ("c", "bob")
 
 
 async def test_required_agent_gets_a_rejected_contact_again_after_the_pause(db: Database) -> None:
     await enqueue(db, "c1", "c2", **REQUIRED)
-    await end_offer(db, await make_offer(db, after(1), RULES), OfferOutcome.REJECTED, after(2), **REQUIRED)
+    await report_offer_end(db, await make_offer(db, after(1), RULES), OfferOutcome.REJECTED, after(2), **REQUIRED)
     assert await next_offer(db, after(2), RULES) == ("c2", "ann")
     await update_placement(db, "c2", stage=RoutingStage.OFF)
     assert await next_offer(db, after(31), RULES) is None

@@ -13,21 +13,20 @@ from routing import agent_events, disconnected_agents
 from routing.agent_events import AgentId
 from routing.agent_status import apply_next_statuses, set_agent_status
 from routing.agents import configure_agents
-from routing.offers import cancel_offer, claim_offer
-from store.connections import add_connection
-from store.connections import mark_disconnected as mark_connection_lost
+from routing.offers import claim_offer, end_offer
+from store.connections import add_connection, mark_connection_lost
 from store.conversations import open_conversation
 from store.database import Database
 from tests.routing.routing_records import (
     agent,
     agent_state,
-    end_offer,
     enqueue,
     make_offer,
     next_offer,
     placement,
     put,
     record_placement,
+    report_offer_end,
     staff,
     update_placement,
 )
@@ -80,7 +79,7 @@ async def test_agent_gets_events_for_an_offer_its_end_and_the_contact_stages(db:
         "until": "2026-03-01T00:02:00.987Z",
         "claimed": False,
     }
-    await end_offer(db, offer, OfferOutcome.ACCEPTED)
+    await report_offer_end(db, offer, OfferOutcome.ACCEPTED)
     await update_placement(db, "c", stage=RoutingStage.PARKED)
     await update_placement(db, "c", stage=RoutingStage.WORKING)
     await update_placement(db, "c", stage=RoutingStage.WRAP_UP)
@@ -99,7 +98,7 @@ async def test_agent_gets_the_outcome_of_an_offer_that_is_not_accepted(db: Datab
     await enqueue(db, "c")
     reader = await EventReader(db).start()
     offer = await make_offer(db)
-    await end_offer(db, offer, outcome)
+    await report_offer_end(db, offer, outcome)
     assert await reader.new_events() == [("offer", offer.id), ("offer-over", outcome)]
 
 
@@ -119,8 +118,8 @@ async def test_revoked_claim_is_reported_once_as_withdrawn(db: Database) -> None
     reader = await EventReader(db).start()
     offer = await claim_offer(db, "c", "ann", START)
     assert isinstance(offer, Offer)
-    assert await cancel_offer(db, offer, OfferOutcome.WITHDRAWN, START)
-    assert not await cancel_offer(db, offer, OfferOutcome.WITHDRAWN, START)
+    assert await end_offer(db, offer, OfferOutcome.WITHDRAWN, START)
+    assert not await end_offer(db, offer, OfferOutcome.WITHDRAWN, START)
     assert await reader.new_events() == [("offer", offer.id), ("offer-over", "withdrawn")]
 
 
@@ -229,7 +228,7 @@ async def test_missed_offer_limit_adds_a_status_event(db: Database) -> None:
     await enqueue(db, "c1", "c2")
     reader = await EventReader(db).start()
     for _ in range(2):
-        await end_offer(db, await make_offer(db), OfferOutcome.MISSED, missed_offer_limit=2)
+        await report_offer_end(db, await make_offer(db), OfferOutcome.MISSED, missed_offer_limit=2)
     assert [kind for kind, _ in await reader.new_events()] == ["offer", "offer-over"] * 2 + ["status"]
 
 
@@ -309,7 +308,7 @@ class TestAgentDisconnects:
     async def disconnect(self, db: Database, at: float = 0) -> bool:
         await add_connection(db, ANN_CONNECTIONS, "a-connection", "process")
         await mark_connection_lost(db, ANN_CONNECTIONS, "process", after(at))
-        return await disconnected_agents.mark_disconnected(db, ANN, ANN_CONNECTIONS, after(at))
+        return await disconnected_agents.mark_agent_disconnected(db, ANN, ANN_CONNECTIONS, after(at))
 
     @pytest.mark.parametrize("bound", [None, "ann"])
     async def test_disconnected_agent_gets_no_offers_until_they_reconnect(
@@ -320,7 +319,7 @@ class TestAgentDisconnects:
         assert await self.disconnect(db)
         assert await next_offer(db) is None
         assert (await agent_state(db, "ann")).status == AgentStatus.AVAILABLE
-        await disconnected_agents.mark_connected(db, ANN)
+        await disconnected_agents.mark_agent_connected(db, ANN)
         assert await next_offer(db) == ("c", "ann")
 
     async def test_preferred_contact_of_a_disconnected_agent_goes_to_another_agent(self, db: Database) -> None:
@@ -345,7 +344,7 @@ class TestAgentDisconnects:
     async def test_agent_with_another_connection_is_not_disconnected(self, db: Database) -> None:
         await staff(db, agent("ann"))
         await add_connection(db, ANN_CONNECTIONS, "a-connection", "other")
-        assert not await disconnected_agents.mark_disconnected(db, ANN, ANN_CONNECTIONS, START)
+        assert not await disconnected_agents.mark_agent_disconnected(db, ANN, ANN_CONNECTIONS, START)
 
     async def test_offline_agent_is_not_marked_as_disconnected(self, db: Database) -> None:
         await staff(db, agent("ann"), status=AgentStatus.OFFLINE)

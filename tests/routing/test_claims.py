@@ -10,17 +10,17 @@ import pytest
 from domain.refusals import RefusalCode
 from domain.routing import AgentStatus, Offer, OfferOutcome, RoutingStage
 from routing.agent_status import set_agent_status
-from routing.offers import cancel_offer, claim_offer, offers_to_agent, undelivered_offers
+from routing.offers import claim_offer, end_offer, offers_to_agent, undelivered_offers
 from store.database import Database
 from tests.routing.routing_records import (
     agent,
     agent_state,
-    end_offer,
     enqueue,
     make_offer,
     next_offer,
     placement,
     put,
+    report_offer_end,
     routing_row,
     staff,
     update_placement,
@@ -44,7 +44,7 @@ async def test_claim_reserves_the_contact_until_the_conversation_confirms(db: Da
     offer = await claimed(db, "c2")
     assert await undelivered_offers(db, after(1)) == [offer]
     assert (await agent_state(db, "ann")).load == 1
-    await end_offer(db, offer, OfferOutcome.ACCEPTED)
+    await report_offer_end(db, offer, OfferOutcome.ACCEPTED)
     row = await routing_row(db, "c2")
     assert row
     assert (row.stage, row.agent, row.offer_id) == ("working", "ann", None)
@@ -103,12 +103,12 @@ async def test_claim_of_a_parked_contact_takes_capacity(db: Database) -> None:
     await update_placement(db, "c1", stage=RoutingStage.WORKING)
     assert (await agent_state(db, "ann")).load == 1
     assert await offers_to_agent(db, INSTANCE, "ann") == []
-    assert await cancel_offer(db, offer, OfferOutcome.WITHDRAWN, START) is False
+    assert await end_offer(db, offer, OfferOutcome.WITHDRAWN, START) is False
 
 
 async def test_parked_contact_stays_parked_when_its_claim_is_withdrawn(db: Database) -> None:
     await put(db, placement(stage=RoutingStage.PARKED, agent="ann"))
-    await cancel_offer(db, await claimed(db), OfferOutcome.WITHDRAWN, START)
+    await end_offer(db, await claimed(db), OfferOutcome.WITHDRAWN, START)
     row = await routing_row(db, "c")
     assert row
     assert (row.stage, row.agent, row.holder) == ("parked", "ann", None)

@@ -13,7 +13,7 @@ from domain.routing import AgentStatus, OfferOutcome, RoutingStage
 from routing.agent_status import set_agent_status
 from routing.offer_writes import write_pushed_offer
 from routing.offers import (
-    cancel_offer,
+    end_offer,
     mark_delivered,
     offer_next,
     offers_to_agent,
@@ -30,12 +30,12 @@ from tests.routing.routing_records import (
     agent,
     agent_state,
     all_offers,
-    end_offer,
     enqueue,
     make_offer,
     next_offer,
     placement,
     put,
+    report_offer_end,
     routing_row,
     staff,
     update_placement,
@@ -168,10 +168,10 @@ async def test_agent_gets_a_rejected_or_missed_contact_again_only_after_the_paus
     await enqueue(db, "c1", "c2")
     offer = await make_offer(db)
     assert offer.user == "ann"
-    await end_offer(db, offer, OfferOutcome.REJECTED)
+    await report_offer_end(db, offer, OfferOutcome.REJECTED)
     assert await all_offers(db) == [("c1", "bob"), ("c2", "ann")]
     offers_to_bob = await offers_to_agent(db, INSTANCE, "bob")
-    await end_offer(db, offers_to_bob[0], OfferOutcome.MISSED, after(10))
+    await report_offer_end(db, offers_to_bob[0], OfferOutcome.MISSED, after(10))
     rules = {"flow-1": OfferRules(pause=timedelta(seconds=60))}
     assert await next_offer(db, after(59), rules) is None
     assert await next_offer(db, after(60), rules) == ("c1", "ann")
@@ -184,14 +184,14 @@ async def test_contacts_rejected_by_all_free_agents_do_not_block_the_queue(db: D
         for _ in range(3):
             offer = await make_offer(db)
             assert offer.conversation_id == f"c{n}"
-            await end_offer(db, offer, OfferOutcome.REJECTED)
+            await report_offer_end(db, offer, OfferOutcome.REJECTED)
     assert [conversation for conversation, _ in await all_offers(db)] == ["c3", "c4", "c5"]
 
 
 async def test_rejection_is_forgotten_when_the_contact_is_queued_again(db: Database) -> None:
     await staff(db, agent("ann"))
     await enqueue(db, "c")
-    await end_offer(db, await make_offer(db), OfferOutcome.REJECTED)
+    await report_offer_end(db, await make_offer(db), OfferOutcome.REJECTED)
     await update_placement(db, "c", after(1), enqueued_at=after(1))
     assert await next_offer(db, after(1)) == ("c", "ann")
 
@@ -212,8 +212,8 @@ async def test_overdue_offer_is_listed_and_can_be_revoked_once(db: Database) -> 
     offer = await make_offer(db)
     assert await overdue_offers(db, offer.until) == []
     assert await overdue_offers(db, offer.until + timedelta(seconds=1)) == [offer]
-    assert await cancel_offer(db, offer, OfferOutcome.MISSED, after(121)) is True
-    assert await cancel_offer(db, offer, OfferOutcome.MISSED, after(121)) is False
+    assert await end_offer(db, offer, OfferOutcome.MISSED, after(121)) is True
+    assert await end_offer(db, offer, OfferOutcome.MISSED, after(121)) is False
     state = await agent_state(db, "ann")
     assert (state.load, state.missed_offers) == (0, 0), "a revoked offer does not count as missed"
     assert await next_offer(db, after(122)) is None
@@ -223,7 +223,7 @@ async def test_overdue_offer_is_listed_and_can_be_revoked_once(db: Database) -> 
 async def test_agent_with_a_deferred_status_gets_no_offers(db: Database) -> None:
     await staff(db, agent("ann", 2))
     await enqueue(db, "c1")
-    await end_offer(db, await make_offer(db), OfferOutcome.ACCEPTED)
+    await report_offer_end(db, await make_offer(db), OfferOutcome.ACCEPTED)
     await enqueue(db, "c2")
     await set_agent_status(db, INSTANCE, "ann", AgentStatus.AWAY, after(1), when_free=True)
     assert await next_offer(db, after(2)) is None

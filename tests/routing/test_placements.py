@@ -16,13 +16,13 @@ from store.database import Database
 from tests.routing.routing_records import (
     agent,
     agent_state,
-    end_offer,
     enqueue,
     make_offer,
     next_offer,
     placement,
     placement_from,
     put,
+    report_offer_end,
     routing_row,
     staff,
     update_placement,
@@ -87,7 +87,7 @@ async def test_offer_ends_when_its_wait_ends(db: Database, changes: dict[str, An
 async def test_accepted_offer_keeps_its_capacity(db: Database) -> None:
     await staff(db, agent("ann"))
     await enqueue(db, "c")
-    await end_offer(db, await make_offer(db, after(1)), OfferOutcome.ACCEPTED, after(2))
+    await report_offer_end(db, await make_offer(db, after(1)), OfferOutcome.ACCEPTED, after(2))
     assert await load_of(db) == 1
     assert await offers_to_agent(db, INSTANCE, "ann") == []
     assert (await agent_state(db, "ann")).last_assigned_at == after(1)
@@ -97,7 +97,7 @@ async def test_accepted_offer_keeps_its_capacity(db: Database) -> None:
 async def test_offer_that_is_not_accepted_frees_its_capacity(db: Database, outcome: OfferOutcome) -> None:
     await staff(db, agent("ann"))
     await enqueue(db, "c1", "c2")
-    await end_offer(db, await make_offer(db), outcome)
+    await report_offer_end(db, await make_offer(db), outcome)
     assert await load_of(db) == 0
     assert await next_offer(db) == ("c1" if outcome is OfferOutcome.WITHDRAWN else "c2", "ann")
 
@@ -107,11 +107,11 @@ async def test_missed_offer_counts_once_and_acceptance_resets_the_count(db: Data
     await enqueue(db, "c1", "c2", "c3")
     missed = await make_offer(db)
     for _ in range(3):
-        await end_offer(db, missed, OfferOutcome.MISSED, missed_offer_limit=3)
+        await report_offer_end(db, missed, OfferOutcome.MISSED, missed_offer_limit=3)
     assert (await agent_state(db, "ann")).missed_offers == 1
-    await end_offer(db, await make_offer(db), OfferOutcome.MISSED, missed_offer_limit=3)
+    await report_offer_end(db, await make_offer(db), OfferOutcome.MISSED, missed_offer_limit=3)
     assert (await agent_state(db, "ann")).missed_offers == 2
-    await end_offer(db, await make_offer(db), OfferOutcome.ACCEPTED, missed_offer_limit=3)
+    await report_offer_end(db, await make_offer(db), OfferOutcome.ACCEPTED, missed_offer_limit=3)
     state = await agent_state(db, "ann")
     assert (state.missed_offers, state.status) == (0, AgentStatus.AVAILABLE)
 
@@ -120,7 +120,7 @@ async def test_agent_over_the_missed_offer_limit_is_away_until_they_change_statu
     await staff(db, agent("ann"))
     await enqueue(db, "c1", "c2", "c3")
     for second in (1, 2):
-        await end_offer(db, await make_offer(db), OfferOutcome.MISSED, after(second), missed_offer_limit=2)
+        await report_offer_end(db, await make_offer(db), OfferOutcome.MISSED, after(second), missed_offer_limit=2)
     state = await agent_state(db, "ann")
     assert (state.status, state.status_since, state.missed_offers) == (AgentStatus.AWAY, after(2), 2)
     assert await next_offer(db) is None
@@ -219,7 +219,7 @@ async def test_placements_compare_instants_in_whole_milliseconds(db: Database) -
 async def test_removed_contact_leaves_no_routing_rows(db: Database) -> None:
     await staff(db, agent("ann"))
     await enqueue(db, "c")
-    await end_offer(db, await make_offer(db), OfferOutcome.MISSED)
+    await report_offer_end(db, await make_offer(db), OfferOutcome.MISSED)
     row = await routing_row(db, "c")
     assert row
     await put(db, placement_from(row, stage=RoutingStage.OFF))

@@ -18,11 +18,11 @@ from store.database import Database
 from tests.routing.routing_records import (
     QUEUE,
     agent,
-    end_offer,
     enqueue,
     make_offer,
     placement,
     put,
+    report_offer_end,
     staff,
     update_placement,
 )
@@ -73,7 +73,7 @@ async def test_average_wait_uses_the_latest_waits(db: Database) -> None:
     assert await average_wait(db, INSTANCE, QUEUE, START) is None
     for seconds in (10, 20, 60):
         await put(db, placement(f"c{seconds}"))
-        await end_offer(db, await make_offer(db), OfferOutcome.ACCEPTED, after(seconds))
+        await report_offer_end(db, await make_offer(db), OfferOutcome.ACCEPTED, after(seconds))
     assert await average_wait(db, INSTANCE, QUEUE, START) == timedelta(seconds=30)
     assert await average_wait(db, INSTANCE, QUEUE, START, last=2) == timedelta(seconds=40)
     assert await average_wait(db, INSTANCE, QUEUE, after(60)) == timedelta(seconds=60)

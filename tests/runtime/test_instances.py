@@ -100,8 +100,8 @@ MISTAKES = [
     (LIVE + rule("agent", action="close"), f"{W}.idle_rules.0.action"),
     (LIVE + rule(text=None), f"{W}.idle_rules.0.text"),
     (LIVE + rule() + rule(after="PT11M", action="warn", text=""), f"{W}.idle_rules.1.text"),
-    (LIVE + rule() + rule(action="warn"), f"{W}.idle_rules: after"),
-    (LIVE + rule() + rule("agent") + rule(after="PT9M", action="close"), f"{W}.idle_rules: after"),
+    (LIVE + rule() + rule(action="warn"), f"{W}.idle_rules: `after` must increase"),
+    (LIVE + rule() + rule("agent") + rule(after="PT9M", action="close"), f"{W}.idle_rules: `after` must increase"),
     (LIVE + rule(action="close") + rule(after="PT11M"), f"{W}.idle_rules: nothing can follow the customer's close"),
     (LIVE + rule("agent", action="release") + rule("agent", "PT11M"), f"{W}.idle_rules: nothing can follow"),
 ]

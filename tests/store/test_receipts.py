@@ -13,8 +13,8 @@ from sqlalchemy.exc import NoResultFound
 from store import schema
 from store.conversations import find_participant
 from store.database import Database
+from store.receipts import acknowledge, receipts_of
 from store.records import Receipt
-from store.transcript import acknowledge, receipts_of
 from tests.store.sample_records import after, count, item, opening, record, record_chat
 
 Receipts = dict[int, tuple[datetime | None, datetime | None]]

@@ -13,8 +13,9 @@ from domain.participants import ParticipantPresence, Role
 from domain.transcript import TranscriptItem
 from store.conversations import find_contact, find_conversation, find_participant, open_conversation
 from store.database import Database
+from store.receipts import acknowledge
 from store.records import StoredContact, StoredConversation, StoredParticipant
-from store.transcript import PageStart, acknowledge, page
+from store.transcript import PageStart, page
 from tests.store.sample_records import (
     AGENT,
     CUSTOMER,

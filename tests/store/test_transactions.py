@@ -11,7 +11,7 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from store import schema
-from store.connections import renew_lease
+from store.connections import set_lease_end
 from store.conversations import find_conversation, open_conversation
 from store.database import Database
 from store.transaction import Transaction
@@ -50,7 +50,7 @@ async def test_cancelled_write_is_rolled_back_and_releases_its_locks(db: Databas
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await renew_lease(db, "other", START)
+    await set_lease_end(db, "other", START)
     async with db.read() as connection:
         assert (await connection.execute(select(schema.processes.c.id))).scalars().all() == ["other"]
 
@@ -66,7 +66,7 @@ async def test_waiting_writers_leave_connections_for_readers(url: str, db: Datab
     small = Database.open(url, pool_size=2)
     async with small.write() as connection:
         await add_process(connection, "p")
-        waiting = [asyncio.create_task(renew_lease(small, f"p{n}", START)) for n in range(3)]
+        waiting = [asyncio.create_task(set_lease_end(small, f"p{n}", START)) for n in range(3)]
         # enough time to take all connections; on a slow machine the test passes without proof
         await asyncio.wait(waiting, timeout=0.1)
         async with asyncio.timeout(5):

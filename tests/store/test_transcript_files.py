@@ -13,7 +13,8 @@ from domain.participants import Participant, ParticipantPresence, Role
 from domain.transcript import EVENT_PREFIX, TranscriptItem
 from store.conversations import find_contact, participants_of_contact
 from store.database import Database
-from store.transcript import acknowledge, pages_of_contact
+from store.receipts import acknowledge
+from store.transcript import pages_of_contact
 from tests.store.sample_records import (
     AGENT,
     CUSTOMER,

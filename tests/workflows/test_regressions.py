@@ -68,7 +68,7 @@ async def test_command_is_answered_when_a_signal_arrives_during_completion(engin
         await chat.state()
         # the end completes the workflow; a signal that arrives before makes the engine drop the update with its task
         bus.interrupt = lambda: chat.signal("message", {"content": "wait", "id": "m"})
-        assert await client.ask(chat.id, End(by="kim")) is None
+        assert await client.execute_command(chat.id, End(by="kim")) is None
         await chat.handle.result()
     assert sorted(await chat.contents()) == ["chat.ended", "wait"]
 

@@ -1,7 +1,7 @@
-"""Connections of agents: an agent without a connection gets no offers, and is set offline after the grace period.
+"""Reports of connects and disconnects: those of participants go to their conversations, those of agents change routing.
 
-The connection tracker counts the connections of agents together with those of participants. This observer handles the reports
-about agents, and forwards all others to the conversations.
+The connection tracker counts the connections of agents together with those of participants. An agent without a connection gets no
+offers, and is set offline after the grace period.
 """
 
 from __future__ import annotations
@@ -30,8 +30,11 @@ def connection_id(agent: AgentId) -> str:
     return "/".join(agent)
 
 
-class AgentConnectionObserver(PeriodicTasks):
-    """Records connects and disconnects of agents, and sets agents offline after the grace period. Deletes old agent events."""
+class ConnectionReports(PeriodicTasks):
+    """The observer of all connections, see `ConnectionObserver`. Signals those of participants, and records those of agents.
+
+    In the background it sets disconnected agents offline after the grace period, and deletes old agent events.
+    """
 
     def __init__(self, db: Database, bus: Bus, engine: ConversationClient, *, grace: timedelta) -> None:
         self._db = db
@@ -45,21 +48,21 @@ class AgentConnectionObserver(PeriodicTasks):
         super().__init__(offline, cleanup)
 
     async def connected(self, conversation_id: str, participant_id: str, at: datetime) -> None:
-        """Handle the first connection of a participant or agent. See `ConnectionObserver`."""
+        """Signal the connect of a participant to the conversation, or record that an agent is connected."""
         if conversation_id != AGENT_CONNECTIONS:
             await self._engine.signal(conversation_id, Connect(by=participant_id, at=at))
             return
         agent = AgentId(*participant_id.split("/"))
-        await disconnected_agents.mark_connected(self._db, agent)
+        await disconnected_agents.mark_agent_connected(self._db, agent)
         await self._announce(agent)
 
     async def disconnected(self, conversation_id: str, participant_id: str, at: datetime) -> None:
-        """Handle the loss of the last connection of a participant or agent. See `ConnectionObserver`."""
+        """Signal the disconnect of a participant to the conversation, or record that of an agent and withdraw their offers."""
         if conversation_id != AGENT_CONNECTIONS:
             await self._engine.signal(conversation_id, Disconnect(by=participant_id, at=at))
             return
         agent = AgentId(*participant_id.split("/"))
-        if await disconnected_agents.mark_disconnected(self._db, agent, participant_id, at):
+        if await disconnected_agents.mark_agent_disconnected(self._db, agent, participant_id, at):
             await withdraw_offers(self._db, self._bus, self._engine, await offers.offers_to_agent(self._db, *agent))
 
     async def _set_agents_offline(self) -> None:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 
 from api.connect.authentication import ByAccessKey
-from api.contact_lookup import find_recent_contact
+from api.contact_lookup import find_contact_after_writes
 from api.dependencies import ServicesInRequest
 from api.openapi import ACCESS_KEY, DescribedRoute, error_responses
 from domain.errors import NotFound
@@ -50,7 +50,7 @@ async def get_contact_transcript(
 ) -> StreamingResponse:
     """Returns the transcript of a contact up to now, also of a running chat. For backends, with their access key."""
     name, _ = services.instance(instance, caller.instances)
-    found = await find_recent_contact(services, name, contact_id)
+    found = await find_contact_after_writes(services, name, contact_id)
     if found is None:
         raise NotFound(f"contact_id: instance {name!r} has no contact {contact_id!r}.")
     contact, conversation = found
