@@ -8,13 +8,19 @@ from temporalio import activity
 
 from configuration.current import Configuration
 from configuration.policies import workstream_policy
+from configuration.schema.instances import InstanceSettings
 from domain.policy import Policy
 from routing.placement import write_placement
 from runtime.bus import Announcement, Bus, routing_has_changed
 from store.conversations import Written, write_conversation
 from store.database import Database
+from store.item_writer import ItemWriter
+from store.transcript_writes import Appended
 from wire.items import item_with_contact
 from workflows.contract import Commit, CommitResult, ConversationActivities, PolicyReference
+
+REMEMBERED_POLICIES = 1_000
+"""A customer's language is part of the key, and it can be any text."""
 
 
 class Recorder(ConversationActivities):
@@ -24,6 +30,8 @@ class Recorder(ConversationActivities):
         self._db = db
         self._bus = bus
         self._configuration = configuration
+        self._items = ItemWriter(db)
+        self._policies: dict[tuple[str, str, str], _PresentPolicy] = {}
 
     @activity.defn
     async def record(self, commit: Commit) -> CommitResult | None:
@@ -37,6 +45,10 @@ class Recorder(ConversationActivities):
         return CommitResult(seq=end.seq if end else None, at=end.at if end else None, policy=policy)
 
     async def _write(self, commit: Commit) -> Written:
+        if commit.snapshot is None and commit.opening is None:
+            appended = await self._items.append(commit.conversation_id, commit.items) if commit.items else Appended()
+            return Written(False, appended.end, appended.as_given)
+        # alone, because a placement takes locks in an order that two of them in one transaction would break
         async with self._db.write() as connection:
             written = await write_conversation(
                 self._db,
@@ -72,5 +84,26 @@ class Recorder(ConversationActivities):
         workstream = instance.workstreams.get(rules.workstream) if instance else None
         if instance is None or workstream is None or workstream.mode != rules.mode:
             return None
-        policy = workstream_policy(instance, workstream, rules.language)
-        return None if policy.fingerprint(rules.fixed) == rules.fingerprint else policy
+        key = (rules.instance, rules.workstream, rules.language)
+        present = self._policies.get(key)
+        if present is None or present.instance is not instance:
+            present = _PresentPolicy(instance, workstream_policy(instance, workstream, rules.language))
+            if len(self._policies) >= REMEMBERED_POLICIES:
+                self._policies.clear()
+            self._policies[key] = present
+        return None if present.fingerprint(rules.fixed) == rules.fingerprint else present.policy
+
+
+class _PresentPolicy:
+    """The policy of a workstream in one language, with its fingerprints, until the configuration changes."""
+
+    def __init__(self, instance: InstanceSettings, policy: Policy) -> None:
+        self.instance = instance
+        self.policy = policy
+        self._fingerprints: dict[tuple[str, ...], str] = {}
+
+    def fingerprint(self, fixed: tuple[str, ...]) -> str:
+        """The fingerprint of the policy without its fixed fields."""
+        if fixed not in self._fingerprints:
+            self._fingerprints[fixed] = self.policy.fingerprint(fixed)
+        return self._fingerprints[fixed]

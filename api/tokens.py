@@ -7,12 +7,15 @@ of persons.
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from math import inf
 from pathlib import Path
 from secrets import token_urlsafe
+from time import time
 from typing import Any
 
 import jwt
@@ -20,6 +23,8 @@ import jwt
 from domain.errors import AccessDenied
 
 _ALGORITHM = "HS256"
+
+REMEMBERED_TOKENS = 10_000
 
 
 class TokenKind(StrEnum):
@@ -35,9 +40,10 @@ class TokenKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Makes and verifies tokens with a set of keys."""
+    """Makes and verifies tokens with a set of keys. Remembers the tokens that were valid, because clients repeat them."""
 
     keys: tuple[str, ...]
+    _valid: OrderedDict[str, dict[str, Any]] = field(default_factory=OrderedDict, compare=False, repr=False)
 
     def make(self, kind: TokenKind, subject: str, life: timedelta | None = None, **claims: Any) -> str:
         """Return a token for `subject`. It expires after `life`; None means never."""
@@ -52,6 +58,14 @@ class Tokens:
         Raises:
             AccessDenied: the token is not signed with one of the keys, is of another kind, or has expired.
         """
+        body = self._valid.get(token) or self._decode(kind, token)
+        if body.get("exp", inf) <= time():
+            raise AccessDenied(f"The {kind} token has expired.")
+        if body["typ"] != kind:
+            raise AccessDenied(f"This is a {body['typ']} token, not a {kind} token.")
+        return body
+
+    def _decode(self, kind: TokenKind, token: str) -> dict[str, Any]:
         try:
             key_id = jwt.get_unverified_header(token).get("kid")
             key = next(key for key in self.keys if _key_id(key) == key_id)
@@ -60,8 +74,9 @@ class Tokens:
             raise AccessDenied(f"The {kind} token has expired.") from None
         except (jwt.InvalidTokenError, StopIteration):
             raise AccessDenied(f"The {kind} token is not valid.") from None
-        if body["typ"] != kind:
-            raise AccessDenied(f"This is a {body['typ']} token, not a {kind} token.")
+        self._valid[token] = body
+        if len(self._valid) > REMEMBERED_TOKENS:
+            self._valid.popitem(last=False)
         return body
 
 

@@ -49,7 +49,7 @@ class ConversationClient:
         self._command_listeners: list[Callable[[str], None]] = []
 
     def subscribe(self, listener: Callable[[str], None]) -> None:
-        """Call `listener` with the id of a conversation after each command that was sent to it, before `execute_command` returns."""
+        """Call `listener` with the id of a conversation after each command for it, before `execute_command` returns."""
         self._command_listeners.append(listener)
 
     async def start(

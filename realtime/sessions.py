@@ -13,7 +13,7 @@ from store import conversations
 from store.database import Database
 from store.records import StoredConversation, StoredParticipant
 
-MAX_AGE_SECONDS = 2.0
+MAX_AGE_SECONDS = 5.0
 """How old a session may be: an announcement of a change can be lost."""
 
 MAX_CONVERSATIONS = 20_000

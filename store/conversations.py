@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from sqlalchemy import and_, exists, or_, select, update
+from sqlalchemy import and_, bindparam, exists, or_, select, update
 
 from domain.contacts import InitiationMethod
 from domain.conversation import ConversationOpening, ConversationSnapshot, State
@@ -18,6 +18,26 @@ from store.records import StoredContact, StoredConversation, StoredParticipant
 from store.rows import columns, contact_of, labelled, past_columns, select_contacts, unlabelled
 from store.transaction import Transaction
 from store.transcript_writes import Appended, TranscriptEnd, append_items
+
+_CONVERSATION = select(*columns(schema.conversations, StoredConversation)).where(
+    schema.conversations.c.id == bindparam("conversation_id")
+)
+_CONTACT = select_contacts().where(
+    schema.contacts.c.id == bindparam("contact_id"), schema.conversations.c.instance == bindparam("instance")
+)
+_PARTICIPANT = (
+    select(
+        *labelled(schema.participants, StoredParticipant),
+        *labelled(schema.conversations, StoredConversation),
+        schema.contacts.c.id.label("contact"),
+    )
+    .join(schema.conversations, schema.conversations.c.id == schema.participants.c.conversation_id)
+    .join(schema.contacts, schema.contacts.c.conversation_id == schema.conversations.c.id)
+    .where(schema.participants.c.id == bindparam("participant_id"))
+    # the latest contact has no `last_seq`; `initiated_at` alone can tie
+    .order_by(schema.contacts.c.last_seq.is_not(None), schema.contacts.c.initiated_at.desc())
+    .limit(1)
+)
 
 
 class Written(NamedTuple):
@@ -62,47 +82,27 @@ async def write_conversation(
 
 async def find_conversation(db: Database, conversation_id: str) -> StoredConversation | None:
     """A conversation by its id, which is also the id of its first contact; None when there is no such conversation."""
-    query = select(*columns(schema.conversations, StoredConversation)).where(
-        schema.conversations.c.id == conversation_id
-    )
-    async with db.read() as connection:
-        row = (await connection.execute(query)).mappings().one_or_none()
-    return None if row is None else StoredConversation(**row)
+    rows = await db.mappings(_CONVERSATION, {"conversation_id": conversation_id})
+    return StoredConversation(**rows[0]) if rows else None
 
 
 async def find_contact(db: Database, instance: str, contact_id: str) -> tuple[StoredContact, StoredConversation] | None:
     """A contact and its conversation; None when the instance has no such contact."""
-    query = select_contacts().where(schema.contacts.c.id == contact_id, schema.conversations.c.instance == instance)
-    async with db.read() as connection:
-        row = (await connection.execute(query)).mappings().one_or_none()
-    return None if row is None else contact_of(row)
+    rows = await db.mappings(_CONTACT, {"contact_id": contact_id, "instance": instance})
+    return contact_of(rows[0]) if rows else None
 
 
 async def find_participant(
     db: Database, participant_id: str
 ) -> tuple[StoredParticipant, StoredConversation, str] | None:
     """A participant, the conversation, and the id of its latest contact; None when there is no such participant."""
-    participant, conversation, contact = schema.participants, schema.conversations, schema.contacts
-    query = (
-        select(
-            *labelled(participant, StoredParticipant),
-            *labelled(conversation, StoredConversation),
-            contact.c.id.label("contact"),
-        )
-        .join(conversation, conversation.c.id == participant.c.conversation_id)
-        .join(contact, contact.c.conversation_id == conversation.c.id)
-        .where(participant.c.id == participant_id)
-        # the latest contact has no `last_seq`; `initiated_at` alone can tie
-        .order_by(contact.c.last_seq.is_not(None), contact.c.initiated_at.desc())
-        .limit(1)
-    )
-    async with db.read() as connection:
-        row = (await connection.execute(query)).mappings().one_or_none()
-    if row is None:
+    rows = await db.mappings(_PARTICIPANT, {"participant_id": participant_id})
+    if not rows:
         return None
+    row = rows[0]
     return (
-        StoredParticipant(**unlabelled(row, participant, StoredParticipant)),
-        StoredConversation(**unlabelled(row, conversation, StoredConversation)),
+        StoredParticipant(**unlabelled(row, schema.participants, StoredParticipant)),
+        StoredConversation(**unlabelled(row, schema.conversations, StoredConversation)),
         row["contact"],
     )
 

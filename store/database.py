@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from sqlalchemy import Engine, Executable, Row, Select, Table
+from sqlalchemy import Engine, Executable, Row, RowMapping, Select, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 
@@ -51,6 +51,10 @@ class Database(ABC):
     async def rows(self, query: Executable, parameters: Parameters = None) -> Sequence[Row[*tuple[Any, ...]]]:
         """The rows of one query, which runs without a transaction."""
 
+    async def mappings(self, query: Executable, parameters: Parameters = None) -> Sequence[RowMapping]:
+        """The rows of one query by the names of their columns. See `rows`."""
+        return [row._mapping for row in await self.rows(query, parameters)]  # pyright: ignore[reportPrivateUsage]
+
     @abstractmethod
     def read(self) -> AbstractAsyncContextManager[Transaction]:
         """Opens a transaction that only reads."""
@@ -69,6 +73,14 @@ class Database(ABC):
     @abstractmethod
     async def close(self) -> None:
         """Closes all connections."""
+
+    @abstractmethod
+    async def insert_rows(self, transaction: Transaction, statement: Any, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Inserts rows by a statement of `insert_ignoring`. Returns how many it has inserted."""
+
+    def insert_ignoring(self, table: Table) -> Any:
+        """Builds an insert of one row that shares no unique key with an existing row; else it inserts nothing."""
+        return self._insert(table).on_conflict_do_nothing()
 
     def insert_new(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> Any:
         """Builds an insert that skips rows that share any unique key with an existing row."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import URL, Executable, Row, func, select
+from sqlalchemy import URL, Executable, Row, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from store.database import Database
@@ -41,6 +41,11 @@ class PostgresDatabase(Database):
         """See `Database`."""
         async with self._engine.begin() as connection:
             yield connection
+
+    async def insert_rows(self, transaction: Transaction, statement: Any, rows: Sequence[Mapping[str, Any]]) -> int:
+        """See `Database`. asyncpg does not count the rows of several executions, so the statement returns them."""
+        returning = statement.returning(literal(1))
+        return len((await transaction.execute(returning, rows)).all())
 
     async def take_advisory_lock(self, transaction: Transaction, key: str) -> None:
         """See `Database`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -83,6 +83,10 @@ class SqliteDatabase(Database):
             except BaseException:
                 connection.rollback()
                 raise
+
+    async def insert_rows(self, transaction: Transaction, statement: Any, rows: Sequence[Mapping[str, Any]]) -> int:
+        """See `Database`."""
+        return (await transaction.execute(statement, rows)).rowcount
 
     async def take_advisory_lock(self, transaction: Transaction, key: str) -> None:
         """See `Database`."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import BigInteger, Integer, Select, bindparam, func, select
 
 from domain.transcript import TranscriptItem
 from store import schema
@@ -16,6 +17,35 @@ from store.records import Receipt, StoredContact
 from store.rows import columns
 
 _items = schema.items.c
+
+_OF_CONVERSATION = select(*columns(schema.items, TranscriptItem)).where(
+    _items.conversation_id == bindparam("conversation")
+)
+_ITEM = _OF_CONVERSATION.where(_items.id == bindparam("item"))
+
+
+def _page_query(*, forward: bool, one_contact: bool) -> Select[*tuple[Any, ...]]:
+    query = _OF_CONVERSATION.where(_items.contact_id == bindparam("contact")) if one_contact else _OF_CONVERSATION
+    start = bindparam("start", type_=BigInteger)
+    if forward:
+        query = query.where(_items.seq >= start).order_by(_items.seq)
+    else:
+        query = query.where(_items.seq <= start).order_by(_items.seq.desc())
+    return query.limit(bindparam("limit", type_=Integer))
+
+
+_HEADS = select(
+    schema.conversations.c.id,
+    # correlated, so that it takes one step in the index for each conversation, and not one for each item
+    select(func.max(_items.seq)).where(_items.conversation_id == schema.conversations.c.id).scalar_subquery(),
+).where(schema.conversations.c.id.in_(bindparam("conversations", expanding=True)))
+
+_PAGES = {
+    (forward, one_contact): _page_query(forward=forward, one_contact=one_contact)
+    for forward in (True, False)
+    for one_contact in (True, False)
+}
+"""The query of a page, by its direction and whether it is limited to one contact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +71,8 @@ async def page(
     Args:
         contact_id: only items of this contact; None for all.
     """
-    query = select(*columns(schema.items, TranscriptItem)).where(_items.conversation_id == conversation_id)
-    if contact_id is not None:
-        query = query.where(_items.contact_id == contact_id)
-    if start.forward:
-        query = query.where(_items.seq >= start.seq).order_by(_items.seq)
-    else:
-        query = query.where(_items.seq <= start.seq).order_by(_items.seq.desc())
-    async with db.read() as connection:
-        rows = (await connection.execute(query.limit(limit))).mappings().all()
+    values = {"conversation": conversation_id, "start": start.seq, "limit": limit, "contact": contact_id}
+    rows = await db.mappings(_PAGES[start.forward, contact_id is not None], values)
     return [TranscriptItem(**row) for row in rows]
 
 
@@ -76,37 +99,26 @@ async def pages_of_contact(
 
 async def find_item(db: Database, conversation_id: str, item_id: str) -> TranscriptItem | None:
     """An item of a conversation by its id; None when there is no such item."""
-    query = select(*columns(schema.items, TranscriptItem)).where(
-        _items.conversation_id == conversation_id, _items.id == item_id
-    )
-    async with db.read() as connection:
-        row = (await connection.execute(query)).mappings().one_or_none()
-    return None if row is None else TranscriptItem(**row)
+    rows = await db.mappings(_ITEM, {"conversation": conversation_id, "item": item_id})
+    return TranscriptItem(**rows[0]) if rows else None
 
 
 async def heads(db: Database, conversation_ids: Collection[str]) -> dict[str, int]:
     """The number of the last item of each conversation; conversations without items are missing."""
-    query = (
-        select(_items.conversation_id, func.max(_items.seq))
-        .where(_items.conversation_id.in_(conversation_ids))
-        .group_by(_items.conversation_id)
-    )
-    async with db.read() as connection:
-        return {row[0]: row[1] for row in await connection.execute(query)}
+    rows = await db.rows(_HEADS, {"conversations": list(conversation_ids)})
+    return {conversation: head for conversation, head in rows if head is not None}
 
 
 async def first_since(db: Database, conversation_id: str, at: datetime) -> int | None:
     """The number of the first item at or after an instant; None when there is none."""
     query = select(func.min(_items.seq)).where(_items.conversation_id == conversation_id, _items.at >= at)
-    async with db.read() as connection:
-        return (await connection.execute(query)).scalar_one()
+    return (await db.rows(query))[0][0]
 
 
 async def last_until(db: Database, conversation_id: str, at: datetime) -> int | None:
     """The number of the last item at or before an instant; None when there is none."""
     query = select(func.max(_items.seq)).where(_items.conversation_id == conversation_id, _items.at <= at)
-    async with db.read() as connection:
-        return (await connection.execute(query)).scalar_one()
+    return (await db.rows(query))[0][0]
 
 
 async def nth_latest(db: Database, conversation_id: str, n: int) -> int | None:
@@ -118,5 +130,4 @@ async def nth_latest(db: Database, conversation_id: str, n: int) -> int | None:
         .limit(n)
         .subquery()
     )
-    async with db.read() as connection:
-        return (await connection.execute(select(func.min(latest.c.seq)))).scalar_one()
+    return (await db.rows(select(func.min(latest.c.seq))))[0][0]

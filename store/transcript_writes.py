@@ -47,7 +47,7 @@ async def append_items(
     db: Database, connection: Transaction, conversation_id: str, items: Sequence[TranscriptItem]
 ) -> Appended:
     """Writes the items that are not stored yet, in their order. Idempotent."""
-    insertion = db.insert_new(schema.items, _rows(conversation_id, items)).returning(_items.seq)
+    insertion = db.insert_new(schema.items, item_rows(conversation_id, items)).returning(_items.seq)
     written = set((await connection.execute(insertion)).scalars())
     if len(written) == len(items):
         return Appended()
@@ -63,7 +63,7 @@ async def append_items(
     for item in missing:
         seq, at = seq + 1, max(item.at, at + MILLISECOND)
         placed.append(item.model_copy(update={"seq": seq, "at": at}))
-    await connection.execute(insert(schema.items), _rows(conversation_id, placed))
+    await connection.execute(insert(schema.items), item_rows(conversation_id, placed))
     return Appended(TranscriptEnd(seq, at), as_given=False)
 
 
@@ -99,5 +99,6 @@ def _second_id(id: str) -> str:
     return f"{id}/again"
 
 
-def _rows(conversation_id: str, items: Iterable[TranscriptItem]) -> list[dict[str, object]]:
+def item_rows(conversation_id: str, items: Iterable[TranscriptItem]) -> list[dict[str, object]]:
+    """Returns the rows of items in the table `items`."""
     return [{"conversation_id": conversation_id, **dict(item)} for item in items]

@@ -108,7 +108,11 @@ async def test_notices_are_announced_in_the_wire_format_and_not_stored(
         "ContactId": "leg-2",
     }
     # items come last: they can contain the end of the chat, after which clients stop reading
-    assert announced == [Announcement("c", frame), Announcement("c", frame, "customer"), Announcement("c")]
+    assert announced == [
+        Announcement("c", frame),
+        Announcement("c", frame, "customer"),
+        Announcement("c", items=(MESSAGE_ITEM,)),
+    ]
     kept = await transcript.page(db, "c", transcript.PageStart(0, forward=True), 10)
     assert [item.id for item in kept] == ["i"]
 
