@@ -28,8 +28,8 @@ async def mark_agent_disconnected(db: Database, agent: AgentId, client_id: str, 
         at: when the connection was lost.
 
     Returns:
-        Whether the agent counts as disconnected: they receive no offers until `mark_agent_connected`, or until
-        `set_offline_after_grace` makes them offline instead.
+        Whether the agent counts as disconnected, and so receives no offers. `mark_agent_connected` ends that, and so does
+        `set_offline_after_grace`, which sets the agent offline.
     """
     is_connected = exists().where(_connections.participant_id == client_id, _connections.disconnected_at.is_(None))
     this_agent = (_agents.instance == agent.instance, _agents.user == agent.user)

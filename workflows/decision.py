@@ -78,8 +78,8 @@ def event_item(
 def departure_item(state: ConversationState, participant: TrackedParticipant, trigger: str | None = None) -> Decision:
     """Create the transcript item that says that a participant left. The participant stays in the state.
 
-    Nothing is created for a participant who never joined. With a trigger, the chat continues without them: as they may be
-    connecting, they get the notice `chat.ended`.
+    Nothing is created for a participant who never joined. But with a trigger the chat continues without them, and they may be
+    connecting: then they get the notice `chat.ended`.
     """
     if participant.joined_at is not None:
         return event_item(state, EventType.LEFT, participant, trigger)
