@@ -58,9 +58,8 @@ class _Conversation:
 class Sessions:
     """The sessions of one process.
 
-    A change of a record that this process hears of counts at once. Of a change whose announcement is lost it knows after
-    `MAX_AGE_SECONDS`. The check of a session may always be overtaken by the end of its chat, also without this memory: the
-    conversation decides in the end what becomes of a message.
+    An announced change takes effect at once, a change whose announcement is lost after `MAX_AGE_SECONDS`. The end of a chat can
+    always follow the check of a session. So the conversation records a message that was accepted before.
     """
 
     def __init__(self, db: Database, bus: Bus, engine: ConversationClient) -> None:
