@@ -22,6 +22,7 @@ from api.connect import (
     transfers,
 )
 from api.dependencies import Services
+from api.direct_routes import DirectRoutes
 from api.participant import connection, messages, socket, transcript
 from api.paths import EncodedSlashes
 from api.tokens import Tokens, token_keys
@@ -96,6 +97,7 @@ def create_app(services: Services, temporal_ui: str | None = None) -> FastAPI:
     )
     app.state.services = services
     app.add_middleware(EncodedSlashes)
+    app.add_middleware(DirectRoutes, services, (messages.router, transcript.router, connection.router))
     app.add_middleware(errors.UnexpectedErrorMiddleware)
     # any origin may call: tokens protect the chats, and there are no cookies
     app.add_middleware(

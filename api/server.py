@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from api.websocket_protocol import ChatSocketProtocol
 from runtime.errors import StartupError
 from runtime.ports import bound_socket
 from runtime.settings import Settings
@@ -39,7 +40,7 @@ async def serve(app: FastAPI, settings: Settings) -> AsyncGenerator[None, None]:
         app,
         log_config=None,
         access_log=False,
-        ws="websockets-sansio",
+        ws=ChatSocketProtocol,
         ws_per_message_deflate=False,
         ws_max_size=MAX_FRAME_BYTES,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,

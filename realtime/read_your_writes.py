@@ -67,5 +67,8 @@ class AcceptedWrites:
         return True
 
     def _receive(self, announcement: Announcement) -> None:
+        latest = self._latest.get(announcement.conversation_id)
+        if latest and any(item.id == latest[0] for item in announcement.items):
+            del self._latest[announcement.conversation_id]
         for announced in self._waiting.get(announcement.conversation_id, ()):
             announced.set()
