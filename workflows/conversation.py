@@ -37,7 +37,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.signal_handlers import PendingCommand, SignalHandlers
     from workflows.state import ConversationState
     from workflows.state_parts import UnarchivedContact
-    from workflows.timers import next_deadline
+    from workflows.timers import Deadline, next_deadline
 
 COMMIT_ITEMS = 50
 COMMIT_BYTES = 500_000
@@ -71,7 +71,8 @@ class Conversation(SignalHandlers):
         self._state = before.replace(rules_version=decide_rules_version())
         self._rounds = 0
         self._archive = ArchiveWriter(self._mark_archived)
-        self._timer = DeadlineTimer(lambda: next_deadline(self._state))
+        self._timer = DeadlineTimer(self._nearest_deadline)
+        self._nearest: tuple[ConversationState, Deadline | None] | None = None
         self._recorded: ConversationSnapshot | None = None if start.state is None else snapshot_of(before)
         self._stored_attributes = search_attributes.recorded(workflow.info().typed_search_attributes)
 
@@ -119,6 +120,12 @@ class Conversation(SignalHandlers):
         return self._state
 
     # The loop
+
+    def _nearest_deadline(self) -> Deadline | None:
+        """The nearest deadline. Computed once for each state, because every condition of the loop needs it."""
+        if self._nearest is None or self._nearest[0] is not self._state:
+            self._nearest = self._state, next_deadline(self._state)
+        return self._nearest[1]
 
     def _is_done(self) -> bool:
         closed = self._state.state is State.CLOSED and not self._state.unarchived

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import cache
 
 from domain.conversation import Mode, State
 from domain.participants import ParticipantPresence, Role
@@ -69,7 +70,7 @@ def details(state: ConversationState, runs: int) -> str:
         _list("Timers, the next one first", (_timer(state, deadline) for deadline in deadlines(state))),
         _list("Changes, the latest first", notes),
         _refusals(state),
-        _signals(state),
+        _signals(state.state, state.mode),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -170,8 +171,9 @@ def _refusals(state: ConversationState) -> str:
     return _list(f"{state.refused_count} refused, the latest first", lines)
 
 
-def _signals(state: ConversationState) -> str:
-    names = (name for name in _SIGNALS_IN_STATE[state.state] if name != "park" or state.mode is Mode.PERSISTENT)
+@cache
+def _signals(state: State, mode: Mode) -> str:
+    names = (name for name in _SIGNALS_IN_STATE[state] if name != "park" or mode is Mode.PERSISTENT)
     return _list("What you can do: send a signal", (f"`{name}` {SIGNALS[name]}" for name in names))
 
 
@@ -181,7 +183,7 @@ def _list(title: str, lines: Iterable[str]) -> str:
 
 
 def _time(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S}Z"
+    return f"{at.isoformat(' ', 'seconds')[:19]}Z"
 
 
 def _duration(limit: timedelta | None) -> str:

@@ -134,13 +134,15 @@ TIMER_RULES = (
 
 def deadlines(state: ConversationState) -> list[Deadline]:
     """The deadlines of the timers that run in this state, the earliest first. Dropped deadlines do not count."""
-    running = (
+    running = [
         Deadline(since + limit, order, rule.timer)
         for order, rule in enumerate(TIMER_RULES)
         if state.mode in rule.modes and state.state in rule.states
         if (since := rule.since(state)) is not None and (limit := rule.limit(state)) is not None and limit < MAX_LIMIT
-    )
-    return sorted(deadline for deadline in running if _dropped(deadline) not in state.dropped_deadlines)
+    ]
+    if state.dropped_deadlines:
+        running = [deadline for deadline in running if _dropped(deadline) not in state.dropped_deadlines]
+    return sorted(running)
 
 
 def next_deadline(state: ConversationState) -> Deadline | None:
