@@ -31,9 +31,8 @@ async def end_affinities(connection: Transaction, queue: QueueView, kinds: Seque
     """
     pairs_by_end: defaultdict[datetime, list[tuple[str, str]]] = defaultdict(list)
     for kind in kinds:
-        until = _latest_ended(queue, kind)
-        if kind.first_until is not None and kind.first_until <= until:
-            pairs_by_end[until].append((kind.first.workstream, kind.first.bound_to))
+        if _has_ended(queue, kind):
+            pairs_by_end[_latest_ended(queue, kind)].append((kind.first.workstream, kind.first.bound_to))
     table = schema.routing
     for until, pairs in pairs_by_end.items():
         await connection.execute(
@@ -44,6 +43,15 @@ async def end_affinities(connection: Transaction, queue: QueueView, kinds: Seque
             .values(bound_to=ANY_AGENT, bound_until=None)
         )
     return bool(pairs_by_end)
+
+
+def has_ended(queue: QueueView, kinds: Sequence[FirstOfKind]) -> bool:
+    """Whether one of the affinities in a queue has ended."""
+    return any(_has_ended(queue, kind) for kind in kinds)
+
+
+def _has_ended(queue: QueueView, kind: FirstOfKind) -> bool:
+    return kind.first_until is not None and kind.first_until <= _latest_ended(queue, kind)
 
 
 def _latest_ended(queue: QueueView, kind: FirstOfKind) -> datetime:

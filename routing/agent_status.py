@@ -120,7 +120,7 @@ async def apply_offer_outcome(
     """
     if outcome in (OfferOutcome.REJECTED, OfferOutcome.MISSED):
         row = {"conversation_id": offer.conversation_id, "user": offer.user, "at": now}
-        await connection.execute(db.upsert(schema.routing_rejections, [row]))
+        await db.upsert(connection, schema.routing_rejections, [row])
         await connection.execute(preference_removal(offer))
     await write_outcome_event(connection, offer, outcome, now)
     this_agent = _agent_key(offer.instance, offer.user)

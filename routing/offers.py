@@ -48,7 +48,7 @@ async def offer_next(
         The offer, or None when no queued conversation can be offered to an agent now.
     """
     view = QueueView(instance, queue, rules, now, rules_of_unconfigured)
-    while True:
+    while await _has_work(db, view):
         async with db.write() as connection:
             await db.take_advisory_lock(connection, view.offer_lock)
             kinds = await first_of_each_kind(connection, view)
@@ -62,6 +62,14 @@ async def offer_next(
             # None: the conversation or the agent changed after the selection, and the next attempt reads the change
             if offer:
                 return offer
+    return None
+
+
+async def _has_work(db: Database, view: QueueView) -> bool:
+    """Whether a queue has something to offer or an affinity to end. It only reads: most changes give a queue no work."""
+    async with db.read() as connection:
+        kinds = await first_of_each_kind(connection, view)
+        return affinity.has_ended(view, kinds) or await select_offer(connection, view, kinds) is not None
 
 
 async def claim_offer(

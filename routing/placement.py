@@ -149,7 +149,7 @@ async def _write_change(
     if placement.stage is RoutingStage.OFF:
         await connection.execute(delete(schema.routing).where(_routing.conversation_id == placement.conversation_id))
     else:
-        await connection.execute(db.upsert(schema.routing, [after]))
+        await db.upsert(connection, schema.routing, [after])
     if row and row.offer and not keeps_offer:
         ended = outcome or OfferOutcome.WITHDRAWN
         await apply_offer_outcome(
@@ -163,11 +163,8 @@ async def _write_change(
     absent = _agents_of(placement, OfferOutcome.ABSENT)
     rejected_by = absent | _agents_of(placement, OfferOutcome.REJECTED)
     if rejected_by and placement.stage is RoutingStage.QUEUED:
-        await connection.execute(
-            db.upsert(
-                schema.routing_rejections, [{**this_conversation, "user": user, "at": now} for user in rejected_by]
-            )
-        )
+        rejections = [{**this_conversation, "user": user, "at": now} for user in rejected_by]
+        await db.upsert(connection, schema.routing_rejections, rejections)
     for user in absent if placement.missed_offer_limit is not None else ():
         await set_away(connection, placement.instance, user, now)
     if after["holder"] and (row is None or row.holder != after["holder"]):
@@ -210,4 +207,4 @@ async def _end_wait(
             "conversation_id": row.conversation_id,
             "milliseconds": max(now - row.enqueued_at, timedelta()) // MILLISECOND,
         }
-        await connection.execute(db.insert_new(schema.routing_waits, [wait]))
+        await db.insert_new(connection, schema.routing_waits, [wait])

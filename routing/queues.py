@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
-from sqlalchemy import delete, func, select, tuple_
+from sqlalchemy import Select, delete, func, select, tuple_
 
 from domain.instants import MILLISECOND
 from routing.loose_index_scan import first_rows
@@ -57,10 +59,13 @@ async def contacts_ahead(db: Database, conversation_id: str) -> int | None:
 
 async def queues_with_work(db: Database) -> list[tuple[str, str]]:
     """The queues, as (instance, queue), that hold a contact that is not offered to an agent."""
+    return [(instance, queue) for instance, queue in await db.rows(_queues_with_work())]
+
+
+@cache
+def _queues_with_work() -> Select[*tuple[Any, ...]]:
     first = first_rows(is_queued, ("instance", "queue"), ("in_turn", "priority", "enqueued_at", "conversation_id"))
-    query = select(first.c.instance, first.c.queue).where(first.c.queue.is_not(None))
-    async with db.read() as connection:
-        return [(instance, queue) for instance, queue in await connection.execute(query)]
+    return select(first.c.instance, first.c.queue).where(first.c.queue.is_not(None))
 
 
 async def queues_with_work_for(db: Database, instance: str, user: str) -> list[str]:

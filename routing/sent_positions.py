@@ -31,7 +31,7 @@ async def record_sent_position(db: Database, contact_id: str, position: int, now
     row = {"contact_id": contact_id, "position": position, "at": now}
     change = update(schema.sent_positions).where(_positions.contact_id == contact_id, _positions.position != position)
     async with db.write() as connection:
-        if (await connection.execute(db.insert_new(schema.sent_positions, [row]))).rowcount:
+        if await db.insert_new(connection, schema.sent_positions, [row]):
             return True
         return bool((await connection.execute(change.values(position=position, at=now))).rowcount)
 

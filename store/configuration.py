@@ -72,7 +72,7 @@ async def save_change(db: Database, instance: str, change: ConfigurationChange) 
     async with db.write() as connection:
         if not await _increment_revision(db, connection, instance, change.revision):
             return False
-        await connection.execute(db.upsert(_changes, [{"instance": instance, **asdict(change)}]))
+        await db.upsert(connection, _changes, [{"instance": instance, **asdict(change)}])
     return True
 
 
@@ -92,7 +92,7 @@ async def delete_change(db: Database, instance: str, kind: str, name: str, *, re
 
 async def _increment_revision(db: Database, connection: Transaction, instance: str, revision: int) -> bool:
     """Sets an instance's revision. Returns False when `revision` does not follow the stored one."""
-    await connection.execute(db.insert_new(_revisions, [{"instance": instance, "revision": 0}]))
+    await db.insert_new(connection, _revisions, [{"instance": instance, "revision": 0}])
     # locks the row: of two transactions with the same revision the second waits, and then finds the new revision
     present = (_revisions.c.instance == instance, _revisions.c.revision == revision - 1)
     changed = await connection.execute(update(_revisions).where(*present).values(revision=revision))

@@ -40,7 +40,7 @@ _ROWS = select(
 async def set_lease_end(db: Database, process_id: str, until: datetime) -> None:
     """Set the instant until which a process counts as alive. A past instant ends its lease."""
     async with db.write() as connection:
-        await connection.execute(db.upsert(schema.processes, [{"id": process_id, "lease_until": until}]))
+        await db.upsert(connection, schema.processes, [{"id": process_id, "lease_until": until}])
 
 
 async def add_connection(db: Database, participant_id: str, conversation_id: str, process_id: str) -> bool:
@@ -58,7 +58,7 @@ async def add_connection(db: Database, participant_id: str, conversation_id: str
         await connection.execute(delete(schema.connections).where(*lost))
         query = select(exists().where(this_participant, _connections.connect_reported))
         reported = (await connection.execute(query)).scalar_one()
-        await connection.execute(db.upsert(schema.connections, [{**row, "connect_reported": reported}]))
+        await db.upsert(connection, schema.connections, [{**row, "connect_reported": reported}])
     return not reported
 
 

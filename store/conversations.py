@@ -39,6 +39,16 @@ _PARTICIPANT = (
     .limit(1)
 )
 
+_UPDATE = (
+    update(schema.conversations)
+    .where(schema.conversations.c.id == bindparam("conversation_id"))
+    # `<=`: a repeated task keeps the revision, but may carry more
+    .where(schema.conversations.c.revision <= bindparam("revision"))
+    .values(
+        {name: bindparam(name) for name in ("revision", "state", "ended_at", "end_reason", "closed_at", "updated_at")}
+    )
+)
+
 
 class Written(NamedTuple):
     """The result of `write_conversation`.
@@ -218,11 +228,10 @@ async def _insert_opening(db: Database, connection: Transaction, opening: Conver
         "name": opening.customer_name,
         "presence": ParticipantPresence.AWAITED,
     }
-    inserted = await connection.execute(db.insert_new(schema.conversations, [conversation]))
-    if not inserted.rowcount:
+    if not await db.insert_new(connection, schema.conversations, [conversation]):
         return  # a repeated opening may have another participant id, and a conversation has one customer
-    await connection.execute(db.insert_new(schema.contacts, [contact]))
-    await connection.execute(db.insert_new(schema.participants, [customer]))
+    await db.insert_new(connection, schema.contacts, [contact])
+    await db.insert_new(connection, schema.participants, [customer])
 
 
 async def _write_snapshot(
@@ -230,19 +239,16 @@ async def _write_snapshot(
 ) -> bool:
     """Writes a snapshot unless a newer revision is stored. Returns whether it is written."""
     table = schema.conversations
-    changed = await connection.execute(
-        update(table)
-        # `<=`: a repeated task keeps the revision, but may carry more
-        .where(and_(table.c.id == conversation_id, table.c.revision <= snapshot.revision))
-        .values(
-            revision=snapshot.revision,
-            state=snapshot.state,
-            ended_at=snapshot.ended_at,
-            end_reason=snapshot.end_reason,
-            closed_at=snapshot.closed_at,
-            updated_at=datetime.now(UTC),
-        )
-    )
+    values = {
+        "conversation_id": conversation_id,
+        "revision": snapshot.revision,
+        "state": snapshot.state,
+        "ended_at": snapshot.ended_at,
+        "end_reason": snapshot.end_reason,
+        "closed_at": snapshot.closed_at,
+        "updated_at": datetime.now(UTC),
+    }
+    changed = await connection.execute(_UPDATE, values)
     if not changed.rowcount:
         return False
     if snapshot.answers:
@@ -251,14 +257,12 @@ async def _write_snapshot(
         ).scalar_one()
         merged = {**attributes, **snapshot.answers}
         await connection.execute(update(table).where(table.c.id == conversation_id).values(attributes=merged))
-    for contact in snapshot.contacts:
-        row = {"conversation_id": conversation_id, **dict(contact)}
-        await connection.execute(db.upsert(schema.contacts, [row]))
+    contacts = [{"conversation_id": conversation_id, **dict(contact)} for contact in snapshot.contacts]
+    await db.upsert(connection, schema.contacts, contacts)
     names = Participant.model_fields  # the workflow's participants have more fields
     rows = [
         {"conversation_id": conversation_id} | {name: getattr(participant, name) for name in names}
         for participant in snapshot.participants
     ]
-    if rows:
-        await connection.execute(db.upsert(schema.participants, rows))
+    await db.upsert(connection, schema.participants, rows)
     return True

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Engine, Executable, Row, RowMapping, Select, Table
@@ -75,35 +76,42 @@ class Database(ABC):
         """Closes all connections."""
 
     @abstractmethod
-    async def insert_rows(self, transaction: Transaction, statement: Any, rows: Sequence[Mapping[str, Any]]) -> int:
-        """Inserts rows by a statement of `insert_ignoring`. Returns how many it has inserted."""
+    async def insert_new(self, transaction: Transaction, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Inserts the rows that share no unique key with an existing row. Returns how many it has inserted."""
 
-    def insert_ignoring(self, table: Table) -> Any:
-        """Builds an insert of one row that shares no unique key with an existing row; else it inserts nothing."""
-        return self._insert(table).on_conflict_do_nothing()
+    async def upsert(self, transaction: Transaction, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Inserts rows, or overwrites the given columns of rows with the same primary key. Other columns stay.
 
-    def insert_new(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> Any:
+        Args:
+            transaction: the transaction.
+            table: the table.
+            rows: the rows, all with the same columns; none: it does nothing.
+        """
+        if rows:
+            await transaction.execute(_upsert(table, tuple(rows[0]), postgres=self.is_postgres), rows)
+
+    def insert_of_new(self, table: Table) -> Any:
         """Builds an insert that skips rows that share any unique key with an existing row."""
-        return self._insert(table).values(_rows_or_row(rows)).on_conflict_do_nothing()
+        return _insert_of_new(table, postgres=self.is_postgres)
 
     def insert_new_from(self, table: Table, names: Sequence[str], query: Select[*tuple[Any, ...]]) -> Any:
-        """Builds an insert of the rows of a query, as columns `names`. It skips rows as `insert_new` does."""
-        return self._insert(table).from_select(names, query).on_conflict_do_nothing()
-
-    def upsert(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> Any:
-        """Builds an insert that overwrites the given columns of a row with the same primary key. Other columns stay."""
-        values = _rows_or_row(rows)
-        statement = self._insert(table).values(values)
-        keys = [column.name for column in table.primary_key]
-        given = values[0] if isinstance(values, list) else values
-        changes = {name: statement.excluded[name] for name in given if name not in keys}
-        return statement.on_conflict_do_update(index_elements=keys, set_=changes)
-
-    def _insert(self, table: Table) -> Any:
-        return postgresql.insert(table) if self.is_postgres else sqlite.insert(table)
+        """Builds an insert of the rows of a query, as columns `names`. It skips rows as `insert_of_new` does."""
+        return _insert(table, postgres=self.is_postgres).from_select(names, query).on_conflict_do_nothing()
 
 
-def _rows_or_row(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any] | list[dict[str, Any]]:
-    """Returns the rows as a list, and a single row as itself: SQLAlchemy does not cache the compiled statement of a list."""
-    values = [dict(row) for row in rows]
-    return values[0] if len(values) == 1 else values
+@cache
+def _insert(table: Table, *, postgres: bool) -> Any:
+    return postgresql.insert(table) if postgres else sqlite.insert(table)
+
+
+@cache
+def _insert_of_new(table: Table, *, postgres: bool) -> Any:
+    return _insert(table, postgres=postgres).on_conflict_do_nothing()
+
+
+@cache
+def _upsert(table: Table, names: tuple[str, ...], *, postgres: bool) -> Any:
+    statement = _insert(table, postgres=postgres)
+    keys = [column.name for column in table.primary_key]
+    changes = {name: statement.excluded[name] for name in names if name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=changes)

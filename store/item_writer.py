@@ -34,7 +34,6 @@ class ItemWriter:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._insert = db.insert_ignoring(schema.items)
         self._waiting: list[_Write] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -74,7 +73,7 @@ class ItemWriter:
     async def _insert_all(self, group: Sequence[_Write]) -> None:
         rows: list[dict[str, Any]] = [row for write in group for row in item_rows(write.conversation_id, write.items)]
         async with self._db.write() as transaction:
-            if await self._db.insert_rows(transaction, self._insert, rows) < len(rows):
+            if await self._db.insert_new(transaction, schema.items, rows) < len(rows):
                 raise _NumbersTaken
 
     async def _write_alone(self, write: _Write) -> None:

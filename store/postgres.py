@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import URL, Executable, Row, func, literal, select
+from sqlalchemy import URL, Executable, Row, Table, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from store.database import Database
@@ -42,10 +42,10 @@ class PostgresDatabase(Database):
         async with self._engine.begin() as connection:
             yield connection
 
-    async def insert_rows(self, transaction: Transaction, statement: Any, rows: Sequence[Mapping[str, Any]]) -> int:
+    async def insert_new(self, transaction: Transaction, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
         """See `Database`. asyncpg does not count the rows of several executions, so the statement returns them."""
-        returning = statement.returning(literal(1))
-        return len((await transaction.execute(returning, rows)).all())
+        statement = self.insert_of_new(table).returning(literal(1))
+        return len((await transaction.execute(statement, rows)).all()) if rows else 0
 
     async def take_advisory_lock(self, transaction: Transaction, key: str) -> None:
         """See `Database`."""

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import URL, Connection, Executable, QueuePool, Row, create_engine, event
+from sqlalchemy import URL, Connection, Executable, QueuePool, Row, Table, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError
 
@@ -84,9 +84,9 @@ class SqliteDatabase(Database):
                 connection.rollback()
                 raise
 
-    async def insert_rows(self, transaction: Transaction, statement: Any, rows: Sequence[Mapping[str, Any]]) -> int:
+    async def insert_new(self, transaction: Transaction, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
         """See `Database`."""
-        return (await transaction.execute(statement, rows)).rowcount
+        return (await transaction.execute(self.insert_of_new(table), rows)).rowcount if rows else 0
 
     async def take_advisory_lock(self, transaction: Transaction, key: str) -> None:
         """See `Database`."""

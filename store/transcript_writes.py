@@ -47,8 +47,8 @@ async def append_items(
     db: Database, connection: Transaction, conversation_id: str, items: Sequence[TranscriptItem]
 ) -> Appended:
     """Writes the items that are not stored yet, in their order. Idempotent."""
-    insertion = db.insert_new(schema.items, item_rows(conversation_id, items)).returning(_items.seq)
-    written = set((await connection.execute(insertion)).scalars())
+    insertion = db.insert_of_new(schema.items).returning(_items.seq)
+    written = set((await connection.execute(insertion, item_rows(conversation_id, items))).scalars())
     if len(written) == len(items):
         return Appended()
     # a number was taken: remove the new items, and write them again in order at the end
