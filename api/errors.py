@@ -31,6 +31,7 @@ from domain.errors import (
     Unavailable,
     UnknownOperation,
 )
+from domain.mistakes import plain_message
 
 logger = logging.getLogger(__name__)
 
@@ -72,11 +73,6 @@ def render(fault: Fault, path: str) -> JSONResponse:
     )
 
 
-def validation_message(message: str) -> str:
-    """Return pydantic's message in the caller's terms. Late length checks have "items" where the value is a text."""
-    return message.removeprefix("Value error, ").replace(" items after validation", " characters")
-
-
 def install(app: FastAPI) -> None:
     """Register the handlers that render every failure of the application."""
 
@@ -88,7 +84,7 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, RequestValidationError)
         first = error.errors()[0]
         member = ".".join(str(part) for part in first["loc"][1:])
-        return render(MalformedRequest(f"{member}: {validation_message(first['msg'])}"), request.url.path)
+        return render(MalformedRequest(f"{member}: {plain_message(first)}"), request.url.path)
 
     async def on_no_route(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
