@@ -13,12 +13,12 @@ from api.agent.claims import claim, confirm_claim
 from api.agent.requests import TransferRequest
 from api.agent.responses import ChatDetailsResponse, ContactResponse, ContactsResponse, TransferResponse
 from api.bodies import JsonBody
-from api.connect.transfers import TransferTarget, transfer
+from api.connect.transfers import OWN_MEMBERS, TransferTarget, transfer
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute, EmptyResponse, error_responses
 from api.participant.authentication import participant_token
 from api.reconnections import LinkResponse, reconnect_link
-from api.refusals import refusal_error
+from api.refusals import ask, refusal_error
 from domain.errors import ConversationEnded, MalformedRequest, NotFound
 from domain.events import Close, End, Park, Release, Resume
 from domain.refusals import Refusal, RefusalCode, refusal
@@ -73,7 +73,7 @@ async def transfer_contact(
 ) -> TransferResponse:
     """Transfers the contact, and returns the id of the contact as which the chat continues."""
     contact, conversation, me = await find_own_contact(services, agent, contact_id)
-    new_id, target = str(uuid4()), TransferTarget(queue=body.queue, user=body.user)
+    new_id, target = str(uuid4()), TransferTarget(body.queue, body.user, OWN_MEMBERS)
     await transfer(services, agent.instance_settings, contact, conversation, target, new_id=new_id, by=me.id)
     return TransferResponse(contact_id=new_id)
 
@@ -98,11 +98,11 @@ async def perform_action(
     if contact.ended_at is not None and action != "close":
         raise MalformedRequest(f"{action}: the contact has ended.")
     if contact.wrapped_up_at is not None:
-        raise ConversationEnded
+        raise MalformedRequest(f"{action}: the contact is closed.")
     if action == "resume":
         refused = await _resume(services, agent, conversation, by=me.id)
     else:
-        refused = await services.engine.ask(conversation.id, _COMMANDS[action](by=me.id))
+        refused = await ask(services.engine, conversation.id, _COMMANDS[action](by=me.id))
     if refused:
         raise refusal_error(refused, action)
     return EmptyResponse()
@@ -132,10 +132,10 @@ async def find_own_contact(
     """
     found = await conversations.find_contact(services.db, agent.instance, contact_id)
     if found is None or found[0].agent_user != agent.user:
-        raise NotFound(f"contact: you have no contact {contact_id!r}.")
+        raise NotFound(f"contact_id: you have no contact {contact_id!r}.")
     participant = await conversations.participant_of_user(services.db, found[1].id, agent.user)
     if participant is None:
-        raise NotFound(f"contact: you are not a participant of {contact_id!r}.")
+        raise NotFound(f"contact_id: you are not a participant of {contact_id!r}.")
     return *found, participant
 
 

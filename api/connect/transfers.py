@@ -27,11 +27,24 @@ router = APIRouter(route_class=DescribedRoute)
 _NAMESPACE = UUID("0d6ab5f3-91f4-4f3e-8d2e-3a0f0f9b5c77")
 
 
+class TransferMembers(NamedTuple):
+    """The names of the members of a request for a transfer, for messages."""
+
+    queue: str
+    user: str
+    contact: str
+
+
+CONNECT_MEMBERS = TransferMembers("QueueId", "UserId", "ContactId")
+OWN_MEMBERS = TransferMembers("queue", "user", "contact_id")
+
+
 class TransferTarget(NamedTuple):
-    """Target of a transfer: a queue or an agent, not both."""
+    """Target of a transfer: a queue or an agent, not both. `members` are the names by which the request gives them."""
 
     queue: str | None
     user: str | None
+    members: TransferMembers = CONNECT_MEMBERS
 
 
 @router.post("/contact/transfer")
@@ -75,20 +88,20 @@ async def transfer(
             or the contact cannot be transferred.
         EngineUnavailable: the engine does not answer.
     """
-    queue, user = target
+    queue, user, members = target
     if (queue is None) == (user is None):
-        raise MalformedRequest("Exactly one of QueueId and UserId must be given.")
+        raise MalformedRequest(f"Exactly one of {members.queue} and {members.user} must be given.")
     if queue is not None and queue not in instance.queue_names:
-        raise NotFound(f"QueueId: there is no queue {queue!r}.")
+        raise NotFound(f"{members.queue}: there is no queue {queue!r}.")
     if queue is not None and not instance.agents_serving(queue):
-        raise MalformedRequest(f"QueueId: no agent serves the queue {queue!r}; the chat is not transferred.")
+        raise MalformedRequest(f"{members.queue}: no agent serves the queue {queue!r}; the chat is not transferred.")
     if queue is not None and conversation.mode == "live":
-        require_open_queue(instance, queue, "QueueId")
+        require_open_queue(instance, queue, members.queue)
     agent = None if user is None else instance.agents.get(user)
     if user is not None and agent is None:
-        raise NotFound(f"UserId: there is no agent {user!r}.")
+        raise NotFound(f"{members.user}: there is no agent {user!r}.")
     if contact.ended_at is not None:
-        raise MalformedRequest("ContactId: the contact has ended.")
+        raise MalformedRequest(f"{members.contact}: the contact has ended.")
     command = Transfer(
         contact_id=new_id,
         queue=queue or contact.queue or conversation.queue,
@@ -96,4 +109,4 @@ async def transfer(
         name=agent.name if agent else None,
         by=by,
     )
-    await ask_or_raise(services.engine, conversation.id, command, "ContactId")
+    await ask_or_raise(services.engine, conversation.id, command, members.contact)

@@ -87,6 +87,10 @@ def test_command_exits_with_1_for_a_history_that_differs(tmp_path: Path) -> None
     assert done.stderr == ""
 
 
+def unchanged(exported: Any) -> Any:
+    return exported
+
+
 def without_events(exported: Any) -> Any:
     return {**exported, "events": []}
 
@@ -131,7 +135,7 @@ def test_command_names_a_path_without_histories(tmp_path: Path) -> None:
 def test_command_prints_a_line_for_each_file_also_after_one_that_is_no_history(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("nonsense")
     for name in ("b.json", "c.json"):
-        changed(tmp_path / name, lambda exported: exported)
+        changed(tmp_path / name, unchanged)
     done = command(tmp_path, tmp_path / "none.json")
     assert done.returncode == 1
     lines = done.stdout.splitlines()
@@ -145,7 +149,7 @@ def test_command_prints_a_line_for_each_file_also_after_one_that_is_no_history(t
 
 
 def test_command_counts_one_history_in_the_singular(tmp_path: Path) -> None:
-    done = command(changed(tmp_path / "a.json", lambda exported: exported))
+    done = command(changed(tmp_path / "a.json", unchanged))
     assert done.stdout.splitlines()[1:] == ["The history replays under this code."]
 
 

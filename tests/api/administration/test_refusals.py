@@ -105,7 +105,7 @@ def test_unknown_kinds_and_names_are_not_found(tenant_admin: Admin, path: str) -
 
 
 def test_unknown_instance_is_not_found(tenants: Api) -> None:
-    assert_refused(Admin(tenants, "three").send("GET"), *NOT_FOUND, "there is no instance 'three'")
+    assert_refused(Admin(tenants, "three").send("GET"), *NOT_FOUND, "instance: there is no instance 'three'")
 
 
 @pytest.mark.parametrize(
