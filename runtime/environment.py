@@ -7,8 +7,11 @@ from collections.abc import Collection, Mapping
 
 PREFIX = "PERENNIAL_"
 
-_OTHERS = (f"{PREFIX}CONFIG", f"{PREFIX}TEST_")
-"""Variables that are no settings: the one that names the file, and the beginning of those that only tests read."""
+_CONFIG_FILE = f"{PREFIX}CONFIG"
+"""The variable that names the file."""
+
+_TESTS = f"{PREFIX}TEST_"
+"""The beginning of the variables that only tests read."""
 
 _LISTS = {"token_keys": 'must be a JSON list, such as ["at least 32 random characters"]'}
 _TABLES = {
@@ -31,7 +34,7 @@ def wrong_variable(environment: Mapping[str, str], settings: Collection[str]) ->
 
 
 def _mistake(name: str, value: str, settings: Collection[str]) -> str | None:
-    if name.upper() == _OTHERS[0] or name.upper().startswith(_OTHERS[1]):
+    if name == _CONFIG_FILE or name.upper().startswith(_TESTS):
         return None
     setting, within, _ = name[len(PREFIX) :].lower().partition("__")
     if setting not in settings or (within and setting not in _TABLES):

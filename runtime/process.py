@@ -20,7 +20,7 @@ from runtime.version import VERSION
 _Entered = TypeVar("_Entered")
 
 SLOW_EXIT_SECONDS = 3
-"""The time after which a person is told what the process waits for."""
+"""How long an exit may take before it is reported."""
 
 CONFIGURATION_HELP = """\
 Configuration: the file perennial.toml, or the one that PERENNIAL_CONFIG names. Variables

@@ -92,6 +92,7 @@ def test_number_in_a_nested_variable_is_read(monkeypatch: pytest.MonkeyPatch) ->
 WRONG = [
     ("PERENNIAL_API_PROT", "1", "PERENNIAL_API_PROT is not a setting"),
     ("perennial_api_prot", "1", "perennial_api_prot is not a setting"),
+    ("perennial_config", "other.toml", "perennial_config is not a setting"),
     ("PERENNIAL_API_PORT__X", "1", "PERENNIAL_API_PORT__X is not a setting"),
     ("PERENNIAL_ACCES_KEYS__crm__secret", OWN, "PERENNIAL_ACCES_KEYS__crm__secret is not a setting"),
     ("PERENNIAL_ACCESS_KEYS__crm__secrt", OWN, "access_keys.crm.secrt: "),
