@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Generator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -97,29 +95,6 @@ def test_conversations_continue_after_perennial_alone_was_killed(own_stack: Stac
     own_stack.environment["COLUMNS"] = "40"  # a narrow terminal must not hide the leftover process
     own_stack.start()  # the Temporal server of the killed process still uses the port and the file
     assert_continues(own_stack, contact_id, token)
-
-
-def test_slow_stop_says_what_it_waits_for_and_a_second_signal_stops_at_once(own_stack: Stack) -> None:
-    _, token = start_chat(own_stack)
-    temporal = (own_stack.folder / "temporal.pid").read_text()
-    with closing(sqlite3.connect(own_stack.folder / "store.db", timeout=30, isolation_level=None)) as store:
-        store.execute("BEGIN IMMEDIATE")  # nobody else can write
-        send(own_stack, token, "waits in the workflow")
-        time.sleep(1)
-        assert own_stack.process
-        own_stack.process.send_signal(signal.SIGINT)
-        wait_for_line(own_stack, "Waiting for ", seconds=20)
-        began = time.monotonic()
-        own_stack.process.send_signal(signal.SIGINT)
-        assert own_stack.process.wait(5) == 1
-        assert time.monotonic() - began < 2
-    assert "Stopping..." in own_stack.log()
-    assert "Traceback" not in own_stack.log()
-    deadline = time.monotonic() + 15
-    while Path(f"/proc/{temporal}").exists():
-        assert time.monotonic() < deadline, "the Temporal server still runs"
-        time.sleep(0.1)
-    own_stack.start()
 
 
 def test_second_start_on_a_data_folder_is_refused(own_stack: Stack) -> None:
@@ -281,14 +256,6 @@ def test_help_and_version_are_printed_without_a_start(tmp_path: Path, module: st
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith(expected)
     assert not (tmp_path / "data").exists()
-
-
-def wait_for_line(stack: Stack, beginning: str, *, seconds: float) -> None:
-    """Wait until the log of a stack has a line that begins so."""
-    deadline = time.monotonic() + seconds
-    while not re.search(f"^{re.escape(beginning)}", stack.log(), re.MULTILINE):
-        assert time.monotonic() < deadline, stack.log()
-        time.sleep(0.1)
 
 
 def refusal(environment: dict[str, str], module: str = "perennial") -> str:
