@@ -11,16 +11,23 @@ from pathlib import Path
 from time import monotonic
 
 from api.app import build_services, create_app
-from api.server import serve
+from api.server import API_EXIT, serve
 from bootstrap import opened_resources
 from configuration.schema.instances import InstanceSettings
 from engine.client import ConversationClient
-from runtime.devserver import own_data_dir, temporal_server
-from runtime.ports import check_port
-from runtime.process import command_line, report_progress, run_and_exit, run_process, stop_on_signals
+from runtime.devserver import end_server, own_data_dir, temporal_server
+from runtime.ports import base_url, check_port
+from runtime.process import (
+    ReportedExit,
+    command_line,
+    report_progress,
+    run_and_exit,
+    run_process,
+    stop_on_signals,
+)
 from runtime.settings import DEMO_SECRET, Settings
 from runtime.temporal import check_no_other_server, connect, register_search_attributes
-from worker import build_worker
+from worker import WORKER_EXIT, build_worker
 from workflows.replay import replay_and_report
 from workflows.search_attributes import KEYS
 
@@ -30,23 +37,24 @@ DEFAULT_TEMPORAL_PORT = 7233
 
 async def run(settings: Settings) -> None:
     """Run until Ctrl-C or SIGTERM; then stop API, worker and Temporal, in this order."""
-    began, stop = monotonic(), stop_on_signals()
+    began, stop = monotonic(), stop_on_signals(lambda: end_server(settings))
     check_no_other_server(settings)
     with own_data_dir(settings.data_dir):
         check_port(settings.api_host, settings.api_port, "The API", "PERENNIAL_API_PORT")
         report_progress("Starting Temporal...")
-        async with temporal_server(settings):
+        async with ReportedExit(temporal_server(settings), "the Temporal server to stop"):
             client = await connect(settings)
             await register_search_attributes(client, KEYS)
             report_progress("Opening the store and bringing its tables up to date...")
-            async with opened_resources(settings) as resources:
+            async with ReportedExit(opened_resources(settings), "the store to close") as resources:
                 report_progress("Starting the worker and the API...")
                 app = create_app(
                     build_services(settings, *resources, ConversationClient(client, settings)), _temporal_ui(settings)
                 )
-                async with build_worker(client, settings, *resources), serve(app, settings):
+                worker = ReportedExit(build_worker(client, settings, *resources), WORKER_EXIT)
+                async with worker, ReportedExit(serve(app, settings), API_EXIT) as port:
                     report_progress(f"Ready in {monotonic() - began:.1f} s.")
-                    report_progress(welcome(settings, resources[-1].instances))
+                    report_progress(welcome(settings, resources[-1].instances, base_url(settings.api_host, port)))
                     await stop.wait()
                     report_progress("\nStopping...")
 
@@ -55,9 +63,14 @@ def _temporal_ui(settings: Settings) -> str:
     return f"http://127.0.0.1:{settings.ui_port}"
 
 
-def welcome(settings: Settings, instances: Mapping[str, InstanceSettings]) -> str:
-    """The text for a person at the start: the addresses of all parts, and how to start a first chat."""
-    api = f"http://{settings.api_host}:{settings.api_port}"
+def welcome(settings: Settings, instances: Mapping[str, InstanceSettings], api: str) -> str:
+    """The text for a person at the start: the addresses of all parts, and how to start a first chat.
+
+    Args:
+        settings: the settings of the process.
+        instances: the current instances by name.
+        api: the base URL of the API.
+    """
     temporal = f"127.0.0.1:{settings.temporal_port}"
     key_id = next((name for name, key in settings.access_keys.items() if key.secret == DEMO_SECRET), None)
     lines = [

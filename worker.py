@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 
 from temporalio.client import Client
@@ -17,13 +18,18 @@ from bootstrap import opened_resources
 from configuration.current import Configuration
 from runtime.archive import opened_archive
 from runtime.bus import Bus
-from runtime.process import command_line, report_progress, run_process, stop_on_signals
+from runtime.process import ReportedExit, command_line, report_progress, run_process, stop_on_signals
 from runtime.settings import Settings
 from runtime.temporal import connect, register_search_attributes
 from store.database import Database
 from workflows.conversation import Conversation
 from workflows.runner import ConversationRunner
 from workflows.search_attributes import KEYS
+
+WORKER_EXIT = "the worker to finish its activities (store, archive)"
+"""What the exit of the worker waits for."""
+
+logger = logging.getLogger(__name__)
 
 
 def build_worker(client: Client, settings: Settings, db: Database, bus: Bus, configuration: Configuration) -> Worker:
@@ -54,8 +60,11 @@ async def run(settings: Settings) -> None:
     stop = stop_on_signals()
     client = await connect(settings)
     await register_search_attributes(client, KEYS)
-    async with opened_resources(settings) as resources, build_worker(client, settings, *resources):
-        await stop.wait()
+    async with ReportedExit(opened_resources(settings), "the store to close") as resources:
+        async with ReportedExit(build_worker(client, settings, *resources), WORKER_EXIT):
+            host = client.service_client.config.target_host
+            logger.info("the worker runs conversations of task queue %s on %s", settings.temporal_task_queue, host)
+            await stop.wait()
 
 
 async def register(settings: Settings) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 
 from api.app import build_services, create_app
-from api.server import serve
+from api.server import API_EXIT, serve
 from bootstrap import opened_resources
 from engine.client import ConversationClient
 from runtime.errors import StartupError
-from runtime.ports import check_port
-from runtime.process import command_line, run_process, stop_on_signals
+from runtime.ports import base_url, check_port
+from runtime.process import ReportedExit, command_line, run_process, stop_on_signals
 from runtime.settings import Settings
 from runtime.temporal import connect
 
@@ -32,10 +32,10 @@ async def run(settings: Settings) -> None:
         )
     check_port(settings.api_host, settings.api_port, "The API", "PERENNIAL_API_PORT")
     client = await connect(settings)
-    async with opened_resources(settings) as resources:
+    async with ReportedExit(opened_resources(settings), "the store to close") as resources:
         app = create_app(build_services(settings, *resources, ConversationClient(client, settings)))
-        async with serve(app, settings):
-            logger.info("the API listens on http://%s:%s", settings.api_host, settings.api_port)
+        async with ReportedExit(serve(app, settings), API_EXIT) as port:
+            logger.info("the API listens on %s", base_url(settings.api_host, port))
             await stop.wait()
 
 

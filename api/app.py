@@ -129,7 +129,7 @@ def create_app(services: Services, temporal_ui: str | None = None) -> FastAPI:
         administration,
     ):
         app.include_router(module.router)
-    app.add_api_route("/healthz", _health, include_in_schema=False)
+    app.add_api_route("/healthz", _health, methods=["GET", "HEAD"], include_in_schema=False)
     browser_pages.install(app, temporal_ui)
     return app
 

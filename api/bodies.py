@@ -14,8 +14,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 from starlette.requests import ClientDisconnect
 
-from api.errors import validation_message
 from domain.errors import InvalidValue, MalformedRequest, RequestTooLarge
+from domain.mistakes import plain_message
 
 MAX_BODY_BYTES = 1_000_000
 """Maximum size of a body. No operation needs more: attributes and a first message, escaped, need less than half of it."""
@@ -106,4 +106,4 @@ def parse_json(raw: bytes, model: type[Model], *, name: str = "The request body"
             raise MalformedRequest(f"{name} is not valid JSON: {first['msg'].removeprefix('Invalid JSON: ')}") from None
         member = ".".join(str(part) for part in first["loc"]) or name
         fault = MalformedRequest if kind in _SHAPE_ERRORS or kind.endswith("_type") else InvalidValue
-        raise fault(f"{member}: {validation_message(first['msg'])}") from None
+        raise fault(f"{member}: {plain_message(first)}") from None

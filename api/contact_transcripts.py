@@ -49,7 +49,7 @@ async def get_contact_transcript(
     format: Format = "json",
 ) -> StreamingResponse:
     """Returns the transcript of a contact up to now, also of a running chat. For backends, with their access key."""
-    name, _ = services.instance(instance, caller.instances)
+    name, _ = services.instance(instance, caller.instances, "instance")
     found = await find_contact_after_writes(services, name, contact_id)
     if found is None:
         raise NotFound(f"contact_id: instance {name!r} has no contact {contact_id!r}.")

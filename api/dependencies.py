@@ -59,12 +59,15 @@ class Services:
             self.queue_positions,
         )
 
-    def instance(self, name_or_arn: str, allowed: frozenset[str]) -> tuple[str, InstanceSettings]:
+    def instance(
+        self, name_or_arn: str, allowed: frozenset[str], member: str = "InstanceId"
+    ) -> tuple[str, InstanceSettings]:
         """Return the id and the current configuration of an instance, given by id or ARN.
 
         Args:
             name_or_arn: id or ARN of the instance.
             allowed: ids of the instances of the caller's key; empty means all.
+            member: the member of the request that names the instance, for the message.
 
         Raises:
             NotFound: the instance does not exist.
@@ -73,7 +76,7 @@ class Services:
         name = resource_id(name_or_arn)
         instance = self.configuration.instances.get(name)
         if instance is None:
-            raise NotFound(f"InstanceId: there is no instance {name!r}.")
+            raise NotFound(f"{member}: there is no instance {name!r}.")
         if allowed and name not in allowed:
             raise AccessDenied(f"This access key is not for instance {name!r}.")
         return name, instance

@@ -11,10 +11,12 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, ValidationException, WebSocketRequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from api.unsupported_operations import unsupported_operation
 from domain.errors import (
@@ -31,6 +33,7 @@ from domain.errors import (
     Unavailable,
     UnknownOperation,
 )
+from domain.mistakes import plain_message
 
 logger = logging.getLogger(__name__)
 
@@ -72,9 +75,9 @@ def render(fault: Fault, path: str) -> JSONResponse:
     )
 
 
-def validation_message(message: str) -> str:
-    """Return pydantic's message in the caller's terms. Late length checks have "items" where the value is a text."""
-    return message.removeprefix("Value error, ").replace(" items after validation", " characters")
+async def refuse_socket(websocket: WebSocket, fault: Fault) -> None:
+    """Refuse a WebSocket before it opens. The response to its handshake is that of the error."""
+    await websocket.send_denial_response(render(fault, websocket.url.path))
 
 
 def install(app: FastAPI) -> None:
@@ -86,17 +89,35 @@ def install(app: FastAPI) -> None:
 
     async def on_invalid_parameter(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
-        first = error.errors()[0]
-        member = ".".join(str(part) for part in first["loc"][1:])
-        return render(MalformedRequest(f"{member}: {validation_message(first['msg'])}"), request.url.path)
+        return render(_invalid_parameter(error), request.url.path)
+
+    async def on_invalid_socket_parameter(websocket: WebSocket, error: Exception) -> None:
+        assert isinstance(error, WebSocketRequestValidationError)
+        await refuse_socket(websocket, _invalid_parameter(error))
 
     async def on_no_route(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
+        if _is_socket(request):
+            message = f"GET {request.url.path} is a WebSocket: connect to it with ws:// or wss://."
+            return render(UnknownOperation(message), request.url.path)
         return render(unsupported_operation(request.method, request.url.path), request.url.path)
 
     app.add_exception_handler(Fault, on_fault)
     app.add_exception_handler(RequestValidationError, on_invalid_parameter)
+    app.add_exception_handler(WebSocketRequestValidationError, on_invalid_socket_parameter)  # pyright: ignore[reportArgumentType]
     app.add_exception_handler(HTTPException, on_no_route)
+
+
+def _invalid_parameter(error: ValidationException) -> MalformedRequest:
+    first = error.errors()[0]
+    member = ".".join(str(part) for part in first["loc"][1:])
+    return MalformedRequest(f"{member}: {plain_message(first)}")
+
+
+def _is_socket(request: Request) -> bool:
+    """Whether a WebSocket has the path of this request."""
+    scope = {**request.scope, "type": "websocket"}
+    return request.method == "GET" and any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes)
 
 
 class UnexpectedErrorMiddleware:

@@ -114,7 +114,7 @@ async def create_reconnect_link(
     contact_id: ContactId, services: ServicesInRequest, caller: ByAccessKey, body: JsonBody[LinkRequest]
 ) -> LinkResponse:
     """Creates a link with which the customer returns to the chat of a contact. For backends, with their access key."""
-    name, instance = services.instance(body.instance, caller.instances)
+    name, instance = services.instance(body.instance, caller.instances, "instance")
     found = await conversations.find_contact(services.db, name, contact_id)
     if found is None:
         raise NotFound(f"contact_id: instance {name!r} has no contact {contact_id!r}.")
@@ -130,7 +130,7 @@ async def find_reconnection(
     `reason` is `expired` (the customer is too late), `ended` (a person ended the chat) or `unknown` (there is no such chat).
     For backends, with their access key. The response authenticates its holder as the customer.
     """
-    name, instance = services.instance(body.instance, caller.instances)
+    name, instance = services.instance(body.instance, caller.instances, "instance")
     if body.reconnect_id is not None:
         return await _by_link(services, name, instance, body)
     return await _by_customer(services, name, instance, body)

@@ -17,6 +17,9 @@ from runtime.settings import Settings
 SHUTDOWN_SECONDS = 5
 MAX_FRAME_BYTES = 64 * 1024
 
+API_EXIT = "the API to finish its requests and close its connections"
+"""What the end of `serve` waits for."""
+
 
 class _Server(uvicorn.Server):
     """uvicorn without signal handlers, because the process has its own."""
@@ -28,14 +31,15 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serve(app: FastAPI, settings: Settings) -> AsyncGenerator[None, None]:
-    """Serve the application until the block ends.
+async def serve(app: FastAPI, settings: Settings) -> AsyncGenerator[int, None]:
+    """Serve the application until the block ends. Yields the port, which the system chooses for the setting 0.
 
     Raises:
         StartupError: the application does not start, or its port is in use.
     """
     # bound here, because uvicorn ends the whole process if it cannot bind
     listening = bound_socket(settings.api_host, settings.api_port, "The API", "PERENNIAL_API_PORT")
+    port: int = listening.getsockname()[1]
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -53,7 +57,7 @@ async def serve(app: FastAPI, settings: Settings) -> AsyncGenerator[None, None]:
             raise StartupError("the API did not start; see its log") from task.exception()
         await asyncio.sleep(0.01)
     try:
-        yield
+        yield port
     finally:
         server.should_exit = True
         await task

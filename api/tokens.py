@@ -7,6 +7,7 @@ of persons.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from typing import Any
 import jwt
 
 from domain.errors import AccessDenied
+from runtime.errors import StartupError
+from runtime.settings import MIN_KEY_LENGTH
 
 _ALGORITHM = "HS256"
 
@@ -81,19 +84,48 @@ class Tokens:
 
 
 def token_keys(configured: tuple[str, ...], data_dir: Path) -> tuple[str, ...]:
-    """Return the configured keys. Without any, return the key of this data folder, which is created once."""
+    """Return the configured keys. Without any, return the key of this data folder, which is created once.
+
+    Raises:
+        StartupError: the key of the data folder is too short, or cannot be read or written.
+    """
     if configured:
         return configured
     path = data_dir / "token.key"
-    if not path.exists():
-        data_dir.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".{token_urlsafe(8)}")
-        temporary.write_text(token_urlsafe(48))
+    try:
+        if not path.exists():
+            _create_key(path)
+        key = path.read_text()
+    except (OSError, ValueError) as error:  # ValueError: it is not UTF-8
+        reason = error.strerror if isinstance(error, OSError) else "it is not a text"
+        raise StartupError(
+            f"the token key {path} cannot be used ({reason}); delete it, and a new one is made"
+        ) from None
+    if len(key.strip()) < MIN_KEY_LENGTH:
+        raise StartupError(
+            f"the token key {path} is shorter than {MIN_KEY_LENGTH} characters; restore it, or delete it: "
+            "then a new one is made, and the tokens of the old one are refused"
+        )
+    return (key,)
+
+
+def _create_key(path: Path) -> None:
+    """Write a new key, so that a power cut leaves the whole file or none. If another process is first, its key stays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(f".{token_urlsafe(8)}")
+    with temporary.open("x") as file:
         temporary.chmod(0o600)
-        with suppress(FileExistsError):  # another process was first; its key is used
-            path.hardlink_to(temporary)
-        temporary.unlink()
-    return (path.read_text(),)
+        file.write(token_urlsafe(48))
+        file.flush()
+        os.fsync(file.fileno())
+    with suppress(FileExistsError):
+        path.hardlink_to(temporary)
+    temporary.unlink()
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _key_id(key: str) -> str:

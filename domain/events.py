@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field, ValidationError, field_validator, model_validator
 
+from domain.mistakes import mistakes_in
 from domain.participants import ParticipantTimer, Role
 from domain.transcript import checked_content
 from domain.value import Name, Value
@@ -241,6 +242,4 @@ def mistakes_of(error: ValidationError | TypeError) -> str:
     """The mistakes in the body of a signal, for the operator who sent it: at most three fields."""
     if isinstance(error, TypeError):
         return "takes one JSON object"
-    return "; ".join(
-        f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors(include_url=False)[:3]
-    )
+    return "; ".join(f"{'.'.join(map(str, member)) or 'body'}: {message}" for member, message in mistakes_in(error)[:3])

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from temporalio.client import Client
 
+from runtime.data_folder import create_data_dir, unusable
 from runtime.errors import StartupError
 from runtime.ports import check_port
 from runtime.settings import Settings
@@ -22,16 +23,23 @@ from runtime.settings import Settings
 READY_SECONDS = 60
 STOP_SECONDS = 10
 
+PID_FILE = "temporal.pid"
+"""The file in the data folder that holds the process id of the server."""
+
 
 @contextmanager
 def own_data_dir(data_dir: Path) -> Generator[None, None, None]:
     """Lock the data folder for this process for the time of the block. A missing folder is created.
 
     Raises:
-        StartupError: another Perennial uses it.
+        StartupError: another Perennial uses it, or it cannot be used.
     """
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with (data_dir / "lock").open("w") as lock:
+    create_data_dir(data_dir)
+    try:
+        opened = (data_dir / "lock").open("w")
+    except OSError as error:
+        raise unusable(data_dir, error.strerror) from None
+    with opened as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -46,7 +54,7 @@ async def temporal_server(settings: Settings) -> AsyncGenerator[None, None]:
     Raises:
         StartupError: a port is taken, or the server does not start within `READY_SECONDS`.
     """
-    pid_file = settings.data_dir / "temporal.pid"
+    pid_file = settings.data_dir / PID_FILE
     await _end_leftover(pid_file)
     check_port("127.0.0.1", settings.temporal_port, "Temporal", "PERENNIAL_TEMPORAL_PORT")
     check_port("127.0.0.1", settings.ui_port, "The Temporal UI", "PERENNIAL_UI_PORT")
@@ -68,6 +76,14 @@ async def temporal_server(settings: Settings) -> AsyncGenerator[None, None]:
             process.kill()
             await process.wait()
         pid_file.unlink(missing_ok=True)
+
+
+def end_server(settings: Settings) -> None:
+    """Tell the server of this process to stop, without waiting for it. Does nothing if none runs."""
+    with suppress(OSError, ValueError):
+        pid = int((settings.data_dir / PID_FILE).read_text())
+        if os.waitpid(pid, os.WNOHANG) == (0, 0):  # raises an OSError for a process that is no child of this one
+            os.kill(pid, signal.SIGTERM)
 
 
 def temporal_binary() -> str:

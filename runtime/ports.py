@@ -34,6 +34,11 @@ def bound_socket(host: str, port: int, listener: str, variable: str) -> socket.s
     return bound
 
 
+def base_url(host: str, port: int) -> str:
+    """Return the HTTP URL of a port. An IPv6 address is put in brackets."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 def check_port(host: str, port: int, listener: str, variable: str) -> None:
     """Check that a port is free. See `bound_socket`.
 

@@ -9,13 +9,20 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, NoReturn
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Any, NoReturn, TypeVar
 
 import uvloop
 
 from runtime.errors import StartupError
 from runtime.settings import Settings, load_settings
 from runtime.version import VERSION
+
+_Entered = TypeVar("_Entered")
+
+SLOW_EXIT_SECONDS = 3
+"""How long an exit may take before it is reported."""
 
 CONFIGURATION_HELP = """\
 Configuration: the file perennial.toml, or the one that PERENNIAL_CONFIG names. Variables
@@ -67,10 +74,46 @@ def report_progress(line: str) -> None:
     print(line, flush=True)  # noqa: T201
 
 
-def stop_on_signals() -> asyncio.Event:
-    """Return an event that the first Ctrl-C or SIGTERM sets."""
+def stop_on_signals(before_exit: Callable[[], None] | None = None) -> asyncio.Event:
+    """Return an event that the first Ctrl-C or SIGTERM sets. The second ends the process at once, with exit code 1.
+
+    Args:
+        before_exit: called before the process ends at once; it must not wait.
+    """
     stop = asyncio.Event()
+
+    def on_signal() -> None:
+        if not stop.is_set():
+            stop.set()
+            return
+        report_progress("Stopped at once.")
+        if before_exit:
+            before_exit()
+        os._exit(1)
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, on_signal)
     return stop
+
+
+class ReportedExit(AbstractAsyncContextManager[_Entered]):
+    """A context whose exit is reported when it takes longer than `SLOW_EXIT_SECONDS`."""
+
+    def __init__(self, context: AbstractAsyncContextManager[_Entered], waits_for: str) -> None:
+        """Wrap a context. `waits_for` says what its exit waits for, as in "Waiting for {waits_for}."."""
+        self._context = context
+        self._waits_for = waits_for
+
+    async def __aenter__(self) -> _Entered:
+        return await self._context.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        line = f"Waiting for {self._waits_for}. Ctrl-C again stops at once."
+        report = asyncio.get_running_loop().call_later(SLOW_EXIT_SECONDS, report_progress, line)
+        try:
+            return await self._context.__aexit__(kind, error, trace)
+        finally:
+            report.cancel()

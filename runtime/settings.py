@@ -21,11 +21,20 @@ from pydantic import Field, StringConstraints, ValidationError, field_validator,
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from configuration.schema.instances import InstanceSettings
-from configuration.schema.sections import Identifier, Positive, SettingsSection, mistakes
+from configuration.schema.sections import Identifier, Positive, Seconds, SettingsSection, mistakes
+from runtime.environment import wrong_variable
 from runtime.errors import StartupError
 
 DEMO_SECRET = "perennial-demo-secret"
 """The published secret of the demo key. A process that listens beyond loopback refuses to start with it."""
+
+
+NotNegative = Annotated[timedelta, Field(ge=timedelta(0)), Seconds]
+"""A duration that may be 0."""
+
+
+MIN_KEY_LENGTH = 32
+"""Characters that a secret of tokens has at least."""
 
 
 class AccessKeySettings(SettingsSection):
@@ -58,17 +67,17 @@ class Settings(BaseSettings):
     `transcripts` in the data folder. S3 is configured by `AWS_*` variables (`AWS_ACCESS_KEY_ID`, `AWS_REGION`...)."""
     archive_endpoint: str | None = None
     """Base URL of an S3-compatible server (`https://minio.example.org:9000`). None: Amazon S3."""
-    token_keys: tuple[Annotated[str, StringConstraints(min_length=32)], ...] = ()
+    token_keys: tuple[Annotated[str, StringConstraints(min_length=MIN_KEY_LENGTH)], ...] = ()
     """Secrets of tokens: the first signs, all verify. `python -m api` needs them. Without any, the all-in-one process generates
     one and keeps it in the data folder."""
     participant_token_life: Positive = timedelta(days=365)
-    connection_token_life: Annotated[timedelta, Field(gt=timedelta(minutes=2), lt=timedelta(days=24))] = timedelta(
-        days=1
+    connection_token_life: Annotated[timedelta, Field(gt=timedelta(minutes=2), lt=timedelta(days=24)), Seconds] = (
+        timedelta(days=1)
     )
-    presence_debounce: timedelta = timedelta(seconds=5)
+    presence_debounce: NotNegative = timedelta(seconds=5)
     """Time after which a lost connection of a participant counts as lost; a page refresh takes less."""
     presence_lease: Positive = timedelta(seconds=15)
-    agent_disconnect_grace: timedelta = timedelta(seconds=150)
+    agent_disconnect_grace: NotNegative = timedelta(seconds=150)
     """Grace period after which an agent without a connection becomes offline."""
     positions_every: Positive = timedelta(seconds=30)
     """Interval at which customers of live chats receive their queue position, if it has changed."""
@@ -103,6 +112,22 @@ class Settings(BaseSettings):
             )
         return self
 
+    @field_validator("access_keys")
+    @classmethod
+    def _secrets_differ(cls, keys: dict[str, AccessKeySettings]) -> dict[str, AccessKeySettings]:
+        owners: dict[str, str] = {}
+        for name, key in keys.items():
+            if (other := owners.setdefault(key.secret, name)) != name:
+                raise ValueError(f"{other} and {name} have the same secret; each key needs its own")
+        return keys
+
+    @model_validator(mode="after")
+    def _instances_of_access_keys_exist(self) -> Self:
+        for name, key in self.access_keys.items():
+            if unknown := sorted(key.instances - self.instances.keys()):
+                raise ValueError(f"access_keys.{name}.instances: there is no instance {unknown[0]!r}")
+        return self
+
     @field_validator("store_url")
     @classmethod
     def _is_store_url(cls, url: str | None) -> str | None:
@@ -122,11 +147,11 @@ class Settings(BaseSettings):
             return url
         raise ValueError("must be file:///folder, s3://bucket/prefix or off")
 
-    @field_validator("archive_endpoint")
+    @field_validator("public_url", "archive_endpoint")
     @classmethod
     def _is_base_url(cls, url: str | None) -> str | None:
-        if url is not None and not (url.startswith(("http://", "https://")) and urlsplit(url).netloc):
-            raise ValueError("must be http://host:port or https://host:port")
+        if url and not (url.startswith(("http://", "https://")) and urlsplit(url).netloc):
+            raise ValueError("must begin with http:// or https://, and name a host")
         return url
 
     @property
@@ -169,6 +194,8 @@ def load_settings(**overrides: Any) -> Settings:
         raise StartupError(f"the configuration file {path} cannot be read: {error.strerror}") from None
     except ValueError as error:  # not TOML, or not UTF-8
         raise StartupError(f"{path} is not valid TOML: {error}") from None
+    if mistake := wrong_variable(os.environ, Settings.model_fields):
+        raise StartupError(f"the settings are wrong: {mistake}")
     try:
         return Settings(**{**_without_replaced_tables(values), **overrides})
     except ValidationError as error:

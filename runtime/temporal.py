@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -18,6 +19,8 @@ from temporalio.service import RPCError
 from runtime.errors import StartupError
 from runtime.settings import Settings
 
+_QUOTED = re.compile(r'(?:message|error): "([^"]+)"')
+
 _TYPES = {
     SearchAttributeIndexedValueType.KEYWORD: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
     SearchAttributeIndexedValueType.KEYWORD_LIST: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
@@ -29,14 +32,22 @@ async def connect(settings: Settings) -> Client:
     """Connect to the server that the variables `TEMPORAL_*` or Temporal's configuration file name; else to the local server.
 
     Raises:
-        StartupError: no server answers at that address.
+        StartupError: no server answers at that address, or the address is not valid.
     """
     config = ClientConfig.load_client_connect_config()
     address = config.setdefault("target_host", f"127.0.0.1:{settings.temporal_port}")
     try:
         return await Client.connect(**config, data_converter=pydantic_data_converter)
     except RuntimeError as error:
-        raise StartupError(f"Temporal does not answer at {address}: {error}") from None
+        raise StartupError(f"Temporal does not answer at {address}: {_reason(error)}") from None
+    except ValueError as error:
+        raise StartupError(f"the address of Temporal, {address}, is not valid: {error}") from None
+
+
+def _reason(error: RuntimeError) -> str:
+    """The text for people in an error of the SDK's core, which quotes it inside structures of Rust."""
+    quoted = _QUOTED.findall(str(error))
+    return quoted[-1] if quoted else "the connection fails; check its address and TEMPORAL_TLS"
 
 
 def check_no_other_server(settings: Settings) -> None:

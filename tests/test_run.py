@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import subprocess
@@ -11,13 +12,16 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from perennial import welcome
 from runtime.settings import DEMO_SECRET, AccessKeySettings, Settings
 from runtime.temporal import check_no_other_server
 from runtime.version import VERSION
-from tests.stack import ROOT, TOKEN_KEYS, Stack
+from tests.stack import ROOT, TOKEN_KEYS, Stack, run_process
+
+API = "http://127.0.0.1:8080"
 
 
 @pytest.fixture
@@ -120,6 +124,8 @@ WRONG_SETTINGS: list[tuple[dict[str, Any], str]] = [
     ({"PERENNIAL_CONFIG": "no/such.toml"}, "there is no configuration file no/such.toml"),
     ({"PERENNIAL_CONFIG": "Makefile"}, "Makefile is not valid TOML"),
     ({"PERENNIAL_TOKEN_KEYS": '["short"]'}, "token_keys"),
+    ({"PERENNIAL_TOKEN_KEYS": "short"}, 'PERENNIAL_TOKEN_KEYS must be a JSON list, such as ["'),
+    ({"PERENNIAL_API_PROT": "8090"}, "PERENNIAL_API_PROT is not a setting"),
     ({"PERENNIAL_CONNECTION_TOKEN_LIFE": "PT10S"}, "connection_token_life"),
     ({"PERENNIAL_STORE_URL": "sqlite:///no/such/folder/store.db"}, "cannot be opened"),
     (
@@ -142,7 +148,14 @@ def test_wrong_setting_is_named(tmp_path: Path, wrong: dict[str, str], sentence:
 @pytest.mark.parametrize("module", ["worker", "api"])
 def test_separate_process_reports_that_temporal_does_not_answer(tmp_path: Path, module: str) -> None:
     environment = {**Stack(tmp_path).environment, "TEMPORAL_ADDRESS": "127.0.0.1:1", "PERENNIAL_TOKEN_KEYS": TOKEN_KEYS}
-    assert "Temporal does not answer at 127.0.0.1:1" in refusal(environment, module)
+    assert refusal(environment, module) == "perennial: Temporal does not answer at 127.0.0.1:1: Connection refused"
+
+
+@pytest.mark.parametrize("folder", ["README.md", "README.md/data", "/proc/x"])
+def test_unusable_data_folder_is_named(tmp_path: Path, folder: str) -> None:
+    sentence = refusal({**Stack(tmp_path).environment, "PERENNIAL_DATA_DIR": folder})
+    assert f"the data folder {folder} cannot be used (" in sentence
+    assert "PERENNIAL_DATA_DIR" in sentence
 
 
 @pytest.mark.parametrize("store", [{}, {"PERENNIAL_STORE_URL": "postgresql://me@127.0.0.1:1/x"}])
@@ -188,15 +201,43 @@ def test_start_reports_its_progress_and_where_everything_is(own_stack: Stack) ->
         assert line in log
 
 
+def test_port_0_starts_on_a_free_port_which_the_welcome_names(tmp_path: Path) -> None:
+    environment = {**Stack(tmp_path).environment, "PERENNIAL_API_PORT": "0", "PERENNIAL_API_HOST": "::1"}
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen([sys.executable, "-m", "perennial"], cwd=ROOT, env=environment, stdout=log)
+    try:
+        found = None
+        deadline = time.monotonic() + 60
+        while not found:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+            found = re.search(r"API +(http://\[::1\]:\d+)\n", (tmp_path / "log").read_text())
+        assert httpx.get(f"{found[1]}/healthz").is_success
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+
+
+def test_worker_reports_that_it_runs(own_stack: Stack, tmp_path: Path) -> None:
+    environment = {"TEMPORAL_ADDRESS": own_stack.temporal, "PERENNIAL_TEMPORAL_TASK_QUEUE": "others"}
+    log = tmp_path / "worker.log"
+    with run_process("worker", tmp_path, {**own_stack.environment, **environment, "PERENNIAL_DATA_DIR": str(tmp_path)}):
+        deadline = time.monotonic() + 30
+        while f"the worker runs conversations of task queue others on {own_stack.temporal}" not in log.read_text():
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
+
+
 def test_welcome_names_the_temporal_address_only_for_another_port_than_the_default() -> None:
-    assert "--address" not in welcome(Settings(), {})
-    assert "temporal --address 127.0.0.1:7243" in welcome(Settings(temporal_port=7243), {})
+    assert "--address" not in welcome(Settings(), {}, API)
+    assert "temporal --address 127.0.0.1:7243" in welcome(Settings(temporal_port=7243), {}, API)
 
 
 def test_welcome_reports_a_missing_access_key() -> None:
     key = AccessKeySettings(secret=DEMO_SECRET)
-    assert "No access key is configured" in welcome(Settings(), {})
-    assert "No access key" not in welcome(Settings(access_keys={"perennial": key}), {})
+    assert "No access key is configured" in welcome(Settings(), {}, API)
+    assert "No access key" not in welcome(Settings(access_keys={"perennial": key}), {}, API)
 
 
 @pytest.mark.parametrize("module", ["perennial", "worker", "api"])

@@ -33,35 +33,28 @@ Keep the old behaviour for runs that have begun (see docs/upgrading.md), then re
 
 
 class NoHistory(Exception):
-    """A path does not contain a workflow history. The message names the path and the reason."""
+    """A path does not contain a history of a conversation. The message is the reason, without the path."""
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """The result of one replay. `difference` describes how the code differs from the history; None when it does not."""
+    """The result of one replay. `difference` describes how the code differs from the history; None when it does not.
+
+    `is_history` is False for a path without a history of a conversation; then `difference` says why.
+    """
 
     path: Path
     events: int
     difference: str | None
+    is_history: bool = True
 
 
 def history_files(paths: Iterable[Path]) -> list[Path]:
-    """Return the files among the paths, and all JSON files in the folders among them, sorted by name.
-
-    Raises:
-        NoHistory: a path does not exist, or there are no files in it.
-    """
+    """Return the paths, with the JSON files in it, sorted by name, instead of each folder that has any."""
     found: list[Path] = []
     for path in paths:
-        if path.is_dir():
-            inside = sorted(file for file in path.rglob("*.json") if not file.name.endswith(DECISIONS))
-            if not inside:
-                raise NoHistory(f"{path}: there are no JSON files in this folder")
-            found += inside
-        elif path.is_file():
-            found.append(path)
-        else:
-            raise NoHistory(f"{path}: there is no such file or folder")
+        inside = sorted(file for file in path.rglob("*.json") if not file.name.endswith(DECISIONS))
+        found += inside or [path]
     return found
 
 
@@ -71,9 +64,6 @@ async def replay_all(paths: Iterable[Path], runner: WorkflowRunner | None = None
     Args:
         paths: files as `temporal workflow show --output json` or the Temporal UI writes them, or folders of such files.
         runner: the workflow runner; None means the sandbox, as in a worker.
-
-    Raises:
-        NoHistory: a path holds no history of a conversation.
     """
     replayer = Replayer(
         workflows=[Conversation],
@@ -87,14 +77,17 @@ async def replay_all(paths: Iterable[Path], runner: WorkflowRunner | None = None
 
 
 async def _replay(replayer: Replayer, path: Path) -> Replayed:
-    events = _events(path)
+    try:
+        events = _events(path)
+    except NoHistory as problem:
+        return Replayed(path, 0, str(problem), is_history=False)
     history = WorkflowHistory.from_json(path.stem, {"events": events})
     failure = (await replayer.replay_workflow(history, raise_on_replay_failure=False)).replay_failure
     return Replayed(path, len(events), None if failure is None else describe(failure, events))
 
 
 def report(results: Sequence[Replayed]) -> str:
-    """Return one line for each history, and what to do if one differs."""
+    """Return one line for each file, and what to do if a history differs."""
     lines = [
         f"{result.path}: " + (f"ok ({result.events} events)" if result.difference is None else result.difference)
         for result in results
@@ -103,46 +96,60 @@ def report(results: Sequence[Replayed]) -> str:
 
 
 def report_differences(results: Sequence[Replayed]) -> str | None:
-    """Return one line for each history that differs, and what to do; None when all replay."""
+    """Return one line for each file that differs or is no history, and what to do; None when all replay."""
     lines = [f"{result.path}: {result.difference}" for result in results if result.difference is not None]
     return "\n".join([*lines, *_conclusion(results)]) if lines else None
 
 
 async def replay_and_report(paths: Iterable[Path]) -> int:
-    """Replay all histories in files and folders and print the report. Return the exit code: 1 if one of them differs."""
-    try:
-        results = await replay_all(paths)
-    except NoHistory as problem:
-        sys.stderr.write(f"perennial: {problem}\n")
-        return 1
+    """Replay all histories in files and folders and print the report.
+
+    Return the exit code: 1 if a history differs or a file is no history of a conversation.
+    """
+    results = await replay_all(paths)
     sys.stdout.write(report(results) + "\n")
     return 0 if all(result.difference is None for result in results) else 1
 
 
 def _conclusion(results: Sequence[Replayed]) -> list[str]:
-    different = sum(result.difference is not None for result in results)
-    if not different:
-        return [f"All {len(results)} histories replay under this code."]
-    return ["", f"{different} of {len(results)} histories do not replay under this code.", ADVICE]
+    histories = [result for result in results if result.is_history]
+    different = sum(result.difference is not None for result in histories)
+    others = len(results) - len(histories)
+    if not different and not others:
+        all_of_them = "The history replays" if len(results) == 1 else f"All {len(results)} histories replay"
+        return [f"{all_of_them} under this code."]
+    lines = [""]
+    if others:
+        lines.append(f"{others} of {len(results)} files {'is' if others == 1 else 'are'} no history of a conversation.")
+    if different:
+        verb = "does" if different == 1 else "do"
+        lines += [f"{different} of {len(histories)} histories {verb} not replay under this code.", ADVICE]
+    return lines
 
 
 def _events(path: Path) -> list[Event]:
     """The events of an export: `{"events": [...]}`, or the list alone."""
+    if path.is_dir():
+        raise NoHistory("there are no JSON files in this folder")
     try:
         exported: Any = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise NoHistory(f"{path}: this is not JSON ({error})") from None
+    except FileNotFoundError:
+        raise NoHistory("there is no such file or folder") from None
+    except OSError as error:
+        raise NoHistory(f"it cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError) as error:
+        raise NoHistory(f"this is not JSON ({error})") from None
     events: Any = exported.get("events") if isinstance(exported, dict) else exported
     if not (isinstance(events, list) and events and all(isinstance(event, dict) for event in events)):
-        raise NoHistory(f"{path}: this is not a workflow history; there are no events in it")
+        raise NoHistory("this is not a workflow history; there are no events in it")
     started: Any = events[0].get("workflowExecutionStartedEventAttributes")
     if not isinstance(started, dict):
-        raise NoHistory(f"{path}: this history does not begin with the start of a workflow; export all of it")
+        raise NoHistory("this history does not begin with the start of a workflow; export all of it")
     name = started.get("workflowType", {}).get("name")
     if name != Conversation.__name__:
-        raise NoHistory(f"{path}: this is the history of a workflow {name!r}, not of a {Conversation.__name__!r}")
+        raise NoHistory(f"this is the history of a workflow {name!r}, not of a {Conversation.__name__!r}")
     if any("data" not in payload for payload in started.get("input", {}).get("payloads", [{}])):
-        raise NoHistory(f"{path}: its payloads are decoded; export it again without decoding the event history")
+        raise NoHistory("its payloads are decoded; export it again without decoding the event history")
     return events
 
 

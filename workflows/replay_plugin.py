@@ -33,16 +33,13 @@ class ReplayHistories(Protocol):
 def replay_histories() -> ReplayHistories:
     """Return a function that replays histories, and fails the test once: a line for each history that differs."""
     # imported here: pytest imports plugins first, and must be able to report that the workflows cannot be imported
-    from workflows.replay import NoHistory, replay_all, report_differences
+    from workflows.replay import replay_all, report_differences
 
     def check(*paths: str | Path, runner: WorkflowRunner | None = None) -> None:
         # a thread of its own, because the test may run in an event loop
         with ThreadPoolExecutor(max_workers=1) as threads:
             replaying = threads.submit(asyncio.run, replay_all([Path(path) for path in paths], runner))
-            try:
-                differences = report_differences(replaying.result())
-            except NoHistory as problem:
-                differences = str(problem)
+            differences = report_differences(replaying.result())
         if differences is not None:
             pytest.fail(differences, pytrace=False)
 

@@ -71,7 +71,7 @@ class Administrator:
 
 
 async def _administrator(instance: InstanceInPath, services: ServicesInRequest, caller: ByAccessKey) -> Administrator:
-    name, _ = services.instance(instance, caller.instances)
+    name, _ = services.instance(instance, caller.instances, "instance")
     await services.configuration.refresh()  # a caller must see changes that it has just made through another process
     return Administrator(caller.key_id, name, services.configuration)
 

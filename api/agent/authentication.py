@@ -75,7 +75,7 @@ ByAgentToken = Annotated[SignedInAgent, Depends(_signed_in)]
 )
 async def sign_in(services: ServicesInRequest, caller: ByAccessKey, body: JsonBody[SignInRequest]) -> SignInResponse:
     """Returns an agent token, valid for 12 hours. For backends, with their access key."""
-    name, instance = services.instance(body.instance, caller.instances)
+    name, instance = services.instance(body.instance, caller.instances, "instance")
     settings = instance.agents.get(body.user)
     if settings is None:
         raise NotFound(f"user: instance {name!r} has no agent {body.user!r}.")

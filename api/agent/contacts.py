@@ -73,9 +73,8 @@ async def transfer_contact(
 ) -> TransferResponse:
     """Transfers the contact, and returns the id of the contact as which the chat continues."""
     contact, conversation, me = await find_own_contact(services, agent, contact_id)
-    new_id, target = str(uuid4()), TransferTarget(queue=body.queue, user=body.user)
-    settings = agent.instance_settings
-    await transfer(services, settings, contact, conversation, target, new_id=new_id, by=me.id, members=OWN_MEMBERS)
+    new_id, target = str(uuid4()), TransferTarget(body.queue, body.user, OWN_MEMBERS)
+    await transfer(services, agent.instance_settings, contact, conversation, target, new_id=new_id, by=me.id)
     return TransferResponse(contact_id=new_id)
 
 
@@ -99,11 +98,11 @@ async def perform_action(
     if contact.ended_at is not None and action != "close":
         raise MalformedRequest("contact_id: the contact has ended.")
     if contact.wrapped_up_at is not None:
-        raise ConversationEnded
+        raise MalformedRequest(f"{action}: the contact is closed.")
     if action == "resume":
         refused = await _resume(services, agent, conversation, by=me.id)
     else:
-        refused = await services.engine.execute_command(conversation.id, _COMMANDS[action](by=me.id))
+        refused = await try_command(services.engine, conversation.id, _COMMANDS[action](by=me.id))
     if refused:
         raise refusal_error(refused, action)
     return EmptyResponse()

@@ -13,7 +13,7 @@ from api.agent.responses import ContactResponse, OfferResponse, OffersResponse
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute, EmptyResponse, error_responses
 from api.refusals import refusal_error, try_command
-from domain.errors import ConversationEnded, MalformedRequest
+from domain.errors import ConversationEnded, MalformedRequest, NotFound
 from domain.events import AcceptOffer, RejectOffer
 from domain.routing import Offer, OfferOutcome
 from routing.agent_events import AgentId, find_ended_offer
@@ -67,7 +67,8 @@ async def _answer(
         The id of the conversation.
 
     Raises:
-        MalformedRequest: the offer has ended with another outcome, or is not an offer to this agent.
+        MalformedRequest: the offer has ended with another outcome.
+        NotFound: there is no such offer to this agent, and there was none lately.
         EngineUnavailable: the engine does not answer.
     """
     offer = await _find_offer(services, agent, answer.offer_id)
@@ -75,7 +76,9 @@ async def _answer(
         ended = await find_ended_offer(services.db, AgentId(agent.instance, agent.user), answer.offer_id)
         if ended and ended[1] is outcome:
             return ended[0]
-        raise MalformedRequest(f"offer_id: the offer is over{f': {ended[1]}' if ended else ''}.")
+        if ended is None:
+            raise NotFound(f"offer_id: you have no offer {answer.offer_id!r}, and had none lately.")
+        raise MalformedRequest(f"offer_id: the offer is over: {ended[1]}.")
     refused = await try_command(services.engine, offer.conversation_id, answer)
     if refused and await _find_offer(services, agent, offer.id):
         # the agent may answer before the dispatcher has sent the offer to the conversation; sending it twice has no effect

@@ -9,6 +9,7 @@ from starlette.websockets import WebSocket
 
 from api.agent.authentication import read_agent_token
 from api.dependencies import ServicesInRequest
+from api.errors import refuse_socket
 from domain.errors import AccessDenied
 from realtime.agent_event_feed import AgentEventSubscriber
 from realtime.socket import ClientSocket, Frame
@@ -32,8 +33,8 @@ async def agent_socket(
     scheme, _, bearer = websocket.headers.get("authorization", "").partition(" ")
     try:
         signed_in = read_agent_token(services, token or (bearer.strip() if scheme.lower() == "bearer" else ""))
-    except AccessDenied:
-        await websocket.close()
+    except AccessDenied as denied:
+        await refuse_socket(websocket, denied)
         return
     agent = AgentId(signed_in.instance, signed_in.user)
     socket = ClientSocket(websocket, f"agent {signed_in.user} of {signed_in.instance}")

@@ -116,9 +116,9 @@ async def transfer_contact(
 ) -> TransferResponse:
     """Transfers a contact from its agent, and returns the id of the contact as which the chat continues."""
     contact, conversation = await _find_running(services, supervisor, contact_id)
-    new_id, target = str(uuid4()), TransferTarget(queue=body.queue, user=body.user)
+    new_id, target = str(uuid4()), TransferTarget(body.queue, body.user, OWN_MEMBERS)
     settings, by = supervisor.instance_settings, _actor(supervisor)
-    await transfer(services, settings, contact, conversation, target, new_id=new_id, by=by, members=OWN_MEMBERS)
+    await transfer(services, settings, contact, conversation, target, new_id=new_id, by=by)
     return TransferResponse(contact_id=new_id)
 
 
@@ -138,6 +138,8 @@ async def perform_action(
         refused = await services.engine.execute_command(conversation.id, command)
     except ConversationEnded:
         await remove_from_routing(services.db, conversation.id, datetime.now(UTC))
+        if action == "end":  # nothing else is left to end
+            return EmptyResponse()
         refused = refusal(RefusalCode.CONVERSATION_ENDED)
     if refused:
         raise refusal_error(refused, action)

@@ -28,24 +28,24 @@ router = APIRouter(route_class=DescribedRoute)
 _NAMESPACE = UUID("0d6ab5f3-91f4-4f3e-8d2e-3a0f0f9b5c77")
 
 
-class TransferTarget(NamedTuple):
-    """Target of a transfer: a queue or an agent, not both."""
-
-    queue: str | None
-    user: str | None
-
-
 class TransferMembers(NamedTuple):
-    """What the caller's request calls the target and the contact. Errors name these members."""
+    """The names of the members of a request for a transfer, for messages."""
 
     queue: str
     user: str
     contact: str
 
 
-_AWS_MEMBERS = TransferMembers("QueueId", "UserId", "ContactId")
+CONNECT_MEMBERS = TransferMembers("QueueId", "UserId", "ContactId")
 OWN_MEMBERS = TransferMembers("queue", "user", "contact_id")
-"""The members of our own operations, for agents and supervisors."""
+
+
+class TransferTarget(NamedTuple):
+    """Target of a transfer: a queue or an agent, not both. `members` are the names by which the request gives them."""
+
+    queue: str | None
+    user: str | None
+    members: TransferMembers = CONNECT_MEMBERS
 
 
 @router.post("/contact/transfer")
@@ -66,9 +66,7 @@ async def transfer_contact(
             queue=resource_id(body.queue_id) if body.queue_id else None,
             user=resource_id(body.user_id) if body.user_id else None,
         )
-        await transfer(
-            services, settings, contact, conversation, target, new_id=new_id, by=caller.actor, members=_AWS_MEMBERS
-        )
+        await transfer(services, settings, contact, conversation, target, new_id=new_id, by=caller.actor)
     return {"ContactId": new_id, "ContactArn": contact_arn(instance, new_id)}
 
 
@@ -81,7 +79,6 @@ async def transfer(
     *,
     new_id: str,
     by: str,
-    members: TransferMembers,
 ) -> None:
     """Transfer a conversation. It continues as the contact `new_id`. `by` is the sender of the event.
 
@@ -91,7 +88,7 @@ async def transfer(
             or the contact cannot be transferred.
         EngineUnavailable: the engine does not answer.
     """
-    queue, user = target
+    queue, user, members = target
     if (queue is None) == (user is None):
         raise MalformedRequest(f"Exactly one of {members.queue} and {members.user} must be given.")
     if queue is not None and queue not in instance.queue_names:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PlainSerializer, StringConstraints, ValidationInfo, field_validator
 
 from configuration.schema.schedules import ScheduleSettings
-from configuration.schema.sections import Identifier, SettingsSection
+from configuration.schema.sections import Identifier, Number, SettingsSection
 from configuration.schema.workstreams import WorkstreamSettings
 
 
@@ -24,7 +24,7 @@ class AgentSettings(SettingsSection):
     """An agent. `queues` names the queues that the agent serves; None means all."""
 
     queues: Annotated[frozenset[Identifier], PlainSerializer(sorted, when_used="json")] | None = None
-    capacity: Annotated[int, Field(ge=0, le=1_000, strict=True)] = 4
+    capacity: Annotated[int, Field(ge=0, le=1_000), Number] = 4
     """Units of conversations that the agent can have at the same time."""
     supervisor: bool = False
     """Whether the agent may see and move the contacts of other agents, in the whole instance."""

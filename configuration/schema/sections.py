@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Annotated
 
@@ -20,6 +21,7 @@ from pydantic import (
     WrapValidator,
 )
 
+from domain.mistakes import DURATION_EXPECTED, mistakes_in
 from domain.policy import MAX_MESSAGE_CHARACTERS
 
 MAX_MISTAKES = 10
@@ -51,12 +53,37 @@ def _in_days(value: timedelta, iso: SerializerFunctionWrapHandler) -> str:
     return f"P{value.days}D{within[1:] if rest else ''}" if value.days else within
 
 
+_SECONDS = re.compile(r"\d+(\.\d+)?")
+
+
+def _number(value: object) -> object:
+    # pydantic takes true for 1
+    if isinstance(value, bool):
+        raise ValueError("must be a number")
+    return value
+
+
+Number = BeforeValidator(_number)
+"""Marks a number, so that `true` and `false` are refused."""
+
+
+def _seconds(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError(DURATION_EXPECTED)
+    # a variable of the environment is always a text
+    return float(value) if isinstance(value, str) and _SECONDS.fullmatch(value) else value
+
+
+Seconds = BeforeValidator(_seconds)
+"""Marks a duration, so that it may also be a number of seconds as text, and `true` and `false` are refused."""
+
 _DURATION = [{"type": "string", "format": "duration"}, {"type": "number", "exclusiveMinimum": 0}]
 
 # at most 100 years, so that the present plus a duration is a valid date
 Positive = Annotated[
     timedelta,
     Field(gt=timedelta(0), le=timedelta(days=36_525)),
+    Seconds,
     WrapSerializer(_in_days, when_used="json"),
     WithJsonSchema({"anyOf": _DURATION}),
 ]
@@ -85,7 +112,7 @@ def _one_of(value: object, kinds: ValidatorFunctionWrapHandler) -> object:
         return kinds(value)
     except ValidationError as error:
         # pydantic would report each kind that it tried under a key of its own
-        raise ValueError("; or: ".join(_without_prefix(tried["msg"]) for tried in error.errors())) from None
+        raise ValueError("; or: ".join(message for _, message in mistakes_in(error))) from None
 
 
 OneOf = WrapValidator(_one_of)
@@ -131,14 +158,10 @@ def text_in_language(text: LocalizedText, *wanted: str | None) -> str:
 
 def mistakes(error: ValidationError) -> str:
     """Return the mistakes with their keys, at most `MAX_MISTAKES`: `texts.greeting: ...; open_age: ...`."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    named = [f"{_key(e['loc'])}{_without_prefix(e['msg'])}" for e in found[:MAX_MISTAKES]]
+    found = mistakes_in(error)
+    named = [f"{_key(member)}{message}" for member, message in found[:MAX_MISTAKES]]
     more = len(found) - len(named)
     return "; ".join([*named, f"and {more} more"] if more else named)
-
-
-def _without_prefix(message: str) -> str:
-    return message.removeprefix("Value error, ")
 
 
 def _key(location: tuple[int | str, ...]) -> str:

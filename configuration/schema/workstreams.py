@@ -14,6 +14,7 @@ from configuration.schema.sections import (
     Limit,
     LocalizedText,
     MessageText,
+    Number,
     OneOf,
     Positive,
     SettingsSection,
@@ -163,11 +164,11 @@ class WorkstreamSettings(SettingsSection):
         frozenset[OfferableStatus], Field(min_length=1), PlainSerializer(sorted, when_used="json")
     ] = frozenset({"available", "busy"})
     """Agent statuses in which an agent receives offers of this workstream."""
-    missed_offers: Annotated[Literal["never"] | Annotated[int, Field(ge=1, le=1_000)], OneOf] = 3
+    missed_offers: Annotated[Literal["never"] | Annotated[int, Field(ge=1, le=1_000), Number], OneOf] = 3
     """Number of consecutive missed offers after which an agent becomes away."""
-    units: Annotated[int, Field(ge=1, le=1_000)] = 1
+    units: Annotated[int, Field(ge=1, le=1_000), Number] = 1
     """Units of an agent's capacity that a conversation uses."""
-    priority: Annotated[int, Field(ge=1, le=99)] = DEFAULT_PRIORITY
+    priority: Annotated[int, Field(ge=1, le=99), Number] = DEFAULT_PRIORITY
     """Lower numbers are offered first."""
     same_agent: Literal["required", "preferred", "off"] | None = None
     same_agent_wait: Positive | None = None

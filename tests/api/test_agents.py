@@ -83,7 +83,7 @@ def test_sign_in_returns_token_and_name(api: Api) -> None:
     ("body", "refusal", "mention"),
     [
         ({"instance": "demo", "user": "nobody"}, NOT_FOUND, "user"),
-        ({"instance": "nowhere", "user": "a1"}, NOT_FOUND, "nowhere"),
+        ({"instance": "nowhere", "user": "a1"}, NOT_FOUND, "instance: there is no instance"),
         ({"instance": "demo"}, REFUSED, "user"),
         ({"user": "a1"}, REFUSED, "instance"),
         ({"instance": "demo", "user": "a1", "admin": True}, REFUSED, "admin"),
@@ -170,7 +170,7 @@ def test_end_starts_wrap_up_and_close_finishes_it(api: Api, a1: AgentTokenClient
     assert chat.contact_id not in a1.contacts()
     info = describe(api, chat)["AgentInfo"]
     assert info["AfterContactWorkEndTimestamp"] >= info["AfterContactWorkStartTimestamp"]
-    assert_refused(a1.act("close", chat), *DENIED, "ended")
+    assert_refused(a1.act("close", chat), *REFUSED, "close: the contact is closed")
 
 
 @pytest.mark.parametrize(("workstream", "action"), [("live", "park"), ("live", "resume"), ("persistent", "resume")])
@@ -216,7 +216,7 @@ def test_released_chat_is_no_longer_assigned(api: Api, a1: AgentTokenClient, a2:
         assert_refused(a1.act(action, chat), *REFUSED, "the contact has ended")
     assert_refused(a1.act("session", chat), *DENIED)
     # the wrap-up of this agent is over, and the next contact has its own
-    assert_refused(a1.act("close", chat), *DENIED)
+    assert_refused(a1.act("close", chat), *REFUSED, "close: the contact is closed")
     assert "DisconnectTimestamp" in released
 
 
@@ -238,7 +238,7 @@ def test_former_agent_cannot_close_transferred_chat(api: Api, a1: AgentTokenClie
     chat = start_assigned_chat(api)
     second = a1.transfer(chat, "a2")
     a2.act("end", second).raise_for_status()
-    assert_refused(a1.act("close", chat), *DENIED)
+    assert_refused(a1.act("close", chat), *REFUSED, "close: the contact is closed")
     assert a2.contacts()[second.contact_id]["state"] == "WRAP_UP"
 
 

@@ -134,3 +134,14 @@ def test_invalid_host_header_is_tolerated(api: Api, chat: Chat, host: str) -> No
     connected = api.http.post("/participant/connection", json={"Type": ["WEBSOCKET"]}, headers={**name, **bearer})
     assert connected.json()["Websocket"]["Url"].startswith("ws://")
     assert_refused(api.http.get("/nowhere", headers=name), 404, "UnknownOperationException")
+
+
+def test_health_answers_head(api: Api) -> None:
+    answer = api.http.head("/healthz")
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_plain_request_to_a_socket_says_that_it_is_a_websocket(api: Api) -> None:
+    for path in ("/v1/agent/socket", "/participant/websocket"):
+        assert_refused(api.http.get(path), 404, "UnknownOperationException", f"GET {path} is a WebSocket")
+    assert_refused(api.http.get("/v1/agent/sockets"), 404, "UnknownOperationException", "There is no operation")

@@ -142,7 +142,10 @@ def test_unknown_or_malformed_ids_are_refused(api: Api, chat: Chat) -> None:
     unknown = str(uuid4())
     assert_refused(get_transcript(api, unknown), 404, "ResourceNotFoundException", unknown)
     assert_refused(
-        get_transcript(api, chat.contact_id, instance="nowhere"), 404, "ResourceNotFoundException", "nowhere"
+        get_transcript(api, chat.contact_id, instance="nowhere"),
+        404,
+        "ResourceNotFoundException",
+        "instance: there is no instance 'nowhere'",
     )
     assert_refused(get_transcript(api, "x" * 257), *REFUSED, "contact_id: ")
     assert_refused(get_transcript(api, "a%00b"), *REFUSED, "contact_id: ")

@@ -228,6 +228,13 @@ def test_error_names_the_key(kind: str, name: str, value: Any, message: str) -> 
     assert str(problem.value).startswith(message)
 
 
+def test_wrong_item_does_not_make_its_list_too_short() -> None:
+    with pytest.raises(InvalidConfiguration) as raised:
+        apply_changes(MINIMAL, [change("workstreams", "w", {"mode": "live", "queue": "q", "allowed_statuses": ["x"]})])
+    message = "workstreams.w.allowed_statuses.0: must be 'available', 'busy' or 'busy-do-not-disturb'"
+    assert str(raised.value) == message
+
+
 def test_error_lists_only_the_first_of_many_mistakes() -> None:
     with pytest.raises(InvalidConfiguration) as problem:
         apply_changes(MINIMAL, [change("agents", "a", {"name": "Ann", "queues": [1] * 10_000})])

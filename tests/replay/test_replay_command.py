@@ -81,10 +81,14 @@ def test_command_exits_with_1_for_a_history_that_differs(tmp_path: Path) -> None
     done = command(path)
     assert done.returncode == 1
     assert done.stdout.startswith(f"{path}: ")
-    assert "1 of 1 histories do not replay under this code." in done.stdout
+    assert "1 of 1 histories does not replay under this code." in done.stdout
     assert ADVICE in done.stdout
     assert len(done.stdout.splitlines()) < 10, done.stdout
     assert done.stderr == ""
+
+
+def unchanged(exported: Any) -> Any:
+    return exported
 
 
 def without_events(exported: Any) -> Any:
@@ -106,8 +110,8 @@ def test_command_names_a_file_that_is_not_a_history(tmp_path: Path, change: Any,
     path = changed(tmp_path / "odd.json", change)
     done = command(path)
     assert done.returncode == 1
-    assert done.stderr.startswith(f"perennial: {path}: ")
-    assert sentence in done.stderr
+    assert done.stdout.startswith(f"{path}: ")
+    assert sentence in done.stdout
 
 
 def test_command_names_a_history_whose_payloads_are_decoded(tmp_path: Path) -> None:
@@ -118,14 +122,35 @@ def test_command_names_a_history_whose_payloads_are_decoded(tmp_path: Path) -> N
 
     done = command(changed(tmp_path / "odd.json", decoded))
     assert done.returncode == 1
-    assert "export it again without decoding" in done.stderr
+    assert "export it again without decoding" in done.stdout
 
 
 def test_command_names_a_path_without_histories(tmp_path: Path) -> None:
     for path, sentence in ((tmp_path, "no JSON files"), (tmp_path / "none.json", "no such file or folder")):
         done = command(path)
         assert done.returncode == 1
-        assert sentence in done.stderr
+        assert sentence in done.stdout
+
+
+def test_command_prints_a_line_for_each_file_also_after_one_that_is_no_history(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("nonsense")
+    for name in ("b.json", "c.json"):
+        changed(tmp_path / name, unchanged)
+    done = command(tmp_path, tmp_path / "none.json")
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert [line.partition(": ")[2].partition(" (")[0] for line in lines[:4]] == [
+        "this is not JSON",
+        "ok",
+        "ok",
+        "there is no such file or folder",
+    ]
+    assert lines[4:] == ["", "2 of 4 files are no history of a conversation."]
+
+
+def test_command_counts_one_history_in_the_singular(tmp_path: Path) -> None:
+    done = command(changed(tmp_path / "a.json", unchanged))
+    assert done.stdout.splitlines()[1:] == ["The history replays under this code."]
 
 
 async def other_write(self: Conversation, batch: Decision) -> None:

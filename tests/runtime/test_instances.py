@@ -130,7 +130,7 @@ def test_file_that_is_not_toml_is_named(folder: Path) -> None:
 
 def test_variable_that_is_not_json_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PERENNIAL_TOKEN_KEYS", "not in brackets")
-    with pytest.raises(StartupError, match="token_keys"):
+    with pytest.raises(StartupError, match="PERENNIAL_TOKEN_KEYS must be a JSON list"):
         load(folder, LIVE)
 
 

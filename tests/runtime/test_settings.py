@@ -1,11 +1,13 @@
-"""Settings: which of file and environment wins."""
+"""Settings: which of file and environment wins, how variables are written, and which are refused."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from runtime.errors import StartupError
 from runtime.settings import load_settings
 
 FILE = """
@@ -57,3 +59,75 @@ def test_without_the_demo_key_any_host_is_allowed(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PERENNIAL_ACCESS_KEYS", "{}")
     monkeypatch.setenv("PERENNIAL_API_HOST", "0.0.0.0")
     assert load_settings().api_host == "0.0.0.0"
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"), [("10", 10), ("0.5", 0.5), ("PT10S", 10), ("PT2M", 120), ("00:00:10", 10)]
+)
+def test_duration_in_a_variable_is_iso_8601_or_seconds(
+    monkeypatch: pytest.MonkeyPatch, value: str, seconds: float
+) -> None:
+    monkeypatch.setenv("PERENNIAL_POSITIONS_EVERY", value)
+    monkeypatch.setenv("PERENNIAL_PRESENCE_DEBOUNCE", value)
+    monkeypatch.setenv("PERENNIAL_INSTANCES__demo__workstreams__live__open_age", value)
+    monkeypatch.setenv("PERENNIAL_INSTANCES__demo__workstreams__live__wrap_up_holds", value)
+    settings = load_settings()
+    workstream = settings.instances["demo"].workstreams["live"]
+    found = (settings.positions_every, settings.presence_debounce, workstream.open_age, workstream.wrap_up_holds)
+    assert found == (timedelta(seconds=seconds),) * 4
+
+
+def test_connection_token_life_in_a_variable_may_be_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERENNIAL_CONNECTION_TOKEN_LIFE", "3600")
+    assert load_settings().connection_token_life == timedelta(hours=1)
+
+
+def test_number_in_a_nested_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERENNIAL_INSTANCES__demo__agents__a1__capacity", "2")
+    monkeypatch.setenv("PERENNIAL_INSTANCES__demo__workstreams__live__units", "3")
+    demo = load_settings().instances["demo"]
+    assert (demo.agents["a1"].capacity, demo.workstreams["live"].units) == (2, 3)
+
+
+WRONG = [
+    ("PERENNIAL_API_PROT", "1", "PERENNIAL_API_PROT is not a setting"),
+    ("perennial_api_prot", "1", "perennial_api_prot is not a setting"),
+    ("perennial_config", "other.toml", "perennial_config is not a setting"),
+    ("PERENNIAL_API_PORT__X", "1", "PERENNIAL_API_PORT__X is not a setting"),
+    ("PERENNIAL_ACCES_KEYS__crm__secret", OWN, "PERENNIAL_ACCES_KEYS__crm__secret is not a setting"),
+    ("PERENNIAL_ACCESS_KEYS__crm__secrt", OWN, "access_keys.crm.secrt: "),
+    ("PERENNIAL_TOKEN_KEYS", "short", 'PERENNIAL_TOKEN_KEYS must be a JSON list, such as ["'),
+    ("PERENNIAL_TOKEN_KEYS", '"short"', 'PERENNIAL_TOKEN_KEYS must be a JSON list, such as ["'),
+    ("PERENNIAL_ACCESS_KEYS", "x", "PERENNIAL_ACCESS_KEYS must be a JSON object"),
+    ("PERENNIAL_INSTANCES", "[]", "PERENNIAL_INSTANCES must be a JSON object"),
+    ("PERENNIAL_PUBLIC_URL", "chat.example.org", "public_url: must begin with http:// or https://"),
+    ("PERENNIAL_PUBLIC_URL", "https://", "public_url: must begin with http:// or https://"),
+    ("PERENNIAL_PRESENCE_DEBOUNCE", "-PT5S", "presence_debounce: "),
+    ("PERENNIAL_AGENT_DISCONNECT_GRACE", "-PT5S", "agent_disconnect_grace: "),
+    ("PERENNIAL_POSITIONS_EVERY", "soon", 'positions_every: must be a duration, such as "PT10M"'),
+    (
+        "PERENNIAL_ACCESS_KEYS__perennial__instances",
+        '["none"]',
+        "access_keys.perennial.instances: there is no instance",
+    ),
+    ("PERENNIAL_ACCESS_KEYS__crm__secret", "perennial-demo-secret", "access_keys: "),
+]
+
+
+@pytest.mark.parametrize(("variable", "value", "mention"), WRONG)
+def test_wrong_variable_stops_the_start_and_is_named(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, mention: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(StartupError) as raised:
+        load_settings()
+    assert mention in str(raised.value)
+    assert "perennial-demo-secret" not in str(raised.value)
+
+
+def test_variables_that_are_no_settings_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERENNIAL_CONFIG", "perennial.toml")
+    monkeypatch.setenv("PERENNIAL_TEST_POSTGRES_URL", "postgresql://x")
+    monkeypatch.setenv("PERENNIAL_CACHED_CONVERSATIONS", "0")
+    monkeypatch.setenv("PERENNIAL_PUBLIC_URL", "https://chat.example.org/base")
+    assert load_settings().cached_conversations == 0

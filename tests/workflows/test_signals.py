@@ -14,15 +14,17 @@ from domain.events import Park, Resume
 from domain.refusals import RefusalCode
 from tests.workflows.engine import Engine, refusal_code
 
+CONFIGURABLE_ROLES = "timers.0.role: must be 'CUSTOMER' or 'AGENT'"
+
 REFUSED: list[tuple[str, list[Any], RefusalCode, str]] = [
     ("message", [], RefusalCode.MALFORMED, "takes one JSON object"),
     ("message", [{"content": "a"}, {"content": "b"}], RefusalCode.MALFORMED, "takes one JSON object"),
     ("message", ["hello"], RefusalCode.MALFORMED, "messages.0"),
     ("message", [{"contnet": "typo"}], RefusalCode.MALFORMED, "content"),
-    ("message", [{"content": ""}], RefusalCode.MALFORMED, "content"),
+    ("message", [{"content": ""}], RefusalCode.MALFORMED, "messages.0.content: must not be empty"),
     ("message", [{"content": "x" * 16_385}], RefusalCode.MALFORMED, "content"),
     ("message", [{"content": "é" * 8_193}], RefusalCode.MALFORMED, "content"),
-    ("message", [{"content": "a\x00b"}], RefusalCode.MALFORMED, "content"),
+    ("message", [{"content": "a\x00b"}], RefusalCode.MALFORMED, "messages.0.content: must not contain U+0000"),
     ("message", [{"content": {"no": "text"}}], RefusalCode.MALFORMED, "content"),
     ("message", [{"content": "hi", "content_type": "a\x00b"}], RefusalCode.MALFORMED, "content_type"),
     ("message", [{"content": "hi", "content_type": "t" * 101}], RefusalCode.MALFORMED, "content_type"),
@@ -36,7 +38,8 @@ REFUSED: list[tuple[str, list[Any], RefusalCode, str]] = [
     ("disconnect", [{"at": "2026-01-01T00:00:00"}], RefusalCode.MALFORMED, "at"),
     ("assign", [], RefusalCode.MALFORMED, "user"),
     ("assign", [{"user": "a1"}], RefusalCode.MALFORMED, "name"),
-    ("park", [{"by": ""}], RefusalCode.MALFORMED, "by"),
+    ("configure", [{"timers": [{"role": "X", "kind": "IDLE"}]}], RefusalCode.MALFORMED, CONFIGURABLE_ROLES),
+    ("park", [{"by": ""}], RefusalCode.MALFORMED, "by: must not be empty"),
     ("park", [], RefusalCode.PERSISTENT_ONLY, "not in this mode"),
     ("resume", [], RefusalCode.PERSISTENT_ONLY, "not in this mode"),
     ("end", [[1, 2, 3]], RefusalCode.MALFORMED, "body"),
@@ -58,6 +61,7 @@ async def test_refused_signal_is_recorded_and_changes_nothing(
         [refused] = state.refusals
         assert (refused.what, refused.code) == (name, reason)
         assert mention in refused.text
+        assert "Value error" not in refused.text
         assert (state.state, await chat.contents()) == (State.OPEN, [])
         details = str(await chat.handle.query("__temporal_workflow_metadata"))
         assert "1 refused" in details

@@ -24,7 +24,26 @@ from tests.stack import SECRET
             LIVE_WORKSTREAM | {"texts": {"greeting": "Hello {Me}."}},
             "workstreams.w.texts.greeting: there is no {Me}; a text can name {AgentName}",
         ),
-        ("PUT", "/workstreams/w", LIVE_WORKSTREAM | {"open_age": "soon"}, "workstreams.w.open_age: "),
+        ("PUT", "/workstreams/w", LIVE_WORKSTREAM | {"open_age": "soon"}, "workstreams.w.open_age: must be a duration"),
+        ("PUT", "/workstreams/w", LIVE_WORKSTREAM | {"open_age": True}, "workstreams.w.open_age: must be a duration"),
+        ("PUT", "/workstreams/w", LIVE_WORKSTREAM | {"units": True}, "workstreams.w.units: must be a number"),
+        ("PUT", "/workstreams/w", LIVE_WORKSTREAM | {"priority": True}, "workstreams.w.priority: must be a number"),
+        ("PUT", "/workstreams/w", LIVE_WORKSTREAM | {"missed_offers": True}, "workstreams.w.missed_offers: must be "),
+        ("PUT", "/agents/a", {"name": "Ann", "capacity": True}, "agents.a.capacity: must be a number"),
+        ("PUT", "/agents/a", {"name": "Ann", "queues": 5}, "agents.a.queues: must be a list"),
+        ("PUT", "/workstreams/w", LIVE_WORKSTREAM | {"idle_rules": 5}, "workstreams.w.idle_rules: must be a list"),
+        (
+            "PUT",
+            "/workstreams/w",
+            LIVE_WORKSTREAM | {"survey": {"questions": [5]}},
+            "workstreams.w.survey.questions.0: must be an object",
+        ),
+        (
+            "PUT",
+            "/workstreams/w",
+            LIVE_WORKSTREAM | {"allowed_statuses": []},
+            "workstreams.w.allowed_statuses: must not be empty",
+        ),
         ("PUT", "/workstreams/w", LIVE_WORKSTREAM | {"open_age": -5}, "workstreams.w.open_age: "),
         (
             "PUT",
@@ -45,7 +64,7 @@ from tests.stack import SECRET
         ("PUT", "/workstreams/w", LIVE_WORKSTREAM | {"missed_offers": 10**20}, "workstreams.w.missed_offers: "),
         ("PUT", "/queues/q", {"method": "x"}, "queues.q.method: "),
         ("PUT", "/agents/a", {"name": "Ann", "capacity": 1_001}, "agents.a.capacity: "),
-        ("PUT", "/agents/a", {"name": ""}, "agents.a.name: "),
+        ("PUT", "/agents/a", {"name": ""}, "agents.a.name: must not be empty"),
         ("PUT", "/agents/a", b'{"name": "\\u0000"}', "agents.a.name: "),
         ("PUT", "/agents/a", b'{"name": "\\ud800"}', "The request body is not valid JSON: "),
         ("PUT", "/agents/a", b'{"name": NaN}', "The request body is not valid JSON: "),
@@ -86,7 +105,7 @@ def test_unknown_kinds_and_names_are_not_found(tenant_admin: Admin, path: str) -
 
 
 def test_unknown_instance_is_not_found(tenants: Api) -> None:
-    assert_refused(Admin(tenants, "three").send("GET"), *NOT_FOUND, "there is no instance 'three'")
+    assert_refused(Admin(tenants, "three").send("GET"), *NOT_FOUND, "instance: there is no instance 'three'")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from tests.api.calls import Api, assert_refused
 from tests.compat.chats import eventually
 
 REFUSED = (400, "InvalidRequestException")
+NOT_FOUND = (404, "ResourceNotFoundException")
 
 
 def test_rejected_offer_goes_to_next_agent_who_accepts_it(api: Api, a1: AgentClient, a2: AgentClient) -> None:
@@ -31,7 +32,8 @@ def test_rejected_offer_goes_to_next_agent_who_accepts_it(api: Api, a1: AgentCli
     assert a1.me()["load"] == 1
 
     a2.set_status("available")
-    assert_refused(a2.post(f"offers/{first}/accept"), *REFUSED, "the offer is over")
+    assert_refused(a2.post(f"offers/{first}/accept"), *NOT_FOUND, "offer_id: you have no offer")
+    assert_refused(a2.post("offers/never/reject"), *NOT_FOUND, "offer_id: you have no offer 'never'")
     assert a1.post(f"offers/{first}/reject").json() == {}
     second = a2.wait_for_offer(chat)
     assert a1.offers() == []

@@ -302,6 +302,15 @@ def is_refused(url: str, **options: Any) -> bool:
     return refusal.value.response.status_code == 403
 
 
+def refused_upgrade(url: str) -> tuple[int, str]:
+    """The status and the message with which an upgrade is refused."""
+    with pytest.raises(InvalidStatus) as refusal:
+        with connect(url):
+            pass
+    response = refusal.value.response
+    return response.status_code, json.loads(response.body)["Message"]
+
+
 def test_socket_requires_a_valid_agent_token(agent_api: Api, ann: SocketAgent) -> None:
     url = agent_api.stack.url.replace("http", "ws", 1) + "/v1/agent/socket"
     tokens = agent_api.tokens()
@@ -315,7 +324,8 @@ def test_socket_requires_a_valid_agent_token(agent_api: Api, ann: SocketAgent) -
         "cut short": ann.token[:-2],
     }
     assert {what for what, token in invalid_tokens.items() if is_refused(f"{url}?token={token}")} == set(invalid_tokens)
-    assert is_refused(f"{url}?token={ann.token}&after=x")
+    assert refused_upgrade(f"{url}?token={ann.token}&after=x") == (400, "after: must be a whole number")
+    assert refused_upgrade(f"{url}?token=a.b.c") == (403, "The agent token is not valid.")
     assert is_refused(url)
     assert is_refused(url, additional_headers={"Authorization": f"Basic {ann.token}"})
     with connect(url, additional_headers={"Authorization": f"Bearer {ann.token}"}) as socket:

@@ -67,6 +67,14 @@ def test_supervisor_lists_transfers_releases_and_ends_contacts(
     assert_refused(supervisor.get("contacts", SUPERVISION, state="ASLEEP"), *REFUSED, "state")
     assert_refused(supervisor.get("contacts", SUPERVISION, limit=0), *REFUSED, "limit")
 
+    for body, status, mention in (
+        ({"user": "nobody"}, NOT_FOUND, "user: there is no agent 'nobody'"),
+        ({"queue": "none"}, NOT_FOUND, "queue: there is no queue 'none'"),
+        ({}, REFUSED, "Exactly one of queue and user"),
+    ):
+        refused = supervisor.post(f"contacts/{active.contact_id}/transfer", body, SUPERVISION)
+        assert_refused(refused, *status, mention)
+        assert refused.json()["Message"].startswith(mention)
     transferred = (
         supervisor.post(f"contacts/{active.contact_id}/transfer", {"user": "a2"}, SUPERVISION).raise_for_status().json()
     )
@@ -107,8 +115,9 @@ async def test_supervisor_end_of_terminated_chat_frees_its_agent(api: Api, super
     client = await Client.connect(api.stack.temporal)
     await client.get_workflow_handle(chat.contact_id).terminate()
     assert agent.me()["load"] == 1
-    assert_refused(supervisor.post(f"contacts/{chat.contact_id}/end", None, SUPERVISION), *REFUSED, "has ended")
+    assert supervisor.post(f"contacts/{chat.contact_id}/end", None, SUPERVISION).json() == {}
     assert agent.me()["load"] == 0
+    assert supervisor.post(f"contacts/{chat.contact_id}/end", None, SUPERVISION).json() == {}, "end must be idempotent"
 
 
 def test_supervisor_sets_agent_status(a1: AgentClient, supervisor: AgentClient) -> None:

@@ -168,7 +168,9 @@ def test_malformed_reconnection_is_refused(api: Api, body: dict[str, Any], menti
 
 def test_unknown_instance_or_workstream_is_not_found(api: Api) -> None:
     identity = {"workstream": "live", "customer_id": "c"}
-    assert_refused(api.send("Reconnect", {**identity, "instance": "nowhere"}), *NOT_FOUND, "nowhere")
+    assert_refused(
+        api.send("Reconnect", {**identity, "instance": "nowhere"}), *NOT_FOUND, "instance: there is no instance"
+    )
     elsewhere = {"instance": "demo", **identity, "workstream": "elsewhere"}
     assert_refused(api.send("Reconnect", elsewhere), *NOT_FOUND, "workstream")
 

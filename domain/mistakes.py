@@ -1,0 +1,65 @@
+"""Mistakes in an input, from pydantic's errors, in the sender's terms: the messages name no types of Python."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+DURATION_EXPECTED = 'must be a duration, such as "PT10M", or a number of seconds'
+
+_MESSAGES = {
+    **dict.fromkeys(("tuple_type", "list_type", "set_type", "frozen_set_type"), "must be a list"),
+    **dict.fromkeys(("dict_type", "mapping_type", "model_type", "model_attributes_type"), "must be an object"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "must be true or false"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "must be a whole number"),
+    **dict.fromkeys(("time_delta_type", "time_delta_parsing"), DURATION_EXPECTED),
+}
+"""Messages by the type of pydantic's error. All other errors keep pydantic's message."""
+
+_NOUNS = {"Tuple": "items", "List": "items", "Set": "items", "Frozenset": "items", "Dictionary": "entries"}
+"""What each type holds, by pydantic's name of the type. Late length checks call a text `Value`."""
+
+_ENUM_MEMBER = re.compile(r"<[\w.]+: ('[^']*')>")
+
+
+class Mistake(NamedTuple):
+    """One mistake: the path of the wrong member, and what is wrong. The message does not name the member."""
+
+    member: tuple[int | str, ...]
+    message: str
+
+
+def mistakes_in(error: ValidationError) -> list[Mistake]:
+    """Return the mistakes, in the order of the members."""
+    found = error.errors(include_url=False, include_input=False)
+    members = [each["loc"] for each in found]
+    # pydantic counts only the valid items of a list, so a list with a wrong item may also be too short
+    return [Mistake(each["loc"], plain_message(each)) for each in found if not _is_for_an_item(each, members)]
+
+
+def plain_message(error: Mapping[str, Any]) -> str:
+    """Return the message of one of pydantic's errors. It does not name the member."""
+    kind, context = error["type"], error.get("ctx", {})
+    if kind in ("too_short", "string_too_short"):
+        return _too_short(context["min_length"], _noun(context))
+    if kind == "too_long":
+        return f"must have at most {context['max_length']} {_noun(context)}"
+    if kind in ("literal_error", "enum"):
+        return "must be " + _ENUM_MEMBER.sub(r"\1", context["expected"])
+    return _MESSAGES.get(kind) or error["msg"].removeprefix("Value error, ")
+
+
+def _is_for_an_item(error: Mapping[str, Any], members: list[tuple[int | str, ...]]) -> bool:
+    path = error["loc"]
+    return error["type"] == "too_short" and any(len(it) > len(path) and it[: len(path)] == path for it in members)
+
+
+def _too_short(least: int, noun: str) -> str:
+    return "must not be empty" if least == 1 else f"must have at least {least} {noun}"
+
+
+def _noun(context: Mapping[str, Any]) -> str:
+    return _NOUNS.get(context.get("field_type", ""), "characters")

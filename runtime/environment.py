@@ -1,0 +1,55 @@
+"""Checks of the variables `PERENNIAL_*`, before pydantic reads them: unknown names, and texts that must be JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+
+PREFIX = "PERENNIAL_"
+
+_CONFIG_FILE = f"{PREFIX}CONFIG"
+"""The variable that names the file."""
+
+_TESTS = f"{PREFIX}TEST_"
+"""The beginning of the variables that only tests read."""
+
+_LISTS = {"token_keys": 'must be a JSON list, such as ["at least 32 random characters"]'}
+_TABLES = {
+    "access_keys": 'must be a JSON object, such as {"crm": {"secret": "at least 16 characters"}}',
+    "instances": "must be a JSON object",
+}
+
+
+def wrong_variable(environment: Mapping[str, str], settings: Collection[str]) -> str | None:
+    """Return the first mistake in the variables `PERENNIAL_*`, beginning with the variable's name; None without one.
+
+    Args:
+        environment: all variables. Upper and lower case are the same.
+        settings: the names of the settings, in lower case.
+    """
+    for name, value in environment.items():
+        if name.upper().startswith(PREFIX) and (mistake := _mistake(name, value, settings)):
+            return f"{name} {mistake}"
+    return None
+
+
+def _mistake(name: str, value: str, settings: Collection[str]) -> str | None:
+    if name == _CONFIG_FILE or name.upper().startswith(_TESTS):
+        return None
+    setting, within, _ = name[len(PREFIX) :].lower().partition("__")
+    if setting not in settings or (within and setting not in _TABLES):
+        return "is not a setting; docs/settings.md lists all"
+    if within:
+        return None
+    if setting in _LISTS and not isinstance(_json(value), list):
+        return _LISTS[setting]
+    if setting in _TABLES and not isinstance(_json(value), dict):
+        return _TABLES[setting]
+    return None
+
+
+def _json(value: str) -> object:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return None
