@@ -18,7 +18,7 @@ from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute, EmptyResponse, error_responses
 from api.participant.authentication import participant_token
 from api.reconnections import LinkResponse, reconnect_link
-from api.refusals import refusal_error
+from api.refusals import refusal_error, try_command
 from domain.errors import ConversationEnded, MalformedRequest, NotFound
 from domain.events import Close, End, Park, Release, Resume
 from domain.refusals import Refusal, RefusalCode, refusal

@@ -98,8 +98,8 @@ async def queried_while_writing(engine: Engine, state: ConversationState) -> Wor
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Recorder, "_write", write)
-        runner = UnsandboxedWorkflowRunner()
-        patch.setattr("worker.Worker", partial(Worker, workflow_runner=runner, interceptors=[interceptor(meeting)]))
+        patch.setattr("worker.ConversationRunner", UnsandboxedWorkflowRunner)
+        patch.setattr("worker.Worker", partial(Worker, interceptors=[interceptor(meeting)]))
         async with engine.worker():
             await query
             await chat.wait_until(lambda s: s.customer.presence is ParticipantPresence.AWAY, "the loss is noticed")

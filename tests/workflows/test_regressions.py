@@ -34,7 +34,7 @@ class InterruptingBus(LocalBus):
 
     async def announce(self, announcement: Announcement) -> None:
         await super().announce(announcement)
-        if announcement.frame is not None:  # a change in routing, or an event that is not stored
+        if not announcement.transcript_has_grown:
             return
         self._remaining -= 1
         if self._remaining == 0 and self.interrupt:
