@@ -38,6 +38,11 @@ class DirectRoutes:
         routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
         self._operations = {route.path: _Operation(route, parts) for route in routes if _is_direct(route)}
 
+    @property
+    def paths(self) -> Iterable[str]:
+        """The paths that it answers."""
+        return self._operations.keys()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request, or forward it."""
         if scope["type"] == "http" and scope["method"] == "POST":

@@ -159,3 +159,42 @@ async def test_socket_that_replaces_a_dead_one_resumes_after_the_last_confirmed_
     # the second heartbeat confirms what was sent before the first
     second = await subscribed(feed, CUSTOMER.id)
     assert await received(second, "text 4") == [("text 3", False), ("text 4", False)]
+
+
+async def test_announced_items_are_delivered_without_reading_the_store(
+    db: Database, bus: LocalBus, feed: TranscriptFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subscriber = await subscribed(feed, CUSTOMER.id)
+    await all_delivered()
+
+    async def no_read(*_: object) -> list[TranscriptItem]:
+        raise AssertionError("the store was read")
+
+    monkeypatch.setattr(feed, "read", no_read)
+    for seq in (2, 3):
+        await bus.announce(Announcement("c", items=(item(seq, content=f"{seq}"),)))
+    assert await received(subscriber, until="3") == [("2", False), ("3", False)]
+    await bus.announce(Announcement("c", items=(item(3, content="3"),)))
+    assert subscriber.frames.empty()
+
+
+async def test_gap_before_announced_items_is_read_from_the_store(
+    db: Database, bus: LocalBus, feed: TranscriptFeed
+) -> None:
+    subscriber = await subscribed(feed, CUSTOMER.id)
+    await all_delivered()
+    items = [item(seq, content=f"{seq}") for seq in (2, 3, 4)]
+    await record(db, "c", items=items)
+    await bus.announce(Announcement("c", items=(items[2],)))
+    assert await received(subscriber, until="4") == [("2", False), ("3", False), ("4", False)]
+
+
+async def test_change_of_the_record_alone_delivers_nothing(
+    bus: LocalBus, feed: TranscriptFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await subscribed(feed, CUSTOMER.id)
+    await all_delivered()
+    woken: list[str] = []
+    monkeypatch.setattr(feed, "wake", woken.append)
+    await bus.announce(Announcement("c", record_changed=True))
+    assert woken == []

@@ -1,0 +1,80 @@
+"""The writer of items: many conversations share a transaction, and none affects another."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import IntegrityError
+
+from store.database import Database
+from store.item_writer import ItemWriter
+from store.transcript import PageStart, page
+from store.transcript_writes import Appended
+from tests.store.sample_records import item, opening, record
+
+CHATS = [f"c{number}" for number in range(5)]
+
+
+@pytest.fixture
+async def writer(db: Database) -> ItemWriter:
+    for chat in CHATS:
+        await record(db, chat, opening=opening(chat), items=[item(1, id=f"{chat}-1")])
+    return ItemWriter(db)
+
+
+async def stored(db: Database, chat: str) -> list[tuple[int, str]]:
+    return [(found.seq, found.id) for found in await page(db, chat, PageStart(0, forward=True), 100)]
+
+
+async def test_writes_that_wait_together_share_a_transaction(db: Database, writer: ItemWriter) -> None:
+    commits = 0
+
+    def count(_: object) -> None:
+        nonlocal commits
+        commits += 1
+
+    event.listen(db.engine, "commit", count)
+    writes = [writer.append(chat, [item(2, id=f"{chat}-2"), item(3, id=f"{chat}-3")]) for chat in CHATS]
+    assert await asyncio.gather(*writes) == [Appended()] * len(CHATS)
+    event.remove(db.engine, "commit", count)
+    assert commits == 1
+    for chat in CHATS:
+        assert await stored(db, chat) == [(1, f"{chat}-1"), (2, f"{chat}-2"), (3, f"{chat}-3")]
+
+
+async def test_unknown_conversation_fails_alone(db: Database, writer: ItemWriter) -> None:
+    writes = [writer.append(chat, [item(2, id=f"{chat}-2")]) for chat in ("c0", "nowhere", "c1")]
+    first, unknown, last = await asyncio.gather(*writes, return_exceptions=True)
+    assert (first, last) == (Appended(), Appended())
+    assert isinstance(unknown, IntegrityError)
+    assert [seq for seq, _ in await stored(db, "c0")] == [1, 2]
+
+
+async def test_taken_number_renumbers_its_own_items_only(db: Database, writer: ItemWriter) -> None:
+    await writer.append("c0", [item(2, id="theirs")])
+    appended, other = await asyncio.gather(
+        writer.append("c0", [item(2, id="ours")]), writer.append("c1", [item(2, id="c1-2")])
+    )
+    assert appended.end is not None
+    assert (appended.end.seq, appended.as_given) == (3, False)
+    assert other == Appended()
+    assert await stored(db, "c0") == [(1, "c0-1"), (2, "theirs"), (3, "ours")]
+
+
+async def test_repeated_write_changes_nothing(db: Database, writer: ItemWriter) -> None:
+    items = [item(2, id="c0-2")]
+    assert await writer.append("c0", items) == Appended()
+    assert await writer.append("c0", items) == Appended(as_given=False)
+    assert len(await stored(db, "c0")) == 2
+
+
+async def test_cancelled_caller_does_not_stop_the_writes_of_others(db: Database, writer: ItemWriter) -> None:
+    cancelled = asyncio.create_task(writer.append("c0", [item(2, id="c0-2")]))
+    other = asyncio.create_task(writer.append("c1", [item(2, id="c1-2")]))
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    assert await other == Appended()
+    assert await writer.append("c2", [item(2, id="c2-2")]) == Appended()
+    assert [seq for seq, _ in await stored(db, "c0")] == [1, 2]
