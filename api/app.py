@@ -28,9 +28,9 @@ from api.paths import EncodedSlashes
 from api.tokens import Tokens, token_keys
 from configuration.current import Configuration
 from engine.client import ConversationClient
+from realtime.accepted_messages import AcceptedMessages
 from realtime.agent_event_feed import AgentEventFeed
 from realtime.connections import ConnectionTracker
-from realtime.read_your_writes import AcceptedWrites
 from realtime.sessions import Sessions
 from realtime.transcript_feed import TranscriptFeed
 from routing.connection_reports import ConnectionReports
@@ -73,7 +73,7 @@ def build_services(
         connections=ConnectionTracker(
             db, connection_reports, debounce=settings.presence_debounce, lease=settings.presence_lease
         ),
-        accepted_writes=AcceptedWrites(db, bus),
+        accepted_messages=AcceptedMessages(db, bus, settings.unrecorded_messages),
         dispatcher=Dispatcher(db, bus, engine, configuration),
         queue_positions=QueuePositions(db, engine, configuration, every=settings.positions_every),
     )
@@ -97,7 +97,12 @@ def create_app(services: Services, temporal_ui: str | None = None) -> FastAPI:
     )
     app.state.services = services
     app.add_middleware(EncodedSlashes)
-    app.add_middleware(DirectRoutes, services, (messages.router, transcript.router, connection.router))
+    app.add_middleware(
+        DirectRoutes,
+        services,
+        (messages.router, transcript.router, connection.router),
+        {messages.SEND_MESSAGE: services.accepted_messages.require_room},
+    )
     app.add_middleware(errors.UnexpectedErrorMiddleware)
     # any origin may call: tokens protect the chats, and there are no cookies
     app.add_middleware(

@@ -16,6 +16,6 @@ async def find_contact_after_writes(
         None if the instance has no such contact.
     """
     found = await conversations.find_contact(services.db, instance, contact_id)
-    if found is None or not await services.accepted_writes.wait_until_recorded(found[1].id):
+    if found is None or not await services.accepted_messages.wait_until_recorded(found[1].id):
         return found
     return await conversations.find_contact(services.db, instance, contact_id)

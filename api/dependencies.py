@@ -14,9 +14,9 @@ from configuration.current import Configuration
 from configuration.schema.instances import InstanceSettings
 from domain.errors import AccessDenied, NotFound
 from engine.client import ConversationClient
+from realtime.accepted_messages import AcceptedMessages
 from realtime.agent_event_feed import AgentEventFeed
 from realtime.connections import ConnectionTracker
-from realtime.read_your_writes import AcceptedWrites
 from realtime.sessions import Sessions
 from realtime.transcript_feed import TranscriptFeed
 from routing.connection_reports import ConnectionReports
@@ -43,7 +43,7 @@ class Services:
     agent_events: AgentEventFeed
     connection_reports: ConnectionReports
     connections: ConnectionTracker
-    accepted_writes: AcceptedWrites
+    accepted_messages: AcceptedMessages
     dispatcher: Dispatcher
     queue_positions: QueuePositions
 

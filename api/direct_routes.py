@@ -7,7 +7,7 @@ same functions, so the OpenAPI document has them, and their answers and errors a
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -26,17 +26,22 @@ _Argument = Callable[[Request], Awaitable[Any]]
 class DirectRoutes:
     """ASGI middleware that answers the POST requests of some routers, and forwards all others."""
 
-    def __init__(self, app: ASGIApp, parts: Services, routers: Iterable[APIRouter]) -> None:
+    def __init__(
+        self, app: ASGIApp, parts: Services, routers: Iterable[APIRouter], checks: Mapping[str, Callable[[], None]]
+    ) -> None:
         """Prepare the routes.
 
         Args:
             app: the application behind.
             parts: the parts of the process.
             routers: the routers. Their routes with parameters in the path or query are left to the application.
+            checks: by path, what is checked before anything else. An overloaded process must refuse at little cost.
         """
         self._app = app
         routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
-        self._operations = {route.path: _Operation(route, parts) for route in routes if _is_direct(route)}
+        self._operations = {
+            route.path: _Operation(route, parts, checks.get(route.path)) for route in routes if _is_direct(route)
+        }
 
     @property
     def paths(self) -> Iterable[str]:
@@ -58,7 +63,8 @@ class DirectRoutes:
 class _Operation:
     """A route's function and how to obtain its arguments, in their order."""
 
-    def __init__(self, route: APIRoute, parts: Services) -> None:
+    def __init__(self, route: APIRoute, parts: Services, check: Callable[[], None] | None) -> None:
+        self._check = check
         self._call = route.endpoint
         self._request_name = route.dependant.request_param_name
         self._arguments = {
@@ -70,6 +76,8 @@ class _Operation:
     async def respond(self, request: Request) -> JSONResponse:
         """Call the operation, and build the response of its result or error."""
         try:
+            if self._check:
+                self._check()
             arguments: dict[str, Any] = {name: await find(request) for name, find in self._arguments.items()}
             if self._request_name:
                 arguments[self._request_name] = request

@@ -39,6 +39,9 @@ logger = logging.getLogger(__name__)
 
 PARTICIPANT_PATHS = "/participant/"
 
+RETRY_AFTER_SECONDS = "1"
+"""When the client of a throttled request should try again. boto3 and ChatJS have a delay of their own."""
+
 
 class ErrorFormat(NamedTuple):
     """HTTP status of an error, and its name in the services `connect` and `connectparticipant`."""
@@ -68,11 +71,10 @@ def render(fault: Fault, path: str) -> JSONResponse:
     """Build the response for an error. Its name is in header and body, for clients that read only one."""
     error_format = next(ERROR_FORMATS[kind] for kind in type(fault).__mro__ if kind in ERROR_FORMATS)
     name = error_format.participant if path.startswith(PARTICIPANT_PATHS) else error_format.connect
-    return JSONResponse(
-        {"__type": name, "Message": str(fault)},
-        status_code=error_format.status,
-        headers={"x-amzn-errortype": name, "x-amzn-requestid": str(uuid4())},
-    )
+    headers = {"x-amzn-errortype": name, "x-amzn-requestid": str(uuid4())}
+    if isinstance(fault, Throttled):
+        headers["retry-after"] = RETRY_AFTER_SECONDS
+    return JSONResponse({"__type": name, "Message": str(fault)}, status_code=error_format.status, headers=headers)
 
 
 async def refuse_socket(websocket: WebSocket, fault: Fault) -> None:

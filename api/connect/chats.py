@@ -74,11 +74,12 @@ async def start_chat_contact(
         minutes = body.chat_duration_in_minutes
         duration = timedelta(minutes=minutes) if minutes else None
         first_message = _first_message(body, new)
+        services.accepted_messages.require_room()
         # the workflow before the record: if this process dies in between, the workflow writes the record
         await services.engine.start(new, settings, duration=duration, first_message=first_message)
         await conversations.open_conversation(services.db, new)
         if first_message and first_message.id:
-            services.accepted_writes.add(contact_id, first_message.id)
+            services.accepted_messages.add(contact_id, first_message.id)
     return without_none(
         ContactId=contact_id,
         ParticipantId=_customer_participant_id(contact_id),

@@ -29,6 +29,8 @@ from wire.models import ClientToken, Text, WireModel
 
 router = APIRouter(route_class=DescribedRoute)
 
+SEND_MESSAGE = "/participant/message"
+
 EventContentType = Literal[
     "application/vnd.amazonaws.connect.event.typing",
     "application/vnd.amazonaws.connect.event.message.delivered",
@@ -60,7 +62,7 @@ class MessageReference(WireModel):
     message_id: Annotated[Text, MinLen(1), MaxLen(256)] = Field(alias="messageId")
 
 
-@router.post("/participant/message")
+@router.post(SEND_MESSAGE)
 async def send_message(
     services: ServicesInRequest, session: ByConnectionToken, body: JsonBody[SendMessage]
 ) -> dict[str, Any]:
@@ -84,9 +86,18 @@ async def send_message(
         content=body.content,
         content_type=body.content_type,
     )
-    await services.engine.send_message(session.conversation.id, message)
-    services.accepted_writes.add(session.conversation.id, item_id)
+    await _accept(services, session.conversation.id, message, item_id)
     return {"Id": item_id, "AbsoluteTime": iso(now)}
+
+
+async def _accept(services: Services, conversation_id: str, message: Message, item_id: str) -> None:
+    services.accepted_messages.require_room()
+    services.accepted_messages.add(conversation_id, item_id)
+    try:
+        await services.engine.send_message(conversation_id, message)
+    except BaseException:
+        services.accepted_messages.remove(conversation_id, item_id)
+        raise
 
 
 @router.post("/participant/event")

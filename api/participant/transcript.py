@@ -68,7 +68,7 @@ async def get_transcript(
     services: ServicesInRequest, session: ByConnectionToken, body: JsonBody[GetTranscript]
 ) -> dict[str, Any]:
     """GetTranscript. Also of an ended chat, until the connection token expires."""
-    await services.accepted_writes.wait_until_recorded(session.conversation.id)
+    await services.accepted_messages.wait_until_recorded(session.conversation.id)
     await _require_contact_of_this_chat(services, session, body.contact_id)
     start = await _start(services, session, body)
     limit = body.max_results or DEFAULT_RESULTS

@@ -62,7 +62,7 @@ class ProductLoad:
 
     def __init__(self, system: System, chats: list[Chat], sockets: list[Socket]) -> None:
         self._system = system
-        self._chats = chats
+        self.chats = chats
         self._sockets = sockets
 
     @classmethod
@@ -76,16 +76,16 @@ class ProductLoad:
         run = uuid4().hex[:8]
         starts = [len(socket.messages) for socket in self._sockets]
         per_chat = senders_per_chat * messages_per_sender
-        sent: list[list[str]] = [[] for _ in self._chats]
+        sent: list[list[str]] = [[] for _ in self.chats]
 
         async def send_all(number: int, sender: int) -> None:
             for count in range(messages_per_sender):
                 text = f"{run}-{number}-{sender}-{count}"
                 sent[number].append(text)
-                await self._chats[number].customer.send(text)
+                await self.chats[number].customer.send(text)
 
         async def send() -> None:
-            senders = [(number, sender) for number in range(len(self._chats)) for sender in range(senders_per_chat)]
+            senders = [(number, sender) for number in range(len(self.chats)) for sender in range(senders_per_chat)]
             await asyncio.gather(*(send_all(*each) for each in senders))
 
         async def arrive() -> None:
@@ -93,7 +93,7 @@ class ProductLoad:
                 *(socket.wait_for(start + per_chat) for socket, start in zip(self._sockets, starts, strict=True))
             )
 
-        load = await _measure(self._system, per_chat * len(self._chats), send, arrive)
+        load = await _measure(self._system, per_chat * len(self.chats), send, arrive)
         for number, (socket, start) in enumerate(zip(self._sockets, starts, strict=True)):
             arrived = socket.messages[start:]
             assert sorted(arrived) == sorted(sent[number]), "a frame is missing or doubled"
@@ -105,10 +105,10 @@ class ProductLoad:
         """Send messages one at a time, in turn to all chats. Return the seconds from the request to the agent's frame."""
         found: list[float] = []
         for number in range(count):
-            index = number % len(self._chats)
+            index = number % len(self.chats)
             socket, text = self._sockets[index], uuid4().hex
             arrived, began = len(socket.messages), perf_counter()
-            await asyncio.gather(self._chats[index].customer.send(text), socket.wait_for(arrived + 1))
+            await asyncio.gather(self.chats[index].customer.send(text), socket.wait_for(arrived + 1))
             found.append(socket.arrivals[text] - began)
         return found
 

@@ -7,6 +7,7 @@ import pytest
 
 from api.direct_routes import DirectRoutes
 from api.participant import connection, messages, transcript
+from domain.errors import Throttled
 from tests.api.calls import Api
 from tests.compat.chats import Chat
 
@@ -19,7 +20,7 @@ async def no_app(*_: object) -> None:
 
 
 def test_every_operation_of_the_participant_plane_has_a_short_way() -> None:
-    direct = DirectRoutes(no_app, None, ROUTERS)  # pyright: ignore[reportArgumentType]
+    direct = DirectRoutes(no_app, None, ROUTERS, {})  # pyright: ignore[reportArgumentType]
     assert sorted(direct.paths) == [
         "/participant/connection",
         "/participant/disconnect",
@@ -47,3 +48,15 @@ def test_both_ways_answer_alike(api: Api, chat: Chat, body: bytes, status: int) 
     assert short.json().keys() == long.json().keys()
     if status != 200:
         assert short.json() == long.json()
+
+
+async def test_overloaded_process_refuses_before_it_reads_the_request() -> None:
+    def refuse() -> None:
+        raise Throttled("too many")
+
+    app = DirectRoutes(no_app, None, ROUTERS, {"/participant/message": refuse})  # pyright: ignore[reportArgumentType]
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as http:
+        response = await http.post("/participant/message", content=b"not even JSON")
+    assert response.status_code == 429
+    assert response.headers["x-amzn-errortype"] == "ThrottlingException"
+    assert response.headers["retry-after"] == "1"

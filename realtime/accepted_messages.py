@@ -1,0 +1,116 @@
+"""The messages that this process has accepted and that are not recorded yet.
+
+Two things depend on them. A read waits briefly until they are recorded, so that a client reads its own writes over HTTP. And when
+they are too many, new messages are refused: engine or store cannot keep up, and what is accepted must be recorded soon.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from time import monotonic
+
+from domain.errors import Throttled
+from runtime.bus import Announcement, Bus
+from store import transcript
+from store.database import Database
+
+MAX_WAIT_SECONDS = 2.0
+"""How long a read waits at most. While no worker runs, an older answer is better than none."""
+
+POLL_SECONDS = 0.05
+"""How often the store is polled during the wait, in case the announcement is lost."""
+
+MAX_AGE_SECONDS = 30.0
+"""After this time a message counts as recorded, because its announcement can be lost."""
+
+
+class AcceptedMessages:
+    """The accepted messages of a process, by conversation. At most `limit` of them wait to be recorded."""
+
+    def __init__(self, db: Database, bus: Bus, limit: int) -> None:
+        self._db = db
+        self._limit = limit
+        self._unrecorded: dict[str, dict[str, float]] = {}
+        self._by_age: deque[tuple[float, str, str]] = deque()
+        self._waiting: dict[str, set[asyncio.Event]] = {}
+        self.count = 0
+        bus.subscribe(self._receive)
+
+    def require_room(self) -> None:
+        """Check that engine and store keep up.
+
+        Raises:
+            Throttled: too many accepted messages are not recorded yet.
+        """
+        if self.count >= self._limit:
+            self._remove_old()
+        if self.count >= self._limit:
+            raise Throttled("Too many messages wait to be recorded. Try again later.")
+
+    def add(self, conversation_id: str, item_id: str) -> None:
+        """Add a message that is about to be accepted. Repeated calls do nothing."""
+        items, now = self._unrecorded.setdefault(conversation_id, {}), monotonic()
+        if item_id not in items:
+            items[item_id] = now
+            self._by_age.append((now, conversation_id, item_id))
+            self.count += 1
+
+    def remove(self, conversation_id: str, item_id: str) -> None:
+        """Remove a message that is recorded, or not accepted after all. Repeated calls do nothing."""
+        items = self._unrecorded.get(conversation_id)
+        if items and items.pop(item_id, None) is not None:
+            self.count -= 1
+            if not items:
+                del self._unrecorded[conversation_id]
+        if not self._unrecorded:
+            self._by_age.clear()
+
+    async def wait_until_recorded(self, conversation_id: str) -> bool:
+        """Wait until the latest accepted message is recorded, at most `MAX_WAIT_SECONDS` from its acceptance.
+
+        Returns:
+            Whether there was a message to wait for.
+        """
+        items = self._unrecorded.get(conversation_id)
+        if not items:
+            return False
+        item_id, accepted_at = next(reversed(items.items()))
+        if monotonic() >= accepted_at + MAX_WAIT_SECONDS:
+            return False
+        announced = asyncio.Event()
+        self._waiting.setdefault(conversation_id, set()).add(announced)
+        try:
+            while monotonic() < accepted_at + MAX_WAIT_SECONDS:
+                announced.clear()
+                if await transcript.find_item(self._db, conversation_id, item_id):
+                    self.remove(conversation_id, item_id)
+                    break
+                try:
+                    async with asyncio.timeout(POLL_SECONDS):
+                        await announced.wait()
+                except TimeoutError:
+                    continue
+        finally:
+            self._waiting[conversation_id].discard(announced)
+            if not self._waiting[conversation_id]:
+                del self._waiting[conversation_id]
+        return True
+
+    def _receive(self, announcement: Announcement) -> None:
+        conversation_id = announcement.conversation_id
+        if not announcement.transcript_has_grown:
+            return
+        if announcement.items:
+            recorded = [item.id for item in announcement.items]
+        else:  # which items they are is unknown: the reads that wait look themselves, and without them all count as recorded
+            recorded = [] if conversation_id in self._waiting else list(self._unrecorded.get(conversation_id, ()))
+        for item_id in recorded:
+            self.remove(conversation_id, item_id)
+        for announced in self._waiting.get(conversation_id, ()):
+            announced.set()
+
+    def _remove_old(self) -> None:
+        while self._by_age and self._by_age[0][0] < monotonic() - MAX_AGE_SECONDS:
+            _, conversation_id, item_id = self._by_age.popleft()
+            self.remove(conversation_id, item_id)
