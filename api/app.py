@@ -101,7 +101,7 @@ def create_app(services: Services, temporal_ui: str | None = None) -> FastAPI:
         DirectRoutes,
         services,
         (messages.router, transcript.router, connection.router),
-        {messages.SEND_MESSAGE: services.accepted_messages.require_room},
+        {messages.SEND_MESSAGE: services.accepted_messages.require_short_wait},
     )
     app.add_middleware(errors.UnexpectedErrorMiddleware)
     # any origin may call: tokens protect the chats, and there are no cookies

@@ -1,7 +1,8 @@
 """The messages that this process has accepted and that are not recorded yet.
 
 Two things depend on them. A read waits briefly until they are recorded, so that a client reads its own writes over HTTP. And when
-they are too many, new messages are refused: engine or store cannot keep up, and what is accepted must be recorded soon.
+they are too many, new messages wait, and then are refused: engine or store cannot keep up, and what is accepted must be recorded
+soon.
 """
 
 from __future__ import annotations
@@ -21,12 +22,20 @@ MAX_WAIT_SECONDS = 2.0
 POLL_SECONDS = 0.05
 """How often the store is polled during the wait, in case the announcement is lost."""
 
+ROOM_WAIT_SECONDS = 2.0
+"""How long a new message waits for room. A sender who waits for each answer so slows down to what engine and store bear."""
+
 MAX_AGE_SECONDS = 30.0
 """After this time a message counts as recorded, because its announcement can be lost."""
 
+TOO_MANY = "Too many messages wait to be recorded. Try again later."
+
 
 class AcceptedMessages:
-    """The accepted messages of a process, by conversation. At most `limit` of them wait to be recorded."""
+    """The accepted messages of a process, by conversation.
+
+    About `limit` of them wait to be recorded, and as many new ones wait for room.
+    """
 
     def __init__(self, db: Database, bus: Bus, limit: int) -> None:
         self._db = db
@@ -34,19 +43,44 @@ class AcceptedMessages:
         self._unrecorded: dict[str, dict[str, float]] = {}
         self._by_age: deque[tuple[float, str, str]] = deque()
         self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._for_room: deque[asyncio.Future[None]] = deque()
         self.count = 0
         bus.subscribe(self._receive)
 
-    def require_room(self) -> None:
-        """Check that engine and store keep up.
+    def require_short_wait(self) -> None:
+        """Check that not too many new messages wait for room.
 
         Raises:
-            Throttled: too many accepted messages are not recorded yet.
+            Throttled: as many wait as may.
+        """
+        if len(self._for_room) >= self._limit:
+            self._remove_old()
+        if len(self._for_room) >= self._limit:
+            raise Throttled(TOO_MANY)
+
+    async def wait_for_room(self) -> None:
+        """Wait until a new message can be accepted, in the order of the calls.
+
+        Raises:
+            Throttled: too many messages wait, or there is no room after `ROOM_WAIT_SECONDS`.
         """
         if self.count >= self._limit:
             self._remove_old()
-        if self.count >= self._limit:
-            raise Throttled("Too many messages wait to be recorded. Try again later.")
+        if self.count < self._limit and not self._for_room:
+            return
+        self.require_short_wait()
+        room = asyncio.get_running_loop().create_future()
+        self._for_room.append(room)
+        try:
+            async with asyncio.timeout(ROOM_WAIT_SECONDS):
+                await room
+        except TimeoutError:
+            raise Throttled(TOO_MANY) from None
+        finally:
+            if room.cancelled():
+                self._for_room.remove(room)
+            elif room.done():  # the caller may be cancelled just after it was given room: then the next one gets it
+                self._give_room()
 
     def add(self, conversation_id: str, item_id: str) -> None:
         """Add a message that is about to be accepted. Repeated calls do nothing."""
@@ -61,6 +95,7 @@ class AcceptedMessages:
         items = self._unrecorded.get(conversation_id)
         if items and items.pop(item_id, None) is not None:
             self.count -= 1
+            self._give_room()
             if not items:
                 del self._unrecorded[conversation_id]
         if not self._unrecorded:
@@ -109,6 +144,10 @@ class AcceptedMessages:
             self.remove(conversation_id, item_id)
         for announced in self._waiting.get(conversation_id, ()):
             announced.set()
+
+    def _give_room(self) -> None:
+        if self._for_room and self.count < self._limit:
+            self._for_room.popleft().set_result(None)
 
     def _remove_old(self) -> None:
         while self._by_age and self._by_age[0][0] < monotonic() - MAX_AGE_SECONDS:

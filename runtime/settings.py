@@ -84,8 +84,9 @@ class Settings(BaseSettings):
     same_customer: bool = True
     """Whether a past contact with a `CustomerId` can only be rehydrated with the same one."""
     sockets_per_participant: int = Field(default=10, ge=2)
-    unrecorded_messages: int = Field(default=400, ge=1)
-    """How many messages that an API process has accepted may wait to be recorded. Beyond it new messages are throttled (429)."""
+    unrecorded_messages: int = Field(default=300, ge=1)
+    """How many messages that an API process has accepted may wait to be recorded. As many new ones wait for room, at most 2 s;
+    the rest is throttled (429)."""
     recycle_after: int = Field(default=2_000, ge=20)
     """Number of history events, roughly, after which a workflow continues as new."""
     cached_conversations: int = Field(default=1_000, ge=0)

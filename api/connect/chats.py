@@ -74,7 +74,7 @@ async def start_chat_contact(
         minutes = body.chat_duration_in_minutes
         duration = timedelta(minutes=minutes) if minutes else None
         first_message = _first_message(body, new)
-        services.accepted_messages.require_room()
+        await services.accepted_messages.wait_for_room()
         # the workflow before the record: if this process dies in between, the workflow writes the record
         await services.engine.start(new, settings, duration=duration, first_message=first_message)
         await conversations.open_conversation(services.db, new)

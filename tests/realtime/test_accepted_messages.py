@@ -38,29 +38,63 @@ def accepted(db: Database, bus: LocalBus) -> AcceptedMessages:
     return AcceptedMessages(db, bus, LIMIT)
 
 
-def fill(accepted: AcceptedMessages) -> None:
+async def accept(accepted: AcceptedMessages, id: str) -> None:
+    await accepted.wait_for_room()
+    accepted.add("c", id)
+
+
+async def fill(accepted: AcceptedMessages) -> None:
     for number in range(LIMIT):
-        accepted.require_room()
-        accepted.add("c", f"m{number}")
+        await accept(accepted, f"m{number}")
 
 
-async def test_messages_beyond_the_limit_are_throttled_until_some_are_recorded(
+async def test_messages_beyond_the_limit_wait_in_order_until_others_are_recorded(
     bus: LocalBus, accepted: AcceptedMessages
 ) -> None:
-    fill(accepted)
-    with pytest.raises(Throttled):
-        accepted.require_room()
+    await fill(accepted)
+    waiting = [asyncio.create_task(accept(accepted, id)) for id in ("n0", "n1")]
+    await asyncio.sleep(0)
     await bus.announce(Announcement("c", record_changed=True))
     await bus.announce(Announcement("other", items=(item(1, id="m0"),)))
-    with pytest.raises(Throttled):
-        accepted.require_room()
+    await asyncio.sleep(0)
+    assert not waiting[0].done()
     await bus.announce(Announcement("c", items=(item(1, id="m0"),)))
-    accepted.require_room()
-    assert accepted.count == LIMIT - 1
+    await waiting[0]
+    assert not waiting[1].done()
+    await bus.announce(Announcement("c", items=(item(2, id="m1"),)))
+    await waiting[1]
+    assert accepted.count == LIMIT
+
+
+async def test_message_that_waits_too_long_is_throttled(
+    accepted: AcceptedMessages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ROOM_WAIT_SECONDS", 0.01)
+    await fill(accepted)
+    with pytest.raises(Throttled):
+        await accept(accepted, "n")
+    accepted.remove("c", "m0")
+    await accept(accepted, "n")
+
+
+async def test_message_is_throttled_at_once_when_too_many_wait(accepted: AcceptedMessages) -> None:
+    await fill(accepted)
+    waiting = [asyncio.create_task(accept(accepted, f"n{number}")) for number in range(LIMIT)]
+    await asyncio.sleep(0)
+    with pytest.raises(Throttled):
+        accepted.require_short_wait()
+    with pytest.raises(Throttled):
+        await accepted.wait_for_room()
+    waiting[0].cancel()
+    await asyncio.wait(waiting[:1])
+    accepted.require_short_wait()
+    for number in range(LIMIT):
+        accepted.remove("c", f"m{number}")
+    await asyncio.gather(*waiting[1:])
 
 
 async def test_announcement_without_items_counts_all_as_recorded(bus: LocalBus, accepted: AcceptedMessages) -> None:
-    fill(accepted)
+    await fill(accepted)
     await bus.announce(Announcement("c"))
     assert accepted.count == 0
 
@@ -74,11 +108,11 @@ def test_repeated_message_counts_once(accepted: AcceptedMessages) -> None:
     assert accepted.count == 0
 
 
-def test_old_messages_count_as_recorded(accepted: AcceptedMessages, monkeypatch: pytest.MonkeyPatch) -> None:
-    fill(accepted)
+async def test_old_messages_count_as_recorded(accepted: AcceptedMessages, monkeypatch: pytest.MonkeyPatch) -> None:
+    await fill(accepted)
     now = module.monotonic()
     monkeypatch.setattr(module, "monotonic", lambda: now + module.MAX_AGE_SECONDS + 1)
-    accepted.require_room()
+    await accepted.wait_for_room()
     assert accepted.count == 0
 
 
