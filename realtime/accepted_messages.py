@@ -58,8 +58,10 @@ class AcceptedMessages:
         if len(self._for_room) >= self._limit:
             raise Throttled(TOO_MANY)
 
-    async def wait_for_room(self) -> None:
-        """Wait until a new message can be accepted, in the order of the calls.
+    async def admit(self, conversation_id: str, item_id: str) -> None:
+        """Add a message that is about to be accepted. Waits until there is room, in the order of the calls.
+
+        Call `remove` if the message is not accepted after all. A message that is added already is not counted again.
 
         Raises:
             Throttled: too many messages wait, or there is no room after `ROOM_WAIT_SECONDS`.
@@ -67,37 +69,23 @@ class AcceptedMessages:
         if self.count >= self._limit:
             self._remove_old()
         if self.count < self._limit and not self._for_room:
-            return
-        self.require_short_wait()
-        room = asyncio.get_running_loop().create_future()
-        self._for_room.append(room)
-        try:
-            async with asyncio.timeout(ROOM_WAIT_SECONDS):
-                await room
-        except TimeoutError:
-            raise Throttled(TOO_MANY) from None
-        finally:
-            if room.cancelled():
-                self._for_room.remove(room)
-            elif room.done():  # the caller may be cancelled just after it was given room: then the next one gets it
-                self._give_room()
-
-    def add(self, conversation_id: str, item_id: str) -> None:
-        """Add a message that is about to be accepted. Repeated calls do nothing."""
-        items, now = self._unrecorded.setdefault(conversation_id, {}), monotonic()
-        if item_id not in items:
-            items[item_id] = now
-            self._by_age.append((now, conversation_id, item_id))
             self.count += 1
+        else:
+            await self._wait_for_room()
+        items, now = self._unrecorded.setdefault(conversation_id, {}), monotonic()
+        if item_id in items:
+            self._release()
+            return
+        items[item_id] = now
+        self._by_age.append((now, conversation_id, item_id))
 
     def remove(self, conversation_id: str, item_id: str) -> None:
         """Remove a message that is recorded, or not accepted after all. Repeated calls do nothing."""
         items = self._unrecorded.get(conversation_id)
         if items and items.pop(item_id, None) is not None:
-            self.count -= 1
-            self._give_room()
             if not items:
                 del self._unrecorded[conversation_id]
+            self._release()
         if not self._unrecorded:
             self._by_age.clear()
 
@@ -145,9 +133,26 @@ class AcceptedMessages:
         for announced in self._waiting.get(conversation_id, ()):
             announced.set()
 
-    def _give_room(self) -> None:
-        if self._for_room and self.count < self._limit:
+    async def _wait_for_room(self) -> None:
+        self.require_short_wait()
+        room = asyncio.get_running_loop().create_future()
+        self._for_room.append(room)
+        try:
+            async with asyncio.timeout(ROOM_WAIT_SECONDS):
+                await room
+        except BaseException as error:
+            if room.cancelled():
+                self._for_room.remove(room)
+            else:  # it was given room at the same moment
+                self._release()
+            raise Throttled(TOO_MANY) from None if isinstance(error, TimeoutError) else error
+
+    def _release(self) -> None:
+        """Free the room of a message, or give it to the next one that waits."""
+        if self._for_room and self.count <= self._limit:
             self._for_room.popleft().set_result(None)
+        else:
+            self.count -= 1
 
     def _remove_old(self) -> None:
         while self._by_age and self._by_age[0][0] < monotonic() - MAX_AGE_SECONDS:

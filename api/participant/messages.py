@@ -91,8 +91,7 @@ async def send_message(
 
 
 async def _accept(services: Services, conversation_id: str, message: Message, item_id: str) -> None:
-    await services.accepted_messages.wait_for_room()
-    services.accepted_messages.add(conversation_id, item_id)
+    await services.accepted_messages.admit(conversation_id, item_id)
     try:
         await services.engine.send_message(conversation_id, message)
     except BaseException:

@@ -29,6 +29,8 @@ async def overload(backend: Backend, *, seconds: float) -> list[Row]:
             await chats[number].customer.send(text)
         except Refused as error:
             refused[error.status] = refused.get(error.status, 0) + 1
+            if error.status != THROTTLED and refused[error.status] == 1:
+                print(f"  {error}")
         else:
             accepted[number][text] = began
 

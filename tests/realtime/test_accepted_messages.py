@@ -39,8 +39,7 @@ def accepted(db: Database, bus: LocalBus) -> AcceptedMessages:
 
 
 async def accept(accepted: AcceptedMessages, id: str) -> None:
-    await accepted.wait_for_room()
-    accepted.add("c", id)
+    await accepted.admit("c", id)
 
 
 async def fill(accepted: AcceptedMessages) -> None:
@@ -84,7 +83,7 @@ async def test_message_is_throttled_at_once_when_too_many_wait(accepted: Accepte
     with pytest.raises(Throttled):
         accepted.require_short_wait()
     with pytest.raises(Throttled):
-        await accepted.wait_for_room()
+        await accept(accepted, "n")
     waiting[0].cancel()
     await asyncio.wait(waiting[:1])
     accepted.require_short_wait()
@@ -99,9 +98,9 @@ async def test_announcement_without_items_counts_all_as_recorded(bus: LocalBus, 
     assert accepted.count == 0
 
 
-def test_repeated_message_counts_once(accepted: AcceptedMessages) -> None:
+async def test_repeated_message_counts_once(accepted: AcceptedMessages) -> None:
     for _ in range(2 * LIMIT):
-        accepted.add("c", "m")
+        await accept(accepted, "m")
     assert accepted.count == 1
     for _ in range(2):
         accepted.remove("c", "m")
@@ -112,13 +111,13 @@ async def test_old_messages_count_as_recorded(accepted: AcceptedMessages, monkey
     await fill(accepted)
     now = module.monotonic()
     monkeypatch.setattr(module, "monotonic", lambda: now + module.MAX_AGE_SECONDS + 1)
-    await accepted.wait_for_room()
-    assert accepted.count == 0
+    await accept(accepted, "n")
+    assert accepted.count == 1
 
 
 async def test_read_waits_for_the_latest_message(db: Database, bus: LocalBus, accepted: AcceptedMessages) -> None:
     assert not await accepted.wait_until_recorded("c")
-    accepted.add("c", "m1")
+    await accept(accepted, "m1")
     waiting = asyncio.create_task(accepted.wait_until_recorded("c"))
     await asyncio.sleep(0)
     assert not waiting.done()
@@ -131,7 +130,7 @@ async def test_read_waits_for_the_latest_message(db: Database, bus: LocalBus, ac
 
 
 async def test_read_finds_a_message_whose_announcement_is_lost(db: Database, accepted: AcceptedMessages) -> None:
-    accepted.add("c", "m1")
+    await accept(accepted, "m1")
     await record(db, "c", items=[item(1, id="m1")])
     assert await accepted.wait_until_recorded("c")
     assert accepted.count == 0
