@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --require-hashes
 
-.PHONY: help install run test chaos lint format lock histories bench day
+.PHONY: help install run test chaos lint format lock histories bench bench-long day
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -53,7 +53,11 @@ format: $(VENV)/dev.stamp  ## Format the code
 histories: $(VENV)/dev.stamp  ## Record the scenarios of tests/replay that have no history yet
 	@$(BIN)/python -m tests.replay.record
 
-bench: $(VENV)/dev.stamp  ## Measure a page of a long past against one of a long chat, and assignments from queues
+bench: $(VENV)/dev.stamp  ## Measure the speed against floors, in about five minutes (docs/performance.md)
+	@$(BIN)/python -m bench.speed
+
+bench-long: $(VENV)/dev.stamp  ## The same with more and longer rounds, and pages of a long past and assignments from queues
+	@$(BIN)/python -m bench.speed --long
 	@$(BIN)/python -m bench.rehydration
 	@$(BIN)/python -m bench.assignments
 

@@ -38,6 +38,7 @@ class SqliteDatabase(Database):
         self.engine = create_engine(
             url.set(drivername="sqlite+pysqlite"),
             poolclass=QueuePool,
+            hide_parameters=True,  # errors are logged, and messages must not be
             max_overflow=-1,
             connect_args={"check_same_thread": False, "isolation_level": None},
         )

@@ -22,6 +22,11 @@ _Output = TypeVar("_Output")
 LOCAL_LIMIT = timedelta(seconds=5)
 """Time limit of a call as a local activity. After that it runs as a regular activity, and operators can see its retries."""
 
+LOCAL_RETRIES = RetryPolicy(
+    initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=1), maximum_attempts=7
+)
+"""Seven attempts take about as long as `LOCAL_LIMIT`, which the SDK (1.35) applies to one attempt, but not to their sum."""
+
 
 async def write(commit: Commit) -> CommitResult | None:
     """Write a commit to the store. Retries without limit, and returns once the commit is stored.
@@ -42,7 +47,7 @@ async def _call(
 ) -> _Output:
     try:
         return await workflow.execute_local_activity_method(
-            activity, input, schedule_to_close_timeout=LOCAL_LIMIT, summary=summary
+            activity, input, schedule_to_close_timeout=LOCAL_LIMIT, retry_policy=LOCAL_RETRIES, summary=summary
         )
     except FailureError:  # an ActivityError in the first run, its cause alone in a replay (SDK 1.35)
         return await workflow.execute_activity_method(

@@ -58,13 +58,11 @@ class SimulatedParticipant:
         self.token = ""
         self.socket_url = ""
 
-    async def connect(self, *types: str) -> None:
-        """Create a connection."""
+    async def connect(self) -> None:
+        """Create a connection, as ChatJS does."""
+        body = {"Type": ["WEBSOCKET", "CONNECTION_CREDENTIALS"]}
         answer = await self.http.call(
-            "POST",
-            "/participant/connection",
-            {"Type": list(types or ("WEBSOCKET", "CONNECTION_CREDENTIALS")), "ConnectParticipant": True},
-            **{"x-amz-bearer": self.participant_token},
+            "POST", "/participant/connection", body, **{"x-amz-bearer": self.participant_token}
         )
         if "ConnectionCredentials" in answer:
             self.token = answer["ConnectionCredentials"]["ConnectionToken"]

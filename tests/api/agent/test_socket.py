@@ -22,9 +22,10 @@ from tests.stack import ROOT, Stack
 
 TIMEOUT_SECONDS = 10
 GRACE_SECONDS = 3
-README_FRAMES = re.findall(r'^\{"type": .*\}$', (ROOT / "README.md").read_text(), re.MULTILINE)
-FRAME_KEYS = {frame["type"]: frame.keys() for frame in map(json.loads, README_FRAMES)}
-"""Keys of the frames shown in the README, by type."""
+DOCUMENTED_FRAMES = re.findall(r'^\{"type": .*\}$', (ROOT / "docs/agents.md").read_text(), re.MULTILINE)
+FRAME_KEYS = {frame["type"]: frame.keys() for frame in map(json.loads, DOCUMENTED_FRAMES)}
+"""Keys of the frames in docs/agents.md, by type."""
+assert "offer" in FRAME_KEYS
 
 
 @pytest.fixture(scope="module")
