@@ -20,7 +20,11 @@ class PostgresDatabase(Database):
 
     def __init__(self, url: URL, *, pool_size: int) -> None:
         self._engine = create_async_engine(
-            url.set(drivername="postgresql+asyncpg"), pool_size=pool_size, max_overflow=0
+            url.set(drivername="postgresql+asyncpg"),
+            pool_size=pool_size,
+            max_overflow=0,
+            # errors are logged, and messages must not be
+            hide_parameters=True,
         )
         self._without_transaction = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self.engine = self._engine.sync_engine
