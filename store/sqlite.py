@@ -43,6 +43,7 @@ class SqliteDatabase(Database):
             connect_args={"check_same_thread": False, "isolation_level": None},
         )
         self._write_lock = asyncio.Lock()
+        self._reader: Connection | None = None
         self._writer: Connection | None = None
         self._durable = durable
 
@@ -52,8 +53,10 @@ class SqliteDatabase(Database):
 
     async def rows(self, query: Executable, parameters: Parameters = None) -> Sequence[Row[*tuple[Any, ...]]]:
         """See `Database`."""
-        with self.engine.connect() as connection:
-            return connection.execute(query, parameters).all()
+        if self._reader is None:
+            # without a transaction each query sees what is committed, and holds no lock once its rows are read
+            self._reader = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        return self._reader.execute(query, parameters).all()
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[InlineConnection, None]:
@@ -94,8 +97,9 @@ class SqliteDatabase(Database):
 
     async def close(self) -> None:
         """See `Database`."""
-        if self._writer:
-            self._writer.close()
+        for connection in (self._reader, self._writer):
+            if connection:
+                connection.close()
         self.engine.dispose()
 
     async def _commit(self, connection: Connection) -> None:
