@@ -6,7 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Generator, Iterable
+from collections.abc import AsyncGenerator, Generator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,6 +87,7 @@ async def apart(folder: Path) -> AsyncGenerator[System, None]:
             worker = stack.enter_context(run_process("worker", folder, environment))
             api = stack.enter_context(run_process("api", folder, environment))
             parts = {"product": [api.pid, worker.pid], "temporal": [temporal], "postgres": _postgres_pids()}
+            await _until_served(port)
             yield System(f"http://127.0.0.1:{port}", parts)
 
 
@@ -133,6 +134,18 @@ async def _connect(address: str) -> Client:
     raise AssertionError(f"Temporal does not answer at {address}")
 
 
+async def _until_served(port: int) -> None:
+    for _ in range(CONNECT_SECONDS * 10):
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.1)
+        else:
+            writer.close()
+            return
+    raise AssertionError(f"the API does not answer on port {port}")
+
+
 def _configuration(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "perennial.toml"
@@ -150,16 +163,3 @@ def _cpu_seconds(pid: int) -> float:
     except psutil.NoSuchProcess:
         return 0.0
     return times.user + times.system
-
-
-def difference(after: dict[str, float], before: dict[str, float]) -> dict[str, float]:
-    """The difference of two measurements by part."""
-    return {part: after[part] - before[part] for part in after}
-
-
-def by_name(values: Iterable[tuple[str, float]]) -> dict[str, float]:
-    """The sum of values by name."""
-    total: dict[str, float] = {}
-    for name, value in values:
-        total[name] = total.get(name, 0.0) + value
-    return total
