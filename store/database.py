@@ -94,9 +94,12 @@ class Database(ABC):
         """Builds an insert that skips rows that share any unique key with an existing row."""
         return _insert_of_new(table, postgres=self.is_postgres)
 
-    def insert_new_from(self, table: Table, names: Sequence[str], query: Select[*tuple[Any, ...]]) -> Any:
-        """Builds an insert of the rows of a query, as columns `names`. It skips rows as `insert_of_new` does."""
-        return _insert(table, postgres=self.is_postgres).from_select(names, query).on_conflict_do_nothing()
+    def insert_new_from(self, table: Table, names: tuple[str, ...], query: Select[*tuple[Any, ...]]) -> Any:
+        """Builds an insert of the rows of a query, as columns `names`. It skips rows as `insert_of_new` does.
+
+        Builds it once for each query, so the query should be a constant with parameters.
+        """
+        return _insert_new_from(table, names, query, postgres=self.is_postgres)
 
 
 @cache
@@ -107,6 +110,11 @@ def _insert(table: Table, *, postgres: bool) -> Any:
 @cache
 def _insert_of_new(table: Table, *, postgres: bool) -> Any:
     return _insert(table, postgres=postgres).on_conflict_do_nothing()
+
+
+@cache
+def _insert_new_from(table: Table, names: tuple[str, ...], query: Select[*tuple[Any, ...]], *, postgres: bool) -> Any:
+    return _insert(table, postgres=postgres).from_select(names, query).on_conflict_do_nothing()
 
 
 @cache

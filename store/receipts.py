@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, literal, select, tuple_, update
+from sqlalchemy import BigInteger, String, and_, bindparam, select, tuple_, update
 
 from domain.transcript import ItemType
 from store import schema
@@ -14,7 +14,43 @@ from store.database import Database
 from store.records import Receipt
 from store.rows import columns
 
-_items = schema.items.c
+_items, _participants, _receipts = schema.items.c, schema.participants.c, schema.receipts.c
+_PARTICIPANT = bindparam("participant", type_=String)
+_CONVERSATION = bindparam("conversation", type_=String)
+_AFTER, _UNTIL = bindparam("after", type_=BigInteger), bindparam("until", type_=BigInteger)
+_AT = bindparam("at", type_=schema.Instant())
+
+_ACKNOWLEDGED = (
+    select(_participants.delivered_seq, _participants.read_seq)
+    .where(_participants.id == _PARTICIPANT)
+    .with_for_update()
+)
+
+_NEW_RECEIPTS = select(
+    _CONVERSATION.label("conversation_id"), _items.seq, _PARTICIPANT.label("participant_id"), _AT.label("delivered_at")
+).where(
+    _items.conversation_id == _CONVERSATION,
+    _items.type == ItemType.MESSAGE,
+    and_(_items.seq > _AFTER, _items.seq <= _UNTIL),
+    _items.participant_id.is_distinct_from(_PARTICIPANT),
+)
+
+_MARK_READ = (
+    update(schema.receipts)
+    .where(_receipts.conversation_id == _CONVERSATION, _receipts.participant_id == _PARTICIPANT)
+    .where(_receipts.seq > _AFTER, _receipts.seq <= _UNTIL)
+    .values(read_at=_AT)
+)
+
+_COUNT = update(schema.participants).where(_participants.id == _PARTICIPANT)
+_COUNT_DELIVERED = _COUNT.values(delivered_seq=_UNTIL)
+_COUNT_READ = _COUNT.values(delivered_seq=bindparam("delivered", type_=BigInteger), read_seq=_UNTIL)
+
+_OF_MESSAGES = (
+    select(_receipts.conversation_id, *columns(schema.receipts, Receipt))
+    .where(tuple_(_receipts.conversation_id, _receipts.seq).in_(bindparam("messages", expanding=True)))
+    .order_by(_receipts.seq, _receipts.participant_id)
+)
 
 
 async def acknowledge(
@@ -31,53 +67,31 @@ async def acknowledge(
     Returns:
         False, and nothing is written, when this was recorded before.
     """
-    participants, receipts = schema.participants.c, schema.receipts.c
+    this_participant = {"participant": participant_id}
     async with db.write() as connection:
-        query = (
-            select(participants.delivered_seq, participants.read_seq)
-            .where(participants.id == participant_id)
-            .with_for_update()
-        )
-        delivered_before, read_before = (await connection.execute(query)).one()
+        delivered_before, read_before = (await connection.execute(_ACKNOWLEDGED, this_participant)).one()
         acknowledged = read_before if read else delivered_before
         if seq <= acknowledged:
             return False
+        span = {**this_participant, "conversation": conversation_id, "after": acknowledged, "until": seq, "at": at}
         # a read message without a receipt counts as received at the same instant
-        new_receipts = select(
-            literal(conversation_id), _items.seq, literal(participant_id), literal(at, schema.Instant())
-        ).where(
-            _items.conversation_id == conversation_id,
-            _items.type == ItemType.MESSAGE,
-            and_(_items.seq > acknowledged, _items.seq <= seq),
-            _items.participant_id.is_distinct_from(participant_id),
-        )
         names = ("conversation_id", "seq", "participant_id", "delivered_at")
-        await connection.execute(db.insert_new_from(schema.receipts, names, new_receipts))
+        await connection.execute(db.insert_new_from(schema.receipts, names, _NEW_RECEIPTS), span)
         if read:
-            await connection.execute(
-                update(schema.receipts)
-                .where(receipts.conversation_id == conversation_id, receipts.participant_id == participant_id)
-                .where(receipts.seq > acknowledged, receipts.seq <= seq)
-                .values(read_at=at)
-            )
-        counters = {"delivered_seq": max(delivered_before, seq)} | ({"read_seq": seq} if read else {})
-        await connection.execute(update(schema.participants).where(participants.id == participant_id).values(counters))
+            await connection.execute(_MARK_READ, span)
+            delivered = max(delivered_before, seq)
+            await connection.execute(_COUNT_READ, {**this_participant, "delivered": delivered, "until": seq})
+        else:
+            await connection.execute(_COUNT_DELIVERED, {**this_participant, "until": seq})
     return True
 
 
 async def receipts_of(db: Database, messages: Sequence[tuple[str, int]]) -> dict[tuple[str, int], list[Receipt]]:
     """The receipts of some messages, each named by (conversation id, number); messages without receipts are missing."""
-    table = schema.receipts
-    query = (
-        select(table.c.conversation_id, *columns(table, Receipt))
-        .where(tuple_(table.c.conversation_id, table.c.seq).in_(messages))
-        .order_by(table.c.seq, table.c.participant_id)
-    )
     found: dict[tuple[str, int], list[Receipt]] = {}
-    async with db.read() as connection:
-        for row in (await connection.execute(query)).mappings():
-            values: dict[str, Any] = dict(row)
-            found.setdefault((values.pop("conversation_id"), row["seq"]), []).append(Receipt(**values))
+    for row in await db.mappings(_OF_MESSAGES, {"messages": list(messages)}):
+        values: dict[str, Any] = dict(row)
+        found.setdefault((values.pop("conversation_id"), row["seq"]), []).append(Receipt(**values))
     return found
 
 
