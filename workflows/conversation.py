@@ -100,9 +100,9 @@ class Conversation(SignalHandlers):
         while not self._is_done():
             self._timer.set()
             await workflow.wait_condition(lambda: self._has_work() or self._is_done())
-            await self._work()
             if self._should_continue_as_new():
                 self._continue_as_new()
+            await self._work()
         return self._result()
 
     @workflow.update
@@ -239,7 +239,12 @@ class Conversation(SignalHandlers):
         return sum(len(event.model_dump_json().encode()) for event, _ in self.inbox)
 
     def _continue_as_new(self) -> None:
-        """Continue as new. No await may come before it in the same task: a signal meanwhile makes the server repeat the task."""
+        """Continue as new, before the work that has arrived, which the next run does.
+
+        Never right after a write: a replay can deliver the result of a local activity one task early (SDK 1.35, see
+        `workflows.deadline_timer`). If a signal made the server repeat the task, the run then ended before the signal, which was
+        lost. No await may come before it in the same task, for the same reason.
+        """
         workflow.continue_as_new(
             StartConversation(
                 policy=self._state.policy,

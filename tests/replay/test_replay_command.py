@@ -202,7 +202,14 @@ async def test_exports_of_the_command_line_and_of_the_temporal_ui_replay(stack: 
     (tmp_path / "shown.json").write_text(await eventually(recorded, "the conversation is recorded"))
     # the Download button of the UI reads and saves this
     api = f"http://127.0.0.1:{stack.ui_port}/api/v1/namespaces/default/workflows/{chat}/history"
-    events = httpx.get(api).raise_for_status().json()["history"]["events"]
+
+    async def downloaded() -> Any:
+        response = httpx.get(
+            api
+        )  # 503 until the server of the UI has connected to Temporal, some seconds after the API is ready
+        return response.json()["history"]["events"] if response.is_success else None
+
+    events = await eventually(downloaded, "the Temporal UI answers")
     (tmp_path / "downloaded.json").write_text(json.dumps({"events": events}))
     (tmp_path / "list.json").write_text(json.dumps(events))
     results = await replay_all([tmp_path])
