@@ -1,14 +1,15 @@
 """The messages that this process has accepted and that are not recorded yet.
 
-Two things depend on them. A read waits briefly until they are recorded, so that a client reads its own writes over HTTP. And when
-they are too many, new messages wait, and then are refused: engine or store cannot keep up, and what is accepted must be recorded
-soon.
+A read waits briefly until they are recorded, so that a client reads its own writes over HTTP. If there are too many, engine or
+store cannot keep up. Then a new message waits for room, and is refused if it gets none. So accepted messages are recorded soon.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from time import monotonic
 
 from domain.errors import Throttled
@@ -23,10 +24,13 @@ POLL_SECONDS = 0.05
 """How often the store is polled during the wait, in case the announcement is lost."""
 
 ROOM_WAIT_SECONDS = 2.0
-"""How long a new message waits for room. A sender who waits for each answer so slows down to what engine and store bear."""
+"""How long a new message waits for room. A sender who waits for each answer slows down in this way."""
 
 MAX_AGE_SECONDS = 30.0
-"""After this time a message counts as recorded, because its announcement can be lost."""
+"""After this time a message no longer counts, so that new ones are accepted while no worker runs."""
+
+LOOK_SECONDS = 0.25
+"""How often the store is read while messages wait for room, in case announcements are lost or other processes send none."""
 
 TOO_MANY = "Too many messages wait to be recorded. Try again later."
 
@@ -44,6 +48,7 @@ class AcceptedMessages:
         self._by_age: deque[tuple[float, str, str]] = deque()
         self._waiting: dict[str, set[asyncio.Event]] = {}
         self._for_room: deque[asyncio.Future[None]] = deque()
+        self._look: asyncio.Task[None] | None = None
         self.count = 0
         bus.subscribe(self._receive)
 
@@ -53,8 +58,6 @@ class AcceptedMessages:
         Raises:
             Throttled: as many wait as may.
         """
-        if len(self._for_room) >= self._limit:
-            self._remove_old()
         if len(self._for_room) >= self._limit:
             raise Throttled(TOO_MANY)
 
@@ -66,8 +69,7 @@ class AcceptedMessages:
         Raises:
             Throttled: too many messages wait, or there is no room after `ROOM_WAIT_SECONDS`.
         """
-        if self.count >= self._limit:
-            self._remove_old()
+        self._remove_old()
         if self.count < self._limit and not self._for_room:
             self.count += 1
         else:
@@ -86,8 +88,16 @@ class AcceptedMessages:
             if not items:
                 del self._unrecorded[conversation_id]
             self._release()
-        if not self._unrecorded:
-            self._by_age.clear()
+
+    @asynccontextmanager
+    async def admitted(self, conversation_id: str, item_id: str) -> AsyncGenerator[None, None]:
+        """Admit a message, and accept it in the block. An exception there removes it again. See `admit`."""
+        await self.admit(conversation_id, item_id)
+        try:
+            yield
+        except BaseException:
+            self.remove(conversation_id, item_id)
+            raise
 
     async def wait_until_recorded(self, conversation_id: str) -> bool:
         """Wait until the latest accepted message is recorded, at most `MAX_WAIT_SECONDS` from its acceptance.
@@ -137,24 +147,42 @@ class AcceptedMessages:
         self.require_short_wait()
         room = asyncio.get_running_loop().create_future()
         self._for_room.append(room)
+        if self._look is None or self._look.done():
+            self._look = asyncio.create_task(self._look_while_messages_wait())
         try:
             async with asyncio.timeout(ROOM_WAIT_SECONDS):
                 await room
-        except BaseException as error:
-            if room.cancelled():
-                self._for_room.remove(room)
-            else:  # it was given room at the same moment
-                self._release()
-            raise Throttled(TOO_MANY) from None if isinstance(error, TimeoutError) else error
+        except TimeoutError:
+            self._leave_queue(room)
+            raise Throttled(TOO_MANY) from None
+        except asyncio.CancelledError:
+            self._leave_queue(room)
+            raise
+
+    def _leave_queue(self, room: asyncio.Future[None]) -> None:
+        if room.cancelled():
+            self._for_room.remove(room)
+        else:  # it was given room at the same moment
+            self._release()
+
+    async def _look_while_messages_wait(self) -> None:
+        while self._for_room:
+            waiting = [(conversation, item) for conversation, items in self._unrecorded.items() for item in items]
+            for conversation_id, item_id in await transcript.stored_items(self._db, waiting):
+                self.remove(conversation_id, item_id)
+            await asyncio.sleep(LOOK_SECONDS)
 
     def _release(self) -> None:
         """Free the room of a message, or give it to the next one that waits."""
-        if self._for_room and self.count <= self._limit:
+        if self._for_room:
             self._for_room.popleft().set_result(None)
         else:
             self.count -= 1
 
     def _remove_old(self) -> None:
         while self._by_age and self._by_age[0][0] < monotonic() - MAX_AGE_SECONDS:
-            _, conversation_id, item_id = self._by_age.popleft()
-            self.remove(conversation_id, item_id)
+            at, conversation_id, item_id = self._by_age.popleft()
+            if (
+                self._unrecorded.get(conversation_id, {}).get(item_id) == at
+            ):  # else it was recorded, and perhaps sent again
+                self.remove(conversation_id, item_id)

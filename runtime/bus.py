@@ -174,7 +174,7 @@ def _payload(announcement: Announcement) -> str:
             f"{announcement.frame.get('Type')} {announcement.frame.get('ContentType')} {announcement.frame.get('Id')}"
         )
         logger.warning("%s: too long to announce, not delivered: %s", announcement.conversation_id, frame)
-    return _payload(Announcement(announcement.conversation_id))
+    return _payload(Announcement(announcement.conversation_id, record_changed=announcement.record_changed))
 
 
 def _announcement(payload: str) -> Announcement:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Select, bindparam, func, select
+from sqlalchemy import BigInteger, Integer, Select, bindparam, func, select, tuple_
 
 from domain.transcript import TranscriptItem
 from store import schema
@@ -33,6 +33,10 @@ def _page_query(*, forward: bool, one_contact: bool) -> Select[*tuple[Any, ...]]
         query = query.where(_items.seq <= start).order_by(_items.seq.desc())
     return query.limit(bindparam("limit", type_=Integer))
 
+
+_STORED = select(_items.conversation_id, _items.id).where(
+    tuple_(_items.conversation_id, _items.id).in_(bindparam("items", expanding=True))
+)
 
 _HEADS = select(
     schema.conversations.c.id,
@@ -101,6 +105,11 @@ async def find_item(db: Database, conversation_id: str, item_id: str) -> Transcr
     """An item of a conversation by its id; None when there is no such item."""
     rows = await db.mappings(_ITEM, {"conversation": conversation_id, "item": item_id})
     return TranscriptItem(**rows[0]) if rows else None
+
+
+async def stored_items(db: Database, items: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+    """Those of the items that are stored, each named by (conversation id, item id)."""
+    return [(conversation, item) for conversation, item in await db.rows(_STORED, {"items": list(items)})]
 
 
 async def heads(db: Database, conversation_ids: Collection[str]) -> dict[str, int]:

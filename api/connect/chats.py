@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
@@ -75,7 +74,11 @@ async def start_chat_contact(
         minutes = body.chat_duration_in_minutes
         duration = timedelta(minutes=minutes) if minutes else None
         first_message = _first_message(body, new)
-        async with _room(services, contact_id, first_message):
+        # an overloaded process refuses the chat before it exists
+        accepted = services.accepted_messages
+        accepted.require_short_wait()
+        item_id = first_message and first_message.id
+        async with accepted.admitted(contact_id, item_id) if item_id else nullcontext():
             # the workflow before the record: if this process dies in between, the workflow writes the record
             await services.engine.start(new, settings, duration=duration, first_message=first_message)
             await conversations.open_conversation(services.db, new)
@@ -100,22 +103,6 @@ async def stop_contact(services: ServicesInRequest, caller: ByAccessKey, body: J
         with suppress(ConversationEnded):
             await services.engine.execute_command(conversation.id, End(by=caller.actor))
     return {}
-
-
-@asynccontextmanager
-async def _room(services: Services, contact_id: str, first_message: Message | None) -> AsyncGenerator[None, None]:
-    """Wait for room for a new chat and its first message. An overloaded process refuses it before it exists."""
-    accepted, item_id = services.accepted_messages, first_message and first_message.id
-    if item_id is None:
-        accepted.require_short_wait()
-    else:
-        await accepted.admit(contact_id, item_id)
-    try:
-        yield
-    except BaseException:
-        if item_id:
-            accepted.remove(contact_id, item_id)
-        raise
 
 
 def _check_supported(body: StartChatContact) -> None:

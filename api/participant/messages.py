@@ -86,17 +86,9 @@ async def send_message(
         content=body.content,
         content_type=body.content_type,
     )
-    await _accept(services, session.conversation.id, message, item_id)
+    async with services.accepted_messages.admitted(session.conversation.id, item_id):
+        await services.engine.send_message(session.conversation.id, message)
     return {"Id": item_id, "AbsoluteTime": iso(now)}
-
-
-async def _accept(services: Services, conversation_id: str, message: Message, item_id: str) -> None:
-    await services.accepted_messages.admit(conversation_id, item_id)
-    try:
-        await services.engine.send_message(conversation_id, message)
-    except BaseException:
-        services.accepted_messages.remove(conversation_id, item_id)
-        raise
 
 
 @router.post("/participant/event")

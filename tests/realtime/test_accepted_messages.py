@@ -134,3 +134,32 @@ async def test_read_finds_a_message_whose_announcement_is_lost(db: Database, acc
     await record(db, "c", items=[item(1, id="m1")])
     assert await accepted.wait_until_recorded("c")
     assert accepted.count == 0
+
+
+async def test_room_is_found_though_no_announcement_comes(db: Database, accepted: AcceptedMessages) -> None:
+    await fill(accepted)
+    await record(db, "c", items=[item(1, id="m0")])
+    await accept(accepted, "n")
+    assert accepted.count == LIMIT
+
+
+async def test_cancelled_sender_stays_cancelled_and_leaves_the_queue(accepted: AcceptedMessages) -> None:
+    await fill(accepted)
+    waiting = asyncio.create_task(accept(accepted, "n0"))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    accepted.remove("c", "m0")
+    assert accepted.count == LIMIT - 1
+
+
+async def test_recorded_messages_leave_nothing_behind(
+    accepted: AcceptedMessages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = module.monotonic()
+    for number in range(1_000):
+        monkeypatch.setattr(module, "monotonic", lambda number=number: now + number)
+        await accept(accepted, f"m{number}")
+        accepted.remove("c", f"m{number - 1}")  # there is always one that is not recorded yet
+    assert len(accepted._by_age) <= module.MAX_AGE_SECONDS + 2  # pyright: ignore[reportPrivateUsage]
