@@ -53,7 +53,7 @@ format: $(VENV)/dev.stamp  ## Format the code
 histories: $(VENV)/dev.stamp  ## Record the scenarios of tests/replay that have no history yet
 	@$(BIN)/python -m tests.replay.record
 
-bench: $(VENV)/dev.stamp  ## Measure the speed against floors, in about five minutes (docs/performance.md)
+bench: $(VENV)/dev.stamp  ## Measure the speed against floors, in about four minutes (docs/performance.md)
 	@$(BIN)/python -m bench.speed
 
 bench-long: $(VENV)/dev.stamp  ## The same with more and longer rounds, and pages of a long past and assignments from queues

@@ -38,8 +38,8 @@ RETRY_DELAYS = (0.02, 0.1, 0.5, 2.0)
 class ConversationClient:
     """Access to conversations.
 
-    Each method raises `EngineUnavailable` for a failure of Temporal; what was sent may still take effect. Each but `start` raises
-    `ConversationEnded` if the workflow does not run: it is closed, or there is none.
+    Every method raises `EngineUnavailable` when a call to Temporal fails. What was sent may still take effect. All methods except
+    `start` raise `ConversationEnded` when the workflow does not run or has ended.
     """
 
     def __init__(self, client: Client, settings: Settings) -> None:

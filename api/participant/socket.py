@@ -10,6 +10,7 @@ from starlette.websockets import WebSocket
 from api.dependencies import Services, ServicesInRequest
 from api.tokens import TokenKind
 from domain.errors import AccessDenied
+from realtime.sessions import Session
 from realtime.socket import ClientSocket, Frame
 from realtime.transcript_feed import TranscriptSubscriber
 from store import conversations
@@ -34,7 +35,7 @@ async def participant_websocket(websocket: WebSocket, services: ServicesInReques
         await websocket.close()
         return
     found = await conversations.find_participant(services.db, claims["sub"])
-    if found is None or found[1].ended_at is not None or found[0].left_at is not None:
+    if found is None or Session(*found).is_over:
         await websocket.close()
         return
     participant, conversation, _ = found

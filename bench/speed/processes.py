@@ -34,7 +34,7 @@ CONNECT_SECONDS = 60
 
 @dataclass
 class System:
-    """What is measured: its address, and its processes by part (`api`, `worker`, `temporal`, `postgres`, `client`)."""
+    """What is measured: its address, and its processes by part (`product`, `temporal`, `postgres`)."""
 
     address: str
     parts: dict[str, list[int]] = field(default_factory=dict)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -13,24 +11,9 @@ from realtime import accepted_messages as module
 from realtime.accepted_messages import AcceptedMessages
 from runtime.bus import Announcement, LocalBus
 from store.database import Database
-from store.migrate import migrate
-from tests.store.sample_records import item, opening, record, snapshot
+from tests.store.sample_records import item, record
 
 LIMIT = 3
-
-
-@pytest.fixture
-async def db(tmp_path: Path) -> AsyncIterator[Database]:
-    db = Database.open(f"sqlite:///{tmp_path / 'store.db'}")
-    await migrate(db)
-    await record(db, "c", opening=opening(), snapshot=snapshot(1))
-    yield db
-    await db.close()
-
-
-@pytest.fixture
-def bus() -> LocalBus:
-    return LocalBus()
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +13,7 @@ from realtime.sessions import Sessions
 from runtime.bus import Announcement, LocalBus
 from store import conversations
 from store.database import Database
-from store.migrate import migrate
-from tests.store.sample_records import CUSTOMER, after, opening, record, snapshot
+from tests.store.sample_records import CUSTOMER, after, record, snapshot
 
 ENDED: dict[str, Any] = {"state": State.CLOSED, "ended_at": after(60)}
 RECORD_CHANGED = Announcement("c", record_changed=True)
@@ -30,20 +27,6 @@ class Commands:
 
     def subscribe(self, listener: Any) -> None:
         self.listeners.append(listener)
-
-
-@pytest.fixture
-async def db(tmp_path: Path) -> AsyncIterator[Database]:
-    db = Database.open(f"sqlite:///{tmp_path / 'store.db'}")
-    await migrate(db)
-    await record(db, "c", opening=opening(), snapshot=snapshot(1))
-    yield db
-    await db.close()
-
-
-@pytest.fixture
-def bus() -> LocalBus:
-    return LocalBus()
 
 
 @pytest.fixture

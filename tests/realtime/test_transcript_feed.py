@@ -34,11 +34,6 @@ async def db(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def bus() -> LocalBus:
-    return LocalBus()
-
-
-@pytest.fixture
 def feed(db: Database, bus: LocalBus) -> TranscriptFeed:
     return TranscriptFeed(db, bus)
 
