@@ -15,7 +15,10 @@ from api.server import API_EXIT, serve
 from bootstrap import opened_resources
 from configuration.schema.instances import InstanceSettings
 from engine.client import ConversationClient
+from runtime.bus import WORKER_RUNS
+from runtime.child_process import ChildProcess
 from runtime.devserver import end_server, own_data_dir, temporal_server
+from runtime.periodic import run_in_background
 from runtime.ports import base_url, check_port
 from runtime.process import (
     ReportedExit,
@@ -26,8 +29,9 @@ from runtime.process import (
     stop_on_signals,
 )
 from runtime.settings import DEMO_SECRET, Settings
+from runtime.socket_bus import SocketBus
 from runtime.temporal import check_no_other_server, connect, register_search_attributes
-from worker import WORKER_EXIT, build_worker
+from worker import WORKER_EXIT
 from workflows.replay import replay_and_report
 from workflows.search_attributes import KEYS
 
@@ -46,13 +50,14 @@ async def run(settings: Settings) -> None:
             client = await connect(settings)
             await register_search_attributes(client, KEYS)
             report_progress("Opening the store and bringing its tables up to date...")
-            async with ReportedExit(opened_resources(settings), "the store to close") as resources:
+            bus = SocketBus()
+            async with ReportedExit(opened_resources(settings, bus), "the store to close") as resources:
                 report_progress("Starting the worker and the API...")
                 app = create_app(
                     build_services(settings, *resources, ConversationClient(client, settings)), _temporal_ui(settings)
                 )
-                worker = ReportedExit(build_worker(client, settings, *resources), WORKER_EXIT)
-                async with worker, ReportedExit(serve(app, settings), API_EXIT) as port:
+                worker = ReportedExit(ChildProcess("worker", bus, WORKER_RUNS), WORKER_EXIT)
+                async with run_in_background(bus), worker, ReportedExit(serve(app, settings), API_EXIT) as port:
                     report_progress(f"Ready in {monotonic() - began:.1f} s.")
                     report_progress(welcome(settings, resources[-1].instances, base_url(settings.api_host, port)))
                     await stop.wait()

@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
+import os
+import socket
 from datetime import timedelta
+from functools import partial
 
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
@@ -17,9 +21,12 @@ from activities.transcript_files import TranscriptArchiver
 from bootstrap import opened_resources
 from configuration.current import Configuration
 from runtime.archive import opened_archive
-from runtime.bus import Bus
+from runtime.bus import WORKER_RUNS, Bus
+from runtime.child_process import PARENT_SOCKET
+from runtime.periodic import run_in_background
 from runtime.process import ReportedExit, command_line, report_progress, run_process, stop_on_signals
 from runtime.settings import Settings
+from runtime.socket_bus import SocketBus
 from runtime.temporal import connect, register_search_attributes
 from store.database import Database
 from workflows.conversation import Conversation
@@ -55,16 +62,29 @@ def build_worker(client: Client, settings: Settings, db: Database, bus: Bus, con
     )
 
 
-async def run(settings: Settings) -> None:
-    """Work until SIGINT or SIGTERM."""
+async def run(settings: Settings, parent_socket: int | None = None) -> None:
+    """Work until SIGINT or SIGTERM.
+
+    Args:
+        settings: the settings of the process.
+        parent_socket: the descriptor of the socket to the process that started this one (see `runtime.child_process`). The
+            worker ends at once when its parent ends. None: nobody depends on this process.
+    """
     stop = stop_on_signals()
+    parent_bus = SocketBus()
+    if parent_socket is not None:
+        await parent_bus.attach(socket.socket(fileno=parent_socket), on_lost=lambda: os._exit(1))
     client = await connect(settings)
     await register_search_attributes(client, KEYS)
-    async with ReportedExit(opened_resources(settings), "the store to close") as resources:
-        async with ReportedExit(build_worker(client, settings, *resources), WORKER_EXIT):
-            host = client.service_client.config.target_host
-            logger.info("the worker runs conversations of task queue %s on %s", settings.temporal_task_queue, host)
-            await stop.wait()
+    async with (
+        run_in_background(parent_bus),
+        ReportedExit(opened_resources(settings, parent_bus), "the store to close") as resources,
+        ReportedExit(build_worker(client, settings, *resources), WORKER_EXIT),
+    ):
+        await parent_bus.announce(WORKER_RUNS)
+        host = client.service_client.config.target_host
+        logger.info("the worker runs conversations of task queue %s on %s", settings.temporal_task_queue, host)
+        await stop.wait()
 
 
 async def register(settings: Settings) -> None:
@@ -77,11 +97,16 @@ async def register(settings: Settings) -> None:
 def main() -> None:
     """Parse the command line, and work or register."""
     parser = command_line("worker", "Run a worker of Perennial against a Temporal server and a store.")
+    parser.add_argument(PARENT_SOCKET, type=int, help=argparse.SUPPRESS)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     register_help = "only register the search attributes with the cluster"
     commands.add_parser("register", help=register_help, description=register_help.capitalize() + ".")
     arguments = parser.parse_args()
-    run_process(register if arguments.command == "register" else run)
+    if arguments.command == "register":
+        run_process(register)
+    # a child process is silent like its parent, which reports to the person who started it
+    log_level = logging.INFO if arguments.parent_socket is None else logging.WARNING
+    run_process(partial(run, parent_socket=arguments.parent_socket), log_level=log_level)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from typing import Any
 
 import boto3
 import httpx
+import psutil
 
 ROOT = Path(__file__).parent.parent
 KEY_ID, SECRET = "perennial", "perennial-demo-secret"
@@ -79,12 +80,29 @@ class Stack:
         return self.process.wait(60)
 
     def kill_everything(self) -> None:
-        """`kill -9` the process and its Temporal server, at the same time."""
+        """`kill -9` the process, its worker and its Temporal server, at the same time."""
         assert self.process
-        temporal = int((self.folder / "temporal.pid").read_text())
+        children = psutil.Process(self.process.pid).children(recursive=True)
         self.process.kill()
-        os.kill(temporal, signal.SIGKILL)
+        for child in children:
+            child.kill()
         self.process.wait(60)
+
+    def worker(self) -> psutil.Process:
+        """The worker process, once it runs.
+
+        Raises:
+            NotStarted: it did not run within `READY_SECONDS`.
+        """
+        assert self.process
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            for child in psutil.Process(self.process.pid).children():
+                with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+                    if "worker" in child.cmdline():
+                        return child
+            time.sleep(0.05)
+        raise NotStarted(f"it had no worker within {READY_SECONDS} s{self._end_of_log()}")
 
     def log(self) -> str:
         """The whole log."""

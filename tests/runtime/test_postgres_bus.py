@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from runtime.bus import MAX_PAYLOAD_BYTES, Announcement, Bus, opened_bus
+from runtime.bus import Announcement, Bus
+from runtime.periodic import run_in_background
+from runtime.postgres_bus import MAX_BATCH, MAX_PAYLOAD_BYTES, PostgresBus
 from tests import postgres
 
 
@@ -27,7 +29,8 @@ async def buses(server: str) -> AsyncIterator[tuple[Bus, asyncio.Queue[Announcem
     received: asyncio.Queue[Announcement] = asyncio.Queue()
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(postgres.database(server))
-        sender, receiver = [await stack.enter_async_context(opened_bus(url)) for _ in range(2)]
+        sender, receiver = PostgresBus(url), PostgresBus(url)
+        await stack.enter_async_context(run_in_background(sender, receiver))
         receiver.subscribe(received.put_nowait)
         async with asyncio.timeout(20):
             # a bus that receives its own announcement is connected
@@ -65,9 +68,10 @@ async def test_longer_announcement_is_sent_without_its_frame_and_logged(
     buses: tuple[Bus, asyncio.Queue[Announcement]], caplog: pytest.LogCaptureFixture
 ) -> None:
     bus, received = buses
-    for announcement in (of_size(MAX_PAYLOAD_BYTES + 1), of_size(100_000, "😀"), Announcement("after")):
+    other = of_size(100_000, "😀")._replace(conversation_id="d")
+    for announcement in (of_size(MAX_PAYLOAD_BYTES + 1), other, Announcement("after")):
         await bus.announce(announcement)
-    assert await next_announcements(received, 3) == [Announcement("c"), Announcement("c"), Announcement("after")]
+    assert await next_announcements(received, 3) == [Announcement("c"), Announcement("d"), Announcement("after")]
     assert [record.levelno for record in caplog.records] == 2 * [logging.WARNING]
     assert caplog.messages[0] == "c: too long to announce, not delivered: MESSAGE text/plain i"
 
@@ -82,3 +86,13 @@ async def test_odd_characters_do_not_stop_the_bus(
     frame: dict[str, Any] = {"Content": content.replace("\ud800", "?")}
     assert await next_announcements(received, 2) == [Announcement("c", frame), Announcement("after")]
     assert caplog.records == []
+
+
+async def test_announcements_in_quick_succession_keep_their_order(
+    buses: tuple[Bus, asyncio.Queue[Announcement]],
+) -> None:
+    bus, received = buses
+    announcements = [Announcement(str(number)) for number in range(3 * MAX_BATCH)]
+    for announcement in announcements:
+        await bus.announce(announcement)
+    assert await next_announcements(received, len(announcements)) == announcements
