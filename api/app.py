@@ -41,6 +41,7 @@ from runtime.periodic import run_in_background
 from runtime.settings import Settings
 from runtime.version import VERSION
 from store.database import Database
+from store.receipt_writer import ReceiptWriter
 
 _ALLOWED_HEADERS = (
     "authorization",
@@ -74,6 +75,7 @@ def build_services(
             db, connection_reports, debounce=settings.presence_debounce, lease=settings.presence_lease
         ),
         accepted_messages=AcceptedMessages(db, bus, settings.unrecorded_messages),
+        receipts=ReceiptWriter(db),
         dispatcher=Dispatcher(db, bus, engine, configuration),
         queue_positions=QueuePositions(db, engine, configuration, every=settings.positions_every),
     )

@@ -26,6 +26,7 @@ from runtime.bus import Bus
 from runtime.periodic import Startable
 from runtime.settings import Settings
 from store.database import Database
+from store.receipt_writer import ReceiptWriter
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Services:
     connection_reports: ConnectionReports
     connections: ConnectionTracker
     accepted_messages: AcceptedMessages
+    receipts: ReceiptWriter
     dispatcher: Dispatcher
     queue_positions: QueuePositions
 
@@ -51,6 +53,7 @@ class Services:
     def background(self) -> tuple[Startable, ...]:
         """The parts that run in the background, in the order in which they start."""
         return (
+            self.receipts,
             self.transcripts,
             self.agent_events,
             self.connection_reports,

@@ -260,9 +260,10 @@ async def _write_snapshot(
     contacts = [{"conversation_id": conversation_id, **dict(contact)} for contact in snapshot.contacts]
     await db.upsert(connection, schema.contacts, contacts)
     names = Participant.model_fields  # the workflow's participants have more fields
+    # in the order in which `acknowledge` locks participants
     rows = [
         {"conversation_id": conversation_id} | {name: getattr(participant, name) for name in names}
-        for participant in snapshot.participants
+        for participant in sorted(snapshot.participants, key=lambda participant: participant.id)
     ]
     await db.upsert(connection, schema.participants, rows)
     return True

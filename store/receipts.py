@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, String, and_, bindparam, select, tuple_, update
+from sqlalchemy.exc import NoResultFound
 
 from domain.transcript import ItemType
 from store import schema
 from store.database import Database
 from store.records import Receipt
 from store.rows import columns
+from store.transaction import Transaction
 
 _items, _participants, _receipts = schema.items.c, schema.participants.c, schema.receipts.c
 _PARTICIPANT = bindparam("participant", type_=String)
@@ -20,9 +23,11 @@ _CONVERSATION = bindparam("conversation", type_=String)
 _AFTER, _UNTIL = bindparam("after", type_=BigInteger), bindparam("until", type_=BigInteger)
 _AT = bindparam("at", type_=schema.Instant())
 
-_ACKNOWLEDGED = (
-    select(_participants.delivered_seq, _participants.read_seq)
-    .where(_participants.id == _PARTICIPANT)
+_PROGRESS = (
+    select(_participants.id, _participants.delivered_seq, _participants.read_seq)
+    .where(_participants.id.in_(bindparam("participants", expanding=True)))
+    # one order for all, also for the snapshots of conversations: else two transactions could wait for each other
+    .order_by(_participants.id)
     .with_for_update()
 )
 
@@ -34,6 +39,7 @@ _NEW_RECEIPTS = select(
     and_(_items.seq > _AFTER, _items.seq <= _UNTIL),
     _items.participant_id.is_distinct_from(_PARTICIPANT),
 )
+_RECEIPT_COLUMNS = ("conversation_id", "seq", "participant_id", "delivered_at")
 
 _MARK_READ = (
     update(schema.receipts)
@@ -42,9 +48,11 @@ _MARK_READ = (
     .values(read_at=_AT)
 )
 
-_COUNT = update(schema.participants).where(_participants.id == _PARTICIPANT)
-_COUNT_DELIVERED = _COUNT.values(delivered_seq=_UNTIL)
-_COUNT_READ = _COUNT.values(delivered_seq=bindparam("delivered", type_=BigInteger), read_seq=_UNTIL)
+_COUNT = (
+    update(schema.participants)
+    .where(_participants.id == _PARTICIPANT)
+    .values(delivered_seq=bindparam("delivered", type_=BigInteger), read_seq=bindparam("read", type_=BigInteger))
+)
 
 _OF_MESSAGES = (
     select(_receipts.conversation_id, *columns(schema.receipts, Receipt))
@@ -53,37 +61,93 @@ _OF_MESSAGES = (
 )
 
 
-async def acknowledge(
-    db: Database, conversation_id: str, participant_id: str, seq: int, *, read: bool, at: datetime
-) -> bool:
-    """Records that a participant's client received or displayed the message `seq` and all before it. Idempotent.
+class Acknowledgement(NamedTuple):
+    """A participant's client has received or displayed a message and all before it.
 
-    Writes a receipt for each message of other participants. Locks the participant.
-
-    Args:
+    Attributes:
+        conversation_id: the conversation.
+        participant_id: the participant.
+        seq: the number of the message.
         read: whether the client displayed the messages, which implies that it received them; else it only received them.
         at: the instant of the receipts.
+    """
+
+    conversation_id: str
+    participant_id: str
+    seq: int
+    read: bool
+    at: datetime
+
+
+_Span = dict[str, Any]
+"""A participant and consecutive messages, as parameters of a statement."""
+
+
+@dataclass(slots=True)
+class _Progress:
+    """The last message that a participant's client has received, and the last one that it has displayed."""
+
+    delivered: int
+    read: int
+
+    def advance(self, to: Acknowledgement) -> tuple[_Span | None, _Span | None]:
+        """Returns the messages that are newly received, and those that are newly displayed; None for none."""
+        delivered = _span(to, after=self.delivered)
+        read = _span(to, after=self.read) if to.read else None
+        self.delivered = max(self.delivered, to.seq)
+        if to.read:
+            self.read = max(self.read, to.seq)
+        return delivered, read
+
+
+async def acknowledge(db: Database, acknowledgements: Sequence[Acknowledgement]) -> list[bool]:
+    """Records acknowledgements in one transaction, as if each were recorded alone, in their order. Idempotent.
+
+    Writes a receipt for each message of other participants. Locks the participants.
 
     Returns:
-        False, and nothing is written, when this was recorded before.
+        For each acknowledgement whether it is new. False: an earlier one covers it, and nothing is written for it.
+
+    Raises:
+        NoResultFound: a participant does not exist. Nothing is written.
     """
-    this_participant = {"participant": participant_id}
+    if not acknowledgements:
+        return []
     async with db.write() as connection:
-        delivered_before, read_before = (await connection.execute(_ACKNOWLEDGED, this_participant)).one()
-        acknowledged = read_before if read else delivered_before
-        if seq <= acknowledged:
-            return False
-        span = {**this_participant, "conversation": conversation_id, "after": acknowledged, "until": seq, "at": at}
-        # a read message without a receipt counts as received at the same instant
-        names = ("conversation_id", "seq", "participant_id", "delivered_at")
-        await connection.execute(db.insert_new_from(schema.receipts, names, _NEW_RECEIPTS), span)
+        progress = await _lock_progress(connection, {each.participant_id for each in acknowledgements})
+        spans = [progress[each.participant_id].advance(each) for each in acknowledgements]
+        delivered, read = ([span for span in kind if span] for kind in zip(*spans, strict=True))
+        if delivered:
+            # a read message without a receipt counts as received at the same instant
+            await connection.execute(db.insert_new_from(schema.receipts, _RECEIPT_COLUMNS, _NEW_RECEIPTS), delivered)
         if read:
-            await connection.execute(_MARK_READ, span)
-            delivered = max(delivered_before, seq)
-            await connection.execute(_COUNT_READ, {**this_participant, "delivered": delivered, "until": seq})
-        else:
-            await connection.execute(_COUNT_DELIVERED, {**this_participant, "until": seq})
-    return True
+            await connection.execute(_MARK_READ, read)
+        if changed := {span["participant"] for span in (*delivered, *read)}:
+            counts = [
+                {"participant": id, "delivered": progress[id].delivered, "read": progress[id].read} for id in changed
+            ]
+            await connection.execute(_COUNT, counts)
+    return [any(new) for new in spans]
+
+
+async def _lock_progress(connection: Transaction, participants: Set[str]) -> dict[str, _Progress]:
+    rows = await connection.execute(_PROGRESS, {"participants": list(participants)})
+    progress = {id: _Progress(delivered, read) for id, delivered, read in rows}
+    if len(progress) < len(participants):
+        raise NoResultFound(f"there is no participant {', '.join(participants - progress.keys())}")
+    return progress
+
+
+def _span(acknowledgement: Acknowledgement, after: int) -> _Span | None:
+    if acknowledgement.seq <= after:
+        return None
+    return {
+        "conversation": acknowledgement.conversation_id,
+        "participant": acknowledgement.participant_id,
+        "after": after,
+        "until": acknowledgement.seq,
+        "at": acknowledgement.at,
+    }
 
 
 async def receipts_of(db: Database, messages: Sequence[tuple[str, int]]) -> dict[tuple[str, int], list[Receipt]]:

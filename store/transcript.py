@@ -34,9 +34,9 @@ def _page_query(*, forward: bool, one_contact: bool) -> Select[*tuple[Any, ...]]
     return query.limit(bindparam("limit", type_=Integer))
 
 
-_STORED = select(_items.conversation_id, _items.id).where(
-    tuple_(_items.conversation_id, _items.id).in_(bindparam("items", expanding=True))
-)
+_IS_NAMED = tuple_(_items.conversation_id, _items.id).in_(bindparam("items", expanding=True))
+_NAMED = select(_items.conversation_id, *columns(schema.items, TranscriptItem)).where(_IS_NAMED)
+_STORED = select(_items.conversation_id, _items.id).where(_IS_NAMED)
 
 _HEADS = select(
     schema.conversations.c.id,
@@ -50,6 +50,10 @@ _PAGES = {
     for one_contact in (True, False)
 }
 """The query of a page, by its direction and whether it is limited to one contact."""
+
+
+ItemName = tuple[str, str]
+"""The id of a conversation, and the id of one of its items."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +111,17 @@ async def find_item(db: Database, conversation_id: str, item_id: str) -> Transcr
     return TranscriptItem(**rows[0]) if rows else None
 
 
-async def stored_items(db: Database, items: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
-    """Those of the items that are stored, each named by (conversation id, item id)."""
+async def find_items(db: Database, items: Collection[ItemName]) -> dict[ItemName, TranscriptItem]:
+    """Those of the items that are stored, by their names."""
+    found: dict[ItemName, TranscriptItem] = {}
+    for row in await db.mappings(_NAMED, {"items": list(items)}):
+        values: dict[str, Any] = dict(row)
+        found[values.pop("conversation_id"), row["id"]] = TranscriptItem(**values)
+    return found
+
+
+async def stored_items(db: Database, items: Collection[ItemName]) -> Sequence[ItemName]:
+    """The names of those of the items that are stored."""
     return [(conversation, item) for conversation, item in await db.rows(_STORED, {"items": list(items)})]
 
 

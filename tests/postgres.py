@@ -14,6 +14,8 @@ from uuid import uuid4
 from sqlalchemy import URL, NullPool, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from store.database import Database
+
 VARIABLE = "PERENNIAL_TEST_POSTGRES_URL"
 IMAGE = "postgres:17-alpine"
 ENGINE_TIMEOUT_SECONDS = 3
@@ -63,6 +65,13 @@ async def database(server: str, template: str | None = None) -> AsyncGenerator[s
         yield url.set(database=name).render_as_string(hide_password=False)
     finally:
         await _execute(url, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+async def waits_for_a_lock(db: Database) -> bool:
+    """Whether a transaction on this database waits for another one."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    async with db.read() as connection:
+        return bool((await connection.execute(text(waiting))).scalar_one())
 
 
 async def _execute(url: URL, statement: str) -> None:

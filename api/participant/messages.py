@@ -19,10 +19,11 @@ from domain.errors import InvalidValue, MalformedRequest
 from domain.events import Message
 from domain.instants import iso
 from domain.participants import Role
-from domain.transcript import ContentType, TranscriptItem, checked_content
+from domain.transcript import ContentType, checked_content
 from realtime.sessions import Session
 from runtime.bus import Announcement
-from store import receipts, transcript
+from store import transcript
+from store.receipt_writer import ReceiptRequest
 from store.records import Receipt
 from wire.frames import DELIVERED, READ, TYPING, receipt_event, transient_event
 from wire.models import ClientToken, Text, WireModel
@@ -95,7 +96,7 @@ async def send_message(
 async def send_event(
     services: ServicesInRequest, session: ByConnectionToken, body: JsonBody[SendEvent]
 ) -> dict[str, Any]:
-    """SendEvent. Typing goes to sockets only; receipts are stored with their message."""
+    """SendEvent. Typing goes to sockets only. A receipt is stored with its message before the response."""
     session.require_active()
     now = datetime.now(UTC)
     if body.content_type == TYPING:
@@ -113,32 +114,27 @@ async def _send_typing(services: Services, session: Session) -> None:
 
 
 async def _record_receipt(services: Services, session: Session, body: SendEvent, now: datetime) -> None:
-    item = await _find_message(services, session, body.content)
-    if item.participant_id == session.participant.id:
-        return  # a receipt of the sender has no effect
-    read = body.content_type == READ
-    is_new = await receipts.acknowledge(
-        services.db, session.conversation.id, session.participant.id, item.seq, read=read, at=now
-    )
+    read, message_id = body.content_type == READ, _message_id(body.content)
+    request = ReceiptRequest(session.conversation.id, session.participant.id, message_id, read, now)
+    recorded = await services.receipts.record(request)
+    if recorded is None:
+        raise InvalidValue(f"Content: there is no message {message_id!r} in this chat.")
+    message, is_new = recorded
     if is_new:
         receipt = Receipt(
-            seq=item.seq,
+            seq=message.seq,
             participant_id=session.participant.id,
             delivered_at=None if read else now,
             read_at=now if read else None,
         )
-        frame = receipt_event(item, receipt, now, session.conversation.id)
+        frame = receipt_event(message, receipt, now, session.conversation.id)
         await services.bus.announce(Announcement(session.conversation.id, frame))
 
 
-async def _find_message(services: Services, session: Session, content: str | None) -> TranscriptItem:
+def _message_id(content: str | None) -> str:
     if content is None:
         raise MalformedRequest('Content: a receipt needs {"messageId": "..."}.')
     try:
-        reference = parse_json(content.encode(), MessageReference, name="it")
+        return parse_json(content.encode(), MessageReference, name="it").message_id
     except (MalformedRequest, InvalidValue) as error:
         raise InvalidValue(f'Content: a receipt needs {{"messageId": "..."}}: {error}') from None
-    item = await transcript.find_item(services.db, session.conversation.id, reference.message_id)
-    if item is None or item.type != "MESSAGE":
-        raise InvalidValue(f"Content: there is no message {reference.message_id!r} in this chat.")
-    return item

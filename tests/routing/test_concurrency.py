@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from domain.routing import Offer, RoutingStage
 from routing import placement as placement_writes
@@ -19,6 +18,7 @@ from routing.offers import claim_offer, offer_next, undelivered_offers
 from routing.placement import write_placement
 from routing.selection import QueueView
 from store.database import Database
+from tests.postgres import waits_for_a_lock
 from tests.routing.reference_model import ReferenceRouting, read_reference
 from tests.routing.routing_process import QUEUES, RULES, USERS, now
 from tests.routing.routing_records import agent, load_by_agent, placement, put, staff
@@ -162,14 +162,6 @@ async def test_agent_who_gets_an_offer_before_the_lock_is_locked_too(
     assert isinstance(await claims[0], Offer)
     assert await load_by_agent(db, INSTANCE, ["ann"], START) == {"ann": 0}
     await other_db.close()
-
-
-async def waits_for_a_lock(db: Database) -> bool:
-    async with db.read() as connection:
-        waiting = (
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        return bool((await connection.execute(text(waiting))).scalar_one())
 
 
 async def test_offers_from_one_queue_are_made_one_at_a_time(db: Database, url: str) -> None:

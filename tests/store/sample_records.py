@@ -17,6 +17,7 @@ from domain.value import Value
 from store import schema
 from store.conversations import write_conversation
 from store.database import Database
+from store.receipts import Acknowledgement, acknowledge
 from store.transcript_writes import TranscriptEnd
 
 START = datetime(2026, 2, 28, 23, 59, 59, 987_000, tzinfo=UTC)
@@ -147,6 +148,16 @@ async def record(
 async def record_chat(db: Database, *seqs: int) -> None:
     """Record the conversation "c" between a customer and an agent, with these messages from the customer."""
     await record(db, "c", opening=opening(), snapshot=snapshot(1), items=[item(seq) for seq in seqs])
+
+
+async def deliver(db: Database, seq: int, at: float, participant_id: str = "c-agent") -> bool:
+    """Record that a participant of the conversation "c" has received a message. Returns whether it is new."""
+    return (await acknowledge(db, [Acknowledgement("c", participant_id, seq, read=False, at=after(at))]))[0]
+
+
+async def read(db: Database, seq: int, at: float, participant_id: str = "c-agent") -> bool:
+    """Record that a participant of the conversation "c" has read a message. Returns whether it is new."""
+    return (await acknowledge(db, [Acknowledgement("c", participant_id, seq, read=True, at=after(at))]))[0]
 
 
 async def add_contact(db: Database, conversation: str, id: str, **values: Any) -> None:

@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.exc import NoResultFound
 
 from store import schema
 from store.conversations import find_participant
 from store.database import Database
-from store.receipts import acknowledge, receipts_of
+from store.receipts import Acknowledgement, acknowledge, receipts_of
 from store.records import Receipt
-from tests.store.sample_records import after, count, item, opening, record, record_chat
+from tests.postgres import waits_for_a_lock
+from tests.store.sample_records import (
+    AGENT,
+    CUSTOMER,
+    after,
+    count,
+    deliver,
+    item,
+    opening,
+    read,
+    record,
+    record_chat,
+    replaced,
+    snapshot,
+)
 
+PARTICIPANT = select(schema.participants.c.id).where(schema.participants.c.id == bindparam("id"))
 Receipts = dict[int, tuple[datetime | None, datetime | None]]
 
 
@@ -24,16 +40,8 @@ def receipt(seq: int, participant_id: str, delivered_at: datetime, read_at: date
     return Receipt(seq=seq, participant_id=participant_id, delivered_at=delivered_at, read_at=read_at)
 
 
-async def deliver(db: Database, seq: int, at: float, participant_id: str = "c-agent") -> bool:
-    return await acknowledge(db, "c", participant_id, seq, read=False, at=after(at))
-
-
-async def read(db: Database, seq: int, at: float, participant_id: str = "c-agent") -> bool:
-    return await acknowledge(db, "c", participant_id, seq, read=True, at=after(at))
-
-
-async def receipt_times(db: Database, participant_id: str = "c-agent") -> Receipts:
-    found = await receipts_of(db, [("c", n) for n in range(1, 100)])
+async def receipt_times(db: Database, participant_id: str = "c-agent", chat: str = "c") -> Receipts:
+    found = await receipts_of(db, [(chat, n) for n in range(1, 100)])
     return {
         seq: (receipt.delivered_at, receipt.read_at)
         for (_, seq), receipts in found.items()
@@ -182,3 +190,53 @@ async def test_receipt_of_an_unknown_participant_is_refused(db: Database) -> Non
     with pytest.raises(NoResultFound):
         await read(db, 1, 10, "x")
     assert await count(db, "receipts") == 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_group_is_recorded_as_if_each_were_recorded_alone(db: Database, seed: int) -> None:
+    for chat in ("c", "d"):
+        by_agent = {"participant_id": f"{chat}-agent", "role": "AGENT"}
+        by_customer = {"participant_id": f"{chat}-customer"}
+        items = [item(seq, **(by_agent if seq % 3 else by_customer)) for seq in range(1, 13)]
+        people = tuple(replaced(each, id=f"{chat}-{each.role.lower()}") for each in (AGENT, CUSTOMER))
+        await record(db, chat, opening=opening(chat), snapshot=snapshot(1, chat, participants=people), items=items)
+    chance = random.Random(seed)
+    steps = [(chance.choice(("agent", "customer")), chance.randint(1, 12), chance.random() < 0.5) for _ in range(10)]
+
+    def in_chat(chat: str) -> list[Acknowledgement]:
+        return [Acknowledgement(chat, f"{chat}-{who}", seq, read, after(n)) for n, (who, seq, read) in enumerate(steps)]
+
+    together = await acknowledge(db, in_chat("c"))
+    alone = [new for each in in_chat("d") for new in await acknowledge(db, [each])]
+    assert together == alone
+    assert await receipt_times(db, "c-agent") == await receipt_times(db, "d-agent", "d")
+    assert await receipt_times(db, "c-customer") == await receipt_times(db, "d-customer", "d")
+    for who in ("agent", "customer"):
+        assert await watermarks(db, f"c-{who}") == await watermarks(db, f"d-{who}")
+
+
+async def test_no_acknowledgements_write_nothing(db: Database) -> None:
+    assert await acknowledge(db, []) == []
+
+
+async def acknowledge_by_both(db: Database) -> None:
+    await acknowledge(db, [Acknowledgement("c", id, 1, read=True, at=after(9)) for id in ("c-customer", "c-agent")])
+
+
+async def record_both(db: Database) -> None:
+    await record(db, "c", snapshot=snapshot(2, participants=(CUSTOMER, AGENT)))
+
+
+@pytest.mark.parametrize("write", [acknowledge_by_both, record_both])
+async def test_participants_are_locked_in_one_order(db: Database, write: Callable[[Database], Awaitable[None]]) -> None:
+    """In different orders, receipts and a commit could each hold the participant for which the other waits."""
+    if not db.is_postgres:
+        return  # SQLite runs one write at a time
+    await record_chat(db, 1)
+    async with db.write() as connection:
+        await connection.execute(PARTICIPANT.with_for_update(), {"id": "c-agent"})
+        writing = asyncio.ensure_future(write(db))
+        while not await waits_for_a_lock(db):
+            await asyncio.sleep(0.01)
+        await connection.execute(PARTICIPANT.with_for_update(nowait=True), {"id": "c-customer"})
+    await writing

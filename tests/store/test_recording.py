@@ -13,7 +13,6 @@ from domain.participants import ParticipantPresence, Role
 from domain.transcript import TranscriptItem
 from store.conversations import find_contact, find_conversation, find_participant, open_conversation
 from store.database import Database
-from store.receipts import acknowledge
 from store.records import StoredContact, StoredConversation, StoredParticipant
 from store.transcript import PageStart, page
 from tests.store.sample_records import (
@@ -25,6 +24,7 @@ from tests.store.sample_records import (
     count,
     item,
     opening,
+    read,
     record,
     record_chat,
     replaced,
@@ -171,7 +171,7 @@ async def test_facts_keep_the_opening(db: Database) -> None:
 
 async def test_facts_keep_the_receipts_of_participants(db: Database) -> None:
     await record_chat(db, 1, 2)
-    await acknowledge(db, "c", "c-agent", 2, read=True, at=after(5))
+    await read(db, 2, 5)
     await record(db, "c", snapshot=snapshot(2))
     agent = await find_person(db, "c-agent")
     assert agent is not None

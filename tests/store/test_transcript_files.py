@@ -13,7 +13,6 @@ from domain.participants import Participant, ParticipantPresence, Role
 from domain.transcript import EVENT_PREFIX, TranscriptItem
 from store.conversations import find_contact, participants_of_contact
 from store.database import Database
-from store.receipts import acknowledge
 from store.transcript import pages_of_contact
 from tests.store.sample_records import (
     AGENT,
@@ -21,8 +20,10 @@ from tests.store.sample_records import (
     INSTANCE,
     after,
     contact,
+    deliver,
     item,
     opening,
+    read,
     record,
     record_chat,
     snapshot,
@@ -70,7 +71,7 @@ async def record_ended_chat(db: Database) -> None:
         item(7, content="Bye.", **SYSTEM),
     ]
     await record(db, "c", opening=opening(), snapshot=snapshot(1, **ENDED), items=items)
-    await acknowledge(db, "c", "c-agent", 2, read=True, at=after(4.5))
+    await read(db, 2, 4.5)
 
 
 async def test_json_file_matches_the_amazon_connect_format(db: Database) -> None:
@@ -249,7 +250,7 @@ async def test_items_recorded_during_the_read_are_left_out(db: Database) -> None
 
 async def test_messages_keep_their_receipts_across_pages(db: Database) -> None:
     await record_chat(db, *range(1, 8))
-    await acknowledge(db, "c", "c-agent", 5, read=False, at=after(10))
+    await deliver(db, 5, 10)
     found = (await as_json(db, size=2))["Transcript"]
     assert [entry["Id"] for entry in found if "MessageMetadata" in entry] == [f"item-{n}" for n in range(1, 6)]
     assert "ReadTimestamp" not in found[0]["MessageMetadata"]["Receipts"][0]
