@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Engine, Executable, Row, RowMapping, Select, Table
+from sqlalchemy import ColumnElement, Engine, Executable, Row, RowMapping, Select, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 
@@ -90,9 +90,12 @@ class Database(ABC):
         if rows:
             await transaction.execute(_upsert(table, tuple(rows[0]), postgres=self.is_postgres), rows)
 
-    def insert_of_new(self, table: Table) -> Any:
-        """Builds an insert that skips rows that share any unique key with an existing row."""
-        return _insert_of_new(table, postgres=self.is_postgres)
+    def insert_of_new(self, table: Table, *returned: ColumnElement[Any]) -> Any:
+        """Builds an insert that skips rows that share any unique key with an existing row.
+
+        Builds it once for each table and what it returns of each new row, so `returned` should be columns or constants.
+        """
+        return _insert_of_new(table, returned, postgres=self.is_postgres)
 
     def insert_new_from(self, table: Table, names: tuple[str, ...], query: Select[*tuple[Any, ...]]) -> Any:
         """Builds an insert of the rows of a query, as columns `names`. It skips rows as `insert_of_new` does.
@@ -108,8 +111,9 @@ def _insert(table: Table, *, postgres: bool) -> Any:
 
 
 @cache
-def _insert_of_new(table: Table, *, postgres: bool) -> Any:
-    return _insert(table, postgres=postgres).on_conflict_do_nothing()
+def _insert_of_new(table: Table, returned: tuple[ColumnElement[Any], ...], *, postgres: bool) -> Any:
+    insertion = _insert(table, postgres=postgres).on_conflict_do_nothing()
+    return insertion.returning(*returned) if returned else insertion
 
 
 @cache

@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from store.database import Database
 from store.transaction import Parameters, Transaction
 
+_ONE = literal(1)
+
 
 class PostgresDatabase(Database):
     """A store on PostgreSQL. Reads and writes share a pool of connections."""
@@ -48,7 +50,7 @@ class PostgresDatabase(Database):
 
     async def insert_new(self, transaction: Transaction, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
         """See `Database`. asyncpg does not count the rows of several executions, so the statement returns them."""
-        statement = self.insert_of_new(table).returning(literal(1))
+        statement = self.insert_of_new(table, _ONE)
         return len((await transaction.execute(statement, rows)).all()) if rows else 0
 
     async def take_advisory_lock(self, transaction: Transaction, key: str) -> None:

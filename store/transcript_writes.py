@@ -47,7 +47,7 @@ async def append_items(
     db: Database, connection: Transaction, conversation_id: str, items: Sequence[TranscriptItem]
 ) -> Appended:
     """Writes the items that are not stored yet, in their order. Idempotent."""
-    insertion = db.insert_of_new(schema.items).returning(_items.seq)
+    insertion = db.insert_of_new(schema.items, _items.seq)
     written = set((await connection.execute(insertion, item_rows(conversation_id, items))).scalars())
     if len(written) == len(items):
         return Appended()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import event, insert, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from store import schema
@@ -34,6 +34,21 @@ async def test_failed_write_is_rolled_back(db: Database) -> None:
     with pytest.raises(LookupError):
         await write()
     assert await count(db, "processes") == 0
+
+
+async def test_insert_of_new_rows_is_one_statement_that_counts_them(db: Database) -> None:
+    statements: list[object] = []
+
+    def note(_connection: object, statement: object, *_: object) -> None:
+        statements.append(statement)
+
+    event.listen(db.engine, "before_execute", note)
+    rows = [{"id": id, "lease_until": START} for id in ("p", "q")]
+    for inserted in (2, 0):
+        async with db.write() as connection:
+            assert await db.insert_new(connection, schema.processes, rows) == inserted
+    assert statements[0] is statements[1]
+    assert len(statements) == 2
 
 
 async def test_cancelled_write_is_rolled_back_and_releases_its_locks(db: Database) -> None:
