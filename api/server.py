@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
+from socket import socket
 
 import uvicorn
 from fastapi import FastAPI
@@ -22,12 +23,23 @@ API_EXIT = "the API to finish its requests and close its connections"
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without signal handlers, because the process has its own."""
+    """uvicorn without signal handlers, because the process has its own, and without the end of the process."""
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         """Handle no signals."""
         yield
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """Start the application and listen.
+
+        Raises:
+            StartupError: it does not start. uvicorn would end the whole process.
+        """
+        try:
+            await super().startup(sockets)
+        except (Exception, SystemExit) as error:
+            raise StartupError("the API did not start; see its log") from error
 
 
 @asynccontextmanager
@@ -43,6 +55,7 @@ async def serve(app: FastAPI, settings: Settings) -> AsyncGenerator[int, None]:
     config = uvicorn.Config(
         app,
         log_config=None,
+        lifespan="on",  # else uvicorn serves an application that fails to start, without its lifespan
         access_log=False,
         ws=ChatSocketProtocol,
         ws_per_message_deflate=False,
@@ -54,7 +67,7 @@ async def serve(app: FastAPI, settings: Settings) -> AsyncGenerator[int, None]:
     task = asyncio.create_task(server.serve(sockets=[listening]))
     while not server.started:
         if task.done():
-            raise StartupError("the API did not start; see its log") from task.exception()
+            await task
         await asyncio.sleep(0.01)
     try:
         yield port
