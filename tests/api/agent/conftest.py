@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.api.agent.agent_client import AgentClient, sign_in
+from tests.api.agent.socket_agent import GRACE_SECONDS, SocketAgent
 from tests.api.calls import Api
 from tests.stack import Stack
 
@@ -113,3 +114,66 @@ def a2(api: Api) -> AgentClient:
 @pytest.fixture
 def supervisor(api: Api) -> AgentClient:
     return sign_in(api, "s")
+
+
+@pytest.fixture(scope="module")
+def agent_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """A Perennial with three agents. Ann and Bob each serve their own queue and one together; Cat has no socket."""
+    folder = tmp_path_factory.mktemp("floor")
+    config = folder / "floor.toml"
+    config.write_text(
+        """
+        [access_keys.perennial]
+        secret = "perennial-demo-secret"
+        [instances.demo.workstreams.persistent]
+        mode = "persistent"
+        queue = "anns"
+        [instances.demo.workstreams.bobs]
+        mode = "persistent"
+        queue = "bobs"
+        [instances.demo.workstreams.both]
+        mode = "persistent"
+        queue = "both"
+        [instances.demo.queues.cats]
+        [instances.demo.agents.ann]
+        name = "Ann"
+        capacity = 100
+        queues = ["anns", "both"]
+        [instances.demo.agents.bob]
+        name = "Bob"
+        capacity = 100
+        queues = ["bobs", "both"]
+        [instances.demo.agents.cat]
+        name = "Cat, who has no socket"
+        queues = ["cats"]
+        """
+    )
+    running = Stack(
+        folder / "data",
+        {
+            "PERENNIAL_CONFIG": str(config),
+            "PERENNIAL_PRESENCE_DEBOUNCE": "PT0.3S",
+            "PERENNIAL_AGENT_DISCONNECT_GRACE": f"PT{GRACE_SECONDS}S",
+        },
+    )
+    running.start()
+    with httpx.Client(base_url=running.url, timeout=30) as http:
+        yield Api(running, http)
+    assert running.stop() == 0, running.log()
+    assert "Traceback" not in running.log()
+
+
+@pytest.fixture
+def ann(agent_api: Api) -> Iterator[SocketAgent]:
+    agent = SocketAgent(agent_api, "ann")
+    agent.set_status("available")
+    yield agent
+    agent.set_status("offline")
+
+
+@pytest.fixture
+def bob(agent_api: Api) -> Iterator[SocketAgent]:
+    agent = SocketAgent(agent_api, "bob")
+    agent.set_status("available")
+    yield agent
+    agent.set_status("offline")
