@@ -29,7 +29,7 @@ from routing.placement import write_placement
 from routing.records import RoutedAgent
 from store import schema
 from store.database import Database
-from store.migrate import migrate
+from store.migrate import open_store
 from tests import postgres
 
 AGENTS, QUEUES, SERVED = 1_000, 100, 10
@@ -179,13 +179,9 @@ async def measure(backend: str, shape: str, db: Database) -> bool:
 @asynccontextmanager
 async def opened(url: str, served: int) -> AsyncGenerator[Database]:
     """Open a filled store for the time of the block."""
-    db = Database.open(url)
-    try:
-        await migrate(db)
+    async with open_store(url, pool_size=10, durable=False) as db:
         await fill(db, served)
         yield db
-    finally:
-        await db.close()
 
 
 async def run() -> bool:

@@ -23,8 +23,7 @@ from sqlalchemy import select
 from bench.day_checks import RoutingMonitor, final_problems, unfinished_chats
 from bench.simulated_people import SimulatedPeople
 from store import schema
-from store.database import Database
-from store.migrate import migrate
+from tests import sqlite
 from tests.distribution.contact_centre import ContactCentre, open_contact_centre
 from tests.workflows.engine import Engine
 from tests.workflows.server import time_skipping_server
@@ -174,13 +173,8 @@ async def run(size: Size) -> list[str]:
     """Simulate a day on a new server and store. Return all problems."""
     logging.basicConfig(level=logging.WARNING)
     with tempfile.TemporaryDirectory() as folder:
-        db = Database.open(f"sqlite:///{Path(folder) / 'store.db'}")
-        await migrate(db)
-        try:
-            async with time_skipping_server(Path(folder)) as environment:
-                return await simulate_day(Engine(environment.client, db), size)
-        finally:
-            await db.close()
+        async with sqlite.store(Path(folder)) as db, time_skipping_server(Path(folder)) as environment:
+            return await simulate_day(Engine(environment.client, db), size)
 
 
 if __name__ == "__main__":

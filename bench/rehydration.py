@@ -30,7 +30,7 @@ from runtime.bus import LocalBus
 from runtime.settings import Settings
 from store import schema, transcript
 from store.database import Database
-from store.migrate import migrate
+from store.migrate import open_store
 from store.past import PastItem, PastPosition, page_of_past
 from store.transcript import PageStart
 from tests import postgres
@@ -205,13 +205,9 @@ async def walk(db: Database, readers: Sequence[Reader]) -> list[Measured]:
 @asynccontextmanager
 async def opened(url: str) -> AsyncGenerator[Database]:
     """Open a filled store for the time of the block."""
-    db = Database.open(url)
-    try:
-        await migrate(db)
+    async with open_store(url, pool_size=10, durable=False) as db:
         await fill(db)
         yield db
-    finally:
-        await db.close()
 
 
 async def measure(backend: str, db: Database, folder: Path) -> bool:

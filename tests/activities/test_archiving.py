@@ -17,7 +17,7 @@ from runtime.archive import PART_BYTES, opened_archive
 from runtime.errors import StartupError
 from runtime.settings import Settings
 from store.database import Database
-from store.migrate import migrate
+from tests import sqlite
 from tests.s3 import KEY, S3
 from tests.store.sample_records import INSTANCE, item, opening, record, record_chat
 from tests.workflows.engine import Engine, eventually
@@ -31,11 +31,9 @@ PATH = f"{INSTANCE}/2026/02/28/c.json"
 
 @pytest.fixture
 async def db(tmp_path: Path) -> AsyncGenerator[Database]:
-    db = Database.open(f"sqlite:///{tmp_path / 'store.db'}")
-    await migrate(db)
-    await record_chat(db, 1, 2, 3)
-    yield db
-    await db.close()
+    async with sqlite.store(tmp_path) as db:
+        await record_chat(db, 1, 2, 3)
+        yield db
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,37 +14,20 @@ from activities.recording import Recorder
 from configuration.current import Configuration
 from configuration.policies import workstream_policy
 from configuration.schema.instances import InstanceSettings
-from domain.conversation import ConversationOpening, Mode, State
-from domain.participants import Role
+from domain.conversation import Mode, State
 from domain.policy import AutomatedMessages, IdleAction, IdleRule, Policy, Survey
-from domain.transcript import EventType, ItemType, Notice, TranscriptItem
+from domain.transcript import EventType, ItemType, Notice
 from runtime.bus import Announcement, LocalBus
 from store import transcript
 from store.database import Database
-from store.migrate import migrate
+from tests import sqlite
+from tests.store.sample_records import CUSTOMER, item, opening
 from workflows.contract import Commit, StartConversation, initial_state, policy_reference
 from workflows.state import ConversationState
 
-NOW = datetime(2026, 2, 28, 23, 59, 59, 987_000, tzinfo=UTC)
-OPENING = ConversationOpening(
-    contact_id="c",
-    instance="demo",
-    workstream="live",
-    queue="live",
-    mode=Mode.LIVE,
-    started_at=NOW,
-    customer_participant_id="customer",
-    customer_name="Zoë",
-)
-ZOE: dict[str, Any] = {"participant_id": "customer", "role": Role.CUSTOMER, "name": "Zoë"}
-MESSAGE_ITEM = TranscriptItem(
-    id="i", seq=1, at=NOW, contact_id="c", type=ItemType.MESSAGE, content_type="text/plain", content="hi", **ZOE
-)
-IDLE_ITEM = TranscriptItem(
-    id="n", seq=0, at=NOW, contact_id="leg-2", type=ItemType.EVENT, content_type=EventType.IDLE.content_type, **ZOE
-)
-
-
+OPENING = opening(instance="demo", workstream="live", mode=Mode.LIVE)
+MESSAGE_ITEM = item(1)
+IDLE_ITEM = item(0, contact_id="leg-2", type=ItemType.EVENT, content_type=EventType.IDLE.content_type, content=None)
 RULE = IdleRule(silent="customer", after=timedelta(minutes=1), action=IdleAction.CLOSE)
 INSTANCES = {
     "demo": InstanceSettings.model_validate(
@@ -73,10 +56,8 @@ def state(mode: Mode = Mode.LIVE, policy: Policy | None = None, **changes: Any) 
 
 @pytest.fixture
 async def db(tmp_path: Path) -> AsyncIterator[Database]:
-    db = Database.open(f"sqlite:///{tmp_path / 'store.db'}")
-    await migrate(db)
-    yield db
-    await db.close()
+    async with sqlite.store(tmp_path) as db:
+        yield db
 
 
 @pytest.fixture
@@ -94,14 +75,14 @@ def recorder(db: Database, announced: list[Announcement]) -> Recorder:
 async def test_notices_are_announced_in_the_wire_format_and_not_stored(
     db: Database, recorder: Recorder, announced: list[Announcement]
 ) -> None:
-    notices = (Notice(item=IDLE_ITEM), Notice(item=IDLE_ITEM, to="customer"))
+    notices = (Notice(item=IDLE_ITEM), Notice(item=IDLE_ITEM, to=CUSTOMER.id))
     await recorder.record(Commit(conversation_id="c", opening=OPENING, items=(MESSAGE_ITEM,), notices=notices))
     frame = {
-        "Id": "n",
+        "Id": IDLE_ITEM.id,
         "AbsoluteTime": "2026-02-28T23:59:59.987Z",
         "Type": "EVENT",
         "ContentType": "application/vnd.amazonaws.connect.event.participant.idle",
-        "ParticipantId": "customer",
+        "ParticipantId": CUSTOMER.id,
         "ParticipantRole": "CUSTOMER",
         "DisplayName": "Zoë",
         "InitialContactId": "c",
@@ -110,11 +91,11 @@ async def test_notices_are_announced_in_the_wire_format_and_not_stored(
     # items come last: they can contain the end of the chat, after which clients stop reading
     assert announced == [
         Announcement("c", frame),
-        Announcement("c", frame, "customer"),
+        Announcement("c", frame, CUSTOMER.id),
         Announcement("c", items=(MESSAGE_ITEM,)),
     ]
     kept = await transcript.page(db, "c", transcript.PageStart(0, forward=True), 10)
-    assert [item.id for item in kept] == ["i"]
+    assert kept == [MESSAGE_ITEM]
 
 
 async def test_commit_without_items_announces_nothing(recorder: Recorder, announced: list[Announcement]) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,19 @@ class Api:
     def tokens(self) -> Tokens:
         """Return the token issuer of the product, with the key of this Perennial."""
         return Tokens(token_keys((), Path(self.stack.folder)))
+
+
+@contextmanager
+def served(folder: Path, configuration: str, **settings: str) -> Generator[Api]:
+    """Run a Perennial with a configuration and settings of its own. It must end cleanly, with no traceback in its log."""
+    path = folder / "perennial.toml"
+    path.write_text(configuration)
+    running = Stack(folder / "data", {"PERENNIAL_CONFIG": str(path), **settings})
+    running.start()
+    with httpx.Client(base_url=running.url, timeout=30) as http:
+        yield Api(running, http)
+    assert running.stop() == 0, running.log()
+    assert "Traceback" not in running.log()
 
 
 def credentials(operation: str, token: str | None) -> dict[str, str]:

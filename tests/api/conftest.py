@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from tests.api.calls import Api
+from tests.api.calls import Api, served
 from tests.compat.chats import Chat
 from tests.stack import Stack
 
@@ -44,10 +44,7 @@ def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 
     Queues of `hours`: `closed` never opens, `soon` is closed for at least two days, `open` is open.
     """
-    folder = tmp_path_factory.mktemp("two")
-    config = folder / "two.toml"
-    config.write_text(
-        f"""
+    configuration = f"""
         [access_keys.all]
         secret = "secret-of-the-key-all"
         [access_keys.one]
@@ -93,9 +90,5 @@ def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
         [instances.hours.agents.a1]
         name = "Agent with Hours"
         """
-    )
-    running = Stack(folder / "data", {"PERENNIAL_CONFIG": str(config)})
-    running.start()
-    with httpx.Client(base_url=running.url, timeout=30) as http:
-        yield Api(running, http)
-    assert running.stop() == 0, running.log()
+    with served(tmp_path_factory.mktemp("two"), configuration) as api:
+        yield api

@@ -21,7 +21,7 @@ from runtime.errors import StartupError
 from store import configuration as store
 from store.configuration import ConfigurationChange
 from store.database import Database
-from store.migrate import migrate
+from tests import sqlite
 from tests.workflows.engine import eventually
 
 WORKSTREAMS: dict[str, Any] = {"w": {"mode": "live", "queue": "q"}}
@@ -39,10 +39,8 @@ def file_instances(**other: Any) -> dict[str, InstanceSettings]:
 
 @pytest.fixture
 async def db(tmp_path: Path) -> AsyncIterator[Database]:
-    db = Database.open(f"sqlite:///{tmp_path / 'store.db'}")
-    await migrate(db)
-    yield db
-    await db.close()
+    async with sqlite.store(tmp_path) as db:
+        yield db
 
 
 @pytest.fixture

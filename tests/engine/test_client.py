@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
@@ -14,25 +13,17 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from configuration.schema.instances import InstanceSettings
-from domain.conversation import ConversationOpening, Mode
+from domain.conversation import Mode
 from domain.errors import ConversationEnded, EngineUnavailable
 from domain.events import End, Message
 from engine.client import ConversationClient
 from runtime.settings import Settings
+from tests.store.sample_records import opening
 
 NO_WORKFLOW = (RPCStatusCode.NOT_FOUND, NotFoundFailure())
 NO_NAMESPACE = (RPCStatusCode.NOT_FOUND, NamespaceNotFoundFailure(namespace="missing"))
 INSTANCE = InstanceSettings.model_validate({"workstreams": {"live": {"mode": "live", "queue": "live"}}})
-OPENING = ConversationOpening(
-    contact_id="c",
-    instance="demo",
-    workstream="live",
-    queue="live",
-    mode=Mode.LIVE,
-    started_at=datetime(2026, 3, 2, tzinfo=UTC),
-    customer_participant_id="c-customer",
-    customer_name="Ada",
-)
+OPENING = opening(workstream="live", mode=Mode.LIVE)
 
 
 class FailingTemporal:

@@ -9,17 +9,15 @@ import pytest
 
 from runtime.bus import LocalBus
 from store.database import Database
-from store.migrate import migrate
+from tests import sqlite
 from tests.store.sample_records import opening, record, snapshot
 
 
 @pytest.fixture
 async def db(tmp_path: Path) -> AsyncIterator[Database]:
-    db = Database.open(f"sqlite:///{tmp_path / 'store.db'}")
-    await migrate(db)
-    await record(db, "c", opening=opening(), snapshot=snapshot(1))
-    yield db
-    await db.close()
+    async with sqlite.store(tmp_path) as db:
+        await record(db, "c", opening=opening(), snapshot=snapshot(1))
+        yield db
 
 
 @pytest.fixture

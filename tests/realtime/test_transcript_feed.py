@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +14,7 @@ from realtime.socket import FrameQueue
 from realtime.transcript_feed import TranscriptFeed, TranscriptSubscriber
 from runtime.bus import Announcement, LocalBus
 from store.database import Database
-from store.migrate import migrate
-from tests.store.sample_records import AGENT, CUSTOMER, item, opening, record, snapshot
+from tests.store.sample_records import AGENT, CUSTOMER, item, record
 from wire.frames import CHAT_ENDED, LEFT
 
 LEAVES: dict[str, Any] = {"type": "EVENT", "content_type": LEFT, "content": None}
@@ -25,12 +22,10 @@ AGENT_LEAVES: dict[str, Any] = {**LEAVES, "participant_id": AGENT.id, "role": "A
 
 
 @pytest.fixture
-async def db(tmp_path: Path) -> AsyncIterator[Database]:
-    db = Database.open(f"sqlite:///{tmp_path / 'store.db'}")
-    await migrate(db)
-    await record(db, "c", opening=opening(), snapshot=snapshot(1), items=[item(1)])
-    yield db
-    await db.close()
+async def db(db: Database) -> Database:
+    """The store, whose chat has one item."""
+    await record(db, "c", items=[item(1)])
+    return db
 
 
 @pytest.fixture

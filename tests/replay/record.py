@@ -13,8 +13,7 @@ from tempfile import TemporaryDirectory
 
 from temporalio.client import WorkflowHandle
 
-from store.database import Database
-from store.migrate import migrate
+from tests import sqlite
 from tests.replay.decisions import replay_decisions, write_decisions
 from tests.replay.histories import HISTORIES, read_history, recorded, scenario_name
 from tests.replay.scenarios import SCENARIOS
@@ -32,15 +31,12 @@ async def record() -> None:
         return
     HISTORIES.mkdir(exist_ok=True)
     with TemporaryDirectory() as folder:
-        async with time_skipping_server(Path(folder)) as environment:
-            db = Database.open(f"sqlite:///{folder}/store.db")
-            await migrate(db)
+        async with time_skipping_server(Path(folder)) as environment, sqlite.store(Path(folder)) as db:
             engine = Engine(environment.client, db)
             for name, scenario in missing.items():
                 async with engine.worker(instances=INSTANCES):
                     chat = await scenario(engine, environment)
                 await _write(name, engine, chat)
-            await db.close()
 
 
 async def _write(name: str, engine: Engine, chat: Chat) -> None:

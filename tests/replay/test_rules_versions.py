@@ -23,8 +23,7 @@ from temporalio.workflow import NondeterminismError
 from domain.conversation import Mode, State
 from domain.events import AnyEvent, Park, Resume
 from domain.refusals import RefusalCode
-from store.database import Database
-from store.migrate import migrate
+from tests import sqlite
 from tests.replay.histories import read_history, recorded
 from tests.workflows.engine import Chat, Engine, eventually
 from tests.workflows.random_chats import run_histories
@@ -81,11 +80,8 @@ async def replay(history: WorkflowHistory) -> None:
 @pytest.fixture(scope="module")
 async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Engine, None]:
     folder = tmp_path_factory.mktemp("rules")
-    async with time_skipping_server(folder) as environment:
-        db = Database.open(f"sqlite:///{folder}/store.db")
-        await migrate(db)
+    async with time_skipping_server(folder) as environment, sqlite.store(folder) as db:
         yield Engine(environment.client, db)
-        await db.close()
 
 
 async def count_running(engine: Engine, workstream: str, version: int) -> int:

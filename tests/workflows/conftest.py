@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from store.database import Database
-from store.migrate import migrate
+from tests import sqlite
 from tests.workflows.engine import Engine
 from tests.workflows.server import time_skipping_server
 
@@ -23,7 +22,5 @@ async def environment(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
 @pytest.fixture(scope="session")
 async def engine(environment: WorkflowEnvironment, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engine]:
     """The Temporal server with a new store."""
-    db = Database.open(f"sqlite:///{tmp_path_factory.mktemp('store') / 'store.db'}")
-    await migrate(db)
-    yield Engine(environment.client, db)
-    await db.close()
+    async with sqlite.store(tmp_path_factory.mktemp("store")) as db:
+        yield Engine(environment.client, db)

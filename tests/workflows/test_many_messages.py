@@ -15,8 +15,7 @@ from domain.events import Message
 from domain.participants import Role
 from engine.client import ConversationClient
 from runtime.settings import Settings
-from store.database import Database
-from store.migrate import migrate
+from tests import sqlite
 from tests.stack import run_process
 from tests.workflows.engine import Chat, Engine, eventually
 
@@ -67,27 +66,25 @@ async def test_largest_messages_are_recorded(engine: Engine) -> None:
 async def test_messages_are_recorded_once_when_the_worker_is_killed_twice(
     environment: WorkflowEnvironment, tmp_path: Path
 ) -> None:
-    db = Database.open(f"sqlite:///{tmp_path / 'store.db'}")
-    await migrate(db)
     address = environment.client.service_client.config.target_host
-    engine = Engine(environment.client, db)
-    chat = await engine.start(Mode.LIVE, recycle_after=RECYCLE_AFTER)
+    async with sqlite.store(tmp_path) as db:
+        engine = Engine(environment.client, db)
+        chat = await engine.start(Mode.LIVE, recycle_after=RECYCLE_AFTER)
 
-    async def send_messages(start: int, end: int) -> None:
-        for number in range(start, end):
-            await chat.signal("message", {"content": str(number), "by": "customer"})
+        async def send_messages(start: int, end: int) -> None:
+            for number in range(start, end):
+                await chat.signal("message", {"content": str(number), "by": "customer"})
 
-    for start, end in ((0, 700), (700, 1_400)):
-        with run_process("worker", tmp_path, worker_environment(address, tmp_path)) as process:
-            sending = asyncio.create_task(send_messages(start, end))
-            await wait_until_recorded(chat, start + 200)
-            process.send_signal(signal.SIGKILL)
-        await sending
-    with run_process("worker", tmp_path, worker_environment(address, tmp_path)):
-        await send_messages(1_400, MESSAGES)
-        await assert_recorded_in_order(chat)
-        assert await chat.runs() >= 3
-    await db.close()
+        for start, end in ((0, 700), (700, 1_400)):
+            with run_process("worker", tmp_path, worker_environment(address, tmp_path)) as process:
+                sending = asyncio.create_task(send_messages(start, end))
+                await wait_until_recorded(chat, start + 200)
+                process.send_signal(signal.SIGKILL)
+            await sending
+        with run_process("worker", tmp_path, worker_environment(address, tmp_path)):
+            await send_messages(1_400, MESSAGES)
+            await assert_recorded_in_order(chat)
+            assert await chat.runs() >= 3
 
 
 def worker_environment(address: str, folder: Path) -> dict[str, str]:

@@ -19,7 +19,7 @@ from engine.client import ConversationClient
 from runtime.bus import Announcement, LocalBus
 from runtime.settings import Settings
 from store.database import Database
-from store.migrate import migrate
+from tests import sqlite
 from tests.api.administration.admin import ALL, DENIED, KINDS, LIVE_WORKSTREAM, NOT_FOUND, REFUSED, Admin
 from tests.api.calls import Api, assert_refused
 from tests.compat.chats import Chat, eventually
@@ -148,10 +148,8 @@ AGENT = "/v1/instances/i/agents/a"
 
 @pytest.fixture
 async def db(tmp_path: Path) -> AsyncIterator[Database]:
-    db = Database.open(f"sqlite:///{tmp_path / 'store.db'}")
-    await migrate(db)
-    yield db
-    await db.close()
+    async with sqlite.store(tmp_path) as db:
+        yield db
 
 
 @asynccontextmanager

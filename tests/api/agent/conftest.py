@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
 from tests.api.agent.agent_client import AgentClient, sign_in
 from tests.api.agent.socket_agent import GRACE_SECONDS, SocketAgent
-from tests.api.calls import Api
-from tests.stack import Stack
+from tests.api.calls import Api, served
 
 CONFIG = """
 [access_keys.perennial]
 secret = "perennial-demo-secret"
-
 [instances.demo.workstreams.live]
 mode = "live"
 queue = "live"
@@ -65,25 +62,38 @@ supervisor = true
 queues = []
 """
 
+OWN_QUEUES = """
+[access_keys.perennial]
+secret = "perennial-demo-secret"
+[instances.demo.workstreams.persistent]
+mode = "persistent"
+queue = "anns"
+[instances.demo.workstreams.bobs]
+mode = "persistent"
+queue = "bobs"
+[instances.demo.workstreams.both]
+mode = "persistent"
+queue = "both"
+[instances.demo.queues.cats]
+[instances.demo.agents.ann]
+name = "Ann"
+capacity = 100
+queues = ["anns", "both"]
+[instances.demo.agents.bob]
+name = "Bob"
+capacity = 100
+queues = ["bobs", "both"]
+[instances.demo.agents.cat]
+name = "Cat, who has no socket"
+queues = ["cats"]
+"""
+
 
 @pytest.fixture(scope="package")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    folder = tmp_path_factory.mktemp("agent")
-    config = folder / "agent.toml"
-    config.write_text(CONFIG)
-    running = Stack(
-        folder / "data",
-        {
-            "PERENNIAL_CONFIG": str(config),
-            "PERENNIAL_PRESENCE_DEBOUNCE": "PT0.3S",
-            "PERENNIAL_POSITIONS_EVERY": "PT0.5S",
-        },
-    )
-    running.start()
-    with httpx.Client(base_url=running.url, timeout=30) as http:
-        yield Api(running, http)
-    assert "Traceback" not in running.log()
-    assert running.stop() == 0, running.log()
+    settings = {"PERENNIAL_PRESENCE_DEBOUNCE": "PT0.3S", "PERENNIAL_POSITIONS_EVERY": "PT0.5S"}
+    with served(tmp_path_factory.mktemp("agent"), CONFIG, **settings) as api:
+        yield api
 
 
 @pytest.fixture(autouse=True)
@@ -119,48 +129,12 @@ def supervisor(api: Api) -> AgentClient:
 @pytest.fixture(scope="module")
 def agent_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """A Perennial with three agents. Ann and Bob each serve their own queue and one together; Cat has no socket."""
-    folder = tmp_path_factory.mktemp("floor")
-    config = folder / "floor.toml"
-    config.write_text(
-        """
-        [access_keys.perennial]
-        secret = "perennial-demo-secret"
-        [instances.demo.workstreams.persistent]
-        mode = "persistent"
-        queue = "anns"
-        [instances.demo.workstreams.bobs]
-        mode = "persistent"
-        queue = "bobs"
-        [instances.demo.workstreams.both]
-        mode = "persistent"
-        queue = "both"
-        [instances.demo.queues.cats]
-        [instances.demo.agents.ann]
-        name = "Ann"
-        capacity = 100
-        queues = ["anns", "both"]
-        [instances.demo.agents.bob]
-        name = "Bob"
-        capacity = 100
-        queues = ["bobs", "both"]
-        [instances.demo.agents.cat]
-        name = "Cat, who has no socket"
-        queues = ["cats"]
-        """
-    )
-    running = Stack(
-        folder / "data",
-        {
-            "PERENNIAL_CONFIG": str(config),
-            "PERENNIAL_PRESENCE_DEBOUNCE": "PT0.3S",
-            "PERENNIAL_AGENT_DISCONNECT_GRACE": f"PT{GRACE_SECONDS}S",
-        },
-    )
-    running.start()
-    with httpx.Client(base_url=running.url, timeout=30) as http:
-        yield Api(running, http)
-    assert running.stop() == 0, running.log()
-    assert "Traceback" not in running.log()
+    settings = {
+        "PERENNIAL_PRESENCE_DEBOUNCE": "PT0.3S",
+        "PERENNIAL_AGENT_DISCONNECT_GRACE": f"PT{GRACE_SECONDS}S",
+    }
+    with served(tmp_path_factory.mktemp("floor"), OWN_QUEUES, **settings) as api:
+        yield api
 
 
 @pytest.fixture

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
-from tests.api.calls import Api
+from tests.api.calls import Api, served
 from tests.api.reconnections.calls import LATE_URL
-from tests.stack import Stack
 
 CONFIG = """
 [access_keys.perennial]
@@ -52,11 +50,5 @@ reconnection = {}
 
 @pytest.fixture(scope="package")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    folder = tmp_path_factory.mktemp("reconnections")
-    (folder / "own.toml").write_text(CONFIG.replace("LATE", LATE_URL))
-    running = Stack(folder / "data", {"PERENNIAL_CONFIG": str(folder / "own.toml")})
-    running.start()
-    with httpx.Client(base_url=running.url, timeout=30) as http:
-        yield Api(running, http)
-    assert "Traceback" not in running.log()
-    assert running.stop() == 0, running.log()
+    with served(tmp_path_factory.mktemp("reconnections"), CONFIG.replace("LATE", LATE_URL)) as api:
+        yield api
