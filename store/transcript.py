@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Select, bindparam, func, select, tuple_
+from sqlalchemy import BigInteger, Integer, Select, bindparam, func, select
 
 from domain.transcript import TranscriptItem
 from store import schema
 from store.database import Database
+from store.pairs import PAIRS, among_pairs
 from store.receipts import receipts_between
 from store.records import Receipt, StoredContact
 from store.rows import columns
@@ -33,10 +35,6 @@ def _page_query(*, forward: bool, one_contact: bool) -> Select[*tuple[Any, ...]]
         query = query.where(_items.seq <= start).order_by(_items.seq.desc())
     return query.limit(bindparam("limit", type_=Integer))
 
-
-_IS_NAMED = tuple_(_items.conversation_id, _items.id).in_(bindparam("items", expanding=True))
-_NAMED = select(_items.conversation_id, *columns(schema.items, TranscriptItem)).where(_IS_NAMED)
-_STORED = select(_items.conversation_id, _items.id).where(_IS_NAMED)
 
 _HEADS = select(
     schema.conversations.c.id,
@@ -114,7 +112,7 @@ async def find_item(db: Database, conversation_id: str, item_id: str) -> Transcr
 async def find_items(db: Database, items: Collection[ItemName]) -> dict[ItemName, TranscriptItem]:
     """Those of the items that are stored, by their names."""
     found: dict[ItemName, TranscriptItem] = {}
-    for row in await db.mappings(_NAMED, {"items": list(items)}):
+    for row in await db.mappings(_named(postgres=db.is_postgres), {PAIRS: list(items)}):
         values: dict[str, Any] = dict(row)
         found[values.pop("conversation_id"), row["id"]] = TranscriptItem(**values)
     return found
@@ -122,7 +120,20 @@ async def find_items(db: Database, items: Collection[ItemName]) -> dict[ItemName
 
 async def stored_items(db: Database, items: Collection[ItemName]) -> Sequence[ItemName]:
     """The names of those of the items that are stored."""
-    return [(conversation, item) for conversation, item in await db.rows(_STORED, {"items": list(items)})]
+    rows = await db.rows(_stored(postgres=db.is_postgres), {PAIRS: list(items)})
+    return [(conversation, item) for conversation, item in rows]
+
+
+@cache
+def _stored(*, postgres: bool) -> Select[*tuple[Any, ...]]:
+    query = select(_items.conversation_id, _items.id)
+    return among_pairs(query, _items.conversation_id, _items.id, postgres=postgres)
+
+
+@cache
+def _named(*, postgres: bool) -> Select[*tuple[Any, ...]]:
+    query = select(_items.conversation_id, *columns(schema.items, TranscriptItem))
+    return among_pairs(query, _items.conversation_id, _items.id, postgres=postgres)
 
 
 async def heads(db: Database, conversation_ids: Collection[str]) -> dict[str, int]:
