@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 
 from temporalio import activity
@@ -12,12 +13,14 @@ from configuration.schema.instances import InstanceSettings
 from domain.policy import Policy
 from routing.placement import write_placement
 from runtime.bus import Announcement, Bus, routing_has_changed
+from store.checkpoints import Step
 from store.conversations import Written, write_conversation
 from store.database import Database
 from store.item_writer import ItemWriter
-from store.transcript_writes import Appended
 from wire.items import item_with_contact
 from workflows.contract import Commit, CommitResult, ConversationActivities, PolicyReference
+
+logger = logging.getLogger(__name__)
 
 REMEMBERED_POLICIES = 1_000
 """A customer's language is part of the key, and it can be any text."""
@@ -38,6 +41,9 @@ class Recorder(ConversationActivities):
         """Writes the commit in one transaction, then announces the changes. Idempotent."""
         written = await self._write(commit)
         await self._announce(commit, written)
+        if written.conflict:
+            logger.warning("%s: the store has another commit: %s", commit.conversation_id, written.conflict.kind)
+            return CommitResult(conflict=written.conflict)
         end = written.transcript_end
         policy = self._changed_policy(commit.policy) if commit.policy else None
         if end is None and policy is None:
@@ -45,9 +51,11 @@ class Recorder(ConversationActivities):
         return CommitResult(seq=end.seq if end else None, at=end.at if end else None, policy=policy)
 
     async def _write(self, commit: Commit) -> Written:
+        step = _step(commit)
         if commit.snapshot is None and commit.opening is None:
-            appended = await self._items.append(commit.conversation_id, commit.items) if commit.items else Appended()
-            return Written(False, appended.end, appended.as_given)
+            if not commit.items and step is None:
+                return Written()
+            return await self._items.append(commit.conversation_id, commit.items, step)
         # alone, because a placement takes locks in an order that two of them in one transaction would break
         async with self._db.write() as connection:
             written = await write_conversation(
@@ -57,6 +65,7 @@ class Recorder(ConversationActivities):
                 opening=commit.opening,
                 snapshot=commit.snapshot,
                 items=commit.items,
+                step=step,
             )
             if commit.snapshot and written.is_current:
                 await write_placement(self._db, connection, commit.snapshot.placement, datetime.now(UTC))
@@ -68,7 +77,7 @@ class Recorder(ConversationActivities):
             placement = commit.snapshot.placement
             await self._bus.announce(routing_has_changed(placement.instance, placement.queue))
         # notices come before the transcript: a client that receives `chat.ended` ignores all later frames
-        for notice in commit.notices:
+        for notice in () if written.conflict else commit.notices:
             frame = item_with_contact(notice.item, commit.conversation_id)
             await self._bus.announce(Announcement(commit.conversation_id, frame, only_to=notice.to))
         if commit.items:
@@ -92,6 +101,12 @@ class Recorder(ConversationActivities):
                 self._policies.clear()
             self._policies[key] = present
         return None if present.fingerprint(rules.fixed) == rules.fingerprint else present.policy
+
+
+def _step(commit: Commit) -> Step | None:
+    if commit.checkpoint is None:
+        return None
+    return Step(commit.conversation_id, commit.checkpoint, commit.before, commit.whole)
 
 
 class _PresentPolicy:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from sqlalchemy import and_, bindparam, exists, or_, select, update
 
+from domain.checkpoints import Conflict
 from domain.contacts import InitiationMethod
 from domain.conversation import ConversationOpening, ConversationSnapshot, State
 from domain.participants import Participant, ParticipantPresence, Role
 from domain.transcript import TranscriptItem
 from store import schema
+from store.checkpoints import Step, advance
 from store.database import Database
 from store.records import StoredContact, StoredConversation, StoredParticipant
 from store.rows import columns, contact_of, labelled, past_columns, select_contacts, unlabelled
 from store.transaction import Transaction
 from store.transcript_writes import Appended, TranscriptEnd, append_items
+
+logger = logging.getLogger(__name__)
 
 _CONVERSATION = select(*columns(schema.conversations, StoredConversation)).where(
     schema.conversations.c.id == bindparam("conversation_id")
@@ -54,14 +59,16 @@ class Written(NamedTuple):
     """The result of `write_conversation`.
 
     Attributes:
+        conflict: what the store has instead; None when the commit is written.
         is_current: whether the snapshot is stored; False when the store has a newer one, or when there was none to write.
         transcript_end: the end of the transcript, when items received other numbers than the workflow gave them; else None.
         items_as_given: whether this write stored all items, with the numbers that the workflow gave them.
     """
 
-    is_current: bool
-    transcript_end: TranscriptEnd | None
-    items_as_given: bool
+    is_current: bool = False
+    transcript_end: TranscriptEnd | None = None
+    items_as_given: bool = True
+    conflict: Conflict | None = None
 
 
 async def open_conversation(db: Database, opening: ConversationOpening) -> None:
@@ -78,15 +85,21 @@ async def write_conversation(
     opening: ConversationOpening | None = None,
     snapshot: ConversationSnapshot | None = None,
     items: Sequence[TranscriptItem] = (),
+    step: Step | None = None,
 ) -> Written:
     """Writes a conversation's changes within the caller's transaction.
 
-    Idempotent. A snapshot of an older revision than the stored one is not written; its items are.
+    Idempotent. When the step conflicts with the store, nothing but the opening is written. A snapshot of an older revision than
+    the stored one is not written; its items are.
     """
     if opening:
         await _insert_opening(db, connection, opening)
+    if step and (conflict := await advance(connection, step)):
+        return Written(conflict=conflict, items_as_given=False)
     is_current = snapshot is not None and await _write_snapshot(db, connection, conversation_id, snapshot)
     appended = await append_items(db, connection, conversation_id, items) if items else Appended()
+    if snapshot and not is_current:
+        logger.error("%s: revision %d is older than the stored one", conversation_id, snapshot.revision)
     return Written(is_current, appended.end, appended.as_given)
 
 

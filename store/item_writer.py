@@ -1,4 +1,4 @@
-"""Writes the items of many conversations together."""
+"""Writes the items of many conversations together, with their checkpoints."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from typing import Any, NamedTuple
 
 from domain.transcript import TranscriptItem
 from store import schema
+from store.checkpoints import Step, advance_all
+from store.conversations import Written, write_conversation
 from store.database import Database
 from store.group_writer import GroupWriter, NotTogether
-from store.transcript_writes import Appended, append_items, item_rows
+from store.transcript_writes import item_rows
 
 
 class _Write(NamedTuple):
     conversation_id: str
     items: Sequence[TranscriptItem]
+    step: Step | None
 
 
 class ItemWriter:
@@ -22,19 +25,27 @@ class ItemWriter:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._writer = GroupWriter(self._insert_all, self._append)
+        self._writer = GroupWriter(self._write_all, self._write_alone)
 
-    async def append(self, conversation_id: str, items: Sequence[TranscriptItem]) -> Appended:
-        """Append items in a transaction that other conversations share. See `append_items` and `GroupWriter.write`."""
-        return await self._writer.write(_Write(conversation_id, items))
+    async def append(self, conversation_id: str, items: Sequence[TranscriptItem], step: Step | None = None) -> Written:
+        """Write items and a checkpoint in a transaction that other conversations share.
 
-    async def _insert_all(self, group: Sequence[_Write]) -> list[Appended]:
-        rows: list[dict[str, Any]] = [row for write in group for row in item_rows(*write)]
+        See `write_conversation` and `GroupWriter.write`.
+        """
+        return await self._writer.write(_Write(conversation_id, items, step))
+
+    async def _write_all(self, group: Sequence[_Write]) -> list[Written]:
+        rows: list[dict[str, Any]] = [row for write in group for row in item_rows(write.conversation_id, write.items)]
+        steps = [write.step for write in group if write.step]
         async with self._db.write() as transaction:
+            if not await advance_all(self._db, transaction, steps):
+                raise NotTogether  # a commit is stored already, or another one stands
             if await self._db.insert_new(transaction, schema.items, rows) < len(rows):
                 raise NotTogether  # an item is stored already, or another item has its number
-        return [Appended()] * len(group)
+        return [Written()] * len(group)
 
-    async def _append(self, write: _Write) -> Appended:
+    async def _write_alone(self, write: _Write) -> Written:
         async with self._db.write() as transaction:
-            return await append_items(self._db, transaction, *write)
+            return await write_conversation(
+                self._db, transaction, write.conversation_id, items=write.items, step=write.step
+            )

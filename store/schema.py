@@ -134,6 +134,17 @@ items = Table(
     Index("items_by_time", "conversation_id", "at"),
 )
 
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    # the latest commit of each conversation, see `domain.checkpoints`
+    Column("conversation_id", ForeignKey("conversations.id"), primary_key=True),
+    Column("run_id", String(64), nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("consumed", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+)
+
 receipts = Table(
     "receipts",
     metadata,

@@ -35,7 +35,7 @@ class Appended(NamedTuple):
     """The result of `append_items`.
 
     Attributes:
-        end: the end of the transcript, when some of the items received other numbers than they have; else None.
+        end: the end of the transcript, when some of the items were stored already or received other numbers; else None.
         as_given: whether this call stored all items, with the numbers that they have.
     """
 
@@ -55,15 +55,14 @@ async def append_items(
     this_conversation = _items.conversation_id == conversation_id
     await connection.execute(delete(schema.items).where(this_conversation, _items.seq.in_(written)))
     missing = await _missing(connection, conversation_id, items)
-    if not missing:
-        return Appended(as_given=False)
     end = select(func.max(_items.seq), func.max(_items.at, type_=schema.Instant())).where(this_conversation)
     seq, at = (await connection.execute(end)).one()
     placed: list[TranscriptItem] = []
     for item in missing:
         seq, at = seq + 1, max(item.at, at + MILLISECOND)
         placed.append(item.model_copy(update={"seq": seq, "at": at}))
-    await connection.execute(insert(schema.items), item_rows(conversation_id, placed))
+    if placed:
+        await connection.execute(insert(schema.items), item_rows(conversation_id, placed))
     return Appended(TranscriptEnd(seq, at), as_given=False)
 
 

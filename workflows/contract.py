@@ -13,6 +13,7 @@ from pydantic import Field
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from domain.checkpoints import Checkpoint, Conflict
 from domain.contacts import Contact, EndReason
 from domain.conversation import ConversationOpening, ConversationSnapshot, Mode, State
 from domain.events import AnyEvent, Command, Message, OpeningHours
@@ -32,8 +33,15 @@ MAX_LANGUAGE = 100
 """Maximum stored characters of the customer's language. It can be any text; the longest BCP 47 tags have a third of this."""
 
 
+class Predecessor(Value):
+    """The run that made the latest commit before a run began, and how many events of its inbox are decided."""
+
+    run_id: str
+    consumed: int
+
+
 class StartConversation(Value):
-    """Input of a conversation: its opening or, for a later run, the state and the inbox of the previous run."""
+    """Input of a conversation: its opening and, for a later run, the state and the inbox of the previous run."""
 
     opening: ConversationOpening | None = None
     policy: Policy
@@ -43,6 +51,8 @@ class StartConversation(Value):
     state: ConversationState | None = None
     inbox: tuple[Annotated[AnyEvent, Field(discriminator="kind")], ...] = ()
     runs: int = 1
+    predecessor: Predecessor | None = None
+    """None for the first run."""
 
 
 class PolicyReference(Value):
@@ -66,6 +76,12 @@ class Commit(Value):
     notices: tuple[Notice, ...] = ()
     policy: PolicyReference | None = None
     """None for a closed conversation, whose policy no longer changes."""
+    checkpoint: Checkpoint | None = None
+    """Where the run stands after the commit. None: the store takes the commit as it comes."""
+    before: str = ""
+    """The run that made the latest commit of which this run knows; empty for the first commit."""
+    whole: bool = False
+    """Whether the commit carries all that the conversation knows of its record, because the store lacks some of it."""
 
 
 class CommitResult(Value):
@@ -75,11 +91,13 @@ class CommitResult(Value):
         seq: the number of the last stored item, when the store gave the items other numbers (see `store.transcript_writes`).
         at: the instant of that item.
         policy: the present policy of the workstream, when it differs from the conversation's.
+        conflict: what the store has instead of the commit, which it did not write; None when it is written.
     """
 
     seq: int | None = None
     at: datetime | None = None
     policy: Policy | None = None
+    conflict: Conflict | None = None
 
 
 class OpeningHoursQuery(Value):

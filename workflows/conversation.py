@@ -9,22 +9,28 @@ are stored.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from domain.checkpoints import Checkpoint, Conflict, ConflictKind
     from domain.conversation import ConversationSnapshot, State
     from domain.events import End
     from domain.policy import Policy
     from workflows import operator_details, search_attributes
     from workflows.activity_calls import ArchiveWriter, opening_hours, write
+    from workflows.checkpoint_states import encode_state, opening_of, standing_state, state_above, without_unrecorded
     from workflows.contract import (
         WORKFLOW,
         CommandRequest,
         CommandResult,
         Commit,
+        CommitResult,
         ConversationResult,
         OpeningHoursQuery,
+        Predecessor,
         StartConversation,
         initial_state,
         policy_reference,
@@ -33,15 +39,12 @@ with workflow.unsafe.imports_passed_through():
     from workflows.deadline_timer import DeadlineTimer
     from workflows.decision import Decision
     from workflows.machine import begin, catch_up, decide
+    from workflows.rounds import Round, decide_entries
     from workflows.rules_version import decide_rules_version
     from workflows.signal_handlers import PendingCommand, SignalHandlers
     from workflows.state import ConversationState
     from workflows.state_parts import UnarchivedContact
     from workflows.timers import Deadline, next_deadline
-
-COMMIT_ITEMS = 50
-COMMIT_BYTES = 500_000
-"""A commit takes no more events once it has this many items or bytes of JSON; Temporal refuses payloads above 2 MB."""
 
 CARRIED_BYTES = 256_000
 """Continue-as-new waits until the inbox is no larger than this, far below Temporal's limit of 2 MB."""
@@ -69,6 +72,11 @@ class Conversation(SignalHandlers):
         before = start.state or initial_state(start)
         self._start = start
         self._state = before.replace(rules_version=decide_rules_version())
+        self._run_id = workflow.info().run_id
+        self._before = start.predecessor
+        """The run that made the latest commit; None once this run has made one."""
+        self._consumed = 0
+        """How many signalled events this run has decided on."""
         self._rounds = 0
         self._archive = ArchiveWriter(self._mark_archived)
         self._timer = DeadlineTimer(self._nearest_deadline)
@@ -85,16 +93,11 @@ class Conversation(SignalHandlers):
         except asyncio.CancelledError:
             if workflow.cancellation_reason() is None:  # no request: the SDK evicts the workflow from its cache
                 raise
-        self.inbox.append((End(by="cancellation"), None))
+        self.inbox.append((End(by="cancellation"), PendingCommand("cancellation")))
         return await loop
 
     async def _run(self, start: StartConversation) -> ConversationResult:
-        if start.state is None:
-            begun = begin(self._state, start.initial_message)
-            self._state = begun.state
-            await self._write(await self._with_opening_hours(begun))
-        else:  # under another rules version the same state can have another record
-            await self._write(Decision(self._state))
+        await self._settle(self._begin if start.state is None else self._unchanged)
         self._archive.start(self._state)
         self._update_operator_view()
         while not self._is_done():
@@ -108,7 +111,8 @@ class Conversation(SignalHandlers):
     @workflow.update
     async def ask(self, request: CommandRequest) -> CommandResult:
         """Put a command into the inbox. Returns its result once its effects are in the store."""
-        pending = PendingCommand()
+        info = workflow.current_update_info()
+        pending = PendingCommand(info.id if info else "")
         self.inbox.append((request.command, pending))
         await workflow.wait_condition(lambda: pending.result is not None)
         assert pending.result is not None
@@ -137,29 +141,55 @@ class Conversation(SignalHandlers):
     async def _work(self) -> None:
         """Decide on the events of the inbox in the order of their arrival, and write the effects as one commit."""
         self._rounds += 1
+        decided = await self._settle(self._decide_inbox)
+        for pending, result in decided.results:
+            pending.result = result
+        self._archive.start(self._state)
+        self._update_operator_view()
+
+    async def _settle(self, decide_round: Callable[[], Awaitable[Round]]) -> Round:
+        """Decide and write, and decide again as long as the store has another commit. Adopt the policy that the store answers."""
+        while True:
+            before = self._state
+            decided = await decide_round()
+            result = await self._write(decided)
+            if result is None or result.conflict is None:
+                break
+            self._resolve(result.conflict, before)
+        for _ in range(decided.entries):
+            self.inbox.popleft()
+        self._consumed += decided.signalled
+        if result and result.policy:
+            await self._settle(partial(self._adopt, result.policy))
+        return decided
+
+    async def _begin(self) -> Round:
+        if self._state.commits and self._recorded:  # an earlier attempt has begun the conversation
+            return Round(Decision(self._state))
+        begun = begin(self._state, self._start.initial_message)
+        self._state = begun.state
+        return Round(await self._with_opening_hours(begun))
+
+    async def _unchanged(self) -> Round:
+        # under another rules version the same state can have another record
+        return Round(Decision(self._state))
+
+    async def _adopt(self, policy: Policy) -> Round:
+        """Adopt the present policy of the workstream, and decide on the changes that follow from it."""
+        self._state = self._state.with_policy(policy)
+        return Round(await self._with_opening_hours(Decision(self._state)))
+
+    async def _decide_inbox(self) -> Round:
         now = workflow.now()
-        batch = Decision(self._state)
-        results: list[tuple[PendingCommand, CommandResult]] = []
-        size = 0
-        while self.inbox and len(batch.items) < COMMIT_ITEMS and size < COMMIT_BYTES:
-            event, pending = self.inbox.popleft()
-            decision = decide(batch.state, event, now)
-            size += sum(len(item.model_dump_json()) for item in decision.items)
-            batch = batch.followed_by(decision)
-            if pending:
-                results.append((pending, CommandResult(refused=decision.refused, state=decision.state.state)))
-        self._state = batch.state
-        if not self.inbox and self._timer.is_due():
-            batch = batch.followed_by(catch_up(batch.state, now))
+        decided = decide_entries(self._state, self.inbox, now)
+        batch, self._state = decided.decision, decided.decision.state
+        if decided.entries == len(self.inbox) and self._timer.is_due():
+            batch = batch.followed_by(catch_up(self._state, now))
             self._state = batch.state
         batch = await self._with_opening_hours(batch)
         while self.malformed:
             self._state = self._state.with_refusal(*self.malformed.pop(0), at=now)
-        await self._write(batch)
-        for pending, result in results:
-            pending.result = result
-        self._archive.start(self._state)
-        self._update_operator_view()
+        return decided._replace(decision=batch)
 
     async def _with_opening_hours(self, batch: Decision) -> Decision:
         """Add the effect of the queue's opening hours to the batch, if the conversation needs them. Queries them first."""
@@ -171,37 +201,68 @@ class Conversation(SignalHandlers):
         self._state = decision.state
         return batch.followed_by(decision)
 
-    async def _write(self, batch: Decision) -> None:
-        """Write the items and notices of a batch, and the record if it has changed since the last write."""
+    async def _write(self, decided: Round) -> CommitResult | None:
+        """Write the items and notices of a round, and the record if it has changed since the last write."""
+        items, notices = decided.decision.items, decided.decision.notices
         changed = None
         if snapshot_of(self._state) != self._recorded:
             self._state = self._state.replace(revision=self._state.revision + 1)
             changed = snapshot_of(self._state)
-        elif not batch.items and not batch.notices:
-            return
+        elif not items and not notices:
+            return None
+        self._state = self._state.replace(commits=self._state.commits + 1)
+        opening = self._start.opening
         commit = Commit(
             conversation_id=self._state.id,
-            opening=self._start.opening if self._recorded is None else None,
+            opening=(opening or opening_of(self._state)) if self._recorded is None else None,
             snapshot=changed,
-            items=batch.items,
-            notices=batch.notices,
+            items=items,
+            notices=notices,
             policy=policy_reference(self._state),
+            checkpoint=Checkpoint(
+                run_id=self._run_id,
+                number=self._state.commits,
+                consumed=self._consumed + decided.signalled,
+                state=encode_state(self._state),
+            ),
+            before=self._before.run_id if self._before else "",
+            whole=self._recorded is None and self._state.commits > 1,
         )
-        recorded = await write(commit)
-        if recorded and recorded.seq is not None:
-            self._state = self._state.replace(seq=recorded.seq, last_item_at=recorded.at)
+        result = await write(commit)
+        if result and result.conflict:
+            return result
+        self._before = None
+        if result and result.seq is not None:
+            self._state = self._state.replace(seq=result.seq, last_item_at=result.at)
         if changed:
-            self._state = self._state.replace(
-                unrecorded_contacts=(), unrecorded_departures=(), unrecorded_answers=(), unrecorded_offers=()
-            )
+            self._state = without_unrecorded(self._state)
             self._recorded = snapshot_of(self._state)
-        if recorded and recorded.policy:
-            await self._adopt(recorded.policy)
+        return result
 
-    async def _adopt(self, policy: Policy) -> None:
-        """Adopt the present policy of the workstream, and write the changes that follow from it."""
-        self._state = self._state.with_policy(policy)
-        await self._write(await self._with_opening_hours(Decision(self._state)))
+    def _resolve(self, conflict: Conflict, before: ConversationState) -> None:
+        """Go on from what the store has instead of a commit.
+
+        Args:
+            conflict: what the store has.
+            before: the state before the round that led to the commit.
+        """
+        standing = conflict.checkpoint
+        match conflict.kind:
+            case ConflictKind.TAKEN if standing:
+                decided = self._consumed
+                if self._before and standing.run_id == self._before.run_id:
+                    decided += self._before.consumed
+                ids = self.drop_signalled(standing.consumed - decided)
+                self._consumed += max(0, standing.consumed - decided)
+                self._state = standing_state(standing.state, before, ids)
+                self._recorded = snapshot_of(self._state)
+            case ConflictKind.BEHIND if standing:
+                self._state = standing_state(standing.state, before, conflict.recent_ids)
+                self._consumed += self.drop_until(self._state.clock)
+                self._recorded = snapshot_of(self._state)
+            case _:
+                self._state = state_above(before, conflict)
+                self._recorded = None  # the next commit is whole
 
     def _mark_archived(self, contact: UnarchivedContact) -> None:
         rest = tuple(other for other in self._state.unarchived if other != contact)
@@ -250,10 +311,18 @@ class Conversation(SignalHandlers):
                 policy=self._state.policy,
                 recycle_after=self._start.recycle_after,
                 state=self._state,
+                opening=self._start.opening,
                 inbox=tuple(event for event, _ in self.inbox),
                 runs=self._start.runs + 1,
+                predecessor=self._position(),
             )
         )
+
+    def _position(self) -> Predecessor:
+        """The run that made the latest commit, and how many events of its inbox are decided."""
+        if self._before is None:
+            return Predecessor(run_id=self._run_id, consumed=self._consumed)
+        return self._before.model_copy(update={"consumed": self._before.consumed + self._consumed})
 
     def _result(self) -> ConversationResult:
         state = self._state

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from temporalio import workflow
@@ -24,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
         Invite,
         Leave,
         MakeOffer,
+        Message,
         Messages,
         Park,
         QueuePosition,
@@ -39,9 +41,10 @@ with workflow.unsafe.imports_passed_through():
 
 
 class PendingCommand:
-    """A command whose sender waits for the result."""
+    """A command whose sender waits for the result. `id` is the id of its update."""
 
-    def __init__(self) -> None:
+    def __init__(self, id: str) -> None:
+        self.id = id
         self.result: CommandResult | None = None
 
 
@@ -54,6 +57,20 @@ class SignalHandlers:
         self.signals = 0
         self.characters = 0
         self.renewal_requested = False
+
+    def drop_signalled(self, count: int) -> list[str]:
+        """Remove the first `count` signalled events from the inbox. Returns the ids of the messages among them."""
+        signalled = [entry for entry in self.inbox if entry[1] is None][: max(0, count)]
+        for entry in signalled:
+            self.inbox.remove(entry)
+        return [event.id for event, _ in signalled if isinstance(event, Message) and event.id]
+
+    def drop_until(self, instant: datetime) -> int:
+        """Remove the events that happened until an instant, except messages. Returns how many of them were signalled."""
+        past = [entry for entry in self.inbox if _happened_until(instant, *entry)]
+        for entry in past:
+            self.inbox.remove(entry)
+        return len(past)
 
     @workflow.signal
     def message(self, *inputs: Any) -> None:
@@ -173,3 +190,7 @@ class SignalHandlers:
 
     def _refuse(self, name: str, error: ValidationError | TypeError) -> None:
         self.malformed.append((name, refusal(RefusalCode.MALFORMED, mistakes=mistakes_of(error))))
+
+
+def _happened_until(instant: datetime, event: AnyEvent, pending: PendingCommand | None) -> bool:
+    return pending is None and not isinstance(event, Message) and event.at is not None and event.at <= instant

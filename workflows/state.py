@@ -17,6 +17,7 @@ from domain.value import Value
 from workflows.state_changes import StateChanges
 from workflows.state_parts import (
     ChangeNote,
+    DecidedCommand,
     DroppedDeadline,
     PendingOffer,
     QueueHours,
@@ -37,6 +38,9 @@ KEPT_OFFERS = 20
 
 KEPT_REFUSALS = 10
 """How many refusals operators can read; `refused_count` counts all."""
+
+KEPT_COMMANDS = 20
+"""How many decided commands are kept, to recognise those that Temporal delivers again."""
 
 KEPT_CHANGE_NOTES = 12
 """How many of the latest changes operators can read."""
@@ -113,6 +117,9 @@ class ConversationState(Value):
     ended_at: datetime | None = None
     end_reason: EndReason | None = None
     closed_at: datetime | None = None
+    commits: int = 0
+    """The number of the latest commit."""
+    decided_commands: tuple[DecidedCommand, ...] = ()
     revision: int = 0
     seq: int = 0
     last_item_at: datetime | None = None
@@ -252,6 +259,14 @@ class ConversationState(Value):
         """This state with one more refusal on record."""
         recorded = RecordedRefusal(at=at, what=what[:100], code=refusal.code, text=refusal.text[:300])
         return self.replace(refusals=(*self.refusals, recorded)[-KEPT_REFUSALS:], refused_count=self.refused_count + 1)
+
+    def decided_command(self, id: str) -> DecidedCommand | None:
+        """The result of a command; None when it is not decided, or no longer kept."""
+        return next((command for command in self.decided_commands if command.id == id), None)
+
+    def with_decided_command(self, command: DecidedCommand) -> Self:
+        """This state with one more decided command."""
+        return self.replace(decided_commands=(*self.decided_commands, command)[-KEPT_COMMANDS:])
 
     def with_change_note(self, what: str) -> Self:
         """This state with one more change on record."""

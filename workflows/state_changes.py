@@ -13,6 +13,7 @@ from domain.policy import Policy
 from domain.routing import EndedOffer
 from workflows.state_parts import (
     ChangeNote,
+    DecidedCommand,
     DroppedDeadline,
     PendingOffer,
     QueueHours,
@@ -75,6 +76,8 @@ class StateChanges(TypedDict, total=False):
     ended_at: datetime | None
     end_reason: EndReason | None
     closed_at: datetime | None
+    commits: int
+    decided_commands: tuple[DecidedCommand, ...]
     revision: int
     seq: int
     last_item_at: datetime | None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Self
 
+from domain.conversation import State
 from domain.participants import Participant, ParticipantPresence
-from domain.refusals import RefusalCode
+from domain.refusals import Refusal, RefusalCode
 from domain.value import Value
 
 
@@ -24,6 +25,14 @@ class RecordedRefusal(Value):
     what: str
     code: RefusalCode
     text: str
+
+
+class DecidedCommand(Value):
+    """A command that was decided. Its sender can ask again, when Temporal repeats the workflow task."""
+
+    id: str
+    refused: Refusal | None = None
+    state: State
 
 
 class SpeechRecord(Value):

@@ -41,8 +41,18 @@ class Decisions(BaseModel):
     final_state: ConversationState
 
     def comparable(self) -> dict[str, Any]:
-        """As JSON, without the policy's fingerprint, which differs as soon as policies have a new field."""
-        return self.model_dump(mode="json", exclude={"commits": {"__all__": {"policy": {"fingerprint"}}}})
+        """As JSON, without what is no decision.
+
+        That is the policy's fingerprint, which differs as soon as policies have a new field, and how run and store agree on commits.
+        """
+        agreement = {"checkpoint", "before", "whole"}
+        return self.model_dump(
+            mode="json",
+            exclude={
+                "commits": {"__all__": {"policy": {"fingerprint"}, **dict.fromkeys(agreement, True)}},
+                "final_state": {"commits", "decided_commands"},
+            },
+        )
 
 
 def decisions_path(history: Path) -> Path:

@@ -46,7 +46,7 @@ def test_every_scenario_is_recorded_with_its_decisions() -> None:
 @pytest.mark.parametrize("path", recorded(), ids=lambda path: path.stem)
 async def test_change_of_commands_fails_replay(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def other_write(self: Conversation, batch: Decision) -> None:
-        commit = Commit(conversation_id="c", items=batch.items)
+        commit = Commit(conversation_id="c", items=batch.decision.items)
         await workflow.execute_activity_method(
             ConversationActivities.record, commit, start_to_close_timeout=timedelta(seconds=30)
         )

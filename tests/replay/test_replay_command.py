@@ -167,7 +167,7 @@ CHANGES = [
         other_write,
         r"at event \d+ the history has (the local activity 'record'|WorkflowExecutionUpdateAccepted)",
     ),
-    ("workflows.conversation.decide", other_decide, r"the code fails: KeyError: 'a defect'"),
+    ("workflows.rounds.decide", other_decide, r"the code fails: KeyError: 'a defect'"),
 ]
 
 

@@ -59,7 +59,7 @@ def decide_without_branch(state: ConversationState, event: AnyEvent, now: dateti
 def code_of_version_2(decide: Decide = decide_by_version) -> Generator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("workflows.conversation.decide_rules_version", decide_version_2)
-        patch.setattr("workflows.conversation.decide", decide)
+        patch.setattr("workflows.rounds.decide", decide)
         patch.setattr("worker.Worker", partial(Worker, workflow_runner=UnsandboxedWorkflowRunner()))
         yield
 

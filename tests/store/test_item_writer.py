@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError
 
+from store.conversations import Written
 from store.database import Database
 from store.item_writer import ItemWriter
 from store.transcript import PageStart, page
-from store.transcript_writes import Appended
 from tests.store.sample_records import item, opening, record
 
 CHATS = [f"c{number}" for number in range(5)]
@@ -37,7 +37,7 @@ async def test_writes_that_wait_together_share_a_transaction(db: Database, write
 
     event.listen(db.engine, "commit", count)
     writes = [writer.append(chat, [item(2, id=f"{chat}-2"), item(3, id=f"{chat}-3")]) for chat in CHATS]
-    assert await asyncio.gather(*writes) == [Appended()] * len(CHATS)
+    assert await asyncio.gather(*writes) == [Written()] * len(CHATS)
     event.remove(db.engine, "commit", count)
     assert commits == 1
     for chat in CHATS:
@@ -47,7 +47,7 @@ async def test_writes_that_wait_together_share_a_transaction(db: Database, write
 async def test_unknown_conversation_fails_alone(db: Database, writer: ItemWriter) -> None:
     writes = [writer.append(chat, [item(2, id=f"{chat}-2")]) for chat in ("c0", "nowhere", "c1")]
     first, unknown, last = await asyncio.gather(*writes, return_exceptions=True)
-    assert (first, last) == (Appended(), Appended())
+    assert (first, last) == (Written(), Written())
     assert isinstance(unknown, IntegrityError)
     assert [seq for seq, _ in await stored(db, "c0")] == [1, 2]
 
@@ -57,16 +57,18 @@ async def test_taken_number_renumbers_its_own_items_only(db: Database, writer: I
     appended, other = await asyncio.gather(
         writer.append("c0", [item(2, id="ours")]), writer.append("c1", [item(2, id="c1-2")])
     )
-    assert appended.end is not None
-    assert (appended.end.seq, appended.as_given) == (3, False)
-    assert other == Appended()
+    assert appended.transcript_end is not None
+    assert (appended.transcript_end.seq, appended.items_as_given) == (3, False)
+    assert other == Written()
     assert await stored(db, "c0") == [(1, "c0-1"), (2, "theirs"), (3, "ours")]
 
 
 async def test_repeated_write_changes_nothing(db: Database, writer: ItemWriter) -> None:
     items = [item(2, id="c0-2")]
-    assert await writer.append("c0", items) == Appended()
-    assert await writer.append("c0", items) == Appended(as_given=False)
+    assert await writer.append("c0", items) == Written()
+    repeated = await writer.append("c0", items)
+    assert repeated.transcript_end is not None
+    assert (repeated.transcript_end.seq, repeated.items_as_given) == (2, False)
     assert len(await stored(db, "c0")) == 2
 
 
@@ -75,6 +77,6 @@ async def test_cancelled_caller_does_not_stop_the_writes_of_others(db: Database,
     other = asyncio.create_task(writer.append("c1", [item(2, id="c1-2")]))
     await asyncio.sleep(0)
     cancelled.cancel()
-    assert await other == Appended()
-    assert await writer.append("c2", [item(2, id="c2-2")]) == Appended()
+    assert await other == Written()
+    assert await writer.append("c2", [item(2, id="c2-2")]) == Written()
     assert [seq for seq, _ in await stored(db, "c0")] == [1, 2]

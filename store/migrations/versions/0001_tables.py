@@ -274,6 +274,19 @@ def upgrade() -> None:
     )
     op.create_index("items_by_time", "items", ["conversation_id", "at"], unique=False)
     op.create_table(
+        "checkpoints",
+        sa.Column("conversation_id", sa.String(length=256), nullable=False),
+        sa.Column("run_id", sa.String(length=64), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("consumed", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["conversation_id"],
+            ["conversations.id"],
+        ),
+        sa.PrimaryKeyConstraint("conversation_id"),
+    )
+    op.create_table(
         "participants",
         sa.Column("id", sa.String(length=256), nullable=False),
         sa.Column("conversation_id", sa.String(length=256), nullable=False),

@@ -1,0 +1,55 @@
+"""The checkpoint of a commit, and the conflict when the store has another commit. Run and store so agree on what is written."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from domain.value import Value
+
+
+class Checkpoint(Value):
+    """Where a run stands after a commit.
+
+    Attributes:
+        run_id: the run that made the commit.
+        number: the number of the commit in its conversation. It grows by one, also across runs.
+        consumed: how many signalled events of the run's inbox the run had decided on, those that it was started with included.
+        state: the state to which the commit led, as JSON, see `workflows.commits`.
+    """
+
+    run_id: str
+    number: int
+    consumed: int
+    state: str
+
+
+class ConflictKind(StrEnum):
+    """Why the store did not write a commit."""
+
+    TAKEN = "taken"
+    """An earlier attempt of the same workflow task has written a commit with this number, and other content."""
+    BEHIND = "behind"
+    """The store has commits of a run that this one does not continue: the workflow was reset, or started again by hand."""
+    INCOMPLETE = "incomplete"
+    """The store lacks the conversation or earlier commits: it was restored from a backup."""
+
+
+class Conflict(Value):
+    """What the store has instead of a commit that it did not write.
+
+    Attributes:
+        kind: why it did not write the commit.
+        checkpoint: the checkpoint that stands; None when there is none.
+        revision: the revision of the record.
+        seq: the number of the last transcript item; 0 without one.
+        at: the instant of that item.
+        recent_ids: the ids of the last items, in order. Only for `BEHIND`.
+    """
+
+    kind: ConflictKind
+    checkpoint: Checkpoint | None = None
+    revision: int = 0
+    seq: int = 0
+    at: datetime | None = None
+    recent_ids: tuple[str, ...] = ()

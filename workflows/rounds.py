@@ -1,0 +1,63 @@
+"""One round of the loop of a conversation: the decisions on the events at the head of the inbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from domain.events import AnyEvent
+from workflows.contract import CommandResult
+from workflows.decision import Decision
+from workflows.machine import decide
+from workflows.signal_handlers import PendingCommand
+from workflows.state import ConversationState
+from workflows.state_parts import DecidedCommand
+
+COMMIT_ITEMS = 50
+COMMIT_BYTES = 500_000
+"""A commit takes no more events once it has this many items or bytes of JSON; Temporal refuses payloads above 2 MB."""
+
+
+class Round(NamedTuple):
+    """What a round has decided.
+
+    Attributes:
+        decision: the effects, and the state after them.
+        entries: how many entries of the inbox it has decided on.
+        signalled: how many of them are signalled events; the others are commands.
+        results: the results of the commands.
+    """
+
+    decision: Decision
+    entries: int = 0
+    signalled: int = 0
+    results: tuple[tuple[PendingCommand, CommandResult], ...] = ()
+
+
+def decide_entries(
+    state: ConversationState, inbox: Iterable[tuple[AnyEvent, PendingCommand | None]], now: datetime
+) -> Round:
+    """Decide on the events at the head of the inbox, in their order, until the commit is full. The inbox stays as it is.
+
+    A command that was decided before gets its result once more.
+    """
+    batch, size, signalled, entries = Decision(state), 0, 0, 0
+    results: list[tuple[PendingCommand, CommandResult]] = []
+    for event, pending in inbox:
+        if len(batch.items) >= COMMIT_ITEMS or size >= COMMIT_BYTES:
+            break
+        entries += 1
+        if pending and (known := batch.state.decided_command(pending.id)):
+            results.append((pending, CommandResult(refused=known.refused, state=known.state)))
+            continue
+        decision = decide(batch.state, event, now)
+        size += sum(len(item.model_dump_json()) for item in decision.items)
+        if pending:
+            decided = DecidedCommand(id=pending.id, refused=decision.refused, state=decision.state.state)
+            results.append((pending, CommandResult(refused=decided.refused, state=decided.state)))
+            decision = decision._replace(state=decision.state.with_decided_command(decided))
+        else:
+            signalled += 1
+        batch = batch.followed_by(decision)
+    return Round(batch, entries, signalled, tuple(results))
