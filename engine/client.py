@@ -128,10 +128,11 @@ class ConversationClient:
 
     async def _update(self, handle: WorkflowHandle[Any, Any], request: CommandRequest) -> CommandResult:
         """Send an update. Temporal drops it when it repeats the workflow task, for example after a signal meanwhile."""
+        id = str(uuid4())  # the same for each attempt, so that the conversation decides on the command once
         for delay in (*RETRY_DELAYS, None):
             try:
                 return await handle.execute_update(
-                    ASK, request, id=str(uuid4()), result_type=CommandResult, rpc_timeout=RPC_TIMEOUT
+                    ASK, request, id=id, result_type=CommandResult, rpc_timeout=RPC_TIMEOUT
                 )
             except RPCError as error:
                 if error.status is not RPCStatusCode.FAILED_PRECONDITION or delay is None:

@@ -11,14 +11,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import Any
 
 from temporalio import workflow
+from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
+    from pydantic import ValidationError
+
     from domain.checkpoints import Checkpoint, Conflict, ConflictKind
     from domain.conversation import ConversationSnapshot, State
-    from domain.events import End
+    from domain.events import End, mistakes_of
     from domain.policy import Policy
+    from domain.refusals import RefusalCode
     from workflows import operator_details, search_attributes
     from workflows.activity_calls import ArchiveWriter, opening_hours, write
     from workflows.checkpoint_states import encode_state, opening_of, standing_state, state_above, without_unrecorded
@@ -86,7 +91,14 @@ class Conversation(SignalHandlers):
 
     @workflow.run
     async def run(self, start: StartConversation) -> ConversationResult:
-        """Run until the conversation is closed. A request to cancel the workflow ends the chat."""
+        """Run until the conversation is closed. A request to cancel the workflow ends the chat.
+
+        Raises:
+            ApplicationError: the workflow has another id than its conversation. An operator has started it by hand, with the
+                input of another one.
+        """
+        if workflow.info().workflow_id != self._state.id:
+            raise ApplicationError("the id of the workflow must be that of its conversation", non_retryable=True)
         loop = asyncio.create_task(self._run(start))
         try:
             return await asyncio.shield(loop)
@@ -109,14 +121,21 @@ class Conversation(SignalHandlers):
         return self._result()
 
     @workflow.update
-    async def ask(self, request: CommandRequest) -> CommandResult:
-        """Put a command into the inbox. Returns its result once its effects are in the store."""
+    async def ask(self, *inputs: Any) -> CommandResult:
+        """Put a command into the inbox. Returns its result once its effects are in the store. Input: one `CommandRequest`."""
         info = workflow.current_update_info()
         pending = PendingCommand(info.id if info else "")
-        self.inbox.append((request.command, pending))
+        self.inbox.append((CommandRequest.model_validate(*inputs).command, pending))
         await workflow.wait_condition(lambda: pending.result is not None)
         assert pending.result is not None
         return pending.result
+
+    @ask.validator
+    def _check_ask(self, *inputs: Any) -> None:
+        try:
+            CommandRequest.model_validate(*inputs)
+        except (ValidationError, TypeError) as error:
+            raise ApplicationError(mistakes_of(error), type=RefusalCode.MALFORMED) from error
 
     @workflow.query
     def status(self) -> ConversationState:

@@ -43,7 +43,7 @@ class Decisions(BaseModel):
     def comparable(self) -> dict[str, Any]:
         """As JSON, without what is no decision.
 
-        That is the policy's fingerprint, which differs as soon as policies have a new field, and how run and store agree on commits.
+        That is the policy's fingerprint, which differs as soon as policies have a new field, and the agreement of run and store.
         """
         agreement = {"checkpoint", "before", "whole"}
         return self.model_dump(

@@ -20,7 +20,8 @@ from tests.replay.scenarios import SCENARIOS
 from workflows import decision
 from workflows.contract import Commit, ConversationActivities
 from workflows.conversation import Conversation
-from workflows.decision import Decision, fill_slugs
+from workflows.decision import fill_slugs
+from workflows.rounds import Round
 from workflows.state import ConversationState
 from workflows.state_parts import SpeechRecord
 
@@ -45,8 +46,8 @@ def test_every_scenario_is_recorded_with_its_decisions() -> None:
 
 @pytest.mark.parametrize("path", recorded(), ids=lambda path: path.stem)
 async def test_change_of_commands_fails_replay(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def other_write(self: Conversation, batch: Decision) -> None:
-        commit = Commit(conversation_id="c", items=batch.decision.items)
+    async def other_write(self: Conversation, decided: Round) -> None:
+        commit = Commit(conversation_id="c", items=decided.decision.items)
         await workflow.execute_activity_method(
             ConversationActivities.record, commit, start_to_close_timeout=timedelta(seconds=30)
         )

@@ -1,0 +1,148 @@
+"""The buttons of the Temporal UI: reset, terminate and start again, start a copy, an update by hand. Store and run stay one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import delete
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import ResetReapplyExcludeType
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
+from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
+
+from domain.conversation import Mode, State
+from domain.events import Park, Resume
+from runtime.settings import Settings
+from store import schema
+from tests.workflows.engine import Chat, Engine, eventually
+from tests.workflows.random_chats import wait_until_idle
+from tests.workflows.test_abandoned_tasks import assert_record_equals_run
+from workflows.contract import WORKFLOW
+
+FIRST_TASK_ENDED = 4
+"""The event at which a reset to the first workflow task begins anew."""
+
+
+async def parked_rounds(engine: Engine, rounds: int = 3) -> Chat:
+    """A persistent chat that was parked and resumed several times, and is with its agent."""
+    chat = await engine.start(Mode.PERSISTENT, greeting="hello")
+    # with their instants, as the API sends them: a signal without one counts as new when a reset applies it again
+    await chat.signal("connect", {"at": datetime.now(UTC).isoformat()})
+    await chat.assign()
+    await chat.signal("connect", {"by": "agent", "at": datetime.now(UTC).isoformat()})
+    for number in range(rounds):
+        await chat.do(Park())
+        await chat.send(f"message {number}")
+        await chat.do(Resume(user="a1", name="A1"))
+    return chat
+
+
+async def reset(chat: Chat, *, reapply: bool) -> None:
+    """Reset a workflow to its first task, as the button does. Wait for the new run."""
+    client = chat.engine.client
+    before = await chat.run_id()
+    assert before
+    exclude = () if reapply else tuple(ResetReapplyExcludeType.values())[1:]
+    await client.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace=client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=chat.id, run_id=before),
+            reason="test",
+            request_id=str(uuid4()),
+            workflow_task_finish_event_id=FIRST_TASK_ENDED,
+            reset_reapply_exclude_types=exclude,
+        )
+    )
+
+    async def find() -> bool | None:
+        return True if await chat.run_id() != before else None
+
+    await eventually(find, "the reset run has begun")
+
+
+@pytest.mark.parametrize("reapply", [True, False], ids=["reapply", "exclude"])
+async def test_reset_run_goes_on_from_what_is_on_record(engine: Engine, reapply: bool) -> None:
+    async with engine.worker():
+        chat = await parked_rounds(engine)
+        before, before_reset = await chat.state(), await chat.contents()
+        await reset(chat, reapply=reapply)
+        await chat.send("after the reset")
+        after = await chat.state()
+        assert after.state is before.state is State.ACTIVE
+        assert after.agent
+        assert after.agent.user == "a1"
+        assert await chat.contents() == [*before_reset, "after the reset"]
+        await wait_until_idle(chat)
+        await assert_record_equals_run(chat)
+        assert await chat.end() is None
+        assert await chat.close() is None
+        await wait_until_idle(chat)
+        await assert_record_equals_run(chat)
+
+
+async def test_terminated_conversation_that_is_started_again_goes_on(engine: Engine) -> None:
+    async with engine.worker():
+        chat = await parked_rounds(engine)
+        before = await chat.state()
+        await engine.client.get_workflow_handle(chat.id).terminate()
+        await engine.client.start_workflow(
+            WORKFLOW, await first_input(chat), id=chat.id, task_queue=Settings().temporal_task_queue
+        )
+        await chat.send("after the start")
+        after = await chat.state()
+        assert (after.state, after.agent) == (before.state, before.agent)
+        await wait_until_idle(chat)
+        await assert_record_equals_run(chat)
+
+
+async def test_copy_under_another_id_fails_at_once_and_writes_nothing(engine: Engine) -> None:
+    async with engine.worker():
+        chat = await parked_rounds(engine, rounds=1)
+        items = await chat.items()
+        copy = await engine.client.start_workflow(
+            WORKFLOW, await first_input(chat), id=f"copy-{chat.id}", task_queue=Settings().temporal_task_queue
+        )
+        with pytest.raises(WorkflowFailureError) as failure:
+            await copy.result()
+        assert "must be that of its conversation" in str(failure.value.cause)
+        assert await chat.items() == items
+        await assert_record_equals_run(chat)
+
+
+async def test_conversation_that_a_restored_store_lacks_is_written_again(engine: Engine) -> None:
+    async with engine.worker():
+        chat = await parked_rounds(engine)
+        before = await chat.state()
+        async with engine.db.write() as connection:
+            for table in (schema.checkpoints, schema.items, schema.contacts, schema.participants):
+                await connection.execute(delete(table).where(table.c.conversation_id == chat.id))
+            await connection.execute(delete(schema.routing).where(schema.routing.c.conversation_id == chat.id))
+            await connection.execute(delete(schema.conversations).where(schema.conversations.c.id == chat.id))
+        await chat.send("after the restore")
+        after = await chat.state()
+        assert (after.state, after.agent) == (before.state, before.agent)
+        assert await chat.contents() == ["after the restore"]
+        assert await chat.end() is None
+
+
+@pytest.mark.parametrize(
+    "inputs", [[], [{}], [{"command": {"kind": "no such"}}], ["x"], [{"command": {"kind": "park"}}, 2], [None]]
+)
+async def test_update_by_hand_with_wrong_input_is_refused_and_blocks_nothing(engine: Engine, inputs: list[Any]) -> None:
+    async with engine.worker():
+        chat = await engine.start()
+        with pytest.raises(WorkflowUpdateFailedError):
+            await chat.handle.execute_update("ask", args=inputs)
+        await chat.send("goes on")
+        assert (await chat.state()).refused_count == 0
+
+
+async def first_input(chat: Chat) -> Any:
+    """The input of the first run, as JSON."""
+    history = await chat.handle.fetch_history()
+    [payload] = history.events[0].workflow_execution_started_event_attributes.input.payloads
+    [value] = await chat.engine.client.data_converter.decode([payload])
+    return value
