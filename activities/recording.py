@@ -6,6 +6,7 @@ import logging
 from datetime import UTC, datetime
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from configuration.current import Configuration
 from configuration.policies import workstream_policy
@@ -38,7 +39,14 @@ class Recorder(ConversationActivities):
 
     @activity.defn
     async def record(self, commit: Commit) -> CommitResult | None:
-        """Writes the commit in one transaction, then announces the changes. Idempotent."""
+        """Writes the commit in one transaction, then announces the changes. Idempotent.
+
+        Raises:
+            ApplicationError: the workflow has another id than the conversation. An operator has started it by hand, with the
+                input of another one. The workflow fails.
+        """
+        if activity.in_activity() and activity.info().workflow_id != commit.conversation_id:
+            raise ApplicationError("the id of the workflow must be that of its conversation", non_retryable=True)
         written = await self._write(commit)
         await self._announce(commit, written)
         if written.conflict:

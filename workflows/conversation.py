@@ -91,14 +91,7 @@ class Conversation(SignalHandlers):
 
     @workflow.run
     async def run(self, start: StartConversation) -> ConversationResult:
-        """Run until the conversation is closed. A request to cancel the workflow ends the chat.
-
-        Raises:
-            ApplicationError: the workflow has another id than its conversation. An operator has started it by hand, with the
-                input of another one.
-        """
-        if workflow.info().workflow_id != self._state.id:
-            raise ApplicationError("the id of the workflow must be that of its conversation", non_retryable=True)
+        """Run until the conversation is closed. A request to cancel the workflow ends the chat."""
         loop = asyncio.create_task(self._run(start))
         try:
             return await asyncio.shield(loop)

@@ -12,6 +12,7 @@ from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import ResetReapplyExcludeType
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
+from temporalio.exceptions import ActivityError
 
 from domain.conversation import Mode, State
 from domain.events import Park, Resume
@@ -107,7 +108,8 @@ async def test_copy_under_another_id_fails_at_once_and_writes_nothing(engine: En
         )
         with pytest.raises(WorkflowFailureError) as failure:
             await copy.result()
-        assert "must be that of its conversation" in str(failure.value.cause)
+        assert isinstance(failure.value.cause, ActivityError)
+        assert "must be that of its conversation" in str(failure.value.cause.cause)
         assert await chat.items() == items
         await assert_record_equals_run(chat)
 
