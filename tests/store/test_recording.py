@@ -215,12 +215,15 @@ async def test_item_with_a_taken_id_gets_a_new_id(db: Database) -> None:
         (2, "item-1/again", "left"),
         (3, "item-2", item(2).content),
     ]
-    assert [head and head.seq for head in heads] == [3, None]
+    assert [head and head.seq for head in heads] == [3, 3]
 
 
 async def test_repeated_earlier_item_changes_nothing(db: Database) -> None:
     await record_chat(db, 1, 2, 3)
-    assert await record(db, "c", items=[item(2)]) is None
+    end = await record(db, "c", items=[item(2)])
+    assert end
+    assert end.seq == 3
+    assert await transcript(db) == [item(1), item(2), item(3)]
 
 
 async def test_two_conversations_can_use_the_same_item_ids(db: Database) -> None:
