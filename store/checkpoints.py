@@ -18,7 +18,7 @@ from store.database import Database
 from store.transaction import Transaction
 
 RECENT_IDS = 256
-"""How many ids of items a run that is behind is told, to recognise messages that are signalled to it again."""
+"""How many ids of items a run that is behind receives, to recognise messages that are signalled to it again."""
 
 _table = schema.checkpoints
 _ADVANCE = (
