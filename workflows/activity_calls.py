@@ -37,6 +37,11 @@ async def write(commit: Commit) -> CommitResult | None:
     return await _call(ConversationActivities.record, commit, _summary(commit))
 
 
+async def settle(conversation_id: str) -> None:
+    """Wait for an ordinary activity that writes nothing. Unlike that of a local activity, its result stands in the history."""
+    await _ordinary(ConversationActivities.record, Commit(conversation_id=conversation_id), "before the run ends")
+
+
 async def opening_hours(question: OpeningHoursQuery) -> OpeningHours:
     """Query the opening hours of a queue."""
     return await _call(ConversationActivities.opening_hours, question, f"opening hours of {question.queue}"[:200])
@@ -50,13 +55,19 @@ async def _call(
             activity, input, schedule_to_close_timeout=LOCAL_LIMIT, retry_policy=LOCAL_RETRIES, summary=summary
         )
     except FailureError:  # an ActivityError in the first run, its cause alone in a replay (SDK 1.35)
-        return await workflow.execute_activity_method(
-            activity,
-            input,
-            start_to_close_timeout=timedelta(seconds=30),
-            retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=10)),
-            summary=summary,
-        )
+        return await _ordinary(activity, input, summary)
+
+
+async def _ordinary(
+    activity: Callable[[ConversationActivities, _Input], Awaitable[_Output]], input: _Input, summary: str
+) -> _Output:
+    return await workflow.execute_activity_method(
+        activity,
+        input,
+        start_to_close_timeout=timedelta(seconds=30),
+        retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=10)),
+        summary=summary,
+    )
 
 
 class ArchiveWriter:

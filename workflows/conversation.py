@@ -25,7 +25,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.policy import Policy
     from domain.refusals import RefusalCode
     from workflows import operator_details, search_attributes
-    from workflows.activity_calls import ArchiveWriter, opening_hours, write
+    from workflows.activity_calls import ArchiveWriter, opening_hours, settle, write
     from workflows.checkpoint_states import encode_state, opening_of, standing_state, state_above, without_unrecorded
     from workflows.contract import (
         WORKFLOW,
@@ -102,15 +102,19 @@ class Conversation(SignalHandlers):
         return await loop
 
     async def _run(self, start: StartConversation) -> ConversationResult:
-        await self._settle(self._begin if start.state is None else self._unchanged)
+        await self._decide_and_write(self._begin if start.state is None else self._unchanged)
         self._archive.start(self._state)
         self._update_operator_view()
         while not self._is_done():
             self._timer.set()
             await workflow.wait_condition(lambda: self._has_work() or self._is_done())
-            if self._should_continue_as_new():
+            renews = self._wants_new_run()
+            if renews and self._state.rules_version == 1:
                 self._continue_as_new()
             await self._work()
+            if renews and self._state.rules_version > 1:
+                await settle(self._state.id)
+                self._continue_as_new()
         return self._result()
 
     @workflow.update
@@ -153,13 +157,13 @@ class Conversation(SignalHandlers):
     async def _work(self) -> None:
         """Decide on the events of the inbox in the order of their arrival, and write the effects as one commit."""
         self._rounds += 1
-        decided = await self._settle(self._decide_inbox)
+        decided = await self._decide_and_write(self._decide_inbox)
         for pending, result in decided.results:
             pending.result = result
         self._archive.start(self._state)
         self._update_operator_view()
 
-    async def _settle(self, decide_round: Callable[[], Awaitable[Round]]) -> Round:
+    async def _decide_and_write(self, decide_round: Callable[[], Awaitable[Round]]) -> Round:
         """Decide and write, and decide again as long as the store has another commit. Adopt the policy that the store answers."""
         while True:
             before = self._state
@@ -172,7 +176,7 @@ class Conversation(SignalHandlers):
             self.inbox.popleft()
         self._consumed += decided.signalled
         if result and result.policy:
-            await self._settle(partial(self._adopt, result.policy))
+            await self._decide_and_write(partial(self._adopt, result.policy))
         return decided
 
     async def _begin(self) -> Round:
@@ -291,14 +295,11 @@ class Conversation(SignalHandlers):
 
     # Continue-as-new
 
-    def _should_continue_as_new(self) -> bool:
+    def _wants_new_run(self) -> bool:
         if self._state.state is State.CLOSED:
             self.renewal_requested = False
             return False
-        if any(pending for _, pending in self.inbox):
-            return False
-        wanted = self._has_grown() or self.signals >= SIGNALS_PER_RUN or self.renewal_requested
-        return wanted and not self.malformed and workflow.all_handlers_finished() and self._carried() <= CARRIED_BYTES
+        return self._has_grown() or self.signals >= SIGNALS_PER_RUN or self.renewal_requested
 
     def _has_grown(self) -> bool:
         """Whether the history is long.
@@ -308,27 +309,35 @@ class Conversation(SignalHandlers):
         events = self._rounds * EVENTS_PER_ROUND + self.signals
         return events >= self._start.recycle_after or self.characters >= CHARACTERS_PER_RUN
 
+    def _continue_as_new(self) -> None:
+        """Continue as new, unless something waits that the next run cannot take over.
+
+        Since version 2 of the rules only in the task that brings the result of an ordinary activity, for which the run has waited
+        alone (`settle`). A replay can deliver the result of a local activity one task early (SDK 1.35, see
+        `workflows.deadline_timer`), and run on from there. It then ended the run before a signal that had made the server repeat
+        the task, and the signal was lost. The result of an ordinary activity stands in the history. No await may come between.
+        """
+        if self._may_continue_as_new():
+            workflow.continue_as_new(
+                StartConversation(
+                    policy=self._state.policy,
+                    recycle_after=self._start.recycle_after,
+                    state=self._state,
+                    opening=self._start.opening,
+                    inbox=tuple(event for event, _ in self.inbox),
+                    runs=self._start.runs + 1,
+                    predecessor=self._position(),
+                )
+            )
+
+    def _may_continue_as_new(self) -> bool:
+        closed = self._state.state is State.CLOSED
+        if closed or self.malformed or any(pending for _, pending in self.inbox):
+            return False
+        return workflow.all_handlers_finished() and self._carried() <= CARRIED_BYTES
+
     def _carried(self) -> int:
         return sum(len(event.model_dump_json().encode()) for event, _ in self.inbox)
-
-    def _continue_as_new(self) -> None:
-        """Continue as new, before the work that has arrived, which the next run does.
-
-        Never right after a write: a replay can deliver the result of a local activity one task early (SDK 1.35, see
-        `workflows.deadline_timer`). If a signal made the server repeat the task, the run then ended before the signal, which was
-        lost. No await may come before it in the same task, for the same reason.
-        """
-        workflow.continue_as_new(
-            StartConversation(
-                policy=self._state.policy,
-                recycle_after=self._start.recycle_after,
-                state=self._state,
-                opening=self._start.opening,
-                inbox=tuple(event for event, _ in self.inbox),
-                runs=self._start.runs + 1,
-                predecessor=self._position(),
-            )
-        )
 
     def _position(self) -> Predecessor:
         """The run that made the latest commit, and how many events of its inbox are decided."""

@@ -98,13 +98,17 @@ def write_decisions(history: Path, decisions: Decisions) -> None:
     decisions_path(history).write_text(json.dumps(decisions.model_dump(mode="json"), indent=1) + "\n")
 
 
-def differences(history: Path, decisions: Decisions) -> list[str]:
-    """The first differences from the recorded decisions, one readable line each; empty if there are none.
+def read_decisions(history: Path) -> Decisions:
+    """The recorded decisions beside a history.
 
-    The current models read the recorded JSON, so a new field with a default is no difference.
+    The current models read the JSON, so a new field with a default is no difference.
     """
-    recorded = Decisions.model_validate_json(decisions_path(history).read_text())
-    return list(islice(_differences("", recorded.comparable(), decisions.comparable()), MAX_DIFFERENCES))
+    return Decisions.model_validate_json(decisions_path(history).read_text())
+
+
+def differences(history: Path, decisions: Decisions) -> list[str]:
+    """The first differences from the recorded decisions, one readable line each; empty if there are none."""
+    return list(islice(_differences("", read_decisions(history).comparable(), decisions.comparable()), MAX_DIFFERENCES))
 
 
 def explain(history: Path, found: list[str]) -> str:

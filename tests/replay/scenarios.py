@@ -81,6 +81,19 @@ async def renewed(engine: Engine, environment: WorkflowEnvironment) -> Chat:
     return chat
 
 
+async def renewed_after_work(engine: Engine, _: WorkflowEnvironment) -> Chat:
+    """A conversation over several runs, the last one by the signal `renew`, under version 2 of the rules."""
+    chat = await engine.start(Mode.PERSISTENT, id="recorded-renewed-after-work", recycle_after=40)
+    await chat.do(*WITH_AGENT)
+    for number in range(60):
+        await chat.signal("message", {"content": f"message {number}", "by": "customer"})
+    await chat.wait_until(lambda s: s.seq == 62, "all messages are recorded")
+    await chat.renew()
+    await chat.do(End(by="agent"), Close())
+    await chat.handle.result()
+    return chat
+
+
 async def renewed_by_signal(engine: Engine, _: WorkflowEnvironment) -> Chat:
     """A persistent conversation that the signal `renew` makes continue as new."""
     chat = await engine.start(Mode.PERSISTENT, id="recorded-renewed-by-signal", customer_id="c-18")
@@ -264,7 +277,7 @@ async def reconfigured(engine: Engine, _: WorkflowEnvironment) -> Chat:
 
 
 _LIVE = (chat, reconnect, timeout, outage, cancelled, contacts, agent_lost, participant_timers, offered, reconfigured)
-_PERSISTENT = (renewed, renewed_by_signal, parked, idle_rules, hours, returning)
+_PERSISTENT = (renewed, renewed_after_work, renewed_by_signal, parked, idle_rules, hours, returning)
 SCENARIOS: dict[str, Scenario] = {scenario.__name__: scenario for scenario in (*_LIVE, *_PERSISTENT)}
 
 

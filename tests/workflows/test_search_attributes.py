@@ -5,8 +5,6 @@ from __future__ import annotations
 from hashlib import sha256
 from uuid import uuid4
 
-from temporalio.api.enums.v1 import EventType
-
 from domain.conversation import Mode
 from domain.events import Park
 from tests.workflows.engine import Chat, Engine, eventually
@@ -25,9 +23,19 @@ async def wait_until_found(chat: Chat, query: str) -> None:
 
 
 async def attribute_events(chat: Chat) -> list[int]:
-    """The number of search attribute events in the history of each run."""
-    kind = EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES
-    return [sum(event.event_type == kind for event in run.events) for run in await run_histories(chat)]
+    """The number of events of the conversation's search attributes in the history of each run.
+
+    The SDK writes `TemporalChangeVersion` when a run begins (`workflows.rules_version`).
+    """
+    own = {key.name for key in search_attributes.KEYS}
+    found = [
+        [
+            event.upsert_workflow_search_attributes_event_attributes.search_attributes.indexed_fields
+            for event in run.events
+        ]
+        for run in await run_histories(chat)
+    ]
+    return [sum(not own.isdisjoint(fields) for fields in run) for run in found]
 
 
 def test_customer_hash_matches_the_documentation() -> None:

@@ -1,0 +1,67 @@
+"""Messages that arrive while a run continues as new: none is lost."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from domain.events import Message
+from tests.workflows.engine import Chat, Engine, eventually
+from tests.workflows.late_writes import (
+    first_history,
+    next_run,
+    queried_while_writing,
+    result_came_later,
+)
+from tests.workflows.test_reconnect_window import active_chat
+from workflows.conversation import COMMIT_ITEMS
+
+
+class Interruption:
+    """Sends a message in the first task that continues as new, so that the server repeats the task."""
+
+    content = "while it continues as new"
+
+    def __init__(self, chat: Chat) -> None:
+        self._chat = chat
+        self._loop = asyncio.get_running_loop()
+        self.sent = False
+
+    def __call__(self) -> None:
+        """Send the message and wait until the server has it. Called in the thread of the workflow."""
+        if not self.sent:
+            self.sent = True
+            body = {"content": self.content, "by": "customer"}
+            asyncio.run_coroutine_threadsafe(self._chat.signal("message", body), self._loop).result()
+
+
+@pytest.mark.parametrize(
+    ("waiting", "recycle_after"),
+    [
+        pytest.param(1, 0, id="after the late write"),
+        pytest.param(1, 1, id="after the next write"),
+        pytest.param(COMMIT_ITEMS + 1, 1, id="after a write of what the late write left"),
+    ],
+)
+async def test_message_is_recorded_that_arrives_while_a_run_continues_as_new(
+    engine: Engine, waiting: int, recycle_after: int
+) -> None:
+    """The result of a write came late. In the replay of the repeated task it is early, which may not end the run too early."""
+
+    async def find() -> bool | None:
+        async with engine.worker():
+            active = await active_chat(engine)
+            state = await active.state()
+        inbox = [Message(by="customer", id=f"{active.id}-{number}", content=str(number)) for number in range(waiting)]
+        chat = await next_run(engine, state, *inbox, recycle_after=recycle_after)
+        async with queried_while_writing(engine, chat, Interruption(chat)):
+            await chat.send("before it continues as new")
+
+            async def check() -> bool | None:
+                return True if Interruption.content in await chat.contents() else None
+
+            await eventually(check, "the message that arrived while the run continued as new is recorded")
+        return result_came_later(await first_history(chat)) or None
+
+    await eventually(find, "a write ends while a query is answered", seconds=60)
