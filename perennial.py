@@ -47,15 +47,13 @@ async def run(settings: Settings) -> None:
         check_port(settings.api_host, settings.api_port, "The API", "PERENNIAL_API_PORT")
         report_progress("Starting Temporal...")
         async with ReportedExit(temporal_server(settings), "the Temporal server to stop"):
-            client = await connect(settings)
-            await register_search_attributes(client, KEYS)
+            await register_search_attributes(await connect(settings), KEYS)
             report_progress("Opening the store and bringing its tables up to date...")
             bus = SocketBus()
             async with ReportedExit(opened_resources(settings, bus), "the store to close") as resources:
                 report_progress("Starting the worker and the API...")
-                app = create_app(
-                    build_services(settings, *resources, ConversationClient(client, settings)), _temporal_ui(settings)
-                )
+                conversations = ConversationClient(await connect(settings, retries=False), settings)
+                app = create_app(build_services(settings, *resources, conversations), _temporal_ui(settings))
                 worker = ReportedExit(ChildProcess("worker", bus, WORKER_RUNS), WORKER_EXIT)
                 async with run_in_background(bus), worker, ReportedExit(serve(app, settings), API_EXIT) as port:
                     report_progress(f"Ready in {monotonic() - began:.1f} s.")

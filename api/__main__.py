@@ -31,9 +31,9 @@ async def run(settings: Settings) -> None:
             """give each of them the same list, for example PERENNIAL_TOKEN_KEYS='["at least 32 random characters"]'"""
         )
     check_port(settings.api_host, settings.api_port, "The API", "PERENNIAL_API_PORT")
-    client = await connect(settings)
+    conversations = ConversationClient(await connect(settings, retries=False), settings)
     async with ReportedExit(opened_resources(settings), "the store to close") as resources:
-        app = create_app(build_services(settings, *resources, ConversationClient(client, settings)))
+        app = create_app(build_services(settings, *resources, conversations))
         async with ReportedExit(serve(app, settings), API_EXIT) as port:
             logger.info("the API listens on %s", base_url(settings.api_host, port))
             await stop.wait()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.client import (
     Client,
     WorkflowHandle,
@@ -25,14 +23,15 @@ from domain.conversation import ConversationOpening
 from domain.errors import ConversationEnded, EngineUnavailable
 from domain.events import AnyEvent, Command, Message, Messages
 from domain.refusals import Refusal
+from engine.calls import PASSING, fault_of, repeated, unavailable
 from engine.message_batches import MessageBatches
 from runtime.settings import Settings
 from workflows import operator_details, search_attributes
 from workflows.contract import ASK, WORKFLOW, CommandRequest, CommandResult, StartConversation
 
 RPC_TIMEOUT = timedelta(seconds=10)
-RETRY_DELAYS = (0.02, 0.1, 0.5, 2.0)
-"""Seconds to wait before a command that Temporal dropped is sent again."""
+DROPPED = PASSING | {RPCStatusCode.FAILED_PRECONDITION}
+"""Errors of an update that passes. Temporal drops it when it repeats the workflow task, for example after a signal meanwhile."""
 
 
 class ConversationClient:
@@ -75,21 +74,23 @@ class ConversationClient:
             recycle_after=self._settings.recycle_after,
         )
         try:
-            await self._client.start_workflow(
-                WORKFLOW,
-                start,
-                id=opening.contact_id,
-                task_queue=self._settings.temporal_task_queue,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                search_attributes=search_attributes.at_start(opening),
-                static_summary=operator_details.summary(opening.mode, opening.workstream),
-                static_details=operator_details.rules(start.policy),
-                rpc_timeout=RPC_TIMEOUT,
+            await repeated(
+                lambda: self._client.start_workflow(
+                    WORKFLOW,
+                    start,
+                    id=opening.contact_id,
+                    task_queue=self._settings.temporal_task_queue,
+                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    search_attributes=search_attributes.at_start(opening),
+                    static_summary=operator_details.summary(opening.mode, opening.workstream),
+                    static_details=operator_details.rules(start.policy),
+                    rpc_timeout=RPC_TIMEOUT,
+                )
             )
         except WorkflowAlreadyStartedError:
             return
         except RPCError as error:
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
 
     async def send_message(self, conversation_id: str, message: Message) -> None:
         """Send a message. Returns once it is durable: the transcript will contain it exactly once, by its `id`."""
@@ -111,7 +112,7 @@ class ConversationClient:
         except WorkflowUpdateFailedError as error:
             raise ConversationEnded from error
         except RPCError as error:
-            raise _fault_of(error) from error
+            raise fault_of(error) from error
         finally:
             for listener in self._command_listeners:
                 listener(conversation_id)
@@ -122,32 +123,14 @@ class ConversationClient:
 
     async def _signal(self, conversation_id: str, name: str, body: Messages | AnyEvent) -> None:
         try:
-            await self._client.get_workflow_handle(conversation_id).signal(name, body, rpc_timeout=RPC_TIMEOUT)
+            handle = self._client.get_workflow_handle(conversation_id)
+            await repeated(lambda: handle.signal(name, body, rpc_timeout=RPC_TIMEOUT))
         except RPCError as error:
-            raise _fault_of(error) from error
+            raise fault_of(error) from error
 
     async def _update(self, handle: WorkflowHandle[Any, Any], request: CommandRequest) -> CommandResult:
-        """Send an update. Temporal drops it when it repeats the workflow task, for example after a signal meanwhile."""
         id = str(uuid4())  # the same for each attempt, so that the conversation decides on the command once
-        for delay in (*RETRY_DELAYS, None):
-            try:
-                return await handle.execute_update(
-                    ASK, request, id=id, result_type=CommandResult, rpc_timeout=RPC_TIMEOUT
-                )
-            except RPCError as error:
-                if error.status is not RPCStatusCode.FAILED_PRECONDITION or delay is None:
-                    raise
-            await asyncio.sleep(delay)
-        raise AssertionError("the last attempt returns or raises")
-
-
-def _fault_of(error: RPCError) -> ConversationEnded | EngineUnavailable:
-    """The error of a request to one workflow. A missing namespace is `NOT_FOUND`, too, and says nothing about the workflow."""
-    lacks_namespace = any(detail.Is(NamespaceNotFoundFailure.DESCRIPTOR) for detail in error.grpc_status.details)
-    if error.status is RPCStatusCode.NOT_FOUND and not lacks_namespace:
-        return ConversationEnded()
-    return _unavailable(error)
-
-
-def _unavailable(error: RPCError) -> EngineUnavailable:
-    return EngineUnavailable(f"The conversation engine does not answer: {error.message}")
+        return await repeated(
+            lambda: handle.execute_update(ASK, request, id=id, result_type=CommandResult, rpc_timeout=RPC_TIMEOUT),
+            DROPPED,
+        )

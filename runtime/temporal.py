@@ -14,7 +14,7 @@ from temporalio.client import Client
 from temporalio.common import SearchAttributeIndexedValueType, SearchAttributeKey
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
-from temporalio.service import RPCError
+from temporalio.service import RetryConfig, RPCError
 
 from runtime.errors import StartupError
 from runtime.settings import Settings
@@ -28,16 +28,22 @@ _TYPES = {
 }
 
 
-async def connect(settings: Settings) -> Client:
+async def connect(settings: Settings, *, retries: bool = True) -> Client:
     """Connect to the server that the variables `TEMPORAL_*` or Temporal's configuration file name; else to the local server.
+
+    Args:
+        settings: the settings of the process.
+        retries: whether the SDK repeats a call that fails for the moment. It waits for a second where Temporal refuses a call for
+            some milliseconds, so `engine.calls` repeats calls itself.
 
     Raises:
         StartupError: no server answers at that address, or the address is not valid.
     """
     config = ClientConfig.load_client_connect_config()
     address = config.setdefault("target_host", f"127.0.0.1:{settings.temporal_port}")
+    retry_config = None if retries else RetryConfig(max_retries=1)  # the first attempt counts
     try:
-        return await Client.connect(**config, data_converter=pydantic_data_converter)
+        return await Client.connect(**config, data_converter=pydantic_data_converter, retry_config=retry_config)
     except RuntimeError as error:
         raise StartupError(f"Temporal does not answer at {address}: {_reason(error)}") from None
     except ValueError as error:

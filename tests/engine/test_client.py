@@ -64,8 +64,9 @@ async def test_missing_workflow_means_that_the_conversation_has_ended() -> None:
 
 @pytest.mark.parametrize("failure", [NO_NAMESPACE, (RPCStatusCode.UNAVAILABLE, NotFoundFailure())])
 async def test_other_failures_say_nothing_about_the_conversation(
-    failure: tuple[RPCStatusCode, ProtobufMessage],
+    failure: tuple[RPCStatusCode, ProtobufMessage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("engine.calls.REPEAT_SECONDS", 0.0)
     for request in requests(client(failure)):
         with pytest.raises(EngineUnavailable, match="it failed"):
             await request

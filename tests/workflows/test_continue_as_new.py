@@ -1,15 +1,22 @@
-"""Messages that arrive while a run continues as new: none is lost."""
+"""Messages that arrive while a run continues as new: none is lost, and none waits long."""
 
 from __future__ import annotations
 
 import asyncio
 
 import pytest
+from temporalio.client import Client, Interceptor, OutboundInterceptor, SignalWorkflowInput
+from temporalio.service import RPCError, RPCStatusCode
 
 from domain.events import Message
+from engine.client import ConversationClient
+from runtime.settings import Settings
+from runtime.temporal import connect
 from tests.workflows.engine import Chat, Engine, eventually
 from tests.workflows.late_writes import (
+    Interceptions,
     first_history,
+    intercepted_worker,
     next_run,
     queried_while_writing,
     result_came_later,
@@ -65,3 +72,56 @@ async def test_message_is_recorded_that_arrives_while_a_run_continues_as_new(
         return result_came_later(await first_history(chat)) or None
 
     await eventually(find, "a write ends while a query is answered", seconds=60)
+
+
+class Refusals(Interceptor):
+    """Notes that Temporal has refused a signal."""
+
+    def __init__(self) -> None:
+        self.seen = asyncio.Event()
+
+    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:
+        """See `Interceptor`."""
+        seen = self.seen
+
+        class Outbound(OutboundInterceptor):
+            async def signal_workflow(self, input: SignalWorkflowInput) -> None:
+                try:
+                    await super().signal_workflow(input)
+                except RPCError as error:
+                    if error.status is RPCStatusCode.RESOURCE_EXHAUSTED:
+                        seen.set()
+                    raise
+
+        return Outbound(next)
+
+
+async def test_message_that_temporal_refuses_while_a_run_continues_as_new_is_sent_again(engine: Engine) -> None:
+    """After a first attempt to continue as new, the server refuses signals until the repeated task is done."""
+    port = int(engine.client.service_client.config.target_host.rpartition(":")[2])
+    config, refusals = (await connect(Settings(temporal_port=port), retries=False)).config(), Refusals()
+    config["interceptors"] = [refusals]
+    client = ConversationClient(Client(**config), Settings())
+    loop, sending = asyncio.get_running_loop(), list[asyncio.Task[None]]()
+    async with engine.worker():
+        chat = await active_chat(engine)
+    repeats_task = Interruption(chat)
+
+    async def send_until_refused() -> None:
+        sending.append(asyncio.create_task(client.send_message(chat.id, Message(by="customer", content="refused"))))
+        await refusals.seen.wait()
+
+    def before_continuing() -> None:
+        if not repeats_task.sent:
+            repeats_task()
+        elif not sending:
+            asyncio.run_coroutine_threadsafe(send_until_refused(), loop).result(timeout=10)
+
+    async with intercepted_worker(engine, Interceptions(before_continuing=before_continuing)):
+        await chat.renew()
+        await sending[0]
+
+        async def check() -> bool | None:
+            return True if "refused" in await chat.contents() else None
+
+        await eventually(check, "the message is recorded")
