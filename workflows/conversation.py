@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -59,6 +60,12 @@ SIGNALS_PER_RUN = 5_000
 
 EVENTS_PER_ROUND = 8
 """Estimated history events of one round of the loop: task, write, timer set and fired, search attributes."""
+
+QUIET = timedelta(seconds=1)
+"""After so long without an event it is unlikely that a signal arrives in the very moment while a run continues as new."""
+
+QUIET_SHARE = 4
+"""In a quiet moment a run continues as new after this share of the events: a quarter."""
 
 CHARACTERS_PER_RUN = 4_000_000
 """A run continues as new after this many characters of messages; Temporal ends a run whose history exceeds 50 MB."""
@@ -307,7 +314,16 @@ class Conversation(SignalHandlers):
         It is estimated from counts, because the SDK reports another length in a replay than at first after a local activity.
         """
         events = self._rounds * EVENTS_PER_ROUND + self.signals
+        if self._state.rules_version > 1 and self._is_quiet():
+            events *= QUIET_SHARE
         return events >= self._start.recycle_after or self.characters >= CHARACTERS_PER_RUN
+
+    def _is_quiet(self) -> bool:
+        """Whether nothing happened for a while before the first event that waits. Only the instants of the senders count."""
+        if not self.inbox:
+            return True
+        at = self.inbox[0][0].at
+        return at is not None and at - self._state.clock >= QUIET
 
     def _continue_as_new(self) -> None:
         """Continue as new, unless something waits that the next run cannot take over.

@@ -25,8 +25,6 @@ async def time_skipping_server(folder: Path) -> AsyncGenerator[WorkflowEnvironme
             *("--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"),
             # by default the server adds a second to each timer, for hosts whose clocks differ
             *("--dynamic-config-value", 'history.timerProcessorMaxTimeShift="10ms"'),
-            # by default the server delays continue-as-new of a run that is younger than a second
-            *("--dynamic-config-value", 'history.workflowIdReuseMinimalInterval="0s"'),
         ],
         data_converter=pydantic_data_converter,
         search_attributes=KEYS,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 
 import pytest
 from temporalio.client import Client, Interceptor, OutboundInterceptor, SignalWorkflowInput
 from temporalio.service import RPCError, RPCStatusCode
+from temporalio.testing import WorkflowEnvironment
 
+from domain.conversation import Mode
 from domain.events import Message
 from engine.client import ConversationClient
 from runtime.settings import Settings
@@ -22,7 +25,8 @@ from tests.workflows.late_writes import (
     result_came_later,
 )
 from tests.workflows.test_reconnect_window import active_chat
-from workflows.conversation import COMMIT_ITEMS
+from tests.workflows.time_skipping import advance, current_time
+from workflows.conversation import COMMIT_ITEMS, QUIET_SHARE
 
 
 class Interruption:
@@ -72,6 +76,29 @@ async def test_message_is_recorded_that_arrives_while_a_run_continues_as_new(
         return result_came_later(await first_history(chat)) or None
 
     await eventually(find, "a write ends while a query is answered", seconds=60)
+
+
+async def test_long_run_continues_as_new_early_in_a_quiet_moment(
+    engine: Engine, environment: WorkflowEnvironment
+) -> None:
+    async def send(chat: Chat, at: datetime) -> None:
+        seq = (await chat.state()).seq
+        await chat.signal("message", {"content": "hello", "by": "customer", "at": at.isoformat()})
+        await chat.wait_until(lambda s: s.seq > seq, "the message is recorded")
+
+    async with engine.worker():
+        chat = await engine.start(Mode.PERSISTENT, recycle_after=QUIET_SHARE * 100)
+        busy = await current_time(environment, chat)
+        for _ in range(15):
+            await send(chat, busy)
+        assert await chat.runs() == 1
+        await advance(environment, chat, seconds=2)
+        await send(chat, await current_time(environment, chat))
+
+        async def check() -> bool | None:
+            return True if await chat.runs() == 2 else None
+
+        await eventually(check, "it continues as new")
 
 
 class Refusals(Interceptor):

@@ -13,6 +13,7 @@ from domain.policy import IdleAction
 from tests.workflows.engine import Chat, Engine
 from tests.workflows.test_idle_rules import idle_rule
 from tests.workflows.time_skipping import advance_to, advance_to_timer, current_time
+from workflows.conversation import QUIET_SHARE
 from workflows.timers import Timer
 
 MONTHS = 36
@@ -91,7 +92,7 @@ async def test_persistent_chat_lasts_three_years_with_small_histories(
     sizes = await events_per_run(chat)
     assert len(sizes) == runs
     assert max(sizes) <= MAX_EVENTS
-    assert runs <= sum(sizes) / RECYCLE_AFTER + 1
+    assert runs <= sum(sizes) / (RECYCLE_AFTER / QUIET_SHARE) + 1
 
 
 async def events_per_run(chat: Chat) -> list[int]:
