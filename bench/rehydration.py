@@ -60,7 +60,7 @@ async def fill(db: Database) -> None:
     """Write one chat of 20,000 messages, and a chain of 1,000 chats of 20 messages."""
     chats = [(ONE, CHATS * ITEMS, None), *((f"chat-{n:04}", ITEMS, n - 1 or None) for n in range(1, CHATS + 1))]
     await write(db, schema.conversations, (_conversation(chat, before) for chat, _, before in chats))
-    contact = {"initiation_method": "API", "initiated_at": START}
+    contact = {"instance": "demo", "initiation_method": "API", "initiated_at": START}
     await write(db, schema.contacts, ({"id": chat, "conversation_id": chat, **contact} for chat, *_ in chats))
     person = {"role": "CUSTOMER", "name": "Ada", "presence": "away", "delivered_seq": 0, "read_seq": 0}
     people = ({"id": _customer(chat), "conversation_id": chat, **person} for chat, *_ in chats)

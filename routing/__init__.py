@@ -11,6 +11,9 @@ agent. Its columns have two sources:
 | Module                | Content                                                                                  |
 |-----------------------|------------------------------------------------------------------------------------------|
 | `dispatcher`          | the periodic task that offers waiting conversations to agents                            |
+| `served_instances`    | which instances this process serves: those whose lease it holds                          |
+| `leases`              | the leases in the store                                                                  |
+| `agent_configuration` | writes the configured agents when they have changed                                      |
 | `records`             | configured agents and their present state, offer rules, queued contacts                  |
 | `rows`                | rows of `routing`: reads, locks, filters and the queue order                             |
 | `load`                | an agent's load: the units of the conversations that use the agent's capacity now        |
@@ -23,7 +26,7 @@ agent. Its columns have two sources:
 | `loose_index_scan`    | the first row of each group, in one index step for each group                            |
 | `affinity`            | agent affinity: when a conversation is reserved for one agent, and when this ends        |
 | `queues`              | queue contents, positions in queue, queues with work, average wait                       |
-| `agents`              | applies the configured agents; reads their present state                                 |
+| `agents`              | replaces the configured agents in the store; reads their present state                   |
 | `agent_status`        | changes of the agent status, by the agent and by the course of offers and contacts       |
 | `disconnected_agents` | agents whose client lost its connection; sets them offline after the grace period        |
 | `connection_reports`  | what follows when an agent or a participant connects or loses the last connection        |

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
@@ -22,7 +24,7 @@ _served = schema.agent_queues.c
 
 
 async def configure_agents(db: Database, instance: str, agents: Sequence[RoutedAgent], now: datetime) -> None:
-    """Replaces the agents of an instance and the queues that they serve. Idempotent.
+    """Replaces the agents of an instance and the queues that they serve. Idempotent. `are_configured` then knows them.
 
     New agents are offline; the status and the counts of the others stay. A removed agent keeps the conversations they work on;
     conversations that wait for a removed agent are offered to others.
@@ -33,6 +35,21 @@ async def configure_agents(db: Database, instance: str, agents: Sequence[RoutedA
         await db.take_advisory_lock(connection, f"agents of {instance}")
         await _configure_agents(db, connection, instance, agents, now)
         await _configure_queues(connection, instance, agents)
+        configured = {"instance": instance, "fingerprint": fingerprint_of(agents)}
+        await db.upsert(connection, schema.configured_agents, [configured])
+
+
+async def are_configured(db: Database, instance: str, fingerprint: str) -> bool:
+    """Whether the agents that were last configured for an instance have this fingerprint. Reads one row."""
+    table = schema.configured_agents.c
+    query = select(table.instance).where(table.instance == instance, table.fingerprint == fingerprint)
+    return bool(await db.rows(query))
+
+
+def fingerprint_of(agents: Iterable[RoutedAgent]) -> str:
+    """The fingerprint of agents and the queues that they serve. Their order does not count."""
+    values = sorted((agent.user, agent.name, agent.capacity, sorted(agent.queues)) for agent in agents)
+    return sha256(json.dumps(values).encode()).hexdigest()
 
 
 async def _configure_agents(

@@ -1,9 +1,10 @@
 """The dispatcher: offers waiting conversations to agents and notifies the conversations.
 
-It runs in every API process. The store guarantees that a conversation is offered once and that no agent gets more than their
-capacity. Announcements name the queues to serve at once. A full check, once per second, finds changes without an announcement:
-unfinished work of a dead process, an affinity that has expired, a queue that has opened, an agent whose wrap-up no longer uses
-capacity.
+It runs in every API process. One of them serves an instance, the others stand by (`served_instances`). If two serve it for a
+moment, the store still guarantees that a conversation is offered once and that no agent gets more than their capacity.
+
+Announcements name the queues to serve at once. A full check, once per second, finds changes without an announcement: unfinished
+work of a dead process, an affinity that has expired, a queue that has opened, an agent whose wrap-up no longer uses capacity.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from domain.errors import ConversationEnded, Unavailable
 from domain.events import MakeOffer
 from domain.routing import AgentStatus, Offer, OfferOutcome
 from engine.client import ConversationClient
-from routing import agent_status, agents, offers, queues
+from routing import agent_status, offers, queues
+from routing.agent_configuration import AgentConfiguration
 from routing.offer_withdrawal import withdraw_offers
 from routing.placement import remove_from_routing
-from routing.records import OfferRules, RoutedAgent, RoutingMethod
+from routing.records import OfferRules, RoutingMethod
+from routing.served_instances import ServedInstances
 from runtime.bus import AGENT_EVENTS_WRITTEN, ROUTING, Announcement, Bus
 from runtime.periodic import PeriodicTask, PeriodicTasks
 from store.database import Database
@@ -30,9 +33,6 @@ from store.database import Database
 logger = logging.getLogger(__name__)
 
 CHECK_INTERVAL = timedelta(seconds=1)
-CONFIGURE_INTERVAL = timedelta(seconds=10)
-"""Interval at which the configured agents are written to the store, even if the configuration has not changed."""
-
 NOTIFY_AGAIN_AFTER = timedelta(seconds=2)
 """Age at which an offer is sent to its conversation again: the process died, or the engine was unavailable."""
 
@@ -53,20 +53,26 @@ class Dispatcher(PeriodicTasks):
         self._configuration = configuration
         self._changed_queues: set[tuple[str, str]] = set()
         self._changed_agents: set[tuple[str, str]] = set()
-        self._configured: dict[str, tuple[tuple[InstanceSettings, frozenset[str]], float]] = {}
+        self._agents = AgentConfiguration(db, configuration)
         self._notifications: dict[str, asyncio.Task[None]] = {}
         self._lock = asyncio.Lock()
         self._checks = PeriodicTask("check queues, agents and offers", self._run_check, CHECK_INTERVAL)
         self._assignments = PeriodicTask("offer waiting conversations", self._run_assignments, CHECK_INTERVAL)
-        self._checks.wake()
+        self._served = ServedInstances(db, bus, configuration, taken=self._checks.wake)
         super().__init__(self._checks, self._assignments)
         bus.subscribe(self._receive)
+
+    async def start(self) -> None:
+        """Dispatch as soon as this process serves an instance."""
+        await super().start()
+        await self._served.start()
 
     async def stop(self) -> None:
         """Stop dispatching. Another process, or the next start, finishes the notifications that are under way."""
         await super().stop()
         for task in self._notifications.values():
             task.cancel()
+        await self._served.stop()
 
     async def notify_conversation(self, offer: Offer) -> None:
         """Notify a conversation of an offer. At least once: if the engine is unavailable, a later check notifies it again."""
@@ -88,12 +94,16 @@ class Dispatcher(PeriodicTasks):
         if announcement.conversation_id != ROUTING or announcement.frame is None:
             return
         instance, agent = announcement.frame["instance"], announcement.frame["agent"]
+        if not self._served.serves(instance):
+            return
         self._changed_queues.add((instance, announcement.frame["queue"]))
         if agent:
             self._changed_agents.add((instance, agent))
         self._assignments.wake()
 
     async def _run_check(self) -> None:
+        if not self._served.serves_any:
+            return
         async with self._lock:
             await self._check_everything()
         self._assignments.wake()
@@ -104,7 +114,8 @@ class Dispatcher(PeriodicTasks):
 
     async def _check_everything(self) -> None:
         now, with_work = datetime.now(UTC), set(await queues.queues_with_work(self._db))
-        await self._configure_agents(with_work, now)
+        for name in filter(self._served.serves, self._configuration.instances):
+            await self._agents.write(name, (queue for instance, queue in with_work if instance == name))
         await agent_status.apply_next_statuses(self._db, now)
         await withdraw_offers(self._db, self._bus, self._engine, await offers.offers_to_absent_agents(self._db))
         for offer in await offers.undelivered_offers(self._db, now - NOTIFY_AGAIN_AFTER):
@@ -132,23 +143,9 @@ class Dispatcher(PeriodicTasks):
                 text = "cannot make offers from queue %s of instance %s; the next check tries again"
                 logger.error(text, queue, instance, exc_info=outcome)
 
-    async def _configure_agents(self, with_work: set[tuple[str, str]], now: datetime) -> None:
-        """Write the configured agents to the store: when they have changed, and at the latest after `CONFIGURE_INTERVAL`.
-
-        A process with an older configuration may have overwritten them. Agents without a list of queues serve every
-        configured queue and every queue with work, including queues that are no longer configured.
-        """
-        clock = asyncio.get_running_loop().time()
-        for name, instance in self._configuration.instances.items():
-            all_queues = instance.queue_names | {queue for owner, queue in with_work if owner == name}
-            before, next_write = self._configured.get(name, (None, 0.0))
-            if before != (instance, all_queues) or clock >= next_write:
-                await agents.configure_agents(self._db, name, _agents(instance, all_queues), now)
-                self._configured[name] = (instance, all_queues), clock + CONFIGURE_INTERVAL.total_seconds()
-
     async def _serve_queue(self, instance_name: str, queue: str, slots: asyncio.Semaphore) -> None:
         instance = self._configuration.instances.get(instance_name)
-        if instance is None:
+        if instance is None or not self._served.serves(instance_name):
             return
         async with slots:
             rules, unconfigured = _rules(instance, queue, datetime.now(UTC))
@@ -164,13 +161,6 @@ class Dispatcher(PeriodicTasks):
         task = asyncio.create_task(self.notify_conversation(offer))
         self._notifications[offer.id] = task
         task.add_done_callback(lambda _: self._notifications.pop(offer.id))
-
-
-def _agents(instance: InstanceSettings, all_queues: frozenset[str]) -> list[RoutedAgent]:
-    return [
-        RoutedAgent(user, agent.name, agent.capacity, all_queues if agent.queues is None else agent.queues)
-        for user, agent in instance.agents.items()
-    ]
 
 
 def _rules(instance: InstanceSettings, queue: str, now: datetime) -> tuple[dict[str, OfferRules], OfferRules]:

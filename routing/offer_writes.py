@@ -36,12 +36,13 @@ _OFFER = (
     .returning(*ROUTING_COLUMNS)
 )
 
-_AGENT_HAS_CAPACITY = exists().where(
+_AGENT_IS_UNCHANGED = exists().where(
     _agent.instance == bindparam("where_instance"),
     _agent.user == _USER,
     _agent.status.in_(bindparam("statuses", expanding=True)),
     _agent.next_status.is_(None),
     _agent.disconnected_at.is_(None),
+    _agent.last_assigned_at.is_not_distinct_from(bindparam("last_assigned_at", type_=Instant)),
     _agent.capacity - load_of(bindparam("where_instance"), _USER, _NOW) >= bindparam("where_units"),
 )
 
@@ -51,7 +52,7 @@ _OFFER_IF_UNCHANGED = _OFFER.where(
     _routing.queue == bindparam("where_queue"),
     _routing.units == bindparam("where_units"),
     _routing.bound_to.in_([ANY_AGENT, _USER]),
-    _AGENT_HAS_CAPACITY,
+    _AGENT_IS_UNCHANGED,
 )
 
 
@@ -60,7 +61,7 @@ async def write_pushed_offer(
 ) -> Offer | None:
     """Offers the selected conversation to the selected agent, or to the next best agent while another process locks that one.
 
-    Locks the agent, then the row. Writes the agent event.
+    The selection may be from an earlier transaction. Locks the agent, then the row. Writes the agent event.
 
     Returns:
         None, and nothing is written, when the conversation or the agent changed after the selection.
@@ -73,6 +74,7 @@ async def write_pushed_offer(
         "where_queue": queue.name,
         "where_units": conversation.units,
         "statuses": sorted(rules.statuses),
+        "last_assigned_at": selection.last_assigned_at,
     }
     offer = _offer_values(conversation.conversation_id, selection.user, queue.now, rules.offer_duration)
     return await _write_offer(connection, _OFFER_IF_UNCHANGED, {**offer, **unchanged}, claimed=False)

@@ -38,7 +38,9 @@ async def offer_next(
 ) -> Offer | None:
     """Offers the first conversation of a queue that an agent can take to the best agent. Call it until it returns None.
 
-    Each attempt is one short transaction. It holds the advisory lock of the queue's offers, so several processes may call it.
+    It selects conversation and agent without a lock, because a selection takes longer than all writes, and most find nothing.
+    Then it writes in one short transaction, under the advisory lock of the queue's offers, provided that neither has changed. So
+    several processes may call it.
 
     Args:
         rules: the offer rules by workstream.
@@ -48,28 +50,21 @@ async def offer_next(
         The offer, or None when no queued conversation can be offered to an agent now.
     """
     view = QueueView(instance, queue, rules, now, rules_of_unconfigured)
-    while await _has_work(db, view):
+    while True:
+        async with db.read() as connection:
+            kinds = await first_of_each_kind(connection, view)
+            affinity_has_ended = affinity.has_ended(view, kinds)
+            selection = None if affinity_has_ended else await select_offer(connection, view, kinds)
+        if selection is None and not affinity_has_ended:
+            return None
         async with db.write() as connection:
             await db.take_advisory_lock(connection, view.offer_lock)
-            kinds = await first_of_each_kind(connection, view)
-            # agents come before rows in the lock order: commit the ended affinities, which lock rows, before an agent is locked
-            if await affinity.end_affinities(connection, view, kinds):
-                continue
-            selection = await select_offer(connection, view, kinds)
             if selection is None:
-                return None
-            offer = await write_pushed_offer(db, connection, view, selection)
+                # alone: agents come before rows in the lock order, and this locks rows
+                await affinity.end_affinities(connection, view, await first_of_each_kind(connection, view))
             # None: the conversation or the agent changed after the selection, and the next attempt reads the change
-            if offer:
+            elif offer := await write_pushed_offer(db, connection, view, selection):
                 return offer
-    return None
-
-
-async def _has_work(db: Database, view: QueueView) -> bool:
-    """Whether a queue has something to offer or an affinity to end. It only reads: most changes give a queue no work."""
-    async with db.read() as connection:
-        kinds = await first_of_each_kind(connection, view)
-        return affinity.has_ended(view, kinds) or await select_offer(connection, view, kinds) is not None
 
 
 async def claim_offer(

@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select, tuple_
+from sqlalchemy import Select, func, select, tuple_
 
 from domain.instants import MILLISECOND
 from routing.loose_index_scan import first_rows
 from routing.records import QueuedContact
 from routing.rows import is_queued, queue_order
 from store import schema
+from store.cleanup import delete_before
 from store.database import Database
 
 _routing = schema.routing
@@ -115,5 +116,4 @@ async def average_wait(
 
 async def delete_waits(db: Database, before: datetime) -> None:
     """Deletes the waits of contacts that were assigned before an instant."""
-    async with db.write() as connection:
-        await connection.execute(delete(schema.routing_waits).where(_waits.assigned_at < before))
+    await delete_before(db, _waits.assigned_at, before)

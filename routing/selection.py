@@ -9,10 +9,10 @@ kinds and rejections, not with the length of the queue.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from heapq import heapify, heappop, heappush
-from typing import Any
+from typing import Any, NamedTuple
 
 from routing import selection_queries
 from routing.records import OfferRules, RoutingMethod
@@ -73,10 +73,23 @@ class FirstOfKind:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A conversation, and the agent who is offered it."""
+    """A conversation, and the agent who is offered it.
+
+    Attributes:
+        last_assigned_at: the agent's last assignment before this one. If it has changed, another agent may be better now.
+    """
 
     conversation: QueuedCandidate
     user: str
+    last_assigned_at: datetime | None
+
+
+class _BestAgent(NamedTuple):
+    """The best agent for a conversation, and whether this agent rejected or missed it during the pause."""
+
+    user: str
+    last_assigned_at: datetime | None
+    has_rejected: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +151,8 @@ async def select_offer(connection: Transaction, queue: QueueView, kinds: Sequenc
             if candidate.bound_to == ANY_AGENT:
                 without_agent.add(requirements)
             continue
-        user, has_rejected = best
-        if not has_rejected:
-            return Selection(candidate, user)
+        if not best.has_rejected:
+            return Selection(candidate, best.user, best.last_assigned_at)
         later = await _first_not_rejected(connection, queue, candidate)
         if later is not None:
             heappush(candidates, (later.rank, later))
@@ -174,16 +186,16 @@ async def lock_selected_agent(
     if not db.is_postgres or await try_to_lock_agent(connection, queue.instance, selection.user):
         return selection
     next_best = await _best_agent(connection, queue, selection.conversation, unlocked=True)
-    if next_best and not next_best[1]:
-        return replace(selection, user=next_best[0])
+    if next_best and not next_best.has_rejected:
+        return Selection(selection.conversation, next_best.user, next_best.last_assigned_at)
     await lock_agents(db, connection, queue.instance, [selection.user])
     return selection
 
 
 async def _best_agent(
     connection: Transaction, queue: QueueView, candidate: QueuedCandidate, *, unlocked: bool = False
-) -> tuple[str, bool] | None:
-    """Returns the best agent for a conversation, and whether this agent rejected it during the pause; None without an agent.
+) -> _BestAgent | None:
+    """Returns the best agent for a conversation; None without an agent.
 
     Args:
         unlocked: whether agents that another transaction locks are left out, and the best of the others is locked.
@@ -193,7 +205,7 @@ async def _best_agent(
     parameters = {**_kind_parameters(queue, candidate), "conversation_id": candidate.conversation_id}
     query = best(most_free=most_free, bound=candidate.bound_to != ANY_AGENT)
     row = (await connection.execute(query, parameters)).one_or_none()
-    return None if row is None else (row[0], bool(row[1]))
+    return None if row is None else _BestAgent(*row)
 
 
 async def _first_not_rejected(

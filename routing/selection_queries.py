@@ -23,7 +23,8 @@ _REJECTED_AFTER = bindparam("rejected_after", type_=Instant)
 _routing, _agent = schema.routing, schema.agents.c
 _served, _rejection = schema.agent_queues.c, schema.routing_rejections.c
 
-_SERVING = select(_served.user).where(_served.instance == _INSTANCE, _served.queue == _QUEUE)
+_SERVES = exists().where(_served.instance == _INSTANCE, _served.queue == _QUEUE, _served.user == _agent.user)
+"""Not `IN`: with it the databases begin with all agents of the queue, and most are not at work."""
 
 
 def _is_queued_here(table: FromClause) -> ColumnElement[bool]:
@@ -53,14 +54,14 @@ AFFINITY_AGENTS = (
         _agent.capacity - load_of(_agent.instance, _agent.user, _NOW),
     )
     .where(_agent.instance == _INSTANCE, _agent.user.in_(bindparam("users", expanding=True)))
-    .where(_agent.user.in_(_SERVING))
+    .where(_SERVES)
 )
 """The agents among `users` who serve a queue, with the fields of `AffinityAgent`. Parameters: instance, queue, users, now."""
 
 
 @cache
 def best_agent_query(*, most_free: bool, bound: bool) -> Select[*tuple[Any, ...]]:
-    """Builds the query for the best agent for a conversation, and whether that agent rejected or missed it.
+    """Builds the query for the best agent for a conversation: the user, the last assignment, and whether they rejected it.
 
     Agents without such a rejection rank first. Rejections before `rejected_after` do not count.
 
@@ -74,7 +75,8 @@ def best_agent_query(*, most_free: bool, bound: bool) -> Select[*tuple[Any, ...]
     this_rejection = (_rejection.conversation_id == bindparam("conversation_id"), _rejection.user == free.c.user)
     rejected = exists().where(*this_rejection, _rejection.at > _REJECTED_AFTER).label("rejected")
     preference = free.c.free_units.desc() if most_free else free.c.last_assigned_at.nulls_first()
-    return select(free.c.user, rejected).order_by(rejected, preference, free.c.idle_since, free.c.user).limit(1)
+    columns = (free.c.user, free.c.last_assigned_at, rejected)
+    return select(*columns).order_by(rejected, preference, free.c.idle_since, free.c.user).limit(1)
 
 
 @cache
@@ -116,7 +118,7 @@ def _free_agents(bound: bool) -> CTE:
     free_units = _agent.capacity - load_of(_agent.instance, _agent.user, _NOW)
     available = (
         select(_agent.user, _agent.last_assigned_at, _agent.idle_since, free_units.label("free_units"))
-        .where(_agent.instance == _INSTANCE, _agent.user.in_(_SERVING), _agent.next_status.is_(None))
+        .where(_agent.instance == _INSTANCE, _SERVES, _agent.next_status.is_(None))
         .where(_agent.status.in_(bindparam("statuses", expanding=True)), _agent.disconnected_at.is_(None))
     )
     if bound:

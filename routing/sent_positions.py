@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 
 from store import schema
+from store.cleanup import delete_before
 from store.database import Database
 
 _positions = schema.sent_positions.c
@@ -38,5 +39,4 @@ async def record_sent_position(db: Database, contact_id: str, position: int, now
 
 async def delete_sent_positions(db: Database, before: datetime) -> None:
     """Deletes the records of announcements before an instant."""
-    async with db.write() as connection:
-        await connection.execute(delete(schema.sent_positions).where(_positions.at < before))
+    await delete_before(db, _positions.at, before)

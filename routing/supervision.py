@@ -5,11 +5,12 @@ Open contacts have a place in routing: queued, with an agent, parked, or in an a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from domain.routing import RoutingStage
 from routing.rows import is_queued
@@ -69,17 +70,33 @@ async def open_contacts(
     query = (
         select(*columns)
         .join(schema.conversations, _conversation.id == _routing.conversation_id)
-        .where(_routing.instance == instance)
-        .order_by(_conversation.started_at, _routing.conversation_id)
+        .where(*_are_listed(instance, queue, agent))
+        .order_by(_conversation.started_at, _conversation.id)
         .limit(limit)
     )
     if state is not None:
         query = query.where(_conversation.state == state)
-    if queue is not None:
-        query = query.where(_routing.queue == queue)
-    if agent is not None:
-        query = query.where((_routing.agent == agent) | (_routing.holder == agent))
     return [_supervised_contact(*row) for row in await db.rows(query)]
+
+
+def _are_listed(instance: str, queue: str | None, agent: str | None) -> Iterator[ColumnElement[bool]]:
+    """Yields the conditions for one instance, queue and agent. They allow one index only, the best one.
+
+    Without queue and agent it is that of the open conversations in the order of their start, so the query stops at its limit.
+    Else most of these conversations would not match.
+    """
+    in_instance = _routing.instance == instance
+    if queue is None and agent is None:
+        yield _conversation.instance == instance
+        yield _conversation.closed_at.is_(None)
+    if queue is not None:
+        yield _routing.queue == queue
+        if agent is None:
+            yield in_instance
+    if agent is not None:
+        conversations = select(_routing.conversation_id).where(in_instance)
+        of_agent = conversations.where(_routing.agent == agent).union(conversations.where(_routing.holder == agent))
+        yield _routing.conversation_id.in_(of_agent)
 
 
 def _supervised_contact(*row: Any) -> SupervisedContact:

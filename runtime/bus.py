@@ -52,6 +52,10 @@ AGENT_EVENTS_WRITTEN = Announcement(AGENT_EVENTS)
 """The announcement of agent events without a change that concerns the dispatcher."""
 
 
+DISPATCHER_STOPPED = Announcement("dispatcher_stopped")
+"""A process has stopped to serve queues, and another one may begin."""
+
+
 WORKER_RUNS = Announcement("worker_runs")
 """A worker process takes tasks from now on."""
 

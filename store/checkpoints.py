@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, func, insert, or_, select, text, update
+from sqlalchemy import bindparam, insert, or_, select, text, update
 
 from domain.checkpoints import Checkpoint, Conflict, ConflictKind
 from store import schema
 from store.database import Database
 from store.transaction import Transaction
+from store.transcript_writes import transcript_end
 
 RECENT_IDS = 256
 """How many ids of items a run that is behind receives, to recognise messages that are signalled to it again."""
@@ -38,14 +39,13 @@ _ADVANCE_MANY_ON_POSTGRES = text(
     " WHERE c.conversation_id = v.key AND c.number = v.number - 1 AND c.run_id IN (v.run_id, v.before)"
 )
 _STANDING = select(_table).where(_table.c.conversation_id == bindparam("key")).with_for_update()
-_END = select(
-    select(schema.conversations.c.revision)
-    .where(schema.conversations.c.id == bindparam("key"))
-    .scalar_subquery()
-    .label("revision"),
-    func.max(schema.items.c.seq).label("seq"),
-    func.max(schema.items.c.at, type_=schema.Instant()).label("at"),
-).where(schema.items.c.conversation_id == bindparam("key"))
+_REVISION = select(schema.conversations.c.revision).where(schema.conversations.c.id == bindparam("key"))
+_RECENT_IDS = (
+    select(schema.items.c.id)
+    .where(schema.items.c.conversation_id == bindparam("key"))
+    .order_by(schema.items.c.seq.desc())
+    .limit(RECENT_IDS)
+)
 
 
 class Step(NamedTuple):
@@ -69,12 +69,9 @@ async def advance_all(db: Database, connection: Transaction, steps: Sequence[Ste
     rows = [_values(step) for step in steps]
     if not rows:
         return True
-    if db.is_postgres:
-        columns = {name: [row[name] for row in rows] for name in rows[0]}
-        changed = await connection.execute(_ADVANCE_MANY_ON_POSTGRES, columns)
-    else:
-        changed = await connection.execute(_ADVANCE, rows)
-    return changed.rowcount == len(rows)
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    statement, parameters = (_ADVANCE_MANY_ON_POSTGRES, columns) if db.is_postgres else (_ADVANCE, rows)
+    return (await connection.execute(statement, parameters)).rowcount == len(rows)
 
 
 async def advance(connection: Transaction, step: Step) -> Conflict | None:
@@ -87,17 +84,16 @@ async def advance(connection: Transaction, step: Step) -> Conflict | None:
         return None
     found = (await connection.execute(_STANDING, {"key": step.conversation_id})).mappings().one_or_none()
     standing = Checkpoint(**found) if found else None
-    end = (await connection.execute(_END, {"key": step.conversation_id})).one()
-    kind = _conflict(step, standing, is_known=end.revision is not None)
-    if kind:
-        recent = await _recent_ids(connection, step.conversation_id) if kind is ConflictKind.BEHIND else ()
+    revision = (await connection.execute(_REVISION, {"key": step.conversation_id})).scalar_one_or_none()
+    if kind := _conflict(step, standing, is_known=revision is not None):
+        end = await transcript_end(connection, step.conversation_id)
         return Conflict(
             kind=kind,
             checkpoint=standing,
-            revision=end.revision or 0,
-            seq=end.seq or 0,
-            at=end.at,
-            recent_ids=recent,
+            revision=revision or 0,
+            seq=end.seq if end else 0,
+            at=end.at if end else None,
+            recent_ids=await _recent_ids(connection, step) if kind is ConflictKind.BEHIND else (),
         )
     row = {"conversation_id": step.conversation_id, **dict(step.checkpoint)}
     if standing is None:
@@ -107,9 +103,8 @@ async def advance(connection: Transaction, step: Step) -> Conflict | None:
     return None
 
 
-async def _recent_ids(connection: Transaction, conversation_id: str) -> tuple[str, ...]:
-    query = select(schema.items.c.id).where(schema.items.c.conversation_id == conversation_id)
-    rows = await connection.execute(query.order_by(schema.items.c.seq.desc()).limit(RECENT_IDS))
+async def _recent_ids(connection: Transaction, step: Step) -> tuple[str, ...]:
+    rows = await connection.execute(_RECENT_IDS, {"key": step.conversation_id})
     return tuple(reversed(rows.scalars().all()))
 
 

@@ -7,7 +7,7 @@ hide the others.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
@@ -71,7 +71,7 @@ async def find_contacts(
     Args:
         after: the position of the last contact of the page before; None for the first page.
     """
-    query = _filtered(db, select_contacts(), search)
+    query = _filtered(db, select_contacts(), search if after is None else _rest(search, after))
     if after is not None:
         query = query.where(_is_after(search, after))
     at, contact_id = _contacts[search.order], _contacts.id
@@ -86,7 +86,8 @@ async def find_contacts(
 async def count_contacts(db: Database, search: ContactSearch) -> int:
     """The number of contacts on all pages of a search."""
     query = select(func.count()).select_from(schema.contacts)
-    query = query.join(schema.conversations, _conversations.id == _contacts.conversation_id)
+    if search.attributes:
+        query = query.join(schema.conversations, _conversations.id == _contacts.conversation_id)
     async with db.read() as connection:
         return (await connection.execute(_filtered(db, query, search))).scalar_one()
 
@@ -98,7 +99,7 @@ def search_position(search: ContactSearch, contact: StoredContact) -> SearchPosi
 
 def _filtered(db: Database, query: Select[*tuple[Any, ...]], search: ContactSearch) -> Select[*tuple[Any, ...]]:
     instant = _contacts[search.moment]
-    query = query.where(_conversations.instance == search.instance, instant >= search.since, instant <= search.until)
+    query = query.where(_contacts.instance == search.instance, instant >= search.since, instant <= search.until)
     for wanted, stored in (
         (search.agents, _contacts.agent_user),
         (search.queues, _contacts.queue),
@@ -118,6 +119,13 @@ def _matches(db: Database, criterion: AttributeCriterion) -> ColumnElement[bool]
     entries = func.json_each_text if db.is_postgres else func.json_each
     entry = entries(_conversations.attributes).table_valued(column("key", Text), column("value", Text))
     return exists().where(entry.c.key == criterion.key, entry.c.value.in_(criterion.values))
+
+
+def _rest(search: ContactSearch, position: SearchPosition) -> ContactSearch:
+    """The search without the time before a position. Else SQLite reads the pages before it again."""
+    if position.at is None or search.order != search.moment:
+        return search
+    return replace(search, since=position.at) if search.ascending else replace(search, until=position.at)
 
 
 def _is_after(search: ContactSearch, position: SearchPosition) -> ColumnElement[bool]:

@@ -18,7 +18,7 @@ from store import schema
 from store.checkpoints import Step, advance
 from store.database import Database
 from store.records import StoredContact, StoredConversation, StoredParticipant
-from store.rows import columns, contact_of, labelled, past_columns, select_contacts, unlabelled
+from store.rows import columns, contact_of, labelled, latest_contact_first, past_columns, select_contacts, unlabelled
 from store.transaction import Transaction
 from store.transcript_writes import Appended, TranscriptEnd, append_items
 
@@ -28,20 +28,23 @@ _CONVERSATION = select(*columns(schema.conversations, StoredConversation)).where
     schema.conversations.c.id == bindparam("conversation_id")
 )
 _CONTACT = select_contacts().where(
-    schema.contacts.c.id == bindparam("contact_id"), schema.conversations.c.instance == bindparam("instance")
+    schema.contacts.c.id == bindparam("contact_id"), schema.contacts.c.instance == bindparam("instance")
+)
+_LATEST_CONTACT = (
+    select(schema.contacts.c.id)
+    .where(schema.contacts.c.conversation_id == schema.participants.c.conversation_id)
+    .order_by(*latest_contact_first())
+    .limit(1)
+    .scalar_subquery()
 )
 _PARTICIPANT = (
     select(
         *labelled(schema.participants, StoredParticipant),
         *labelled(schema.conversations, StoredConversation),
-        schema.contacts.c.id.label("contact"),
+        _LATEST_CONTACT.label("contact"),
     )
     .join(schema.conversations, schema.conversations.c.id == schema.participants.c.conversation_id)
-    .join(schema.contacts, schema.contacts.c.conversation_id == schema.conversations.c.id)
     .where(schema.participants.c.id == bindparam("participant_id"))
-    # the latest contact has no `last_seq`; `initiated_at` alone can tie
-    .order_by(schema.contacts.c.last_seq.is_not(None), schema.contacts.c.initiated_at.desc())
-    .limit(1)
 )
 
 _UPDATE = (
@@ -167,7 +170,7 @@ async def contacts_of_agent(db: Database, instance: str, user: str) -> list[tupl
         select_contacts()
         .where(
             contact.c.agent_user == user,
-            conversation.c.instance == instance,
+            contact.c.instance == instance,
             contact.c.wrapped_up_at.is_(None),
         )
         .where(or_(contact.c.ended_at.is_(None), conversation.c.state == State.WRAP_UP))
@@ -228,6 +231,7 @@ async def _insert_opening(db: Database, connection: Transaction, opening: Conver
     contact = {
         "id": opening.contact_id,
         "conversation_id": opening.contact_id,
+        "instance": opening.instance,
         "initiation_method": InitiationMethod.API,
         "related_contact_id": opening.related_contact_id,
         "queue": opening.queue,
@@ -270,7 +274,8 @@ async def _write_snapshot(
         ).scalar_one()
         merged = {**attributes, **snapshot.answers}
         await connection.execute(update(table).where(table.c.id == conversation_id).values(attributes=merged))
-    contacts = [{"conversation_id": conversation_id, **dict(contact)} for contact in snapshot.contacts]
+    keys = {"conversation_id": conversation_id, "instance": snapshot.placement.instance}
+    contacts = [{**keys, **dict(contact)} for contact in snapshot.contacts]
     await db.upsert(connection, schema.contacts, contacts)
     names = Participant.model_fields  # the workflow's participants have more fields
     # in the order in which `acknowledge` locks participants

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from domain.conversation import INTERACTION_ENDED
 from domain.participants import Role
@@ -21,14 +21,17 @@ async def latest_conversation(db: Database, instance: str, workstream: str, cust
     It is the latest one in which customer and agent can still talk or, when there is none, the latest of all.
     """
     table = schema.conversations.c
-    query = (
+    latest = (
         select(table.id)
         .where(table.instance == instance, table.workstream == workstream, table.customer_id == customer_id)
-        .order_by(table.state.in_(INTERACTION_ENDED), table.started_at.desc(), table.id)
+        .order_by(table.started_at.desc(), table.id)
         .limit(1)
     )
+    # the first condition names an index, because the past of a customer can be long
+    running = latest.where(table.closed_at.is_(None), table.state.not_in(INTERACTION_ENDED))
+    query = select(func.coalesce(running.scalar_subquery(), latest.scalar_subquery()))
     async with db.read() as connection:
-        return (await connection.execute(query)).scalar_one_or_none()
+        return (await connection.execute(query)).scalar_one()
 
 
 async def customer_of(db: Database, conversation_id: str) -> StoredParticipant | None:

@@ -32,7 +32,7 @@ from store import schema
 from store.conversations import find_contact
 from store.database import Database
 from store.records import StoredContact, StoredConversation
-from store.rows import columns, past_columns
+from store.rows import columns, latest_contact_first, past_columns
 
 _conversations = schema.conversations.c
 _contacts = schema.contacts.c
@@ -92,7 +92,7 @@ async def last_ended_contact(db: Database, conversation_id: str) -> str | None:
     query = (
         select(_contacts.id)
         .where(_contacts.conversation_id == conversation_id, _contacts.ended_at.is_not(None))
-        .order_by(_contacts.ended_at.desc(), _contacts.last_seq.desc().nulls_first(), _contacts.initiated_at.desc())
+        .order_by(*latest_contact_first())  # they end in the order in which they begin
         .limit(1)
     )
     async with db.read() as connection:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, String, and_, bindparam, select, tuple_, update
+from sqlalchemy import BigInteger, Select, String, and_, bindparam, select, update
 from sqlalchemy.exc import NoResultFound
 
 from domain.transcript import ItemType
 from store import schema
 from store.database import Database
+from store.pairs import PAIRS, among_pairs
 from store.records import Receipt
 from store.rows import columns
 from store.transaction import Transaction
@@ -54,10 +56,8 @@ _COUNT = (
     .values(delivered_seq=bindparam("delivered", type_=BigInteger), read_seq=bindparam("read", type_=BigInteger))
 )
 
-_OF_MESSAGES = (
-    select(_receipts.conversation_id, *columns(schema.receipts, Receipt))
-    .where(tuple_(_receipts.conversation_id, _receipts.seq).in_(bindparam("messages", expanding=True)))
-    .order_by(_receipts.seq, _receipts.participant_id)
+_OF_ALL = select(_receipts.conversation_id, *columns(schema.receipts, Receipt)).order_by(
+    _receipts.seq, _receipts.participant_id
 )
 
 
@@ -153,10 +153,15 @@ def _span(acknowledgement: Acknowledgement, after: int) -> _Span | None:
 async def receipts_of(db: Database, messages: Sequence[tuple[str, int]]) -> dict[tuple[str, int], list[Receipt]]:
     """The receipts of some messages, each named by (conversation id, number); messages without receipts are missing."""
     found: dict[tuple[str, int], list[Receipt]] = {}
-    for row in await db.mappings(_OF_MESSAGES, {"messages": list(messages)}):
+    for row in await db.mappings(_of_messages(postgres=db.is_postgres), {PAIRS: messages}):
         values: dict[str, Any] = dict(row)
         found.setdefault((values.pop("conversation_id"), row["seq"]), []).append(Receipt(**values))
     return found
+
+
+@cache
+def _of_messages(*, postgres: bool) -> Select[*tuple[Any, ...]]:
+    return among_pairs(_OF_ALL, _receipts.conversation_id, _receipts.seq, postgres=postgres)
 
 
 async def receipts_between(db: Database, conversation_id: str, first: int, last: int) -> dict[int, list[Receipt]]:

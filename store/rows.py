@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, Table, select
+from sqlalchemy import ColumnElement, RowMapping, Select, Table, select
 
 from domain.conversation import RehydratedPast
 from domain.value import Value
@@ -36,6 +36,15 @@ def select_contacts() -> Select[*tuple[Any, ...]]:
     return select(*labelled(contact, StoredContact), *labelled(conversation, StoredConversation)).join(
         conversation, conversation.c.id == contact.c.conversation_id
     )
+
+
+def latest_contact_first() -> tuple[ColumnElement[Any], ...]:
+    """Returns the order of the contacts of one conversation: the latest first. An index has it.
+
+    `initiated_at` can be equal. Of those contacts the latest has no `last_seq`, or the greatest.
+    """
+    contact = schema.contacts.c
+    return contact.initiated_at.desc(), contact.last_seq.desc().nulls_first()
 
 
 def contact_of(row: RowMapping) -> tuple[StoredContact, StoredConversation]:

@@ -44,7 +44,14 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else EPOCH + value * MILLISECOND
 
 
+def _partial_index(name: str, condition: str, *columns: str) -> Index:
+    """An index of the rows that meet a condition. Only a query that contains the condition, with literals, uses it."""
+    return Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
+
+
 metadata = MetaData()
+
+_IS_OPEN = "closed_at IS NULL"
 
 conversations = Table(
     "conversations",
@@ -74,30 +81,42 @@ conversations = Table(
     Column("past_items", BigInteger),
     # the conversations of a customer. `instance` is not first: SQLite would use the index for searches, and sort their pages
     Index("conversations_by_customer", "customer_id", "workstream", "instance", "started_at"),
+    _partial_index("conversations_open_by_customer", _IS_OPEN, "customer_id", "workstream", "instance", "started_at"),
+    # the open conversations of an instance, oldest first
+    _partial_index("conversations_open", _IS_OPEN, "instance", "started_at", "id"),
+    _partial_index("conversations_open_by_state", _IS_OPEN, "instance", "state", "started_at", "id"),
 )
 
 contacts = Table(
     "contacts",
     metadata,
     Column("id", String(256), primary_key=True),
-    Column("conversation_id", ForeignKey("conversations.id"), nullable=False, index=True),
+    Column("conversation_id", ForeignKey("conversations.id"), nullable=False),
+    # that of the conversation
+    Column("instance", String(100), nullable=False),
     Column("initiation_method", String(32), nullable=False),
     Column("previous_contact_id", String(256)),
     Column("related_contact_id", String(256)),
     Column("queue", String(256)),
     Column("initiated_at", Instant, nullable=False),
     Column("enqueued_at", Instant),
-    Column("agent_user", String(256), index=True),
+    Column("agent_user", String(256)),
     Column("agent_connected_at", Instant),
     Column("ended_at", Instant),
     Column("wrapped_up_at", Instant),
     Column("last_seq", BigInteger),
     Column("end_reason", String(64)),
+    # the contacts of a conversation, the latest of which is asked for most
+    Index("contacts_by_conversation", "conversation_id", "initiated_at", "last_seq"),
     # time ranges and sort orders of a contact search
-    Index("contacts_by_initiation", "initiated_at", "id"),
-    Index("contacts_by_enqueuing", "enqueued_at", "id"),
-    Index("contacts_by_connection", "agent_connected_at", "id"),
-    Index("contacts_by_end", "ended_at", "id"),
+    Index("contacts_by_initiation", "instance", "initiated_at", "id"),
+    Index("contacts_by_enqueuing", "instance", "enqueued_at", "id"),
+    Index("contacts_by_connection", "instance", "agent_connected_at", "id"),
+    Index("contacts_by_end", "instance", "ended_at", "id"),
+    Index("contacts_by_agent", "instance", "agent_user", "initiated_at", "id"),
+    Index("contacts_by_queue", "instance", "queue", "initiated_at", "id"),
+    # an agent's contacts that are not closed
+    _partial_index("contacts_open_by_agent", "wrapped_up_at IS NULL", "instance", "agent_user", "initiated_at"),
 )
 
 participants = Table(
@@ -193,6 +212,18 @@ agents = Table(
     Column("event_seq", BigInteger, nullable=False, server_default="0"),
     # when the agent's client lost its last connection; null: connected, or never connected. Until it is null, no offers
     Column("disconnected_at", Instant),
+    # agents who may receive offers
+    Index("agents_by_status", "instance", "status"),
+    _partial_index("agents_with_next_status", "next_status IS NOT NULL", "instance", "user"),
+    _partial_index("agents_disconnected", "disconnected_at IS NOT NULL", "disconnected_at"),
+)
+
+configured_agents = Table(
+    "configured_agents",
+    metadata,
+    # the fingerprint of the configured agents that were last written to `agents` and `agent_queues`
+    Column("instance", String(100), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
 )
 
 agent_events = Table(
@@ -206,6 +237,7 @@ agent_events = Table(
     Column("kind", String(16), nullable=False),
     Column("body", JSON, nullable=False),
     Index("agent_events_by_time", "at"),
+    _partial_index("agent_events_of_ended_offers", "kind = 'offer-over'", "instance", "user", "seq"),
 )
 
 agent_queues = Table(
@@ -217,9 +249,7 @@ agent_queues = Table(
     Index("agent_queues_by_user", "instance", "user", "queue"),
 )
 
-_IS_QUEUED = text("stage = 'queued' AND offer_id IS NULL")
-_HAS_AFFINITY = text("stage = 'queued' AND offer_id IS NULL AND bound_to <> ''")
-_IS_OFFERED = text("offer_id IS NOT NULL")
+_IS_QUEUED = "stage = 'queued' AND offer_id IS NULL"
 
 routing = Table(
     "routing",
@@ -251,31 +281,40 @@ routing = Table(
     # whether the conversation was notified of the offer
     Column("delivered", Boolean, nullable=False),
     # the first conversation of each kind in a queue, and the following ones
-    Index(
+    _partial_index(
         "routing_by_kind",
+        _IS_QUEUED,
         *("instance", "queue", "workstream", "bound_to", "units"),
         *("in_turn", "priority", "enqueued_at", "conversation_id"),
-        sqlite_where=_IS_QUEUED,
-        postgresql_where=_IS_QUEUED,
     ),
     # the conversations of a queue, in order
-    Index(
+    _partial_index(
         "routing_by_order",
+        _IS_QUEUED,
         *("instance", "queue", "in_turn", "priority", "enqueued_at", "conversation_id"),
-        sqlite_where=_IS_QUEUED,
-        postgresql_where=_IS_QUEUED,
     ),
     # affinities that have expired
-    Index(
+    _partial_index(
         "routing_by_affinity",
+        f"{_IS_QUEUED} AND bound_to <> ''",
         *("instance", "queue", "workstream", "bound_to", "bound_until"),
-        sqlite_where=_HAS_AFFINITY,
-        postgresql_where=_HAS_AFFINITY,
     ),
     # an agent's load
     Index("routing_by_holder", "instance", "holder", "holds_until", "units"),
     # overdue and undelivered offers
-    Index("routing_by_offer", "offer_until", sqlite_where=_IS_OFFERED, postgresql_where=_IS_OFFERED),
+    _partial_index("routing_by_offer", "offer_id IS NOT NULL", "offer_until"),
+    # what supervisors list
+    Index("routing_by_queue", "instance", "queue"),
+    Index("routing_by_agent", "instance", "agent"),
+)
+
+routing_leases = Table(
+    "routing_leases",
+    metadata,
+    # the process that serves the queues of an instance
+    Column("instance", String(100), primary_key=True),
+    Column("process_id", String(64), nullable=False),
+    Column("lease_until", Instant, nullable=False),
 )
 
 routing_rejections = Table(
@@ -296,6 +335,7 @@ routing_waits = Table(
     Column("assigned_at", Instant, primary_key=True),
     Column("conversation_id", String(256), primary_key=True),
     Column("milliseconds", BigInteger, nullable=False),
+    Index("routing_waits_by_time", "assigned_at"),
 )
 
 contact_notes = Table(

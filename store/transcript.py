@@ -144,14 +144,14 @@ async def heads(db: Database, conversation_ids: Collection[str]) -> dict[str, in
 
 async def first_since(db: Database, conversation_id: str, at: datetime) -> int | None:
     """The number of the first item at or after an instant; None when there is none."""
-    query = select(func.min(_items.seq)).where(_items.conversation_id == conversation_id, _items.at >= at)
-    return (await db.rows(query))[0][0]
+    since = select(_items.seq).where(_items.conversation_id == conversation_id, _items.at >= at)
+    return await _first(db, since.order_by(_items.at))
 
 
 async def last_until(db: Database, conversation_id: str, at: datetime) -> int | None:
     """The number of the last item at or before an instant; None when there is none."""
-    query = select(func.max(_items.seq)).where(_items.conversation_id == conversation_id, _items.at <= at)
-    return (await db.rows(query))[0][0]
+    until = select(_items.seq).where(_items.conversation_id == conversation_id, _items.at <= at)
+    return await _first(db, until.order_by(_items.at.desc()))
 
 
 async def nth_latest(db: Database, conversation_id: str, n: int) -> int | None:
@@ -164,3 +164,8 @@ async def nth_latest(db: Database, conversation_id: str, n: int) -> int | None:
         .subquery()
     )
     return (await db.rows(select(func.min(latest.c.seq))))[0][0]
+
+
+async def _first(db: Database, query: Select[int]) -> int | None:
+    rows = await db.rows(query.limit(1))
+    return rows[0][0] if rows else None

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import delete, func, insert, or_, select
+from sqlalchemy import and_, bindparam, delete, insert, or_, select
 
 from domain.instants import MILLISECOND
 from domain.participants import Role
@@ -21,6 +21,12 @@ from store.database import Database
 from store.transaction import Transaction
 
 _items = schema.items.c
+_END = (
+    select(_items.seq, _items.at)
+    .where(_items.conversation_id == bindparam("conversation"))
+    .order_by(_items.seq.desc())
+    .limit(1)
+)
 _CONTENT = ("type", "content_type", "content", "participant_id", "role", "trigger")
 
 
@@ -43,6 +49,13 @@ class Appended(NamedTuple):
     as_given: bool = True
 
 
+async def transcript_end(connection: Transaction, conversation_id: str) -> TranscriptEnd | None:
+    """The end of a transcript; None when it is empty."""
+    rows = await connection.execute(_END, {"conversation": conversation_id})
+    found = rows.one_or_none()
+    return TranscriptEnd(*found) if found else None
+
+
 async def append_items(
     db: Database, connection: Transaction, conversation_id: str, items: Sequence[TranscriptItem]
 ) -> Appended:
@@ -55,8 +68,9 @@ async def append_items(
     this_conversation = _items.conversation_id == conversation_id
     await connection.execute(delete(schema.items).where(this_conversation, _items.seq.in_(written)))
     missing = await _missing(connection, conversation_id, items)
-    end = select(func.max(_items.seq), func.max(_items.at, type_=schema.Instant())).where(this_conversation)
-    seq, at = (await connection.execute(end)).one()
+    end = await transcript_end(connection, conversation_id)
+    assert end is not None  # an item was not written because another one has its number or id
+    seq, at = end
     placed: list[TranscriptItem] = []
     for item in missing:
         seq, at = seq + 1, max(item.at, at + MILLISECOND)
@@ -71,10 +85,13 @@ async def _missing(
 ) -> list[TranscriptItem]:
     """Returns the items that are not stored: compared by id and, when the id derives from the number, by content."""
     ids = [item.id for item in items]
-    candidates = or_(_items.seq >= items[0].seq, _items.id.in_([*ids, *map(_second_id, ids)]))
-    query = select(_items.id, *(_items[name] for name in _CONTENT)).where(
-        _items.conversation_id == conversation_id, candidates
+    this_conversation = _items.conversation_id == conversation_id
+    # the conversation in both, so that each uses an index
+    candidates = or_(
+        and_(this_conversation, _items.seq >= items[0].seq),
+        and_(this_conversation, _items.id.in_([*ids, *map(_second_id, ids)])),
     )
+    query = select(_items.id, *(_items[name] for name in _CONTENT)).where(candidates)
     stored = {row.id: tuple(row)[1:] for row in await connection.execute(query)}
     found = {id for item in items for id in (item.id, _second_id(item.id)) if stored.get(id) == _content(item)}
     others = [content for id, content in stored.items() if id not in found]

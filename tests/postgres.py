@@ -60,11 +60,11 @@ async def database(server: str, template: str | None = None) -> AsyncGenerator[s
     url = make_url(server)
     name = f"perennial_{uuid4().hex}"
     copy = f' TEMPLATE "{make_url(template).database}"' if template else ""
-    await _execute(url, f'CREATE DATABASE "{name}"{copy}')
+    await run_statement(url, f'CREATE DATABASE "{name}"{copy}')
     try:
         yield url.set(database=name).render_as_string(hide_password=False)
     finally:
-        await _execute(url, f'DROP DATABASE "{name}" WITH (FORCE)')
+        await run_statement(url, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 async def waits_for_a_lock(db: Database) -> bool:
@@ -74,8 +74,8 @@ async def waits_for_a_lock(db: Database) -> bool:
         return bool((await connection.execute(text(waiting))).scalar_one())
 
 
-async def _execute(url: URL, statement: str) -> None:
-    # neither statement is allowed in a transaction
+async def run_statement(url: URL, statement: str) -> None:
+    """Run a statement that is not allowed in a transaction."""
     engine = create_async_engine(
         url.set(drivername="postgresql+asyncpg"), isolation_level="AUTOCOMMIT", poolclass=NullPool
     )

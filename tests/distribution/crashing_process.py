@@ -20,7 +20,7 @@ from domain.events import AnyEvent
 from domain.routing import Offer, RoutingStage
 from engine.client import ConversationClient
 from routing.dispatcher import Dispatcher
-from runtime.process import run_process, stop_on_signals
+from runtime.process import report_progress, run_process, stop_on_signals
 from runtime.settings import Settings
 from runtime.temporal import connect
 from workflows.contract import Commit, CommitResult
@@ -38,6 +38,9 @@ class Step(StrEnum):
     REJECTION_DECIDED = "the conversation has taken the rejection"
     REJECTION_STORED = "the store has the rejection"
 
+
+DISPATCHER_RUNS = "the dispatcher runs"
+"""The line that a dispatcher writes to its log after its start."""
 
 CRASH_STEP = Step(os.environ.get("CRASH_STEP", ""))
 
@@ -97,6 +100,7 @@ async def run_dispatcher(settings: Settings) -> None:
     async with opened_resources(settings) as (db, bus, configuration):
         dispatcher = CrashingDispatcher(db, bus, CrashingClient(client, settings), configuration)
         await dispatcher.start()
+        report_progress(DISPATCHER_RUNS)
         await stop.wait()
         await dispatcher.stop()
 

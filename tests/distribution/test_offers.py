@@ -11,7 +11,7 @@ from temporalio.testing import WorkflowEnvironment
 from domain.conversation import Mode, State
 from domain.events import Assign, Close, End
 from domain.routing import AgentStatus
-from routing import dispatcher
+from routing import agent_configuration
 from routing.agents import agent_states, configure_agents
 from tests.distribution.contact_centre import LIVE, open_contact_centre
 from tests.routing.routing_records import routing_row
@@ -230,7 +230,7 @@ async def test_terminated_chat_is_removed_from_routing(engine: Engine) -> None:
 
 async def test_agents_removed_by_another_process_are_restored(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """During a rolling restart, a process with an older file can remove agents."""
-    monkeypatch.setattr(dispatcher, "CONFIGURE_INTERVAL", timedelta(seconds=0.5))
+    monkeypatch.setattr(agent_configuration, "CONFIGURE_INTERVAL", timedelta(seconds=0.5))
     async with open_contact_centre(engine, ONE) as centre:
         await configure_agents(engine.db, centre.name, [], datetime.now(UTC))
 

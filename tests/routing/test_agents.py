@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from domain.routing import AgentStatus, RoutingStage
 from routing.agent_status import set_agent_status
-from routing.agents import agent_states, configure_agents
+from routing.agents import agent_states, are_configured, configure_agents, fingerprint_of
 from routing.queues import queues_with_work_for
 from routing.records import AgentState, RoutedAgent
 from store.database import Database
@@ -56,6 +57,24 @@ async def test_concurrent_configuration_by_several_processes_is_consistent(db: D
     await asyncio.gather(*(configure_agents(process, INSTANCE, agents, START) for process in processes))
     await asyncio.gather(*(process.close() for process in processes))
     assert (await count(db, "agents"), await count(db, "agent_queues")) == (20, 400)
+
+
+async def test_configured_agents_are_known_by_their_fingerprint(db: Database) -> None:
+    ann, bob = agent("ann", 1, "a", "b"), agent("bob")
+    before = fingerprint_of([ann, bob])
+    assert not await are_configured(db, INSTANCE, before)
+    await configure_agents(db, INSTANCE, [ann, bob], START)
+    assert await are_configured(db, INSTANCE, fingerprint_of([bob, ann]))
+    assert not await are_configured(db, "other", before)
+    for changed in (
+        [ann],
+        [ann, replace(bob, name="Rob")],
+        [ann, replace(bob, capacity=2)],
+        [agent("ann", 1, "a"), bob],
+    ):
+        await configure_agents(db, INSTANCE, changed, START)
+        assert await are_configured(db, INSTANCE, fingerprint_of(changed))
+        assert not await are_configured(db, INSTANCE, before)
 
 
 async def test_many_agents_with_many_queues_are_configured_in_one_call(db: Database) -> None:

@@ -238,6 +238,7 @@ CHANGES: dict[str, Callable[[Transaction], Awaitable[Any]]] = {
     "agent away": lambda connection: change_agent(connection, status="away"),
     "agent has a deferred status": lambda connection: change_agent(connection, next_status="away"),
     "agent without capacity": lambda connection: change_agent(connection, capacity=0),
+    "agent got another contact": lambda connection: change_agent(connection, last_assigned_at=after(1)),
 }
 
 

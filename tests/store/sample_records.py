@@ -161,7 +161,8 @@ async def read(db: Database, seq: int, at: float, participant_id: str = "c-agent
 
 
 async def add_contact(db: Database, conversation: str, id: str, **values: Any) -> None:
-    row = {"id": id, "conversation_id": conversation, "initiation_method": "API", "initiated_at": START, **values}
+    keys = {"id": id, "conversation_id": conversation, "instance": INSTANCE}
+    row = {**keys, "initiation_method": "API", "initiated_at": START, **values}
     async with db.write() as connection:
         await connection.execute(insert(schema.contacts).values(row))
 

@@ -19,6 +19,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("instance", "user", "seq"),
     )
     op.create_index("agent_events_by_time", "agent_events", ["at"], unique=False)
+    op.create_index(
+        "agent_events_of_ended_offers",
+        "agent_events",
+        ["instance", "user", "seq"],
+        unique=False,
+        sqlite_where=sa.text("kind = 'offer-over'"),
+        postgresql_where=sa.text("kind = 'offer-over'"),
+    )
     op.create_table(
         "agent_queues",
         sa.Column("instance", sa.String(length=100), nullable=False),
@@ -43,6 +51,23 @@ def upgrade() -> None:
         sa.Column("disconnected_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("instance", "user"),
     )
+    op.create_index("agents_by_status", "agents", ["instance", "status"], unique=False)
+    op.create_index(
+        "agents_disconnected",
+        "agents",
+        ["disconnected_at"],
+        unique=False,
+        sqlite_where=sa.text("disconnected_at IS NOT NULL"),
+        postgresql_where=sa.text("disconnected_at IS NOT NULL"),
+    )
+    op.create_index(
+        "agents_with_next_status",
+        "agents",
+        ["instance", "user"],
+        unique=False,
+        sqlite_where=sa.text("next_status IS NOT NULL"),
+        postgresql_where=sa.text("next_status IS NOT NULL"),
+    )
     op.create_table(
         "sent_positions",
         sa.Column("contact_id", sa.String(length=256), nullable=False),
@@ -66,6 +91,12 @@ def upgrade() -> None:
         "configuration_revisions",
         sa.Column("instance", sa.String(length=100), nullable=False),
         sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("instance"),
+    )
+    op.create_table(
+        "configured_agents",
+        sa.Column("instance", sa.String(length=100), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("instance"),
     )
     op.create_table(
@@ -109,6 +140,30 @@ def upgrade() -> None:
         "conversations",
         ["customer_id", "workstream", "instance", "started_at"],
         unique=False,
+    )
+    op.create_index(
+        "conversations_open",
+        "conversations",
+        ["instance", "started_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("closed_at IS NULL"),
+        postgresql_where=sa.text("closed_at IS NULL"),
+    )
+    op.create_index(
+        "conversations_open_by_customer",
+        "conversations",
+        ["customer_id", "workstream", "instance", "started_at"],
+        unique=False,
+        sqlite_where=sa.text("closed_at IS NULL"),
+        postgresql_where=sa.text("closed_at IS NULL"),
+    )
+    op.create_index(
+        "conversations_open_by_state",
+        "conversations",
+        ["instance", "state", "started_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("closed_at IS NULL"),
+        postgresql_where=sa.text("closed_at IS NULL"),
     )
     op.create_table(
         "processes",
@@ -158,6 +213,8 @@ def upgrade() -> None:
         postgresql_where=sa.text("stage = 'queued' AND offer_id IS NULL AND bound_to <> ''"),
     )
     op.create_index("routing_by_holder", "routing", ["instance", "holder", "holds_until", "units"], unique=False)
+    op.create_index("routing_by_agent", "routing", ["instance", "agent"], unique=False)
+    op.create_index("routing_by_queue", "routing", ["instance", "queue"], unique=False)
     op.create_index(
         "routing_by_kind",
         "routing",
@@ -193,6 +250,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("stage = 'queued' AND offer_id IS NULL"),
     )
     op.create_table(
+        "routing_leases",
+        sa.Column("instance", sa.String(length=100), nullable=False),
+        sa.Column("process_id", sa.String(length=64), nullable=False),
+        sa.Column("lease_until", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("instance"),
+    )
+    op.create_table(
         "routing_rejections",
         sa.Column("conversation_id", sa.String(length=256), nullable=False),
         sa.Column("user", sa.String(length=256), nullable=False),
@@ -208,6 +272,7 @@ def upgrade() -> None:
         sa.Column("milliseconds", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("instance", "queue", "assigned_at", "conversation_id"),
     )
+    op.create_index("routing_waits_by_time", "routing_waits", ["assigned_at"], unique=False)
     op.create_table(
         "contact_notes",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -227,6 +292,7 @@ def upgrade() -> None:
         "contacts",
         sa.Column("id", sa.String(length=256), nullable=False),
         sa.Column("conversation_id", sa.String(length=256), nullable=False),
+        sa.Column("instance", sa.String(length=100), nullable=False),
         sa.Column("initiation_method", sa.String(length=32), nullable=False),
         sa.Column("previous_contact_id", sa.String(length=256), nullable=True),
         sa.Column("related_contact_id", sa.String(length=256), nullable=True),
@@ -245,12 +311,23 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("contacts_by_connection", "contacts", ["agent_connected_at", "id"], unique=False)
-    op.create_index("contacts_by_end", "contacts", ["ended_at", "id"], unique=False)
-    op.create_index("contacts_by_enqueuing", "contacts", ["enqueued_at", "id"], unique=False)
-    op.create_index("contacts_by_initiation", "contacts", ["initiated_at", "id"], unique=False)
-    op.create_index(op.f("ix_contacts_agent_user"), "contacts", ["agent_user"], unique=False)
-    op.create_index(op.f("ix_contacts_conversation_id"), "contacts", ["conversation_id"], unique=False)
+    op.create_index("contacts_by_agent", "contacts", ["instance", "agent_user", "initiated_at", "id"], unique=False)
+    op.create_index("contacts_by_connection", "contacts", ["instance", "agent_connected_at", "id"], unique=False)
+    op.create_index(
+        "contacts_by_conversation", "contacts", ["conversation_id", "initiated_at", "last_seq"], unique=False
+    )
+    op.create_index("contacts_by_end", "contacts", ["instance", "ended_at", "id"], unique=False)
+    op.create_index("contacts_by_enqueuing", "contacts", ["instance", "enqueued_at", "id"], unique=False)
+    op.create_index("contacts_by_initiation", "contacts", ["instance", "initiated_at", "id"], unique=False)
+    op.create_index("contacts_by_queue", "contacts", ["instance", "queue", "initiated_at", "id"], unique=False)
+    op.create_index(
+        "contacts_open_by_agent",
+        "contacts",
+        ["instance", "agent_user", "initiated_at"],
+        unique=False,
+        sqlite_where=sa.text("wrapped_up_at IS NULL"),
+        postgresql_where=sa.text("wrapped_up_at IS NULL"),
+    )
     op.create_table(
         "items",
         sa.Column("conversation_id", sa.String(length=256), nullable=False),

@@ -1,0 +1,198 @@
+"""What the store does for a chat, its participants, its agents and backends, and for connections and the configuration."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from domain.checkpoints import Checkpoint, ConflictKind
+from domain.participants import Participant, Role
+from domain.transcript import TranscriptItem
+from routing.placement import write_placement
+from store import configuration, connections, conversations, customers, notes, past, receipts, transcript
+from store.checkpoints import Step
+from store.configuration import ConfigurationChange
+from store.contact_search import (
+    AttributeCriterion,
+    ContactInstant,
+    ContactSearch,
+    count_contacts,
+    find_contacts,
+    search_position,
+)
+from store.database import Database
+from store.item_writer import ItemWriter
+from store.notes import ContactNote
+from store.past import PastPosition
+from store.receipts import Acknowledgement
+from store.transcript import PageStart
+from tests.plans.filled_store import ANN, BOB, CHAT, CUSTOMER, DEAD_PROCESS, PROCESS, SUPPORT, WORKSTREAM
+from tests.store.sample_records import CONNECTED, INSTANCE, contact, item, opening, record, snapshot
+
+CHAT_CUSTOMER = f"{CHAT}-customer"
+PAGE = 5
+"""The size of a page. Also a store that holds little has several pages."""
+
+LATER = 10**9
+"""Greater than the number of any item."""
+
+
+async def start_of_a_chat(db: Database) -> None:
+    """StartChatContact, its repetition, the first commit, and the end."""
+    now = datetime.now(UTC)
+    await conversations.find_conversation(db, "new")
+    await conversations.open_conversation(db, opening("new"))
+    customer = Participant(id="new-customer", role=Role.CUSTOMER, name="Ada", presence=CONNECTED)
+    answered = snapshot(1, "new", participants=(customer,), contacts=(contact("new"),), answers={"rating": "5"})
+    await record(db, "new", opening=opening("new"), snapshot=answered, items=[_item("new", 1)])
+    ended = snapshot(2, "new", participants=(), contacts=(contact("new", ended_at=now, wrapped_up_at=now),))
+    async with db.write() as connection:
+        await conversations.write_conversation(db, connection, "new", snapshot=ended)
+        await write_placement(db, connection, ended.placement, now)
+
+
+async def messages_of_a_chat(db: Database) -> None:
+    """SendMessage with a ClientToken, the commit, its repetition, and a commit with a number that is taken."""
+    await conversations.find_participant(db, CHAT_CUSTOMER)
+    await transcript.find_item(db, CHAT, "new-item")
+    await transcript.stored_items(db, [(CHAT, "new-item"), ("idle-1", "item-1")])
+    head = (await transcript.heads(db, [CHAT, "idle-1", "closed-1"]))[CHAT]
+    writer, new = ItemWriter(db), _item(CHAT, head + 1, id="new-item")
+    await writer.append(CHAT, [new])
+    await writer.append(CHAT, [new])
+    await writer.append(CHAT, [_item(CHAT, head + 1, id="another-item")])
+    await transcript.find_items(db, [(CHAT, "new-item"), ("idle-1", "item-1")])
+    for read in (False, True):
+        message = Acknowledgement(CHAT, f"{CHAT}-agent", head + 2, read=read, at=datetime.now(UTC))
+        assert await receipts.acknowledge(db, [message]) == [True]
+
+
+async def commits_of_a_chat(db: Database) -> None:
+    """Commits with checkpoints: the first, a direct one, a repeated one, and those with which the store conflicts."""
+    conflicts = [await _conflict(db, number) for number in (1, 2, 2, 1, 5)]
+    assert conflicts == [None, None, None, ConflictKind.TAKEN, ConflictKind.INCOMPLETE]
+    assert await _conflict(db, 9, whole=True) is None
+    await ItemWriter(db).append(CHAT, [], _step(10))
+
+
+async def commit_of_a_reset_run(db: Database) -> None:
+    """The conflict of a run that was reset. It lists the latest items."""
+    assert await _conflict(db, 2, "reset") is ConflictKind.BEHIND
+
+
+async def transcript_of_a_chat(db: Database) -> None:
+    """GetTranscript, in both directions, with each start position."""
+    began = datetime.now(UTC) - timedelta(days=2)
+    for forward, contact_id in ((True, None), (False, None), (True, CHAT), (False, CHAT)):
+        start = PageStart(1 if forward else LATER, forward)
+        page = await transcript.page(db, CHAT, start, PAGE, contact_id)
+        await receipts.receipts_of(db, [(CHAT, each.seq) for each in page])
+    await transcript.first_since(db, CHAT, began)
+    await transcript.last_until(db, CHAT, datetime.now(UTC))
+    await transcript.nth_latest(db, CHAT, PAGE)
+    await past.page_of_past(db, PastPosition("closed-0", 1), PAGE)
+
+
+async def end_of_a_contact(db: Database) -> None:
+    """The transcript file of a contact, the continuation of an ended chat, and the latest chat of a customer."""
+    found = await conversations.find_contact(db, INSTANCE, "closed-3")
+    assert found
+    await conversations.participants_of_contact(db, found[0])
+    async for _ in transcript.pages_of_contact(db, found[0]):
+        pass
+    await past.last_ended_contact(db, "closed-3")
+    await past.last_ended_contact(db, CHAT)
+    await customers.latest_conversation(db, INSTANCE, WORKSTREAM, CUSTOMER)
+    await customers.latest_conversation(db, INSTANCE, WORKSTREAM, "customer of idle-1")
+    await past.find_rehydrated_past(db, INSTANCE, "without-items")
+    continued = await past.find_rehydrated_past(db, INSTANCE, "closed-3")
+    assert continued
+    await past.link_to_past(db, "idle-2", continued[2], {"topic": "bees"})
+
+
+async def work_of_an_agent(db: Database) -> None:
+    """The lists of an agent, joining a chat, and notes."""
+    found = await conversations.contacts_of_agent(db, INSTANCE, ANN)
+    assert len(found) == 3
+    await conversations.participant_of_user(db, CHAT, ANN)
+    await customers.customer_of(db, CHAT)
+    await customers.customer_summaries(db, [conversation.id for _, conversation in found])
+    note = ContactNote("note", CHAT, CHAT, ANN, datetime.now(UTC), "likes bees")
+    await notes.count_notes(db, CHAT)
+    await notes.add_note(db, note)
+    await notes.contact_notes(db, CHAT)
+    await conversations.merge_attributes(db, INSTANCE, CHAT, {"mood": "calm"}, limit=32_000)
+
+
+async def search_of_contacts(db: Database) -> None:
+    """SearchContacts: pages by each instant, by agent and by queue, in both directions, and by attributes."""
+    now = datetime.now(UTC)
+    every = ContactSearch(INSTANCE, "initiated_at", since=now - timedelta(days=50), until=now)
+    moments: tuple[ContactInstant, ...] = ("initiated_at", "enqueued_at", "agent_connected_at", "ended_at")
+    searches = [
+        *(replace(every, moment=moment, order=moment) for moment in moments),
+        *(replace(every, agents=[user]) for user in (ANN, BOB, "nobody")),
+        *(replace(every, queues=[queue]) for queue in (SUPPORT, "none")),
+        replace(every, attributes=[AttributeCriterion("topic", ["bees"])]),
+        replace(every, instance="unused"),
+    ]
+    for search in searches:
+        for ordered in (search, replace(search, ascending=True)):
+            page = await find_contacts(db, ordered, PAGE)
+            if page:
+                await find_contacts(db, ordered, PAGE, search_position(ordered, page[-1][0]))
+    await count_contacts(db, replace(every, since=now - timedelta(minutes=1)))
+
+
+async def connections_of_participants(db: Database) -> None:
+    """Connects and disconnects, the lease of a process, and the search for those of a dead process."""
+    now = datetime.now(UTC)
+    await connections.set_lease_end(db, PROCESS, now + timedelta(hours=1))
+    await connections.add_connection(db, "idle-3-customer", "idle-3", PROCESS)
+    await connections.mark_connect_reported(db, "idle-3-customer", PROCESS)
+    await connections.connections_of(db, PROCESS)
+    await connections.mark_connection_lost(db, "idle-3-customer", PROCESS, now)
+    await connections.add_connection(db, "own-parked-customer", "own-parked", DEAD_PROCESS)
+    assert await connections.connections_of_dead_processes(db, now)
+    await connections.mark_connection_lost(db, "own-parked-customer", DEAD_PROCESS, now, if_dead_since=now)
+    await connections.remove_disconnected(db, "own-parked-customer", now)
+    await connections.delete_dead_processes(db, now)
+
+
+async def changes_of_the_configuration(db: Database) -> None:
+    """The poll of the revisions, and a change that is made and undone."""
+    revision = (await configuration.revisions(db))[INSTANCE]
+    change = ConfigurationChange("agents", "new", {"name": "New"}, revision + 1, datetime.now(UTC), "test")
+    assert await configuration.save_change(db, INSTANCE, change)
+    await configuration.changes(db, INSTANCE)
+    assert await configuration.delete_change(db, INSTANCE, "agents", "new", revision=revision + 2)
+
+
+def _step(number: int, run: str = "run", *, whole: bool = False) -> Step:
+    checkpoint = Checkpoint(run_id=run, number=number, consumed=number, state=f"{number} of {run}")
+    return Step(CHAT, checkpoint, whole=whole)
+
+
+async def _conflict(db: Database, number: int, run: str = "run", *, whole: bool = False) -> ConflictKind | None:
+    step = _step(number, run, whole=whole)
+    async with db.write() as connection:
+        written = await conversations.write_conversation(db, connection, CHAT, step=step)
+    return written.conflict.kind if written.conflict else None
+
+
+def _item(conversation_id: str, seq: int, **changes: str) -> TranscriptItem:
+    sender = f"{conversation_id}-customer"
+    return item(seq, contact_id=conversation_id, participant_id=sender, at=datetime.now(UTC), **changes)
+
+
+STORE_WORK = (
+    start_of_a_chat,
+    messages_of_a_chat,
+    commits_of_a_chat,
+    transcript_of_a_chat,
+    end_of_a_contact,
+    work_of_an_agent,
+    search_of_contacts,
+    connections_of_participants,
+    changes_of_the_configuration,
+)
