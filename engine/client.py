@@ -27,7 +27,8 @@ from engine.calls import PASSING, fault_of, repeated, unavailable
 from engine.message_batches import MessageBatches
 from runtime.settings import Settings
 from workflows import operator_details, search_attributes
-from workflows.contract import ASK, WORKFLOW, CommandRequest, CommandResult, StartConversation
+from workflows.contract import ASK, STATUS, WORKFLOW, CommandRequest, CommandResult, StartConversation
+from workflows.state import ConversationState
 
 RPC_TIMEOUT = timedelta(seconds=10)
 DROPPED = PASSING | {RPCStatusCode.FAILED_PRECONDITION}
@@ -130,7 +131,24 @@ class ConversationClient:
 
     async def _update(self, handle: WorkflowHandle[Any, Any], request: CommandRequest) -> CommandResult:
         id = str(uuid4())  # the same for each attempt, so that the conversation decides on the command once
-        return await repeated(
-            lambda: handle.execute_update(ASK, request, id=id, result_type=CommandResult, rpc_timeout=RPC_TIMEOUT),
-            DROPPED,
-        )
+        attempts = 0
+
+        async def attempt() -> CommandResult:
+            nonlocal attempts
+            attempts += 1
+            return await handle.execute_update(ASK, request, id=id, result_type=CommandResult, rpc_timeout=RPC_TIMEOUT)
+
+        try:
+            return await repeated(attempt, DROPPED)
+        except RPCError as error:
+            # the store kept the effect of an attempt that Temporal dropped, and the workflow has ended by it
+            if attempts > 1 and error.status is RPCStatusCode.NOT_FOUND and (result := await _decided(handle, id)):
+                return result
+            raise
+
+
+async def _decided(handle: WorkflowHandle[Any, Any], command_id: str) -> CommandResult | None:
+    """The result of a command on which an ended workflow has decided; None when it has not."""
+    state = await handle.query(STATUS, result_type=ConversationState, rpc_timeout=RPC_TIMEOUT)
+    decided = state.decided_command(command_id)
+    return CommandResult(refused=decided.refused, state=decided.state) if decided else None

@@ -28,6 +28,7 @@ from workflows.state_parts import TrackedParticipant
 
 WORKFLOW = "Conversation"
 ASK = "ask"
+STATUS = "status"
 
 MAX_LANGUAGE = 100
 """Maximum stored characters of the customer's language. It can be any text; the longest BCP 47 tags have a third of this."""

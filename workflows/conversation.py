@@ -359,7 +359,7 @@ class Conversation(SignalHandlers):
         """The run that made the latest commit, and how many events of its inbox are decided."""
         if self._before is None:
             return Predecessor(run_id=self._run_id, consumed=self._consumed)
-        return self._before.model_copy(update={"consumed": self._before.consumed + self._consumed})
+        return Predecessor(run_id=self._before.run_id, consumed=self._before.consumed + self._consumed)
 
     def _result(self) -> ConversationResult:
         state = self._state
