@@ -11,8 +11,9 @@ from temporalio.exceptions import ApplicationError
 from configuration.current import Configuration
 from configuration.policies import workstream_policy
 from configuration.schema.instances import InstanceSettings
+from domain.checkpoints import Conflict, ConflictKind
 from domain.policy import Policy
-from routing.placement import write_placement
+from routing.placement import OfferOver, write_placement
 from runtime.bus import Announcement, Bus, routing_has_changed
 from store.checkpoints import Step
 from store.conversations import Written, write_conversation
@@ -50,7 +51,7 @@ class Recorder(ConversationActivities):
         written = await self._write(commit)
         await self._announce(commit, written)
         if written.conflict:
-            logger.warning("%s: the store has another commit: %s", commit.conversation_id, written.conflict.kind)
+            logger.warning("%s: a commit is decided again: %s", commit.conversation_id, written.conflict.kind)
             return CommitResult(conflict=written.conflict)
         end = written.transcript_end
         policy = self._changed_policy(commit.policy) if commit.policy else None
@@ -64,6 +65,13 @@ class Recorder(ConversationActivities):
             if not commit.items and step is None:
                 return Written()
             return await self._items.append(commit.conversation_id, commit.items, step)
+        try:
+            return await self._write_record(commit, step)
+        except OfferOver as over:
+            conflict = Conflict(kind=ConflictKind.OFFER_OVER, offer=over.offer)
+            return Written(conflict=conflict, items_as_given=False)
+
+    async def _write_record(self, commit: Commit, step: Step | None) -> Written:
         # alone, because a placement takes locks in an order that two of them in one transaction would break
         async with self._db.write() as connection:
             written = await write_conversation(

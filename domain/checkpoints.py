@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
+from domain.routing import EndedOffer
 from domain.value import Value
 
 
@@ -33,6 +34,8 @@ class ConflictKind(StrEnum):
     """The store has commits of a run that this one does not continue: the workflow was reset, or started again by hand."""
     INCOMPLETE = "incomplete"
     """The store lacks the conversation or earlier commits: it was restored from a backup."""
+    OFFER_OVER = "offer-over"
+    """The commit accepts an offer that routing has ended: the agent was away, or the conversation did not answer in time."""
 
 
 class Conflict(Value):
@@ -45,6 +48,7 @@ class Conflict(Value):
         seq: the number of the last transcript item; 0 without one.
         at: the instant of that item.
         recent_ids: the ids of the last items, in order. Only for `BEHIND`.
+        offer: the offer that is over, with its outcome. Only for `OFFER_OVER`; the other attributes then have no values.
     """
 
     kind: ConflictKind
@@ -53,3 +57,4 @@ class Conflict(Value):
     seq: int = 0
     at: datetime | None = None
     recent_ids: tuple[str, ...] = ()
+    offer: EndedOffer | None = None

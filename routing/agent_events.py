@@ -131,6 +131,12 @@ async def are_events_kept(db: Database, agent: AgentId, after: int, head: int) -
 
 
 async def find_ended_offer(db: Database, agent: AgentId, offer_id: str) -> tuple[str, OfferOutcome] | None:
+    """As `ended_offer`, in a transaction of its own."""
+    async with db.read() as connection:
+        return await ended_offer(connection, agent, offer_id)
+
+
+async def ended_offer(connection: Transaction, agent: AgentId, offer_id: str) -> tuple[str, OfferOutcome] | None:
     """The conversation id and the outcome of an ended offer to an agent.
 
     None when the offer is not among the agent's last `MAX_ENDED_OFFERS` ended offers, or its event is deleted.
@@ -139,10 +145,9 @@ async def find_ended_offer(db: Database, agent: AgentId, offer_id: str) -> tuple
     # a literal, because with a parameter the planner does not use a partial index
     is_ended_offer = _events.kind == literal_column("'offer-over'")
     query = select(_events.body).where(*this_agent, is_ended_offer).order_by(_events.seq.desc()).limit(MAX_ENDED_OFFERS)
-    async with db.read() as connection:
-        for body in (await connection.execute(query)).scalars():
-            if body["offer_id"] == offer_id:
-                return body["initial_contact_id"], OfferOutcome(body["outcome"])
+    for body in (await connection.execute(query)).scalars():
+        if body["offer_id"] == offer_id:
+            return body["initial_contact_id"], OfferOutcome(body["outcome"])
     return None
 
 

@@ -14,8 +14,9 @@ from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.instants import MILLISECOND, whole_milliseconds
-from domain.routing import FOREVER, OfferOutcome, Placement, RoutingStage
+from domain.routing import FOREVER, EndedOffer, OfferOutcome, Placement, RoutingStage
 from routing.affinity import affinity_of
+from routing.agent_events import AgentId, ended_offer
 from routing.agent_status import apply_offer_outcome, note_assignment, note_contact_gone, set_away
 from routing.placement_events import previous_agent, write_placement_events
 from routing.rows import NO_OFFER, RoutingRow, find_row, lock_agents_and_row
@@ -30,6 +31,18 @@ _OFFER_COLUMNS = ("holder", "holds_until", *NO_OFFER)
 """The columns of a row that belong to its offer while it has one."""
 
 
+class OfferOver(Exception):
+    """A placement accepts an offer that routing has ended. The transaction must be rolled back.
+
+    Attributes:
+        offer: the offer, with the outcome that routing gave it.
+    """
+
+    def __init__(self, offer: EndedOffer) -> None:
+        super().__init__(offer.id)
+        self.offer = offer
+
+
 async def write_placement(db: Database, connection: Transaction, placement: Placement, now: datetime) -> None:
     """Writes a conversation's placement, with its effects on the offer, the agents, the rejections and the wait times.
 
@@ -39,6 +52,9 @@ async def write_placement(db: Database, connection: Transaction, placement: Plac
     An offer stays unless the placement reports its end, or ends its wait.
 
     Locks the previous agent, the present one and the holder, then the row.
+
+    Raises:
+        OfferOver: the placement accepts an offer that routing has ended. Its capacity can be in use again.
     """
     row = await find_row(connection, placement.conversation_id)
     if row and row.revision > placement.revision:
@@ -50,6 +66,7 @@ async def write_placement(db: Database, connection: Transaction, placement: Plac
         return
     previous = await previous_agent(connection, row)
     row = await _lock_agents_and_row(db, connection, row, placement, (columns["holder"], previous, placement.agent))
+    await _check_accepted_offer(connection, row, placement)
     await _write_change(db, connection, row, placement, columns, now)
     await write_placement_events(connection, row, placement, previous, now)
 
@@ -169,6 +186,20 @@ async def _write_change(
         await set_away(connection, placement.instance, user, now)
     if after["holder"] and (row is None or row.holder != after["holder"]):
         await note_assignment(connection, placement.instance, after["holder"], now)
+
+
+async def _check_accepted_offer(connection: Transaction, row: RoutingRow | None, placement: Placement) -> None:
+    """Raises `OfferOver` when the agent works on the conversation because of an offer that routing has ended."""
+    accepted = [offer for offer in placement.ended_offers if offer.outcome is OfferOutcome.ACCEPTED]
+    if placement.stage is not RoutingStage.WORKING or not accepted:
+        return
+    offer = accepted[-1]
+    if offer.user != placement.agent or (row and row.offer_id == offer.id):
+        return
+    # an operator's offer has no event, and the offer of a repeated write is accepted
+    found = await ended_offer(connection, AgentId(placement.instance, offer.user), offer.id)
+    if found and found[1] is not OfferOutcome.ACCEPTED:
+        raise OfferOver(EndedOffer(id=offer.id, user=offer.user, outcome=found[1]))
 
 
 def _offer_outcome(row: RoutingRow | None, placement: Placement) -> OfferOutcome | None:

@@ -283,6 +283,8 @@ class Conversation(SignalHandlers):
                 self._state = standing_state(standing.state, before, conflict.recent_ids)
                 self._consumed += self.drop_until(self._state.clock)
                 self._recorded = snapshot_of(self._state)
+            case ConflictKind.OFFER_OVER if conflict.offer:
+                self._state = before.with_offer_over(conflict.offer)
             case _:
                 self._state = state_above(before, conflict)
                 self._recorded = None  # the next commit is whole

@@ -284,6 +284,12 @@ class ConversationState(Value):
             past_offers=(*self.past_offers, ended)[-KEPT_OFFERS:],
         )
 
+    def with_offer_over(self, offer: EndedOffer) -> Self:
+        """This state after routing has ended an offer. An offer that has not arrived yet is over when it arrives."""
+        if self.offer and self.offer.id == offer.id:
+            return self.with_offer_ended(offer.outcome)
+        return self.replace(past_offers=(*self.past_offers, offer)[-KEPT_OFFERS:])
+
 
 def derived_id(conversation: str, name: str) -> str:
     """Derive an id: the same conversation and name give the same id, so that a replay needs no randomness."""

@@ -9,13 +9,15 @@ import pytest
 from temporalio.testing import WorkflowEnvironment
 
 from domain.conversation import Mode, State
-from domain.events import Assign, Close, End
-from domain.routing import AgentStatus
+from domain.events import AcceptOffer, Assign, Close, End, MakeOffer
+from domain.refusals import RefusalCode
+from domain.routing import AgentStatus, Offer, OfferOutcome
 from routing import agent_configuration
 from routing.agents import agent_states, configure_agents
-from tests.distribution.contact_centre import LIVE, open_contact_centre
+from routing.offers import claim_offer, end_offer
+from tests.distribution.contact_centre import LIVE, PERSISTENT, open_contact_centre
 from tests.routing.routing_records import routing_row
-from tests.workflows.engine import Engine, eventually
+from tests.workflows.engine import Engine, eventually, refusal_code
 from tests.workflows.time_skipping import advance_to_timer
 from workflows.timers import Timer
 
@@ -100,6 +102,24 @@ async def test_other_offers_of_an_agent_who_goes_away_are_withdrawn_at_once(engi
         await centre.wait_for_status("a1", AgentStatus.AWAY)
         assert await centre.accept_offer(other, "a2") == "a2"
         await centre.finish(other, missed)
+
+
+@pytest.mark.parametrize("auto_accept", [True, False])
+async def test_offer_that_routing_has_ended_cannot_be_accepted(engine: Engine, auto_accept: bool) -> None:
+    """Also when the conversation does not know that it has ended: the agent's capacity can be in use again."""
+    pick = {**PERSISTENT, "distribution": "pick", "auto_accept": auto_accept}
+    async with open_contact_centre(engine, ONE, pick=pick) as centre:
+        chat, now = await centre.start("pick"), datetime.now(UTC)
+        offer = await claim_offer(engine.db, chat.id, "a1", now)
+        assert isinstance(offer, Offer)
+        assert await end_offer(engine.db, offer, OfferOutcome.WITHDRAWN, now)
+        made = MakeOffer(offer_id=offer.id, user="a1", name="A1", until=offer.until)
+        await chat.signal("offer", made.model_dump(mode="json", exclude={"kind"}))
+        refused = await chat.ask(AcceptOffer(offer_id=offer.id, by="a1"))
+        assert refusal_code(refused) is RefusalCode.OFFER_OVER
+        state, row = await chat.state(), await centre.row(chat)
+        assert (state.state, state.offer, row.stage, await centre.load("a1")) == (State.OPEN, None, "queued", 0)
+        await centre.finish(chat)
 
 
 async def test_auto_accept_assigns_the_chat_without_an_answer(engine: Engine) -> None:

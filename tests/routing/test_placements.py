@@ -10,8 +10,8 @@ import pytest
 
 from domain.routing import FOREVER, AgentStatus, EndedOffer, OfferOutcome, RoutingStage
 from routing.agent_status import apply_next_statuses, set_agent_status
-from routing.offers import offers_to_agent
-from routing.placement import write_placement
+from routing.offers import end_offer, offers_to_agent
+from routing.placement import OfferOver, write_placement
 from store.database import Database
 from tests.routing.routing_records import (
     agent,
@@ -91,6 +91,37 @@ async def test_accepted_offer_keeps_its_capacity(db: Database) -> None:
     assert await load_of(db) == 1
     assert await offers_to_agent(db, INSTANCE, "ann") == []
     assert (await agent_state(db, "ann")).last_assigned_at == after(1)
+
+
+@pytest.mark.parametrize("outcome", [OfferOutcome.MISSED, OfferOutcome.WITHDRAWN])
+async def test_offer_that_routing_has_ended_cannot_be_accepted(db: Database, outcome: OfferOutcome) -> None:
+    """Its capacity can be in use again."""
+    await staff(db, agent("ann", capacity=1))
+    await enqueue(db, "c1", "c2")
+    over = await make_offer(db)
+    await end_offer(db, over, outcome, after(1))
+    await make_offer(db, after(2))
+    with pytest.raises(OfferOver) as error:
+        await report_offer_end(db, over, OfferOutcome.ACCEPTED, after(3))
+    assert error.value.offer == EndedOffer(id=over.id, user="ann", outcome=outcome)
+    assert await load_of(db) == 1
+
+
+async def test_acceptance_can_be_written_again(db: Database) -> None:
+    await staff(db, agent("ann"))
+    await enqueue(db, "c")
+    offer = await make_offer(db)
+    for _ in range(2):
+        await report_offer_end(db, offer, OfferOutcome.ACCEPTED, after(1))
+    assert await load_of(db) == 1
+
+
+async def test_offer_of_an_operator_is_not_known_to_routing(db: Database) -> None:
+    await staff(db, agent("ann"))
+    await enqueue(db, "c")
+    by_hand = EndedOffer(id="by-hand", user="ann", outcome=OfferOutcome.ACCEPTED)
+    await update_placement(db, "c", after(1), stage=RoutingStage.WORKING, agent="ann", ended_offers=(by_hand,))
+    assert await load_of(db) == 1
 
 
 @pytest.mark.parametrize("outcome", [OfferOutcome.REJECTED, OfferOutcome.MISSED, OfferOutcome.WITHDRAWN])
