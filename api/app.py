@@ -28,6 +28,7 @@ from api.paths import EncodedSlashes
 from api.tokens import Tokens, token_keys
 from configuration.current import Configuration
 from engine.client import ConversationClient
+from engine.lost_conversations import LostConversations
 from realtime.accepted_messages import AcceptedMessages
 from realtime.agent_event_feed import AgentEventFeed
 from realtime.connections import ConnectionTracker
@@ -59,6 +60,7 @@ def build_services(
     settings: Settings, db: Database, bus: Bus, configuration: Configuration, engine: ConversationClient
 ) -> Services:
     """Build the services of the API process."""
+    engine.subscribe_lost(LostConversations(db, configuration, engine).end)
     connection_reports = ConnectionReports(db, bus, engine, grace=settings.agent_disconnect_grace)
     return Services(
         settings=settings,

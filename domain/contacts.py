@@ -33,6 +33,7 @@ class EndReason(StrEnum):
     CUSTOMER_SILENT = "customer silent"
     AUTO_DISCONNECTED = "participant idle"
     DURATION_REACHED = "chat duration reached"
+    WORKFLOW_GONE = "workflow gone"
 
 
 class Contact(Value):

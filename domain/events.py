@@ -197,6 +197,10 @@ class Configure(ConversationEvent):
     timers: Annotated[tuple[TimerSetting, ...], Field(min_length=1, max_length=6)]
 
 
+BY_ENGINE = "engine"
+"""The sender of the end of a conversation whose workflow is gone."""
+
+
 class End(ConversationEvent):
     """The chat ends: by the customer, by the agent, or (any other name in `by`) stopped from outside."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -27,7 +27,8 @@ from engine.calls import PASSING, fault_of, repeated, unavailable
 from engine.message_batches import MessageBatches
 from runtime.settings import Settings
 from workflows import operator_details, search_attributes
-from workflows.contract import ASK, STATUS, WORKFLOW, CommandRequest, CommandResult, StartConversation
+from workflows.checkpoint_states import opening_of
+from workflows.contract import ASK, STATUS, WORKFLOW, CommandRequest, CommandResult, Predecessor, StartConversation
 from workflows.state import ConversationState
 
 RPC_TIMEOUT = timedelta(seconds=10)
@@ -47,10 +48,15 @@ class ConversationClient:
         self._settings = settings
         self._batches = MessageBatches(self._send_messages)
         self._command_listeners: list[Callable[[str], None]] = []
+        self._lost_listeners: list[Callable[[str], Awaitable[None]]] = []
 
     def subscribe(self, listener: Callable[[str], None]) -> None:
         """Call `listener` with the id of a conversation after each command for it, before `execute_command` returns."""
         self._command_listeners.append(listener)
+
+    def subscribe_lost(self, listener: Callable[[str], Awaitable[None]]) -> None:
+        """Call `listener` with the id of a conversation that has no running workflow, before `ConversationEnded` is raised."""
+        self._lost_listeners.append(listener)
 
     async def start(
         self,
@@ -74,6 +80,28 @@ class ConversationClient:
             initial_message=first_message,
             recycle_after=self._settings.recycle_after,
         )
+        await self._start(start, opening, WorkflowIDReusePolicy.REJECT_DUPLICATE)
+
+    async def start_again(self, state: ConversationState, predecessor: Predecessor, inbox: Sequence[AnyEvent]) -> None:
+        """Start the workflow of a conversation once more. Idempotent: no effect while it runs.
+
+        Args:
+            state: the state from which it goes on.
+            predecessor: the run that led to this state.
+            inbox: the first events on which it decides.
+        """
+        start = StartConversation(
+            policy=state.policy,
+            recycle_after=self._settings.recycle_after,
+            state=state,
+            inbox=tuple(inbox),
+            predecessor=predecessor,
+        )
+        await self._start(start, opening_of(state), WorkflowIDReusePolicy.ALLOW_DUPLICATE)
+
+    async def _start(
+        self, start: StartConversation, opening: ConversationOpening, reuse: WorkflowIDReusePolicy
+    ) -> None:
         try:
             await repeated(
                 lambda: self._client.start_workflow(
@@ -81,7 +109,7 @@ class ConversationClient:
                     start,
                     id=opening.contact_id,
                     task_queue=self._settings.temporal_task_queue,
-                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    id_reuse_policy=reuse,
                     search_attributes=search_attributes.at_start(opening),
                     static_summary=operator_details.summary(opening.mode, opening.workstream),
                     static_details=operator_details.rules(start.policy),
@@ -113,7 +141,7 @@ class ConversationClient:
         except WorkflowUpdateFailedError as error:
             raise ConversationEnded from error
         except RPCError as error:
-            raise fault_of(error) from error
+            raise await self._fault(conversation_id, error) from error
         finally:
             for listener in self._command_listeners:
                 listener(conversation_id)
@@ -127,7 +155,13 @@ class ConversationClient:
             handle = self._client.get_workflow_handle(conversation_id)
             await repeated(lambda: handle.signal(name, body, rpc_timeout=RPC_TIMEOUT))
         except RPCError as error:
-            raise fault_of(error) from error
+            raise await self._fault(conversation_id, error) from error
+
+    async def _fault(self, conversation_id: str, error: RPCError) -> ConversationEnded | EngineUnavailable:
+        fault = fault_of(error)
+        for listener in self._lost_listeners if isinstance(fault, ConversationEnded) else ():
+            await listener(conversation_id)
+        return fault
 
     async def _update(self, handle: WorkflowHandle[Any, Any], request: CommandRequest) -> CommandResult:
         id = str(uuid4())  # the same for each attempt, so that the conversation decides on the command once

@@ -38,7 +38,8 @@ _ADVANCE_MANY_ON_POSTGRES = text(
     " CAST(:consumed AS bigint[]), CAST(:state AS text[])) AS v (key, number, run_id, before, consumed, state)"
     " WHERE c.conversation_id = v.key AND c.number = v.number - 1 AND c.run_id IN (v.run_id, v.before)"
 )
-_STANDING = select(_table).where(_table.c.conversation_id == bindparam("key")).with_for_update()
+_CHECKPOINT = select(_table).where(_table.c.conversation_id == bindparam("key"))
+_STANDING = _CHECKPOINT.with_for_update()
 _REVISION = select(schema.conversations.c.revision).where(schema.conversations.c.id == bindparam("key"))
 _RECENT_IDS = (
     select(schema.items.c.id)
@@ -93,7 +94,7 @@ async def advance(connection: Transaction, step: Step) -> Conflict | None:
             revision=revision or 0,
             seq=end.seq if end else 0,
             at=end.at if end else None,
-            recent_ids=await _recent_ids(connection, step) if kind is ConflictKind.BEHIND else (),
+            recent_ids=await _recent_ids(connection, step.conversation_id) if kind is ConflictKind.BEHIND else (),
         )
     row = {"conversation_id": step.conversation_id, **dict(step.checkpoint)}
     if standing is None:
@@ -103,8 +104,15 @@ async def advance(connection: Transaction, step: Step) -> Conflict | None:
     return None
 
 
-async def _recent_ids(connection: Transaction, step: Step) -> tuple[str, ...]:
-    rows = await connection.execute(_RECENT_IDS, {"key": step.conversation_id})
+async def find_checkpoint(db: Database, conversation_id: str) -> tuple[Checkpoint, tuple[str, ...]] | None:
+    """The checkpoint of a conversation and the ids of its last items, in order; None without a checkpoint."""
+    async with db.read() as connection:
+        found = (await connection.execute(_CHECKPOINT, {"key": conversation_id})).mappings().one_or_none()
+        return (Checkpoint(**found), await _recent_ids(connection, conversation_id)) if found else None
+
+
+async def _recent_ids(connection: Transaction, conversation_id: str) -> tuple[str, ...]:
+    rows = await connection.execute(_RECENT_IDS, {"key": conversation_id})
     return tuple(reversed(rows.scalars().all()))
 
 

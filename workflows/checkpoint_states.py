@@ -9,6 +9,7 @@ from pydantic_core import from_json
 
 from domain.checkpoints import Conflict
 from domain.conversation import ConversationOpening
+from domain.policy import Policy
 from workflows.state import KEPT_MESSAGE_IDS, ConversationState
 
 _NOT_STORED = {"policy", "recent_message_ids"}
@@ -28,9 +29,14 @@ def standing_state(text: str, own: ConversationState, decided: Sequence[str]) ->
         own: the run's state before it decided.
         decided: the ids of the messages of the inbox on which the standing commit has decided.
     """
+    standing = stored_state(text, own.policy, (*own.recent_message_ids, *decided))
+    return standing.replace(rules_version=own.rules_version)
+
+
+def stored_state(text: str, policy: Policy, message_ids: Sequence[str]) -> ConversationState:
+    """The state of a checkpoint, with what the store does not have: the policy, and the ids of recent messages."""
     fields = cast("dict[str, object]", from_json(text))
-    ids = (*own.recent_message_ids, *decided)[-KEPT_MESSAGE_IDS:]
-    known = {"policy": own.policy, "recent_message_ids": ids, "rules_version": own.rules_version}
+    known = {"policy": policy, "recent_message_ids": tuple(message_ids)[-KEPT_MESSAGE_IDS:]}
     return without_unrecorded(ConversationState.model_validate({**fields, **known}))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from domain.contacts import EndReason, InitiationMethod
 from domain.conversation import State
-from domain.events import AnyEvent, Assign, Resume, Transfer
+from domain.events import BY_ENGINE, AnyEvent, Assign, End, Resume, Transfer
 from domain.participants import ParticipantPresence, Role
 from domain.routing import EndedOffer, OfferOutcome
 from domain.transcript import EventType
@@ -148,6 +148,12 @@ def end_chat(reason: EndReason) -> TransitionAction:
         return decision.then(lambda s: Decision(_with_end(s, reason)))
 
     return action
+
+
+def stop_chat(state: ConversationState, event: AnyEvent | None) -> Decision:
+    """End the chat from outside: by a backend or an operator, or because its workflow was gone."""
+    is_gone = isinstance(event, End) and event.by == BY_ENGINE
+    return end_chat(EndReason.WORKFLOW_GONE if is_gone else EndReason.STOPPED)(state, event)
 
 
 def _leave_with_end(state: ConversationState, participant: TrackedParticipant) -> Decision:

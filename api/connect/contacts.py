@@ -37,6 +37,7 @@ _DISCONNECT_REASONS: Mapping[str, str] = {
     EndReason.AUTO_DISCONNECTED: "OTHER",
     EndReason.AGENT_LOST: "OTHER",
     EndReason.DURATION_REACHED: "OTHER",
+    EndReason.WORKFLOW_GONE: "OTHER",
 }
 """Disconnect reasons of Amazon Connect for chats. A stopped chat has none, and neither has a transferred contact."""
 

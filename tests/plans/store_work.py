@@ -10,7 +10,7 @@ from domain.participants import Participant, Role
 from domain.transcript import TranscriptItem
 from routing.placement import write_placement
 from store import configuration, connections, conversations, customers, notes, past, receipts, transcript
-from store.checkpoints import Step
+from store.checkpoints import Step, find_checkpoint
 from store.configuration import ConfigurationChange
 from store.contact_search import (
     AttributeCriterion,
@@ -78,6 +78,11 @@ async def commits_of_a_chat(db: Database) -> None:
 async def commit_of_a_reset_run(db: Database) -> None:
     """The conflict of a run that was reset. It lists the latest items."""
     assert await _conflict(db, 2, "reset") is ConflictKind.BEHIND
+
+
+async def conversation_without_a_workflow(db: Database) -> None:
+    """What its workflow needs to start once more."""
+    assert await find_checkpoint(db, CHAT)
 
 
 async def transcript_of_a_chat(db: Database) -> None:

@@ -14,10 +14,20 @@ from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ActivityError
 
+from configuration.current import Configuration
+from domain.contacts import EndReason
 from domain.conversation import Mode, State
-from domain.events import Park, Resume
+from domain.errors import ConversationEnded
+from domain.events import Connect, End, Park, Resume
+from domain.transcript import EVENT_PREFIX
+from engine.client import ConversationClient
+from engine.lost_conversations import LostConversations
+from runtime.bus import LocalBus
 from runtime.settings import Settings
 from store import schema
+from store.conversations import find_conversation
+from store.records import StoredConversation
+from tests.routing.routing_records import routing_row
 from tests.workflows.engine import Chat, Engine, eventually
 from tests.workflows.random_chats import wait_until_idle
 from tests.workflows.test_abandoned_tasks import assert_record_equals_run
@@ -92,6 +102,64 @@ async def test_terminated_conversation_that_is_started_again_goes_on(engine: Eng
         await engine.client.start_workflow(
             WORKFLOW, await first_input(chat), id=chat.id, task_queue=Settings().temporal_task_queue
         )
+        await chat.send("after the start")
+        after = await chat.state()
+        assert (after.state, after.agent) == (before.state, before.agent)
+        await wait_until_idle(chat)
+        await assert_record_equals_run(chat)
+
+
+@pytest.mark.parametrize("stage", ["queued", "working", "parked", "wrap-up"])
+async def test_terminated_conversation_ends_in_order(engine: Engine, stage: str) -> None:
+    """Whoever meets it has it end: for its participants, its agent and routing."""
+    async with engine.worker():
+        chat = await parked_rounds(engine, rounds=1) if stage != "queued" else await engine.start(greeting="hello")
+        await wait_until_idle(chat)
+        if stage == "parked":
+            await chat.do(Park())
+        elif stage == "wrap-up":
+            assert await chat.end() is None
+        await engine.client.get_workflow_handle(chat.id).terminate()
+        conversations = ConversationClient(engine.client, Settings())
+        configuration = Configuration({}, engine.db, LocalBus())
+        conversations.subscribe_lost(LostConversations(engine.db, configuration, conversations).end)
+        with pytest.raises(ConversationEnded):
+            await conversations.signal(chat.id, Connect(at=datetime.now(UTC)))
+
+        async def closed() -> StoredConversation | None:
+            record = await find_conversation(engine.db, chat.id)
+            return record if record and record.state is State.CLOSED else None
+
+        record = await eventually(closed, "the conversation is closed")
+        reason = EndReason.AGENT_ENDED if stage == "wrap-up" else EndReason.WORKFLOW_GONE
+        assert record.end_reason is reason
+        assert (await chat.items())[-1].content_type == f"{EVENT_PREFIX}chat.ended"
+        assert await routing_row(engine.db, chat.id) is None
+        await wait_until_idle(chat)
+        await assert_record_equals_run(chat)
+
+
+async def test_ended_and_unknown_conversations_are_not_started_again(engine: Engine) -> None:
+    async with engine.worker():
+        chat = await engine.start(greeting="hello")
+        await chat.do(End(by="customer"))
+        await chat.handle.result()
+        conversations = ConversationClient(engine.client, Settings())
+        lost = LostConversations(engine.db, Configuration({}, engine.db, LocalBus()), conversations)
+        for id in (chat.id, str(uuid4())):
+            await lost.end(id)
+            assert not await lost.resume(id)
+
+
+async def test_terminated_conversation_can_go_on(engine: Engine) -> None:
+    async with engine.worker():
+        chat = await parked_rounds(engine, rounds=1)
+        before = await chat.state()
+        await engine.client.get_workflow_handle(chat.id).terminate()
+        conversations = ConversationClient(engine.client, Settings())
+        lost = LostConversations(engine.db, Configuration({}, engine.db, LocalBus()), conversations)
+        for _ in range(2):
+            assert await lost.resume(chat.id)
         await chat.send("after the start")
         after = await chat.state()
         assert (after.state, after.agent) == (before.state, before.agent)
