@@ -30,6 +30,7 @@ from runtime.socket_bus import SocketBus
 from runtime.temporal import connect, register_search_attributes
 from store.database import Database
 from workflows.conversation import Conversation
+from workflows.details_on_request import DetailsOnRequest
 from workflows.runner import ConversationRunner
 from workflows.search_attributes import KEYS
 
@@ -52,6 +53,7 @@ def build_worker(client: Client, settings: Settings, db: Database, bus: Bus, con
         task_queue=settings.temporal_task_queue,
         workflows=[Conversation],
         workflow_runner=ConversationRunner(),
+        interceptors=[DetailsOnRequest()],
         activities=[recorder.record, hours_reader.opening_hours, archiver.archive],
         max_cached_workflows=settings.cached_conversations,
         # a conversation whose worker was killed waits this long before another worker takes it over

@@ -111,7 +111,7 @@ class Conversation(SignalHandlers):
     async def _run(self, start: StartConversation) -> ConversationResult:
         await self._decide_and_write(self._begin if start.state is None else self._unchanged)
         self._archive.start(self._state)
-        self._update_operator_view()
+        self._update_search_attributes()
         while not self._is_done():
             self._timer.set()
             await workflow.wait_condition(lambda: self._has_work() or self._is_done())
@@ -168,7 +168,7 @@ class Conversation(SignalHandlers):
         for pending, result in decided.results:
             pending.result = result
         self._archive.start(self._state)
-        self._update_operator_view()
+        self._update_search_attributes()
 
     async def _decide_and_write(self, decide_round: Callable[[], Awaitable[Round]]) -> Round:
         """Decide and write, and decide again as long as the store has another commit. Adopt the policy that the store answers."""
@@ -293,9 +293,12 @@ class Conversation(SignalHandlers):
         rest = tuple(other for other in self._state.unarchived if other != contact)
         self._state = self._state.replace(unarchived=rest)
 
-    def _update_operator_view(self) -> None:
-        """Show the state to operators: the details, and the search attributes that have changed."""
-        workflow.set_current_details(operator_details.details(self._state, self._start.runs))
+    def details(self) -> str:
+        """The description of the conversation for operators (`workflows.details_on_request`)."""
+        return operator_details.details(self._state, self._start.runs)
+
+    def _update_search_attributes(self) -> None:
+        """Write the search attributes that have changed."""
         attributes = search_attributes.attributes(self._state)
         updates = search_attributes.updates(self._stored_attributes, attributes)
         if updates:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any, NoReturn
 
 import pytest
@@ -16,7 +15,6 @@ from temporalio.worker import (
     HandleQueryInput,
     Interceptor,
     UnsandboxedWorkflowRunner,
-    Worker,
     WorkflowInboundInterceptor,
     WorkflowInterceptorClassInput,
     WorkflowOutboundInterceptor,
@@ -95,7 +93,7 @@ async def intercepted_worker(engine: Engine, interceptions: Interceptions) -> As
     """A worker with interceptions. It has no sandbox, which would let them do nothing."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("worker.ConversationRunner", UnsandboxedWorkflowRunner)
-        patch.setattr("worker.Worker", partial(Worker, interceptors=[interceptions]))
+        patch.setattr("worker.DetailsOnRequest", lambda: interceptions)
         async with engine.worker():
             yield
 
