@@ -16,12 +16,13 @@ _Result = TypeVar("_Result")
 
 FIRST_DELAY = 0.01
 DELAY_GROWTH = 1.5
-MAX_DELAY = 2.0
+MAX_DELAY = 1.0
 """Delays between repeated calls, in seconds. The first ones are short: while a run continues as new, Temporal refuses signals for
 some milliseconds. The SDK would wait for a second (`runtime.temporal`)."""
 
-REPEAT_SECONDS = 10.0
-"""A call is repeated this long."""
+REPEAT_SECONDS = 15.0
+"""A call is repeated this long. A workflow task that the SDK has dropped is given out again after ten seconds, and Temporal refuses
+signals until then. The SDK (1.35) drops it when a query and the task wait while the run leaves the cache."""
 
 PASSING = frozenset(
     {
