@@ -21,8 +21,8 @@ MAX_DELAY = 1.0
 some milliseconds. The SDK would wait for a second (`runtime.temporal`)."""
 
 REPEAT_SECONDS = 15.0
-"""A call is repeated this long. A workflow task that the SDK has dropped is given out again after ten seconds, and Temporal refuses
-signals until then. The SDK (1.35) drops it when a query and the task wait while the run leaves the cache."""
+"""A call is repeated this long. A workflow task that the SDK has dropped is given out again after ten seconds, and Temporal
+refuses signals until then. The SDK (1.35) drops it when a query and the task wait while the run leaves the cache."""
 
 PASSING = frozenset(
     {

@@ -38,9 +38,9 @@ async def offer_next(
 ) -> Offer | None:
     """Offers the first conversation of a queue that an agent can take to the best agent. Call it until it returns None.
 
-    It selects conversation and agent without a lock, because a selection takes longer than all writes, and most find nothing.
-    Then it writes in one short transaction, under the advisory lock of the queue's offers, provided that neither has changed. So
-    several processes may call it.
+    It selects conversation and agent without a lock, because a selection takes longer than the writes, and most find nothing.
+    Then it writes in one short transaction, under the advisory lock of the queue's offers, provided that neither has changed.
+    Else it selects again under the lock. So several processes may call it.
 
     Args:
         rules: the offer rules by workstream.
@@ -50,20 +50,35 @@ async def offer_next(
         The offer, or None when no queued conversation can be offered to an agent now.
     """
     view = QueueView(instance, queue, rules, now, rules_of_unconfigured)
-    while True:
-        async with db.read() as connection:
-            kinds = await first_of_each_kind(connection, view)
-            affinity_has_ended = affinity.has_ended(view, kinds)
-            selection = None if affinity_has_ended else await select_offer(connection, view, kinds)
-        if selection is None and not affinity_has_ended:
-            return None
+    async with db.read() as connection:
+        kinds = await first_of_each_kind(connection, view)
+        affinity_has_ended = affinity.has_ended(view, kinds)
+        selection = None if affinity_has_ended else await select_offer(connection, view, kinds)
+    if selection is None and not affinity_has_ended:
+        return None
+    if selection:
         async with db.write() as connection:
             await db.take_advisory_lock(connection, view.offer_lock)
+            offer = await write_pushed_offer(db, connection, view, selection)
+        if offer:
+            return offer
+    return await _offer_under_lock(db, view)
+
+
+async def _offer_under_lock(db: Database, view: QueueView) -> Offer | None:
+    """Selects and writes under the lock, so that no other offer comes in between. See `offer_next`."""
+    while True:
+        async with db.write() as connection:
+            await db.take_advisory_lock(connection, view.offer_lock)
+            kinds = await first_of_each_kind(connection, view)
+            # agents come before rows in the lock order: commit the ended affinities, which lock rows, before an agent is locked
+            if await affinity.end_affinities(connection, view, kinds):
+                continue
+            selection = await select_offer(connection, view, kinds)
             if selection is None:
-                # alone: agents come before rows in the lock order, and this locks rows
-                await affinity.end_affinities(connection, view, await first_of_each_kind(connection, view))
+                return None
             # None: the conversation or the agent changed after the selection, and the next attempt reads the change
-            elif offer := await write_pushed_offer(db, connection, view, selection):
+            if offer := await write_pushed_offer(db, connection, view, selection):
                 return offer
 
 

@@ -9,7 +9,7 @@ kinds and rejections, not with the length of the queue.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from heapq import heapify, heappop, heappush
 from typing import Any, NamedTuple
@@ -189,7 +189,10 @@ async def lock_selected_agent(
     if next_best and not next_best.has_rejected:
         return Selection(selection.conversation, next_best.user, next_best.last_assigned_at)
     await lock_agents(db, connection, queue.instance, [selection.user])
-    return selection
+    # the transaction that had the lock assigned the agent, perhaps. No other agent is free, so this one stays the best
+    this_agent = {"instance": queue.instance, "user": selection.user}
+    last_assigned_at = (await connection.execute(selection_queries.LAST_ASSIGNMENT, this_agent)).scalar_one_or_none()
+    return replace(selection, last_assigned_at=last_assigned_at)
 
 
 async def _best_agent(

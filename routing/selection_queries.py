@@ -58,6 +58,9 @@ AFFINITY_AGENTS = (
 )
 """The agents among `users` who serve a queue, with the fields of `AffinityAgent`. Parameters: instance, queue, users, now."""
 
+LAST_ASSIGNMENT = select(_agent.last_assigned_at).where(_agent.instance == _INSTANCE, _agent.user == bindparam("user"))
+"""When an agent was last assigned. Parameters: instance, user."""
+
 
 @cache
 def best_agent_query(*, most_free: bool, bound: bool) -> Select[*tuple[Any, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -18,6 +19,7 @@ from store.connections import add_connection
 from store.contact_search import ContactSearch, count_contacts
 from store.database import Database
 from tests.plans.filled_store import ANN, BOB, LONG, PARKED, SUPPORT
+from tests.postgres import waits_for_a_lock
 from tests.routing.routing_records import placement, put, report_offer_end, update_placement
 from tests.store.sample_records import INSTANCE
 
@@ -61,6 +63,13 @@ async def offer_while_the_best_agent_is_locked(db: Database) -> None:
         async with other.write() as connection:
             await lock_agents(db, connection, INSTANCE, [BOB])
             assert await offers.offer_next(db, INSTANCE, SUPPORT, {}, now)
+            await remove_from_routing(db, "contended", now)
+            await put(db, placement("contended", queue=SUPPORT, enqueued_at=now), now)
+            await lock_agents(db, connection, INSTANCE, [ANN])
+            waiting = asyncio.create_task(offers.offer_next(db, INSTANCE, SUPPORT, {}, now))
+            while not await waits_for_a_lock(other):
+                await asyncio.sleep(0.01)
+        assert await waiting
         await other.close()
     await remove_from_routing(db, "contended", now)
 

@@ -12,7 +12,7 @@ from tests.plans.conftest import LARGE, SMALL
 from tests.plans.observation import Observation, Place, all_places, observed
 from tests.plans.periodic_work import Tasks, all_sites, periodic_tasks
 from tests.plans.routing_work import ROUTING_WORK, lists_of_all
-from tests.plans.store_work import STORE_WORK, commit_of_a_reset_run
+from tests.plans.store_work import STORE_WORK, commit_of_a_reset_run, conversation_without_a_workflow
 
 pytestmark = pytest.mark.timeout(600)  # a store with 10,000 of everything takes its time
 
@@ -23,7 +23,7 @@ PostgreSQL reads a small table as a whole."""
 COST_OF_ONE = 50
 """The same for each agent or contact that a statement lists, counts or writes."""
 
-ON_POSTGRES_ONLY = {"lock_agents", "try_to_lock_agent"}
+ON_POSTGRES_ONLY = {"lock_agents", "lock_selected_agent", "try_to_lock_agent"}
 """Functions that take locks which SQLite does not have."""
 
 Work = Callable[[Database], Awaitable[None]]
@@ -50,7 +50,8 @@ async def observations(stores: dict[int, str]) -> dict[int, Observation]:
 @pytest.fixture(scope="session")
 async def costs_of_lists(stores: dict[int, str], observations: dict[int, Observation]) -> dict[int, Observation]:
     """The same for statements that are about all agents or contacts, or many items. Runs after `observations`."""
-    return {size: await observe(url, lists_of_all, commit_of_a_reset_run) for size, url in stores.items()}
+    work = (lists_of_all, commit_of_a_reset_run, conversation_without_a_workflow)
+    return {size: await observe(url, *work) for size, url in stores.items()}
 
 
 def more_expensive(costs: dict[int, Observation], limit: int) -> list[str]:

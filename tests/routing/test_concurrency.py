@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from domain.routing import Offer, RoutingStage
 from routing import placement as placement_writes
@@ -122,6 +123,24 @@ async def test_concurrent_offers_go_to_different_contacts_in_queue_order(db: Dat
     routing = await read_reference(db)
     assert_no_agent_over_capacity(routing, after(60))
     assert_queue_order(routing, after(60))
+
+
+async def test_offers_that_compete_for_an_agent_select_at_most_twice(db: Database) -> None:
+    queues = [f"q{n}" for n in range(8)]
+    await staff(db, agent("ann", len(queues), *queues))
+    for queue in queues:
+        await put(db, placement(f"of {queue}", queue=queue))
+    selections: list[str] = []
+
+    def note(_: object, __: object, statement: str, *___: object) -> None:
+        if "available" in statement and "SKIP LOCKED" not in statement:
+            selections.append(statement)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    offers = await asyncio.gather(*(offer_next(db, INSTANCE, queue, RULES, START) for queue in queues))
+    event.remove(db.engine, "before_cursor_execute", note)
+    assert all(offers)
+    assert len(selections) <= 2 * len(queues)
 
 
 async def test_concurrent_offer_and_assignment_do_not_deadlock(db: Database, url: str) -> None:
