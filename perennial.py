@@ -14,10 +14,14 @@ from api.app import build_services, create_app
 from api.server import API_EXIT, serve
 from bootstrap import opened_resources
 from configuration.schema.instances import InstanceSettings
+from domain.errors import EngineUnavailable
 from engine.client import ConversationClient
+from engine.lost_conversations import LostConversations
+from engine.reconciliation import Reconciliation
 from runtime.bus import WORKER_RUNS
 from runtime.child_process import ChildProcess
 from runtime.devserver import end_server, own_data_dir, temporal_server
+from runtime.errors import StartupError
 from runtime.periodic import run_in_background
 from runtime.ports import base_url, check_port
 from runtime.process import (
@@ -28,7 +32,7 @@ from runtime.process import (
     run_process,
     stop_on_signals,
 )
-from runtime.settings import DEMO_SECRET, Settings
+from runtime.settings import DEMO_SECRET, Settings, load_settings
 from runtime.socket_bus import SocketBus
 from runtime.temporal import check_no_other_server, connect, register_search_attributes
 from worker import WORKER_EXIT
@@ -108,6 +112,27 @@ def welcome(settings: Settings, instances: Mapping[str, InstanceSettings], api: 
     return "\n".join([*lines, ""])
 
 
+async def reconcile_and_report(*, thorough: bool, mend: bool, resume_lost: bool) -> int:
+    """Compare engine and store, mend the differences if wanted, and print those that remain. Return the exit code."""
+    settings = load_settings()
+    async with opened_resources(settings) as (db, _, configuration):
+        conversations = ConversationClient(await connect(settings, retries=False), settings)
+        lost = LostConversations(db, configuration, conversations)
+        reconciliation = Reconciliation(db, conversations, lost)
+        try:
+            found = await reconciliation.differences(thorough=thorough)
+            remaining = await reconciliation.mend(found, resume_lost=resume_lost) if mend else found
+        except EngineUnavailable as problem:
+            raise StartupError(str(problem)) from None
+    for difference in remaining:
+        run = f"; the run: {difference.run}" if difference.run else ""
+        record = f"; the record: {difference.record}" if difference.record else ""
+        report_progress(f"{difference.conversation_id}: {difference.kind}{record}{run}")
+    mended = f", {len(found) - len(remaining)} mended" if mend else ""
+    report_progress(f"{len(found)} differences{mended}." if found else "Temporal and the store agree.")
+    return 1 if remaining else 0
+
+
 def main() -> None:
     """Parse the command line, and run everything or replay histories."""
     parser = command_line(
@@ -128,7 +153,27 @@ def main() -> None:
         metavar="PATH",
         help="a history as JSON (`temporal workflow show --output json`, or the download of the Temporal UI), or a folder",
     )
+    reconcile = commands.add_parser(
+        "reconcile",
+        help="compare what runs in Temporal with what the store has on record",
+        description="Compare what runs in Temporal with what the store has on record, after one of the two was restored from a\n"
+        "backup or workflows were terminated. Exit code 1 when they differ. A worker must run.",
+    )
+    reconcile.add_argument(
+        "--thorough", action="store_true", help="ask every conversation for its state, not only the list"
+    )
+    reconcile.add_argument(
+        "--mend", action="store_true", help="have conversations write their record again; lost ones end"
+    )
+    reconcile.add_argument(
+        "--resume", action="store_true", help="as --mend, but lost conversations go on from what is on record"
+    )
     arguments = parser.parse_args()
+    if arguments.command == "reconcile":
+        wanted = reconcile_and_report(
+            thorough=arguments.thorough, mend=arguments.mend or arguments.resume, resume_lost=arguments.resume
+        )
+        run_and_exit(wanted, log_level=logging.ERROR)
     if arguments.command == "replay":
         run_and_exit(replay_and_report(arguments.paths), log_level=logging.CRITICAL)
     run_process(run, log_level=logging.WARNING)

@@ -10,10 +10,11 @@ from uuid import uuid4
 from temporalio.client import (
     Client,
     WorkflowHandle,
+    WorkflowQueryRejectedError,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
-from temporalio.common import WorkflowIDReusePolicy
+from temporalio.common import QueryRejectCondition, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -147,13 +148,45 @@ class ConversationClient:
                 listener(conversation_id)
         return answer.refused
 
+    async def renew(self, conversation_id: str) -> None:
+        """Have a conversation continue as new, and write its whole record. Returns once Temporal has stored the signal."""
+        await self._signal(conversation_id, "renew")
+
+    async def running(self) -> dict[str, str]:
+        """The state of each conversation that runs, by its id. The list of workflows lags some seconds behind."""
+        query = f"WorkflowType = '{WORKFLOW}' AND ExecutionStatus = 'Running'"
+        try:
+            return {
+                workflow.id: workflow.typed_search_attributes.get(search_attributes.STATE, "")
+                async for workflow in self._client.list_workflows(query)
+            }
+        except RPCError as error:
+            raise unavailable(error) from error
+
+    async def running_state(self, conversation_id: str) -> ConversationState | None:
+        """The state of a conversation that runs; None when it does not. A worker must run."""
+        handle = self._client.get_workflow_handle(conversation_id)
+        try:
+            return await handle.query(
+                STATUS,
+                result_type=ConversationState,
+                reject_condition=QueryRejectCondition.NOT_OPEN,
+                rpc_timeout=RPC_TIMEOUT,
+            )
+        except WorkflowQueryRejectedError:
+            return None
+        except RPCError as error:
+            if isinstance(fault_of(error), ConversationEnded):
+                return None
+            raise unavailable(error) from error
+
     async def _send_messages(self, conversation_id: str, messages: Messages) -> None:
         await self._signal(conversation_id, "message", messages)
 
-    async def _signal(self, conversation_id: str, name: str, body: Messages | AnyEvent) -> None:
+    async def _signal(self, conversation_id: str, name: str, *body: Messages | AnyEvent) -> None:
         try:
             handle = self._client.get_workflow_handle(conversation_id)
-            await repeated(lambda: handle.signal(name, body, rpc_timeout=RPC_TIMEOUT))
+            await repeated(lambda: handle.signal(name, args=body, rpc_timeout=RPC_TIMEOUT))
         except RPCError as error:
             raise await self._fault(conversation_id, error) from error
 

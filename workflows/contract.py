@@ -55,6 +55,8 @@ class StartConversation(Value):
     runs: int = 1
     predecessor: Predecessor | None = None
     """None for the first run."""
+    whole: bool = False
+    """Whether the run begins with a commit of its whole record, because the store can lack some of it."""
 
 
 class PolicyReference(Value):

@@ -93,7 +93,8 @@ class Conversation(SignalHandlers):
         self._archive = ArchiveWriter(self._mark_archived)
         self._timer = DeadlineTimer(self._nearest_deadline)
         self._nearest: tuple[ConversationState, Deadline | None] | None = None
-        self._recorded: ConversationSnapshot | None = None if start.state is None else snapshot_of(before)
+        is_unrecorded = start.state is None or start.whole
+        self._recorded: ConversationSnapshot | None = None if is_unrecorded else snapshot_of(before)
         self._stored_attributes = search_attributes.recorded(workflow.info().typed_search_attributes)
 
     @workflow.run
@@ -348,6 +349,7 @@ class Conversation(SignalHandlers):
                     inbox=tuple(event for event, _ in self.inbox),
                     runs=self._start.runs + 1,
                     predecessor=self._position(),
+                    whole=self.renewal_requested,
                 )
             )
 

@@ -171,7 +171,10 @@ class SignalHandlers:
 
     @workflow.signal
     def renew(self, *_: Any) -> None:
-        """Continue as new, under the present version of the rules (`workflows.rules_version`). Takes no body."""
+        """Continue as new, under the present version of the rules (`workflows.rules_version`), and write the whole record.
+
+        Takes no body.
+        """
         self.signals += 1
         self.renewal_requested = True
 

