@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from api import agent, browser_pages, contact_transcripts, errors, reconnections
+from api import agent, browser_pages, contact_transcripts, errors, reconnections, request_ids
 from api.administration import routes as administration
 from api.connect import (
     agent_status,
@@ -43,17 +43,6 @@ from runtime.settings import Settings
 from runtime.version import VERSION
 from store.database import Database
 from store.receipt_writer import ReceiptWriter
-
-_ALLOWED_HEADERS = (
-    "authorization",
-    "content-type",
-    "x-amz-bearer",
-    "x-amz-content-sha256",
-    "x-amz-date",
-    "x-amz-user-agent",
-    "amz-sdk-invocation-id",
-    "amz-sdk-request",
-)
 
 
 def build_services(
@@ -108,15 +97,16 @@ def create_app(services: Services, temporal_ui: str | None = None) -> FastAPI:
         {messages.SEND_MESSAGE: services.accepted_messages.require_short_wait},
     )
     app.add_middleware(errors.UnexpectedErrorMiddleware)
-    # any origin may call: tokens protect the chats, and there are no cookies
+    # any origin may call with any method and header: tokens protect the chats, and there are no cookies
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
-        allow_methods=["GET", "POST", "PUT", "OPTIONS"],
-        allow_headers=_ALLOWED_HEADERS,
-        expose_headers=["x-amzn-errortype", "x-amzn-requestid"],
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=["x-amzn-errortype", request_ids.HEADER],
         max_age=7200,
     )
+    app.add_middleware(request_ids.RequestIds)
     errors.install(app)
     for module in (
         chats,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from typing import NamedTuple
-from uuid import uuid4
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError, ValidationException, WebSocketRequestValidationError
@@ -71,7 +70,7 @@ def render(fault: Fault, path: str) -> JSONResponse:
     """Build the response for an error. Its name is in header and body, for clients that read only one."""
     error_format = next(ERROR_FORMATS[kind] for kind in type(fault).__mro__ if kind in ERROR_FORMATS)
     name = error_format.participant if path.startswith(PARTICIPANT_PATHS) else error_format.connect
-    headers = {"x-amzn-errortype": name, "x-amzn-requestid": str(uuid4())}
+    headers = {"x-amzn-errortype": name}
     if isinstance(fault, Throttled):
         headers["retry-after"] = RETRY_AFTER_SECONDS
     return JSONResponse({"__type": name, "Message": str(fault)}, status_code=error_format.status, headers=headers)

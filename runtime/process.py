@@ -17,6 +17,7 @@ from typing import Any, NoReturn, TypeVar
 import uvloop
 
 from runtime.errors import StartupError
+from runtime.request_log import RequestLogFormatter
 from runtime.settings import Settings, load_settings
 from runtime.version import VERSION
 
@@ -63,7 +64,9 @@ def run_and_exit(main: Coroutine[Any, Any, int], *, log_level: int = logging.INF
     A `StartupError` becomes one sentence on stderr and exit code 1.
     """
     gc.set_threshold(*GC_THRESHOLD)
-    logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    to_stderr = logging.StreamHandler()
+    to_stderr.setFormatter(RequestLogFormatter())
+    logging.basicConfig(level=log_level, handlers=[to_stderr])
     try:
         code = uvloop.run(main)
     except StartupError as problem:

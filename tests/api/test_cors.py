@@ -21,6 +21,8 @@ CHATJS_HEADERS = (
     "x-amz-user-agent",
 )
 """Headers of Chromium's preflight request for ChatJS 5.0.0."""
+OTHER_HEADERS = ("baggage", "sentry-trace", "traceparent", "x-datadog-trace-id", "x-any-thing")
+"""Headers that tracing libraries add to the requests of a page."""
 
 
 def names(header: str) -> set[str]:
@@ -28,18 +30,18 @@ def names(header: str) -> set[str]:
 
 
 @pytest.mark.parametrize("operation", ROUTES)
-def test_preflight_allows_chatjs_requests(api: Api, operation: str) -> None:
+def test_preflight_allows_chatjs_requests_and_what_libraries_add_to_them(api: Api, operation: str) -> None:
     method, path = ROUTES[operation]
     request_headers = {
         "access-control-request-method": method,
-        "access-control-request-headers": ",".join(CHATJS_HEADERS),
+        "access-control-request-headers": ",".join(CHATJS_HEADERS + OTHER_HEADERS),
     }
     response = api.http.options(path, headers={**ORIGIN, **request_headers})
     assert response.status_code == 200
     assert response.headers["access-control-allow-origin"] == "*"
-    assert names(response.headers["access-control-allow-headers"]) >= {*CHATJS_HEADERS}
+    assert names(response.headers["access-control-allow-headers"]) >= {*CHATJS_HEADERS, *OTHER_HEADERS}
     assert "*" not in response.headers["access-control-allow-headers"]
-    assert names(response.headers["access-control-allow-methods"]) >= {"get", "post", "put", "options"}
+    assert names(response.headers["access-control-allow-methods"]) >= {"get", "post", "put", "delete", "options"}
     assert int(response.headers["access-control-max-age"]) >= 600
     assert "access-control-allow-credentials" not in response.headers
 
@@ -87,6 +89,7 @@ def test_server_errors_are_readable_from_any_origin_and_logged_once(tenants: Api
     assert "items" not in failure.text
     log = tenants.stack.log()[log_start:]
     assert log.count("POST /participant/transcript failed") == 1
+    assert f"POST /participant/transcript failed [request {failure.headers['x-amzn-requestid']}]" in log
     assert "Exception in ASGI application" not in log
     assert tenants.send("GetTranscript", {}, token=token).status_code == 200
     assert tenants.send("DescribeContact", chat=chat, token=ALL, path={"InstanceId": "one"}).status_code == 200

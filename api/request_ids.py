@@ -1,0 +1,40 @@
+"""Request ids: every response names the id of its request, and so does what is logged for it."""
+
+from __future__ import annotations
+
+import logging
+from uuid import uuid4
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from runtime.request_log import REQUEST_ID
+
+logger = logging.getLogger(__name__)
+
+HEADER = "x-amzn-requestid"
+
+_RESPONSE_STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
+
+
+class RequestIds:
+    """ASGI middleware that gives each request an id. It is the outermost one, so that no response is without."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Forward the request, and name its id in the response. A server error leaves a line in the log."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        request_id = str(uuid4())
+
+        async def forward(message: Message) -> None:
+            if message["type"] in _RESPONSE_STARTS:
+                message["headers"] = [*message.get("headers", ()), (HEADER.encode(), request_id.encode())]
+                if message.get("status", 0) >= 500:
+                    logger.warning("%s answers %d", scope["path"], message["status"])
+            await send(message)
+
+        REQUEST_ID.set(request_id)
+        await self._app(scope, receive, forward)
