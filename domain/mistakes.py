@@ -9,15 +9,40 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 DURATION_EXPECTED = 'must be a duration, such as "PT10M", or a number of seconds'
+_INSTANT_EXPECTED = "must be an instant with a time zone, like 2026-01-31T23:59:59Z"
+_DATE_EXPECTED = "must be a date, like 2026-01-31"
 
 _MESSAGES = {
     **dict.fromkeys(("tuple_type", "list_type", "set_type", "frozen_set_type"), "must be a list"),
     **dict.fromkeys(("dict_type", "mapping_type", "model_type", "model_attributes_type"), "must be an object"),
     **dict.fromkeys(("bool_type", "bool_parsing"), "must be true or false"),
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "must be a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing", "finite_number"), "must be a number"),
+    **dict.fromkeys(("string_type", "string_sub_type", "string_unicode"), "must be a text"),
     **dict.fromkeys(("time_delta_type", "time_delta_parsing"), DURATION_EXPECTED),
+    **dict.fromkeys(
+        (
+            "datetime_type",
+            "datetime_parsing",
+            "datetime_from_date_parsing",
+            "datetime_object_invalid",
+            "timezone_aware",
+        ),
+        _INSTANT_EXPECTED,
+    ),
+    **dict.fromkeys(("date_type", "date_parsing", "date_from_datetime_parsing"), _DATE_EXPECTED),
+    "missing": "is missing",
+    "extra_forbidden": "is not known here",
+    "string_pattern_mismatch": "must match {pattern}",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "string_too_long": "must have at most {max_length} characters",
+    "union_tag_invalid": "{discriminator} must be one of {expected_tags}",
+    "union_tag_not_found": "{discriminator} is missing",
 }
-"""Messages by the type of pydantic's error. All other errors keep pydantic's message."""
+"""Messages by the type of pydantic's error, with the words of its context. All other errors keep pydantic's message."""
 
 _NOUNS = {"Tuple": "items", "List": "items", "Set": "items", "Frozenset": "items", "Dictionary": "entries"}
 """What each type holds, by pydantic's name of the type. Late length checks call a text `Value`."""
@@ -49,7 +74,9 @@ def plain_message(error: Mapping[str, Any]) -> str:
         return f"must have at most {context['max_length']} {_noun(context)}"
     if kind in ("literal_error", "enum"):
         return "must be " + _ENUM_MEMBER.sub(r"\1", context["expected"])
-    return _MESSAGES.get(kind) or error["msg"].removeprefix("Value error, ")
+    if kind in _MESSAGES:
+        return _MESSAGES[kind].format_map(context)
+    return error["msg"].removeprefix("Value error, ")
 
 
 def _is_for_an_item(error: Mapping[str, Any], members: list[tuple[int | str, ...]]) -> bool:

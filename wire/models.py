@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from annotated_types import MaxLen, MinLen
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic.alias_generators import to_pascal
+from pydantic_core import PydanticUseDefault, core_schema
+
+T = TypeVar("T")
 
 AWS_ACCOUNT = "000000000000"
 """A placeholder in ARNs and `AWSAccountId`, because there is no AWS account."""
@@ -27,6 +30,24 @@ def _without_null_character(text: str) -> str:
         raise ValueError("must not contain U+0000")
     return text
 
+
+def _default_for_null(value: Any) -> Any:
+    if value is None:
+        raise PydanticUseDefault
+    return value
+
+
+class _NullIsAbsent:
+    """Marks a member whose `null` counts as absent. It looks at the parsed value, because the parser of JSON is strict."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        nullable = core_schema.nullable_schema(handler(source))
+        return core_schema.no_info_after_validator_function(_default_for_null, nullable)
+
+
+OrDefault = Annotated[T, _NullIsAbsent]
+"""Type of a member with a default that is not None: `null` is the default too, as for every other optional member."""
 
 Text = Annotated[str, AfterValidator(_without_null_character)]
 InstanceId = Annotated[Text, MinLen(1), MaxLen(100)]

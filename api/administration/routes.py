@@ -120,7 +120,7 @@ async def get_table(kind: KindInPath, name: NameInPath, admin: AsAdministrator) 
 async def put_table(kind: KindInPath, name: NameInPath, admin: AsAdministrator, value: JsonObject) -> dict[str, Any]:
     """Creates or replaces a table, and returns it. Running conversations apply a changed workstream at their next step."""
     admin.tables(kind)
-    return await _change(admin, kind, name, value) or {}
+    return await _change(admin, kind, name, _without_nulls(value)) or {}
 
 
 @router.delete("/{kind}/{name}")
@@ -140,6 +140,16 @@ async def reset_table(kind: KindInPath, name: NameInPath, admin: AsAdministrator
     except InvalidConfiguration as problem:
         raise MalformedRequest(f"{problem}.") from None
     return EmptyResponse()
+
+
+def _without_nulls(value: Any) -> Any:
+    """Return a table without its keys whose value is null. A file cannot say null either; such a key counts as absent."""
+    if isinstance(value, dict):
+        entries: dict[str, Any] = value
+        return {key: _without_nulls(each) for key, each in entries.items() if each is not None}
+    if isinstance(value, list):
+        return [_without_nulls(each) for each in value]  # pyright: ignore[reportUnknownVariableType]
+    return value
 
 
 async def _change(admin: Administrator, kind: str, name: str, value: dict[str, Any] | None) -> dict[str, Any] | None:

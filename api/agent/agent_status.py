@@ -29,7 +29,7 @@ router = APIRouter(
     tags=["agent"],
     route_class=DescribedRoute,
     responses=error_responses(
-        message="status: Input should be 'available', 'busy', 'busy-do-not-disturb', 'away' or 'offline'"
+        message="status: must be 'available', 'busy', 'busy-do-not-disturb', 'away' or 'offline'"
     ),
 )
 

@@ -27,9 +27,7 @@ router = APIRouter(
     prefix="/v1/agent/contacts/{contact_id}/notes",
     tags=["agent"],
     route_class=DescribedRoute,
-    responses=error_responses(
-        name="InvalidParameterException", message="text: String should have at least 1 character"
-    ),
+    responses=error_responses(name="InvalidParameterException", message="text: must not be blank"),
 )
 
 

@@ -8,7 +8,7 @@ from annotated_types import MaxLen, MinLen
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from domain.routing import AgentStatus
-from wire.models import Text
+from wire.models import OrDefault, Text
 
 MAX_NOTE_LENGTH = 4_096
 """Maximum characters of a note."""
@@ -51,7 +51,7 @@ class AgentStatusRequest(BaseModel):
     )
 
     status: AgentStatus
-    when_free: Annotated[bool, Field(strict=True)] = False
+    when_free: OrDefault[Annotated[bool, Field(strict=True)]] = False
 
 
 class AssignRequest(BaseModel):

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from domain.transcript import ContentType, checked_content
 from store.conversations import attribute_bytes
-from wire.models import ClientToken, ContactId, InstanceId, Text, UserId, WireModel
+from wire.models import ClientToken, ContactId, InstanceId, OrDefault, Text, UserId, WireModel
 
 MAX_ATTRIBUTE_BYTES = 32_768
 """Size of a contact's attributes: all keys and values together, in UTF-8 bytes (StartChatContact)."""
@@ -97,7 +97,7 @@ class StartChatContact(WireModel):
     instance_id: InstanceId
     contact_flow_id: FlowId
     participant_details: ParticipantDetails
-    attributes: Attributes = Field(default_factory=dict)
+    attributes: OrDefault[Attributes] = Field(default_factory=dict)
     initial_message: InitialMessage | None = None
     client_token: ClientToken | None = None
     chat_duration_in_minutes: Annotated[int, Interval(ge=60, le=10_080)] | None = None
@@ -105,7 +105,7 @@ class StartChatContact(WireModel):
     persistent_chat: PersistentChat | None = None
     related_contact_id: ContactId | None = None
     participant_configuration: ParticipantConfiguration | None = None
-    segment_attributes: dict[SegmentAttributeName, SegmentAttribute] = Field(default_factory=dict)
+    segment_attributes: OrDefault[dict[SegmentAttributeName, SegmentAttribute]] = Field(default_factory=dict)
     customer_id: Annotated[Text, MinLen(1), MaxLen(128)] | None = None
     disconnect_on_customer_exit: Annotated[list[Literal["AGENT"]], MinLen(1), MaxLen(1)] | None = None
     connection_types: Annotated[list[ConnectionType], MinLen(1), MaxLen(2)] | None = None

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, PlainSerializer, PlainValidator, model_v
 from pydantic_core import PydanticCustomError
 
 from domain.instants import EPOCH, epoch_milliseconds
-from wire.models import InstanceId, Text, WireModel
+from wire.models import InstanceId, OrDefault, Text, WireModel
 
 
 def _instant(value: object) -> datetime:
@@ -75,7 +75,7 @@ class SearchableContactAttributes(WireModel):
     """Criteria on attributes. All must match, unless `MatchType` says otherwise."""
 
     criteria: Annotated[list[AttributeCriteria], MaxLen(15)]
-    match_type: MatchType = "MATCH_ALL"
+    match_type: OrDefault[MatchType] = "MATCH_ALL"
 
 
 class SearchCriteria(WireModel):
@@ -83,10 +83,12 @@ class SearchCriteria(WireModel):
 
     model_config = ConfigDict(extra="allow")
 
-    agent_ids: Annotated[list[Annotated[Text, MinLen(1), MaxLen(256)]], MaxLen(100)] = Field(default_factory=list)
-    queue_ids: Annotated[list[Text], MaxLen(100)] = Field(default_factory=list)
-    channels: list[Channel] = Field(default_factory=list[Channel])
-    initiation_methods: list[AnyInitiationMethod] = Field(default_factory=list[AnyInitiationMethod])
+    agent_ids: OrDefault[Annotated[list[Annotated[Text, MinLen(1), MaxLen(256)]], MaxLen(100)]] = Field(
+        default_factory=list
+    )
+    queue_ids: OrDefault[Annotated[list[Text], MaxLen(100)]] = Field(default_factory=list)
+    channels: OrDefault[list[Channel]] = Field(default_factory=list[Channel])
+    initiation_methods: OrDefault[list[AnyInitiationMethod]] = Field(default_factory=list[AnyInitiationMethod])
     searchable_contact_attributes: SearchableContactAttributes | None = None
 
 
@@ -110,7 +112,7 @@ class SearchContacts(WireModel):
 
     instance_id: InstanceId
     time_range: TimeRange
-    search_criteria: SearchCriteria = Field(default_factory=SearchCriteria)
+    search_criteria: OrDefault[SearchCriteria] = Field(default_factory=SearchCriteria)
     max_results: Annotated[int, Interval(ge=1, le=100)] | None = None
     next_token: Annotated[Text, MinLen(1), MaxLen(100_000)] | None = None
     sort: Sort | None = None

@@ -21,7 +21,7 @@ from domain.instants import iso
 from realtime.sessions import Session
 from runtime.bus import Announcement
 from wire.frames import CHAT_ENDED, transient_event
-from wire.models import ClientToken, WireModel
+from wire.models import ClientToken, OrDefault, WireModel
 
 router = APIRouter(route_class=DescribedRoute)
 
@@ -33,7 +33,7 @@ class CreateParticipantConnection(WireModel):
     """POST /participant/connection. The ChatJS of an agent also calls it without `Type`, to count as connected."""
 
     type: Annotated[list[Literal["WEBSOCKET", "CONNECTION_CREDENTIALS", "WEBRTC_CONNECTION"]], MinLen(1)] | None = None
-    connect_participant: bool = False
+    connect_participant: OrDefault[bool] = False
 
 
 class DisconnectParticipant(WireModel):

@@ -29,7 +29,7 @@ from store.past import PastPosition, page_of_past
 from store.records import Receipt
 from store.transcript import PageStart
 from wire.items import item_with_contact, item_with_related_contact
-from wire.models import ContactId, Text, WireModel, without_none
+from wire.models import ContactId, OrDefault, Text, WireModel, without_none
 
 router = APIRouter(route_class=DescribedRoute)
 
@@ -59,7 +59,7 @@ class GetTranscript(WireModel):
     max_results: Annotated[int, Interval(ge=0, le=100)] | None = None
     next_token: Annotated[Text, MinLen(1), MaxLen(1000)] | None = None
     scan_direction: Literal["FORWARD", "BACKWARD"] | None = None
-    sort_order: Literal["ASCENDING", "DESCENDING"] = "DESCENDING"
+    sort_order: OrDefault[Literal["ASCENDING", "DESCENDING"]] = "DESCENDING"
     start_position: StartPosition | None = None
 
 

@@ -171,7 +171,7 @@ def test_deleted_section_is_removed() -> None:
 
 
 MISTAKES: list[tuple[str, str, Any, str]] = [
-    ("workstreams", "w", {"mode": "live"}, "workstreams.w.queue: Field required"),
+    ("workstreams", "w", {"mode": "live"}, "workstreams.w.queue: is missing"),
     ("workstreams", "w", {"mode": "live", "queue": "q", "open_age": "x"}, "workstreams.w.open_age: "),
     ("workstreams", "w", {"mode": "live", "queue": "q", "typo": 1}, "workstreams.w.typo: "),
     (
@@ -215,7 +215,7 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
     ("agents", "a", {"name": "Ann", "supervisor": "x"}, "agents.a.supervisor: "),
     ("queues", "q", QUEUE, "queues: q.hours: there are no hours 'h'"),
     ("agents", "a", {"name": "\x00"}, "agents.a.name: "),
-    ("agents", "a", {}, "agents.a.name: Field required"),
+    ("agents", "a", {}, "agents.a.name: is missing"),
     ("hours", "h", {"time_zone": "UTC", "closed": ["x"]}, "hours.h.closed.0: "),
     ("colours", "red", {}, "colours: can be workstreams, queues, hours, agents"),
 ]

@@ -194,3 +194,9 @@ def test_openapi_documents_every_kind_with_its_example(tenants: Api) -> None:
     assert {kind: example["value"] for kind, example in content["examples"].items()} == EXAMPLES
     assert {schema["title"]: schema["example"] for schema in content["schema"]["anyOf"]} == EXAMPLES
     assert "$ref" not in json.dumps(content)
+
+
+def test_null_in_a_table_counts_as_absent(tenant_admin: Admin) -> None:
+    table = {**LIVE_WORKSTREAM, "open_age": None, "priority": None, "texts": {"greeting": None}}
+    assert tenant_admin.put("/workstreams/w", table) == {**LIVE_WORKSTREAM, "texts": {}}
+    assert tenant_admin.put("/agents/new", {"name": "Ann", "capacity": None}) == {"name": "Ann"}

@@ -17,7 +17,7 @@ from tests.stack import SECRET
 @pytest.mark.parametrize(
     ("method", "path", "body", "mention"),
     [
-        ("PUT", "/workstreams/w", {"mode": "live"}, "workstreams.w.queue: Field required"),
+        ("PUT", "/workstreams/w", {"mode": "live"}, "workstreams.w.queue: is missing"),
         (
             "PUT",
             "/workstreams/w",
@@ -72,7 +72,7 @@ from tests.stack import SECRET
         ("PUT", "/agents/a", b"[" * 100_000, "The request body is not valid JSON: "),
         ("PUT", "/agents/a", [], "The request body: must be an object."),
         ("PUT", "/agents/a", b"\xff", "The request body is not valid JSON: "),
-        ("PUT", "/agents/a", None, "agents.a.name: Field required"),
+        ("PUT", "/agents/a", None, "agents.a.name: is missing"),
         ("DELETE", "/workstreams/persistent", None, "workstreams: "),
     ],
 )
