@@ -143,16 +143,29 @@ LocalizedText = Annotated[
 """A message by language. An empty message is not sent."""
 
 
-def text_in_language(text: LocalizedText, *wanted: str | None) -> str:
-    """Return the text in the first wanted language (BCP 47 tags) that it has, else in any language.
+_OTHER_NOTATIONS = re.compile(r"[.@#,;]")
+"""What begins the parts of a device's language that are no subtags: encoding, variant, script, further languages."""
 
-    Subtags are dropped until a language is found: `de-AT`, then `de`.
+_PAIRS = (("he", "iw"), ("id", "in"), ("yi", "ji"), ("jv", "jw"), ("nb", "no"), ("fil", "tl"))
+_SAME_LANGUAGE = dict([*_PAIRS, *((old, new) for new, old in _PAIRS)])
+"""Languages with two codes. Devices still send the older ones, such as `iw` for Hebrew."""
+
+
+def text_in_language(text: LocalizedText, *wanted: str | None) -> str:
+    """Return the text in the first wanted language that it has, else in any language.
+
+    Args:
+        text: the text by language.
+        wanted: the languages, as a standard (BCP 47) or a device writes them: `de-AT`, `de_AT`, `de_DE.UTF-8`, `iw_IL`.
+            Subtags are dropped until a language is found: `de-at`, then `de`.
     """
     for tag in filter(None, wanted):
-        subtags = tag.lower().split("-")
-        for detail in range(len(subtags), 0, -1):
-            if (found := text.get("-".join(subtags[:detail]))) is not None:
-                return found
+        code, *details = _OTHER_NOTATIONS.split(tag.strip().lower(), maxsplit=1)[0].replace("_", "-").split("-")
+        for known_code in filter(None, (code, _SAME_LANGUAGE.get(code))):
+            subtags = [known_code, *details]
+            for detail in range(len(subtags), 0, -1):
+                if (found := text.get("-".join(subtags[:detail]))) is not None:
+                    return found
     return text.get(ANY_LANGUAGE, next(iter(text.values())))
 
 

@@ -189,6 +189,7 @@ def test_valid_configuration_is_loaded_completely(folder: Path) -> None:
 
 
 GREETING: LocalizedText = {"de": "Hallo", "de-at": "Servus", "zh-hant": "您好"}
+GREETINGS: LocalizedText = {"en": "Hello", **GREETING, "pt-br": "Oi", "zh": "你好", "he": "שלום", "in": "Halo"}
 
 
 @pytest.mark.parametrize(
@@ -205,6 +206,19 @@ GREETING: LocalizedText = {"de": "Hallo", "de-at": "Servus", "zh-hant": "您好"
         (GREETING, ["", "-"], "Hallo"),
         (GREETING | {"*": "Hello"}, ["fr", "it"], "Hello"),
         (GREETING | {"de-at": ""}, ["de-AT"], ""),
+        (GREETINGS, ["de_AT"], "Servus"),
+        (GREETINGS, [" de"], "Hallo"),
+        (GREETINGS, ["de_DE.UTF-8"], "Hallo"),
+        (GREETINGS, ["de_AT@euro"], "Servus"),
+        (GREETINGS, ["pt_BR"], "Oi"),
+        (GREETINGS, ["zh_Hans_CN"], "你好"),
+        (GREETINGS, ["zh_TW_#Hant"], "你好"),
+        (GREETINGS, ["iw_IL"], "שלום"),
+        (GREETINGS, ["he-IL"], "שלום"),
+        (GREETINGS, ["in_ID"], "Halo"),
+        (GREETINGS, ["id-ID"], "Halo"),
+        (GREETINGS, ["pt-BR,pt;q=0.9,en;q=0.8"], "Oi"),
+        (GREETINGS, ["_", ".", "@x", "#"], "Hello"),
     ],
 )
 def test_text_is_found_in_the_closest_language(text: LocalizedText, wanted: list[str | None], found: str) -> None:
