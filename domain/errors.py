@@ -26,6 +26,10 @@ class AccessDenied(Fault):
     """The credential is missing, wrong or expired, or does not permit the request."""
 
 
+class InvalidSignature(AccessDenied):
+    """The signature does not fit the request, or its date is too far from now. AWS SDKs retry by the name of this error."""
+
+
 class NotFound(Fault):
     """The named resource does not exist, or the caller may not know that it exists."""
 

@@ -20,7 +20,7 @@ from fastapi import Depends, Request
 
 from api.bodies import read_raw_body
 from api.dependencies import ServicesInRequest
-from domain.errors import AccessDenied
+from domain.errors import AccessDenied, InvalidSignature
 from runtime.settings import AccessKeySettings, Settings
 
 CLOCK_SKEW = timedelta(minutes=15)
@@ -49,7 +49,8 @@ async def authenticate(request: Request, settings: Settings) -> AuthenticatedBac
     """Return the backend that sent the request.
 
     Raises:
-        AccessDenied: there are no credentials, the key is unknown, or the signature is wrong or too old.
+        AccessDenied: there are no credentials, or the key is unknown.
+        InvalidSignature: the signature is wrong, or its date is too far from now.
     """
     header = request.headers.get("authorization", "")
     scheme, _, value = header.partition(" ")
@@ -83,16 +84,16 @@ async def _verify_signature(request: Request, header: str, settings: Settings) -
         raise AccessDenied(f"The access key id {claim['key']!r} is not known.")
     signed = claim["headers"].split(";")
     if "host" not in signed:
-        raise AccessDenied("The signature must cover the host header.")
+        raise InvalidSignature("The signature must cover the host header.")
     if signed != sorted({*signed} & {*request.headers.keys()}):
-        raise AccessDenied("SignedHeaders must name headers of the request, in alphabetical order.")
+        raise InvalidSignature("SignedHeaders must name headers of the request, in alphabetical order.")
     body = await read_raw_body(request)
     if request.headers.get("x-amz-content-sha256", digest := sha256(body).hexdigest()) != digest:
-        raise AccessDenied("The X-Amz-Content-SHA256 header is not the digest of the body.")
+        raise InvalidSignature("The X-Amz-Content-SHA256 header is not the digest of the body.")
     date = _checked_date(request.headers.get("x-amz-date", ""), claim["day"])
     expected = _expected_signature(key, body, request, claim=claim.groupdict(), signed=frozenset(signed), date=date)
     if not hmac.compare_digest(expected, claim["signature"]):
-        raise AccessDenied("The signature does not match the request and the secret of its access key.")
+        raise InvalidSignature("The signature does not match the request and the secret of its access key.")
     return AuthenticatedBackend(claim["key"], key.instances)
 
 
@@ -100,11 +101,11 @@ def _checked_date(date: str, day: str) -> str:
     try:
         at = datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:
-        raise AccessDenied("The X-Amz-Date header is missing or not like 20260131T235959Z.") from None
+        raise InvalidSignature("The X-Amz-Date header is missing or not like 20260131T235959Z.") from None
     if not date.startswith(day):
-        raise AccessDenied(f"The signature's date {date} is not on the day of its credential, {day}.")
+        raise InvalidSignature(f"The signature's date {date} is not on the day of its credential, {day}.")
     if abs(datetime.now(UTC) - at) > CLOCK_SKEW:
-        raise AccessDenied(f"The signature's date {date} is more than 15 minutes from now; is the clock right?")
+        raise InvalidSignature(f"The signature's date {date} is more than 15 minutes from now; is the clock right?")
     return date
 
 

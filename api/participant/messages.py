@@ -70,7 +70,7 @@ async def send_message(
     """SendMessage. After a 200 response the transcript will contain the message exactly once, even if processes die."""
     session.require_active()
     allowed = session.conversation.content_types
-    if session.participant.role == "CUSTOMER" and allowed and body.content_type not in allowed:
+    if allowed and body.content_type not in allowed:
         raise InvalidValue(f"ContentType: this chat supports {', '.join(allowed)} only.")
     item_id = id_from_client_token(UUID(session.participant.id), body.client_token)
     if body.client_token:

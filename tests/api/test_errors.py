@@ -13,6 +13,7 @@ from domain import errors
 from domain.errors import ConversationEnded, EngineUnavailable, Fault
 
 UNNAMED = {"UnknownOperationException", "ServiceQuotaExceededException", "ValidationException", "AccessDeniedException"}
+UNNAMED |= {"InvalidSignatureException"}
 """Names that botocore does not model in both services, but that AWS uses in them."""
 
 FAULTS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Fault)]

@@ -161,8 +161,9 @@ def test_unsupported_content_types_are_refused(stack: Stack, connect: Any, parti
     chat = start_chat(connect, SupportedMessagingContentTypes=["text/plain", "application/json"])
     for supported in ("text/plain", "application/json"):
         send_message(participant, chat, "{}", ContentType=supported)
-    with pytest.raises(participant.exceptions.ValidationException, match="ContentType"):
-        send_message(participant, chat, "**bold**", ContentType="text/markdown")
+    for sender in (chat, join_as_agent(stack, connect, participant, chat)):
+        with pytest.raises(participant.exceptions.ValidationException, match="ContentType"):
+            send_message(participant, sender, "**bold**", ContentType="text/markdown")
     with pytest.raises(connect.exceptions.InvalidParameterException, match="InitialMessage"):
         start_chat(
             connect,
