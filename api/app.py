@@ -26,6 +26,7 @@ from api.direct_routes import DirectRoutes
 from api.participant import connection, messages, socket, transcript
 from api.paths import EncodedSlashes
 from api.tokens import Tokens, token_keys
+from api.trusted_proxies import TrustedProxies
 from configuration.current import Configuration
 from engine.client import ConversationClient
 from engine.lost_conversations import LostConversations
@@ -107,6 +108,7 @@ def create_app(services: Services, temporal_ui: str | None = None) -> FastAPI:
         max_age=7200,
     )
     app.add_middleware(request_ids.RequestIds)
+    app.add_middleware(TrustedProxies, services.settings.trusted_proxies)
     errors.install(app)
     for module in (
         chats,

@@ -57,6 +57,7 @@ async def serve(app: FastAPI, settings: Settings) -> AsyncGenerator[int, None]:
         log_config=None,
         lifespan="on",  # else uvicorn serves an application that fails to start, without its lifespan
         access_log=False,
+        proxy_headers=False,  # the application has its own
         ws=ChatSocketProtocol,
         ws_per_message_deflate=False,
         ws_max_size=MAX_FRAME_BYTES,

@@ -12,12 +12,12 @@ from __future__ import annotations
 import os
 import tomllib
 from datetime import timedelta
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import Field, IPvAnyNetwork, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from configuration.schema.instances import InstanceSettings
@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     api_port: int = Field(default=8080, ge=0, le=65535)
     public_url: str | None = None
     """Base URL under which browsers reach the API (`https://chat.example.org`). None: the base URL of the request."""
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = (ip_network("127.0.0.0/8"), ip_network("::1"))
+    """Networks of the proxies whose `X-Forwarded-*` headers are believed."""
     temporal_port: int = Field(default=7233, ge=1, le=65535)
     ui_port: int = Field(default=8233, ge=1, le=65535)
     temporal_task_queue: str = "conversations"

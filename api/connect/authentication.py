@@ -19,6 +19,7 @@ from botocore.credentials import Credentials
 from fastapi import Depends, Request
 
 from api.bodies import read_raw_body
+from api.connect.signed_hosts import possible_hosts
 from api.dependencies import ServicesInRequest
 from domain.errors import AccessDenied, InvalidSignature
 from runtime.settings import AccessKeySettings, Settings
@@ -91,10 +92,16 @@ async def _verify_signature(request: Request, header: str, settings: Settings) -
     if request.headers.get("x-amz-content-sha256", digest := sha256(body).hexdigest()) != digest:
         raise InvalidSignature("The X-Amz-Content-SHA256 header is not the digest of the body.")
     date = _checked_date(request.headers.get("x-amz-date", ""), claim["day"])
-    expected = _expected_signature(key, body, request, claim=claim.groupdict(), signed=frozenset(signed), date=date)
-    if not hmac.compare_digest(expected, claim["signature"]):
-        raise InvalidSignature("The signature does not match the request and the secret of its access key.")
-    return AuthenticatedBackend(claim["key"], key.instances)
+    hosts = possible_hosts(request, settings)
+    for host in hosts:
+        copy = _copy_of(request, body, host)
+        expected = _expected_signature(key, copy, claim=claim.groupdict(), signed=frozenset(signed), date=date)
+        if hmac.compare_digest(expected, claim["signature"]):
+            return AuthenticatedBackend(claim["key"], key.instances)
+    raise InvalidSignature(
+        "The signature does not match the request and the secret of its access key. "
+        f"It was checked for the host {' and for '.join(map(repr, hosts))}; a proxy must pass on the Host that the client sends."
+    )
 
 
 def _checked_date(date: str, day: str) -> str:
@@ -109,16 +116,21 @@ def _checked_date(date: str, day: str) -> str:
     return date
 
 
-def _expected_signature(
-    key: AccessKeySettings, body: bytes, request: Request, *, claim: dict[str, Any], signed: frozenset[str], date: str
-) -> str:
+def _copy_of(request: Request, body: bytes, host: str) -> AWSRequest:
+    """Return the request as botocore's, with the `Host` that the client may have sent."""
     raw_path: bytes = request.scope["raw_path"]
     query = request.scope["query_string"].decode("latin-1")
     # placeholder host: botocore signs the Host header, and the client's host may not parse
     url = f"http://-{raw_path.decode('latin-1').partition('?')[0]}"
     copy = AWSRequest(method=request.method, url=f"{url}?{query}" if query else url, data=body)
     for name, value in request.headers.items():
-        copy.headers[name] = value
+        copy.headers[name] = host if name == "host" else value
+    return copy
+
+
+def _expected_signature(
+    key: AccessKeySettings, copy: AWSRequest, *, claim: dict[str, Any], signed: frozenset[str], date: str
+) -> str:
     copy.context["timestamp"] = date
     signer = _Signer(Credentials("-", key.secret), claim["service"], claim["region"], signed)
     return str(signer.signature(signer.string_to_sign(copy, signer.canonical_request(copy)), copy))

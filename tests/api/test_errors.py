@@ -12,8 +12,13 @@ from api.errors import ERROR_FORMATS, render
 from domain import errors
 from domain.errors import ConversationEnded, EngineUnavailable, Fault
 
-UNNAMED = {"UnknownOperationException", "ServiceQuotaExceededException", "ValidationException", "AccessDeniedException"}
-UNNAMED |= {"InvalidSignatureException"}
+UNNAMED = {
+    "UnknownOperationException",
+    "ServiceQuotaExceededException",
+    "ValidationException",
+    "AccessDeniedException",
+    "InvalidSignatureException",
+}
 """Names that botocore does not model in both services, but that AWS uses in them."""
 
 FAULTS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Fault)]

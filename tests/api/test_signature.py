@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -14,7 +15,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.api.calls import CONTROL_OPERATIONS, ROUTES, Api, assert_refused, valid_body
+from tests.api.calls import CONTROL_OPERATIONS, ROUTES, Api, assert_refused, served, valid_body
 from tests.api.signing import SignedRequest
 from tests.compat.chats import INSTANCE, Chat
 from tests.stack import KEY_ID, SECRET
@@ -162,6 +163,46 @@ class TestHandmadeSignature:
         assert header != valid
         refused = send_signed(api, signed, headers={"authorization": header})
         assert (refused.status_code, refused.headers["x-amzn-errortype"]) in (DENIED, NOT_MATCHING)
+
+
+@pytest.fixture(scope="module")
+def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """A Perennial with a public URL. It trusts no proxy."""
+    settings = {"PERENNIAL_PUBLIC_URL": "https://chat.example.org", "PERENNIAL_TRUSTED_PROXIES": "[]"}
+    configuration = f'access_keys.{KEY_ID}.secret = "{SECRET}"\ninstances.demo.workstreams.live = {{ mode = "live", queue = "live" }}'
+    with served(tmp_path_factory.mktemp("proxied"), configuration, **settings) as api:
+        yield api
+
+
+class TestBehindProxy:
+    """A request is signed for the host that the client sees, and a proxy sends another one."""
+
+    @pytest.mark.parametrize("host", ["chat.example.org", "chat.example.org:443"])
+    def test_signature_for_the_public_url_is_accepted(self, proxied: Api, host: str) -> None:
+        assert_refused(through_proxy(proxied, host), 404, "ResourceNotFoundException")
+
+    @pytest.mark.parametrize("host", ["other.example.org", "chat.example.org:8443", ""])
+    def test_signature_for_another_host_is_denied(self, proxied: Api, host: str) -> None:
+        assert_refused(
+            through_proxy(proxied, host), *NOT_MATCHING, "the host 'upstream' and for 'chat.example.org' and"
+        )
+
+    def test_forwarded_host_counts_only_from_a_trusted_proxy(self, api: Api, proxied: Api) -> None:
+        forwarded = {"x-forwarded-host": "chat.example.com, inner"}
+        assert_refused(through_proxy(api, "chat.example.com", **forwarded), 404, "ResourceNotFoundException")
+        assert_refused(through_proxy(proxied, "chat.example.com", **forwarded), *NOT_MATCHING)
+
+    def test_trust_is_in_the_proxy_and_not_in_the_client_that_it_names(self, api: Api, proxied: Api) -> None:
+        forwarded = {"x-forwarded-host": "chat.example.com", "x-forwarded-for": "203.0.113.7"}
+        assert_refused(through_proxy(api, "chat.example.com", **forwarded), 404, "ResourceNotFoundException")
+        forwarded = {"x-forwarded-host": "chat.example.com", "x-forwarded-for": "127.0.0.1"}
+        assert_refused(through_proxy(proxied, "chat.example.com", **forwarded), *NOT_MATCHING)
+
+
+def through_proxy(api: Api, signed_host: str, **headers: str) -> httpx.Response:
+    """Send a request that is signed for a host, as a proxy does that replaces the host."""
+    signed = SignedRequest(host=signed_host)
+    return api.http.request(signed.method, signed.path, headers={**signed.all_headers(), "host": "upstream", **headers})
 
 
 class TestBoto3:
