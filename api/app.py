@@ -10,6 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from api import agent, browser_pages, contact_transcripts, errors, reconnections, request_ids
 from api.administration import routes as administration
+from api.client_tokens import ClientTokens
 from api.connect import (
     agent_status,
     bots,
@@ -59,6 +60,7 @@ def build_services(
         engine=engine,
         bus=bus,
         tokens=Tokens(token_keys(settings.token_keys, settings.data_dir)),
+        client_tokens=ClientTokens(db),
         sessions=Sessions(db, bus, engine),
         transcripts=TranscriptFeed(db, bus),
         agent_events=AgentEventFeed(db, bus),

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from api.client_tokens import ClientTokens
 from api.paths import resource_id
 from api.tokens import Tokens
 from configuration.current import Configuration
@@ -39,6 +40,7 @@ class Services:
     engine: ConversationClient
     bus: Bus
     tokens: Tokens
+    client_tokens: ClientTokens
     sessions: Sessions
     transcripts: TranscriptFeed
     agent_events: AgentEventFeed
@@ -60,6 +62,7 @@ class Services:
             self.connections,
             self.dispatcher,
             self.queue_positions,
+            self.client_tokens,
         )
 
     def instance(

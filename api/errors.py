@@ -30,6 +30,7 @@ from domain.errors import (
     QuotaExceeded,
     RequestTooLarge,
     Throttled,
+    TokenReused,
     Unavailable,
     UnknownOperation,
 )
@@ -60,6 +61,7 @@ ERROR_FORMATS: dict[type[Fault], ErrorFormat] = {
     ConversationEnded: ErrorFormat(403, "AccessDeniedException", "AccessDeniedException"),
     NotFound: ErrorFormat(404, "ResourceNotFoundException", "ResourceNotFoundException"),
     UnknownOperation: ErrorFormat(404, "UnknownOperationException", "UnknownOperationException"),
+    TokenReused: ErrorFormat(409, "IdempotencyException", "ConflictException"),
     ContactNotFound: ErrorFormat(410, "ContactNotFoundException", "ResourceNotFoundException"),
     RequestTooLarge: ErrorFormat(413, "InvalidRequestException", "ValidationException"),
     Throttled: ErrorFormat(429, "ThrottlingException", "ThrottlingException"),

@@ -46,6 +46,15 @@ class QuotaExceeded(Fault):
     """The limit for this kind of resource is reached."""
 
 
+class TokenReused(Fault):
+    """The `ClientToken` was used for another request."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "ClientToken: was used for another request in the last seven days. Each request needs a new one."
+        )
+
+
 class Throttled(Fault):
     """Too many requests or connections at once. The caller may retry later."""
 

@@ -11,8 +11,9 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from time import monotonic
+from typing import NamedTuple
 
-from domain.errors import Throttled
+from domain.errors import Throttled, TokenReused
 from runtime.bus import Announcement, Bus
 from store import transcript
 from store.database import Database
@@ -35,6 +36,17 @@ LOOK_SECONDS = 0.25
 TOO_MANY = "Too many messages wait to be recorded. Try again later."
 
 
+Content = tuple[str, str]
+"""Content type and content of a message."""
+
+
+class _Accepted(NamedTuple):
+    """When a message was accepted, on the clock of the process, and its content if a repeat may come."""
+
+    at: float
+    content: Content | None
+
+
 class AcceptedMessages:
     """The accepted messages of a process, by conversation.
 
@@ -44,7 +56,7 @@ class AcceptedMessages:
     def __init__(self, db: Database, bus: Bus, limit: int) -> None:
         self._db = db
         self._limit = limit
-        self._unrecorded: dict[str, dict[str, float]] = {}
+        self._unrecorded: dict[str, dict[str, _Accepted]] = {}
         self._by_age: deque[tuple[float, str, str]] = deque()
         self._waiting: dict[str, set[asyncio.Event]] = {}
         self._for_room: deque[asyncio.Future[None]] = deque()
@@ -61,13 +73,14 @@ class AcceptedMessages:
         if len(self._for_room) >= self._limit:
             raise Throttled(TOO_MANY)
 
-    async def admit(self, conversation_id: str, item_id: str) -> None:
+    async def admit(self, conversation_id: str, item_id: str, content: Content | None = None) -> None:
         """Add a message that is about to be accepted. Waits until there is room, in the order of the calls.
 
         Call `remove` if the message is not accepted after all. A message that is added already is not counted again.
 
         Raises:
             Throttled: too many messages wait, or there is no room after `ROOM_WAIT_SECONDS`.
+            TokenReused: a message with this id and another content is added already.
         """
         self._remove_old()
         if self.count < self._limit and not self._for_room:
@@ -75,10 +88,12 @@ class AcceptedMessages:
         else:
             await self._wait_for_room()
         items, now = self._unrecorded.setdefault(conversation_id, {}), monotonic()
-        if item_id in items:
+        if added := items.get(item_id):
             self._release()
+            if added.content != content:
+                raise TokenReused
             return
-        items[item_id] = now
+        items[item_id] = _Accepted(now, content)
         self._by_age.append((now, conversation_id, item_id))
 
     def remove(self, conversation_id: str, item_id: str) -> None:
@@ -90,9 +105,11 @@ class AcceptedMessages:
             self._release()
 
     @asynccontextmanager
-    async def admitted(self, conversation_id: str, item_id: str) -> AsyncGenerator[None, None]:
+    async def admitted(
+        self, conversation_id: str, item_id: str, content: Content | None = None
+    ) -> AsyncGenerator[None, None]:
         """Admit a message, and accept it in the block. An exception there removes it again. See `admit`."""
-        await self.admit(conversation_id, item_id)
+        await self.admit(conversation_id, item_id, content)
         try:
             yield
         except BaseException:
@@ -108,7 +125,8 @@ class AcceptedMessages:
         items = self._unrecorded.get(conversation_id)
         if not items:
             return False
-        item_id, accepted_at = next(reversed(items.items()))
+        item_id, accepted = next(reversed(items.items()))
+        accepted_at = accepted.at
         if monotonic() >= accepted_at + MAX_WAIT_SECONDS:
             return False
         announced = asyncio.Event()
@@ -182,7 +200,6 @@ class AcceptedMessages:
     def _remove_old(self) -> None:
         while self._by_age and self._by_age[0][0] < monotonic() - MAX_AGE_SECONDS:
             at, conversation_id, item_id = self._by_age.popleft()
-            if (
-                self._unrecorded.get(conversation_id, {}).get(item_id) == at
-            ):  # else it was recorded, and perhaps sent again
+            accepted = self._unrecorded.get(conversation_id, {}).get(item_id)
+            if accepted and accepted.at == at:  # else it was recorded, and perhaps sent again
                 self.remove(conversation_id, item_id)

@@ -164,6 +164,16 @@ checkpoints = Table(
     Column("state", Text, nullable=False),
 )
 
+client_tokens = Table(
+    "client_tokens",
+    metadata,
+    # the id derives from operation, scope and token
+    Column("id", String(64), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("resource_id", String(64), nullable=False),
+    Column("used_at", Instant, nullable=False, index=True),
+)
+
 receipts = Table(
     "receipts",
     metadata,

@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from api.bodies import JsonBody
-from api.client_tokens import id_from_client_token
+from api.client_tokens import token_request
 from api.connect.authentication import ByAccessKey
 from api.connect.requests import CreateParticipant
 from api.dependencies import ServicesInRequest
@@ -43,9 +43,10 @@ async def create_participant(
     contact, conversation = found
     if contact.ended_at is not None:
         raise MalformedRequest("ContactId: the contact has ended.")
-    bot = id_from_client_token(_NAMESPACE, body.client_token, scope=conversation.id)
-    command = Invite(participant_id=bot, name=details.display_name, by=caller.actor)
-    await execute_or_raise(services.engine, conversation.id, command, "ContactId")
+    repeatable = token_request(_NAMESPACE, body, body.client_token, scope=conversation.id)
+    async with services.client_tokens.claim(repeatable) as bot:
+        command = Invite(participant_id=bot, name=details.display_name, by=caller.actor)
+        await execute_or_raise(services.engine, conversation.id, command, "ContactId")
     expiry = datetime.now(UTC) + services.settings.participant_token_life
     credentials = {"ParticipantToken": participant_token(services, bot, conversation.id), "Expiry": iso(expiry)}
     return {"ParticipantId": bot, "ParticipantCredentials": credentials}

@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 from fastapi import APIRouter, Request
 
 from api.bodies import JsonBody
-from api.client_tokens import id_from_client_token
+from api.client_tokens import token_request
 from api.connect.authentication import ByAccessKey
 from api.connect.queue_hours import require_open_queue
 from api.connect.rehydration import resolve_source_contact
@@ -20,6 +20,7 @@ from api.openapi import DescribedRoute
 from api.participant.authentication import participant_token
 from api.participant.connection import connection_data
 from api.paths import resource_id
+from configuration.schema.instances import InstanceSettings
 from domain.conversation import ConversationOpening, RehydratedPast
 from domain.errors import ContactNotFound, ConversationEnded, InvalidValue, MalformedRequest, NotFound
 from domain.events import End, Message
@@ -29,6 +30,8 @@ from wire.models import without_none
 
 router = APIRouter(route_class=DescribedRoute)
 
+_MAY_DIFFER = frozenset({"connection_types"})
+
 _NAMESPACE = UUID("6f1c4f6e-7f0e-4a4e-9d55-5a7c3f0d1b21")
 
 
@@ -36,9 +39,9 @@ _NAMESPACE = UUID("6f1c4f6e-7f0e-4a4e-9d55-5a7c3f0d1b21")
 async def start_chat_contact(
     request: Request, services: ServicesInRequest, caller: ByAccessKey, body: JsonBody[StartChatContact]
 ) -> dict[str, Any]:
-    """StartChatContact. Starts a chat. Idempotent for ever by instance and `ClientToken`.
+    """StartChatContact. Starts a chat. Idempotent for seven days by instance and `ClientToken`.
 
-    A repeat returns the first chat, ended or not. Its other members do not change that chat.
+    A repeat returns the first chat, ended or not. Another request under the token is refused; only `ConnectionTypes` may differ.
     """
     instance, settings = services.instance(body.instance_id, caller.instances)
     workstream_id = resource_id(body.contact_flow_id)
@@ -47,41 +50,36 @@ async def start_chat_contact(
         raise NotFound(f"ContactFlowId: instance {instance!r} has no workstream {workstream_id!r}.")
     _check_supported(body)
 
-    contact_id = id_from_client_token(_NAMESPACE, body.client_token, scope=instance)
-    conversation = await conversations.find_conversation(services.db, contact_id)
+    repeatable = token_request(_NAMESPACE, body, body.client_token, scope=instance, without=_MAY_DIFFER)
+    contact_id = await services.client_tokens.find(repeatable)
+    conversation = await conversations.find_conversation(services.db, contact_id) if contact_id else None
     continued_from = conversation.continued_from if conversation else None
     if conversation is None:
         if workstream.refuses_when_closed:
             require_open_queue(settings, workstream.queue, "ContactFlowId")
         attributes, past = await _initial_attributes(services, instance, body)
         continued_from = past.contact_id if past else None
-        new = ConversationOpening(
-            contact_id=contact_id,
-            instance=instance,
-            workstream=workstream_id,
-            queue=workstream.queue,
-            mode=workstream.mode,
-            started_at=datetime.now(UTC),
-            customer_participant_id=_customer_participant_id(contact_id),
-            customer_name=body.participant_details.display_name,
-            customer_id=body.customer_id,
-            attributes=attributes,
-            segment_attributes=segment_attributes_json(body.segment_attributes),
-            content_types=tuple(body.supported_messaging_content_types or ()),
-            related_contact_id=continued_from or body.related_contact_id,
-            past=past,
-        )
-        minutes = body.chat_duration_in_minutes
-        duration = timedelta(minutes=minutes) if minutes else None
-        first_message = _first_message(body, new)
         # an overloaded process refuses the chat before it exists
-        accepted = services.accepted_messages
-        accepted.require_short_wait()
-        item_id = first_message and first_message.id
-        async with accepted.admitted(contact_id, item_id) if item_id else nullcontext():
-            # the workflow before the record: if this process dies in between, the workflow writes the record
-            await services.engine.start(new, settings, duration=duration, first_message=first_message)
-            await conversations.open_conversation(services.db, new)
+        services.accepted_messages.require_short_wait()
+        async with services.client_tokens.claim(repeatable) as contact_id:
+            new = ConversationOpening(
+                contact_id=contact_id,
+                instance=instance,
+                workstream=workstream_id,
+                queue=workstream.queue,
+                mode=workstream.mode,
+                started_at=datetime.now(UTC),
+                customer_participant_id=_customer_participant_id(contact_id),
+                customer_name=body.participant_details.display_name,
+                customer_id=body.customer_id,
+                attributes=attributes,
+                segment_attributes=segment_attributes_json(body.segment_attributes),
+                content_types=tuple(body.supported_messaging_content_types or ()),
+                related_contact_id=continued_from or body.related_contact_id,
+                past=past,
+            )
+            await _start(services, settings, new, body)
+    assert contact_id
     return without_none(
         ContactId=contact_id,
         ParticipantId=_customer_participant_id(contact_id),
@@ -103,6 +101,19 @@ async def stop_contact(services: ServicesInRequest, caller: ByAccessKey, body: J
         with suppress(ConversationEnded):
             await services.engine.execute_command(conversation.id, End(by=caller.actor))
     return {}
+
+
+async def _start(
+    services: Services, settings: InstanceSettings, new: ConversationOpening, body: StartChatContact
+) -> None:
+    minutes = body.chat_duration_in_minutes
+    duration = timedelta(minutes=minutes) if minutes else None
+    first_message = _first_message(body, new)
+    item_id = first_message and first_message.id
+    async with services.accepted_messages.admitted(new.contact_id, item_id) if item_id else nullcontext():
+        # the workflow before the record: if this process dies in between, the workflow writes the record
+        await services.engine.start(new, settings, duration=duration, first_message=first_message)
+        await conversations.open_conversation(services.db, new)
 
 
 def _check_supported(body: StartChatContact) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from api.bodies import JsonBody
-from api.client_tokens import id_from_client_token
+from api.client_tokens import token_request
 from api.connect.authentication import ByAccessKey
 from api.connect.contacts import contact_arn
 from api.connect.queue_hours import require_open_queue
@@ -60,13 +60,15 @@ async def transfer_contact(
     if found is None:
         raise NotFound(f"ContactId: instance {instance!r} has no contact {body.contact_id!r}.")
     contact, conversation = found
-    new_id = id_from_client_token(_NAMESPACE, body.client_token, scope=contact.id)
-    if await conversations.find_contact(services.db, instance, new_id) is None:
+    repeatable = token_request(_NAMESPACE, body, body.client_token, scope=contact.id)
+    new_id = await services.client_tokens.find(repeatable)
+    if new_id is None or await conversations.find_contact(services.db, instance, new_id) is None:
         target = TransferTarget(
             queue=resource_id(body.queue_id) if body.queue_id else None,
             user=resource_id(body.user_id) if body.user_id else None,
         )
-        await transfer(services, settings, contact, conversation, target, new_id=new_id, by=caller.actor)
+        async with services.client_tokens.claim(repeatable) as new_id:
+            await transfer(services, settings, contact, conversation, target, new_id=new_id, by=caller.actor)
     return {"ContactId": new_id, "ContactArn": contact_arn(instance, new_id)}
 
 

@@ -11,15 +11,15 @@ from fastapi import APIRouter
 from pydantic import AfterValidator, Field
 
 from api.bodies import JsonBody, parse_json
-from api.client_tokens import id_from_client_token
+from api.client_tokens import TOKEN_LIFE, item_id_of
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
 from api.participant.authentication import ByConnectionToken
-from domain.errors import InvalidValue, MalformedRequest
+from domain.errors import InvalidValue, MalformedRequest, TokenReused
 from domain.events import Message
 from domain.instants import iso
 from domain.participants import Role
-from domain.transcript import ContentType, checked_content
+from domain.transcript import ContentType, TranscriptItem, checked_content
 from realtime.sessions import Session
 from runtime.bus import Announcement
 from store import transcript
@@ -72,12 +72,12 @@ async def send_message(
     allowed = session.conversation.content_types
     if allowed and body.content_type not in allowed:
         raise InvalidValue(f"ContentType: this chat supports {', '.join(allowed)} only.")
-    item_id = id_from_client_token(UUID(session.participant.id), body.client_token)
-    if body.client_token:
-        earlier = await transcript.find_item(services.db, session.conversation.id, item_id)
-        if earlier:
-            return {"Id": earlier.id, "AbsoluteTime": iso(earlier.at)}
     now = datetime.now(UTC)
+    item_id, earlier = await _item_under_token(services, session, body.client_token, now)
+    if earlier:
+        if (earlier.content_type, earlier.content) != (body.content_type, body.content):
+            raise TokenReused
+        return {"Id": earlier.id, "AbsoluteTime": iso(earlier.at)}
     message = Message(
         id=item_id,
         at=now,
@@ -87,7 +87,8 @@ async def send_message(
         content=body.content,
         content_type=body.content_type,
     )
-    async with services.accepted_messages.admitted(session.conversation.id, item_id):
+    content = (body.content_type, body.content)
+    async with services.accepted_messages.admitted(session.conversation.id, item_id, content):
         await services.engine.send_message(session.conversation.id, message)
     return {"Id": item_id, "AbsoluteTime": iso(now)}
 
@@ -104,6 +105,20 @@ async def send_event(
     elif body.content_type in (DELIVERED, READ):
         await _record_receipt(services, session, body, now)
     return {"Id": str(uuid4()), "AbsoluteTime": iso(now)}
+
+
+async def _item_under_token(
+    services: Services, session: Session, client_token: str | None, now: datetime
+) -> tuple[str, TranscriptItem | None]:
+    """Return the id of the message with a token, and the message if it is recorded. An old use of the token does not count."""
+    item_id = item_id_of(UUID(session.participant.id), client_token)
+    if not client_token:
+        return item_id, None
+    while item := await transcript.find_item(services.db, session.conversation.id, item_id):
+        if item.at >= now - TOKEN_LIFE:
+            return item_id, item
+        item_id = item_id_of(UUID(item_id), client_token)
+    return item_id, None
 
 
 async def _send_typing(services: Services, session: Session) -> None:

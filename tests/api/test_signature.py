@@ -169,7 +169,8 @@ class TestHandmadeSignature:
 def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """A Perennial with a public URL. It trusts no proxy."""
     settings = {"PERENNIAL_PUBLIC_URL": "https://chat.example.org", "PERENNIAL_TRUSTED_PROXIES": "[]"}
-    configuration = f'access_keys.{KEY_ID}.secret = "{SECRET}"\ninstances.demo.workstreams.live = {{ mode = "live", queue = "live" }}'
+    workstream = 'mode = "live", queue = "live"'
+    configuration = f'access_keys.{KEY_ID}.secret = "{SECRET}"\ninstances.demo.workstreams.live = {{ {workstream} }}'
     with served(tmp_path_factory.mktemp("proxied"), configuration, **settings) as api:
         yield api
 

@@ -13,7 +13,13 @@ PLAUSIBLE_EPOCH_SECONDS = range(1_700_000_000, 4_000_000_000)
 EXTRA_MEMBERS = {"Item": {"InitialContactId"}}
 """Members outside the model: documented for the socket, and also present in transcript items."""
 
-COMMON_ERRORS = {"AccessDeniedException": 403, "ThrottlingException": 429}
+COMMON_ERRORS = {
+    "AccessDeniedException": 403,
+    "InvalidSignatureException": 403,
+    "ConflictException": 409,
+    "IdempotencyException": 409,
+    "ThrottlingException": 429,
+}
 """Errors that every operation may return, even when its model does not list them; with their HTTP status."""
 
 

@@ -59,6 +59,7 @@ def _rows(size: int, now: datetime) -> Iterator[Row]:
         yield schema.connections, _connection(f"idle-{n}-customer", OTHER_PROCESS)
         yield schema.routing_waits, _wait(n, now)
         yield schema.sent_positions, {"contact_id": f"waiting-{n}", "position": size - n, "at": now}
+        yield schema.client_tokens, {"id": f"token-{n}", "digest": "d", "resource_id": f"waiting-{n}", "used_at": now}
     yield from _open_chat("own", "ACTIVE", now, stage="working", agent=ANN)
     yield from _open_chat("own-parked", "WAITING", now, stage="parked", agent=ANN, queue=PARKED)
     yield from _open_chat("without-items", "OPEN", now, stage="parked", past_id="closed-0")

@@ -9,8 +9,9 @@ from domain.checkpoints import Checkpoint, ConflictKind
 from domain.participants import Participant, Role
 from domain.transcript import TranscriptItem
 from routing.placement import write_placement
-from store import configuration, connections, conversations, customers, notes, past, receipts, transcript
+from store import client_tokens, configuration, connections, conversations, customers, notes, past, receipts, transcript
 from store.checkpoints import Step, find_checkpoint
+from store.client_tokens import TokenUse
 from store.configuration import ConfigurationChange
 from store.contact_search import (
     AttributeCriterion,
@@ -41,6 +42,11 @@ LATER = 10**9
 async def start_of_a_chat(db: Database) -> None:
     """StartChatContact, its repetition, the first commit, and the end."""
     now = datetime.now(UTC)
+    since, use = now - timedelta(days=7), TokenUse("digest", "new")
+    await client_tokens.find_use(db, "token", since)
+    for _ in range(2):
+        assert await client_tokens.claim(db, "token", use, now, since) == use
+    await client_tokens.release(db, "token", use)
     await conversations.find_conversation(db, "new")
     await conversations.open_conversation(db, opening("new"))
     customer = Participant(id="new-customer", role=Role.CUSTOMER, name="Ada", presence=CONNECTED)

@@ -77,6 +77,15 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_sent_positions_at"), "sent_positions", ["at"], unique=False)
     op.create_table(
+        "client_tokens",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("resource_id", sa.String(length=64), nullable=False),
+        sa.Column("used_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_client_tokens_used_at"), "client_tokens", ["used_at"], unique=False)
+    op.create_table(
         "configuration_changes",
         sa.Column("instance", sa.String(length=100), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
