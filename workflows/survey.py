@@ -6,6 +6,9 @@ Answers become attributes of the conversation. At the deadline of the survey the
 from __future__ import annotations
 
 import json
+import unicodedata
+from collections.abc import Sequence
+from string import punctuation, whitespace
 from typing import Any
 
 from domain.events import Message
@@ -19,6 +22,10 @@ TRIGGER = "survey"
 
 MAX_ANSWER_CHARACTERS = 1_000
 """A longer answer is cut to this length for the attribute, in characters; the transcript has the whole answer."""
+
+
+_AROUND = f"{punctuation}{whitespace}\ufe0f\u20e3"
+"""What people write around an answer. The last two make a digit a keycap."""
 
 
 def ask_question(state: ConversationState) -> Decision:
@@ -39,7 +46,8 @@ def record_answer(state: ConversationState, message: Message) -> Decision:
     assert survey is not None
     assert step is not None
     question = survey.questions[step]
-    answer = find_answer(question, message.content_type, message.content)
+    exact = state.rules_version < 3
+    answer = find_answer(question, message.content_type, message.content, exact=exact)
     if answer is None:
         # with its choices: clients hide quick replies once the customer has typed a message
         return system_message(state, survey.not_a_choice, TRIGGER).then(ask_question)
@@ -63,17 +71,50 @@ def question_content(question: SurveyQuestion, *, interactive: bool) -> tuple[st
     return INTERACTIVE, json.dumps(template, ensure_ascii=False)
 
 
-def find_answer(question: SurveyQuestion, content_type: str, content: str) -> str | None:
-    """The answer in a message; None when it matches no choice. A choice matches by its text, in any case, or by its number."""
+def find_answer(question: SurveyQuestion, content_type: str, content: str, *, exact: bool = False) -> str | None:
+    """The answer in a message; None when it matches no choice.
+
+    A choice matches by its text, by its number from 1, or by both as the question shows them. Case, the width of characters, and
+    punctuation around the answer do not matter: `1.`, `#1`, `Good.`, `1. good`.
+
+    Args:
+        question: the question.
+        content_type: the content type of the message.
+        content: its content.
+        exact: match as version 2 of the rules does: the text in any case or the number, without anything around it.
+    """
     if not question.choices:
         return content[:MAX_ANSWER_CHARACTERS]
     texts = _strings(content) if content_type in (INTERACTIVE_RESPONSE, "application/json") else [content]
-    for text in texts:
-        plain = text.strip().casefold()
-        for number, choice in enumerate(question.choices, start=1):
-            if plain in (choice.casefold(), str(number)):
-                return choice
-    return None
+    matching = _exact_choice if exact else _choice
+    return next((found for text in texts if (found := matching(question.choices, text))), None)
+
+
+def _exact_choice(choices: Sequence[str], text: str) -> str | None:
+    plain = text.strip().casefold()
+    numbered = enumerate(choices, start=1)
+    return next((choice for number, choice in numbered if plain in (choice.casefold(), str(number))), None)
+
+
+def _choice(choices: Sequence[str], text: str) -> str | None:
+    """The only choice with this text, else the one with this number: a choice can itself be a number."""
+    for simplified in (_simple, _bare):
+        answer = simplified(text)
+        found = [choice for choice in choices if answer and simplified(choice) == answer]
+        if len(found) == 1:
+            return found[0]
+    numbered = enumerate(choices, start=1)
+    return next(
+        (choice for number, choice in numbered if _bare(text) in (str(number), _bare(f"{number}. {choice}"))), None
+    )
+
+
+def _simple(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold().strip()
+
+
+def _bare(text: str) -> str:
+    return _simple(text).strip(_AROUND)
 
 
 def _strings(content: str) -> list[str]:

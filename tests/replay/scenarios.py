@@ -106,6 +106,19 @@ async def renewed_by_signal(engine: Engine, _: WorkflowEnvironment) -> Chat:
     return chat
 
 
+async def survey_answers(engine: Engine, _: WorkflowEnvironment) -> Chat:
+    """A survey with an answer that is not understood, and one with punctuation, under version 3 of the rules."""
+    survey = {"questions": [{"key": "score", "text": "How was it?", "choices": ["Good", "Bad"]}]}
+    chat = await engine.start(id="recorded-survey-answers", survey=survey)
+    await chat.do(*WITH_AGENT, End(by="agent"))
+    await chat.send("so so")
+    await chat.send("2.")
+    await chat.wait_until(lambda s: s.ended, "the survey is answered")
+    await chat.do(Close())
+    await chat.handle.result()
+    return chat
+
+
 async def outage(engine: Engine, _: WorkflowEnvironment) -> Chat:
     """The store cannot be written for a while: the write becomes an ordinary activity, and nothing is lost."""
     chat = await engine.start(id=f"recorded-outage-{uuid4()}")
@@ -276,7 +289,10 @@ async def reconfigured(engine: Engine, _: WorkflowEnvironment) -> Chat:
     return chat
 
 
-_LIVE = (chat, reconnect, timeout, outage, cancelled, contacts, agent_lost, participant_timers, offered, reconfigured)
+_LIVE = (
+    *(chat, reconnect, timeout, outage, cancelled, contacts, agent_lost, participant_timers, offered, reconfigured),
+    survey_answers,
+)
 _PERSISTENT = (renewed, renewed_after_work, renewed_by_signal, parked, idle_rules, hours, returning)
 SCENARIOS: dict[str, Scenario] = {scenario.__name__: scenario for scenario in (*_LIVE, *_PERSISTENT)}
 
