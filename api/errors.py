@@ -75,6 +75,8 @@ def render(fault: Fault, path: str) -> JSONResponse:
     error_format = next(ERROR_FORMATS[kind] for kind in type(fault).__mro__ if kind in ERROR_FORMATS)
     name = error_format.participant if path.startswith(PARTICIPANT_PATHS) else error_format.connect
     headers = {"x-amzn-errortype": name}
+    if isinstance(fault, Unavailable) and fault.__cause__:
+        logger.warning("%s: %s Cause: %s", path, fault, fault.__cause__)
     if isinstance(fault, Throttled):
         headers["retry-after"] = RETRY_AFTER_SECONDS
     return JSONResponse({"__type": name, "Message": str(fault)}, status_code=error_format.status, headers=headers)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from uuid import uuid4
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runtime.request_log import REQUEST_ID
-
-logger = logging.getLogger(__name__)
 
 HEADER = "x-amzn-requestid"
 
@@ -23,7 +20,7 @@ class RequestIds:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Forward the request, and name its id in the response. A server error leaves a line in the log."""
+        """Forward the request, and name its id in the response."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
@@ -32,8 +29,6 @@ class RequestIds:
         async def forward(message: Message) -> None:
             if message["type"] in _RESPONSE_STARTS:
                 message["headers"] = [*message.get("headers", ()), (HEADER.encode(), request_id.encode())]
-                if message.get("status", 0) >= 500:
-                    logger.warning("%s answers %d", scope["path"], message["status"])
             await send(message)
 
         REQUEST_ID.set(request_id)

@@ -71,4 +71,10 @@ class Unavailable(Fault):
 
 
 class EngineUnavailable(Unavailable):
-    """Temporal was unreachable, did not answer in time, or returned an error."""
+    """Temporal was unreachable, did not answer in time, or returned an error. What was sent may still take effect."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The conversation engine does not answer. The request may still take effect. "
+            "It can be repeated, with the same ClientToken if it has one."
+        )

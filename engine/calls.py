@@ -68,9 +68,4 @@ def fault_of(error: RPCError) -> ConversationEnded | EngineUnavailable:
     lacks_namespace = any(detail.Is(NamespaceNotFoundFailure.DESCRIPTOR) for detail in error.grpc_status.details)
     if error.status is RPCStatusCode.NOT_FOUND and not lacks_namespace:
         return ConversationEnded()
-    return unavailable(error)
-
-
-def unavailable(error: RPCError) -> EngineUnavailable:
-    """The error of a request that Temporal did not serve."""
-    return EngineUnavailable(f"The conversation engine does not answer: {error.message}")
+    return EngineUnavailable()

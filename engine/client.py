@@ -24,7 +24,7 @@ from domain.conversation import ConversationOpening
 from domain.errors import ConversationEnded, EngineUnavailable
 from domain.events import AnyEvent, Command, Message, Messages
 from domain.refusals import Refusal
-from engine.calls import PASSING, fault_of, repeated, unavailable
+from engine.calls import PASSING, fault_of, repeated
 from engine.message_batches import MessageBatches
 from runtime.settings import Settings
 from workflows import operator_details, search_attributes
@@ -120,7 +120,7 @@ class ConversationClient:
         except WorkflowAlreadyStartedError:
             return
         except RPCError as error:
-            raise unavailable(error) from error
+            raise EngineUnavailable from error
 
     async def send_message(self, conversation_id: str, message: Message) -> None:
         """Send a message. Returns once it is durable: the transcript will contain it exactly once, by its `id`."""
@@ -138,7 +138,7 @@ class ConversationClient:
         try:
             answer = await self._update(handle, CommandRequest(command=dated))
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:
-            raise EngineUnavailable("The conversation engine did not answer in time.") from error
+            raise EngineUnavailable from error
         except WorkflowUpdateFailedError as error:
             raise ConversationEnded from error
         except RPCError as error:

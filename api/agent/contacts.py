@@ -19,6 +19,7 @@ from api.openapi import DescribedRoute, EmptyResponse, error_responses
 from api.participant.authentication import participant_token
 from api.reconnections import LinkResponse, reconnect_link
 from api.refusals import refusal_error, try_command
+from domain.contacts import EndReason
 from domain.errors import ConversationEnded, MalformedRequest, NotFound
 from domain.events import Close, End, Park, Release, Resume
 from domain.refusals import Refusal, RefusalCode, refusal
@@ -93,19 +94,42 @@ async def create_reconnect_link(
 async def perform_action(
     contact_id: ContactId, action: Action, services: ServicesInRequest, agent: ByAgentToken
 ) -> EmptyResponse:
-    """Ends the chat, closes its wrap-up, parks or resumes it, or releases it to its queue."""
+    """Ends the chat, closes its wrap-up, parks or resumes it, or releases it to its queue.
+
+    A repeated action changes nothing, but to resume a chat that is not parked is refused.
+    """
     contact, conversation, me = await find_own_contact(services, agent, contact_id)
+    if is_done(action, contact, conversation):
+        return EmptyResponse()
     if contact.ended_at is not None and action != "close":
         raise MalformedRequest("contact_id: the contact has ended.")
-    if contact.wrapped_up_at is not None:
-        raise MalformedRequest(f"{action}: the contact is closed.")
     if action == "resume":
         refused = await _resume(services, agent, conversation, by=me.id)
     else:
         refused = await try_command(services.engine, conversation.id, _COMMANDS[action](by=me.id))
-    if refused:
+    if refused and not await _is_done_now(services, agent, contact_id, action):
         raise refusal_error(refused, action)
     return EmptyResponse()
+
+
+def is_done(action: str, contact: StoredContact, conversation: StoredConversation) -> bool:
+    """Whether the record shows the effect of an action: a client whose first request timed out may repeat it."""
+    match action:
+        case "end":
+            return conversation.interaction_ended
+        case "close":
+            return contact.wrapped_up_at is not None
+        case "release":
+            return contact.end_reason == EndReason.RELEASED
+        case "park":
+            return conversation.state == "WAITING" and contact.ended_at is None
+        case _:
+            return False
+
+
+async def _is_done_now(services: Services, agent: SignedInAgent, contact_id: str, action: str) -> bool:
+    contact, conversation, _ = await find_own_contact(services, agent, contact_id)
+    return is_done(action, contact, conversation)
 
 
 async def _resume(

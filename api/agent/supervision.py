@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Query
 
 from api.agent.agent_status import agent_response, change_agent_status
 from api.agent.authentication import ByAgentToken, SignedInAgent
+from api.agent.contacts import is_done
 from api.agent.notes import notes_response
 from api.agent.requests import AgentStatusRequest, AssignRequest, Queue, TransferRequest, User
 from api.agent.responses import (
@@ -128,9 +129,12 @@ async def perform_action(
 ) -> EmptyResponse:
     """Releases a contact from its agent to its queue, ends a chat, or closes a wrap-up.
 
-    If the conversation's workflow is gone, because an operator terminated it, its agent becomes free.
+    A repeated action changes nothing. If the conversation's workflow is gone, because an operator terminated it, its agent
+    becomes free.
     """
     contact, conversation = await _find(services, supervisor, contact_id)
+    if is_done(action, contact, conversation):
+        return EmptyResponse()
     if contact.ended_at is not None and action != "close":
         raise MalformedRequest("contact_id: the contact has ended.")
     command = {"release": Release, "end": End, "close": Close}[action](by=_actor(supervisor))
@@ -141,7 +145,7 @@ async def perform_action(
         if action == "end":  # nothing else is left to end
             return EmptyResponse()
         refused = refusal(RefusalCode.CONVERSATION_ENDED)
-    if refused:
+    if refused and not is_done(action, *await _find(services, supervisor, contact_id)):
         raise refusal_error(refused, action)
     return EmptyResponse()
 

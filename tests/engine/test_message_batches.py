@@ -26,7 +26,7 @@ class Engine:
         self.batches.append((conversation_id, [message.content for message in messages.messages]))
         await self._gate.wait()
         if self.fails:
-            raise EngineUnavailable("down")
+            raise EngineUnavailable
 
 
 def add(batches: MessageBatches, content: str, conversation: str = "c") -> asyncio.Task[None]:

@@ -82,9 +82,8 @@ def test_supervisor_lists_transfers_releases_and_ends_contacts(
     assert list(a2.contacts()) == [transferred["contact_id"]]
     assert supervisor.post(f"contacts/{transferred['contact_id']}/release", None, SUPERVISION).json() == {}
     assert a2.contacts() == {}
-    assert_refused(
-        supervisor.post(f"contacts/{transferred['contact_id']}/release", None, SUPERVISION), *REFUSED, "ended"
-    )
+    again = supervisor.post(f"contacts/{transferred['contact_id']}/release", None, SUPERVISION)
+    assert again.json() == {}, "a release that timed out can be repeated"
     assert_refused(
         supervisor.post(f"contacts/{waiting.contact_id}/release", None, SUPERVISION), *REFUSED, "release: not"
     )
