@@ -24,6 +24,7 @@ from api.connect import (
 )
 from api.dependencies import Services
 from api.direct_routes import DirectRoutes
+from api.head_requests import HeadRequests
 from api.participant import connection, messages, socket, transcript
 from api.paths import EncodedSlashes
 from api.tokens import Tokens, token_keys
@@ -100,6 +101,7 @@ def create_app(services: Services, temporal_ui: str | None = None) -> FastAPI:
         {messages.SEND_MESSAGE: services.accepted_messages.require_short_wait},
     )
     app.add_middleware(errors.UnexpectedErrorMiddleware)
+    app.add_middleware(HeadRequests)
     # any origin may call with any method and header: tokens protect the chats, and there are no cookies
     app.add_middleware(
         CORSMiddleware,
@@ -132,7 +134,7 @@ def create_app(services: Services, temporal_ui: str | None = None) -> FastAPI:
         administration,
     ):
         app.include_router(module.router)
-    app.add_api_route("/healthz", _health, methods=["GET", "HEAD"], include_in_schema=False)
+    app.add_api_route("/healthz", _health, methods=["GET"], include_in_schema=False)
     browser_pages.install(app, temporal_ui)
     return app
 

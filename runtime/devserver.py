@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from temporalio.client import Client
 
@@ -24,7 +25,7 @@ READY_SECONDS = 60
 STOP_SECONDS = 10
 
 PID_FILE = "temporal.pid"
-"""The file in the data folder that holds the process id of the server."""
+"""The file in the data folder that holds the process id of the server. The server holds a lock on it."""
 
 
 @contextmanager
@@ -52,18 +53,24 @@ async def temporal_server(settings: Settings) -> AsyncGenerator[None, None]:
     """Run the server for the time of the block. A server that a killed Perennial left on the data folder is stopped first.
 
     Raises:
-        StartupError: a port is taken, or the server does not start within `READY_SECONDS`.
+        StartupError: a port is taken, the server does not start within `READY_SECONDS`, or the one left over does not stop.
     """
-    pid_file = settings.data_dir / PID_FILE
-    await _end_leftover(pid_file)
-    check_port("127.0.0.1", settings.temporal_port, "Temporal", "PERENNIAL_TEMPORAL_PORT")
-    check_port("127.0.0.1", settings.ui_port, "The Temporal UI", "PERENNIAL_UI_PORT")
-    with (settings.data_dir / "temporal.log").open("ab") as log:
-        # a new session: Ctrl-C in the terminal must not stop the server before worker and API have stopped
-        process = await asyncio.create_subprocess_exec(
-            *_command(settings), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
-        )
-    pid_file.write_text(str(process.pid))
+    path = settings.data_dir / PID_FILE
+    with path.open("a+") as pid_file:
+        await _take(pid_file)
+        check_port("127.0.0.1", settings.temporal_port, "Temporal", "PERENNIAL_TEMPORAL_PORT")
+        check_port("127.0.0.1", settings.ui_port, "The Temporal UI", "PERENNIAL_UI_PORT")
+        with (settings.data_dir / "temporal.log").open("ab") as log:
+            # a new session: Ctrl-C in the terminal must not stop the server before worker and API have stopped
+            process = await asyncio.create_subprocess_exec(
+                *_command(settings),
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                pass_fds=(pid_file.fileno(),),
+            )
+        pid_file.write(str(process.pid))
     try:
         await _until_ready(settings, process)
         yield
@@ -75,7 +82,7 @@ async def temporal_server(settings: Settings) -> AsyncGenerator[None, None]:
         except TimeoutError:
             process.kill()
             await process.wait()
-        pid_file.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
 
 
 def end_server(settings: Settings) -> None:
@@ -140,29 +147,38 @@ async def _until_ready(settings: Settings, process: asyncio.subprocess.Process) 
     )
 
 
-async def _end_leftover(pid_file: Path) -> None:
-    """Stop a server whose parent was killed. The caller has the lock of the data folder, so no other process uses the server."""
-    try:
-        pid = int(pid_file.read_text())
-    except (FileNotFoundError, ValueError):
-        return
-    if str(pid_file.with_name("temporal.db")) in await _command_line(pid):
+async def _take(pid_file: IO[str]) -> None:
+    """Lock the file of the process id for a new server. The server inherits the lock and holds it as long as it lives.
+
+    A server whose parent was killed still holds it, and is stopped. The caller has the lock of the data folder, so no other
+    process uses that server.
+
+    Raises:
+        StartupError: such a server does not stop, or its process id is unknown.
+    """
+    if not _lock(pid_file):
+        await _stop_leftover(pid_file)
+    pid_file.truncate(0)
+
+
+async def _stop_leftover(pid_file: IO[str]) -> None:
+    pid_file.seek(0)
+    pid = pid_file.read()
+    for number in (signal.SIGTERM, signal.SIGKILL) if pid.isdecimal() else ():
         with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
+            os.kill(int(pid), number)
         for _ in range(STOP_SECONDS * 10):
-            if not await _command_line(pid):
-                break
+            if _lock(pid_file):
+                return
             await asyncio.sleep(0.1)
-    pid_file.unlink(missing_ok=True)
-
-
-async def _command_line(pid: int) -> str:
-    """The command line of a process; empty when it has ended, also for a zombie."""
-    ps = await asyncio.create_subprocess_exec(
-        # -ww: without it, ps cuts the line at COLUMNS
-        *("ps", "-ww", "-o", "stat=,command=", "-p", str(pid)),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+    raise StartupError(
+        f"a Temporal server of an earlier start still runs on {Path(pid_file.name).parent}; stop it first"
     )
-    state, _, command = (await ps.communicate())[0].decode().strip().partition(" ")
-    return "" if state.startswith("Z") else command.strip()
+
+
+def _lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

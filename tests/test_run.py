@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from perennial import welcome
@@ -92,9 +94,38 @@ def test_conversations_continue_after_perennial_alone_was_killed(own_stack: Stac
     assert own_stack.process
     own_stack.process.kill()
     own_stack.process.wait()
-    own_stack.environment["COLUMNS"] = "40"  # a narrow terminal must not hide the leftover process
     own_stack.start()  # the Temporal server of the killed process still uses the port and the file
     assert_continues(own_stack, contact_id, token)
+
+
+@pytest.mark.chaos
+def test_leftover_server_is_found_whatever_the_locale_and_the_terminal(tmp_path: Path) -> None:
+    stack = Stack(tmp_path / "daten-ü", {"LC_ALL": "C", "COLUMNS": "40"})
+    stack.start()
+    assert stack.process
+    stack.process.kill()
+    stack.process.wait()
+    leftover = int((stack.folder / "temporal.pid").read_text())
+    stack.start()
+    assert not psutil.pid_exists(leftover)
+    assert stack.stop() == 0
+
+
+@pytest.mark.chaos
+def test_leftover_server_of_unknown_id_stops_the_start(tmp_path: Path) -> None:
+    """The process was killed before it could note the id of its server."""
+    stack = Stack(tmp_path / "data")
+    stack.start()
+    assert stack.process
+    server = int((stack.folder / "temporal.pid").read_text())
+    stack.process.kill()
+    stack.process.wait()
+    (stack.folder / "temporal.pid").write_text("")
+    try:
+        assert "a Temporal server of an earlier start still runs" in refusal(stack.environment)
+        assert (stack.folder / "temporal.pid").exists()
+    finally:
+        os.kill(server, signal.SIGTERM)
 
 
 def test_second_start_on_a_data_folder_is_refused(own_stack: Stack) -> None:

@@ -6,7 +6,8 @@ import re
 
 from api.browser_pages import FIRST_CHAT
 from tests.api.calls import Api
-from tests.stack import ROOT
+from tests.compat.chats import Chat
+from tests.stack import ROOT, SECRET
 
 
 def test_start_page_says_where_everything_is(api: Api) -> None:
@@ -39,3 +40,19 @@ def test_api_documentation_needs_no_internet(api: Api) -> None:
     for path in loaded:
         assert path.startswith("/docs/files/")
         assert api.http.get(path).content, path
+
+
+def test_head_is_answered_as_get_without_a_body(api: Api, chat: Chat) -> None:
+    secret = {"authorization": f"Bearer {SECRET}"}
+    for path in (
+        "/healthz",
+        "/",
+        "/docs",
+        "/openapi.json",
+        "/favicon.ico",
+        f"/contacts/demo/{chat.contact_id}",
+        "/nowhere",
+    ):
+        read, asked = api.http.get(path, headers=secret), api.http.head(path, headers=secret)
+        assert (asked.status_code, asked.content) == (read.status_code, b""), path
+        assert asked.headers["content-type"] == read.headers["content-type"]
