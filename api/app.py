@@ -26,6 +26,7 @@ from api.dependencies import Services
 from api.direct_routes import DirectRoutes
 from api.head_requests import HeadRequests
 from api.participant import connection, messages, socket, transcript
+from api.participant.arrival import MessagesInOrder
 from api.paths import EncodedSlashes
 from api.tokens import Tokens, token_keys
 from api.trusted_proxies import TrustedProxies
@@ -100,6 +101,7 @@ def create_app(services: Services, temporal_ui: str | None = None) -> FastAPI:
         (messages.router, transcript.router, connection.router),
         {messages.SEND_MESSAGE: services.accepted_messages.require_short_wait},
     )
+    app.add_middleware(MessagesInOrder, messages.SEND_MESSAGE)
     app.add_middleware(errors.UnexpectedErrorMiddleware)
     app.add_middleware(HeadRequests)
     # any origin may call with any method and header: tokens protect the chats, and there are no cookies

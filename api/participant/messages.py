@@ -7,13 +7,14 @@ from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
 from annotated_types import MaxLen, MinLen
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import AfterValidator, Field
 
 from api.bodies import JsonBody, parse_json
 from api.client_tokens import TOKEN_LIFE, item_id_of
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
+from api.participant.arrival import place_in_line
 from api.participant.authentication import ByConnectionToken
 from domain.errors import InvalidValue, MalformedRequest, TokenReused
 from domain.events import Message
@@ -65,7 +66,7 @@ class MessageReference(WireModel):
 
 @router.post(SEND_MESSAGE)
 async def send_message(
-    services: ServicesInRequest, session: ByConnectionToken, body: JsonBody[SendMessage]
+    request: Request, services: ServicesInRequest, session: ByConnectionToken, body: JsonBody[SendMessage]
 ) -> dict[str, Any]:
     """SendMessage. After a 200 response the transcript will contain the message exactly once, even if processes die."""
     session.require_active()
@@ -87,8 +88,10 @@ async def send_message(
         content=body.content,
         content_type=body.content_type,
     )
-    content = (body.content_type, body.content)
+    content, place = (body.content_type, body.content), place_in_line(request)
+    await place.wait_for_turn()
     async with services.accepted_messages.admitted(session.conversation.id, item_id, content):
+        place.leave()  # the engine client takes the message before it awaits anything
         await services.engine.send_message(session.conversation.id, message)
     return {"Id": item_id, "AbsoluteTime": iso(now)}
 
