@@ -83,8 +83,8 @@ class ClientTokens(PeriodicTasks):
         return use and _same(use, request)
 
     @asynccontextmanager
-    async def claim(self, request: TokenRequest) -> AsyncGenerator[str, None]:
-        """Yield the id for what the block creates. A repeated or concurrent request gets the same one.
+    async def claim(self, request: TokenRequest, new_id: str | None = None) -> AsyncGenerator[str, None]:
+        """Yield the id for what the block creates: `new_id`, or a random one. A repeated or concurrent request gets the same one.
 
         A block that refuses the request forgets the token, so that a corrected request can use it. After any other error what
         was begun may still take effect, so the token counts.
@@ -93,9 +93,9 @@ class ClientTokens(PeriodicTasks):
             TokenReused: the token has been used for another request meanwhile.
         """
         if request.token_id is None:
-            yield str(uuid4())
+            yield new_id or str(uuid4())
             return
-        own = TokenUse(request.digest, str(uuid4()))
+        own = TokenUse(request.digest, new_id or str(uuid4()))
         use = await store.claim(self._db, request.token_id, own, datetime.now(UTC), _oldest())
         resource_id = _same(use, request)
         try:

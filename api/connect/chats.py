@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request
 from api.bodies import JsonBody
 from api.client_tokens import token_request
 from api.connect.authentication import ByAccessKey
+from api.connect.open_chats import claim_open_chat
 from api.connect.queue_hours import require_open_queue
 from api.connect.rehydration import resolve_source_contact
 from api.connect.requests import MAX_ATTRIBUTE_BYTES, StartChatContact, StopContact, segment_attributes_json
@@ -41,7 +42,8 @@ async def start_chat_contact(
 ) -> dict[str, Any]:
     """StartChatContact. Starts a chat. Idempotent for seven days by instance and `ClientToken`.
 
-    A repeat returns the first chat, ended or not. Another request under the token is refused; only `ConnectionTypes` may differ.
+    A repeat returns the first chat, ended or not. A customer who may have one open chat only gets that one.
+    Another request under the token is refused; only `ConnectionTypes` may differ.
     """
     instance, settings = services.instance(body.instance_id, caller.instances)
     workstream_id = resource_id(body.contact_flow_id)
@@ -51,7 +53,9 @@ async def start_chat_contact(
     _check_supported(body)
 
     repeatable = token_request(_NAMESPACE, body, body.client_token, scope=instance, without=_MAY_DIFFER)
-    contact_id = await services.client_tokens.find(repeatable)
+    contact_id = earlier = await services.client_tokens.find(repeatable)
+    if contact_id is None and workstream.one_chat_per_customer and body.customer_id:
+        contact_id = await claim_open_chat(services.db, instance, workstream_id, body.customer_id)
     conversation = await conversations.find_conversation(services.db, contact_id) if contact_id else None
     continued_from = conversation.continued_from if conversation else None
     if conversation is None:
@@ -61,7 +65,7 @@ async def start_chat_contact(
         continued_from = past.contact_id if past else None
         # an overloaded process refuses the chat before it exists
         services.accepted_messages.require_short_wait()
-        async with services.client_tokens.claim(repeatable) as contact_id:
+        async with services.client_tokens.claim(repeatable, contact_id) as contact_id:
             new = ConversationOpening(
                 contact_id=contact_id,
                 instance=instance,
@@ -79,6 +83,9 @@ async def start_chat_contact(
                 past=past,
             )
             await _start(services, settings, new, body)
+    elif earlier is None:
+        async with services.client_tokens.claim(repeatable, conversation.id):
+            pass  # the answer is the customer's open chat, also when the request is repeated after its end
     assert contact_id
     return without_none(
         ContactId=contact_id,

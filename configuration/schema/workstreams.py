@@ -152,6 +152,8 @@ class WorkstreamSettings(SettingsSection):
     duration: Limit | None = None
     agent_grace: Limit | None = None
     customer_may_end: bool | None = None
+    one_chat_per_customer: bool = False
+    """Whether a customer who is known by `CustomerId` has one open chat at most. A second start answers with the first chat."""
     reconnection: ReconnectionSettings | None = None
     texts: MessageSettings = MessageSettings()
     idle_rules: tuple[IdleRuleSettings, ...] = Field(default=(), max_length=20)

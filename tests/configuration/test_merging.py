@@ -42,6 +42,7 @@ duration = 90000
 agent_grace = 0.25
 wrap_up = "PT90M"
 customer_may_end = false
+one_chat_per_customer = true
 reconnect_window = "P36525D"
 reconnection = { portal_url = "https://example.org/chat?x=1", redirect_url = "http://127.0.0.1:1/" }
 texts = { greeting = { en = "Hi", DE = "Hallo", "*" = "!" }, ended = "", agent_joined = "Süß\\u2028" }
