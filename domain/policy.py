@@ -49,6 +49,8 @@ class AutomatedMessages(Value):
     next_in_line: str | None = None
     average_wait: str | None = None
     ended: str | None = None
+    nobody_available: str | None = None
+    """Replaces `ended` when the chat ends because no agent took it in time."""
 
 
 class IdleAction(StrEnum):
@@ -177,6 +179,7 @@ def _texts(
         out_of_hours="We are closed at the moment. We open again on {OpeningTime}.",
         holiday="We are closed for a holiday. We open again on {OpeningTime}.",
         closed="We are closed at the moment.",
+        nobody_available="We are sorry, nobody could take your chat in time, so it ends now. Please try again later.",
         position_in_queue=position_in_queue,
         next_in_line=next_in_line,
         average_wait=average_wait,

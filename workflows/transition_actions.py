@@ -140,7 +140,8 @@ def end_chat(reason: EndReason) -> TransitionAction:
         decision = Decision(state)
         if reason is EndReason.CUSTOMER_LOST:
             decision = decision.then(lambda s: automated_message(s, "customer_disconnected"))
-        decision = decision.then(lambda s: automated_message(s, "ended"))
+        unheard = reason is EndReason.OPEN_TOO_LONG and state.policy.texts.nobody_available is not None
+        decision = decision.then(lambda s: automated_message(s, "nobody_available" if unheard else "ended"))
         first = Role.AGENT if reason in (EndReason.AGENT_ENDED, EndReason.AUTO_DISCONNECTED) else Role.CUSTOMER
         for participant in sorted(state.participants, key=lambda p: p.role is not first):
             decision = decision.then(lambda s, p=participant: _leave_with_end(s, p))

@@ -49,6 +49,7 @@ class MessageSettings(SettingsSection):
     next_in_line: LocalizedText | None = None
     average_wait: LocalizedText | None = None
     ended: LocalizedText | None = None
+    nobody_available: LocalizedText | None = None
 
 
 class IdleRuleSettings(SettingsSection):

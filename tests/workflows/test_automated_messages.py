@@ -35,6 +35,11 @@ async def messages_of_all_triggers(
     environment: WorkflowEnvironment, engine: Engine, texts: dict[str, Any]
 ) -> list[list[str]]:
     """The system messages of conversations that together meet every trigger."""
+    unheard = await engine.start(**texts)
+    await unheard.do(Connect())
+    await advance_to_timer(
+        environment, unheard, Timer.OPEN_AGE, (await unheard.state()).started_at + timedelta(minutes=20)
+    )
     lost = await engine.start(**texts)
     await lost.signal("position", {"position": 3, "average_wait": "PT90S"})
     await lost.signal("position", {"position": 3, "average_wait": "PT90S"})
@@ -55,7 +60,7 @@ async def messages_of_all_triggers(
     closed = [await engine.start(queue=queue, hours=True, **texts) for queue in ("live", "feast", "never")]
     for chat in closed:
         await chat.do(End())
-    return [await system_messages(chat) for chat in (lost, ended, parked, *closed)]
+    return [await system_messages(chat) for chat in (unheard, lost, ended, parked, *closed)]
 
 
 async def test_each_message_is_sent_with_its_slugs_filled(environment: WorkflowEnvironment, engine: Engine) -> None:
@@ -63,6 +68,7 @@ async def test_each_message_is_sent_with_its_slugs_filled(environment: WorkflowE
         messages = await messages_of_all_triggers(environment, engine, ALL)
     opens = f"{OPENS[0]:%Y-%m-%d %H:%M} UTC"
     assert messages == [
+        ["greeting: Ada  live ", "nobody_available: Ada  live "],
         [
             "greeting: Ada  live ",
             "position_in_queue: Ada  live 2",
@@ -103,7 +109,7 @@ async def test_each_message_is_sent_with_its_slugs_filled(environment: WorkflowE
 
 async def test_disabled_messages_are_not_sent(environment: WorkflowEnvironment, engine: Engine) -> None:
     async with engine.worker(instances=INSTANCES):
-        assert await messages_of_all_triggers(environment, engine, NONE) == [[]] * 6
+        assert await messages_of_all_triggers(environment, engine, NONE) == [[]] * 7
 
 
 async def test_queue_position_and_wait_are_sent_in_live_mode_only(engine: Engine) -> None:
@@ -117,3 +123,16 @@ async def test_queue_position_and_wait_are_sent_in_live_mode_only(engine: Engine
     assert state.refusals[0].code is RefusalCode.LIVE_ONLY
     assert await live.contents() == ["People ahead of you: 2", "Average wait time: 4 minutes"]
     assert await persistent.contents() == []
+
+
+async def test_chat_that_nobody_takes_ends_with_a_word_by_default(
+    environment: WorkflowEnvironment, engine: Engine
+) -> None:
+    async with engine.worker(instances=INSTANCES):
+        chat = await engine.start()
+        await chat.do(Connect())
+        await advance_to_timer(
+            environment, chat, Timer.OPEN_AGE, (await chat.state()).started_at + timedelta(minutes=20)
+        )
+        said = [item for item in await chat.items() if item.role == "SYSTEM" and item.content]
+    assert [(item.trigger, "nobody could take" in str(item.content)) for item in said] == [("nobody_available", True)]
