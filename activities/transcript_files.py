@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC
-from hashlib import sha256
-from urllib.parse import quote
-
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from runtime.archive import Archive
 from store import conversations
 from store.database import Database
-from store.records import StoredContact
 from store.transcript import pages_of_contact
 from wire.transcript_files import TranscriptSubject, transcript_json
+from wire.transcript_paths import transcript_path
 from workflows.contract import ArchiveJob, ConversationActivities
-
-MAX_NAME_BYTES = 200
-"""Longest file or folder name. File systems allow 255 bytes, and a temporary file has a longer name."""
 
 
 class TranscriptArchiver(ConversationActivities):
@@ -30,7 +23,7 @@ class TranscriptArchiver(ConversationActivities):
 
     @activity.defn
     async def archive(self, job: ArchiveJob) -> str:
-        """Writes `<instance>/<YYYY>/<MM>/<DD>/<contact_id>.json`, with the UTC date on which the contact began. Idempotent.
+        """Writes the file of a contact, at its `transcript_path`. Idempotent.
 
         Returns:
             The file's URL, or an empty text when nothing is archived.
@@ -49,17 +42,4 @@ class TranscriptArchiver(ConversationActivities):
             contact, conversation, await conversations.participants_of_contact(self._db, contact)
         )
         content = transcript_json(subject, pages_of_contact(self._db, contact))
-        return await self._archive.put(_path(job.instance, contact), content, "application/json")
-
-
-def _path(instance: str, contact: StoredContact) -> str:
-    day = contact.initiated_at.astimezone(UTC)
-    return f"{_name(instance)}/{day:%Y/%m/%d}/{_name(contact.id)}.json"
-
-
-def _name(id: str) -> str:
-    """Converts any id to the name of one file or folder. Short ids of letters, digits, `-` and `_` stay unchanged."""
-    name = quote(id, safe="")
-    if name.startswith("."):
-        name = "%2E" + name[1:]
-    return name if len(name) <= MAX_NAME_BYTES else f"{name[:100]}-{sha256(id.encode()).hexdigest()}"
+        return await self._archive.put(transcript_path(job.instance, contact), content, "application/json")

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 
 from api.bodies import JsonBody
 from api.connect.authentication import ByAccessKey
+from api.connect.recordings import recordings_of
 from api.connect.requests import MAX_ATTRIBUTE_BYTES, AssociateContactWithUser, UpdateContactAttributes
 from api.contact_lookup import find_contact_after_writes
 from api.dependencies import ServicesInRequest
@@ -49,7 +50,8 @@ async def describe_contact(
     """DescribeContact."""
     instance, _ = services.instance(instance_id, caller.instances)
     contact, conversation = await _find_contact(services, instance, contact_id)
-    return {"Contact": _describe(contact, conversation)}
+    recordings = recordings_of(instance, contact, services.settings.archive_address)
+    return {"Contact": _describe(contact, conversation) | without_none(Recordings=recordings)}
 
 
 @router.get("/contact/attributes/{InstanceId}/{InitialContactId}")

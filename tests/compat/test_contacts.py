@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from websockets.sync.client import connect as dial
 
+from api.connect.recordings import recordings_of
+from store.records import StoredContact
 from tests.compat.chats import (
     EVENT,
     INSTANCE,
+    eventually,
     join_as_agent,
     read_transcript,
     send_message,
@@ -250,3 +256,35 @@ def test_unknown_ids_are_not_found(connect: Any) -> None:
         connect.update_contact_attributes(InstanceId=INSTANCE, InitialContactId=unknown, Attributes={})
     with pytest.raises(errors.ResourceNotFoundException, match="ContactId"):
         connect.associate_contact_with_user(InstanceId=INSTANCE, ContactId=unknown, UserId="a1")
+
+
+def test_ended_contact_says_where_its_transcript_is(stack: Stack, connect: Any, participant: Any) -> None:
+    chat = start_chat(connect)
+    send_message(participant, chat, "keep this")
+    assert "Recordings" not in describe_contact(connect, chat.contact_id)
+    connect.stop_contact(InstanceId=INSTANCE, ContactId=chat.contact_id)
+    contact = describe_contact(connect, chat.contact_id)
+    [recording] = contact["Recordings"]
+    assert recording["ParticipantType"] == "ALL"
+    assert recording["StartTimestamp"] == contact["InitiationTimestamp"]
+    assert recording["StopTimestamp"] == contact["DisconnectTimestamp"]
+    file = Path(url2pathname(urlsplit(recording["Location"]).path))
+    eventually(file.exists, "the transcript file")
+    assert "keep this" in file.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("address", "location"),
+    [
+        ("s3://bucket/prefix/", "bucket/prefix/demo/2026/01/02/c-1.json"),
+        ("s3://bucket", "bucket/demo/2026/01/02/c-1.json"),
+        ("file:///archive", "file:///archive/demo/2026/01/02/c-1.json"),
+        (None, None),
+    ],
+)
+def test_location_of_a_transcript_is_that_of_the_archive(address: str | None, location: str | None) -> None:
+    at = datetime(2026, 1, 2, 3, tzinfo=UTC)
+    values = {"id": "c-1", "conversation_id": "c-1", "initiation_method": "API", "queue": "q"}
+    contact = StoredContact.model_validate({**values, "initiated_at": at, "ended_at": at})
+    recordings = recordings_of("demo", contact, address)
+    assert [recording["Location"] for recording in recordings or ()] == ([location] if location else [])
