@@ -206,11 +206,21 @@ def _agent_command(
     participant = state.participant(event.by)
     if participant is not None and participant.role is not Role.AGENT:
         return refuse(state, trigger, RefusalCode.AGENT_ONLY, action=trigger)
-    if event.by in state.former_participants and trigger is not TransitionCause.RESUMED:
+    if (
+        event.by in state.former_participants
+        and trigger is not TransitionCause.RESUMED
+        and not _owner_moves(state, event)
+    ):
         return refuse(state, trigger, RefusalCode.PARTICIPANT_LEFT)
     if isinstance(event, Park) and state.state is State.WAITING:
         return Decision(state)
     return _transition(state, trigger, event)
+
+
+def _owner_moves(state: ConversationState, event: Park | Release | Resume | Transfer) -> bool:
+    """Whether the agent who parked the conversation transfers it. Since version 3 of the rules."""
+    owns = state.parked_by is not None and state.parked_by.id == event.by
+    return owns and isinstance(event, Transfer) and state.rules_version >= 3
 
 
 def _end(state: ConversationState, event: End) -> Decision:

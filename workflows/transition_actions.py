@@ -84,6 +84,11 @@ def transfer(state: ConversationState, event: AnyEvent | None) -> Decision:
     return decision.then(lambda s: _assign_agent(s, user, name))
 
 
+def move(state: ConversationState, event: AnyEvent | None) -> Decision:
+    """Move a waiting conversation to the named queue, as a new contact. It keeps the beginning of its wait."""
+    return transfer(state.with_offer_ended(OfferOutcome.WITHDRAWN).replace(announced_position=None), event)
+
+
 def park(state: ConversationState, event: AnyEvent | None) -> Decision:
     """The agent leaves, and stays the owner of the conversation. The contact continues and uses no capacity."""
     assert state.agent is not None

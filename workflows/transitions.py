@@ -22,6 +22,7 @@ from workflows.transition_actions import (
     end_by_agent,
     end_chat,
     finish_agent_wrap_up,
+    move,
     park,
     queue_returned,
     requeue,
@@ -106,6 +107,11 @@ def _parked(state: ConversationState) -> bool:
     return state.parked_by is not None
 
 
+def _may_move(state: ConversationState) -> bool:
+    """A waiting conversation moves to another queue or to an agent since version 3 of the rules."""
+    return state.rules_version >= 3
+
+
 _chain_closes = next_action_is(Role.CUSTOMER, IdleAction.CLOSE)
 _chain_releases = next_action_is(Role.AGENT, IdleAction.RELEASE)
 
@@ -125,6 +131,8 @@ TRANSITIONS = (
     Transition(2,  State.OPEN,    TransitionCause.ASSIGNED,          always,            State.ACTIVE,  assign),
     Transition(2,  State.OPEN,    TransitionCause.ACCEPTED,          always,            State.ACTIVE,  accept_offer),
     Transition(2,  State.OPEN,    TransitionCause.RESUMED,           _parked,           State.ACTIVE,  resume),
+    Transition(9,  State.OPEN,    TransitionCause.TRANSFERRED_TO_QUEUE,       _may_move,         State.OPEN,    move),
+    Transition(9,  State.OPEN,    TransitionCause.TRANSFERRED_TO_AGENT,       _may_move,         State.ACTIVE,  transfer),
     Transition(3,  State.OPEN,    TransitionCause.CUSTOMER_ENDS,     _customer_may_end, State.CLOSED,  end_chat(EndReason.CUSTOMER_ENDED)),
     Transition(3,  State.OPEN,    TransitionCause.CUSTOMER_LOST,     _is_live,          State.CLOSED,  end_chat(EndReason.CUSTOMER_LOST)),
     Transition(3,  State.OPEN,    TransitionCause.NEVER_CONNECTED,   _is_live,          State.CLOSED,  end_chat(EndReason.NEVER_CONNECTED)),

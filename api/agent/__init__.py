@@ -1,7 +1,17 @@
 """Operations for agents and supervisors, and the agent socket."""
 
-from api.agent import agent_status, authentication, contacts, notes, offers, queues, socket, supervision
+from api.agent import (
+    agent_status,
+    authentication,
+    contacts,
+    notes,
+    offers,
+    queue_transfers,
+    queues,
+    socket,
+    supervision,
+)
 
 # notes before contacts: `POST /contacts/{contact_id}/{action}` would match `.../notes`
-MODULES = (authentication, notes, contacts, agent_status, offers, queues, supervision, socket)
+MODULES = (authentication, notes, contacts, agent_status, offers, queues, supervision, queue_transfers, socket)
 """Modules with routes, in the order in which they are matched."""

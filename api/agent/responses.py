@@ -160,6 +160,16 @@ class TransferResponse(ResponseBody):
     contact_id: str
 
 
+class QueueTransferResponse(ResponseBody):
+    """How many contacts of a queue were transferred, and how many were not. `more`: further ones wait."""
+
+    model_config = example({"transferred": 12, "refused": 0, "more": False})
+
+    transferred: int
+    refused: int
+    more: bool
+
+
 class OfferResponse(ResponseBody):
     """An offer to an agent. They can accept it before `until`."""
 

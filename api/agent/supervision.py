@@ -106,7 +106,7 @@ async def assign_contact(
     """
     name = _agent_name(supervisor, body.user)
     _, conversation = await _find_running(services, supervisor, contact_id)
-    command = Assign(user=body.user, name=name, by=_actor(supervisor))
+    command = Assign(user=body.user, name=name, by=actor_of(supervisor))
     await execute_or_raise(services.engine, conversation.id, command, "assign")
     return EmptyResponse()
 
@@ -118,7 +118,7 @@ async def transfer_contact(
     """Transfers a contact from its agent, and returns the id of the contact as which the chat continues."""
     contact, conversation = await _find_running(services, supervisor, contact_id)
     new_id, target = str(uuid4()), TransferTarget(body.queue, body.user, OWN_MEMBERS)
-    settings, by = supervisor.instance_settings, _actor(supervisor)
+    settings, by = supervisor.instance_settings, actor_of(supervisor)
     await transfer(services, settings, contact, conversation, target, new_id=new_id, by=by)
     return TransferResponse(contact_id=new_id)
 
@@ -137,7 +137,7 @@ async def perform_action(
         return EmptyResponse()
     if contact.ended_at is not None and action != "close":
         raise MalformedRequest("contact_id: the contact has ended.")
-    command = {"release": Release, "end": End, "close": Close}[action](by=_actor(supervisor))
+    command = {"release": Release, "end": End, "close": Close}[action](by=actor_of(supervisor))
     try:
         refused = await services.engine.execute_command(conversation.id, command)
     except ConversationEnded:
@@ -182,7 +182,7 @@ def _agent_name(supervisor: SignedInAgent, user: str) -> str:
     return agent.name
 
 
-def _actor(supervisor: SignedInAgent) -> str:
+def actor_of(supervisor: SignedInAgent) -> str:
     """Name of a supervisor as the sender (`by`) of events. It is never the id of a participant."""
     return f"supervisor:{supervisor.user}"
 

@@ -91,24 +91,34 @@ async def transfer(
         EngineUnavailable: the engine does not answer.
     """
     queue, user, members = target
-    if (queue is None) == (user is None):
-        raise MalformedRequest(f"Exactly one of {members.queue} and {members.user} must be given.")
-    if queue is not None and queue not in instance.queue_names:
-        raise NotFound(f"{members.queue}: there is no queue {queue!r}.")
-    if queue is not None and not instance.agents_serving(queue):
-        raise MalformedRequest(f"{members.queue}: no agent serves the queue {queue!r}; the chat is not transferred.")
+    require_target(instance, target)
     if queue is not None and conversation.mode == "live":
         require_open_queue(instance, queue, members.queue)
-    agent = None if user is None else instance.agents.get(user)
-    if user is not None and agent is None:
-        raise NotFound(f"{members.user}: there is no agent {user!r}.")
     if contact.ended_at is not None:
         raise MalformedRequest(f"{members.contact}: the contact has ended.")
     command = Transfer(
         contact_id=new_id,
         queue=queue or contact.queue or conversation.queue,
         user=user,
-        name=agent.name if agent else None,
+        name=instance.agents[user].name if user else None,
         by=by,
     )
     await execute_or_raise(services.engine, conversation.id, command, members.contact)
+
+
+def require_target(instance: InstanceSettings, target: TransferTarget) -> None:
+    """Check that the target of a transfer exists, and that somebody serves it.
+
+    Raises:
+        NotFound: the queue or agent does not exist.
+        MalformedRequest: there is not exactly one target, or no agent serves the queue.
+    """
+    queue, user, members = target
+    if (queue is None) == (user is None):
+        raise MalformedRequest(f"Exactly one of {members.queue} and {members.user} must be given.")
+    if queue is not None and queue not in instance.queue_names:
+        raise NotFound(f"{members.queue}: there is no queue {queue!r}.")
+    if queue is not None and not instance.agents_serving(queue):
+        raise MalformedRequest(f"{members.queue}: no agent serves the queue {queue!r}; the chat is not transferred.")
+    if user is not None and user not in instance.agents:
+        raise NotFound(f"{members.user}: there is no agent {user!r}.")

@@ -41,8 +41,8 @@ disconnect: former agent       | =      =          =          =       =       = 
 disconnect: stranger           | no     no         no         no      no      no     no    | no      no      |
 assign: another agent          | ACTIVE no         no         no      no      no     no    | ACTIVE  ACTIVE  | transferred
 assign: same agent             | ACTIVE =          =          no      no      no     no    | ACTIVE  ACTIVE  |
-transfer: to queue             | no     OPEN       OPEN       no      no      no     no    | no      no      | transferred
-transfer: to agent             | no     ACTIVE     ACTIVE     no      no      no     no    | no      no      | transferred
+transfer: to queue             | OPEN   OPEN       OPEN       no      no      no     no    | no      OPEN    | transferred
+transfer: to agent             | ACTIVE ACTIVE     ACTIVE     no      no      no     no    | no      ACTIVE  | transferred
 transfer: repeated             | =      =          =          =       =       =      =     | =       =       |
 transfer: past contact         | =      =          =          =       =       =      =     | =       =       |
 transfer: customer             | no     no         no         no      no      no     no    | no      no      |

@@ -11,6 +11,7 @@ from domain.events import AnyEvent
 from domain.policy import DEFAULTS, Survey, SurveyQuestion
 from workflows.contract import StartConversation, initial_state
 from workflows.machine import catch_up, decide
+from workflows.rules_version import RULES_VERSION
 from workflows.state import ConversationState
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -37,7 +38,7 @@ def new_state(mode: Mode = Mode.LIVE, **policy: Any) -> ConversationState:
         customer_name="Ada",
     )
     start = StartConversation(opening=opening, policy=DEFAULTS[mode].model_copy(update=policy))
-    return initial_state(start)
+    return initial_state(start).replace(rules_version=RULES_VERSION)
 
 
 @dataclass(frozen=True)

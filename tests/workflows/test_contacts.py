@@ -9,13 +9,14 @@ import pytest
 from temporalio.testing import WorkflowEnvironment
 
 from domain.contacts import EndReason
-from domain.conversation import State
-from domain.events import Invite, Leave, Transfer
+from domain.conversation import Mode, State
+from domain.events import Close, End, Invite, Leave, Park, Transfer
 from domain.policy import Survey, SurveyQuestion
 from domain.refusals import RefusalCode
 from store import conversations
 from store.records import StoredContact
 from tests.workflows.engine import Chat, Engine, eventually, refusal_code
+from tests.workflows.test_deadlines import WITH_AGENT
 from tests.workflows.test_reconnect_window import active_chat
 from tests.workflows.time_skipping import advance
 
@@ -150,10 +151,39 @@ async def test_survey_is_skipped_for_a_customer_who_never_connected(engine: Engi
         assert (await chat.state()).ended
 
 
-async def test_transfer_without_an_active_agent_is_refused(engine: Engine) -> None:
+async def test_transfer_of_an_ended_chat_is_refused(engine: Engine) -> None:
     async with engine.worker():
         chat = await engine.start()
-        assert refusal_code(await chat.ask(Transfer(contact_id="x", queue="q"))) is RefusalCode.WRONG_STATE
         await chat.assign()
         await chat.end()
         assert refusal_code(await chat.ask(Transfer(contact_id="x", queue="q"))) is RefusalCode.CONVERSATION_ENDED
+
+
+async def test_waiting_chat_moves_to_another_queue_and_keeps_its_wait(engine: Engine) -> None:
+    async with engine.worker():
+        chat = await engine.start()
+        before = await chat.state()
+        await chat.signal("offer", {"offer_id": "o1", "user": "a1", "name": "A1", "until": "2100-01-01T00:00:00Z"})
+        await chat.wait_until(lambda s: s.offer is not None, "the offer")
+        await chat.do(Transfer(contact_id=f"{chat.id}-2", queue="other", by="kim"))
+        state = await chat.state()
+        assert (state.state, state.queue, state.contact_id, state.offer) == (State.OPEN, "other", f"{chat.id}-2", None)
+        assert state.since == before.since
+        await chat.do(Transfer(contact_id=f"{chat.id}-3", queue="other", user="a2", name="A2", by="kim"))
+        state = await chat.state()
+        assert (state.state, state.agent and state.agent.user) == (State.ACTIVE, "a2")
+        await chat.do(End(by="agent"), Close())
+
+
+async def test_owner_of_a_parked_chat_transfers_it_while_it_waits(engine: Engine) -> None:
+    async with engine.worker():
+        chat = await engine.start(Mode.PERSISTENT)
+        await chat.do(*WITH_AGENT)
+        agent = (await chat.state()).agent
+        assert agent is not None
+        await chat.do(Park())
+        await chat.send("Back.")
+        await chat.do(Transfer(contact_id=f"{chat.id}-2", queue="other", by=agent.id))
+        state = await chat.state()
+        assert (state.state, state.queue, state.parked_by) == (State.OPEN, "other", None)
+        assert await chat.ask(Transfer(contact_id=f"{chat.id}-3", queue="third", by=agent.id)) is not None

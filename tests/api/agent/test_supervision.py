@@ -141,3 +141,28 @@ def test_put_user_status_applies_when_agent_has_no_work(api: Api, a1: AgentClien
     assert_refused(
         api.send("PutUserStatus", {"AgentStatusId": "away"}, path={"UserId": "nobody"}), *NOT_FOUND, "UserId"
     )
+
+
+def test_supervisor_moves_waiting_contacts_and_a_whole_queue(
+    api: Api, a1: AgentClient, supervisor: AgentClient
+) -> None:
+    chats = [start_waiting_chat(api, a1, "shelf", "shelf") for _ in range(3)]
+    first = supervisor.post(f"contacts/{chats[0].contact_id}/transfer", {"queue": "persistent"}, SUPERVISION)
+    moved = first.raise_for_status().json()["contact_id"]
+    listed = supervisor.get("contacts", SUPERVISION, queue="persistent", state="OPEN").json()["contacts"]
+    assert moved in [contact["contact_id"] for contact in listed]
+    for body, status, mention in (
+        ({"queue": "none"}, NOT_FOUND, "queue: there is no queue 'none'"),
+        ({}, REFUSED, "Exactly one of queue and user"),
+        ({"queue": "shelf"}, REFUSED, "in this queue already"),
+    ):
+        assert_refused(supervisor.post("queues/shelf/transfer", body, SUPERVISION), *status, mention)
+    assert_refused(a1.post("queues/shelf/transfer", {"queue": "persistent"}, SUPERVISION), *DENIED)
+    done = supervisor.post("queues/shelf/transfer", {"queue": "persistent"}, SUPERVISION).raise_for_status().json()
+    assert done == {"transferred": 2, "refused": 0, "more": False}
+    assert supervisor.get("contacts", SUPERVISION, queue="shelf", state="OPEN").json()["contacts"] == []
+    listed = supervisor.get("contacts", SUPERVISION, queue="persistent", state="OPEN").json()["contacts"]
+    mine = [each for each in listed if each["initial_contact_id"] in {chat.contact_id for chat in chats}]
+    assert len(mine) == 3
+    for contact in mine:
+        supervisor.post(f"contacts/{contact['contact_id']}/end", None, SUPERVISION).raise_for_status()
