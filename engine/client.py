@@ -161,7 +161,7 @@ class ConversationClient:
                 async for workflow in self._client.list_workflows(query)
             }
         except RPCError as error:
-            raise unavailable(error) from error
+            raise EngineUnavailable from error
 
     async def running_state(self, conversation_id: str) -> ConversationState | None:
         """The state of a conversation that runs; None when it does not. A worker must run."""
@@ -178,7 +178,7 @@ class ConversationClient:
         except RPCError as error:
             if isinstance(fault_of(error), ConversationEnded):
                 return None
-            raise unavailable(error) from error
+            raise EngineUnavailable from error
 
     async def _send_messages(self, conversation_id: str, messages: Messages) -> None:
         await self._signal(conversation_id, "message", messages)

@@ -78,7 +78,7 @@ async def test_command_is_answered_when_a_signal_arrives_during_completion(engin
 async def test_message_that_arrives_while_a_timer_ends_the_chat_is_recorded(engine: Engine) -> None:
     bus = InterruptingBus(2)
     async with engine.worker(bus=bus):
-        chat = await engine.start(open_age=timedelta(seconds=2))
+        chat = await engine.start(open_age=timedelta(seconds=2), texts={})
         await chat.signal("connect")
         state = await chat.wait_until(lambda s: s.seq == 1, "the customer has joined")
         # accepted just before the open age is reached, it arrives while the end is written
