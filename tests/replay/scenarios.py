@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from uuid import uuid4
 
+from sqlalchemy import text
 from temporalio.testing import WorkflowEnvironment
 
 from domain.conversation import Mode, State
@@ -125,7 +126,9 @@ async def outage(engine: Engine, _: WorkflowEnvironment) -> Chat:
     await chat.signal("connect")
     await chat.wait_until(lambda s: s.seq == 1, "the customer has joined")
     await eventually(chat.first_item, "the first item is in the store")
-    async with engine.db.write():
+    async with engine.db.write() as transaction:
+        if engine.db.is_postgres:  # on SQLite a write transaction excludes all others
+            await transaction.execute(text("LOCK TABLE checkpoints IN EXCLUSIVE MODE"))
         for number in range(3):
             await chat.signal("message", {"content": f"message {number}", "by": "customer"})
         await eventually(chat.pending_activity, "an ordinary activity tries to write")
