@@ -18,6 +18,7 @@ from runtime.bus import Announcement, Bus, routing_has_changed
 from store.checkpoints import Step
 from store.conversations import Written, write_conversation
 from store.database import Database
+from store.failures import cause_of, is_permanent
 from store.item_writer import ItemWriter
 from wire.items import item_with_contact
 from workflows.contract import Commit, CommitResult, ConversationActivities, PolicyReference
@@ -48,7 +49,9 @@ class Recorder(ConversationActivities):
         """
         if activity.in_activity() and activity.info().workflow_id != commit.conversation_id:
             raise ApplicationError("the id of the workflow must be that of its conversation", non_retryable=True)
-        written = await self._write(commit)
+        written = await self._write_or_refuse(commit)
+        if written.conflict and written.conflict.kind is ConflictKind.REFUSED:
+            return CommitResult(conflict=written.conflict)
         await self._announce(commit, written)
         if written.conflict:
             logger.warning("%s: a commit is decided again: %s", commit.conversation_id, written.conflict.kind)
@@ -58,6 +61,22 @@ class Recorder(ConversationActivities):
         if end is None and policy is None:
             return None
         return CommitResult(seq=end.seq if end else None, at=end.at if end else None, policy=policy)
+
+    async def _write_or_refuse(self, commit: Commit) -> Written:
+        """Writes the commit. What the store can never take is a conflict; all other failures are raised, and tried again."""
+        try:
+            return await self._write(commit)
+        except Exception as error:
+            if not is_permanent(error):
+                raise
+        # once more, because another attempt to write the same commit can have been in the way
+        try:
+            return await self._write(commit)
+        except Exception as error:
+            if not is_permanent(error):
+                raise
+            conflict = Conflict(kind=ConflictKind.REFUSED, cause=cause_of(error))
+            return Written(conflict=conflict, items_as_given=False)
 
     async def _write(self, commit: Commit) -> Written:
         step = _step(commit)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from domain.contacts import Contact, EndReason
 from domain.participants import Participant
 from domain.routing import Placement
-from domain.value import Value
+from domain.value import Count, Name, ShownName, Value
 
 
 class Mode(StrEnum):
@@ -47,30 +48,30 @@ class RehydratedPast(Value):
         items: how many items of `conversation_id` are visible.
     """
 
-    contact_id: str
-    association_id: str
-    conversation_id: str
-    seq: int
-    items: int
+    contact_id: Name
+    association_id: Name
+    conversation_id: Name
+    seq: Count
+    items: Count
 
 
 class ConversationOpening(Value):
     """The initial data of a conversation. `contact_id` is the id of its first contact and of the conversation."""
 
-    contact_id: str
-    instance: str
-    workstream: str
-    queue: str
+    contact_id: Name
+    instance: Annotated[Name, Field(max_length=100)]
+    workstream: Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
+    queue: Name
     mode: Mode
     started_at: datetime
-    customer_participant_id: str
-    customer_name: str
-    customer_id: str | None = None
+    customer_participant_id: Name
+    customer_name: ShownName
+    customer_id: Annotated[Name, Field(max_length=128)] | None = None
     attributes: dict[str, str] = Field(default_factory=dict)
     segment_attributes: dict[str, object] = Field(default_factory=dict)
     content_types: tuple[str, ...] = ()
     """Content types that the customer may send; empty for all."""
-    related_contact_id: str | None = None
+    related_contact_id: Name | None = None
     past: RehydratedPast | None = None
 
 

@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, Field, ValidationError, field_validator, mod
 from domain.mistakes import mistakes_in
 from domain.participants import ParticipantTimer, Role
 from domain.transcript import checked_content
-from domain.value import Name, Value
+from domain.value import Name, ShownName, Value
 
 
 class ConversationEvent(Value):
@@ -33,7 +33,7 @@ class Message(ConversationEvent):
     content_type: Annotated[Name, Field(max_length=100)] = "text/plain"
     role: Role | None = None
     """The sender's role when the message was accepted, with `name`, in case the sender leaves before it is recorded."""
-    name: str | None = None
+    name: ShownName | None = None
 
     @field_validator("content")
     @classmethod
@@ -164,7 +164,7 @@ class QueuePosition(ConversationEvent):
 
     kind: Literal["position"] = "position"
     by: Name = "routing"
-    position: Annotated[int, Field(ge=1)]
+    position: Annotated[int, Field(ge=1, lt=2**31)]
     average_wait: timedelta | None = None
 
 
@@ -178,7 +178,7 @@ class OpeningHours(ConversationEvent):
     until: AwareDatetime | None = None
     """When this changes next; None: no change is known."""
     holiday: bool = False
-    opens: str | None = None
+    opens: ShownName | None = None
     """The next opening, as a text for people, in the time zone of the queue. None: it is open, or no opening is known."""
 
 

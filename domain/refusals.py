@@ -26,6 +26,7 @@ class RefusalCode(StrEnum):
     MALFORMED = "malformed"
     UNKNOWN_SIGNAL = "unknown_signal"
     TIMER_WITHOUT_EFFECT = "timer_without_effect"
+    NOT_STORABLE = "not_storable"
     NOT_WAITING = "not_waiting"
     TAKEN = "taken"
     UNKNOWN_AGENT = "unknown_agent"
@@ -67,6 +68,7 @@ _TEMPLATES = {
     RefusalCode.MALFORMED: "{mistakes}",
     RefusalCode.UNKNOWN_SIGNAL: "there is no signal of this name",
     RefusalCode.TIMER_WITHOUT_EFFECT: "the timer was due and changed nothing, so this deadline no longer counts: {cause}",
+    RefusalCode.NOT_STORABLE: "the store can never take it: {cause}",
     RefusalCode.NOT_WAITING: "the conversation neither waits nor is parked",
     RefusalCode.TAKEN: "the conversation is already offered to, or with, an agent",
     RefusalCode.UNKNOWN_AGENT: "there is no such agent",

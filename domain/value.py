@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 
 class Value(BaseModel):
@@ -25,5 +26,21 @@ class Value(BaseModel):
         return self.model_copy(update=changes)
 
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
+MAX_NAME = 256
+"""Longest name or id in characters, as the columns of the store count."""
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME, pattern=r"^[^\x00]*$")]
 """A name or id of 1 to 256 characters. U+0000 is refused because PostgreSQL cannot store it."""
+
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+"""A number that the store keeps in 64 bits."""
+
+_NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def _shown(text: str) -> str:
+    return _NOT_STORABLE.sub("\ufffd", text)[:MAX_NAME]
+
+
+ShownName = Annotated[str, AfterValidator(_shown)]
+"""A name that is only shown. It is cut to 256 characters, and what cannot be stored becomes U+FFFD: no message is lost by it."""

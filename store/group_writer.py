@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Generic, TypeVar
 
-from sqlalchemy.exc import DataError, IntegrityError, NoResultFound
+from sqlalchemy.exc import NoResultFound
+
+from store.failures import is_permanent
 
 MAX_WRITES = 200
 """How many writes share a transaction."""
@@ -21,8 +23,9 @@ class NotTogether(Exception):
     """Writes cannot share a transaction."""
 
 
-_CAUSED_BY_ONE_WRITE = (NotTogether, IntegrityError, DataError, NoResultFound)
-"""Errors after which each write of a group gets a transaction of its own. Any other error is one of the store, and fails all."""
+def _is_of_one_write(error: Exception) -> bool:
+    """Whether each write of a group gets a transaction of its own. Any other error is one of the store, and fails all."""
+    return isinstance(error, NotTogether | NoResultFound) or is_permanent(error)
 
 
 @dataclass(slots=True, eq=False)
@@ -88,12 +91,12 @@ class GroupWriter(Generic[WriteT, ResultT]):
     async def _write_group(self, group: Sequence[_Waiting[WriteT, ResultT]]) -> None:
         try:
             results = await self._write_together([each.write for each in group])
-        except _CAUSED_BY_ONE_WRITE:
-            for each in group:
-                await self._write_one(each)
         except Exception as error:
             for each in group:
-                _fail(each, error)
+                if _is_of_one_write(error):
+                    await self._write_one(each)
+                else:
+                    _fail(each, error)
         else:
             for each, result in zip(group, results, strict=True):
                 _succeed(each, result)

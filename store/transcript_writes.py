@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from hashlib import sha256
 from typing import NamedTuple
 
 from sqlalchemy import and_, bindparam, delete, insert, or_, select
@@ -16,6 +17,7 @@ from sqlalchemy import and_, bindparam, delete, insert, or_, select
 from domain.instants import MILLISECOND
 from domain.participants import Role
 from domain.transcript import ItemType, TranscriptItem
+from domain.value import MAX_NAME
 from store import schema
 from store.database import Database
 from store.transaction import Transaction
@@ -27,6 +29,7 @@ _END = (
     .order_by(_items.seq.desc())
     .limit(1)
 )
+_AGAIN = "/again"
 _CONTENT = ("type", "content_type", "content", "participant_id", "role", "trigger")
 
 
@@ -111,8 +114,8 @@ def _content(item: TranscriptItem) -> tuple[object, ...]:
 
 
 def _second_id(id: str) -> str:
-    """Returns another id for an item whose id belongs to a different stored item."""
-    return f"{id}/again"
+    """Returns another id for an item whose id belongs to a different stored item. It fits into the column as well."""
+    return f"{id if len(id) <= MAX_NAME - len(_AGAIN) else sha256(id.encode()).hexdigest()}{_AGAIN}"
 
 
 def item_rows(conversation_id: str, items: Iterable[TranscriptItem]) -> list[dict[str, object]]:

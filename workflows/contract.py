@@ -7,19 +7,19 @@ Recorded histories hold all these values. A field is never renamed or removed, a
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any, Self, cast
 
-from pydantic import Field
+from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from domain.checkpoints import Checkpoint, Conflict
 from domain.contacts import Contact, EndReason
 from domain.conversation import ConversationOpening, ConversationSnapshot, Mode, State
-from domain.events import AnyEvent, Command, Message, OpeningHours
+from domain.events import AnyEvent, Command, Message, OpeningHours, mistakes_of
 from domain.participants import Role
 from domain.policy import LANGUAGE_ATTRIBUTE, Policy, SameAgent
-from domain.refusals import Refusal
+from domain.refusals import Refusal, RefusalCode
 from domain.routing import FOREVER, Placement, RoutingStage
 from domain.transcript import Notice, TranscriptItem
 from domain.value import Value
@@ -57,6 +57,17 @@ class StartConversation(Value):
     """None for the first run."""
     whole: bool = False
     """Whether the run begins with a commit of its whole record, because the store can lack some of it."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _fail_first_run(cls, body: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        # a workflow whose input cannot be decoded would stand still for ever: an operator may have started it by hand
+        try:
+            return validate(body)
+        except ValidationError as error:
+            if isinstance(body, dict) and cast("dict[str, object]", body).get("state"):
+                raise
+            raise ApplicationError(mistakes_of(error), type=RefusalCode.MALFORMED, non_retryable=True) from error
 
 
 class PolicyReference(Value):

@@ -45,6 +45,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.deadline_timer import DeadlineTimer
     from workflows.decision import Decision
     from workflows.machine import begin, catch_up, decide
+    from workflows.refused_writes import decide_apart, not_storable, without_event, without_messages
     from workflows.rounds import Round, decide_entries
     from workflows.rules_version import decide_rules_version
     from workflows.signal_handlers import PendingCommand, SignalHandlers
@@ -89,6 +90,8 @@ class Conversation(SignalHandlers):
         """The run that made the latest commit; None once this run has made one."""
         self._consumed = 0
         """How many signalled events this run has decided on."""
+        self._suspects = 0
+        """How many events at the head of the inbox may cause a refused write. Each of them is decided and written alone."""
         self._rounds = 0
         self._archive = ArchiveWriter(self._mark_archived)
         self._timer = DeadlineTimer(self._nearest_deadline)
@@ -165,6 +168,8 @@ class Conversation(SignalHandlers):
     async def _work(self) -> None:
         """Decide on the events of the inbox in the order of their arrival, and write the effects as one commit."""
         self._rounds += 1
+        while self.malformed:
+            self._state = self._state.with_refusal(*self.malformed.pop(0), at=workflow.now())
         decided = await self._decide_and_write(self._decide_inbox)
         for pending, result in decided.results:
             pending.result = result
@@ -179,7 +184,12 @@ class Conversation(SignalHandlers):
             result = await self._write(decided)
             if result is None or result.conflict is None:
                 break
-            self._resolve(result.conflict, before)
+            if result.conflict.kind is not ConflictKind.REFUSED:
+                self._resolve(result.conflict, before)
+            elif found := await self._without_refused(decided, before, result.conflict):
+                decided, result = found
+                break
+        self._suspects = max(0, self._suspects - decided.entries)
         for _ in range(decided.entries):
             self.inbox.popleft()
         self._consumed += decided.signalled
@@ -205,15 +215,13 @@ class Conversation(SignalHandlers):
 
     async def _decide_inbox(self) -> Round:
         now = workflow.now()
-        decided = decide_entries(self._state, self.inbox, now)
+        apart = self._suspects > 0 and len(self.inbox) > 0
+        decided = (decide_apart if apart else decide_entries)(self._state, self.inbox, now)
         batch, self._state = decided.decision, decided.decision.state
-        if decided.entries == len(self.inbox) and self._timer.is_due():
+        if decided.entries == len(self.inbox) and self._timer.is_due() and not apart:
             batch = batch.followed_by(catch_up(self._state, now))
             self._state = batch.state
-        batch = await self._with_opening_hours(batch)
-        while self.malformed:
-            self._state = self._state.with_refusal(*self.malformed.pop(0), at=now)
-        return decided._replace(decision=batch)
+        return decided._replace(decision=await self._with_opening_hours(batch))
 
     async def _with_opening_hours(self, batch: Decision) -> Decision:
         """Add the effect of the queue's opening hours to the batch, if the conversation needs them. Queries them first."""
@@ -289,6 +297,43 @@ class Conversation(SignalHandlers):
             case _:
                 self._state = state_above(before, conflict)
                 self._recorded = None  # the next commit is whole
+
+    async def _without_refused(
+        self, refused: Round, before: ConversationState, conflict: Conflict
+    ) -> tuple[Round, CommitResult | None] | None:
+        """Go on from a write that the store can never take, see `workflows.refused_writes`.
+
+        Returns:
+            The round that replaces it, with the result of its write; None when the events must be decided again, one by one.
+
+        Raises:
+            ApplicationError: the store can never take the conversation's beginning. The workflow fails.
+        """
+        self._state = before
+        if refused.entries and not self._suspects:
+            self._suspects = refused.entries
+            return None
+        cause = not_storable(conflict.cause)
+        if refused.entries:
+            event, pending = self.inbox[0]
+            found = without_event(before, event, pending, cause)
+            workflow.logger.error("%s: refused an event %s: %s", before.id, event.kind, cause.text)
+            self._state = found.decision.state
+            return found, None
+        found = without_messages(refused, cause)
+        workflow.logger.error("%s: refused a message of its own: %s", before.id, cause.text)
+        self._state = found.decision.state
+        result = await self._write(found)
+        if result is None or result.conflict is None:
+            return found, result
+        if result.conflict.kind is not ConflictKind.REFUSED:
+            self._resolve(result.conflict, before)
+            return None
+        if before.commits == 0:
+            raise ApplicationError(cause.text, type=cause.code, non_retryable=True)
+        self._state = without_unrecorded(found.decision.state)
+        self._recorded = snapshot_of(self._state)
+        return found, None
 
     def _mark_archived(self, contact: UnarchivedContact) -> None:
         rest = tuple(other for other in self._state.unarchived if other != contact)

@@ -138,7 +138,7 @@ async def test_archiving_can_be_switched_off(db: Database, tmp_path: Path, archi
 
 @pytest.mark.parametrize("id", ["..", "../../c", "/etc/c", "a/b", "%2E%2E", "é" * 256, "x" * 256, ".hidden", "a b?#"])
 async def test_any_contact_id_becomes_one_file_in_its_folder(db: Database, tmp_path: Path, id: str) -> None:
-    await record(db, id, opening=opening(id, instance=".."))
+    await record(db, id, opening=opening(id, instance="..", customer_participant_id="p"))
     job = ArchiveJob(conversation_id=id, instance="..", contact_id=id)
     address = await archive(db, settings(tmp_path), job)
     [archived] = files(tmp_path / "transcripts")

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy.exc import IntegrityError
 
 from activities.recording import Recorder
 from configuration.current import Configuration
 from configuration.policies import workstream_policy
 from configuration.schema.instances import InstanceSettings
+from domain.checkpoints import Conflict, ConflictKind
 from domain.conversation import Mode, State
 from domain.policy import AutomatedMessages, IdleAction, IdleRule, Policy, Survey
 from domain.transcript import EventType, ItemType, Notice
@@ -103,9 +103,14 @@ async def test_commit_without_items_announces_nothing(recorder: Recorder, announ
     assert announced == []
 
 
-async def test_failed_commit_announces_nothing(recorder: Recorder, announced: list[Announcement]) -> None:
-    with pytest.raises(IntegrityError):
-        await recorder.record(Commit(conversation_id="c", items=(MESSAGE_ITEM,), notices=(Notice(item=IDLE_ITEM),)))
+async def test_commit_that_the_store_refuses_announces_nothing(
+    recorder: Recorder, announced: list[Announcement]
+) -> None:
+    result = await recorder.record(
+        Commit(conversation_id="c", items=(MESSAGE_ITEM,), notices=(Notice(item=IDLE_ITEM),))
+    )
+    assert result
+    assert result.conflict == Conflict(kind=ConflictKind.REFUSED, cause="IntegrityError")
     assert announced == []
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from sqlalchemy import event
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from store.conversations import Written
 from store.database import Database
+from store.failures import cause_of, is_permanent
 from store.item_writer import ItemWriter
 from store.transcript import PageStart, page
 from tests.store.sample_records import item, opening, record
@@ -80,3 +81,33 @@ async def test_cancelled_caller_does_not_stop_the_writes_of_others(db: Database,
     assert await other == Written()
     assert await writer.append("c2", [item(2, id="c2-2")]) == Written()
     assert [seq for seq, _ in await stored(db, "c0")] == [1, 2]
+
+
+@pytest.mark.parametrize("name", ["\ud800", "n" * 257, "n\x00"])
+async def test_value_that_the_store_can_never_take_fails_alone(db: Database, writer: ItemWriter, name: str) -> None:
+    poison = item(2, id="c1-2").model_copy(update={"name": name})
+    writes = [writer.append("c0", [item(2, id="c0-2")]), writer.append("c1", [poison])]
+    writes.append(writer.append("c2", [item(2, id="c2-2")]))
+    first, refused, last = await asyncio.gather(*writes, return_exceptions=True)
+    assert (first, last) == (Written(), Written())
+    if db.is_postgres or name == "\ud800":  # SQLite has neither a limit nor a terminator
+        assert isinstance(refused, Exception)
+        assert is_permanent(refused)
+        assert name not in cause_of(refused)
+
+
+async def test_failure_that_can_pass_is_not_permanent(db: Database, writer: ItemWriter) -> None:
+    async with db.write() as transaction:
+        await transaction.execute(text("ALTER TABLE items RENAME TO items_away"))
+    with pytest.raises(DBAPIError) as failure:
+        await writer.append("c0", [item(2, id="c0-2")])
+    async with db.write() as transaction:
+        await transaction.execute(text("ALTER TABLE items_away RENAME TO items"))
+    assert not is_permanent(failure.value)
+
+
+async def test_long_id_that_is_taken_gets_another_one_that_fits(db: Database, writer: ItemWriter) -> None:
+    long = "i" * 256
+    await writer.append("c0", [item(2, id=long, content="theirs")])
+    await writer.append("c0", [item(3, id=long, content="ours")])
+    assert [seq for seq, _ in await stored(db, "c0")] == [1, 2, 3]

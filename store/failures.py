@@ -1,0 +1,39 @@
+"""Which failures of a write are permanent: the store can never take what is written, however often it is tried."""
+
+from __future__ import annotations
+
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
+
+_PERMANENT_CLASSES = frozenset({"22", "23", "54"})
+"""Classes of SQLSTATE: data exception, violated constraint, exceeded limit of the program (such as the size of an index row)."""
+
+_OF_VALUES = (ValueError, TypeError, OverflowError)
+"""What drivers raise for a value that they cannot send; `UnicodeError` is a `ValueError`."""
+
+
+def is_permanent(error: BaseException) -> bool:
+    """Whether the same write fails again for the same reason: a value or a key is wrong.
+
+    False for all failures that can pass: connection, time limit, lock, full disk, missing table. A write that runs at the same
+    time can also violate a unique key, so a caller tries a second time before it gives up.
+    """
+    if isinstance(error, IntegrityError | DataError):
+        return True
+    if isinstance(error, DBAPIError):
+        driver_error = error.orig.__cause__ if error.orig else None
+        return _sqlstate(error)[:2] in _PERMANENT_CLASSES or isinstance(driver_error, _OF_VALUES)
+    if isinstance(error, StatementError):
+        return isinstance(error.orig, _OF_VALUES)
+    return isinstance(error, UnicodeError | OverflowError)
+
+
+def cause_of(error: BaseException) -> str:
+    """A short name of the cause, without anything of what was written: the driver's class, and the SQLSTATE if there is one."""
+    source = error
+    if isinstance(error, StatementError) and error.orig:
+        source = error.orig.__cause__ or error.orig
+    return " ".join(filter(None, (type(source).__name__, _sqlstate(error))))
+
+
+def _sqlstate(error: BaseException) -> str:
+    return getattr(error.orig, "sqlstate", None) or "" if isinstance(error, DBAPIError) else ""
