@@ -14,6 +14,7 @@ from runtime.postgres_bus import PostgresBus
 from runtime.settings import Settings
 from store.database import Database
 from store.migrate import StoreError, open_store
+from store.postgres_connections import connect
 
 
 @asynccontextmanager
@@ -35,7 +36,7 @@ async def opened_resources(
         create_data_dir(settings.data_dir)
     try:
         async with open_store(url, pool_size=settings.store_pool, durable=settings.survives_power_cut) as db:
-            bus = PostgresBus(url) if url.startswith("postgres") else machine_bus or LocalBus()
+            bus = PostgresBus(url, connect) if url.startswith("postgres") else machine_bus or LocalBus()
             async with run_in_background(bus), open_configuration(settings.instances, db, bus) as configuration:
                 yield db, bus, configuration
     except StoreError as problem:

@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketState
 
 from api.unsupported_operations import unsupported_operation
 from domain.errors import (
@@ -29,6 +29,7 @@ from domain.errors import (
     NotFound,
     QuotaExceeded,
     RequestTooLarge,
+    StoreUnavailable,
     Throttled,
     TokenReused,
     Unavailable,
@@ -41,7 +42,11 @@ logger = logging.getLogger(__name__)
 PARTICIPANT_PATHS = "/participant/"
 
 RETRY_AFTER_SECONDS = "1"
-"""When the client of a throttled request should try again. boto3 and ChatJS have a delay of their own."""
+"""When the client of a request that is throttled or not served should try again. boto3 and ChatJS have a delay of their own."""
+
+
+TRY_AGAIN_LATER = 1013
+"""The code with which a socket is closed that could not be served."""
 
 
 class ErrorFormat(NamedTuple):
@@ -65,6 +70,7 @@ ERROR_FORMATS: dict[type[Fault], ErrorFormat] = {
     ContactNotFound: ErrorFormat(410, "ContactNotFoundException", "ResourceNotFoundException"),
     RequestTooLarge: ErrorFormat(413, "InvalidRequestException", "ValidationException"),
     Throttled: ErrorFormat(429, "ThrottlingException", "ThrottlingException"),
+    StoreUnavailable: ErrorFormat(503, "InternalServiceException", "InternalServerException"),
     Unavailable: ErrorFormat(500, "InternalServiceException", "InternalServerException"),
 }
 """Each error class with its format. A subclass without an entry has the format of its base class."""
@@ -77,7 +83,7 @@ def render(fault: Fault, path: str) -> JSONResponse:
     headers = {"x-amzn-errortype": name}
     if isinstance(fault, Unavailable) and fault.__cause__:
         logger.warning("%s: %s Cause: %s", path, fault, fault.__cause__)
-    if isinstance(fault, Throttled):
+    if isinstance(fault, Throttled | StoreUnavailable):
         headers["retry-after"] = RETRY_AFTER_SECONDS
     return JSONResponse({"__type": name, "Message": str(fault)}, status_code=error_format.status, headers=headers)
 
@@ -87,12 +93,23 @@ async def refuse_socket(websocket: WebSocket, fault: Fault) -> None:
     await websocket.send_denial_response(render(fault, websocket.url.path))
 
 
+async def _end_socket(websocket: WebSocket, response: JSONResponse) -> None:
+    """Refuse a socket that is not open yet, and close one that is. Its client opens another one."""
+    if websocket.application_state is WebSocketState.CONNECTING:
+        await websocket.send_denial_response(response)
+    elif websocket.application_state is WebSocketState.CONNECTED:
+        await websocket.close(TRY_AGAIN_LATER)
+
+
 def install(app: FastAPI) -> None:
     """Register the handlers that render every failure of the application."""
 
-    async def on_fault(request: Request, error: Exception) -> JSONResponse:
+    async def on_fault(request: Request | WebSocket, error: Exception) -> JSONResponse:
         assert isinstance(error, Fault)
-        return render(error, request.url.path)
+        response = render(error, request.url.path)
+        if isinstance(request, WebSocket):
+            await _end_socket(request, response)
+        return response
 
     async def on_invalid_parameter(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
@@ -109,7 +126,7 @@ def install(app: FastAPI) -> None:
             return render(UnknownOperation(message), request.url.path)
         return render(unsupported_operation(request.method, request.url.path), request.url.path)
 
-    app.add_exception_handler(Fault, on_fault)
+    app.add_exception_handler(Fault, on_fault)  # pyright: ignore[reportArgumentType] - also called for sockets
     app.add_exception_handler(RequestValidationError, on_invalid_parameter)
     app.add_exception_handler(WebSocketRequestValidationError, on_invalid_socket_parameter)  # pyright: ignore[reportArgumentType]
     app.add_exception_handler(HTTPException, on_no_route)

@@ -70,6 +70,13 @@ class Unavailable(Fault):
     """The service cannot serve the request at the moment. The caller may retry."""
 
 
+class StoreUnavailable(Unavailable):
+    """The store was unreachable or did not answer in time. What was being written may still be stored."""
+
+    def __init__(self) -> None:
+        super().__init__("The store does not answer at the moment. Try again.")
+
+
 class EngineUnavailable(Unavailable):
     """Temporal was unreachable, did not answer in time, or returned an error. What was sent may still take effect."""
 

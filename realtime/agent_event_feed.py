@@ -13,7 +13,7 @@ from realtime.feed import POLL_INTERVAL, Feed
 from realtime.socket import AGENT_REMOVED, CloseReason, Frame, FrameQueue
 from routing import agent_events
 from routing.agent_events import AgentEvent, AgentId
-from runtime.bus import AGENT_EVENTS, ROUTING, Announcement, Bus
+from runtime.bus import AGENT_EVENTS, LOOK_INTO_THE_STORE, ROUTING, Announcement, Bus
 from store.database import Database
 
 MAX_MISSED_EVENTS = 500
@@ -85,5 +85,5 @@ class AgentEventFeed(Feed[AgentId, AgentEvent, AgentEventSubscriber]):
 
     def _receive(self, announcement: Announcement) -> None:
         # changes of routing come with agent events, too
-        if announcement.conversation_id in (ROUTING, AGENT_EVENTS):
+        if announcement.conversation_id in (ROUTING, AGENT_EVENTS, LOOK_INTO_THE_STORE.conversation_id):
             self.poll_soon()

@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
-from domain.errors import ConversationEnded, Unavailable
+from domain.errors import ConversationEnded, StoreUnavailable, Unavailable
 from runtime.periodic import PeriodicTask, PeriodicTasks
 from store import connections
 from store.database import Database
@@ -186,7 +186,8 @@ class ConnectionTracker(PeriodicTasks):
 
     def _finish(self, task: asyncio.Task[None]) -> None:
         self._reports.discard(task)
-        if not task.cancelled() and (error := task.exception()):
+        error = None if task.cancelled() else task.exception()
+        if error and not isinstance(error, StoreUnavailable):  # the store has logged it
             logger.error("cannot report a connect or disconnect; trying again", exc_info=error)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Generic, Protocol, TypeVar
 
+from domain.errors import StoreUnavailable
 from runtime.periodic import PeriodicTask, PeriodicTasks
 
 logger = logging.getLogger(__name__)
@@ -179,6 +180,8 @@ class Feed(PeriodicTasks, ABC, Generic[KeyT, EntryT, SubscriberT]):
             try:
                 async with channel.lock:
                     await self._deliver(channel)
+            except StoreUnavailable:
+                pass  # the store has logged it; the next poll tries again
             except Exception:
                 logger.exception("cannot read %s of %s; the next poll tries again", self._entries, channel.key)
 

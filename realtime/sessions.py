@@ -8,7 +8,7 @@ from time import monotonic
 
 from domain.errors import ConversationEnded
 from engine.client import ConversationClient
-from runtime.bus import Announcement, Bus
+from runtime.bus import LOOK_INTO_THE_STORE, Announcement, Bus
 from store import conversations
 from store.database import Database
 from store.records import StoredConversation, StoredParticipant
@@ -104,5 +104,8 @@ class Sessions:
                 read.is_outdated = True
 
     def _receive(self, announcement: Announcement) -> None:
-        if announcement.record_changed:
+        if announcement == LOOK_INTO_THE_STORE:
+            for conversation_id in self._conversations:
+                self.forget(conversation_id)
+        elif announcement.record_changed:
             self.forget(announcement.conversation_id)

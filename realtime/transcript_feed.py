@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from domain.transcript import TranscriptItem
 from realtime.feed import Feed
 from realtime.socket import Frame, FrameQueue
-from runtime.bus import Announcement, Bus
+from runtime.bus import LOOK_INTO_THE_STORE, Announcement, Bus
 from store import conversations, transcript
 from store.database import Database
 from store.records import StoredConversation
@@ -149,6 +149,9 @@ class TranscriptFeed(Feed[str, TranscriptItem, TranscriptSubscriber]):
         return max(known, default=head)
 
     def _receive(self, announcement: Announcement) -> None:
+        if announcement == LOOK_INTO_THE_STORE:
+            self.poll_soon()
+            return
         if announcement.transcript_has_grown:
             self._deliver_announced(announcement)
         if announcement.frame is None:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from configuration.current import Configuration
 from configuration.schema.instances import InstanceSettings, QueueSettings
 from configuration.schema.opening_hours import opening_at
-from domain.errors import ConversationEnded, Unavailable
+from domain.errors import ConversationEnded, StoreUnavailable, Unavailable
 from domain.events import MakeOffer
 from domain.routing import AgentStatus, Offer, OfferOutcome
 from engine.client import ConversationClient
@@ -26,7 +26,7 @@ from routing.offer_withdrawal import withdraw_offers
 from routing.placement import remove_from_routing
 from routing.records import OfferRules, RoutingMethod
 from routing.served_instances import ServedInstances
-from runtime.bus import AGENT_EVENTS_WRITTEN, ROUTING, Announcement, Bus
+from runtime.bus import AGENT_EVENTS_WRITTEN, LOOK_INTO_THE_STORE, ROUTING, Announcement, Bus
 from runtime.periodic import PeriodicTask, PeriodicTasks
 from store.database import Database
 
@@ -91,6 +91,8 @@ class Dispatcher(PeriodicTasks):
             logger.warning("cannot notify %s of an offer; a later check tries again", offer.conversation_id)
 
     def _receive(self, announcement: Announcement) -> None:
+        if announcement == LOOK_INTO_THE_STORE:
+            self._checks.wake()
         if announcement.conversation_id != ROUTING or announcement.frame is None:
             return
         instance, agent = announcement.frame["instance"], announcement.frame["agent"]
@@ -139,7 +141,7 @@ class Dispatcher(PeriodicTasks):
         served = (self._serve_queue(instance, queue, slots) for instance, queue in changed_queues)
         outcomes = await asyncio.gather(*served, return_exceptions=True)
         for (instance, queue), outcome in zip(changed_queues, outcomes, strict=True):
-            if isinstance(outcome, Exception):
+            if isinstance(outcome, Exception) and not isinstance(outcome, StoreUnavailable):  # the store has logged it
                 text = "cannot make offers from queue %s of instance %s; the next check tries again"
                 logger.error(text, queue, instance, exc_info=outcome)
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from configuration.current import Configuration
 from routing.leases import Lease, end_leases, leases, take_lease
-from runtime.bus import DISPATCHER_STOPPED, Announcement, Bus
+from runtime.bus import DISPATCHER_STOPPED, LOOK_INTO_THE_STORE, Announcement, Bus
 from runtime.periodic import PeriodicTask, PeriodicTasks
 from store.database import Database
 
@@ -86,5 +86,5 @@ class ServedInstances(PeriodicTasks):
             self._until.pop(instance, None)
 
     def _receive(self, announcement: Announcement) -> None:
-        if announcement == DISPATCHER_STOPPED:
+        if announcement in (DISPATCHER_STOPPED, LOOK_INTO_THE_STORE):
             self._looks.wake()

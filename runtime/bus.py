@@ -60,6 +60,10 @@ WORKER_RUNS = Announcement("worker_runs")
 """A worker process takes tasks from now on."""
 
 
+LOOK_INTO_THE_STORE = Announcement("look_into_the_store")
+"""Announcements were lost: whatever is kept or awaited must be read anew."""
+
+
 Listener = Callable[[Announcement], None]
 
 

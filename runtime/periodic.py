@@ -10,6 +10,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from domain.errors import StoreUnavailable
+
 logger = logging.getLogger(__name__)
 
 JITTER = 0.1
@@ -124,7 +126,10 @@ class PeriodicTask:
             # a CancelledError without a request to cancel this task comes from something that the work waited for
             self._failures += 1
             delay = self._next_delay()
-            logger.error("cannot %s; next attempt in %.1f s", self._purpose, delay.total_seconds(), exc_info=error)
+            # the store itself logs that it is away, once for all
+            trace = None if isinstance(error, StoreUnavailable) else error
+            level = logging.ERROR if trace else logging.INFO
+            logger.log(level, "cannot %s; next attempt in %.1f s", self._purpose, delay.total_seconds(), exc_info=trace)
             return delay
         self._failures = 0
         self.last_success = datetime.now(UTC)

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
 
 import asyncpg
 from sqlalchemy.engine import make_url
 
-from runtime.bus import Announcement, Listener, decoded, encoded
+from runtime.bus import LOOK_INTO_THE_STORE, Announcement, Listener, decoded, encoded
+from runtime.outbox import Outbox
 
 logger = logging.getLogger(__name__)
 
 CHANNEL = "perennial"
-RECONNECT_SECONDS = 1.0
+FIRST_RETRY_SECONDS = 0.05
+MAX_RETRY_SECONDS = 3.0
+"""The delays before a new connection: the first and the longest. Each is shortened by a random part, up to half of it."""
+
+PING_SECONDS = 5.0
+"""A connection that sends nothing for so long is asked for an answer, for it may be dead without a sign."""
+
+ANSWER_SECONDS = 5.0
+"""How long the server may take to connect or to answer. Then the connection counts as lost."""
+
 MAX_PAYLOAD_BYTES = 7_999
 """The longest payload that PostgreSQL accepts in a NOTIFY (UTF-8 bytes), unless it is built with another limit."""
 
@@ -23,17 +37,30 @@ MAX_BATCH = 100
 # a NOTIFY is a transaction: with this setting it does not wait for the disk
 _SERVER_SETTINGS = {"synchronous_commit": "off"}
 
+Connect = Callable[..., Awaitable[Any]]
+
 
 class PostgresBus:
     """A bus between processes that share a PostgreSQL store. It has one connection of its own and renews it when it is lost.
 
+    What others announce while there is no connection is lost. So each new connection has the listeners of this process look into
+    the store, and those of all processes when announcements of this one were dropped (`Outbox`).
+
     It is not a periodic task, because it keeps one connection open instead of repeating a task.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, connect: Connect = asyncpg.connect) -> None:
+        """Prepare the bus.
+
+        Args:
+            url: the address of the store.
+            connect: opens a connection, like `asyncpg.connect`.
+        """
         self._dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        self._connect = connect
         self._listeners: list[Listener] = []
-        self._outbox: asyncio.Queue[Announcement] = asyncio.Queue()
+        self._outbox = Outbox()
+        self._failures = 0
         self._task: asyncio.Task[None] | None = None
 
     async def announce(self, announcement: Announcement) -> None:
@@ -41,7 +68,7 @@ class PostgresBus:
 
         PostgreSQL delivers equal announcements of one statement once.
         """
-        self._outbox.put_nowait(announcement)
+        self._outbox.put(announcement)
 
     def subscribe(self, listener: Listener) -> None:
         """See `Bus`."""
@@ -60,32 +87,50 @@ class PostgresBus:
     async def _run(self) -> None:
         while True:
             try:
-                connection = await asyncpg.connect(self._dsn, server_settings=_SERVER_SETTINGS)
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    connection = await self._connect(self._dsn, server_settings=_SERVER_SETTINGS)
                 try:
-                    await connection.add_listener(CHANNEL, self._receive)
-                    while True:
-                        payloads = [_payload(announcement) for announcement in await self._next_batch()]
-                        await connection.execute(
-                            "SELECT pg_notify($1, payload) FROM unnest($2::text[]) WITH ORDINALITY AS batch (payload, number)"
-                            " ORDER BY number",
-                            CHANNEL,
-                            payloads,
-                        )
+                    await self._serve(connection)
                 finally:
-                    await connection.close(timeout=1)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
-                logger.warning("the bus lost its connection to PostgreSQL, connecting again: %s", error)
-                await asyncio.sleep(RECONNECT_SECONDS)
+                    with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                        await connection.close(timeout=1)
+            except (
+                OSError,
+                asyncpg.PostgresError,
+                asyncpg.InterfaceError,
+            ) as error:  # a `TimeoutError` is an `OSError`
+                self._failures += 1
+                if self._failures == 1:
+                    logger.warning("the bus lost its connection to PostgreSQL, connecting again: %s", error)
+                longest = min(FIRST_RETRY_SECONDS * 2 ** (self._failures - 1), MAX_RETRY_SECONDS)
+                await asyncio.sleep(longest * random.uniform(0.5, 1))
 
-    async def _next_batch(self) -> list[Announcement]:
-        """Wait for an announcement. Return it with those that wait behind it."""
-        batch = [await self._outbox.get()]
-        while len(batch) < MAX_BATCH and not self._outbox.empty():
-            batch.append(self._outbox.get_nowait())
-        return batch
+    async def _serve(self, connection: Any) -> None:
+        """Send what waits, and receive, until the connection is lost. Always raises an error."""
+        connection.add_termination_listener(self._end)
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await connection.add_listener(CHANNEL, self._receive)
+        self._failures = 0
+        self._pass_on(LOOK_INTO_THE_STORE)
+        while True:
+            batch = await self._outbox.next_batch(MAX_BATCH, PING_SECONDS)
+            if connection.is_closed():
+                raise ConnectionError("the server has closed the connection")
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await connection.execute(
+                    "SELECT pg_notify($1, payload) FROM unnest($2::text[]) WITH ORDINALITY AS batch (payload, number)"
+                    " ORDER BY number",
+                    CHANNEL,
+                    [_payload(announcement) for announcement in batch],
+                )
+
+    def _end(self, _connection: object) -> None:
+        self._outbox.wake()
 
     def _receive(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
-        announcement = decoded(str(payload))
+        self._pass_on(decoded(str(payload)))
+
+    def _pass_on(self, announcement: Announcement) -> None:
         for listener in self._listeners:
             listener(announcement)
 

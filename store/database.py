@@ -16,7 +16,10 @@ from store.transaction import Parameters, Transaction
 
 
 class Database(ABC):
-    """An open store."""
+    """An open store.
+
+    On PostgreSQL all methods raise `StoreUnavailable` when the server is away or does not answer in time.
+    """
 
     engine: Engine
     """SQLAlchemy's engine, to observe its statements."""
@@ -61,8 +64,12 @@ class Database(ABC):
         """Opens a transaction that only reads."""
 
     @abstractmethod
-    def write(self) -> AbstractAsyncContextManager[Transaction]:
-        """Opens a transaction that writes. It commits at the end of the block; an exception rolls it back."""
+    def write(self, *, limited: bool = True) -> AbstractAsyncContextManager[Transaction]:
+        """Opens a transaction that writes. It commits at the end of the block; an exception rolls it back.
+
+        Args:
+            limited: PostgreSQL only: whether the transaction has a time limit, as reads have.
+        """
 
     @abstractmethod
     async def take_advisory_lock(self, transaction: Transaction, key: str) -> None:

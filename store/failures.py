@@ -1,11 +1,16 @@
-"""Which failures of a write are permanent: the store can never take what is written, however often it is tried."""
+"""What a failure of the store means: a write can never succeed, or the server is away for a while."""
 
 from __future__ import annotations
 
+from asyncpg import InterfaceError, PostgresError
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 _PERMANENT_CLASSES = frozenset({"22", "23", "54"})
 """Classes of SQLSTATE: data exception, violated constraint, exceeded limit of the program (such as the size of an index row)."""
+
+_AWAY_CLASSES = ("08", "53", "57P")
+"""SQLSTATEs begin with these when the server is away: connection exception, no resources, shut down or starting."""
 
 _OF_VALUES = (ValueError, TypeError, OverflowError)
 """What drivers raise for a value that they cannot send; `UnicodeError` is a `ValueError`."""
@@ -25,6 +30,17 @@ def is_permanent(error: BaseException) -> bool:
     if isinstance(error, StatementError):
         return isinstance(error.orig, _OF_VALUES)
     return isinstance(error, UnicodeError | OverflowError)
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether a server of PostgreSQL was unreachable, did not answer in time, or had no resources. It passes by itself."""
+    if isinstance(error, DBAPIError):
+        driver_error = error.orig.__cause__ if error.orig else None
+        lost = error.connection_invalidated or isinstance(driver_error, OSError)
+        return lost or _sqlstate(error).startswith(_AWAY_CLASSES)
+    if isinstance(error, PostgresError):  # of a connection that was never made
+        return str(getattr(error, "sqlstate", "")).startswith(_AWAY_CLASSES)
+    return isinstance(error, OSError | PoolTimeoutError | InterfaceError)  # a `TimeoutError` is an `OSError`
 
 
 def cause_of(error: BaseException) -> str:

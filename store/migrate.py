@@ -12,6 +12,7 @@ from asyncpg import PostgresError
 from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import DBAPIError
 
+from domain.errors import StoreUnavailable
 from store.database import Database
 
 
@@ -36,8 +37,9 @@ async def open_store(url: str, *, pool_size: int, durable: bool) -> AsyncGenerat
     try:
         try:
             await migrate(db)
-        except (OSError, DBAPIError, PostgresError) as error:
-            reason = str(error).partition("\n")[0]
+        except (StoreUnavailable, OSError, DBAPIError, PostgresError) as error:
+            cause = error.__cause__ if isinstance(error, StoreUnavailable) else error
+            reason = str(cause).partition("\n")[0] or type(cause).__name__
             raise StoreError(f"the store {make_url(url)!r} cannot be opened: {reason}") from error
         yield db
     finally:
@@ -46,7 +48,7 @@ async def open_store(url: str, *, pool_size: int, durable: bool) -> AsyncGenerat
 
 async def migrate(db: Database) -> None:
     """Applies the missing migrations in one transaction. Idempotent; several processes may call it at once."""
-    async with db.write() as connection:
+    async with db.write(limited=False) as connection:
         await connection.run_sync(_upgrade)
 
 

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from time import monotonic
 from typing import Any
 
 from sqlalchemy import URL, Executable, Row, Table, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+from domain.errors import StoreUnavailable
 from store.database import Database
+from store.failures import cause_of, is_away
+from store.postgres_connections import CONNECT_SECONDS, connect
 from store.transaction import Parameters, Transaction
+
+logger = logging.getLogger(__name__)
+
+TRANSACTION_SECONDS = 8.0
+"""How long a query or a transaction may take, with the wait for a connection. Then its connection is dropped."""
+
+POOL_SECONDS = 5.0
+"""How long a query or a transaction waits for a connection while all are in use."""
+
+LOG_SECONDS = 1.0
+"""While the server is away, a process logs it once in this time."""
 
 _ONE = literal(1)
 
@@ -25,27 +42,30 @@ class PostgresDatabase(Database):
             url.set(drivername="postgresql+asyncpg"),
             pool_size=pool_size,
             max_overflow=0,
+            pool_timeout=POOL_SECONDS,
+            connect_args={"async_creator_fn": connect},
             # errors are logged, and messages must not be
             hide_parameters=True,
         )
         self._without_transaction = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._logged_at = -LOG_SECONDS
         self.engine = self._engine.sync_engine
 
     async def rows(self, query: Executable, parameters: Parameters = None) -> Sequence[Row[*tuple[Any, ...]]]:
         """See `Database`. One round trip to the server."""
-        async with self._without_transaction.connect() as connection:
+        async with self._available(TRANSACTION_SECONDS), self._without_transaction.connect() as connection:
             return (await connection.execute(query, parameters)).all()
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[AsyncConnection, None]:
         """See `Database`."""
-        async with self._engine.connect() as connection:
+        async with self._available(TRANSACTION_SECONDS), self._engine.connect() as connection:
             yield connection
 
     @asynccontextmanager
-    async def write(self) -> AsyncGenerator[AsyncConnection, None]:
+    async def write(self, *, limited: bool = True) -> AsyncGenerator[AsyncConnection, None]:
         """See `Database`."""
-        async with self._engine.begin() as connection:
+        async with self._available(TRANSACTION_SECONDS if limited else None), self._engine.begin() as connection:
             yield connection
 
     async def insert_new(self, transaction: Transaction, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
@@ -59,4 +79,20 @@ class PostgresDatabase(Database):
 
     async def close(self) -> None:
         """See `Database`."""
-        await self._engine.dispose()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await self._engine.dispose()
+
+    @asynccontextmanager
+    async def _available(self, seconds: float | None) -> AsyncGenerator[None]:
+        """Limits the time of the block. Raises `StoreUnavailable` when the server is away."""
+        try:
+            async with asyncio.timeout(seconds):
+                yield
+        except Exception as error:
+            if not is_away(error):
+                raise
+            if monotonic() - self._logged_at >= LOG_SECONDS:
+                self._logged_at = monotonic()
+                logger.error("the store does not answer: %s", cause_of(error))
+            raise StoreUnavailable from error

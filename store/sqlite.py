@@ -67,7 +67,7 @@ class SqliteDatabase(Database):
             yield InlineConnection(connection)
 
     @asynccontextmanager
-    async def write(self) -> AsyncGenerator[InlineConnection, None]:
+    async def write(self, *, limited: bool = True) -> AsyncGenerator[InlineConnection, None]:
         """See `Database`.
 
         Raises:

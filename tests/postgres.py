@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import tempfile
 import warnings
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
+import psutil
 from sqlalchemy import URL, NullPool, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -37,7 +40,7 @@ def server() -> Generator[str]:
     if configured:
         yield configured
         return
-    starters: dict[str, Callable[[], AbstractContextManager[str]]] = {"container": _container, "process": _process}
+    starters: dict[str, Callable[[], AbstractContextManager[str]]] = {"container": _container, "process": _process_url}
     faults: list[str] = []
     with ExitStack() as stack:
         for name, start in starters.items():
@@ -104,8 +107,47 @@ def _container() -> Generator[str]:
         yield container.get_connection_url()
 
 
+class OwnServer:
+    """A server that a test can freeze, stop and start again."""
+
+    def __init__(self, process: Any) -> None:
+        self._process = process
+        self.url: str = process.get_uri()
+
+    def freeze(self) -> None:
+        """Stop all its processes without ending them: connections stay open, and nothing is answered."""
+        for each in self._processes():
+            each.suspend()
+
+    def thaw(self) -> None:
+        """Let the frozen processes run again."""
+        for each in self._processes():
+            each.resume()
+
+    def stop(self) -> None:
+        """End the server and its connections."""
+        main, *_ = self._processes()
+        main.send_signal(signal.SIGINT)
+        main.wait(30)
+
+    def start(self) -> None:
+        """Start the server after `stop`."""
+        self._process.ensure_postgres_running()
+
+    def _processes(self) -> list[psutil.Process]:
+        main = psutil.Process(self._process.get_postmaster_info().pid)
+        return [main, *main.children(recursive=True)]
+
+
 @contextmanager
-def _process() -> Generator[str]:
+def _process_url() -> Generator[str]:
+    with own_server() as server:
+        yield server.url
+
+
+@contextmanager
+def own_server() -> Generator[OwnServer]:
+    """Run a server as a local process, for the time of the block."""
     with warnings.catch_warnings():
         # it warns when the machine has no runtime folder, which it does not need
         warnings.simplefilter("ignore")
@@ -120,7 +162,7 @@ def _process() -> Generator[str]:
         process.start()
         try:
             with _watched(process.get_postmaster_info().pid, folder):
-                yield process.get_uri()
+                yield OwnServer(process)
         finally:
             process.cleanup()
 

@@ -1,0 +1,45 @@
+"""What waits to be announced is bounded, and nobody learns late that somebody typed."""
+
+from __future__ import annotations
+
+import pytest
+
+from runtime import outbox
+from runtime.bus import LOOK_INTO_THE_STORE, Announcement
+from runtime.outbox import Outbox
+
+TYPING = Announcement("c", {"ContentType": "application/vnd.amazonaws.connect.event.typing"})
+FAREWELL = Announcement("c", {"ContentType": "application/vnd.amazonaws.connect.event.chat.ended"})
+GROWN = Announcement("c")
+
+
+def filled(*announcements: Announcement) -> Outbox:
+    waiting = Outbox()
+    for announcement in announcements:
+        waiting.put(announcement)
+    return waiting
+
+
+async def test_order_is_kept() -> None:
+    waiting = filled(GROWN, TYPING, FAREWELL)
+    assert await waiting.next_batch(2, 0) == [GROWN, TYPING]
+    assert await waiting.next_batch(2, 0) == [FAREWELL]
+    assert await waiting.next_batch(2, 0) == []
+
+
+async def test_old_typing_is_dropped_and_a_farewell_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "TYPING_AGE_SECONDS", -1)
+    assert await filled(TYPING, FAREWELL, TYPING).next_batch(10, 0) == [FAREWELL]
+
+
+async def test_everybody_looks_into_the_store_instead_of_old_announcements(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "MAX_AGE_SECONDS", -1)
+    waiting = filled(GROWN, GROWN)
+    assert await waiting.next_batch(10, 0) == [LOOK_INTO_THE_STORE]
+    assert await waiting.next_batch(10, 0) == []
+
+
+async def test_only_the_latest_announcements_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "MAX_WAITING", 2)
+    waiting = filled(GROWN, FAREWELL, GROWN)
+    assert await waiting.next_batch(10, 0) == [FAREWELL, GROWN, LOOK_INTO_THE_STORE]

@@ -1,0 +1,135 @@
+"""PostgreSQL freezes, or is stopped, under running processes: requests are refused in time, and all comes back by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from tests import postgres
+from tests.postgres import OwnServer
+from tests.stack import SECRET, Stack
+from tests.test_processes import TYPING, credentials, frame, post, start_chat, subscribe
+from tests.workflows.engine import eventually
+
+LIMIT_SECONDS = 14
+"""8 s for a transaction, 2 s to end its connection, and room for a slow machine."""
+
+BACK_SECONDS = 15
+"""A poll is tried again after 5 s at most."""
+
+
+@dataclass
+class Deployment:
+    stack: Stack
+    server: OwnServer
+
+
+@pytest.fixture(scope="module")
+async def deployment(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Deployment]:
+    with ExitStack() as stack:
+        server = stack.enter_context(postgres.own_server())
+        async with postgres.database(server.url) as url:
+            running = Stack(tmp_path_factory.mktemp("away"), {"PERENNIAL_STORE_URL": url})
+            running.start()
+            yield Deployment(running, server)
+            running.stop()
+
+
+AWAY: dict[str, tuple[Callable[[OwnServer], None], Callable[[OwnServer], None]]] = {
+    "frozen": (OwnServer.freeze, OwnServer.thaw),
+    "stopped": (OwnServer.stop, OwnServer.start),
+}
+
+
+async def ask(url: str, token: str) -> tuple[httpx.Response, float]:
+    begun = time.monotonic()
+    async with httpx.AsyncClient(timeout=60) as http:
+        answer = await http.post(f"{url}/participant/transcript", json={}, headers={"X-Amz-Bearer": token})
+    return answer, time.monotonic() - begun
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("how", AWAY)
+async def test_requests_are_refused_in_time_and_everything_comes_back(deployment: Deployment, how: str) -> None:
+    leave, come_back = AWAY[how]
+    stack, url = deployment.stack, deployment.stack.url
+    chat, agent = await start_chat(url), await sign_in(url)
+    token = await credentials(url, chat)
+    async with await subscribe(url, chat) as socket:
+        await post(url, "message", token, {"ContentType": "text/plain", "Content": "before"})
+        await frame(socket, Content="before")
+        log_before, begun = len(stack.log()), time.monotonic()
+        leave(deployment.server)
+        try:
+            async with asyncio.TaskGroup() as group:
+                asked = [group.create_task(ask(url, token)) for _ in range(30)]
+            answers = [await each for each in asked]
+            sent = await post_during_outage(url, token)
+        finally:
+            come_back(deployment.server)
+        away, back = time.monotonic() - begun, time.monotonic()
+        for answer, seconds in answers:
+            assert answer.status_code == 503, answer.text
+            assert answer.headers["x-amzn-errortype"] == "InternalServerException"
+            assert answer.headers["retry-after"]
+            assert seconds < LIMIT_SECONDS
+        await eventually(lambda: answered(url, token), "a request is answered", BACK_SECONDS)
+        if sent:
+            await frame(socket, Content="during")
+        await post(url, "message", token, {"ContentType": "text/plain", "Content": "after"})
+        await frame(socket, Content="after")
+        await eventually(lambda: typed(url, token, socket), "the bus delivers", BACK_SECONDS)
+        await start_chat(url)
+        await eventually(lambda: offered(url, agent), "the dispatcher makes offers", BACK_SECONDS)
+        log = stack.log()[log_before:]
+        lines = [line for line in log.splitlines() if "the store does not answer" in line]
+        assert len(lines) <= 2 * (away + time.monotonic() - back + 2), log  # two processes, one line a second
+        assert "Application" not in log.replace("ApplicationError", "")
+        assert " failed\nTraceback" not in log, log
+
+
+async def post_during_outage(url: str, token: str) -> bool:
+    """Send a message. Whether it is accepted: it needs no store while the session is known."""
+    async with httpx.AsyncClient(timeout=60) as http:
+        body = {"ContentType": "text/plain", "Content": "during"}
+        answer = await http.post(f"{url}/participant/message", json=body, headers={"X-Amz-Bearer": token})
+    assert answer.status_code in (200, 503), answer.text
+    return answer.status_code == 200
+
+
+async def answered(url: str, token: str) -> bool | None:
+    answer, _ = await ask(url, token)
+    assert answer.status_code in (200, 503), answer.text
+    return answer.is_success or None
+
+
+async def typed(url: str, token: str, socket: Any) -> bool | None:
+    await post(url, "event", token, {"ContentType": TYPING})
+    try:
+        async with asyncio.timeout(1):
+            await frame(socket, ContentType=TYPING)
+    except TimeoutError:
+        return None
+    return True
+
+
+async def sign_in(url: str) -> dict[str, str]:
+    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {SECRET}"}) as http:
+        answer = await http.post(f"{url}/v1/agents/sign-in", json={"instance": "demo", "user": "a1"})
+    return {"Authorization": f"Bearer {answer.json()['token']}"}
+
+
+async def offered(url: str, agent: dict[str, str]) -> bool | None:
+    async with httpx.AsyncClient(headers=agent, timeout=60) as http:
+        changed = await http.put(f"{url}/v1/agent/status", json={"status": "available"})
+        if not changed.is_success:
+            return None
+        offers = (await http.get(f"{url}/v1/agent/offers")).json()["offers"]
+    return bool(offers) or None
