@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from sys import getsizeof
 from typing import NamedTuple
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 logger = logging.getLogger(__name__)
 
-MAX_QUEUED_FRAMES = 1_000
-"""How many frames may wait for a socket before it is closed. Its client reconnects and resumes after its last frame."""
+MAX_QUEUED_BYTES = 2_000_000
+"""How many bytes of frames may wait for a socket before it is closed. Its client reconnects and resumes after its last frame."""
+
+SEND_SECONDS = 20.0
+"""How long a client may take to read one frame, or to make room for an answer. Then its socket is closed."""
 
 CLOSE_TIMEOUT_SECONDS = 5.0
 """Time for a client to close its socket after the last frame; then the server closes it. ChatJS closes it at once."""
@@ -51,58 +56,81 @@ class Frame:
 class FrameQueue:
     """The frames that wait for one socket, in order."""
 
-    def __init__(self, on_overflow: Callable[[], None], size: int = MAX_QUEUED_FRAMES) -> None:
-        self._frames: asyncio.Queue[Frame] = asyncio.Queue(size)
+    def __init__(self, on_overflow: Callable[[], None], max_bytes: int = MAX_QUEUED_BYTES) -> None:
+        self._frames: deque[Frame] = deque()
+        self._bytes = 0
+        self._max_bytes = max_bytes
+        self._filled, self._has_room = asyncio.Event(), asyncio.Event()
+        self._has_room.set()
         self._on_overflow = on_overflow
         self._is_closed = False
         self.sent = 0
         """The highest `seq` of a frame that was passed to the connection. The client may not have received it."""
 
     def put(self, frame: Frame) -> None:
-        """Queue a frame without waiting. Calls `on_overflow` instead if the queue is full."""
+        """Queue a frame without waiting. Calls `on_overflow` instead if there is no room. One frame always has room."""
         if self._is_closed:
             return
-        try:
-            self._frames.put_nowait(frame)
-        except asyncio.QueueFull:
+        size = getsizeof(frame.text)
+        if self._frames and self._bytes + size > self._max_bytes:
             self._on_overflow()
+            return
+        self._frames.append(frame)
+        self._bytes += size
+        self._filled.set()
+        if self._bytes >= self._max_bytes:
+            self._has_room.clear()
 
     async def reply(self, frame: Frame) -> None:
-        """Queue the answer to a frame of the client. Waits for room, so that a client cannot overflow its own queue."""
-        if not self._is_closed:
-            await self._frames.put(frame)
+        """Queue the answer to a frame of the client. Waits for room, so that a client cannot overflow its own queue.
+
+        Waits no longer than `SEND_SECONDS`; then it calls `on_overflow`.
+        """
+        if not self._has_room.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SEND_SECONDS):
+                    await self._has_room.wait()
+        self.put(frame)
 
     async def get(self) -> Frame:
         """Wait for the next frame and take it out of the queue."""
-        return await self._frames.get()
+        while not self._frames:
+            self._filled.clear()
+            await self._filled.wait()
+        frame = self._frames.popleft()
+        self._bytes -= getsizeof(frame.text)
+        self._has_room.set()
+        return frame
 
     def empty(self) -> bool:
         """Whether no frame waits."""
-        return self._frames.empty()
+        return not self._frames
 
     def close(self) -> None:
         """Drop the waiting frames and all later ones. Ends a `reply` that waits for room."""
         self._is_closed = True
-        while not self._frames.empty():
-            self._frames.get_nowait()
+        self._frames.clear()
+        self._bytes = 0
+        self._has_room.set()
 
 
 class ClientSocket:
     """One socket of a client. One task reads, one other task writes."""
 
-    def __init__(self, websocket: WebSocket, client: str, queue_size: int = MAX_QUEUED_FRAMES) -> None:
+    def __init__(self, websocket: WebSocket, client: str, max_bytes: int = MAX_QUEUED_BYTES) -> None:
         """Prepare a socket that is not yet accepted.
 
         Args:
             websocket: the connection.
             client: the name of the client, for the log.
-            queue_size: how many frames may wait before the socket is closed.
+            max_bytes: how many bytes of frames may wait before the socket is closed.
         """
         self._websocket = websocket
         self._client = client
         self._writer: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
-        self.frames = FrameQueue(lambda: self.close(TOO_SLOW), queue_size)
+        self._reading: asyncio.Timeout | None = None
+        self.frames = FrameQueue(lambda: self.close(TOO_SLOW), max_bytes)
 
     @asynccontextmanager
     async def opened(self) -> AsyncGenerator[None, None]:
@@ -129,14 +157,19 @@ class ClientSocket:
         expiry = asyncio.timeout(remaining)
         try:
             async with expiry:
+                self._reading = expiry
+                if self._closing:  # before it began to read
+                    self._end_reading()
                 while (message := await self._websocket.receive())["type"] != "websocket.disconnect":
                     await receive(message.get("text"))
         except TimeoutError:
             if not expiry.expired():  # a timeout in `receive`
                 raise
-            self.close(TOKEN_EXPIRED)
+            self.close(TOKEN_EXPIRED)  # does nothing when it is closed already, and its client has not answered
         except WebSocketDisconnect:
             pass
+        finally:
+            self._reading = None
 
     def close(self, reason: CloseReason = DONE) -> None:
         """Close the socket soon, without sending the queued frames. Repeated calls do nothing."""
@@ -148,20 +181,34 @@ class ClientSocket:
         if self._writer:
             self._writer.cancel()
         self._closing = asyncio.create_task(self._close(reason))
+        self._end_reading()
+
+    def _end_reading(self) -> None:
+        """Read no longer than the client may take to close the socket. Its participant would count as connected for ever."""
+        if self._reading and not self._reading.expired():
+            limit = asyncio.get_running_loop().time() + CLOSE_TIMEOUT_SECONDS
+            self._reading.reschedule(min(limit, self._reading.when() or limit))
 
     async def _close(self, reason: CloseReason) -> None:
-        # a client that is already gone needs no close
-        with suppress(WebSocketDisconnect, RuntimeError):
-            await self._websocket.close(reason.code, reason.text)
+        # a client that is already gone needs no close, and one that does not read gets none
+        with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
+            async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
+                await self._websocket.close(reason.code, reason.text)
 
     async def _write(self) -> None:
         # the reader sees the end of the connection, too
         with suppress(WebSocketDisconnect, RuntimeError):
-            while True:
-                frame = await self.frames.get()
-                await self._websocket.send_text(frame.text)
-                self.frames.sent = max(self.frames.sent, frame.seq)
-                if frame.last:
-                    await asyncio.sleep(CLOSE_TIMEOUT_SECONDS)
-                    await self._websocket.close()
-                    return
+            try:
+                while not (frame := await self.frames.get()).last:
+                    await self._send(frame)
+                await self._send(frame)
+            except TimeoutError:
+                self.close(TOO_SLOW)
+                return
+            await asyncio.sleep(CLOSE_TIMEOUT_SECONDS)
+            self.close()
+
+    async def _send(self, frame: Frame) -> None:
+        async with asyncio.timeout(SEND_SECONDS):
+            await self._websocket.send_text(frame.text)
+        self.frames.sent = max(self.frames.sent, frame.seq)

@@ -34,10 +34,10 @@ STATUSES = (AgentStatus.BUSY, AgentStatus.AWAY)
 class Client(AgentEventSubscriber):
     """The socket of a client, without the network."""
 
-    def __init__(self, after: int | None = None, queue_size: int = 1_000) -> None:
+    def __init__(self, after: int | None = None, max_bytes: int = 100_000) -> None:
         self.is_closed = asyncio.Event()
         self.code: int | None = None
-        frames = FrameQueue(lambda: self._close(TOO_SLOW), queue_size)
+        frames = FrameQueue(lambda: self._close(TOO_SLOW), max_bytes)
         super().__init__(ANN, frames, self._close, after)
 
     def _close(self, reason: CloseReason) -> None:
@@ -122,7 +122,7 @@ async def test_client_that_missed_too_many_events_gets_a_reset(
 
 
 async def test_slow_socket_is_closed_and_delays_no_other(db: Database, feed: AgentEventFeed) -> None:
-    slow, quick = Client(queue_size=3), Client()
+    slow, quick = Client(max_bytes=500), Client()
     for client in (slow, quick):
         await feed.join(client)
     await feed.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import MutableMapping
 from datetime import UTC, datetime, timedelta
+from sys import getsizeof
 from typing import Any
 
 import pytest
@@ -25,6 +26,8 @@ class Network:
         self._to_client: asyncio.Queue[MutableMapping[str, Any]] = asyncio.Queue()
         self.takes_frames = asyncio.Event()
         self.takes_frames.set()
+        self.takes_a_close = asyncio.Event()
+        self.takes_a_close.set()
         self._to_server.put_nowait({"type": "websocket.connect"})
 
     def websocket(self) -> WebSocket:
@@ -33,6 +36,8 @@ class Network:
     async def _send(self, message: MutableMapping[str, Any]) -> None:
         if message["type"] == "websocket.send":
             await self.takes_frames.wait()
+        if message["type"] == "websocket.close":
+            await self.takes_a_close.wait()
         await self._to_client.put(message)
 
     def send_text(self, text: str) -> None:
@@ -110,7 +115,7 @@ async def test_socket_closes_some_time_after_the_last_frame(
 
 
 async def test_socket_whose_client_reads_too_slowly_is_closed(network: Network) -> None:
-    socket = ClientSocket(network.websocket(), "a client", queue_size=2)
+    socket = ClientSocket(network.websocket(), "a client", max_bytes=2 * getsizeof("0"))
     async with socket.opened():
         await network.next()
         network.takes_frames.clear()
@@ -121,7 +126,7 @@ async def test_socket_whose_client_reads_too_slowly_is_closed(network: Network) 
 
 async def test_closed_socket_does_not_block_its_reader(network: Network) -> None:
     """Neither a reply that waits for room nor a later one keeps the reader from the end of the connection."""
-    socket = ClientSocket(network.websocket(), "a client", queue_size=1)
+    socket = ClientSocket(network.websocket(), "a client", max_bytes=1)
 
     async def receive(text: str | None) -> None:
         await socket.frames.reply(Frame("pong"))
@@ -139,6 +144,50 @@ async def test_closed_socket_does_not_block_its_reader(network: Network) -> None
             network.send_text("ping")
         network.hang_up()
         await asyncio.wait_for(reading, WAIT)
+
+
+async def test_client_that_reads_nothing_is_closed_in_time_also_when_nothing_more_is_queued(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its reader ends, too, although the client answers no close: the participant no longer counts as connected."""
+    monkeypatch.setattr(sockets, "SEND_SECONDS", 0.1)
+    monkeypatch.setattr(sockets, "CLOSE_TIMEOUT_SECONDS", 0.1)
+    socket = ClientSocket(network.websocket(), "a client", max_bytes=1)
+
+    async def receive(text: str | None) -> None:
+        await socket.frames.reply(Frame("pong"))
+
+    async with socket.opened():
+        await network.next()
+        network.takes_frames.clear()
+        for _ in range(5):
+            network.send_text("ping")
+        await asyncio.wait_for(socket.read(receive), WAIT)
+        assert await network.is_closed() == (1013, "it lags too far behind")
+
+
+async def test_close_of_a_client_that_reads_nothing_has_a_limit(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "CLOSE_TIMEOUT_SECONDS", 0.1)
+    network.takes_a_close.clear()
+    socket = ClientSocket(network.websocket(), "a client")
+    async with asyncio.timeout(WAIT):
+        async with socket.opened():
+            await network.next()
+            socket.close(AGENT_REMOVED)
+            await socket.read(ignore)
+
+
+async def test_waiting_frames_are_bounded_in_bytes() -> None:
+    closed: list[None] = []
+    frames = FrameQueue(lambda: closed.append(None))
+    for _ in range(1_000):
+        frames.put(Frame("x" * 10))
+    assert closed == []
+    for _ in range(1_000):
+        frames.put(Frame("x" * 16_384))
+    assert closed
 
 
 async def test_socket_is_closed_once_and_with_its_first_reason(network: Network, socket: ClientSocket) -> None:
@@ -168,7 +217,7 @@ async def test_timeout_of_a_handler_is_not_an_expired_token(network: Network, so
 
 async def test_queue_drops_frames_after_it_is_closed() -> None:
     overflows: list[None] = []
-    frames = FrameQueue(lambda: overflows.append(None), size=1)
+    frames = FrameQueue(lambda: overflows.append(None), max_bytes=1)
     frames.put(Frame("one"))
     frames.put(Frame("two"))
     assert len(overflows) == 1
