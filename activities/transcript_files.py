@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from weakref import WeakValueDictionary
+
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from runtime.archive import Archive
 from store import conversations
 from store.database import Database
-from store.transcript import pages_of_contact
-from wire.transcript_files import TranscriptSubject, transcript_json
+from store.transcript import last_of_contact, pages_of_contact
+from wire.transcript_files import Entry, TranscriptSubject, transcript_json
 from wire.transcript_paths import transcript_path
 from workflows.contract import ArchiveJob, ConversationActivities
 
@@ -20,10 +24,14 @@ class TranscriptArchiver(ConversationActivities):
     def __init__(self, db: Database, archive: Archive | None) -> None:
         self._db = db
         self._archive = archive
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @activity.defn
     async def archive(self, job: ArchiveJob) -> str:
         """Writes the file of a contact, at its `transcript_path`. Idempotent.
+
+        In this process one call at a time writes the file of a contact. Another process can overtake: so each call looks into the
+        store after its upload, and writes again while an item is missing. The file that stands at the end has all items.
 
         Returns:
             The file's URL, or an empty text when nothing is archived.
@@ -41,5 +49,23 @@ class TranscriptArchiver(ConversationActivities):
         subject = TranscriptSubject(
             contact, conversation, await conversations.participants_of_contact(self._db, contact)
         )
-        content = transcript_json(subject, pages_of_contact(self._db, contact))
-        return await self._archive.put(transcript_path(job.instance, contact), content, "application/json")
+        async with self._locks.setdefault(contact.id, asyncio.Lock()):
+            while True:
+                pages = _Pages(pages_of_contact(self._db, contact))
+                content = transcript_json(subject, pages)
+                address = await self._archive.put(transcript_path(job.instance, contact), content, "application/json")
+                if await last_of_contact(self._db, contact) <= pages.last:
+                    return address
+
+
+class _Pages:
+    """The pages of a contact. `last` is the number of the last item that was taken from them; 0 before the first."""
+
+    def __init__(self, pages: AsyncIterator[Sequence[Entry]]) -> None:
+        self._pages = pages
+        self.last = 0
+
+    async def __aiter__(self) -> AsyncIterator[Sequence[Entry]]:
+        async for page in self._pages:
+            self.last = page[-1][0].seq if page else self.last
+            yield page

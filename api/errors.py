@@ -22,6 +22,7 @@ from domain.errors import (
     AccessDenied,
     ContactNotFound,
     ConversationEnded,
+    EngineUnavailable,
     Fault,
     InvalidSignature,
     InvalidValue,
@@ -81,7 +82,7 @@ def render(fault: Fault, path: str) -> JSONResponse:
     error_format = next(ERROR_FORMATS[kind] for kind in type(fault).__mro__ if kind in ERROR_FORMATS)
     name = error_format.participant if path.startswith(PARTICIPANT_PATHS) else error_format.connect
     headers = {"x-amzn-errortype": name}
-    if isinstance(fault, Unavailable) and fault.__cause__:
+    if isinstance(fault, EngineUnavailable) and fault.__cause__:
         logger.warning("%s: %s Cause: %s", path, fault, fault.__cause__)
     if isinstance(fault, Throttled | StoreUnavailable):
         headers["retry-after"] = RETRY_AFTER_SECONDS

@@ -54,6 +54,10 @@ ItemName = tuple[str, str]
 """The id of a conversation, and the id of one of its items."""
 
 
+_NO_ITEM_LATER = 2**62
+"""A number above those of all items."""
+
+
 @dataclass(frozen=True, slots=True)
 class PageStart:
     """The start of a transcript page, and its direction.
@@ -101,6 +105,14 @@ async def pages_of_contact(
         seq = items[-1].seq
         receipts = await receipts_between(db, conversation_id, items[0].seq, seq)
         yield [(item, receipts.get(item.seq, [])) for item in items]
+
+
+async def last_of_contact(db: Database, contact: StoredContact) -> int:
+    """The number of the last item of a contact; 0 without one."""
+    found = await page(
+        db, contact.conversation_id, PageStart(contact.last_seq or _NO_ITEM_LATER, forward=False), 1, contact.id
+    )
+    return found[0].seq if found else 0
 
 
 async def find_item(db: Database, conversation_id: str, item_id: str) -> TranscriptItem | None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from obstore.store import LocalStore
 from pydantic import ValidationError
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.transcript_files import TranscriptArchiver
-from runtime.archive import PART_BYTES, opened_archive
+from runtime.archive import PART_BYTES, Archive, opened_archive
 from runtime.errors import StartupError
 from runtime.settings import Settings
 from store.database import Database
@@ -86,6 +88,53 @@ async def test_repeated_archiving_writes_the_same_file(db: Database, tmp_path: P
     assert await archive(db, archive_settings) == address
     assert texts((tmp_path / "transcripts" / PATH).read_bytes())[-1] == "text 4"
     assert files(tmp_path / "transcripts") == [PATH]
+
+
+class OvertakenArchive(Archive):
+    """Has read the transcript of its first file when another process writes a later one, and writes it then."""
+
+    def __init__(self, folder: Path, others_write: Callable[[], Awaitable[object]]) -> None:
+        super().__init__(LocalStore(folder), folder.as_uri())
+        self._others_write = others_write
+        self.writes = 0
+
+    async def put(self, path: str, content: AsyncIterator[bytes], content_type: str) -> str:
+        self.writes += 1
+        pieces = [piece async for piece in content]
+        if self.writes == 1:
+            await self._others_write()
+
+        async def read_before() -> AsyncIterator[bytes]:
+            for piece in pieces:
+                yield piece
+
+        return await super().put(path, read_before(), content_type)
+
+
+async def test_slower_upload_of_an_older_transcript_does_not_win(db: Database, tmp_path: Path) -> None:
+    async def write_later_file() -> None:
+        await record(db, "c", items=[item(4)])
+        await archive(db, settings(tmp_path))
+
+    await archive(db, settings(tmp_path))
+    slow = OvertakenArchive(tmp_path / "transcripts", write_later_file)
+    await ActivityEnvironment().run(TranscriptArchiver(db, slow).archive, JOB)
+    assert texts((tmp_path / "transcripts" / PATH).read_bytes())[-1] == "text 4"
+    assert slow.writes == 2
+
+
+async def test_one_process_writes_the_file_of_a_contact_once_at_a_time(db: Database, tmp_path: Path) -> None:
+    at_once: list[int] = []
+
+    async def look() -> None:
+        await asyncio.sleep(0)
+        at_once.append(shared.writes)
+
+    await archive(db, settings(tmp_path))
+    shared = OvertakenArchive(tmp_path / "transcripts", look)
+    archiver = TranscriptArchiver(db, shared)
+    await asyncio.gather(*(ActivityEnvironment().run(archiver.archive, JOB) for _ in range(3)))
+    assert (at_once, shared.writes) == ([1], 3)
 
 
 async def test_archiving_to_disk_succeeds_after_a_failure(db: Database, tmp_path: Path) -> None:
