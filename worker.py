@@ -9,6 +9,8 @@ import argparse
 import logging
 import os
 import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 
@@ -40,15 +42,18 @@ WORKER_EXIT = "the worker to finish its activities (store, archive)"
 logger = logging.getLogger(__name__)
 
 
-def build_worker(client: Client, settings: Settings, db: Database, bus: Bus, configuration: Configuration) -> Worker:
-    """Return the worker with its workflow and activities; it runs as an asynchronous context manager.
+@asynccontextmanager
+async def build_worker(
+    client: Client, settings: Settings, db: Database, bus: Bus, configuration: Configuration
+) -> AsyncGenerator[Worker]:
+    """Run the worker with its workflow and activities for the time of the block. At its end all writes have ended.
 
     Raises:
         StartupError: the transcript archive cannot be used.
     """
     recorder, hours_reader = Recorder(db, bus, configuration), OpeningHoursReader(configuration)
     archiver = TranscriptArchiver(db, opened_archive(settings))
-    return Worker(
+    worker = Worker(
         client,
         task_queue=settings.temporal_task_queue,
         workflows=[Conversation],
@@ -62,6 +67,11 @@ def build_worker(client: Client, settings: Settings, db: Database, bus: Bus, con
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
         activity_task_poller_behavior=PollerBehaviorAutoscaling(),
     )
+    try:
+        async with worker:
+            yield worker
+    finally:
+        await recorder.finish()
 
 
 async def run(settings: Settings, parent_socket: int | None = None) -> None:

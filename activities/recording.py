@@ -62,6 +62,10 @@ class Recorder(ConversationActivities):
             return None
         return CommitResult(seq=end.seq if end else None, at=end.at if end else None, policy=policy)
 
+    async def finish(self) -> None:
+        """Wait until all writes have ended, also those of cancelled activities. The store must stay open until then."""
+        await self._items.finish()
+
     async def _write_or_refuse(self, commit: Commit) -> Written:
         """Writes the commit. What the store can never take is a conflict; all other failures are raised, and tried again."""
         try:

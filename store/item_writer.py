@@ -34,6 +34,10 @@ class ItemWriter:
         """
         return await self._writer.write(_Write(conversation_id, items, step))
 
+    async def finish(self) -> None:
+        """Wait until all writes have ended."""
+        await self._writer.finish()
+
     async def _write_all(self, group: Sequence[_Write]) -> list[Written]:
         rows: list[dict[str, Any]] = [row for write in group for row in item_rows(write.conversation_id, write.items)]
         steps = [write.step for write in group if write.step]

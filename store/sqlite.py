@@ -86,6 +86,8 @@ class SqliteDatabase(Database):
                 await self._commit(connection)
             except BaseException:
                 connection.rollback()
+                # SQLAlchemy takes the transaction for ended when COMMIT fails, but it is still open
+                connection.connection.rollback()
                 raise
 
     async def insert_new(self, transaction: Transaction, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:

@@ -111,3 +111,17 @@ async def test_long_id_that_is_taken_gets_another_one_that_fits(db: Database, wr
     await writer.append("c0", [item(2, id=long, content="theirs")])
     await writer.append("c0", [item(3, id=long, content="ours")])
     assert [seq for seq, _ in await stored(db, "c0")] == [1, 2, 3]
+
+
+async def test_finish_waits_for_writes_whose_caller_is_gone(db: Database, writer: ItemWriter) -> None:
+    async with db.write() as transaction:
+        if db.is_postgres:  # on SQLite a write transaction excludes all others
+            await transaction.execute(text("LOCK TABLE items IN EXCLUSIVE MODE"))
+        caller = asyncio.create_task(writer.append("c0", [item(2, id="c0-2")]))
+        await asyncio.sleep(0)
+        caller.cancel()
+        finishing = asyncio.create_task(writer.finish())
+        await asyncio.sleep(0.05)
+        assert not finishing.done()
+    await asyncio.wait_for(finishing, 5)
+    assert [seq for seq, _ in await stored(db, "c0")] == [1, 2]

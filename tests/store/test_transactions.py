@@ -16,6 +16,7 @@ from store.conversations import find_conversation, open_conversation
 from store.database import Database
 from store.transaction import Transaction
 from store.transcript import find_item
+from tests import sqlite
 from tests.store.sample_records import START, count, item, opening, record, record_chat
 
 OTHER_ZONE = timezone(timedelta(hours=5, minutes=45))
@@ -182,3 +183,27 @@ async def test_sqlite_waits_for_the_disk_only_when_durable(tmp_path: Path, durab
         assert (await connection.execute(text("PRAGMA synchronous"))).scalar_one() == synchronous
         assert (await connection.execute(text("PRAGMA journal_mode"))).scalar_one() == "wal"
     await db.close()
+
+
+async def test_write_after_a_commit_that_fails_succeeds(tmp_path: Path) -> None:
+    async with sqlite.store(tmp_path) as db:
+
+        async def write_note_of_nobody() -> None:
+            async with db.write() as connection:
+                await connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")  # COMMIT finds the mistake
+                note = {
+                    "id": "n",
+                    "conversation_id": "nowhere",
+                    "contact_id": "c",
+                    "user": "u",
+                    "at": START,
+                    "text": "t",
+                }
+                await connection.execute(insert(schema.contact_notes).values(note))
+
+        with pytest.raises(IntegrityError, match="FOREIGN KEY"):
+            await write_note_of_nobody()
+        async with db.write() as connection:
+            await add_process(connection, "p")
+        assert await count(db, "processes") == 1
+        assert await count(db, "contact_notes") == 0
