@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol
@@ -24,6 +25,15 @@ from store.database import Database
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
+MAX_RETRY_SECONDS = 15.0
+"""The first and the longest delay before a failed call of the observer is repeated. Each varies by half of it, up and down."""
+
+CALLS_AT_ONCE = 50
+"""How many calls of the observer are under way. After an outage thousands of participants have something to report."""
+
+WRITES_AT_ONCE = 5
+"""The same for writes to the store: other requests, and the lease itself, need its connections, too."""
+
 LEASE_GRACE = timedelta(seconds=5)
 """Time after the end of its lease and the debounce after which a process counts as dead."""
 DEAD_PROCESS_RETENTION = timedelta(days=1)
@@ -67,6 +77,7 @@ class ConnectionTracker(PeriodicTasks):
         self._lost_at: dict[ParticipantKey, datetime] = {}
         self._locks: WeakValueDictionary[ParticipantKey, asyncio.Lock] = WeakValueDictionary()
         self._reports: set[asyncio.Task[None]] = set()
+        self._calls, self._writes = asyncio.Semaphore(CALLS_AT_ONCE), asyncio.Semaphore(WRITES_AT_ONCE)
         every = lease / 3
         super().__init__(PeriodicTask("keep the lease of this process", self._keep_lease, every, max_retry_delay=every))
 
@@ -107,16 +118,21 @@ class ConnectionTracker(PeriodicTasks):
             if participant not in self._sockets:
                 return
             id, conversation = participant
-            if await connections.add_connection(self._db, id, conversation, self._process):
-                await _call_until_done(lambda: self._observer.connected(conversation, id, at))
-                await connections.mark_connect_reported(self._db, id, self._process)
+            async with self._writes:
+                must_report = await connections.add_connection(self._db, id, conversation, self._process)
+            if must_report:
+                await self._call_until_done(lambda: self._observer.connected(conversation, id, at))
+                async with self._writes:
+                    await connections.mark_connect_reported(self._db, id, self._process)
 
     async def _report_disconnect(self, participant: ParticipantKey, at: datetime) -> None:
         await asyncio.sleep(self._debounce.total_seconds())
         async with self._lock_of(participant):
             if self._lost_at.get(participant) != at:
                 return  # the participant has reconnected, has lost a later socket, or the loss is reported already
-            is_last = await connections.mark_connection_lost(self._db, participant.participant_id, self._process, at)
+            id = participant.participant_id
+            async with self._writes:
+                is_last = await connections.mark_connection_lost(self._db, id, self._process, at)
             if self._lost_at.get(participant) == at:
                 del self._lost_at[participant]
             if is_last:
@@ -124,8 +140,23 @@ class ConnectionTracker(PeriodicTasks):
 
     async def _report_loss(self, participant: ParticipantKey, at: datetime) -> None:
         id, conversation = participant
-        await _call_until_done(lambda: self._observer.disconnected(conversation, id, at))
-        await connections.remove_disconnected(self._db, id, at)
+        await self._call_until_done(lambda: self._observer.disconnected(conversation, id, at))
+        async with self._writes:
+            await connections.remove_disconnected(self._db, id, at)
+
+    async def _call_until_done(self, call: Callable[[], Awaitable[None]]) -> None:
+        """Call the observer until it succeeds or the conversation has ended."""
+        delay = RETRY_SECONDS
+        while True:
+            async with self._calls:
+                try:
+                    return await call()
+                except ConversationEnded:
+                    return None
+                except Unavailable:
+                    pass
+            await asyncio.sleep(delay * random.uniform(0.5, 1.5))
+            delay = min(2 * delay, MAX_RETRY_SECONDS)
 
     async def _keep_lease(self) -> None:
         now = datetime.now(UTC)
@@ -169,9 +200,13 @@ class ConnectionTracker(PeriodicTasks):
     ) -> None:
         async with self._lock_of(participant):
             # dated now, not at the end of the process: the reconnect window starts when the participant can reconnect
-            if connection.disconnected_at or await connections.mark_connection_lost(
-                self._db, participant.participant_id, connection.process_id, now, if_dead_since=dead_since
-            ):
+            is_lost = connection.disconnected_at is not None
+            if not is_lost:
+                async with self._writes:
+                    is_lost = await connections.mark_connection_lost(
+                        self._db, participant.participant_id, connection.process_id, now, if_dead_since=dead_since
+                    )
+            if is_lost:
                 await self._report_loss(participant, connection.disconnected_at or now)
 
     def _lock_of(self, participant: ParticipantKey) -> asyncio.Lock:
@@ -189,14 +224,3 @@ class ConnectionTracker(PeriodicTasks):
         error = None if task.cancelled() else task.exception()
         if error and not isinstance(error, StoreUnavailable):  # the store has logged it
             logger.error("cannot report a connect or disconnect; trying again", exc_info=error)
-
-
-async def _call_until_done(call: Callable[[], Awaitable[None]]) -> None:
-    """Call an observer until it succeeds or the conversation has ended."""
-    while True:
-        try:
-            return await call()
-        except ConversationEnded:
-            return None
-        except Unavailable:
-            await asyncio.sleep(RETRY_SECONDS)

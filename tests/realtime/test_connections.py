@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -280,3 +281,56 @@ async def test_connect_and_disconnect_during_an_outage_are_reported_in_order(
     process.closed("ann", "c")
     observer.fault = None
     await observer.wait_for_reports("connected", "disconnected")
+
+
+async def test_reports_after_an_outage_are_few_at_a_time(
+    db: Database, observer: Observer, open: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once, most = 0, 0
+
+    async def connected(conversation_id: str, participant_id: str, at: datetime) -> None:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        await asyncio.sleep(0.001)
+        at_once -= 1
+        observer.reports.append(participant_id)
+
+    monkeypatch.setattr(observer, "connected", connected)
+    monkeypatch.setattr(tracking, "CALLS_AT_ONCE", 3)
+    process = await open()
+    participants = sorted(f"p{number}" for number in range(60))
+    for participant in participants:
+        process.opened(participant, "c")
+
+    async def all_reported() -> bool | None:
+        return len(observer.reports) == len(participants) or None
+
+    await eventually(all_reported, "all are reported")
+    assert sorted(observer.reports) == participants
+    assert most == 3
+
+
+async def test_failed_reports_are_repeated_ever_more_rarely_and_not_in_step(
+    observer: Observer, open: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: dict[str, list[float]] = {"ann": [], "bob": []}
+
+    async def connected(conversation_id: str, participant_id: str, at: datetime) -> None:
+        calls[participant_id].append(asyncio.get_running_loop().time())
+        if len(calls[participant_id]) < 8:
+            raise Unavailable("the engine is away")
+
+    monkeypatch.setattr(observer, "connected", connected)
+    process = await open()
+    for participant in calls:
+        process.opened(participant, "c")
+
+    async def done() -> bool | None:
+        return all(len(times) == 8 for times in calls.values()) or None
+
+    await eventually(done, "both are reported")
+    for times in calls.values():
+        assert times[-1] - times[-2] > 4 * (times[1] - times[0])
+    gaps = [[round(later - earlier, 4) for earlier, later in pairwise(times)] for times in calls.values()]
+    assert gaps[0] != gaps[1]
