@@ -69,8 +69,10 @@ day: $(VENV)/dev.stamp  ## Simulate a day of 50 agents and 1,000 customers in a 
 	@$(BIN)/python -m bench.day
 
 COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
-	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --extra examples
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+RIVALS := bench/speed/rivals
 
-lock: $(VENV)/dev.stamp  ## Pin the dependencies of pyproject.toml again
-	@$(COMPILE) --output-file requirements.lock pyproject.toml
-	@$(COMPILE) --extra dev --output-file requirements-dev.lock pyproject.toml
+lock: $(VENV)/dev.stamp  ## Pin the dependencies of pyproject.toml again, and those of the rivals in the benchmark
+	@$(COMPILE) --extra examples --output-file requirements.lock pyproject.toml
+	@$(COMPILE) --extra examples --extra dev --output-file requirements-dev.lock pyproject.toml
+	@$(COMPILE) --output-file $(RIVALS)/requirements.lock $(RIVALS)/requirements.in

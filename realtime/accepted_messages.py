@@ -178,10 +178,10 @@ class AcceptedMessages:
             raise
 
     def _leave_queue(self, room: asyncio.Future[None]) -> None:
-        if room.cancelled():
-            self._for_room.remove(room)
-        else:  # it was given room at the same moment
+        if not room.cancelled():  # it was given room at the same moment
             self._release()
+        elif room in self._for_room:
+            self._for_room.remove(room)
 
     async def _look_while_messages_wait(self) -> None:
         while self._for_room:
@@ -192,10 +192,12 @@ class AcceptedMessages:
 
     def _release(self) -> None:
         """Free the room of a message, or give it to the next one that waits."""
-        if self._for_room:
-            self._for_room.popleft().set_result(None)
-        else:
-            self.count -= 1
+        while self._for_room:
+            room = self._for_room.popleft()
+            if not room.cancelled():  # else its time is over, and it has not left the queue yet
+                room.set_result(None)
+                return
+        self.count -= 1
 
     def _remove_old(self) -> None:
         while self._by_age and self._by_age[0][0] < monotonic() - MAX_AGE_SECONDS:

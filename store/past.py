@@ -141,9 +141,10 @@ async def page_of_past(db: Database, start: PastPosition, limit: int) -> tuple[l
         may have fewer than `limit` items.
     """
     values = {"start_id": start.conversation_id, "start_seq": start.seq, "wanted": limit + 1}
-    async with db.read() as connection:
-        rows = (await connection.execute(_PAGE, values)).mappings().all()
-    page = [PastItem(row["walked_id"], _item(row)) for row in rows if row["id"] is not None]
+    rows = await db.mappings(_PAGE, values)
+    # the walk ends with a whole conversation, so there can be more rows than wanted
+    shown = [row for row in rows if row["id"] is not None][: limit + 1]
+    page = [PastItem(row["walked_id"], _item(row)) for row in shown]
     if len(page) > limit:
         return page[:limit], PastPosition(page[limit].conversation_id, page[limit].item.seq)
     past_id, past_seq = (rows[-1]["past_id"], rows[-1]["past_seq"]) if rows else (None, None)

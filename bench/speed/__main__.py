@@ -1,4 +1,4 @@
-"""Run the benchmark: `python -m bench.speed [--long] [--json FILE] [embedded] [postgres]`."""
+"""Run the benchmark: `python -m bench.speed [--long] [--only SCENARIO] [--json FILE] [embedded] [postgres]`."""
 
 from __future__ import annotations
 
@@ -6,75 +6,113 @@ import argparse
 import asyncio
 import resource
 import tempfile
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
 from bench.speed import scenarios
 from bench.speed.client import backend
+from bench.speed.context import Bench
+from bench.speed.idle import idle_conversations, idle_sockets
 from bench.speed.overload import overload
-from bench.speed.processes import apart, embedded, embedded_parts, floors
+from bench.speed.past import past
+from bench.speed.processes import Product, apart, embedded, floors
 from bench.speed.report import Row, print_table, write_json
-from bench.speed.scenarios import Bench
+from bench.speed.rivals.running import rivals
+from bench.speed.search import search
+from bench.speed.steady import steady
+from bench.speed.storm import storm
 
 OPEN_FILES = 16_384
+STEADY_SECONDS = 300
+
+Scenario = Callable[[Bench], Awaitable[Sequence[Row]]]
+
+QUICK_POSTGRES: Sequence[Scenario] = (
+    scenarios.throughput,
+    scenarios.one_chat,
+    scenarios.latency,
+    scenarios.starts,
+    storm,
+)
+QUICK_EMBEDDED: Sequence[Scenario] = (
+    scenarios.throughput,
+    scenarios.one_chat,
+    scenarios.latency,
+    scenarios.starts,
+    scenarios.transcripts,
+    scenarios.fan_out,
+    scenarios.history,
+    scenarios.long_conversation,
+    scenarios.cold_conversations,
+    search,
+    past,
+    idle_sockets,
+    storm,
+    overload,
+)
+LONG: Sequence[Scenario] = (idle_conversations, *QUICK_EMBEDDED, steady)
 
 
-async def measure_embedded(folder: Path, *, rounds: int, scale: int) -> list[Row]:
-    """Measure `python -m perennial` on a SQLite file."""
-    rows: list[Row] = []
-    async with floors(folder / "floor") as (floor, client):
-        with embedded(folder / "product") as (product, stack):
-            async with backend(product.address) as shop:
-                bench = Bench(product, shop, floor, client, rounds, scale, goal_100=0.7)
-                for scenario in (
-                    scenarios.throughput,
-                    scenarios.one_chat,
-                    scenarios.latency,
-                    scenarios.starts,
-                    scenarios.transcripts,
-                    scenarios.fan_out,
-                ):
-                    rows += await _timed(scenario.__name__, scenario(bench))
-                rows += await _timed("history", scenarios.history(bench, stack.temporal))
-                length = 20_000 if scale > 1 else 3_000
-                rows += await _timed("long conversation", scenarios.long_conversation(bench, length))
-                cold = [await shop.start_with_agent() for _ in range(20)]
-                assert stack.stop() == 0
-                stack.start()
-                product.parts = embedded_parts(stack)
-                rows += await _timed("cold conversations", scenarios.cold_conversations(product, shop, cold))
-                rows += await _timed("idle sockets", scenarios.idle_sockets(bench, 2_000 if scale > 1 else 500))
-                rows += await _timed("overload", overload(shop, seconds=20 if scale > 1 else 10))
-    return rows
+@dataclass(frozen=True)
+class Wanted:
+    """What the command line asks for. `only`: the names of scenarios; empty: all of them."""
+
+    is_long: bool
+    only: Collection[str]
+    steady_seconds: int
+
+    def scenarios(self, system: str) -> Sequence[Scenario]:
+        """The scenarios to measure."""
+        if self.only:
+            return [scenario for scenario in LONG if scenario.__name__ in self.only]
+        if self.is_long:
+            return LONG
+        return QUICK_EMBEDDED if system == "embedded" else QUICK_POSTGRES
 
 
-async def measure_postgres(folder: Path, *, rounds: int, scale: int) -> list[Row]:
-    """Measure worker, API, Temporal and PostgreSQL as processes of their own."""
-    rows: list[Row] = []
-    async with floors(folder / "floor") as (floor, client), apart(folder / "product") as product:
-        async with backend(product.address) as shop:
-            bench = Bench(product, shop, floor, client, rounds, scale, goal_100=0.5)
-            for scenario in (scenarios.throughput, scenarios.one_chat, scenarios.latency, scenarios.starts):
-                rows += await _timed(scenario.__name__, scenario(bench))
-    return rows
+@asynccontextmanager
+async def opened(system: str, folder: Path, wanted: Wanted) -> AsyncGenerator[Bench, None]:
+    """Start a product, its floors and its rivals."""
+    async with AsyncExitStack() as stack:
+        client_of_floors = await stack.enter_async_context(floors(folder / "floor"))
+        product = await stack.enter_async_context(_product(system, folder / "product"))
+        yield Bench(
+            product,
+            await stack.enter_async_context(backend(product.address)),
+            *client_of_floors,
+            goal_100=0.7 if system == "embedded" else 0.5,
+            is_long=wanted.is_long,
+            steady_seconds=wanted.steady_seconds,
+            rivals=await stack.enter_async_context(rivals(folder)) if wanted.is_long else (),
+        )
 
 
-async def _timed(name: str, scenario: object) -> list[Row]:
-    began = perf_counter()
-    rows: list[Row] = await scenario  # pyright: ignore[reportGeneralTypeIssues]
-    print(f"  {name}: {perf_counter() - began:.0f} s", flush=True)
-    return rows
+@asynccontextmanager
+async def _product(system: str, folder: Path) -> AsyncGenerator[Product, None]:
+    if system == "embedded":
+        with embedded(folder) as product:
+            yield product
+    else:
+        async with apart(folder) as product:
+            yield product
 
 
-async def measure(systems: Sequence[str], *, rounds: int, scale: int) -> dict[str, Sequence[Row]]:
+async def measure(systems: Sequence[str], wanted: Wanted) -> dict[str, Sequence[Row]]:
     """Measure the systems, and print a table of each."""
     tables: dict[str, Sequence[Row]] = {}
-    kinds = {"embedded": measure_embedded, "postgres": measure_postgres}
-    for name in systems:
+    for system in systems:
+        rows: list[Row] = []
         with tempfile.TemporaryDirectory(prefix="perennial-bench-") as folder:
-            tables[name] = await kinds[name](Path(folder), rounds=rounds, scale=scale)
-        print_table(name, tables[name])
+            async with opened(system, Path(folder), wanted) as bench:
+                for scenario in wanted.scenarios(system):
+                    began = perf_counter()
+                    rows += await scenario(bench)
+                    print(f"  {scenario.__name__}: {perf_counter() - began:.0f} s", flush=True)
+        print_table(system, rows)
+        tables[system] = rows
     return tables
 
 
@@ -82,13 +120,16 @@ def main() -> None:
     """Parse the command line, and measure."""
     parser = argparse.ArgumentParser(prog="python -m bench.speed", description=__doc__)
     parser.add_argument("systems", nargs="*", default=["embedded", "postgres"], help="embedded, postgres; both without")
-    parser.add_argument("--long", action="store_true", help="more rounds, and longer ones")
+    parser.add_argument("--long", action="store_true", help="all scenarios and the rivals, with more and longer rounds")
+    names = [scenario.__name__ for scenario in LONG]
+    parser.add_argument("--only", nargs="+", default=[], choices=names, metavar="SCENARIO", help=", ".join(names))
+    parser.add_argument("--steady", type=int, default=STEADY_SECONDS, metavar="SECONDS", help="time under steady load")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all values to a file")
     arguments = parser.parse_args()
     _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(OPEN_FILES, limit), limit))
-    rounds, scale = (5, 3) if arguments.long else (3, 1)
-    tables = asyncio.run(measure(arguments.systems, rounds=rounds, scale=scale))
+    wanted = Wanted(arguments.long, arguments.only, arguments.steady)
+    tables = asyncio.run(measure(arguments.systems, wanted))
     if arguments.json:
         write_json(arguments.json, tables)
 

@@ -16,8 +16,10 @@ from tests.stack import SECRET
 BACKEND = {"authorization": f"Bearer {SECRET}"}
 INSTANCE, WORKSTREAM, AGENT = "demo", "persistent", "a1"
 CHAT_MESSAGE = "text/plain"
-FRAME_TIMEOUT = 120.0
-HEARTBEAT_SECONDS = 10.0
+FRAME_TIMEOUT = 60.0
+THROTTLED = 429
+THROTTLED_SECONDS = 0.2
+"""How long a sender waits who was throttled."""
 
 
 class Refused(Exception):
@@ -75,6 +77,18 @@ class SimulatedParticipant:
         answer = await self.http.call("POST", "/participant/message", body, **{"x-amz-bearer": self.token})
         return answer["Id"]
 
+    async def send_patiently(self, text: str) -> None:
+        """Send a message. Send it again while it is throttled, as boto3 and ChatJS do."""
+        while True:
+            try:
+                await self.send(text)
+            except Refused as error:
+                if error.status != THROTTLED:
+                    raise
+                await asyncio.sleep(THROTTLED_SECONDS)
+            else:
+                return
+
     async def send_event(self, content_type: str, content: str | None = None) -> None:
         """Send an event."""
         body = {"ContentType": content_type} | ({"Content": content} if content else {})
@@ -89,7 +103,13 @@ class SimulatedParticipant:
 class Socket:
     """An open, subscribed socket. It notes each message with the time of its arrival."""
 
-    def __init__(self, connection: aiohttp.ClientWebSocketResponse) -> None:
+    def __init__(self, connection: aiohttp.ClientWebSocketResponse, changed: asyncio.Event | None = None) -> None:
+        """Read an open connection.
+
+        Args:
+            connection: the connection.
+            changed: is set whenever something arrives.
+        """
         self._connection = connection
         self.messages: list[str] = []
         """Content of the messages, in the order of their arrival."""
@@ -97,7 +117,7 @@ class Socket:
         self.events: list[str] = []
         """Content types of the events, in the order of their arrival."""
         self.ended = asyncio.Event()
-        self._changed = asyncio.Event()
+        self._changed = changed or asyncio.Event()
         self._reader = asyncio.create_task(self._read())
 
     async def wait_for(self, count: int) -> None:
@@ -124,6 +144,13 @@ class Socket:
         await self._connection.close()
 
     async def _read(self) -> None:
+        try:
+            await self._read_frames()
+        finally:
+            self.ended.set()
+            self._changed.set()
+
+    async def _read_frames(self) -> None:
         async for message in self._connection:
             if message.type is not aiohttp.WSMsgType.TEXT:
                 break
@@ -136,18 +163,16 @@ class Socket:
                 else:
                     self.events.append(item["ContentType"])
                 self._changed.set()
-        self.ended.set()
-        self._changed.set()
 
 
-async def open_socket(participant: SimulatedParticipant) -> Socket:
-    """Open the participant's socket and subscribe."""
+async def open_socket(participant: SimulatedParticipant, changed: asyncio.Event | None = None) -> Socket:
+    """Open the participant's socket and subscribe. See `Socket` for `changed`."""
     connection = await participant.http.session.ws_connect(participant.socket_url, max_msg_size=0)
     await connection.send_str('{"topic": "aws/subscribe", "content": {"topics": ["aws/chat"]}}')
     first = await connection.receive_json()
     if first["content"]["status"] != "success":
         raise AssertionError(f"not subscribed: {first}")
-    return Socket(connection)
+    return Socket(connection, changed)
 
 
 class Chat:
@@ -180,9 +205,9 @@ class Backend:
         customer.token = answer["ConnectionCredentials"]["ConnectionToken"]
         return Chat(answer["ContactId"], customer)
 
-    async def start_with_agent(self) -> Chat:
+    async def start_with_agent(self, **members: object) -> Chat:
         """Start a chat, and connect the agent to it."""
-        chat = await self.start()
+        chat = await self.start(**members)
         if not self._agent_token:
             body = {"instance": INSTANCE, "user": AGENT}
             self._agent_token = (await self.http.call("POST", "/v1/agents/sign-in", body, **BACKEND))["token"]

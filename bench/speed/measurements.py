@@ -6,14 +6,18 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from temporalio.client import Client, WorkflowHandle
 
 from bench.speed.client import Backend, Chat, Socket, open_socket
 from bench.speed.floor import TASK_QUEUE, WORKFLOWS
-from bench.speed.processes import System
+from bench.speed.processes import OURS, System
+
+T = TypeVar("T")
+
+STARTS_AT_ONCE = 10
 
 
 @dataclass(frozen=True)
@@ -45,9 +49,10 @@ def percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
-async def _measure(
+async def measure(
     system: System, messages: int, send: Callable[[], Awaitable[None]], arrive: Callable[[], Awaitable[None]]
 ) -> Load:
+    """Measure a load: `send` returns when all messages are accepted, `arrive` when they are delivered."""
     before, began = system.cpu_seconds(), perf_counter()
     await send()
     accepted = perf_counter() - began
@@ -68,7 +73,7 @@ class ProductLoad:
     @classmethod
     async def open(cls, system: System, backend: Backend, count: int) -> ProductLoad:
         """Start chats and open the sockets of their agents."""
-        chats = [await backend.start_with_agent() for _ in range(count)]
+        chats = await concurrently(STARTS_AT_ONCE, [backend.start_with_agent for _ in range(count)])
         return cls(system, chats, [await open_socket(chat.agent) for chat in chats if chat.agent])
 
     async def run(self, senders_per_chat: int, messages_per_sender: int) -> Load:
@@ -82,7 +87,7 @@ class ProductLoad:
             for count in range(messages_per_sender):
                 text = f"{run}-{number}-{sender}-{count}"
                 sent[number].append(text)
-                await self.chats[number].customer.send(text)
+                await self.chats[number].customer.send_patiently(text)
 
         async def send() -> None:
             senders = [(number, sender) for number in range(len(self.chats)) for sender in range(senders_per_chat)]
@@ -93,7 +98,7 @@ class ProductLoad:
                 *(socket.wait_for(start + per_chat) for socket, start in zip(self._sockets, starts, strict=True))
             )
 
-        load = await _measure(self._system, per_chat * len(self.chats), send, arrive)
+        load = await measure(self._system, per_chat * len(self.chats), send, arrive)
         for number, (socket, start) in enumerate(zip(self._sockets, starts, strict=True)):
             arrived = socket.messages[start:]
             assert sorted(arrived) == sorted(sent[number]), "a frame is missing or doubled"
@@ -111,6 +116,28 @@ class ProductLoad:
             await asyncio.gather(self.chats[index].customer.send(text), socket.wait_for(arrived + 1))
             found.append(socket.arrivals[text] - began)
         return found
+
+    async def steady(self, per_second: int, seconds: int) -> list[float]:
+        """Send at a constant rate, in turn to all chats. Check every frame. Return the seconds from request to frame."""
+        run, count, began = uuid4().hex[:8], per_second * seconds, perf_counter()
+        starts = [len(socket.messages) for socket in self._sockets]
+        sent: list[list[str]] = [[] for _ in self.chats]
+        sent_at: dict[str, float] = {}
+        async with asyncio.TaskGroup() as group:
+            for number in range(count):
+                await asyncio.sleep(began + number / per_second - perf_counter())
+                index, text = number % len(self.chats), f"{run}-{number}"
+                sent[index].append(text)
+                sent_at[text] = perf_counter()
+                group.create_task(self.chats[index].customer.send(text))
+        for socket, start, texts in zip(self._sockets, starts, sent, strict=True):
+            await socket.wait_for(start + len(texts))
+            assert sorted(socket.messages[start:]) == sorted(texts), "a frame is missing or doubled"
+        return [
+            socket.arrivals[text] - sent_at[text]
+            for socket, texts in zip(self._sockets, sent, strict=True)
+            for text in texts
+        ]
 
     async def close(self) -> None:
         """Close the sockets."""
@@ -144,7 +171,7 @@ async def floor_load(
     async def arrive() -> None:
         await asyncio.gather(*(handle.result() for handle in handles))
 
-    return await _measure(system, per_chat * chats, send, arrive)
+    return await measure(system, per_chat * chats, send, arrive)
 
 
 async def floor_latencies(client: Client, count: int) -> list[float]:
@@ -176,3 +203,25 @@ async def rate(call: Callable[[], Awaitable[object]], count: int, at_once: int) 
     began = perf_counter()
     await asyncio.gather(*(repeat() for _ in range(at_once)))
     return count / (perf_counter() - began)
+
+
+async def cpu_of(
+    system: System, call: Callable[[], Awaitable[object]], count: int, at_once: int
+) -> tuple[float, float]:
+    """Calls per second, and CPU milliseconds of Perennial for each call."""
+    before = system.cpu_seconds()
+    calls_per_second = await rate(call, count, at_once)
+    after = system.cpu_seconds()
+    spent = sum(after[part] - before[part] for part in OURS if part in after)
+    return calls_per_second, 1000 * spent / count
+
+
+async def concurrently(limit: int, calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
+    """The results of all calls, `limit` at the same time."""
+    slots = asyncio.Semaphore(limit)
+
+    async def run(call: Callable[[], Awaitable[T]]) -> T:
+        async with slots:
+            return await call()
+
+    return await asyncio.gather(*(run(call) for call in calls))

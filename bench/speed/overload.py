@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 from time import perf_counter
 
-from bench.speed.client import Backend, Refused, open_socket
-from bench.speed.measurements import percentile
+from bench.speed.client import THROTTLED, Refused, open_socket
+from bench.speed.context import Bench
+from bench.speed.measurements import STARTS_AT_ONCE, concurrently, percentile
 from bench.speed.report import Row
 
 CHATS = 50
-OFFERED_PER_SECOND = 1_500
-"""Twice of what two cores bear, or more."""
-
-THROTTLED = 429
+OFFERED_PER_SECOND = 1_000
+"""At least twice of what two cores bear, together with this client."""
 
 
-async def overload(backend: Backend, *, seconds: float) -> list[Row]:
+async def overload(bench: Bench) -> list[Row]:
     """Send at a constant rate, whatever the answers, and then nothing. Check that nothing accepted is lost."""
-    chats = [await backend.start_with_agent() for _ in range(CHATS)]
+    seconds = 20 if bench.is_long else 10
+    chats = await concurrently(STARTS_AT_ONCE, [bench.backend.start_with_agent for _ in range(CHATS)])
     sockets = [await open_socket(chat.agent) for chat in chats if chat.agent]
     accepted: dict[int, dict[str, float]] = {number: {} for number in range(CHATS)}
     refused: dict[int, int] = {}

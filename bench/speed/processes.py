@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Generator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import asyncpg
 import psutil
 from temporalio.client import Client
 
-from runtime.devserver import server_options, temporal_binary
+from runtime.devserver import PID_FILE, server_options, temporal_binary
 from tests import postgres
 from tests.stack import ROOT, TOKEN_KEYS, Stack, free_ports, run_process
 
@@ -23,6 +26,7 @@ CONFIGURATION = """
 secret = "perennial-demo-secret"
 [instances.demo.workstreams.persistent]
 mode = "persistent"
+connect_within = "P1D"
 queue = "persistent"
 [instances.demo.agents.a1]
 name = "Agent One"
@@ -31,84 +35,144 @@ queues = []
 """
 CONNECT_SECONDS = 60
 
+OURS = ("api", "worker")
+"""The parts that are Perennial."""
 
-@dataclass
+
+@dataclass(frozen=True)
 class System:
-    """What is measured: its address, and its processes by part (`product`, `temporal`, `postgres`)."""
+    """What is measured: the processes of the product, or of the floors.
 
-    address: str
-    parts: dict[str, list[int]] = field(default_factory=dict)
+    Attributes:
+        parts: the present process ids of each part: `api`, `worker`, `temporal` and `postgres`; `floor` of a floor.
+    """
+
+    parts: Mapping[str, Callable[[], Sequence[int]]]
 
     def cpu_seconds(self) -> dict[str, float]:
-        """The CPU time that each part has used so far, with its children."""
-        return {part: sum(map(_cpu_seconds, pids)) for part, pids in self.parts.items()}
+        """The CPU time that the processes of each part have used so far."""
+        return {part: sum(map(_cpu_seconds, pids())) for part, pids in self.parts.items()}
 
-    def memory_bytes(self, part: str) -> int:
-        """The private memory of a part (USS)."""
-        return sum(psutil.Process(pid).memory_full_info().uss for pid in self.parts[part])
+    def memory_bytes(self, *parts: str) -> int:
+        """The private memory (USS) of those of the parts that the system has."""
+        pids = [pid for part in parts if part in self.parts for pid in self.parts[part]()]
+        return sum(map(_private_memory, pids))
+
+
+@dataclass(frozen=True)
+class Product(System):
+    """A Perennial that runs.
+
+    Attributes:
+        address: the URL of the API.
+        temporal: the address of the Temporal server.
+        store: the URL of the store.
+        restart: ends a part with a signal, and starts it again on the same data. Returns once it answers.
+    """
+
+    address: str
+    temporal: str
+    store: str
+    restart: Callable[[str, int], Awaitable[None]]
 
 
 @contextmanager
-def embedded(folder: Path) -> Generator[tuple[System, Stack]]:
-    """Run `python -m perennial`."""
+def embedded(folder: Path) -> Generator[Product]:
+    """Run `python -m perennial`. The part `api` is all of it: its worker and its Temporal server end with it."""
     stack = Stack(folder, {"PERENNIAL_CONFIG": str(_configuration(folder))})
+
+    def api() -> Sequence[int]:
+        assert stack.process
+        return [stack.process.pid]
+
+    def restart_all(number: int) -> None:
+        code = stack.stop(number)
+        assert code == (0 if number == signal.SIGTERM else -number), stack.log()
+        stack.start()
+
+    def restart_worker(number: int) -> None:
+        ended = stack.worker()
+        ended.send_signal(number)
+        ended.wait(CONNECT_SECONDS)
+        stack.worker()
+
+    async def restart(part: str, number: int) -> None:
+        await asyncio.to_thread(restart_worker if part == "worker" else restart_all, number)
+
     stack.start()
-    assert stack.process
+    parts: dict[str, Callable[[], Sequence[int]]] = {
+        "api": api,
+        "worker": lambda: [stack.worker().pid],
+        "temporal": lambda: [int((folder / PID_FILE).read_text())],
+    }
     try:
-        yield System(stack.url, embedded_parts(stack)), stack
+        yield Product(parts, stack.url, stack.temporal, f"sqlite:///{folder / 'store.db'}", restart)
     finally:
         stack.stop()
 
 
-def embedded_parts(stack: Stack) -> dict[str, list[int]]:
-    """The processes of `python -m perennial`, by part."""
-    assert stack.process
-    temporal = int((stack.folder / "temporal.pid").read_text())
-    own = [child.pid for child in psutil.Process(stack.process.pid).children(recursive=True) if child.pid != temporal]
-    return {"product": [stack.process.pid, *own], "temporal": [temporal]}
-
-
 @asynccontextmanager
-async def apart(folder: Path) -> AsyncGenerator[System, None]:
-    """Run worker, API, Temporal and PostgreSQL as processes of their own."""
+async def apart(folder: Path) -> AsyncGenerator[Product, None]:
+    """Run worker, API, Temporal and PostgreSQL as processes of their own. All but PostgreSQL can be restarted."""
     with ExitStack() as stack:
         server = stack.enter_context(postgres.server())
-        async with postgres.database(server) as url:
-            address, temporal = stack.enter_context(temporal_server(folder))
-            await _connect(address)
-            (port,) = free_ports(1)
+        async with postgres.database(server) as store:
+            port, temporal_port = free_ports(2)
+            temporal = f"127.0.0.1:{temporal_port}"
             environment = {
                 "PERENNIAL_CONFIG": str(_configuration(folder)),
-                "PERENNIAL_STORE_URL": url,
+                "PERENNIAL_STORE_URL": store,
                 "PERENNIAL_TOKEN_KEYS": TOKEN_KEYS,
                 "PERENNIAL_API_PORT": str(port),
-                "TEMPORAL_ADDRESS": address,
+                "TEMPORAL_ADDRESS": temporal,
             }
-            worker = stack.enter_context(run_process("worker", folder, environment))
-            api = stack.enter_context(run_process("api", folder, environment))
-            parts = {"product": [api.pid, worker.pid], "temporal": [temporal], "postgres": _postgres_pids()}
-            await _until_served(port)
-            yield System(f"http://127.0.0.1:{port}", parts)
+            runs: dict[str, Callable[[], AbstractContextManager[subprocess.Popen[bytes]]]] = {
+                "temporal": lambda: temporal_server(folder, temporal_port),
+                "worker": lambda: run_process("worker", folder, environment),
+                "api": lambda: run_process("api", folder, environment),
+            }
+            processes: dict[str, subprocess.Popen[bytes]] = {}
+
+            async def start(part: str) -> None:
+                processes[part] = stack.enter_context(runs[part]())
+                if part == "temporal":
+                    await _connect(temporal)
+                elif part == "api":
+                    await _until_served(port)
+
+            async def restart(part: str, number: int) -> None:
+                processes[part].send_signal(number)
+                await asyncio.to_thread(processes[part].wait)
+                await start(part)
+
+            for part in runs:
+                await start(part)
+            parts: dict[str, Callable[[], Sequence[int]]] = {
+                part: lambda part=part: [processes[part].pid] for part in runs
+            }
+            parts["postgres"] = await _postgres_pids(store)
+            yield Product(parts, f"http://127.0.0.1:{port}", temporal, store, restart)
 
 
 @asynccontextmanager
 async def floors(folder: Path) -> AsyncGenerator[tuple[System, Client], None]:
     """Run a Temporal server with the product's options, and the worker of the floors. The client is in this process."""
-    with temporal_server(folder) as (address, temporal):
+    (port,) = free_ports(1)
+    address = f"127.0.0.1:{port}"
+    with temporal_server(folder, port) as temporal:
         client = await _connect(address)
         command = [sys.executable, "-m", "bench.speed.floor", address, str(folder / "rows.db")]
         worker = await asyncio.create_subprocess_exec(*command, cwd=ROOT)
         try:
-            yield System(address, {"product": [worker.pid, os.getpid()], "temporal": [temporal]}), client
+            yield System({"floor": lambda: [worker.pid, os.getpid()], "temporal": lambda: [temporal.pid]}), client
         finally:
             worker.kill()
             await worker.wait()
 
 
 @contextmanager
-def temporal_server(folder: Path) -> Generator[tuple[str, int]]:
-    """Run a Temporal server with the options of the product. Yields its address and process id."""
-    (port,) = free_ports(1)
+def temporal_server(folder: Path, port: int) -> Generator[subprocess.Popen[bytes]]:
+    """Run a Temporal server with the options of the product, on a file in the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     command = [
         temporal_binary(),
@@ -119,7 +183,7 @@ def temporal_server(folder: Path) -> Generator[tuple[str, int]]:
     with (folder / "temporal.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        yield f"127.0.0.1:{port}", process.pid
+        yield process
     finally:
         process.terminate()
         process.wait(30)
@@ -135,15 +199,28 @@ async def _connect(address: str) -> Client:
 
 
 async def _until_served(port: int) -> None:
-    for _ in range(CONNECT_SECONDS * 10):
+    for _ in range(CONNECT_SECONDS * 20):
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", port)
         except OSError:
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.05)
         else:
             writer.close()
             return
     raise AssertionError(f"the API does not answer on port {port}")
+
+
+async def _postgres_pids(url: str) -> Callable[[], Sequence[int]]:
+    """The process ids of a PostgreSQL server. None if it runs in a container."""
+    connection = await asyncpg.connect(url)
+    try:
+        own = await connection.fetchval("SELECT pg_backend_pid()")
+        server = psutil.Process(own).parent() if psutil.pid_exists(own) else None
+        if server is None or server.name() != "postgres":
+            return list
+        return partial(_with_children, server.pid)
+    finally:
+        await connection.close()
 
 
 def _configuration(folder: Path) -> Path:
@@ -153,8 +230,8 @@ def _configuration(folder: Path) -> Path:
     return path
 
 
-def _postgres_pids() -> list[int]:
-    return [process.pid for process in psutil.process_iter(["name"]) if process.info["name"] == "postgres"]
+def _with_children(pid: int) -> list[int]:
+    return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
 
 
 def _cpu_seconds(pid: int) -> float:
@@ -163,3 +240,10 @@ def _cpu_seconds(pid: int) -> float:
     except psutil.NoSuchProcess:
         return 0.0
     return times.user + times.system
+
+
+def _private_memory(pid: int) -> int:
+    try:
+        return psutil.Process(pid).memory_full_info().uss
+    except psutil.NoSuchProcess:
+        return 0

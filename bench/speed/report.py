@@ -17,7 +17,7 @@ class Row:
         what: what was measured, with its unit.
         product: the value of the product in each round.
         floor: the value of the floor in each round; empty when there is none.
-        against: the name of the floor.
+        against: the name of the floor; without values of it, why there are none.
         goal: the ratio to reach or, without a floor, the value; None: no goal.
         more_is_better: whether the goal is a minimum; else it is a maximum.
     """
@@ -51,7 +51,7 @@ def print_table(title: str, rows: Sequence[Row]) -> None:
     """Print rows as a Markdown table."""
     print(f"\n{title}\n\n| what | product | against | ratio | spread | goal |\n|---|---|---|---|---|---|")
     for row in rows:
-        floor = f"{row.against} {_number(median(row.floor))}" if row.floor else ""
+        floor = f"{row.against} {_number(median(row.floor))}" if row.floor else row.against
         ratio = f"{row.result:.2f}" if row.ratios else ""
         spread = f"{min(row.ratios):.2f} to {max(row.ratios):.2f}" if len(row.ratios) > 1 else ""
         print(f"| {row.what} | {_number(median(row.product))} | {floor} | {ratio} | {spread} | {_goal(row)} |")

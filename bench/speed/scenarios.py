@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -13,58 +15,62 @@ from uuid import uuid4
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
-from bench.speed.client import Backend, Chat, open_socket
+from bench.speed.client import Chat, open_socket
+from bench.speed.context import Bench
 from bench.speed.floor import TASK_QUEUE
-from bench.speed.measurements import Load, ProductLoad, floor_latencies, floor_load, percentile, rate
-from bench.speed.processes import System
+from bench.speed.inserts import ROWS_AT_ONCE, insert_load
+from bench.speed.measurements import (
+    Load,
+    ProductLoad,
+    cpu_of,
+    floor_latencies,
+    floor_load,
+    percentile,
+    rate,
+)
+from bench.speed.processes import OURS
 from bench.speed.report import Row
 
 TYPING = "application/vnd.amazonaws.connect.event.typing"
 SOCKETS = 5
-SETTLE_SECONDS = 5.0
-"""Time after the last socket has opened, after which the load of idle sockets is measured."""
-
-
-@dataclass(frozen=True)
-class Bench:
-    """What a scenario measures with.
-
-    Attributes:
-        scale: the length of the measurements; 1 takes a few minutes in all.
-        goal_100: the goal of 100 chats against F1, which differs between the two stores.
-    """
-
-    product: System
-    backend: Backend
-    floors: System
-    client: Client
-    rounds: int
-    scale: int
-    goal_100: float
 
 
 async def throughput(bench: Bench) -> list[Row]:
     """100 chats with one sender each: every message is recorded and on the other side's socket."""
     product = await ProductLoad.open(bench.product, bench.backend, 100)
     messages = 10 * bench.scale
-    ours: list[Load] = []
-    f1: list[Load] = []
-    r1: list[Load] = []
-    f2: list[Load] = []
+    runs: dict[str, Callable[[], Awaitable[Load]]] = {
+        "F1": partial(floor_load, bench.floors, bench.client, "F1", 100, 1, messages),
+        "product": partial(product.run, 1, messages),
+        "R1": partial(floor_load, bench.floors, bench.client, "R1", 100, 1, messages),
+        "F2": partial(floor_load, bench.floors, bench.client, "F2", 100, 1, messages),
+        "F3, one row a transaction": partial(insert_load, bench.product.store, 100, messages, 1),
+        f"F3, {ROWS_AT_ONCE} rows": partial(insert_load, bench.product.store, 100, messages, ROWS_AT_ONCE),
+        **{rival.name: partial(rival.load, 100, messages) for rival in bench.rivals if rival.load},
+    }
+    loads: defaultdict[str, list[Load]] = defaultdict(list)
     await product.run(1, 3)
     for _ in range(bench.rounds):
-        f1.append(await floor_load(bench.floors, bench.client, "F1", 100, 1, messages))
-        ours.append(await product.run(1, messages))
-        r1.append(await floor_load(bench.floors, bench.client, "R1", 100, 1, messages))
-        f2.append(await floor_load(bench.floors, bench.client, "F2", 100, 1, messages))
+        for name, run in runs.items():
+            loads[name].append(await run())
     await product.close()
+    ours, f1 = loads.pop("product"), loads["F1"]
     delivered = [load.delivered_rate for load in ours]
-    cpu, floor_cpu = [load.cpu_ms("product") for load in ours], [load.cpu_ms("product") for load in f1]
+    goals = {"F1": bench.goal_100, "R1": 2.0} | {rival.name: rival.goal for rival in bench.rivals}
+    what = "100 chats, delivered/s"
     return [
-        Row("100 chats, delivered/s", delivered, [load.delivered_rate for load in f1], "F1", bench.goal_100),
-        Row("100 chats, delivered/s", delivered, [load.delivered_rate for load in r1], "R1", 2.0),
-        Row("100 chats, delivered/s", delivered, [load.delivered_rate for load in f2], "F2"),
-        Row("100 chats, CPU of our processes, ms/message", cpu, floor_cpu, "F1", 3.0, more_is_better=False),
+        *(
+            Row(what, delivered, [load.delivered_rate for load in of], name, goals.get(name))
+            for name, of in loads.items()
+        ),
+        *(Row(what, delivered, against=f"{rival.name}: {rival.problem}") for rival in bench.rivals if not rival.load),
+        Row(
+            "100 chats, CPU of our processes, ms/message",
+            *([load.cpu_ms(*OURS) for load in ours], [load.cpu_ms("floor") for load in f1]),
+            "F1",
+            3.0,
+            more_is_better=False,
+        ),
         Row("100 chats, CPU of Temporal, ms/message", [load.cpu_ms("temporal") for load in ours]),
     ]
 
@@ -130,9 +136,9 @@ async def transcripts(bench: Bench) -> list[Row]:
     rates: list[float] = []
     cpu: list[float] = []
     for _ in range(bench.rounds):
-        before, count = bench.product.cpu_seconds()["product"], 200 * bench.scale
-        rates.append(await rate(product.chats[0].customer.transcript, count, 10))
-        cpu.append(1000 * (bench.product.cpu_seconds()["product"] - before) / count)
+        found = await cpu_of(bench.product, product.chats[0].customer.transcript, 200 * bench.scale, 10)
+        rates.append(found[0])
+        cpu.append(found[1])
     await product.close()
     return [
         Row("GetTranscript, pages of 15, per s", rates),
@@ -162,10 +168,10 @@ async def fan_out(bench: Bench) -> list[Row]:
     ]
 
 
-async def history(bench: Bench, address: str) -> list[Row]:
+async def history(bench: Bench) -> list[Row]:
     """Events of history for a message, alone and in a burst."""
     product = await ProductLoad.open(bench.product, bench.backend, 1)
-    handle = (await Client.connect(address)).get_workflow_handle(product.chats[0].contact_id)
+    handle = (await Client.connect(bench.product.temporal)).get_workflow_handle(product.chats[0].contact_id)
     rows: list[Row] = []
     for what, senders, messages, goal in (("alone", 1, 50, 5.0), ("in a burst", 50, 10, 1.0)):
         before = len((await handle.fetch_history()).events)
@@ -178,40 +184,9 @@ async def history(bench: Bench, address: str) -> list[Row]:
     return rows
 
 
-async def idle_sockets(bench: Bench, count: int) -> list[Row]:
-    """Open many sockets, then only heartbeats."""
-    chats = await _at_once(10, [bench.backend.start for _ in range(count)])
-    await asyncio.sleep(SETTLE_SECONDS)
-    memory = bench.product.memory_bytes("product")
-    began = perf_counter()
-
-    async def open_one(chat: Chat) -> object:
-        await chat.customer.connect()
-        return await open_socket(chat.customer)
-
-    sockets = await _at_once(20, [lambda chat=chat: open_one(chat) for chat in chats])
-    opened = count / (perf_counter() - began)
-    await asyncio.sleep(SETTLE_SECONDS)
-    each = (bench.product.memory_bytes("product") - memory) / count / 1024
-    before, began = bench.product.cpu_seconds(), perf_counter()
-    for _ in range(2):
-        await asyncio.gather(*(socket.heartbeat() for socket in sockets))
-        await asyncio.sleep(10)
-    seconds, after = perf_counter() - began, bench.product.cpu_seconds()
-    share = 100 * sum(after[part] - before[part] for part in after) / seconds
-    assert not any(socket.ended.is_set() for socket in sockets), "a socket was lost"
-    await asyncio.gather(*(socket.close() for socket in sockets))
-    return [
-        Row(f"{count} sockets, opened/s", [opened], goal=200.0),
-        Row(
-            f"{count} idle sockets with heartbeats, all processes, % of a core", [share], goal=5.0, more_is_better=False
-        ),
-        Row("memory of a socket, KB", [each], goal=60.0, more_is_better=False),
-    ]
-
-
-async def long_conversation(bench: Bench, length: int) -> list[Row]:
+async def long_conversation(bench: Bench) -> list[Row]:
     """The latency of a message late in a long conversation against one early in it."""
+    length = 20_000 if bench.is_long else 3_000
     product = await ProductLoad.open(bench.product, bench.backend, 1)
     await product.run(1, 100)
     early = await product.latencies(100)
@@ -223,8 +198,10 @@ async def long_conversation(bench: Bench, length: int) -> list[Row]:
     return [Row(what, ours, before, "after 100", 1.2, more_is_better=False)]
 
 
-async def cold_conversations(system: System, backend: Backend, chats: list[Chat]) -> list[Row]:
+async def cold_conversations(bench: Bench) -> list[Row]:
     """The first message of conversations that no worker has in its cache, against the second."""
+    chats = [await bench.backend.start_with_agent() for _ in range(20)]
+    await bench.product.restart("worker", signal.SIGTERM)
     cold: list[float] = []
     warm: list[float] = []
     for chat in chats:
@@ -252,13 +229,3 @@ async def _until_all(chat: Chat, sockets: list[Any], count: int) -> list[float]:
 async def _repeat(call: Callable[[], Awaitable[object]], count: int) -> None:
     for _ in range(count):
         await call()
-
-
-async def _at_once(at_once: int, calls: list[Callable[[], Awaitable[Any]]]) -> list[Any]:
-    slots = asyncio.Semaphore(at_once)
-
-    async def run(call: Callable[[], Awaitable[Any]]) -> Any:
-        async with slots:
-            return await call()
-
-    return list(await asyncio.gather(*(run(call) for call in calls)))

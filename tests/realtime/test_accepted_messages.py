@@ -137,6 +137,18 @@ async def test_cancelled_sender_stays_cancelled_and_leaves_the_queue(accepted: A
     assert accepted.count == LIMIT - 1
 
 
+async def test_room_goes_to_the_next_sender_when_the_first_has_just_given_up(accepted: AcceptedMessages) -> None:
+    await fill(accepted)
+    first, second = (asyncio.create_task(accept(accepted, id)) for id in ("n0", "n1"))
+    await asyncio.sleep(0)
+    first.cancel()
+    accepted.remove("c", "m0")
+    await second
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert accepted.count == LIMIT
+
+
 async def test_recorded_messages_leave_nothing_behind(
     accepted: AcceptedMessages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
