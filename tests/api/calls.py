@@ -190,7 +190,7 @@ def valid_body(operation: str, chat: Chat) -> dict[str, Json]:
             "InstanceId": "demo",
             "ContactId": chat.contact_id,
             "ParticipantDetails": {"ParticipantRole": "CUSTOM_BOT", "DisplayName": "Bot"},
-            "ClientToken": f"bot-{chat.contact_id}",
+            "ClientToken": f"{uuid4()}",
         },
         "CreatePersistentContactAssociation": {"RehydrationType": "FROM_SEGMENT", "SourceContactId": "unknown"},
         "UpdateParticipantRoleConfig": {

@@ -53,7 +53,14 @@ def test_chat_starts_at_open_queue_or_when_workstream_queues_or_is_persistent(te
 def test_repeated_start_returns_existing_chat_although_queue_is_closed(tenants: Api) -> None:
     token = str(uuid4())
     existing = start_chat(tenants, "open", token).raise_for_status().json()["ContactId"]
-    assert start_chat(tenants, "closed", token).raise_for_status().json()["ContactId"] == existing
+    queue = "/v1/instances/hours/queues/open"
+    key = {"authorization": f"Bearer {ALL}"}
+    tenants.http.put(queue, json={"hours": "never"}, headers=key).raise_for_status()
+    try:
+        assert_refused(start_chat(tenants, "open"), *REFUSED, "is closed")
+        assert start_chat(tenants, "open", token).raise_for_status().json()["ContactId"] == existing
+    finally:
+        tenants.http.post(f"{queue}/reset", headers=key).raise_for_status()
 
 
 def test_live_chat_cannot_be_transferred_to_closed_queue(tenants: Api) -> None:

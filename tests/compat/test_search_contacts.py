@@ -219,5 +219,5 @@ def test_invalid_searches_are_refused(connect: Any, changes: dict[str, Any], err
 
 def test_wrong_secret_key_is_denied(stack: Stack) -> None:
     client = stack.connect(aws_secret_access_key="wrong")
-    with pytest.raises(ClientError, match="AccessDeniedException"):
+    with pytest.raises(ClientError, match="InvalidSignatureException"):
         client.search_contacts(InstanceId=INSTANCE, TimeRange=time_range())

@@ -11,6 +11,7 @@ from tests.workflows.sample_states import SAMPLE_STATES, sample_chat
 from tests.workflows.simulated_chat import SECOND
 from workflows import operator_details
 from workflows.machine import decide
+from workflows.rules_version import RULES_VERSION
 
 WAITING_FOR = {
     "open": "an agent of queue q.",
@@ -32,7 +33,7 @@ def test_details_name_the_awaited_action(mode: Mode, name: str) -> None:
     title, waiting, *_ = text.split("\n\n")
     assert title.startswith(f"### {mode} chat: {state.state} since 2026-01-01 00:00:")
     assert waiting == f"**Waiting for** {WAITING_FOR[name]}"
-    assert "run 3, rules version 1" in text
+    assert f"run 3, rules version {RULES_VERSION}" in text
     assert ("What you can do" in text) == (name != "closed")
 
 

@@ -65,7 +65,7 @@ def test_reconnection_after_the_window_is_redirected(api: Api) -> None:
 def test_every_end_reason_is_deliberate_or_a_time_limit() -> None:
     # these end a contact but not its conversation
     contact_only = {EndReason.TRANSFERRED, EndReason.RELEASED, EndReason.AGENT_LOST}
-    deliberate = {EndReason.CUSTOMER_ENDED, EndReason.AGENT_ENDED, EndReason.STOPPED}
+    deliberate = {EndReason.CUSTOMER_ENDED, EndReason.AGENT_ENDED, EndReason.STOPPED, EndReason.WORKFLOW_GONE}
     assert {*EndReason} - contact_only - deliberate == EXPIRED_REASONS
 
 
