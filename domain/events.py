@@ -111,11 +111,15 @@ class WithdrawOffer(ConversationEvent):
 
 
 class Transfer(ConversationEvent):
-    """The agent transfers the conversation to a queue or to another agent. It continues as a new contact."""
+    """The agent transfers the conversation to a queue or to another agent. It continues as a new contact.
+
+    Attributes:
+        contact_id: the new contact; None: its id is derived from the conversation, for a signal to many conversations.
+    """
 
     kind: Literal["transfer"] = "transfer"
     by: Name = "agent"
-    contact_id: Name
+    contact_id: Name | None = None
     queue: Name
     user: Name | None = None
     name: Name | None = None

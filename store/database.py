@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Executable, Row, RowMapping, Select, Table
+from sqlalchemy import ColumnElement, Engine, Executable, Row, RowMapping, Select, Table, case, null
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 
@@ -93,6 +93,9 @@ class Database(ABC):
             transaction: the transaction.
             table: the table.
             rows: the rows, all with the same columns; none: it does nothing.
+
+        Raises:
+            IntegrityError: a row with one of these keys belongs to another conversation.
         """
         if rows:
             await transaction.execute(_upsert(table, tuple(rows[0]), postgres=self.is_postgres), rows)
@@ -132,5 +135,9 @@ def _insert_new_from(table: Table, names: tuple[str, ...], query: Select[*tuple[
 def _upsert(table: Table, names: tuple[str, ...], *, postgres: bool) -> Any:
     statement = _insert(table, postgres=postgres)
     keys = [column.name for column in table.primary_key]
-    changes = {name: statement.excluded[name] for name in names if name not in keys}
+    changes: dict[str, Any] = {name: statement.excluded[name] for name in names if name not in keys}
+    if (owner := "conversation_id") in changes:
+        # the column may not be null: so a row of another conversation, whose id a signal by hand names, fails the write
+        is_own = table.c[owner] == changes[owner]
+        changes[owner] = case((is_own, changes[owner]), else_=null())
     return statement.on_conflict_do_update(index_elements=keys, set_=changes)

@@ -70,13 +70,11 @@ def _assign_agent(state: ConversationState, user: str, name: str, *, accepted: b
 def transfer(state: ConversationState, event: AnyEvent | None) -> Decision:
     """End the present contact and begin one in the named queue, with the named agent if there is one."""
     assert isinstance(event, Transfer)
-    agent = state.agent
+    agent, contact_id = state.agent, event.contact_id or _next_contact_id(state)
     decision = departure_item(state, agent) if agent else Decision(state)
     decision = decision.then(lambda s: event_item(s, EventType.TRANSFERRED, agent))
     decision = decision.then(lambda s: automated_message(s, "transferred", QueueName=event.queue)).then(
-        lambda s: Decision(
-            begin_contact(s, event.contact_id, InitiationMethod.TRANSFER, event.queue, EndReason.TRANSFERRED)
-        )
+        lambda s: Decision(begin_contact(s, contact_id, InitiationMethod.TRANSFER, event.queue, EndReason.TRANSFERRED))
     )
     if event.user is None:
         return decision

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from itertools import pairwise, permutations
+from typing import Any
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from domain.contacts import EndReason, InitiationMethod
 from domain.conversation import ConversationOpening, Mode, State
-from domain.participants import ParticipantPresence, Role
+from domain.participants import Participant, ParticipantPresence, Role
 from domain.transcript import TranscriptItem
 from store.conversations import find_contact, find_conversation, find_participant, open_conversation
 from store.database import Database
@@ -17,10 +19,12 @@ from store.records import StoredContact, StoredConversation, StoredParticipant
 from store.transcript import PageStart, page
 from tests.store.sample_records import (
     AGENT,
+    CONNECTED,
     CUSTOMER,
     INSTANCE,
     START,
     after,
+    contact,
     count,
     item,
     opening,
@@ -269,3 +273,17 @@ async def test_record_leaves_other_conversations_unchanged(db: Database) -> None
     await record_chat(db, 1, 2)
     assert (await stored(db, "d"), await find_conversation(db, "d")) == before
     assert await transcript(db, "d") == []
+
+
+@pytest.mark.parametrize("what", ["contacts", "participants"])
+async def test_row_of_another_conversation_is_not_overwritten(db: Database, what: str) -> None:
+    """Its id can come from a signal by hand."""
+    await record_chat(db, 1)
+    await record(db, "d", opening=opening("d"), snapshot=snapshot(1, "d", participants=(), contacts=(contact("d"),)))
+    before = await stored(db), await find_person(db, "c-customer")
+    stranger = Participant(id="c-customer", role=Role.CUSTOM_BOT, name="Bot", presence=CONNECTED)
+    changes: dict[str, Any] = {"participants": (), "contacts": (contact("d"),)}
+    changes[what] = (contact("d"), contact("c")) if what == "contacts" else (stranger,)
+    with pytest.raises(IntegrityError):
+        await record(db, "d", snapshot=snapshot(2, "d", **changes))
+    assert (await stored(db), await find_person(db, "c-customer")) == before

@@ -19,6 +19,7 @@ from domain.contacts import EndReason
 from domain.conversation import Mode, State
 from domain.errors import ConversationEnded
 from domain.events import Connect, End, Park, Resume
+from domain.refusals import RefusalCode
 from domain.transcript import EVENT_PREFIX
 from engine.client import ConversationClient
 from engine.lost_conversations import LostConversations
@@ -208,6 +209,35 @@ async def test_update_by_hand_with_wrong_input_is_refused_and_blocks_nothing(eng
             await chat.handle.execute_update("ask", args=inputs)
         await chat.send("goes on")
         assert (await chat.state()).refused_count == 0
+
+
+@pytest.mark.parametrize("name", ["transfer", "invite"])
+async def test_signal_that_names_what_another_conversation_has_is_refused(engine: Engine, name: str) -> None:
+    async with engine.worker():
+        other, chat = await parked_rounds(engine, rounds=1), await parked_rounds(engine, rounds=1)
+        bodies = {
+            "transfer": {"contact_id": other.id, "queue": "another"},
+            "invite": {"participant_id": (await other.state()).customer.id, "name": "Bot"},
+        }
+        await chat.signal(name, bodies[name])
+        state = await chat.wait_until(lambda state: state.refused_count == 1, "the signal is refused")
+        assert state.refusals[0].code is RefusalCode.NOT_STORABLE
+        await chat.send("goes on")
+        for each in (other, chat):
+            await wait_until_idle(each)
+            await assert_record_equals_run(each)
+
+
+async def test_one_transfer_signal_moves_many_conversations(engine: Engine) -> None:
+    async with engine.worker():
+        chats = [await parked_rounds(engine, rounds=1) for _ in range(2)]
+        for chat in chats:
+            await chat.signal("transfer", {"queue": "another"})
+        for chat in chats:
+            state = await chat.wait_until(lambda state: state.queue == "another", "the chat is transferred")
+            assert state.refused_count == 0
+            await wait_until_idle(chat)
+            await assert_record_equals_run(chat)
 
 
 async def first_input(chat: Chat) -> Any:
