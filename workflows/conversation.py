@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -48,6 +47,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.refused_writes import decide_apart, not_storable, without_event, without_messages
     from workflows.rounds import Round, decide_entries
     from workflows.rules_version import decide_rules_version
+    from workflows.run_length import RunLength
     from workflows.signal_handlers import PendingCommand, SignalHandlers
     from workflows.state import ConversationState
     from workflows.state_parts import UnarchivedContact
@@ -55,21 +55,6 @@ with workflow.unsafe.imports_passed_through():
 
 CARRIED_BYTES = 256_000
 """Continue-as-new waits until the inbox is no larger than this, far below Temporal's limit of 2 MB."""
-
-SIGNALS_PER_RUN = 5_000
-"""A run continues as new after this many signals; Temporal refuses more than 10,000."""
-
-EVENTS_PER_ROUND = 8
-"""Estimated history events of one round of the loop: task, write, timer set and fired, search attributes."""
-
-QUIET = timedelta(seconds=1)
-"""After so long without an event it is unlikely that a signal arrives in the very moment while a run continues as new."""
-
-QUIET_SHARE = 4
-"""In a quiet moment a run continues as new after this share of the events: a quarter."""
-
-CHARACTERS_PER_RUN = 4_000_000
-"""A run continues as new after this many characters of messages; Temporal ends a run whose history exceeds 50 MB."""
 
 
 @workflow.defn(name=WORKFLOW)
@@ -92,7 +77,7 @@ class Conversation(SignalHandlers):
         """How many signalled events this run has decided on."""
         self._suspects = 0
         """How many events at the head of the inbox may cause a refused write. Each of them is decided and written alone."""
-        self._rounds = 0
+        self._length = RunLength(start.recycle_after, before.clock)
         self._archive = ArchiveWriter(self._mark_archived)
         self._timer = DeadlineTimer(self._nearest_deadline)
         self._nearest: tuple[ConversationState, Deadline | None] | None = None
@@ -167,7 +152,7 @@ class Conversation(SignalHandlers):
 
     async def _work(self) -> None:
         """Decide on the events of the inbox in the order of their arrival, and write the effects as one commit."""
-        self._rounds += 1
+        self._length.rounds += 1
         while self.malformed:
             self._state = self._state.with_refusal(*self.malformed.pop(0), at=workflow.now())
         decided = await self._decide_and_write(self._decide_inbox)
@@ -190,8 +175,7 @@ class Conversation(SignalHandlers):
                 decided, result = found
                 break
         self._suspects = max(0, self._suspects - decided.entries)
-        for _ in range(decided.entries):
-            self.inbox.popleft()
+        self._length.add_decided([self.inbox.popleft()[0] for _ in range(decided.entries)])
         self._consumed += decided.signalled
         if result and result.policy:
             await self._decide_and_write(partial(self._adopt, result.policy))
@@ -260,6 +244,7 @@ class Conversation(SignalHandlers):
             before=self._before.run_id if self._before else "",
             whole=self._recorded is None and self._state.commits > 1,
         )
+        self._length.writes += 1
         result = await write(commit)
         if result and result.conflict:
             return result
@@ -357,24 +342,14 @@ class Conversation(SignalHandlers):
         if self._state.state is State.CLOSED:
             self.renewal_requested = False
             return False
-        return self._has_grown() or self.signals >= SIGNALS_PER_RUN or self.renewal_requested
-
-    def _has_grown(self) -> bool:
-        """Whether the history is long.
-
-        It is estimated from counts, because the SDK reports another length in a replay than at first after a local activity.
-        """
-        events = self._rounds * EVENTS_PER_ROUND + self.signals
-        if self._state.rules_version > 1 and self._is_quiet():
-            events *= QUIET_SHARE
-        return events >= self._start.recycle_after or self.characters >= CHARACTERS_PER_RUN
-
-    def _is_quiet(self) -> bool:
-        """Whether nothing happened for a while before the first event that waits. Only the instants of the senders count."""
-        if not self.inbox:
-            return True
-        at = self.inbox[0][0].at
-        return at is not None and at - self._state.clock >= QUIET
+        is_long = self._length.is_reached(
+            self._state.rules_version,
+            signals=self.signals,
+            characters=self.characters,
+            inbox=[event for event, _ in self.inbox],
+            clock=self._state.clock,
+        )
+        return is_long or self.renewal_requested
 
     def _continue_as_new(self) -> None:
         """Continue as new, unless something waits that the next run cannot take over.

@@ -7,7 +7,7 @@ next run, after continue-as-new, begins under the present version.
 |---|---|
 | 1 | a run continues as new before it works |
 | 2 | a run continues as new after it has worked, and after an ordinary activity (`Conversation._continue_as_new`) |
-| 3 | answers to a survey are understood with punctuation around them (`find_answer`); a waiting conversation can be transferred |
+| 3 | a survey understands punctuation around answers; a waiting conversation can be transferred; writes count (`RunLength`) |
 
 To add version 4:
 

@@ -26,8 +26,8 @@ from tests.workflows.late_writes import (
 )
 from tests.workflows.test_reconnect_window import active_chat
 from tests.workflows.time_skipping import advance, current_time
-from workflows.conversation import QUIET_SHARE
 from workflows.rounds import COMMIT_ITEMS
+from workflows.run_length import QUIET_SHARE
 
 
 class Interruption:

@@ -13,7 +13,7 @@ from domain.policy import IdleAction
 from tests.workflows.engine import Chat, Engine
 from tests.workflows.test_idle_rules import idle_rule
 from tests.workflows.time_skipping import advance_to, advance_to_timer, current_time
-from workflows.conversation import QUIET_SHARE
+from workflows.run_length import QUIET_SHARE
 from workflows.timers import Timer
 
 MONTHS = 36
