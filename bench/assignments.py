@@ -98,7 +98,7 @@ async def fill(db: Database, served: int) -> None:
     rows += [waiting("short") for _ in range(SHORT)] + [waiting("long") for _ in range(LONG)]
     for n, agent in enumerate(agents):
         rows += working(agent.user, CAPACITY if n % 10 < FULL_IN_TEN else CAPACITY - 1)
-    async with db.write() as connection:
+    async with db.write(limited=False) as connection:
         await connection.execute(update(schema.agents).values(status=AgentStatus.AVAILABLE))
         await connection.execute(insert(schema.routing), rows)
         if db.is_postgres:

@@ -71,14 +71,14 @@ async def fill(db: Database) -> None:
     await write(db, schema.receipts, ({"conversation_id": chat, "seq": seq, **receipt} for chat, seq in numbers))
     if db.is_postgres:
         # the server does this itself about a minute after a large write
-        async with db.write() as connection:
+        async with db.write(limited=False) as connection:
             await connection.execute(text("ANALYZE"))
 
 
 async def write(db: Database, table: Table, rows: Iterator[dict[str, Any]]) -> None:
     """Insert rows in batches."""
     everything = list(rows)
-    async with db.write() as connection:
+    async with db.write(limited=False) as connection:
         for first in range(0, len(everything), BATCH):
             await connection.execute(insert(table), everything[first : first + BATCH])
 

@@ -38,7 +38,7 @@ async def fill(db: Database, size: int) -> None:
     rows: defaultdict[Table, list[dict[str, Any]]] = defaultdict(list)
     for table, row in _rows(size, datetime.now(UTC)):
         rows[table].append({name: value for name, value in row.items() if name in table.c})
-    async with db.write() as connection:
+    async with db.write(limited=False) as connection:
         for table in schema.metadata.sorted_tables:
             for start in range(0, len(rows[table]), ROWS_AT_ONCE):
                 await connection.execute(insert(table), rows[table][start : start + ROWS_AT_ONCE])

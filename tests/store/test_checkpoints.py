@@ -33,7 +33,7 @@ async def write(db: Database, step: Step, *, seq: int | None = None, begins: boo
             connection,
             step.conversation_id,
             opening=opening(step.conversation_id) if begins else None,
-            snapshot=snapshot(number, step.conversation_id),
+            snapshot=snapshot(number, step.conversation_id, participants=()),
             items=[item(number, id=f"{step.checkpoint.run_id}-{number}")],
             step=step,
         )
