@@ -50,8 +50,8 @@ QUICK_EMBEDDED: Sequence[Scenario] = (
     search,
     past,
     idle_sockets,
-    storm,
     overload,
+    storm,
 )
 LONG: Sequence[Scenario] = (idle_conversations, *QUICK_EMBEDDED, steady)
 
