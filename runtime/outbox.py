@@ -35,6 +35,10 @@ class Outbox:
             self._has_dropped = True
         self._woken.set()
 
+    def put_back(self, batch: list[Announcement]) -> None:
+        """Add announcements again that could not be sent, before all others."""
+        self._waiting.extendleft((monotonic(), announcement) for announcement in reversed(batch))
+
     def wake(self) -> None:
         """End the wait of `next_batch`."""
         self._woken.set()

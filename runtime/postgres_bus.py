@@ -114,15 +114,19 @@ class PostgresBus:
         self._pass_on(LOOK_INTO_THE_STORE)
         while True:
             batch = await self._outbox.next_batch(MAX_BATCH, PING_SECONDS)
-            if connection.is_closed():
-                raise ConnectionError("the server has closed the connection")
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await connection.execute(
-                    "SELECT pg_notify($1, payload) FROM unnest($2::text[]) WITH ORDINALITY AS batch (payload, number)"
-                    " ORDER BY number",
-                    CHANNEL,
-                    [_payload(announcement) for announcement in batch],
-                )
+            try:
+                if connection.is_closed():
+                    raise ConnectionError("the server has closed the connection")
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await connection.execute(
+                        "SELECT pg_notify($1, payload) FROM unnest($2::text[]) WITH ORDINALITY AS batch (payload, number)"
+                        " ORDER BY number",
+                        CHANNEL,
+                        [_payload(announcement) for announcement in batch],
+                    )
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                self._outbox.put_back(batch)  # some may be sent twice, but none is lost
+                raise
 
     def _end(self, _connection: object) -> None:
         self._outbox.wake()

@@ -236,7 +236,8 @@ def test_of_two_concurrent_messages_under_a_token_one_is_recorded_or_refused(con
     accepted = {n % 2 for n, item_id in enumerate(sent) if item_id}
     last = send_message(participant, chat, "last")
     contents = [item.get("Content") for item in wait_for_transcript(participant, chat, item=last)]
-    assert contents == [None, *map(str, accepted), "last"]
+    # in the moment in which the first one is recorded the other can be accepted, and gets its id (docs/wire-compatibility.md)
+    assert contents in [[None, str(text), "last"] for text in accepted]
 
 
 def test_token_of_a_message_can_be_used_again_after_seven_days(stack: Stack, connect: Any, participant: Any) -> None:

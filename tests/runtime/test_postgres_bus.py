@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
+import asyncpg
 import pytest
 
 from runtime import postgres_bus
@@ -112,3 +113,37 @@ async def test_bus_listens_again_after_a_restart_before_anything_is_sent(monkeyp
                 assert await next_announcements(received, 1) == [LOOK_INTO_THE_STORE]
                 await sender.announce(Announcement("after"))
                 assert await next_announcements(received, 1) == [Announcement("after")]
+
+
+async def test_announcement_that_could_not_be_sent_is_sent_over_the_next_connection() -> None:
+    received: asyncio.Queue[Announcement] = asyncio.Queue()
+    failures = 1
+
+    class Failing:
+        """A connection whose first notification fails."""
+
+        def __init__(self, connection: Any) -> None:
+            self._connection = connection
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._connection, name)
+
+        async def execute(self, *arguments: Any) -> Any:
+            nonlocal failures
+            if failures and arguments[2]:
+                failures -= 1
+                raise ConnectionError("the connection is lost")
+            return await self._connection.execute(*arguments)
+
+    async def connect(*arguments: Any, **options: Any) -> Any:
+        return Failing(await asyncpg.connect(*arguments, **options))
+
+    with postgres.server() as server:
+        async with postgres.database(server) as url:
+            sender, receiver = PostgresBus(url, connect), PostgresBus(url)
+            receiver.subscribe(received.put_nowait)
+            async with run_in_background(sender, receiver):
+                assert await next_announcements(received, 1) == [LOOK_INTO_THE_STORE]
+                await sender.announce(Announcement("once"))
+                assert await next_announcements(received, 1) == [Announcement("once")]
+                assert failures == 0
