@@ -25,6 +25,7 @@ from domain.policy import (
     Survey,
 )
 from domain.transcript import INTERACTIVE, INTERACTIVE_RESPONSE
+from store.records import StoredConversation
 
 _LIMITS = ("connect_within", "reconnect_window", "open_age", "waiting_period", "wrap_up", "duration", "agent_grace")
 _HOLDS: dict[object, timedelta | None] = {"always": None, "never": timedelta(0)}
@@ -32,23 +33,31 @@ _IN_BRACES = re.compile(r"\{([^{}]*)\}")
 
 
 def policy_for(
-    instance: InstanceSettings, new: ConversationOpening, duration: timedelta | None = None, *, archive: bool = False
+    instance: InstanceSettings,
+    conversation: ConversationOpening | StoredConversation,
+    duration: timedelta | None = None,
+    *,
+    archive: bool = False,
 ) -> Policy:
-    """The policy of a new conversation, with texts in the customer's language.
+    """The policy with which a conversation begins, with texts in the customer's language.
 
     Args:
         instance: the instance; it must have the conversation's workstream.
-        new: the conversation.
+        conversation: the conversation.
         duration: the chat duration that the request sets; None means that of the workstream.
         archive: whether the transcripts of ended contacts are written to files.
     """
-    policy = workstream_policy(instance, instance.workstreams[new.workstream], new.attributes.get(LANGUAGE_ATTRIBUTE))
+    workstream, language = (
+        instance.workstreams[conversation.workstream],
+        conversation.attributes.get(LANGUAGE_ATTRIBUTE),
+    )
+    policy = workstream_policy(instance, workstream, language)
     return policy.model_copy(
         update={
             "duration": duration or policy.duration,
             "duration_configured": duration is None,
             "archive": archive,
-            "interactive": {INTERACTIVE, INTERACTIVE_RESPONSE} <= set(new.content_types),
+            "interactive": {INTERACTIVE, INTERACTIVE_RESPONSE} <= set(conversation.content_types),
         }
     )
 

@@ -16,7 +16,7 @@ class Checkpoint(Value):
         run_id: the run that made the commit.
         number: the number of the commit in its conversation. It grows by one, also across runs.
         consumed: how many signalled events of the run's inbox the run had decided on, those that it was started with included.
-        state: the state to which the commit led, as JSON, see `workflows.commits`.
+        state: the state to which the commit led, as JSON, see `workflows.checkpoint_states`.
     """
 
     run_id: str

@@ -23,10 +23,12 @@ from configuration.schema.instances import InstanceSettings
 from domain.conversation import ConversationOpening
 from domain.errors import ConversationEnded, EngineUnavailable
 from domain.events import AnyEvent, Command, Message, Messages
+from domain.policy import Policy
 from domain.refusals import Refusal
 from engine.calls import PASSING, fault_of, repeated
 from engine.message_batches import MessageBatches
 from runtime.settings import Settings
+from store.records import StoredConversation
 from workflows import operator_details, search_attributes
 from workflows.checkpoint_states import opening_of
 from workflows.contract import ASK, STATUS, WORKFLOW, CommandRequest, CommandResult, Predecessor, StartConversation
@@ -77,11 +79,25 @@ class ConversationClient:
         """
         start = StartConversation(
             opening=opening,
-            policy=policy_for(instance, opening, duration, archive=self._settings.archive_address is not None),
+            policy=self.policy(instance, opening, duration),
             initial_message=first_message,
             recycle_after=self._settings.recycle_after,
         )
         await self._start(start, opening, WorkflowIDReusePolicy.REJECT_DUPLICATE)
+
+    def policy(
+        self,
+        instance: InstanceSettings,
+        conversation: ConversationOpening | StoredConversation,
+        duration: timedelta | None = None,
+    ) -> Policy:
+        """The policy with which a conversation starts: see `policy_for`."""
+        return policy_for(instance, conversation, duration, archive=self.archives)
+
+    @property
+    def archives(self) -> bool:
+        """Whether the transcripts of conversations that start now are archived."""
+        return self._settings.archive_address is not None
 
     async def start_again(self, state: ConversationState, predecessor: Predecessor, inbox: Sequence[AnyEvent]) -> None:
         """Start the workflow of a conversation once more. Idempotent: no effect while it runs.

@@ -11,11 +11,10 @@ import logging
 from collections.abc import Callable, Sequence
 
 from configuration.current import Configuration
-from configuration.policies import workstream_policy
 from domain.conversation import State
 from domain.errors import Unavailable
 from domain.events import BY_ENGINE, AnyEvent, Close, End
-from domain.policy import DEFAULTS, LANGUAGE_ATTRIBUTE, Policy
+from domain.policy import DEFAULTS, Policy
 from engine.client import ConversationClient
 from store.checkpoints import find_checkpoint
 from store.conversations import find_conversation
@@ -69,12 +68,15 @@ class LostConversations:
         return True
 
     def _policy(self, record: StoredConversation) -> Policy:
-        """The present policy of the conversation's workstream, or the defaults of its mode when that is gone."""
+        """The present policy of the conversation's workstream, or the defaults of its mode when that is gone.
+
+        The store does not have the chat duration that a request had set, so that of the workstream counts.
+        """
         instance = self._configuration.instances.get(record.instance)
         workstream = instance.workstreams.get(record.workstream) if instance else None
         if instance is None or workstream is None or workstream.mode != record.mode:
-            return DEFAULTS[record.mode]
-        return workstream_policy(instance, workstream, record.attributes.get(LANGUAGE_ATTRIBUTE))
+            return Policy.model_validate({**dict(DEFAULTS[record.mode]), "archive": self._engine.archives})
+        return self._engine.policy(instance, record)
 
 
 def _final_events(state: ConversationState) -> Sequence[AnyEvent]:

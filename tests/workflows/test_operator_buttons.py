@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ActivityError
 
 from configuration.current import Configuration
+from configuration.schema.instances import InstanceSettings
 from domain.contacts import EndReason
 from domain.conversation import Mode, State
 from domain.errors import ConversationEnded
@@ -29,7 +31,7 @@ from store import schema
 from store.conversations import find_conversation
 from store.records import StoredConversation
 from tests.routing.routing_records import routing_row
-from tests.workflows.engine import Chat, Engine, eventually
+from tests.workflows.engine import UNCONFIGURED, Chat, Engine, eventually
 from tests.workflows.random_chats import wait_until_idle
 from tests.workflows.test_abandoned_tasks import assert_record_equals_run
 from workflows.contract import WORKFLOW
@@ -138,6 +140,26 @@ async def test_terminated_conversation_ends_in_order(engine: Engine, stage: str)
         assert await routing_row(engine.db, chat.id) is None
         await wait_until_idle(chat)
         await assert_record_equals_run(chat)
+
+
+@pytest.mark.parametrize("workstream", [UNCONFIGURED, "another"])
+async def test_transcript_of_a_terminated_conversation_is_archived(
+    engine: Engine, tmp_path: Path, workstream: str
+) -> None:
+    """Also when the configuration no longer has its workstream."""
+    archive = tmp_path.as_uri()
+    configured = {"workstreams": {workstream: {"mode": "persistent", "queue": "persistent"}}}
+    instance = InstanceSettings.model_validate(configured)
+    async with engine.worker(archive=archive):
+        chat = await parked_rounds(engine, rounds=1)
+        await wait_until_idle(chat)
+        await engine.client.get_workflow_handle(chat.id).terminate()
+        conversations = ConversationClient(engine.client, Settings(archive_url=archive))
+        await LostConversations(engine.db, Configuration({"demo": instance}, engine.db, LocalBus()), conversations).end(
+            chat.id
+        )
+        await engine.client.get_workflow_handle(chat.id).result()
+    assert [path.stem for path in tmp_path.rglob("*.json")] == [chat.id]
 
 
 async def test_ended_and_unknown_conversations_are_not_started_again(engine: Engine) -> None:
