@@ -68,19 +68,15 @@ class Recorder(ConversationActivities):
 
     async def _write_or_refuse(self, commit: Commit) -> Written:
         """Writes the commit. What the store can never take is a conflict; all other failures are raised, and tried again."""
-        try:
-            return await self._write(commit)
-        except Exception as error:
-            if not is_permanent(error):
-                raise
-        # once more, because another attempt to write the same commit can have been in the way
-        try:
-            return await self._write(commit)
-        except Exception as error:
-            if not is_permanent(error):
-                raise
-            conflict = Conflict(kind=ConflictKind.REFUSED, cause=cause_of(error))
-            return Written(conflict=conflict, items_as_given=False)
+        cause = ""
+        for _ in range(2):  # twice, because another attempt to write the same commit can have been in the way
+            try:
+                return await self._write(commit)
+            except Exception as error:
+                if not is_permanent(error):
+                    raise
+                cause = cause_of(error)
+        return Written(conflict=Conflict(kind=ConflictKind.REFUSED, cause=cause), items_as_given=False)
 
     async def _write(self, commit: Commit) -> Written:
         step = _step(commit)

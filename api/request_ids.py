@@ -14,7 +14,7 @@ _RESPONSE_STARTS = frozenset({"http.response.start", "websocket.accept", "websoc
 
 
 class RequestIds:
-    """ASGI middleware that gives each request an id. It is the outermost one, so that no response is without."""
+    """ASGI middleware that gives each request an id. Every middleware that can answer a request must be inside of it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
+from domain.conversation import State
 from engine.client import ConversationClient
 from engine.lost_conversations import LostConversations
 from store.database import Database
@@ -104,7 +105,7 @@ class Reconciliation:
     async def _look(self, conversation_id: str) -> Difference | None:
         run = await self._engine.running_state(conversation_id)
         record = await recorded_state(self._db, conversation_id)
-        is_open = record is not None and record.state != "CLOSED"
+        is_open = record is not None and record.state != State.CLOSED
         if run is None:
             return Difference(conversation_id, DifferenceKind.LOST, _text(record), "") if is_open else None
         if record and (record.state, record.revision) == (run.state, run.revision):

@@ -13,6 +13,8 @@ from bench.speed.report import Row
 
 SETTLE_SECONDS = 5.0
 """Time after the last socket has opened, after which its load is measured."""
+IDLE_SECONDS = 10.0
+"""Time between two heartbeats of a socket, as ChatJS sends them, while the load is measured."""
 CONVERSATIONS = 10_000
 
 
@@ -35,7 +37,7 @@ async def idle_sockets(bench: Bench) -> list[Row]:
     before, began = bench.product.cpu_seconds(), perf_counter()
     for _ in range(2):
         await asyncio.gather(*(socket.heartbeat() for socket in sockets))
-        await asyncio.sleep(10)
+        await asyncio.sleep(IDLE_SECONDS)
     seconds, after = perf_counter() - began, bench.product.cpu_seconds()
     share = 100 * sum(after[part] - before[part] for part in after) / seconds
     assert not any(socket.ended.is_set() for socket in sockets), "a socket was lost"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import MutableMapping
+from collections.abc import AsyncGenerator, MutableMapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from sys import getsizeof
 from typing import Any
@@ -124,8 +125,9 @@ async def test_socket_whose_client_reads_too_slowly_is_closed(network: Network) 
         assert await network.is_closed() == (1013, "it lags too far behind")
 
 
-async def test_closed_socket_does_not_block_its_reader(network: Network) -> None:
-    """Neither a reply that waits for room nor a later one keeps the reader from the end of the connection."""
+@asynccontextmanager
+async def stuck_socket(network: Network) -> AsyncGenerator[tuple[ClientSocket, asyncio.Task[None]]]:
+    """A socket whose client sends several frames and reads no answers, and the task that reads from it."""
     socket = ClientSocket(network.websocket(), "a client", max_bytes=1)
 
     async def receive(text: str | None) -> None:
@@ -136,7 +138,12 @@ async def test_closed_socket_does_not_block_its_reader(network: Network) -> None
         network.takes_frames.clear()
         for _ in range(5):
             network.send_text("ping")
-        reading = asyncio.create_task(socket.read(receive))
+        yield socket, asyncio.create_task(socket.read(receive))
+
+
+async def test_closed_socket_does_not_block_its_reader(network: Network) -> None:
+    """Neither a reply that waits for room nor a later one keeps the reader from the end of the connection."""
+    async with stuck_socket(network) as (socket, reading):
         await asyncio.sleep(0.05)
         assert not reading.done()
         socket.frames.put(Frame("too much"))
@@ -152,17 +159,8 @@ async def test_client_that_reads_nothing_is_closed_in_time_also_when_nothing_mor
     """Its reader ends, too, although the client answers no close: the participant no longer counts as connected."""
     monkeypatch.setattr(sockets, "SEND_SECONDS", 0.1)
     monkeypatch.setattr(sockets, "CLOSE_TIMEOUT_SECONDS", 0.1)
-    socket = ClientSocket(network.websocket(), "a client", max_bytes=1)
-
-    async def receive(text: str | None) -> None:
-        await socket.frames.reply(Frame("pong"))
-
-    async with socket.opened():
-        await network.next()
-        network.takes_frames.clear()
-        for _ in range(5):
-            network.send_text("ping")
-        await asyncio.wait_for(socket.read(receive), WAIT)
+    async with stuck_socket(network) as (_, reading):
+        await asyncio.wait_for(reading, WAIT)
         assert await network.is_closed() == (1013, "it lags too far behind")
 
 
