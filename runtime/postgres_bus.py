@@ -92,13 +92,10 @@ class PostgresBus:
                 try:
                     await self._serve(connection)
                 finally:
-                    with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                    with suppress(Exception):
                         await connection.close(timeout=1)
-            except (
-                OSError,
-                asyncpg.PostgresError,
-                asyncpg.InterfaceError,
-            ) as error:  # a `TimeoutError` is an `OSError`
+            # any error: when a connection is lost as it is used, the driver raises errors of many kinds, its internal one too
+            except Exception as error:
                 self._failures += 1
                 if self._failures == 1:
                     logger.warning("the bus lost its connection to PostgreSQL, connecting again: %s", error)
@@ -124,7 +121,7 @@ class PostgresBus:
                         CHANNEL,
                         [_payload(announcement) for announcement in batch],
                     )
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except Exception:
                 self._outbox.put_back(batch)  # some may be sent twice, but none is lost
                 raise
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncpg import InterfaceError, PostgresError
+from asyncpg import InterfaceError, InternalClientError, PostgresError
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -40,7 +40,8 @@ def is_away(error: BaseException) -> bool:
         return lost or _sqlstate(error).startswith(_AWAY_CLASSES)
     if isinstance(error, PostgresError):  # of a connection that was never made
         return str(getattr(error, "sqlstate", "")).startswith(_AWAY_CLASSES)
-    return isinstance(error, OSError | PoolTimeoutError | InterfaceError)  # a `TimeoutError` is an `OSError`
+    # a `TimeoutError` is an `OSError`; asyncpg raises its internal error when a connection is lost as it is used
+    return isinstance(error, OSError | PoolTimeoutError | InterfaceError | InternalClientError)
 
 
 def cause_of(error: BaseException) -> str:

@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, NoReturn
 
 import asyncpg
 import pytest
@@ -115,28 +115,35 @@ async def test_bus_listens_again_after_a_restart_before_anything_is_sent(monkeyp
                 assert await next_announcements(received, 1) == [Announcement("after")]
 
 
-async def test_announcement_that_could_not_be_sent_is_sent_over_the_next_connection() -> None:
-    received: asyncio.Queue[Announcement] = asyncio.Queue()
-    failures = 1
+class FailingConnection:
+    """A connection of which one method fails as long as there are errors left."""
 
-    class Failing:
-        """A connection whose first notification fails."""
+    def __init__(self, connection: Any, method: str, errors: list[Exception]) -> None:
+        self._connection = connection
+        self._method = method
+        self._errors = errors
 
-        def __init__(self, connection: Any) -> None:
-            self._connection = connection
-
-        def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Any:
+        if name != self._method or not self._errors:
             return getattr(self._connection, name)
 
-        async def execute(self, *arguments: Any) -> Any:
-            nonlocal failures
-            if failures and arguments[2]:
-                failures -= 1
-                raise ConnectionError("the connection is lost")
-            return await self._connection.execute(*arguments)
+        async def fail(*_: Any) -> NoReturn:
+            raise self._errors.pop()
 
-    async def connect(*arguments: Any, **options: Any) -> Any:
-        return Failing(await asyncpg.connect(*arguments, **options))
+        return fail
+
+
+@pytest.mark.parametrize("method", ["add_listener", "execute"])
+@pytest.mark.parametrize(
+    "error", [ConnectionError("lost"), asyncpg.InternalClientError("lost"), asyncpg.AdminShutdownError("lost")]
+)
+async def test_announcement_is_sent_over_the_next_connection(method: str, error: Exception) -> None:
+    """Whatever error the driver raises when the first one is lost."""
+    received: asyncio.Queue[Announcement] = asyncio.Queue()
+    errors = [error]
+
+    async def connect(*arguments: Any, **options: Any) -> FailingConnection:
+        return FailingConnection(await asyncpg.connect(*arguments, **options), method, errors)
 
     with postgres.server() as server:
         async with postgres.database(server) as url:
@@ -146,4 +153,4 @@ async def test_announcement_that_could_not_be_sent_is_sent_over_the_next_connect
                 assert await next_announcements(received, 1) == [LOOK_INTO_THE_STORE]
                 await sender.announce(Announcement("once"))
                 assert await next_announcements(received, 1) == [Announcement("once")]
-                assert failures == 0
+                assert errors == []
