@@ -74,7 +74,6 @@ async def run_with_faults(
         ]
         drivers = [ChatDriver(environment, chat) for chat in chats]
         await asyncio.gather(*(driver.run(*play.steps) for driver, play in zip(drivers, plays, strict=True)))
-        await asyncio.gather(*(wait_until_idle(chat) for chat in chats))
         await asyncio.gather(*(assert_record_equals_run(chat) for chat in chats))
         closed = await asyncio.gather(*(driver.finish() for driver in drivers))
     for driver, closed_chat in zip(drivers, closed, strict=True):
@@ -83,7 +82,11 @@ async def run_with_faults(
 
 
 async def assert_record_equals_run(chat: Chat) -> None:
-    """Assert that record, transcript, participants and placement in the store are those of the run, which is at rest."""
+    """Assert that record, transcript, participants and placement in the store are those of the run.
+
+    Waits until the run is idle: while a commit is written, a query answers what the commit decides.
+    """
+    await wait_until_idle(chat)
     state, db = await chat.state(), chat.engine.db
     record = await conversations.find_conversation(db, chat.id)
     assert record
