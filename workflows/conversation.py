@@ -19,27 +19,23 @@ from temporalio.exceptions import ApplicationError
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
-    from domain.checkpoints import Checkpoint, Conflict, ConflictKind
-    from domain.conversation import ConversationSnapshot, State
+    from domain.checkpoints import Conflict, ConflictKind
+    from domain.conversation import State
     from domain.events import End, mistakes_of
     from domain.policy import Policy
     from domain.refusals import RefusalCode
     from workflows import operator_details, search_attributes
     from workflows.activity_calls import ArchiveWriter, opening_hours, settle, write
-    from workflows.checkpoint_states import encode_state, opening_of, standing_state, state_above, without_unrecorded
+    from workflows.commits import Commits
     from workflows.contract import (
         WORKFLOW,
         CommandRequest,
         CommandResult,
-        Commit,
         CommitResult,
         ConversationResult,
         OpeningHoursQuery,
-        Predecessor,
         StartConversation,
         initial_state,
-        policy_reference,
-        snapshot_of,
     )
     from workflows.deadline_timer import DeadlineTimer
     from workflows.decision import Decision
@@ -70,19 +66,13 @@ class Conversation(SignalHandlers):
         before = start.state or initial_state(start)
         self._start = start
         self._state = before.replace(rules_version=decide_rules_version())
-        self._run_id = workflow.info().run_id
-        self._before = start.predecessor
-        """The run that made the latest commit; None once this run has made one."""
-        self._consumed = 0
-        """How many signalled events this run has decided on."""
+        self._commits = Commits(workflow.info().run_id, start, before)
         self._suspects = 0
         """How many events at the head of the inbox may cause a refused write. Each of them is decided and written alone."""
         self._length = RunLength(start.recycle_after, before.clock)
         self._archive = ArchiveWriter(self._mark_archived)
         self._timer = DeadlineTimer(self._nearest_deadline)
         self._nearest: tuple[ConversationState, Deadline | None] | None = None
-        is_unrecorded = start.state is None or start.whole
-        self._recorded: ConversationSnapshot | None = None if is_unrecorded else snapshot_of(before)
         self._stored_attributes = search_attributes.recorded(workflow.info().typed_search_attributes)
 
     @workflow.run
@@ -170,19 +160,19 @@ class Conversation(SignalHandlers):
             if result is None or result.conflict is None:
                 break
             if result.conflict.kind is not ConflictKind.REFUSED:
-                self._resolve(result.conflict, before)
+                self._state = self._commits.standing(result.conflict, before, self)
             elif found := await self._without_refused(decided, before, result.conflict):
                 decided, result = found
                 break
         self._suspects = max(0, self._suspects - decided.entries)
         self._length.add_decided([self.inbox.popleft()[0] for _ in range(decided.entries)])
-        self._consumed += decided.signalled
+        self._commits.add_consumed(decided.signalled)
         if result and result.policy:
             await self._decide_and_write(partial(self._adopt, result.policy))
         return decided
 
     async def _begin(self) -> Round:
-        if self._state.commits and self._recorded:  # an earlier attempt has begun the conversation
+        if self._state.commits and self._commits.is_begun:  # an earlier attempt has begun the conversation
             return Round(Decision(self._state))
         begun = begin(self._state, self._start.initial_message)
         self._state = begun.state
@@ -218,70 +208,15 @@ class Conversation(SignalHandlers):
         return batch.followed_by(decision)
 
     async def _write(self, decided: Round) -> CommitResult | None:
-        """Write the items and notices of a round, and the record if it has changed since the last write."""
-        items, notices = decided.decision.items, decided.decision.notices
-        changed = None
-        if snapshot_of(self._state) != self._recorded:
-            self._state = self._state.replace(revision=self._state.revision + 1)
-            changed = snapshot_of(self._state)
-        elif not items and not notices:
+        """Write the commit of a round, if anything has changed since the last one."""
+        self._state, commit = self._commits.compose(self._state, decided)
+        if commit is None:
             return None
-        self._state = self._state.replace(commits=self._state.commits + 1)
-        opening = self._start.opening
-        commit = Commit(
-            conversation_id=self._state.id,
-            opening=(opening or opening_of(self._state)) if self._recorded is None else None,
-            snapshot=changed,
-            items=items,
-            notices=notices,
-            policy=policy_reference(self._state),
-            checkpoint=Checkpoint(
-                run_id=self._run_id,
-                number=self._state.commits,
-                consumed=self._consumed + decided.signalled,
-                state=encode_state(self._state),
-            ),
-            before=self._before.run_id if self._before else "",
-            whole=self._recorded is None and self._state.commits > 1,
-        )
         self._length.writes += 1
         result = await write(commit)
-        if result and result.conflict:
-            return result
-        self._before = None
-        if result and result.seq is not None:
-            self._state = self._state.replace(seq=result.seq, last_item_at=result.at)
-        if changed:
-            self._state = without_unrecorded(self._state)
-            self._recorded = snapshot_of(self._state)
+        if result is None or result.conflict is None:
+            self._state = self._commits.written(self._state, commit, result)
         return result
-
-    def _resolve(self, conflict: Conflict, before: ConversationState) -> None:
-        """Go on from what the store has instead of a commit.
-
-        Args:
-            conflict: what the store has.
-            before: the state before the round that led to the commit.
-        """
-        standing = conflict.checkpoint
-        match conflict.kind:
-            case ConflictKind.TAKEN if standing:
-                decided = self._consumed
-                if self._before and standing.run_id == self._before.run_id:
-                    decided += self._before.consumed
-                ids = self.drop_signalled(standing.consumed - decided)
-                self._consumed += max(0, standing.consumed - decided)
-                self._state = standing_state(standing.state, before, ids)
-                self._recorded = snapshot_of(self._state)
-            case ConflictKind.BEHIND if standing:
-                self._state = standing_state(standing.state, before, conflict.recent_ids)
-                self._consumed += self.drop_until(self._state.clock)
-                self._recorded = snapshot_of(self._state)
-            case ConflictKind.OFFER_OVER if conflict.offer:
-                self._state = before.with_offer_over(conflict.offer)
-            case _:
-                self._state = state_above(before, conflict)
-                self._recorded = None  # the next commit is whole
 
     async def _without_refused(
         self, refused: Round, before: ConversationState, conflict: Conflict
@@ -312,12 +247,11 @@ class Conversation(SignalHandlers):
         if result is None or result.conflict is None:
             return found, result
         if result.conflict.kind is not ConflictKind.REFUSED:
-            self._resolve(result.conflict, before)
+            self._state = self._commits.standing(result.conflict, before, self)
             return None
         if before.commits == 0:
             raise ApplicationError(cause.text, type=cause.code, non_retryable=True)
-        self._state = without_unrecorded(found.decision.state)
-        self._recorded = snapshot_of(self._state)
+        self._state = self._commits.recorded(found.decision.state)
         return found, None
 
     def _mark_archived(self, contact: UnarchivedContact) -> None:
@@ -368,7 +302,7 @@ class Conversation(SignalHandlers):
                     opening=self._start.opening,
                     inbox=tuple(event for event, _ in self.inbox),
                     runs=self._start.runs + 1,
-                    predecessor=self._position(),
+                    predecessor=self._commits.position(),
                     whole=self.renewal_requested,
                 )
             )
@@ -381,12 +315,6 @@ class Conversation(SignalHandlers):
 
     def _carried(self) -> int:
         return sum(len(event.model_dump_json().encode()) for event, _ in self.inbox)
-
-    def _position(self) -> Predecessor:
-        """The run that made the latest commit, and how many events of its inbox are decided."""
-        if self._before is None:
-            return Predecessor(run_id=self._run_id, consumed=self._consumed)
-        return Predecessor(run_id=self._before.run_id, consumed=self._before.consumed + self._consumed)
 
     def _result(self) -> ConversationResult:
         state = self._state

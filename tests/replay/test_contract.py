@@ -12,7 +12,7 @@ from domain.conversation import ConversationSnapshot
 from domain.routing import Placement
 from tests.replay.decisions import replay_decisions
 from tests.replay.histories import HISTORIES, read_history
-from workflows import conversation
+from workflows import commits
 from workflows.contract import snapshot_of
 from workflows.state import ConversationState
 
@@ -51,11 +51,11 @@ async def test_varying_field_of_the_snapshot_breaks_replay(
     later: Callable[[ConversationState], ConversationSnapshot], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await replay_decisions(read_history(CHAT))
-    monkeypatch.setattr(conversation, "snapshot_of", later)
+    monkeypatch.setattr(commits, "snapshot_of", later)
     with pytest.raises(NondeterminismError):
         await replay_decisions(read_history(CHAT))
 
 
 async def test_field_at_its_default_keeps_histories_replayable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversation, "snapshot_of", with_constant_field)
+    monkeypatch.setattr(commits, "snapshot_of", with_constant_field)
     await replay_decisions(read_history(CHAT))
