@@ -30,7 +30,6 @@ from domain.errors import (
     NotFound,
     QuotaExceeded,
     RequestTooLarge,
-    StoreUnavailable,
     Throttled,
     TokenReused,
     Unavailable,
@@ -71,8 +70,7 @@ ERROR_FORMATS: dict[type[Fault], ErrorFormat] = {
     ContactNotFound: ErrorFormat(410, "ContactNotFoundException", "ResourceNotFoundException"),
     RequestTooLarge: ErrorFormat(413, "InvalidRequestException", "ValidationException"),
     Throttled: ErrorFormat(429, "ThrottlingException", "ThrottlingException"),
-    StoreUnavailable: ErrorFormat(503, "InternalServiceException", "InternalServerException"),
-    Unavailable: ErrorFormat(500, "InternalServiceException", "InternalServerException"),
+    Unavailable: ErrorFormat(503, "InternalServiceException", "InternalServerException"),
 }
 """Each error class with its format. A subclass without an entry has the format of its base class."""
 
@@ -84,7 +82,7 @@ def render(fault: Fault, path: str) -> JSONResponse:
     headers = {"x-amzn-errortype": name}
     if isinstance(fault, EngineUnavailable) and fault.__cause__:
         logger.warning("%s: %s Cause: %s", path, fault, fault.__cause__)
-    if isinstance(fault, Throttled | StoreUnavailable):
+    if isinstance(fault, Throttled | Unavailable):
         headers["retry-after"] = RETRY_AFTER_SECONDS
     return JSONResponse({"__type": name, "Message": str(fault)}, status_code=error_format.status, headers=headers)
 

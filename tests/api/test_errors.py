@@ -38,7 +38,8 @@ def test_error_names_are_those_of_botocore(service: str, position: int) -> None:
 
 def test_subclass_without_format_uses_that_of_its_base_class() -> None:
     response = render(EngineUnavailable(), "/contact/chat")
-    assert response.status_code == 500
+    assert response.status_code == 503
+    assert response.headers["retry-after"] == "1"
     body = {"__type": "InternalServiceException", "Message": str(EngineUnavailable())}
     assert json.loads(bytes(response.body)) == body
 

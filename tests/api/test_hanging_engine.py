@@ -52,7 +52,7 @@ def test_end_that_timed_out_may_happen_and_can_be_repeated(api: Api) -> None:
     api.send("AssociateContactWithUser", {"UserId": "a1"}, chat=chat).raise_for_status()
     with hanging_engine(api), ThreadPoolExecutor() as pool:
         late = pool.submit(agent.post, f"contacts/{chat.contact_id}/end").result()
-    assert_refused(late, 500, "InternalServiceException", "may still take effect. It can be repeated")
+    assert_refused(late, 503, "InternalServiceException", "may still take effect. It can be repeated")
     assert "rpc" not in json.dumps(late.json()).lower()
     assert f"{late.headers['x-amzn-requestid']}]" in api.stack.log()
 
