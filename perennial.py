@@ -57,12 +57,14 @@ async def run(settings: Settings) -> None:
             async with ReportedExit(opened_resources(settings, bus), "the store to close") as resources:
                 report_progress("Starting the worker and the API...")
                 conversations = ConversationClient(await connect(settings, retries=False), settings)
-                app = create_app(build_services(settings, *resources, conversations), _temporal_ui(settings))
+                services = build_services(settings, *resources, conversations)
+                app = create_app(services, _temporal_ui(settings))
                 worker = ReportedExit(ChildProcess("worker", bus, WORKER_RUNS), WORKER_EXIT)
                 async with run_in_background(bus), worker, ReportedExit(serve(app, settings), API_EXIT) as port:
                     report_progress(f"Ready in {monotonic() - began:.1f} s.")
                     report_progress(welcome(settings, resources[-1].instances, base_url(settings.api_host, port)))
                     await stop.wait()
+                    services.readiness.stopping()
                     report_progress("\nStopping...")
 
 

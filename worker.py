@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import logging
 import os
 import socket
@@ -25,11 +26,15 @@ from configuration.current import Configuration
 from runtime.archive import opened_archive
 from runtime.bus import WORKER_RUNS, Bus
 from runtime.child_process import PARENT_SOCKET
+from runtime.health import Readiness, answers, are_running, is_listening
 from runtime.periodic import run_in_background
+from runtime.ports import base_url
+from runtime.probes import probe_routes
 from runtime.process import ReportedExit, command_line, report_progress, run_process, stop_on_signals
 from runtime.settings import Settings
 from runtime.socket_bus import SocketBus
-from runtime.temporal import connect, register_search_attributes
+from runtime.temporal import ask_for_namespace, connect, register_search_attributes
+from runtime.worker_port import DEFAULT_WORKER_PORT, serve_worker_port
 from store.database import Database
 from workflows.conversation import Conversation
 from workflows.details_on_request import DetailsOnRequest
@@ -86,6 +91,15 @@ async def run(settings: Settings, parent_socket: int | None = None) -> None:
     parent_bus = SocketBus()
     if parent_socket is not None:
         await parent_bus.attach(socket.socket(fileno=parent_socket), on_lost=lambda: os._exit(1))
+    # a worker of the all-in-one start shares the machine with others, so its port must not be a fixed one
+    default_port = DEFAULT_WORKER_PORT if parent_socket is None else 0
+    readiness = Readiness()
+    async with serve_worker_port(settings, probe_routes(readiness), default=default_port) as port:
+        report_progress(f"The worker answers probes on {base_url(settings.worker_host, port)}")
+        await _work(settings, parent_bus, readiness, stop)
+
+
+async def _work(settings: Settings, parent_bus: SocketBus, readiness: Readiness, stop: asyncio.Event) -> None:
     client = await connect(settings)
     await register_search_attributes(client, KEYS)
     async with (
@@ -96,7 +110,17 @@ async def run(settings: Settings, parent_socket: int | None = None) -> None:
         await parent_bus.announce(WORKER_RUNS)
         host = client.service_client.config.target_host
         logger.info("the worker runs conversations of task queue %s on %s", settings.temporal_task_queue, host)
+        db, bus, configuration = resources
+        readiness.started(
+            {
+                "store": answers(db.answer),
+                "engine": answers(partial(ask_for_namespace, client, timedelta(seconds=1))),
+                "bus": is_listening(bus),
+                "loops": are_running(configuration.loops),
+            }
+        )
         await stop.wait()
+        readiness.stopping()
 
 
 async def register(settings: Settings) -> None:

@@ -33,10 +33,12 @@ async def run(settings: Settings) -> None:
     check_port(settings.api_host, settings.api_port, "The API", "PERENNIAL_API_PORT")
     conversations = ConversationClient(await connect(settings, retries=False), settings)
     async with ReportedExit(opened_resources(settings), "the store to close") as resources:
-        app = create_app(build_services(settings, *resources, conversations))
+        services = build_services(settings, *resources, conversations)
+        app = create_app(services)
         async with ReportedExit(serve(app, settings), API_EXIT) as port:
             logger.info("the API listens on %s", base_url(settings.api_host, port))
             await stop.wait()
+            services.readiness.stopping()
 
 
 def main() -> None:

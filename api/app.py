@@ -42,7 +42,9 @@ from routing.connection_reports import ConnectionReports
 from routing.dispatcher import Dispatcher
 from routing.queue_positions import QueuePositions
 from runtime.bus import Bus
+from runtime.health import Check, Readiness, answers, are_running, is_listening
 from runtime.periodic import run_in_background
+from runtime.probes import probe_routes
 from runtime.settings import Settings
 from runtime.version import VERSION
 from store.database import Database
@@ -74,6 +76,7 @@ def build_services(
         receipts=ReceiptWriter(db),
         dispatcher=Dispatcher(db, bus, engine, configuration),
         queue_positions=QueuePositions(db, engine, configuration, every=settings.positions_every),
+        readiness=Readiness(),
     )
 
 
@@ -88,6 +91,7 @@ def create_app(services: Services, temporal_ui: str | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
         async with run_in_background(*services.background):
+            services.readiness.started(_checks(services))
             yield
 
     app = FastAPI(
@@ -136,10 +140,15 @@ def create_app(services: Services, temporal_ui: str | None = None) -> FastAPI:
         administration,
     ):
         app.include_router(module.router)
-    app.add_api_route("/healthz", _health, methods=["GET"], include_in_schema=False)
+    app.router.routes += probe_routes(services.readiness)
     browser_pages.install(app, temporal_ui)
     return app
 
 
-async def _health() -> dict[str, str]:
-    return {"status": "ok"}
+def _checks(services: Services) -> dict[str, Check]:
+    return {
+        "store": answers(services.db.answer),
+        "engine": answers(services.engine.answer),
+        "bus": is_listening(services.bus),
+        "loops": are_running(services.loops),
+    }

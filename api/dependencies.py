@@ -24,7 +24,8 @@ from routing.connection_reports import ConnectionReports
 from routing.dispatcher import Dispatcher
 from routing.queue_positions import QueuePositions
 from runtime.bus import Bus
-from runtime.periodic import Startable
+from runtime.health import Readiness
+from runtime.periodic import PeriodicTask, PeriodicTasks, Startable
 from runtime.settings import Settings
 from store.database import Database
 from store.receipt_writer import ReceiptWriter
@@ -50,6 +51,7 @@ class Services:
     receipts: ReceiptWriter
     dispatcher: Dispatcher
     queue_positions: QueuePositions
+    readiness: Readiness
 
     @property
     def background(self) -> tuple[Startable, ...]:
@@ -64,6 +66,12 @@ class Services:
             self.queue_positions,
             self.client_tokens,
         )
+
+    @property
+    def loops(self) -> tuple[PeriodicTask, ...]:
+        """All periodic tasks of the process."""
+        parts = (self.configuration, *self.background)
+        return tuple(loop for part in parts if isinstance(part, PeriodicTasks) for loop in part.loops)
 
     def instance(
         self, name_or_arn: str, allowed: frozenset[str], member: str = "InstanceId"

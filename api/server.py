@@ -1,17 +1,15 @@
-"""Runs the application with uvicorn in an event loop that uvicorn does not own."""
+"""How the API listens: its port, its limits, its protocol for WebSockets."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
-from socket import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
 import uvicorn
 from fastapi import FastAPI
 
 from api.websocket_protocol import ChatSocketProtocol
-from runtime.errors import StartupError
+from runtime.http_server import served
 from runtime.ports import bound_socket
 from runtime.settings import Settings
 
@@ -20,26 +18,6 @@ MAX_FRAME_BYTES = 64 * 1024
 
 API_EXIT = "the API to finish its requests and close its connections"
 """What the end of `serve` waits for."""
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without signal handlers, because the process has its own, and without the end of the process."""
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """Handle no signals."""
-        yield
-
-    async def startup(self, sockets: list[socket] | None = None) -> None:
-        """Start the application and listen.
-
-        Raises:
-            StartupError: it does not start. uvicorn would end the whole process.
-        """
-        try:
-            await super().startup(sockets)
-        except (Exception, SystemExit) as error:
-            raise StartupError("the API did not start; see its log") from error
 
 
 @asynccontextmanager
@@ -51,7 +29,6 @@ async def serve(app: FastAPI, settings: Settings) -> AsyncGenerator[int, None]:
     """
     # bound here, because uvicorn ends the whole process if it cannot bind
     listening = bound_socket(settings.api_host, settings.api_port, "The API", "PERENNIAL_API_PORT")
-    port: int = listening.getsockname()[1]
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -64,14 +41,5 @@ async def serve(app: FastAPI, settings: Settings) -> AsyncGenerator[int, None]:
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         timeout_keep_alive=75,
     )
-    server = _Server(config)
-    task = asyncio.create_task(server.serve(sockets=[listening]))
-    while not server.started:
-        if task.done():
-            await task
-        await asyncio.sleep(0.01)
-    try:
+    async with served(config, listening) as port:
         yield port
-    finally:
-        server.should_exit = True
-        await task

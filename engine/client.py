@@ -28,6 +28,7 @@ from domain.refusals import Refusal
 from engine.calls import PASSING, fault_of, repeated
 from engine.message_batches import MessageBatches
 from runtime.settings import Settings
+from runtime.temporal import ask_for_namespace
 from store.records import StoredConversation
 from workflows import operator_details, search_attributes
 from workflows.checkpoint_states import opening_of
@@ -167,6 +168,13 @@ class ConversationClient:
     async def renew(self, conversation_id: str) -> None:
         """Have a conversation continue as new, and write its whole record. Returns once Temporal has stored the signal."""
         await self._signal(conversation_id, "renew")
+
+    async def answer(self) -> None:
+        """Return once Temporal answers; raise `EngineUnavailable` when it does not within a second."""
+        try:
+            await ask_for_namespace(self._client, timedelta(seconds=1))
+        except RPCError as error:
+            raise EngineUnavailable from error
 
     async def running(self) -> dict[str, str]:
         """The state of each conversation that runs, by its id. The list of workflows lags some seconds behind."""

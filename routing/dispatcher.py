@@ -62,6 +62,11 @@ class Dispatcher(PeriodicTasks):
         super().__init__(self._checks, self._assignments)
         bus.subscribe(self._receive)
 
+    @property
+    def loops(self) -> tuple[PeriodicTask, ...]:
+        """See `PeriodicTasks`."""
+        return *super().loops, *self._served.loops
+
     async def start(self) -> None:
         """Dispatch as soon as this process serves an instance."""
         await super().start()

@@ -70,6 +70,11 @@ Listener = Callable[[Announcement], None]
 class Bus(Protocol):
     """Carries announcements to the listeners in all processes, at most once each, and in order per sender."""
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether announcements of other processes arrive at present."""
+        ...
+
     async def announce(self, announcement: Announcement) -> None:
         """Send an announcement to every listener, including those in this process."""
         ...
@@ -89,6 +94,9 @@ class Bus(Protocol):
 
 class LocalBus:
     """A bus within one process."""
+
+    is_listening = True
+    """Always: there is no connection that could be lost."""
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []

@@ -17,6 +17,9 @@ logger = logging.getLogger(__name__)
 JITTER = 0.1
 """Each delay is lengthened by a random part of up to this fraction, so that processes do not run in step."""
 
+LATE_AFTER = timedelta(seconds=30)
+"""A task counts as late when it had no success for three intervals, but not before this time."""
+
 FIRST_RETRY_DELAY = timedelta(seconds=1)
 MAX_RETRY_DELAY = timedelta(seconds=5)
 _MAX_DOUBLINGS = 16
@@ -54,7 +57,7 @@ class PeriodicTask:
         """Prepare the task.
 
         Args:
-            purpose: what `work` does, for the log: "cannot {purpose}; ...".
+            purpose: what `work` does, for the log: "cannot {purpose}; ...". It also names the task in health and metrics.
             work: the work of one run.
             interval: the delay between the end of a run and the next run.
             gather: the delay between a wake-up and the run, so that one run serves several wake-ups.
@@ -62,7 +65,7 @@ class PeriodicTask:
             aligned: run at the multiples of `interval` since 1970, without jitter and back-off, so that all processes run
                 at the same instants.
         """
-        self._purpose = purpose
+        self.purpose = purpose
         self._work = work
         self._interval = interval
         self._gather = gather
@@ -71,6 +74,7 @@ class PeriodicTask:
         self._failures = 0
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._started_at: datetime | None = None
         self.last_success: datetime | None = None
         """When the last successful run ended (UTC). None before the first."""
 
@@ -79,10 +83,16 @@ class PeriodicTask:
         """Whether the task is started and not stopped."""
         return self._task is not None and not self._task.done()
 
+    def is_late(self, now: datetime) -> bool:
+        """Whether the task runs and has had no success for long: three intervals, and at least `LATE_AFTER`."""
+        since = max(filter(None, (self._started_at, self.last_success)), default=None)
+        return self.is_running and since is not None and now - since > max(3 * self._interval, LATE_AFTER)
+
     async def start(self) -> None:
         """Start the task. Does nothing if it runs already."""
         if not self.is_running:
-            self._task = asyncio.create_task(self._run(), name=self._purpose)
+            self._started_at = datetime.now(UTC)
+            self._task = asyncio.create_task(self._run(), name=self.purpose)
 
     async def stop(self) -> None:
         """Cancel the task and wait until it has stopped. Does nothing if it is not running."""
@@ -129,7 +139,7 @@ class PeriodicTask:
             # the store itself logs that it is away, once for all
             trace = None if isinstance(error, StoreUnavailable) else error
             level = logging.ERROR if trace else logging.INFO
-            logger.log(level, "cannot %s; next attempt in %.1f s", self._purpose, delay.total_seconds(), exc_info=trace)
+            logger.log(level, "cannot %s; next attempt in %.1f s", self.purpose, delay.total_seconds(), exc_info=trace)
             return delay
         self._failures = 0
         self.last_success = datetime.now(UTC)
@@ -150,6 +160,11 @@ class PeriodicTasks:
 
     def __init__(self, *tasks: PeriodicTask) -> None:
         self._tasks = tasks
+
+    @property
+    def loops(self) -> tuple[PeriodicTask, ...]:
+        """All periodic tasks of the part."""
+        return self._tasks
 
     async def start(self) -> None:
         """Start the tasks."""

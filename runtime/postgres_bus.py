@@ -62,6 +62,8 @@ class PostgresBus:
         self._outbox = Outbox()
         self._failures = 0
         self._task: asyncio.Task[None] | None = None
+        self.is_listening = False
+        """See `Bus`. A connection that is lost without a sign counts as listening for up to ten seconds."""
 
     async def announce(self, announcement: Announcement) -> None:
         """Queue an announcement. What waits is sent in order, in few statements, over the bus's own connection.
@@ -92,6 +94,7 @@ class PostgresBus:
                 try:
                     await self._serve(connection)
                 finally:
+                    self.is_listening = False
                     with suppress(Exception):
                         await connection.close(timeout=1)
             # any error: when a connection is lost as it is used, the driver raises errors of many kinds, its internal one too
@@ -108,6 +111,7 @@ class PostgresBus:
         async with asyncio.timeout(ANSWER_SECONDS):
             await connection.add_listener(CHANNEL, self._receive)
         self._failures = 0
+        self.is_listening = True
         self._pass_on(LOOK_INTO_THE_STORE)
         while True:
             batch = await self._outbox.next_batch(MAX_BATCH, PING_SECONDS)

@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     """Base URL under which browsers reach the API (`https://chat.example.org`). None: the base URL of the request."""
     trusted_proxies: tuple[IPvAnyNetwork, ...] = (ip_network("127.0.0.0/8"), ip_network("::1"))
     """Networks of the proxies whose `X-Forwarded-*` headers are believed."""
+    worker_host: str = "127.0.0.1"
+    worker_port: int | None = Field(default=None, ge=0, le=65535)
+    """Where a worker answers probes. 0: the system chooses the port. None: 8081, and in the all-in-one start as 0."""
     temporal_port: int = Field(default=7233, ge=1, le=65535)
     ui_port: int = Field(default=8233, ge=1, le=65535)
     temporal_task_queue: str = "conversations"

@@ -10,6 +10,7 @@ from typing import Any
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.common import SearchAttributeIndexedValueType, SearchAttributeKey
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -54,6 +55,17 @@ def _reason(error: RuntimeError) -> str:
     """The text for people in an error of the SDK's core, which quotes it inside structures of Rust."""
     quoted = _QUOTED.findall(str(error))
     return quoted[-1] if quoted else "the connection fails; check its address and TEMPORAL_TLS"
+
+
+async def ask_for_namespace(client: Client, limit: timedelta) -> None:
+    """Ask Temporal for the namespace, which it reads from its database.
+
+    Raises:
+        RPCError: Temporal does not answer in time, or has no such namespace.
+    """
+    await client.workflow_service.describe_namespace(
+        DescribeNamespaceRequest(namespace=client.namespace), retry=False, timeout=limit
+    )
 
 
 def check_no_other_server(settings: Settings) -> None:

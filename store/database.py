@@ -8,11 +8,14 @@ from contextlib import AbstractAsyncContextManager
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Executable, Row, RowMapping, Select, Table, case, null
+from sqlalchemy import ColumnElement, Engine, Executable, Row, RowMapping, Select, Table, case, null, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 
 from store.transaction import Parameters, Transaction
+
+_VERSION = text("SELECT version_num FROM alembic_version")
+"""The version of the tables, in a table of Alembic that has one row."""
 
 
 class Database(ABC):
@@ -58,6 +61,10 @@ class Database(ABC):
     async def mappings(self, query: Executable, parameters: Parameters = None) -> Sequence[RowMapping]:
         """The rows of one query by the names of their columns. See `rows`."""
         return [row._mapping for row in await self.rows(query, parameters)]  # pyright: ignore[reportPrivateUsage]
+
+    async def answer(self) -> None:
+        """Returns once the store answers a query. Raises its error when it cannot."""
+        await self.rows(_VERSION)
 
     @abstractmethod
     def read(self) -> AbstractAsyncContextManager[Transaction]:

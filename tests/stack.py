@@ -48,6 +48,7 @@ class Stack:
             "PERENNIAL_API_PORT": str(self.api_port),
             "PERENNIAL_TEMPORAL_PORT": str(self.temporal_port),
             "PERENNIAL_UI_PORT": str(self.ui_port),
+            "PERENNIAL_WORKER_PORT": "0",
             **QUIET,
             **(settings or {}),
         }
@@ -136,7 +137,8 @@ class Stack:
 def run_process(module: str, folder: Path, environment: Mapping[str, str]) -> Generator[subprocess.Popen[bytes]]:
     """Run `python -m module` for the time of the block. It must end cleanly, unless the block kills it."""
     path = folder / f"{module}.log"
-    variables = {**os.environ, "PERENNIAL_DATA_DIR": str(folder), **QUIET, **environment}
+    own = {"PERENNIAL_DATA_DIR": str(folder), "PERENNIAL_WORKER_PORT": "0", **QUIET}
+    variables = {**os.environ, **own, **environment}
     with path.open("ab") as log:
         process = subprocess.Popen([sys.executable, "-m", module], cwd=ROOT, env=variables, stdout=log, stderr=log)
     try:

@@ -15,6 +15,7 @@ import pytest
 from tests import postgres
 from tests.postgres import OwnServer
 from tests.stack import SECRET, Stack
+from tests.test_probes import PROBE_SECONDS, worker_url
 from tests.test_processes import TYPING, credentials, frame, post, start_chat, subscribe
 from tests.workflows.engine import eventually
 
@@ -93,6 +94,34 @@ async def test_requests_are_refused_in_time_and_everything_comes_back(deployment
         assert len(lines) <= 2 * (away + time.monotonic() - back + 2), log  # two processes, one line a second
         assert "Application" not in log.replace("ApplicationError", "")
         assert " failed\nTraceback" not in log, log
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("how", AWAY)
+async def test_processes_are_not_ready_while_the_store_is_away(deployment: Deployment, how: str) -> None:
+    leave, come_back = AWAY[how]
+    urls = (deployment.stack.url, worker_url(deployment.stack))
+    for url in urls:
+        await eventually(lambda url=url: problems(url, {}), f"{url} is ready", BACK_SECONDS)
+    leave(deployment.server)
+    try:
+        for url in urls:
+            await eventually(
+                lambda url=url: problems(url, {"store", "bus"}), f"{url} names store and bus", BACK_SECONDS
+            )
+    finally:
+        come_back(deployment.server)
+    for url in urls:
+        await eventually(lambda url=url: problems(url, {}), f"{url} is ready again", 2 * BACK_SECONDS)
+
+
+async def problems(url: str, parts: set[str]) -> bool | None:
+    """Whether a process says that something is wrong with just these parts. It must answer in time. None: it does not."""
+    async with httpx.AsyncClient(timeout=PROBE_SECONDS) as http:
+        answer = await http.get(f"{url}/readyz")
+    named: dict[str, str] = answer.json().get("problems", {})
+    assert answer.status_code == (503 if named else 200)
+    return named.keys() == parts or None
 
 
 async def post_during_outage(url: str, token: str) -> bool:
