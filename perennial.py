@@ -22,6 +22,7 @@ from runtime.bus import WORKER_RUNS
 from runtime.child_process import ChildProcess
 from runtime.devserver import end_server, own_data_dir, temporal_server
 from runtime.errors import StartupError
+from runtime.metrics import ApiMetrics
 from runtime.periodic import run_in_background
 from runtime.ports import base_url, check_port
 from runtime.process import (
@@ -32,6 +33,7 @@ from runtime.process import (
     run_process,
     stop_on_signals,
 )
+from runtime.sdk_metrics import SdkMetrics
 from runtime.settings import DEMO_SECRET, Settings, load_settings
 from runtime.socket_bus import SocketBus
 from runtime.temporal import check_no_other_server, connect, register_search_attributes
@@ -56,9 +58,11 @@ async def run(settings: Settings) -> None:
             bus = SocketBus()
             async with ReportedExit(opened_resources(settings, bus), "the store to close") as resources:
                 report_progress("Starting the worker and the API...")
-                conversations = ConversationClient(await connect(settings, retries=False), settings)
-                services = build_services(settings, *resources, conversations)
-                app = create_app(services, _temporal_ui(settings))
+                sdk, metrics = SdkMetrics(), ApiMetrics()
+                client = await connect(settings, retries=False, sdk=sdk)
+                conversations = ConversationClient(client, settings, metrics)
+                services = build_services(settings, *resources, conversations, metrics)
+                app = create_app(services, _temporal_ui(settings), sdk)
                 worker = ReportedExit(ChildProcess("worker", bus, WORKER_RUNS), WORKER_EXIT)
                 async with run_in_background(bus), worker, ReportedExit(serve(app, settings), API_EXIT) as port:
                     report_progress(f"Ready in {monotonic() - began:.1f} s.")

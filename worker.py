@@ -26,11 +26,14 @@ from configuration.current import Configuration
 from runtime.archive import opened_archive
 from runtime.bus import WORKER_RUNS, Bus
 from runtime.child_process import PARENT_SOCKET
-from runtime.health import Readiness, answers, are_running, is_listening
+from runtime.health import Readiness, answers, is_listening
+from runtime.metrics import StateCollector, WorkerMetrics
+from runtime.metrics_page import MetricsPage
 from runtime.periodic import run_in_background
 from runtime.ports import base_url
 from runtime.probes import probe_routes
 from runtime.process import ReportedExit, command_line, report_progress, run_process, stop_on_signals
+from runtime.sdk_metrics import SdkMetrics
 from runtime.settings import Settings
 from runtime.socket_bus import SocketBus
 from runtime.temporal import ask_for_namespace, connect, register_search_attributes
@@ -49,15 +52,23 @@ logger = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def build_worker(
-    client: Client, settings: Settings, db: Database, bus: Bus, configuration: Configuration
+    client: Client,
+    settings: Settings,
+    db: Database,
+    bus: Bus,
+    configuration: Configuration,
+    metrics: WorkerMetrics | None = None,
 ) -> AsyncGenerator[Worker]:
     """Run the worker with its workflow and activities for the time of the block. At its end all writes have ended.
+
+    Args:
+        metrics: where the activities count. None: nowhere.
 
     Raises:
         StartupError: the transcript archive cannot be used.
     """
-    recorder, hours_reader = Recorder(db, bus, configuration), OpeningHoursReader(configuration)
-    archiver = TranscriptArchiver(db, opened_archive(settings))
+    recorder, hours_reader = Recorder(db, bus, configuration, metrics), OpeningHoursReader(configuration)
+    archiver = TranscriptArchiver(db, opened_archive(settings), metrics)
     worker = Worker(
         client,
         task_queue=settings.temporal_task_queue,
@@ -93,19 +104,28 @@ async def run(settings: Settings, parent_socket: int | None = None) -> None:
         await parent_bus.attach(socket.socket(fileno=parent_socket), on_lost=lambda: os._exit(1))
     # a worker of the all-in-one start shares the machine with others, so its port must not be a fixed one
     default_port = DEFAULT_WORKER_PORT if parent_socket is None else 0
-    readiness = Readiness()
-    async with serve_worker_port(settings, probe_routes(readiness), default=default_port) as port:
-        report_progress(f"The worker answers probes on {base_url(settings.worker_host, port)}")
-        await _work(settings, parent_bus, readiness, stop)
+    readiness, metrics, sdk = Readiness(), WorkerMetrics(), SdkMetrics()
+    metrics.registry.register(StateCollector(readiness))
+    page = MetricsPage(metrics.registry, (readiness.problems,), sdk)
+    async with serve_worker_port(settings, [*probe_routes(readiness), page.route], default=default_port) as port:
+        report_progress(f"The worker answers probes and shows metrics on {base_url(settings.worker_host, port)}")
+        client = await connect(settings, sdk=sdk)
+        await _work(client, settings, parent_bus, readiness, metrics, stop)
 
 
-async def _work(settings: Settings, parent_bus: SocketBus, readiness: Readiness, stop: asyncio.Event) -> None:
-    client = await connect(settings)
+async def _work(
+    client: Client,
+    settings: Settings,
+    parent_bus: SocketBus,
+    readiness: Readiness,
+    metrics: WorkerMetrics,
+    stop: asyncio.Event,
+) -> None:
     await register_search_attributes(client, KEYS)
     async with (
         run_in_background(parent_bus),
         ReportedExit(opened_resources(settings, parent_bus), "the store to close") as resources,
-        ReportedExit(build_worker(client, settings, *resources), WORKER_EXIT),
+        ReportedExit(build_worker(client, settings, *resources, metrics), WORKER_EXIT),
     ):
         await parent_bus.announce(WORKER_RUNS)
         host = client.service_client.config.target_host
@@ -116,8 +136,8 @@ async def _work(settings: Settings, parent_bus: SocketBus, readiness: Readiness,
                 "store": answers(db.answer),
                 "engine": answers(partial(ask_for_namespace, client, timedelta(seconds=1))),
                 "bus": is_listening(bus),
-                "loops": are_running(configuration.loops),
-            }
+            },
+            configuration.loops,
         )
         await stop.wait()
         readiness.stopping()

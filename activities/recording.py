@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
+from time import perf_counter
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -15,6 +16,7 @@ from domain.checkpoints import Conflict, ConflictKind
 from domain.policy import Policy
 from routing.placement import OfferOver, write_placement
 from runtime.bus import Announcement, Bus, routing_has_changed
+from runtime.metrics import WorkerMetrics
 from store.checkpoints import Step
 from store.conversations import Written, write_conversation
 from store.database import Database
@@ -32,11 +34,14 @@ REMEMBERED_POLICIES = 1_000
 class Recorder(ConversationActivities):
     """Implements the `record` activity on a store, a bus and the current configuration."""
 
-    def __init__(self, db: Database, bus: Bus, configuration: Configuration) -> None:
+    def __init__(
+        self, db: Database, bus: Bus, configuration: Configuration, metrics: WorkerMetrics | None = None
+    ) -> None:
         self._db = db
+        self._metrics = metrics or WorkerMetrics()
         self._bus = bus
         self._configuration = configuration
-        self._items = ItemWriter(db)
+        self._items = ItemWriter(db, self._metrics.shared_commits.observe)
         self._policies: dict[tuple[str, str, str], _PresentPolicy] = {}
 
     @activity.defn
@@ -49,7 +54,7 @@ class Recorder(ConversationActivities):
         """
         if activity.in_activity() and activity.info().workflow_id != commit.conversation_id:
             raise ApplicationError("the id of the workflow must be that of its conversation", non_retryable=True)
-        written = await self._write_or_refuse(commit)
+        written = await self._measured(commit)
         if written.conflict and written.conflict.kind is ConflictKind.REFUSED:
             return CommitResult(conflict=written.conflict)
         await self._announce(commit, written)
@@ -65,6 +70,23 @@ class Recorder(ConversationActivities):
     async def finish(self) -> None:
         """Wait until all writes have ended, also those of cancelled activities. The store must stay open until then."""
         await self._items.finish()
+
+    async def _measured(self, commit: Commit) -> Written:
+        began = perf_counter()
+        try:
+            written = await self._write_or_refuse(commit)
+        except Exception:
+            self._metrics.failed_commits.inc()
+            raise
+        self._metrics.note_commit(
+            len(commit.items), has_record=commit.snapshot is not None, seconds=perf_counter() - began
+        )
+        if written.conflict:
+            self._metrics.conflicts.labels(written.conflict.kind).inc()
+        elif commit.snapshot and written.is_current:
+            for offer in commit.snapshot.placement.ended_offers:
+                self._metrics.offers_ended.labels(offer.outcome).inc()
+        return written
 
     async def _write_or_refuse(self, commit: Commit) -> Written:
         """Writes the commit. What the store can never take is a conflict; all other failures are raised, and tried again."""

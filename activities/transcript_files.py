@@ -10,6 +10,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from runtime.archive import Archive
+from runtime.metrics import WorkerMetrics
 from store import conversations
 from store.database import Database
 from store.transcript import last_of_contact, pages_of_contact
@@ -21,8 +22,9 @@ from workflows.contract import ArchiveJob, ConversationActivities
 class TranscriptArchiver(ConversationActivities):
     """Implements the `archive` activity on a store and an archive. Without an archive it does nothing."""
 
-    def __init__(self, db: Database, archive: Archive | None) -> None:
+    def __init__(self, db: Database, archive: Archive | None, metrics: WorkerMetrics | None = None) -> None:
         self._db = db
+        self._metrics = metrics or WorkerMetrics()
         self._archive = archive
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -42,6 +44,10 @@ class TranscriptArchiver(ConversationActivities):
         """
         if self._archive is None:
             return ""
+        with self._metrics.failed_files.count_exceptions(), self._metrics.archive_seconds.time():
+            return await self._write(self._archive, job)
+
+    async def _write(self, archive: Archive, job: ArchiveJob) -> str:
         found = await conversations.find_contact(self._db, job.instance, job.contact_id)
         if found is None or found[1].id != job.conversation_id:
             raise ApplicationError(f"conversation {job.conversation_id} has no contact {job.contact_id} in the store")
@@ -53,7 +59,7 @@ class TranscriptArchiver(ConversationActivities):
             while True:
                 pages = _Pages(pages_of_contact(self._db, contact))
                 content = transcript_json(subject, pages)
-                address = await self._archive.put(transcript_path(job.instance, contact), content, "application/json")
+                address = await archive.put(transcript_path(job.instance, contact), content, "application/json")
                 if await last_of_contact(self._db, contact) <= pages.last:
                     return address
 

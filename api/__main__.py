@@ -9,8 +9,10 @@ from api.server import API_EXIT, serve
 from bootstrap import opened_resources
 from engine.client import ConversationClient
 from runtime.errors import StartupError
+from runtime.metrics import ApiMetrics
 from runtime.ports import base_url, check_port
 from runtime.process import ReportedExit, command_line, run_process, stop_on_signals
+from runtime.sdk_metrics import SdkMetrics
 from runtime.settings import Settings
 from runtime.temporal import connect
 
@@ -31,10 +33,11 @@ async def run(settings: Settings) -> None:
             """give each of them the same list, for example PERENNIAL_TOKEN_KEYS='["at least 32 random characters"]'"""
         )
     check_port(settings.api_host, settings.api_port, "The API", "PERENNIAL_API_PORT")
-    conversations = ConversationClient(await connect(settings, retries=False), settings)
+    sdk, metrics = SdkMetrics(), ApiMetrics()
+    conversations = ConversationClient(await connect(settings, retries=False, sdk=sdk), settings, metrics)
     async with ReportedExit(opened_resources(settings), "the store to close") as resources:
-        services = build_services(settings, *resources, conversations)
-        app = create_app(services)
+        services = build_services(settings, *resources, conversations, metrics)
+        app = create_app(services, sdk=sdk)
         async with ReportedExit(serve(app, settings), API_EXIT) as port:
             logger.info("the API listens on %s", base_url(settings.api_host, port))
             await stop.wait()

@@ -28,6 +28,7 @@ from api.head_requests import HeadRequests
 from api.participant import connection, messages, socket, transcript
 from api.participant.arrival import MessagesInOrder
 from api.paths import EncodedSlashes
+from api.request_metrics import RequestMetrics
 from api.tokens import Tokens, token_keys
 from api.trusted_proxies import TrustedProxies
 from configuration.current import Configuration
@@ -40,11 +41,15 @@ from realtime.sessions import Sessions
 from realtime.transcript_feed import TranscriptFeed
 from routing.connection_reports import ConnectionReports
 from routing.dispatcher import Dispatcher
+from routing.figures import RoutingFigures
 from routing.queue_positions import QueuePositions
 from runtime.bus import Bus
-from runtime.health import Check, Readiness, answers, are_running, is_listening
+from runtime.health import Check, Readiness, answers, is_listening
+from runtime.metrics import ApiMetrics, StateCollector
+from runtime.metrics_page import MetricsPage
 from runtime.periodic import run_in_background
 from runtime.probes import probe_routes
+from runtime.sdk_metrics import SdkMetrics
 from runtime.settings import Settings
 from runtime.version import VERSION
 from store.database import Database
@@ -52,9 +57,19 @@ from store.receipt_writer import ReceiptWriter
 
 
 def build_services(
-    settings: Settings, db: Database, bus: Bus, configuration: Configuration, engine: ConversationClient
+    settings: Settings,
+    db: Database,
+    bus: Bus,
+    configuration: Configuration,
+    engine: ConversationClient,
+    metrics: ApiMetrics | None = None,
 ) -> Services:
-    """Build the services of the API process."""
+    """Build the services of the API process.
+
+    Args:
+        metrics: where all parts of the process count. None: new ones.
+    """
+    metrics = metrics or ApiMetrics()
     engine.subscribe_lost(LostConversations(db, configuration, engine).end)
     connection_reports = ConnectionReports(db, bus, engine, grace=settings.agent_disconnect_grace)
     return Services(
@@ -65,33 +80,35 @@ def build_services(
         bus=bus,
         tokens=Tokens(token_keys(settings.token_keys, settings.data_dir)),
         client_tokens=ClientTokens(db),
-        sessions=Sessions(db, bus, engine),
-        transcripts=TranscriptFeed(db, bus),
+        sessions=Sessions(db, bus, engine, metrics),
+        transcripts=TranscriptFeed(db, bus, metrics),
         agent_events=AgentEventFeed(db, bus),
         connection_reports=connection_reports,
         connections=ConnectionTracker(
             db, connection_reports, debounce=settings.presence_debounce, lease=settings.presence_lease
         ),
-        accepted_messages=AcceptedMessages(db, bus, settings.unrecorded_messages),
+        accepted_messages=AcceptedMessages(db, bus, settings.unrecorded_messages, metrics),
         receipts=ReceiptWriter(db),
-        dispatcher=Dispatcher(db, bus, engine, configuration),
+        dispatcher=Dispatcher(db, bus, engine, configuration, metrics),
         queue_positions=QueuePositions(db, engine, configuration, every=settings.positions_every),
         readiness=Readiness(),
+        metrics=metrics,
     )
 
 
-def create_app(services: Services, temporal_ui: str | None = None) -> FastAPI:
+def create_app(services: Services, temporal_ui: str | None = None, sdk: SdkMetrics | None = None) -> FastAPI:
     """Build the application. Its lifespan starts and stops the services with background work.
 
     Args:
         services: the services of the process.
         temporal_ui: base URL of the Temporal UI, for the start page; None when this process does not know it.
+        sdk: the metrics of the SDK, for the page of the metrics; None without them.
     """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
         async with run_in_background(*services.background):
-            services.readiness.started(_checks(services))
+            services.readiness.started(_checks(services), services.loops)
             yield
 
     app = FastAPI(
@@ -118,6 +135,7 @@ def create_app(services: Services, temporal_ui: str | None = None) -> FastAPI:
         max_age=7200,
     )
     app.add_middleware(request_ids.RequestIds)
+    app.add_middleware(RequestMetrics, services.metrics)
     app.add_middleware(TrustedProxies, services.settings.trusted_proxies)
     errors.install(app)
     for module in (
@@ -140,9 +158,16 @@ def create_app(services: Services, temporal_ui: str | None = None) -> FastAPI:
         administration,
     ):
         app.include_router(module.router)
-    app.router.routes += probe_routes(services.readiness)
+    app.router.routes += [*probe_routes(services.readiness), _metrics_page(services, sdk).route]
     browser_pages.install(app, temporal_ui)
     return app
+
+
+def _metrics_page(services: Services, sdk: SdkMetrics | None) -> MetricsPage:
+    registry, figures = services.metrics.registry, RoutingFigures(services.db, services.configuration)
+    registry.register(figures)
+    registry.register(StateCollector(services.readiness))
+    return MetricsPage(registry, (services.readiness.problems, figures.look), sdk)
 
 
 def _checks(services: Services) -> dict[str, Check]:
@@ -150,5 +175,4 @@ def _checks(services: Services) -> dict[str, Check]:
         "store": answers(services.db.answer),
         "engine": answers(services.engine.answer),
         "bus": is_listening(services.bus),
-        "loops": are_running(services.loops),
     }

@@ -25,6 +25,7 @@ from routing.dispatcher import Dispatcher
 from routing.queue_positions import QueuePositions
 from runtime.bus import Bus
 from runtime.health import Readiness
+from runtime.metrics import ApiMetrics
 from runtime.periodic import PeriodicTask, PeriodicTasks, Startable
 from runtime.settings import Settings
 from store.database import Database
@@ -52,6 +53,7 @@ class Services:
     dispatcher: Dispatcher
     queue_positions: QueuePositions
     readiness: Readiness
+    metrics: ApiMetrics
 
     @property
     def background(self) -> tuple[Startable, ...]:

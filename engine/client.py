@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
@@ -27,6 +28,7 @@ from domain.policy import Policy
 from domain.refusals import Refusal
 from engine.calls import PASSING, fault_of, repeated
 from engine.message_batches import MessageBatches
+from runtime.metrics import ApiMetrics
 from runtime.settings import Settings
 from runtime.temporal import ask_for_namespace
 from store.records import StoredConversation
@@ -47,8 +49,9 @@ class ConversationClient:
     `start` raise `ConversationEnded` when the workflow does not run or has ended.
     """
 
-    def __init__(self, client: Client, settings: Settings) -> None:
+    def __init__(self, client: Client, settings: Settings, metrics: ApiMetrics | None = None) -> None:
         self._client = client
+        self._metrics = metrics or ApiMetrics()
         self._settings = settings
         self._batches = MessageBatches(self._send_messages)
         self._command_listeners: list[Callable[[str], None]] = []
@@ -208,11 +211,16 @@ class ConversationClient:
         await self._signal(conversation_id, "message", messages)
 
     async def _signal(self, conversation_id: str, name: str, *body: Messages | AnyEvent) -> None:
+        began = monotonic()
         try:
             handle = self._client.get_workflow_handle(conversation_id)
             await repeated(lambda: handle.signal(name, args=body, rpc_timeout=RPC_TIMEOUT))
         except RPCError as error:
-            raise await self._fault(conversation_id, error) from error
+            fault = await self._fault(conversation_id, error)
+            if isinstance(fault, EngineUnavailable):
+                self._metrics.failed_signals.labels(name).inc()
+            raise fault from error
+        self._metrics.signal_seconds.labels(name).observe(monotonic() - began)
 
     async def _fault(self, conversation_id: str, error: RPCError) -> ConversationEnded | EngineUnavailable:
         fault = fault_of(error)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from domain.errors import Throttled, TokenReused
 from runtime.bus import Announcement, Bus
+from runtime.metrics import ApiMetrics
 from store import transcript
 from store.database import Database
 
@@ -53,7 +54,12 @@ class AcceptedMessages:
     About `limit` of them wait to be recorded, and as many new ones wait for room.
     """
 
-    def __init__(self, db: Database, bus: Bus, limit: int) -> None:
+    def __init__(self, db: Database, bus: Bus, limit: int, metrics: ApiMetrics | None = None) -> None:
+        metrics = metrics or ApiMetrics()
+        metrics.unrecorded.set_function(lambda: self.count)
+        metrics.waiting_for_room.set_function(lambda: len(self._for_room))
+        self._accepted = metrics.accepted
+        self._refused = metrics.refused_for_load.labels("message")
         self._db = db
         self._limit = limit
         self._unrecorded: dict[str, dict[str, _Accepted]] = {}
@@ -71,6 +77,7 @@ class AcceptedMessages:
             Throttled: as many wait as may.
         """
         if len(self._for_room) >= self._limit:
+            self._refused.inc()
             raise Throttled(TOO_MANY)
 
     async def admit(self, conversation_id: str, item_id: str, content: Content | None = None) -> None:
@@ -115,6 +122,7 @@ class AcceptedMessages:
         except BaseException:
             self.remove(conversation_id, item_id)
             raise
+        self._accepted.inc()
 
     async def wait_until_recorded(self, conversation_id: str) -> bool:
         """Wait until the latest accepted message is recorded, at most `MAX_WAIT_SECONDS` from its acceptance.
@@ -172,6 +180,7 @@ class AcceptedMessages:
                 await room
         except TimeoutError:
             self._leave_queue(room)
+            self._refused.inc()
             raise Throttled(TOO_MANY) from None
         except asyncio.CancelledError:
             self._leave_queue(room)

@@ -9,6 +9,7 @@ from time import monotonic
 from domain.errors import ConversationEnded
 from engine.client import ConversationClient
 from runtime.bus import LOOK_INTO_THE_STORE, Announcement, Bus
+from runtime.metrics import ApiMetrics
 from store import conversations
 from store.database import Database
 from store.records import StoredConversation, StoredParticipant
@@ -62,8 +63,10 @@ class Sessions:
     always follow the check of a session. So the conversation records a message that was accepted before.
     """
 
-    def __init__(self, db: Database, bus: Bus, engine: ConversationClient) -> None:
+    def __init__(self, db: Database, bus: Bus, engine: ConversationClient, metrics: ApiMetrics | None = None) -> None:
         self._db = db
+        lookups = (metrics or ApiMetrics()).session_lookups
+        self._hits, self._misses = lookups.labels("hit"), lookups.labels("miss")
         self._conversations: OrderedDict[str, _Conversation] = OrderedDict()
         bus.subscribe(self._receive)
         # the announcement of another process may come after the answer to the command
@@ -74,7 +77,9 @@ class Sessions:
         conversation = self._conversations.get(conversation_id)
         known = conversation and conversation.sessions.get(participant_id)
         if known and known[1] > monotonic():
+            self._hits.inc()
             return known[0]
+        self._misses.inc()
         return await self.read(participant_id, conversation_id)
 
     async def read(self, participant_id: str, conversation_id: str) -> Session | None:

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from runtime.metrics import DONE_CODE, TOO_SLOW_CODE, SocketMetrics
+
 logger = logging.getLogger(__name__)
 
 MAX_QUEUED_BYTES = 2_000_000
@@ -33,8 +35,8 @@ class CloseReason(NamedTuple):
     text: str = ""
 
 
-DONE = CloseReason(1000)
-TOO_SLOW = CloseReason(1013, "it lags too far behind")
+DONE = CloseReason(DONE_CODE)
+TOO_SLOW = CloseReason(TOO_SLOW_CODE, "it lags too far behind")
 """The client may reconnect at once."""
 TOKEN_EXPIRED = CloseReason(4001, "the agent token has expired")
 """The client needs a new token."""
@@ -51,6 +53,8 @@ class Frame:
     """The number of the transcript item in the frame; 0 if there is none."""
     last: bool = False
     """Whether it is the last frame: the socket is closed after it."""
+    accepted_at: datetime | None = None
+    """When the message in the frame was accepted (UTC), for the metrics; None without a new message."""
 
 
 class FrameQueue:
@@ -117,16 +121,20 @@ class FrameQueue:
 class ClientSocket:
     """One socket of a client. One task reads, one other task writes."""
 
-    def __init__(self, websocket: WebSocket, client: str, max_bytes: int = MAX_QUEUED_BYTES) -> None:
+    def __init__(
+        self, websocket: WebSocket, client: str, metrics: SocketMetrics, max_bytes: int = MAX_QUEUED_BYTES
+    ) -> None:
         """Prepare a socket that is not yet accepted.
 
         Args:
             websocket: the connection.
             client: the name of the client, for the log.
+            metrics: the metrics of the sockets of such clients.
             max_bytes: how many bytes of frames may wait before the socket is closed.
         """
         self._websocket = websocket
         self._client = client
+        self._metrics = metrics
         self._writer: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._reading: asyncio.Timeout | None = None
@@ -137,9 +145,11 @@ class ClientSocket:
         """Accept the socket, and send the queued frames until the block ends."""
         await self._websocket.accept()
         self._writer = asyncio.create_task(self._write())
+        self._metrics.open.inc()
         try:
             yield
         finally:
+            self._metrics.open.dec()
             self._writer.cancel()
             if self._closing:
                 await asyncio.wait([self._closing])
@@ -177,6 +187,7 @@ class ClientSocket:
             return
         if reason.text:
             logger.info("the socket of %s is closed: %s", self._client, reason.text)
+        self._metrics.count_close(reason.code)
         self.frames.close()
         if self._writer:
             self._writer.cancel()
@@ -212,3 +223,6 @@ class ClientSocket:
         async with asyncio.timeout(SEND_SECONDS):
             await self._websocket.send_text(frame.text)
         self.frames.sent = max(self.frames.sent, frame.seq)
+        self._metrics.frames.inc()
+        if frame.accepted_at:
+            self._metrics.frame_lag_seconds.observe((datetime.now(UTC) - frame.accepted_at).total_seconds())

@@ -6,11 +6,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
-from domain.transcript import TranscriptItem
+from domain.transcript import ItemType, TranscriptItem
 from realtime.feed import Feed
 from realtime.socket import Frame, FrameQueue
 from runtime.bus import LOOK_INTO_THE_STORE, Announcement, Bus
+from runtime.metrics import ApiMetrics
 from store import conversations, transcript
 from store.database import Database
 from store.records import StoredConversation
@@ -87,8 +89,9 @@ class TranscriptSubscriber:
 class TranscriptFeed(Feed[str, TranscriptItem, TranscriptSubscriber]):
     """The subscribed conversations of one process, by id."""
 
-    def __init__(self, db: Database, bus: Bus) -> None:
+    def __init__(self, db: Database, bus: Bus, metrics: ApiMetrics | None = None) -> None:
         self._db = db
+        self._reconnects = (metrics or ApiMetrics()).reconnects
         self._resume_points: OrderedDict[str, int] = OrderedDict()
         super().__init__("transcript items")
         bus.subscribe(self._receive)
@@ -145,6 +148,7 @@ class TranscriptFeed(Feed[str, TranscriptItem, TranscriptSubscriber]):
             return max(alive)
         known = [other.resume_point for other in own]
         if participant_id in self._resume_points:
+            self._reconnects.inc()
             known.append(self._resume_points[participant_id])
         return max(known, default=head)
 
@@ -177,7 +181,9 @@ def _frames(item: TranscriptItem, participant_id: str, conversation_id: str) -> 
     After a transfer the agent's last frame is `transfer.succeeded`. If the agent leaves for another reason that has a trigger
     (survey, parking, their own silence), the chat continues without them, and their last frame is `chat.ended`.
     """
-    frame = _frame(item, conversation_id)
+    # the system's messages have the instant of their cause, which can lie in the past
+    is_sent = item.type is ItemType.MESSAGE and item.participant_id is not None
+    frame = _frame(item, conversation_id, item.at if is_sent else None)
     if item.participant_id != participant_id:
         return [frame]
     if item.content_type == TRANSFERRED:
@@ -188,7 +194,6 @@ def _frames(item: TranscriptItem, participant_id: str, conversation_id: str) -> 
     return [frame]
 
 
-def _frame(item: TranscriptItem, conversation_id: str) -> Frame:
-    return Frame(
-        chat_frame(item_with_contact(item, conversation_id)), seq=item.seq, last=item.content_type == CHAT_ENDED
-    )
+def _frame(item: TranscriptItem, conversation_id: str, accepted_at: datetime | None = None) -> Frame:
+    text, last = chat_frame(item_with_contact(item, conversation_id)), item.content_type == CHAT_ENDED
+    return Frame(text, item.seq, last, accepted_at)

@@ -8,7 +8,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from domain.instants import epoch_milliseconds
 from domain.routing import AgentStatus
@@ -123,6 +123,12 @@ async def agent_states(
     if users is not None:
         query = query.where(_agents.user.in_(set(users)))
     return [_agent_state(*row) for row in await db.rows(query)]
+
+
+async def agents_by_status(db: Database, instance: str) -> dict[str, int]:
+    """The number of an instance's agents by their status. A status without agents is missing."""
+    query = select(_agents.status, func.count()).where(_agents.instance == instance).group_by(_agents.status)
+    return {row[0]: row[1] for row in await db.rows(query)}
 
 
 def _agent_state(user: str, name: str, capacity: int, load: int, status: str, *rest: Any) -> AgentState:

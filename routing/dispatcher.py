@@ -27,6 +27,7 @@ from routing.placement import remove_from_routing
 from routing.records import OfferRules, RoutingMethod
 from routing.served_instances import ServedInstances
 from runtime.bus import AGENT_EVENTS_WRITTEN, LOOK_INTO_THE_STORE, ROUTING, Announcement, Bus
+from runtime.metrics import ApiMetrics
 from runtime.periodic import PeriodicTask, PeriodicTasks
 from store.database import Database
 
@@ -46,8 +47,16 @@ OVERDUE_AFTER = timedelta(seconds=10)
 class Dispatcher(PeriodicTasks):
     """The dispatcher of one API process."""
 
-    def __init__(self, db: Database, bus: Bus, engine: ConversationClient, configuration: Configuration) -> None:
+    def __init__(
+        self,
+        db: Database,
+        bus: Bus,
+        engine: ConversationClient,
+        configuration: Configuration,
+        metrics: ApiMetrics | None = None,
+    ) -> None:
         self._db = db
+        self._offers_made = (metrics or ApiMetrics()).offers_made
         self._bus = bus
         self._engine = engine
         self._configuration = configuration
@@ -159,6 +168,7 @@ class Dispatcher(PeriodicTasks):
             while offer := await offers.offer_next(
                 self._db, instance_name, queue, rules, datetime.now(UTC), rules_of_unconfigured=unconfigured
             ):
+                self._offers_made.labels(instance_name, instance.label_of_queue(queue)).inc()
                 self._start_notification(offer)
                 await self._bus.announce(AGENT_EVENTS_WRITTEN)
 

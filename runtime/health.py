@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
@@ -32,10 +32,18 @@ class Readiness:
         self._found: dict[str, str] = {}
         self._found_at = float("-inf")
         self._lock = asyncio.Lock()
+        self.loops: Sequence[PeriodicTask] = ()
+        """The periodic tasks of the process. Empty until its start is finished."""
 
-    def started(self, checks: Mapping[str, Check]) -> None:
-        """Note that the start is finished. From now on the checks decide, each under the name of its part."""
-        self._checks = {name: _LimitedCheck(check) for name, check in checks.items()}
+    def started(self, checks: Mapping[str, Check], loops: Iterable[PeriodicTask] = ()) -> None:
+        """Note that the start is finished. From now on the checks decide.
+
+        Args:
+            checks: the checks by the names of their parts.
+            loops: the periodic tasks of the process, which must succeed again and again: the part `loops`.
+        """
+        self.loops = tuple(loops)
+        self._checks = {name: _LimitedCheck(check) for name, check in {**checks, "loops": self._check_loops}.items()}
         self._phase = None
 
     def stopping(self) -> None:
@@ -52,7 +60,17 @@ class Readiness:
                 if monotonic() - self._found_at > SHARED_SECONDS:
                     self._found = await self._check_all()
                     self._found_at = monotonic()
+        return self.found
+
+    @property
+    def found(self) -> Mapping[str, str]:
+        """What was wrong when `problems` last looked."""
         return self._found if self._phase is None else {"process": self._phase}
+
+    async def _check_loops(self) -> str | None:
+        now = datetime.now(UTC)
+        late = [loop.purpose for loop in self.loops if loop.is_late(now)]
+        return f"No recent success: {', '.join(late)}." if late else None
 
     async def _check_all(self) -> dict[str, str]:
         answers = await asyncio.gather(*(check.problem() for check in self._checks.values()))
@@ -96,17 +114,5 @@ def is_listening(bus: Bus) -> Check:
 
     async def check() -> str | None:
         return None if bus.is_listening else "It is not connected: changes of other processes are noticed late."
-
-    return check
-
-
-def are_running(loops: Iterable[PeriodicTask]) -> Check:
-    """A check that periodic tasks succeed again and again."""
-    watched = tuple(loops)
-
-    async def check() -> str | None:
-        now = datetime.now(UTC)
-        late = [loop.purpose for loop in watched if loop.is_late(now)]
-        return f"No recent success: {', '.join(late)}." if late else None
 
     return check

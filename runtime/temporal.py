@@ -18,6 +18,7 @@ from temporalio.envconfig import ClientConfig
 from temporalio.service import RetryConfig, RPCError
 
 from runtime.errors import StartupError
+from runtime.sdk_metrics import SdkMetrics
 from runtime.settings import Settings
 
 _QUOTED = re.compile(r'(?:message|error): "([^"]+)"')
@@ -29,13 +30,14 @@ _TYPES = {
 }
 
 
-async def connect(settings: Settings, *, retries: bool = True) -> Client:
+async def connect(settings: Settings, *, retries: bool = True, sdk: SdkMetrics | None = None) -> Client:
     """Connect to the server that the variables `TEMPORAL_*` or Temporal's configuration file name; else to the local server.
 
     Args:
         settings: the settings of the process.
         retries: whether the SDK repeats a call that fails for the moment. It waits for a second where Temporal refuses a call for
             some milliseconds, so `engine.calls` repeats calls itself.
+        sdk: counts what the client, and a worker with it, does. None: nothing is counted.
 
     Raises:
         StartupError: no server answers at that address, or the address is not valid.
@@ -43,8 +45,11 @@ async def connect(settings: Settings, *, retries: bool = True) -> Client:
     config = ClientConfig.load_client_connect_config()
     address = config.setdefault("target_host", f"127.0.0.1:{settings.temporal_port}")
     retry_config = None if retries else RetryConfig(max_retries=1)  # the first attempt counts
+    runtime = sdk.runtime if sdk else None
     try:
-        return await Client.connect(**config, data_converter=pydantic_data_converter, retry_config=retry_config)
+        return await Client.connect(
+            **config, data_converter=pydantic_data_converter, retry_config=retry_config, runtime=runtime
+        )
     except RuntimeError as error:
         raise StartupError(f"Temporal does not answer at {address}: {_reason(error)}") from None
     except ValueError as error:

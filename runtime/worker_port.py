@@ -1,4 +1,4 @@
-"""The port of the worker: a worker serves no requests, but its probes need a place to answer."""
+"""The port of the worker: a worker serves no requests, but its probes and metrics need a place."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from domain.transcript import TranscriptItem
@@ -23,8 +23,10 @@ class _Write(NamedTuple):
 class ItemWriter:
     """Appends items to transcripts. Belongs to one event loop."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, on_transaction: Callable[[int], None] | None = None) -> None:
+        """Prepare the writer. `on_transaction` is called with the number of writes of each shared transaction."""
         self._db = db
+        self._on_transaction = on_transaction
         self._writer = GroupWriter(self._write_all, self._write_alone)
 
     async def append(self, conversation_id: str, items: Sequence[TranscriptItem], step: Step | None = None) -> Written:
@@ -46,6 +48,8 @@ class ItemWriter:
                 raise NotTogether  # a commit is stored already, or another one stands
             if await self._db.insert_new(transaction, schema.items, rows) < len(rows):
                 raise NotTogether  # an item is stored already, or another item has its number
+        if self._on_transaction:
+            self._on_transaction(len(group))
         return [Written()] * len(group)
 
     async def _write_alone(self, write: _Write) -> Written:

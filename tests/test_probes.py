@@ -34,7 +34,7 @@ def url(own_stack: Stack, request: pytest.FixtureRequest) -> str:
 
 def worker_url(stack: Stack) -> str:
     """The address of the worker's probes, as the start reports it."""
-    found = re.findall(r"The worker answers probes on (\S+)", stack.log())
+    found = re.findall(r"The worker answers probes and shows metrics on (\S+)", stack.log())
     assert found, stack.log()
     return found[-1]
 

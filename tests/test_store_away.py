@@ -102,7 +102,7 @@ async def test_processes_are_not_ready_while_the_store_is_away(deployment: Deplo
     leave, come_back = AWAY[how]
     urls = (deployment.stack.url, worker_url(deployment.stack))
     for url in urls:
-        await eventually(lambda url=url: problems(url, {}), f"{url} is ready", BACK_SECONDS)
+        await eventually(lambda url=url: problems(url, set()), f"{url} is ready", BACK_SECONDS)
     leave(deployment.server)
     try:
         for url in urls:
@@ -112,7 +112,7 @@ async def test_processes_are_not_ready_while_the_store_is_away(deployment: Deplo
     finally:
         come_back(deployment.server)
     for url in urls:
-        await eventually(lambda url=url: problems(url, {}), f"{url} is ready again", 2 * BACK_SECONDS)
+        await eventually(lambda url=url: problems(url, set()), f"{url} is ready again", 2 * BACK_SECONDS)
 
 
 async def problems(url: str, parts: set[str]) -> bool | None:

@@ -40,6 +40,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.deadline_timer import DeadlineTimer
     from workflows.decision import Decision
     from workflows.machine import begin, catch_up, decide
+    from workflows.metrics import count_refusals, count_timer
     from workflows.refused_writes import decide_apart, not_storable, without_event, without_messages
     from workflows.rounds import Round, decide_entries
     from workflows.rules_version import decide_rules_version
@@ -143,11 +144,15 @@ class Conversation(SignalHandlers):
     async def _work(self) -> None:
         """Decide on the events of the inbox in the order of their arrival, and write the effects as one commit."""
         self._length.rounds += 1
+        refused_before = self._state.refused_count
         while self.malformed:
             self._state = self._state.with_refusal(*self.malformed.pop(0), at=workflow.now())
+        if self._timer.is_due() and (deadline := self._nearest_deadline()):
+            count_timer(deadline)
         decided = await self._decide_and_write(self._decide_inbox)
         for pending, result in decided.results:
             pending.result = result
+        count_refusals(self._state, self._state.refused_count - refused_before)
         self._archive.start(self._state)
         self._update_search_attributes()
 

@@ -37,7 +37,8 @@ async def agent_socket(
         await refuse_socket(websocket, denied)
         return
     agent = AgentId(signed_in.instance, signed_in.user)
-    socket = ClientSocket(websocket, f"agent {signed_in.user} of {signed_in.instance}")
+    name = f"agent {signed_in.user} of {signed_in.instance}"
+    socket = ClientSocket(websocket, name, services.metrics.agent_sockets)
     subscriber = AgentEventSubscriber(agent, socket.frames, socket.close, after)
     if not await services.agent_events.join(subscriber):
         await websocket.close()

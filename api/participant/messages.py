@@ -16,7 +16,7 @@ from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
 from api.participant.arrival import place_in_line
 from api.participant.authentication import ByConnectionToken
-from domain.errors import InvalidValue, MalformedRequest, TokenReused
+from domain.errors import InvalidValue, MalformedRequest, Throttled, TokenReused
 from domain.events import Message
 from domain.instants import iso
 from domain.participants import Role
@@ -134,7 +134,11 @@ async def _send_typing(services: Services, session: Session) -> None:
 async def _record_receipt(services: Services, session: Session, body: SendEvent, now: datetime) -> None:
     read, message_id = body.content_type == READ, _message_id(body.content)
     request = ReceiptRequest(session.conversation.id, session.participant.id, message_id, read, now)
-    recorded = await services.receipts.record(request)
+    try:
+        recorded = await services.receipts.record(request)
+    except Throttled:
+        services.metrics.refused_for_load.labels("receipt").inc()
+        raise
     if recorded is None:
         raise InvalidValue(f"Content: there is no message {message_id!r} in this chat.")
     message, is_new = recorded

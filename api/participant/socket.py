@@ -47,7 +47,9 @@ class _ParticipantSocket:
 
     def __init__(self, websocket: WebSocket, services: Services, participant_id: str, conversation_id: str) -> None:
         self._parts = services
-        self._socket = ClientSocket(websocket, f"participant {participant_id} in {conversation_id}")
+        self._socket = ClientSocket(
+            websocket, f"participant {participant_id} in {conversation_id}", services.metrics.participant_sockets
+        )
         self._frames = self._socket.frames
         self._subscriber = TranscriptSubscriber(participant_id, conversation_id, self._frames, _welcome)
         self._is_subscribed = False

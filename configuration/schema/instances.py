@@ -10,6 +10,9 @@ from configuration.schema.schedules import ScheduleSettings
 from configuration.schema.sections import Identifier, Number, SettingsSection
 from configuration.schema.workstreams import WorkstreamSettings
 
+OTHER_QUEUES = "(other)"
+"""The label of queues that are not configured. No configured queue has this name."""
+
 
 class QueueSettings(SettingsSection):
     """A queue of waiting conversations. `hours` names its opening hours; None: it is always open."""
@@ -51,6 +54,10 @@ class InstanceSettings(SettingsSection):
     def queue_names(self) -> frozenset[str]:
         """The queues that workstreams name, and the queues with a table."""
         return frozenset(self.queues) | {workstream.queue for workstream in self.workstreams.values()}
+
+    def label_of_queue(self, queue: str) -> str:
+        """The name of a queue as a label of metrics. A signal by hand can name any queue, so unknown ones share a label."""
+        return queue if queue in self.queue_names else OTHER_QUEUES
 
     def schedule(self, queue: str) -> ScheduleSettings | None:
         """Return the opening hours of a queue; None when it is always open."""

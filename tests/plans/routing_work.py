@@ -181,6 +181,7 @@ async def lists_of_all(db: Database) -> None:
     """What is about everything that there is: the staff when it changes, all agents, and what is counted."""
     now = datetime.now(UTC)
     await supervision.queue_lengths(db, INSTANCE)
+    await agents.agents_by_status(db, INSTANCE)
     staff = [
         RoutedAgent(state.user, state.name, 5, frozenset({SUPPORT}))
         for state in await agents.agent_states(db, INSTANCE, now)

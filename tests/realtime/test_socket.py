@@ -14,9 +14,11 @@ from starlette.websockets import WebSocket
 
 from realtime import socket as sockets
 from realtime.socket import AGENT_REMOVED, ClientSocket, Frame, FrameQueue
+from runtime.metrics import ApiMetrics
 
 WAIT = 5
 LATER = timedelta(hours=1)
+METRICS = ApiMetrics().agent_sockets
 
 
 class Network:
@@ -67,7 +69,7 @@ async def network() -> Network:
 
 @pytest.fixture
 async def socket(network: Network) -> ClientSocket:
-    return ClientSocket(network.websocket(), "a client")
+    return ClientSocket(network.websocket(), "a client", METRICS)
 
 
 async def ignore(_: str | None) -> None:
@@ -116,7 +118,7 @@ async def test_socket_closes_some_time_after_the_last_frame(
 
 
 async def test_socket_whose_client_reads_too_slowly_is_closed(network: Network) -> None:
-    socket = ClientSocket(network.websocket(), "a client", max_bytes=2 * getsizeof("0"))
+    socket = ClientSocket(network.websocket(), "a client", METRICS, max_bytes=2 * getsizeof("0"))
     async with socket.opened():
         await network.next()
         network.takes_frames.clear()
@@ -128,7 +130,7 @@ async def test_socket_whose_client_reads_too_slowly_is_closed(network: Network) 
 @asynccontextmanager
 async def stuck_socket(network: Network) -> AsyncGenerator[tuple[ClientSocket, asyncio.Task[None]]]:
     """A socket whose client sends several frames and reads no answers, and the task that reads from it."""
-    socket = ClientSocket(network.websocket(), "a client", max_bytes=1)
+    socket = ClientSocket(network.websocket(), "a client", METRICS, max_bytes=1)
 
     async def receive(text: str | None) -> None:
         await socket.frames.reply(Frame("pong"))
@@ -169,7 +171,7 @@ async def test_close_of_a_client_that_reads_nothing_has_a_limit(
 ) -> None:
     monkeypatch.setattr(sockets, "CLOSE_TIMEOUT_SECONDS", 0.1)
     network.takes_a_close.clear()
-    socket = ClientSocket(network.websocket(), "a client")
+    socket = ClientSocket(network.websocket(), "a client", METRICS)
     async with asyncio.timeout(WAIT):
         async with socket.opened():
             await network.next()

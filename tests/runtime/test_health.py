@@ -10,7 +10,7 @@ import pytest
 
 from runtime import health
 from runtime.bus import LocalBus
-from runtime.health import Readiness, answers, are_running, is_listening
+from runtime.health import Readiness, answers, is_listening
 from runtime.periodic import LATE_AFTER, PeriodicTask
 from runtime.postgres_bus import PostgresBus
 
@@ -99,12 +99,17 @@ async def test_probes_share_one_run_of_the_checks() -> None:
 
 async def test_loop_without_recent_success_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     task = PeriodicTask("count sheep", asyncio.Event().wait, HOUR)
-    check = are_running([task])
-    assert await check() is None
+    monkeypatch.setattr(health, "SHARED_SECONDS", 0.0)
+    readiness = Readiness()
+    readiness.started({}, [task])
     await task.start()
-    assert await check() is None
-    monkeypatch.setattr(task, "is_late", lambda _now: True)
-    assert await check() == "No recent success: count sheep."
+    assert await readiness.problems() == {}
+
+    def is_late(_: datetime) -> bool:
+        return True
+
+    monkeypatch.setattr(task, "is_late", is_late)
+    assert await readiness.problems() == {"loops": "No recent success: count sheep."}
     await task.stop()
 
 
