@@ -16,6 +16,7 @@ from domain.checkpoints import Conflict, ConflictKind
 from domain.policy import Policy
 from routing.placement import OfferOver, write_placement
 from runtime.bus import Announcement, Bus, routing_has_changed
+from runtime.logs import CONTACT
 from runtime.metrics import WorkerMetrics
 from store.checkpoints import Step
 from store.conversations import Written, write_conversation
@@ -54,6 +55,7 @@ class Recorder(ConversationActivities):
         """
         if activity.in_activity() and activity.info().workflow_id != commit.conversation_id:
             raise ApplicationError("the id of the workflow must be that of its conversation", non_retryable=True)
+        CONTACT.set(commit.conversation_id)
         written = await self._measured(commit)
         if written.conflict and written.conflict.kind is ConflictKind.REFUSED:
             return CommitResult(conflict=written.conflict)

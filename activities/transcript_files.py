@@ -10,6 +10,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from runtime.archive import Archive
+from runtime.logs import CONTACT, INSTANCE
 from runtime.metrics import WorkerMetrics
 from store import conversations
 from store.database import Database
@@ -42,6 +43,8 @@ class TranscriptArchiver(ConversationActivities):
             ApplicationError: the store does not have the contact (yet).
             Exception: reading or writing failed. The caller retries after any of them.
         """
+        INSTANCE.set(job.instance)
+        CONTACT.set(job.contact_id)
         if self._archive is None:
             return ""
         with self._metrics.failed_files.count_exceptions(), self._metrics.archive_seconds.time():

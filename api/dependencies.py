@@ -25,6 +25,7 @@ from routing.dispatcher import Dispatcher
 from routing.queue_positions import QueuePositions
 from runtime.bus import Bus
 from runtime.health import Readiness
+from runtime.logs import INSTANCE
 from runtime.metrics import ApiMetrics
 from runtime.periodic import PeriodicTask, PeriodicTasks, Startable
 from runtime.settings import Settings
@@ -95,6 +96,7 @@ class Services:
             raise NotFound(f"{member}: there is no instance {name!r}.")
         if allowed and name not in allowed:
             raise AccessDenied(f"This access key is not for instance {name!r}.")
+        INSTANCE.set(name)
         return name, instance
 
 

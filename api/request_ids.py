@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from runtime.request_log import REQUEST_ID
+from runtime.logs import REQUEST_ID
 
 HEADER = "x-amzn-requestid"
 

@@ -17,7 +17,7 @@ from typing import Any, NoReturn, TypeVar
 import uvloop
 
 from runtime.errors import StartupError
-from runtime.request_log import RequestLogFormatter
+from runtime.logs import set_up_logging
 from runtime.settings import Settings, load_settings
 from runtime.version import VERSION
 
@@ -50,10 +50,18 @@ def command_line(module: str, description: str) -> argparse.ArgumentParser:
 
 
 def run_process(run: Callable[[Settings], Awaitable[None]], *, log_level: int = logging.INFO) -> NoReturn:
-    """Read the settings, run, and exit. See `run_and_exit` for problems at the start."""
+    """Read the settings, run, and exit. See `run_and_exit` for problems at the start.
+
+    Args:
+        run: what the process does.
+        log_level: the lowest level that is logged, if the settings name none.
+    """
 
     async def main() -> int:
-        await run(load_settings())
+        settings = load_settings()
+        level = logging.getLevelNamesMapping()[settings.log_level.upper()] if settings.log_level else log_level
+        set_up_logging(level, as_json=settings.log_format == "json")
+        await run(settings)
         return 0
 
     run_and_exit(main(), log_level=log_level)
@@ -67,9 +75,7 @@ def run_and_exit(main: Coroutine[Any, Any, int], *, log_level: int = logging.INF
     # the modules live as long as the process: no collection needs to look through them
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLD)
-    to_stderr = logging.StreamHandler()
-    to_stderr.setFormatter(RequestLogFormatter())
-    logging.basicConfig(level=log_level, handlers=[to_stderr])
+    set_up_logging(log_level)
     try:
         code = uvloop.run(main)
     except StartupError as problem:

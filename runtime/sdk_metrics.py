@@ -8,11 +8,19 @@ buffer of every single update, would have to be emptied in Python all the time.
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from contextlib import closing
 from http.client import HTTPConnection
 
-from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    PrometheusConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
 
 READ_SECONDS = 1.0
 """How long the SDK may take for its page."""
@@ -47,12 +55,23 @@ def _counting_runtime() -> tuple[Runtime, str]:
             bind_address=address, counters_total_suffix=True, unit_suffix=True, durations_as_seconds=True
         )
         try:
-            return Runtime(telemetry=TelemetryConfig(metrics=config)), address
+            return Runtime(telemetry=TelemetryConfig(logging=_logging(), metrics=config)), address
         except (RuntimeError, ValueError):
             if attempt == _ATTEMPTS:
                 raise
             # another process was faster to take the port
     raise AssertionError
+
+
+def _logging() -> LoggingConfig:
+    """The core's log goes the way of all others (`runtime.logs`). Its fields are left out, because they can hold payloads."""
+    forwarding = LogForwardingConfig(
+        logging.getLogger("temporalio.core"),
+        append_target_to_name=False,
+        prepend_target_on_message=False,
+        append_log_fields_to_message=False,
+    )
+    return LoggingConfig(filter=TelemetryFilter(core_level="WARN", other_level="ERROR"), forwarding=forwarding)
 
 
 def _free_port() -> int:

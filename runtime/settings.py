@@ -95,6 +95,9 @@ class Settings(BaseSettings):
     recycle_after: int = Field(default=2_000, ge=20)
     """Number of history events, roughly, after which a workflow continues as new; a quarter of them in a quiet moment."""
     cached_conversations: int = Field(default=1_000, ge=0)
+    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["debug", "info", "warning", "error"] | None = None
+    """The lowest level that is logged. None: `info`, and `warning` in the all-in-one start."""
     access_keys: dict[Identifier, AccessKeySettings] = Field(default_factory=dict)
     instances: dict[Identifier, InstanceSettings] = Field(default_factory=dict)
 

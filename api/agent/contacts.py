@@ -23,6 +23,7 @@ from domain.contacts import EndReason
 from domain.errors import ConversationEnded, MalformedRequest, NotFound
 from domain.events import Close, End, Park, Release, Resume
 from domain.refusals import Refusal, RefusalCode, refusal
+from runtime.logs import CONTACT, INSTANCE
 from store import conversations
 from store.customers import CustomerSummary, customer_summaries
 from store.records import StoredContact, StoredConversation, StoredParticipant
@@ -160,6 +161,8 @@ async def find_own_contact(
     participant = await conversations.participant_of_user(services.db, found[1].id, agent.user)
     if participant is None:
         raise NotFound(f"contact_id: you are not a participant of {contact_id!r}.")
+    INSTANCE.set(agent.instance)
+    CONTACT.set(contact_id)
     return *found, participant
 
 

@@ -11,6 +11,7 @@ from api.dependencies import Services, ServicesInRequest
 from api.tokens import TokenKind
 from domain.errors import AccessDenied
 from realtime.sessions import Session
+from runtime.logs import CONTACT, INSTANCE
 
 
 def participant_token(services: Services, participant_id: str, conversation_id: str) -> str:
@@ -39,6 +40,8 @@ async def _session(
     session = await find(claims["sub"], claims.get("chat", ""))
     if session is None:
         raise AccessDenied(f"The {kind} token's participant does not exist.")
+    INSTANCE.set(session.conversation.instance)
+    CONTACT.set(session.contact_id)
     return session
 
 

@@ -13,6 +13,7 @@ from domain.errors import AccessDenied
 from realtime.sessions import Session
 from realtime.socket import ClientSocket, Frame
 from realtime.transcript_feed import TranscriptSubscriber
+from runtime.logs import CONTACT, INSTANCE
 from store import conversations
 from store.records import StoredConversation
 from wire import frames
@@ -38,7 +39,9 @@ async def participant_websocket(websocket: WebSocket, services: ServicesInReques
     if found is None or Session(*found).is_over:
         await websocket.close()
         return
-    participant, conversation, _ = found
+    participant, conversation, contact_id = found
+    INSTANCE.set(conversation.instance)
+    CONTACT.set(contact_id)
     await _ParticipantSocket(websocket, services, participant.id, conversation.id).serve()
 
 
