@@ -14,6 +14,7 @@ from api.app import build_services, create_app
 from api.server import API_EXIT, serve
 from bootstrap import opened_resources
 from configuration.schema.instances import InstanceSettings
+from deployment_check import check_and_report
 from domain.errors import EngineUnavailable
 from engine.client import ConversationClient
 from engine.lost_conversations import LostConversations
@@ -174,7 +175,15 @@ def main() -> None:
     reconcile.add_argument(
         "--resume", action="store_true", help="as --mend, but lost conversations go on from what is on record"
     )
+    check_help = "check settings, store, Temporal, archive and clocks before a deploy"
+    commands.add_parser(
+        "check",
+        help=check_help,
+        description=f"{check_help[0].upper()}{check_help[1:]}. Exit code 1 when something is wrong. It changes nothing.",
+    )
     arguments = parser.parse_args()
+    if arguments.command == "check":
+        run_and_exit(check_and_report(), log_level=logging.CRITICAL)
     if arguments.command == "reconcile":
         wanted = reconcile_and_report(
             thorough=arguments.thorough, mend=arguments.mend or arguments.resume, resume_lost=arguments.resume

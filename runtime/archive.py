@@ -11,8 +11,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
+from uuid import uuid4
 
-from obstore import put_async
+from obstore import delete_async, get_async, put_async
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
@@ -70,6 +71,21 @@ class Archive:
             max_concurrency=PARTS_AT_ONCE,
         )
         return f"{self._address}/{path if isinstance(self._store, S3Store) else quote(path)}"
+
+    async def probe(self) -> None:
+        """Write, read and delete a file, as a check that the archive can be used.
+
+        Raises:
+            obstore.exceptions.BaseError, OSError: that is not possible, or what was read differs.
+        """
+        path, content = f"perennial-check-{uuid4()}", b"written by a check, to be deleted"
+        await put_async(self._store, path, content)
+        try:
+            read = await (await get_async(self._store, path)).bytes_async()
+        finally:
+            await delete_async(self._store, path)
+        if bytes(read) != content:
+            raise OSError("the file that was read is not the one that was written")
 
 
 def opened_archive(settings: Settings) -> Archive | None:

@@ -183,6 +183,11 @@ class Settings(BaseSettings):
         return self.durability == "power"
 
 
+def configuration_file() -> Path:
+    """The file with the settings: `perennial.toml`, or the one that `PERENNIAL_CONFIG` names."""
+    return Path(os.environ.get("PERENNIAL_CONFIG") or "perennial.toml")
+
+
 def load_settings(**overrides: Any) -> Settings:
     """Read `perennial.toml` (or the file that `PERENNIAL_CONFIG` names) and the environment.
 
@@ -192,8 +197,7 @@ def load_settings(**overrides: Any) -> Settings:
     Raises:
         StartupError: the file is missing, or a value is wrong; the message names the key.
     """
-    named = os.environ.get("PERENNIAL_CONFIG")
-    path = Path(named or "perennial.toml")
+    named, path = os.environ.get("PERENNIAL_CONFIG"), configuration_file()
     try:
         values = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:

@@ -106,8 +106,7 @@ async def register_search_attributes(client: Client, keys: Sequence[SearchAttrib
     """
     service = client.operator_service
     try:
-        known = await service.list_search_attributes(ListSearchAttributesRequest(namespace=client.namespace))
-        missing = {key.name: _type(key) for key in keys if key.name not in known.custom_attributes}
+        missing = {key.name: _type(key) for key in await missing_search_attributes(client, keys)}
         if missing:
             await service.add_search_attributes(
                 AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing),
@@ -115,6 +114,15 @@ async def register_search_attributes(client: Client, keys: Sequence[SearchAttrib
             )
     except RPCError as error:
         raise StartupError(f"Temporal does not accept the search attributes: {error.message}") from None
+
+
+async def missing_search_attributes(
+    client: Client, keys: Sequence[SearchAttributeKey[Any]]
+) -> list[SearchAttributeKey[Any]]:
+    """The search attributes that the namespace lacks."""
+    request = ListSearchAttributesRequest(namespace=client.namespace)
+    known = await client.operator_service.list_search_attributes(request)
+    return [key for key in keys if key.name not in known.custom_attributes]
 
 
 def _type(key: SearchAttributeKey[Any]) -> IndexedValueType.ValueType:

@@ -62,9 +62,10 @@ class Database(ABC):
         """The rows of one query by the names of their columns. See `rows`."""
         return [row._mapping for row in await self.rows(query, parameters)]  # pyright: ignore[reportPrivateUsage]
 
-    async def answer(self) -> None:
-        """Returns once the store answers a query. Raises its error when it cannot."""
-        await self.rows(_VERSION)
+    async def answer(self) -> str | None:
+        """Returns the version of the tables, once the store answers. Raises its error when it cannot, or has no tables."""
+        found = await self.rows(_VERSION)
+        return found[0][0] if found else None
 
     @abstractmethod
     def read(self) -> AbstractAsyncContextManager[Transaction]:

@@ -9,7 +9,18 @@ from domain.checkpoints import Checkpoint, ConflictKind
 from domain.participants import Participant, Role
 from domain.transcript import TranscriptItem
 from routing.placement import write_placement
-from store import client_tokens, configuration, connections, conversations, customers, notes, past, receipts, transcript
+from store import (
+    client_tokens,
+    configuration,
+    connections,
+    conversations,
+    customers,
+    inspection,
+    notes,
+    past,
+    receipts,
+    transcript,
+)
 from store.checkpoints import Step, find_checkpoint
 from store.client_tokens import TokenUse
 from store.configuration import ConfigurationChange
@@ -37,6 +48,13 @@ PAGE = 5
 
 LATER = 10**9
 """Greater than the number of any item."""
+
+
+async def check_of_the_store(db: Database) -> None:
+    """A check before a deploy."""
+    await inspection.server_version(db)
+    await inspection.clock_difference(db)
+    assert await inspection.applied_migration(db) == inspection.known_migrations()[-1]
 
 
 async def start_of_a_chat(db: Database) -> None:
@@ -200,6 +218,7 @@ def _item(conversation_id: str, seq: int, **changes: str) -> TranscriptItem:
 
 
 STORE_WORK = (
+    check_of_the_store,
     start_of_a_chat,
     messages_of_a_chat,
     commits_of_a_chat,

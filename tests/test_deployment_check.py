@@ -1,0 +1,113 @@
+"""`python -m perennial check`: one page about all parts, and exit code 1 when a process would not find what it needs."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from deployment_check import clock_finding
+from tests import postgres
+from tests.stack import ROOT, Stack
+
+PARTS = ("settings", "store", "migrations", "clock of the store", "Temporal", "search attributes", "clock of Temporal")
+
+
+def check(folder: Path, stack: Stack, **settings: str) -> tuple[int, dict[str, tuple[bool, str]]]:
+    """Run the check. Return its exit code, and by part whether it is right and what was found."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("PERENNIAL_", "TEMPORAL_"))}
+    variables = {"PERENNIAL_DATA_DIR": str(folder), "TEMPORAL_ADDRESS": stack.temporal, **settings}
+    command = [sys.executable, "-m", "perennial", "check"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=own | variables, capture_output=True, text=True, timeout=90, check=False
+    )
+    assert "Traceback" not in done.stderr
+    lines = [re.fullmatch(r"(ok|WRONG) +(.+?)  +(.+)", line) for line in done.stdout.splitlines()]
+    return done.returncode, {line[2]: (line[1] == "ok", line[3]) for line in lines if line}
+
+
+def wrong(found: dict[str, tuple[bool, str]]) -> dict[str, str]:
+    return {part: text for part, (is_right, text) in found.items() if not is_right}
+
+
+def test_page_of_a_deployment_that_is_complete(stack: Stack) -> None:
+    code, found = check(stack.folder, stack)
+    assert wrong(found) == {}
+    assert code == 0
+    assert tuple(found) == (*PARTS, "archive")
+    assert re.search(r"SQLite \d", found["store"][1])
+    assert found["migrations"][1] == "0001 is applied, the latest one"
+    assert re.search(rf"server \d.* at {stack.temporal}, namespace default", found["Temporal"][1])
+    assert re.search(r"differs by \d\.\d s at most", found["clock of Temporal"][1])
+    assert list((stack.folder / "transcripts").glob("perennial-check*")) == []
+
+
+async def test_postgresql_before_its_first_start_is_not_changed(stack: Stack, tmp_path: Path) -> None:
+    with postgres.server() as server:
+        async with postgres.database(server) as url:
+            for _ in range(2):
+                code, found = check(tmp_path, stack, PERENNIAL_STORE_URL=url)
+                assert (code, wrong(found)) == (0, {})
+                assert found["store"][1].startswith("PostgreSQL ")
+                assert found["migrations"][1] == "none is applied; the next start applies all, up to 0001"
+                assert "differs by 0." in found["clock of the store"][1]
+
+
+def test_store_that_is_away_is_named_without_its_password_and_the_rest_is_looked_at(
+    stack: Stack, tmp_path: Path
+) -> None:
+    code, found = check(tmp_path, stack, PERENNIAL_STORE_URL="postgresql://me:secret@127.0.0.1:1/x")
+    assert code == 1
+    assert wrong(found).keys() == {"store"}
+    assert "does not answer" in found["store"][1]
+    assert "secret" not in str(found)
+    assert {"Temporal", "archive"} < found.keys()
+
+
+def test_store_of_a_newer_version_is_wrong(stack: Stack, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as store:
+        store.execute("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+        store.execute("INSERT INTO alembic_version VALUES ('9999')")
+    code, found = check(tmp_path, stack)
+    assert code == 1
+    assert wrong(found) == {
+        "migrations": "9999 is applied, which this version does not know: it is older than the store"
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "part", "text"),
+    [
+        ({"PERENNIAL_API_PORT": "many"}, "settings", "api_port"),
+        ({"PERENNIAL_CONFIG": "no/such.toml"}, "settings", "there is no configuration file no/such.toml"),
+        ({"TEMPORAL_ADDRESS": "127.0.0.1:1"}, "Temporal", "Temporal does not answer at 127.0.0.1:1"),
+        ({"TEMPORAL_NAMESPACE": "elsewhere"}, "Temporal", "elsewhere"),
+        ({"PERENNIAL_ARCHIVE_URL": (ROOT / "LICENSE" / "x").as_uri()}, "archive", "LICENSE/x cannot be used"),
+    ],
+)
+def test_what_is_wrong_is_named(stack: Stack, tmp_path: Path, settings: dict[str, str], part: str, text: str) -> None:
+    code, found = check(tmp_path, stack, **settings)
+    assert code == 1
+    assert text in wrong(found)[part]
+
+
+@pytest.mark.parametrize(
+    ("difference", "is_wrong", "text"),
+    [
+        (None, False, "the same as that of this machine"),
+        (timedelta(seconds=0.4), False, "differs by 0.4 s at most"),
+        (timedelta(seconds=3), True, "3.0 s ahead of this machine"),
+        (timedelta(seconds=-3), True, "3.0 s behind this machine"),
+    ],
+)
+def test_clocks_may_differ_by_a_second(difference: timedelta | None, is_wrong: bool, text: str) -> None:
+    finding = clock_finding("clock", difference)
+    assert finding.is_wrong is is_wrong
+    assert text in finding.text
