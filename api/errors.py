@@ -33,6 +33,7 @@ from domain.errors import (
     Throttled,
     TokenReused,
     Unavailable,
+    UnexpectedError,
     UnknownOperation,
 )
 from domain.mistakes import plain_message
@@ -70,6 +71,7 @@ ERROR_FORMATS: dict[type[Fault], ErrorFormat] = {
     ContactNotFound: ErrorFormat(410, "ContactNotFoundException", "ResourceNotFoundException"),
     RequestTooLarge: ErrorFormat(413, "InvalidRequestException", "ValidationException"),
     Throttled: ErrorFormat(429, "ThrottlingException", "ThrottlingException"),
+    UnexpectedError: ErrorFormat(500, "InternalServiceException", "InternalServerException"),
     Unavailable: ErrorFormat(503, "InternalServiceException", "InternalServerException"),
 }
 """Each error class with its format. A subclass without an entry has the format of its base class."""
@@ -167,4 +169,4 @@ class UnexpectedErrorMiddleware:
             if has_started:
                 raise
             logger.exception("%s %s failed", scope["method"], scope["path"])
-            await render(Unavailable("An unexpected error occurred."), scope["path"])(scope, receive, send)
+            await render(UnexpectedError(), scope["path"])(scope, receive, send)

@@ -70,6 +70,13 @@ class Unavailable(Fault):
     """The service cannot serve the request at the moment. The caller may retry."""
 
 
+class UnexpectedError(Fault):
+    """A defect of Perennial. The log has its cause."""
+
+    def __init__(self) -> None:
+        super().__init__("An unexpected error occurred.")
+
+
 class StoreUnavailable(Unavailable):
     """The store was unreachable or did not answer in time. What was being written may still be stored."""
 
