@@ -125,6 +125,7 @@ class Recorder(ConversationActivities):
                 snapshot=commit.snapshot,
                 items=commit.items,
                 step=step,
+                absent=commit.absent,
             )
             if commit.snapshot and written.is_current:
                 await write_placement(self._db, connection, commit.snapshot.placement, datetime.now(UTC))

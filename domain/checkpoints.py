@@ -36,6 +36,8 @@ class ConflictKind(StrEnum):
     """The store lacks the conversation or earlier commits: it was restored from a backup."""
     OFFER_OVER = "offer-over"
     """The commit accepts an offer that routing has ended: the agent was away, or the conversation did not answer in time."""
+    CONNECTED = "connected"
+    """The commit takes a participant for absent who has an open socket: the report of the connect is late."""
     REFUSED = "refused"
     """The store can never take the commit: a value or a key in it is wrong."""
 
@@ -51,6 +53,7 @@ class Conflict(Value):
         at: the instant of that item.
         recent_ids: the ids of the last items, in order. Only for `BEHIND`.
         offer: the offer that is over, with its outcome. Only for `OFFER_OVER`; the other attributes then have no values.
+        participants: the ids of those who are connected. Only for `CONNECTED`, as for `OFFER_OVER`.
         cause: why the store refuses the commit, without anything of its content. Only for `REFUSED`, as for `OFFER_OVER`.
     """
 
@@ -61,4 +64,5 @@ class Conflict(Value):
     at: datetime | None = None
     recent_ids: tuple[str, ...] = ()
     offer: EndedOffer | None = None
+    participants: tuple[str, ...] = ()
     cause: str = ""

@@ -114,16 +114,20 @@ class ConnectionTracker(PeriodicTasks):
         self._spawn(self._report_disconnect(participant, at))
 
     async def _report_connect(self, participant: ParticipantKey, at: datetime) -> None:
+        id, conversation = participant
+        if participant in self._locks:
+            # an earlier report can wait for the engine for long, but no time limit may find the participant absent meanwhile
+            await self._add_connection(participant)
         async with self._lock_of(participant):
-            if participant not in self._sockets:
-                return
-            id, conversation = participant
-            async with self._writes:
-                must_report = await connections.add_connection(self._db, id, conversation, self._process)
-            if must_report:
+            if participant in self._sockets and await self._add_connection(participant):
                 await self._call_until_done(lambda: self._observer.connected(conversation, id, at))
                 async with self._writes:
                     await connections.mark_connect_reported(self._db, id, self._process)
+
+    async def _add_connection(self, participant: ParticipantKey) -> bool:
+        id, conversation = participant
+        async with self._writes:
+            return await connections.add_connection(self._db, id, conversation, self._process)
 
     async def _report_disconnect(self, participant: ParticipantKey, at: datetime) -> None:
         await asyncio.sleep(self._debounce.total_seconds())
@@ -180,7 +184,8 @@ class ConnectionTracker(PeriodicTasks):
         }
         now = datetime.now(UTC)
         for participant in self._sockets:
-            if not recorded.get(participant) and participant not in self._locks:
+            is_waiting = participant in recorded and participant in self._locks
+            if not recorded.get(participant) and not is_waiting:
                 self._spawn(self._report_connect(participant, now))
         for participant in (recorded.keys() | self._lost_at.keys()) - self._sockets.keys():
             if participant not in self._locks:

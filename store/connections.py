@@ -7,6 +7,7 @@ the mark whether the connect is reported. So no connect or disconnect is forgott
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from sqlalchemy import Integer, Select, bindparam, delete, exists, func, or_, se
 
 from store import schema
 from store.database import Database
+from store.transaction import Transaction
 
 _connections = schema.connections.c
 _processes = schema.processes.c
@@ -80,6 +82,13 @@ async def add_connection(db: Database, participant_id: str, conversation_id: str
         reported = (await connection.execute(query)).scalar_one()
         await db.upsert(connection, schema.connections, [{**row, "connect_reported": reported}])
     return not reported
+
+
+async def connected_among(transaction: Transaction, participant_ids: Sequence[str]) -> tuple[str, ...]:
+    """Those of the participants who have a connection, also one that is not reported to the conversation yet."""
+    connected = (_connections.participant_id.in_(participant_ids), _connections.disconnected_at.is_(None))
+    found = await transaction.execute(select(_connections.participant_id).where(*connected).distinct())
+    return tuple(found.scalars())
 
 
 async def mark_connect_reported(db: Database, participant_id: str, process_id: str) -> None:

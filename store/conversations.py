@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 from sqlalchemy import and_, bindparam, exists, or_, select, update
 
-from domain.checkpoints import Conflict
+from domain.checkpoints import Conflict, ConflictKind
 from domain.contacts import InitiationMethod
 from domain.conversation import ConversationOpening, ConversationSnapshot, State
 from domain.participants import Participant, ParticipantPresence, Role
 from domain.transcript import TranscriptItem
 from store import schema
 from store.checkpoints import Step, advance
+from store.connections import connected_among
 from store.database import Database
 from store.records import StoredContact, StoredConversation, StoredParticipant
 from store.rows import columns, contact_of, labelled, latest_contact_first, past_columns, select_contacts, unlabelled
@@ -89,14 +90,18 @@ async def write_conversation(
     snapshot: ConversationSnapshot | None = None,
     items: Sequence[TranscriptItem] = (),
     step: Step | None = None,
+    absent: Sequence[str] = (),
 ) -> Written:
     """Writes a conversation's changes within the caller's transaction.
 
-    Idempotent. When the step conflicts with the store, nothing but the opening is written. A snapshot of an older revision than
-    the stored one is not written; its items are.
+    Idempotent. When the step conflicts with the store, or one of the `absent` participants is connected, nothing but the opening
+    is written. A snapshot of an older revision than the stored one is not written; its items are.
     """
     if opening:
         await _insert_opening(db, connection, opening)
+    if absent and (present := await connected_among(connection, absent)):
+        conflict = Conflict(kind=ConflictKind.CONNECTED, participants=present)
+        return Written(conflict=conflict, items_as_given=False)
     if step and (conflict := await advance(connection, step)):
         return Written(conflict=conflict, items_as_given=False)
     is_current = snapshot is not None and await _write_snapshot(db, connection, conversation_id, snapshot)

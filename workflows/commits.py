@@ -48,6 +48,7 @@ class Commits:
         The commit contains the record only if it differs from that in the store.
         """
         items, notices = decided.decision.items, decided.decision.notices
+        state = state.replace(found_connected=())
         changed = None
         if snapshot_of(state) != self._recorded:
             state = state.replace(revision=state.revision + 1)
@@ -71,6 +72,7 @@ class Commits:
             ),
             before=self._before.run_id if self._before else "",
             whole=is_unrecorded and state.commits > 1,
+            absent=decided.decision.absent,
         )
         return state, commit
 
@@ -117,6 +119,8 @@ class Commits:
                 self._recorded = snapshot_of(state)
             case ConflictKind.OFFER_OVER if conflict.offer:
                 state = before.with_offer_over(conflict.offer)
+            case ConflictKind.CONNECTED:
+                state = before.replace(found_connected=(*before.found_connected, *conflict.participants))
             case _:
                 state = state_above(before, conflict)
                 self._recorded = None

@@ -97,6 +97,8 @@ class Commit(Value):
     """The run that made the latest commit of which this run knows; empty for the first commit."""
     whole: bool = False
     """Whether the commit carries all that the conversation knows of its record, because the store lacks some of it."""
+    absent: tuple[str, ...] = ()
+    """The ids of participants for whose absence the state changes. The store does not take it while one has an open socket."""
 
 
 class CommitResult(Value):

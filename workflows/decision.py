@@ -24,6 +24,8 @@ class Decision(NamedTuple):
     refused: Refusal | None = None
     """Why the event was refused; None if it was not."""
     notices: tuple[Notice, ...] = ()
+    absent: tuple[str, ...] = ()
+    """The ids of the participants for whose absence the conversation changes its state."""
 
     def then(self, action: Callable[[ConversationState], Decision]) -> Decision:
         """Continue with `action` from this decision's state. A refusal stops the chain: `action` does not run."""
@@ -31,7 +33,13 @@ class Decision(NamedTuple):
 
     def followed_by(self, later: Decision) -> Decision:
         """Append a later decision, made from this decision's state. `refused` is that of the later decision, also None."""
-        return Decision(later.state, (*self.items, *later.items), later.refused, (*self.notices, *later.notices))
+        return Decision(
+            later.state,
+            (*self.items, *later.items),
+            later.refused,
+            (*self.notices, *later.notices),
+            (*self.absent, *later.absent),
+        )
 
 
 def refuse(state: ConversationState, what: str, code: RefusalCode, /, **facts: object) -> Decision:

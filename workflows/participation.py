@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from domain.events import Connect, Disconnect, Invite, Leave, Message
 from domain.participants import ParticipantPresence, Role
 from domain.refusals import RefusalCode
@@ -69,8 +71,8 @@ def _confirm_presence(state: ConversationState, sender: TrackedParticipant) -> D
     return Decision(state)
 
 
-def _join(state: ConversationState, participant: TrackedParticipant) -> Decision:
-    connected = participant.connected(state.clock)
+def _join(state: ConversationState, participant: TrackedParticipant, since: datetime | None = None) -> Decision:
+    connected = participant.connected(state.clock, since)
     state = state.with_participant(connected)
     if participant.joined_at is not None:
         return Decision(state)
@@ -113,7 +115,23 @@ def connect(state: ConversationState, event: Connect) -> Decision:
         return refuse(state, "connect", RefusalCode.NOT_A_PARTICIPANT, by=event.by)
     if state.ended:
         return Decision(state)
-    return _join(state, participant)
+    return _join(state, participant, _connected_since(state, participant, event))
+
+
+def _connected_since(state: ConversationState, participant: TrackedParticipant, event: Connect) -> datetime | None:
+    """The beginning of the connection. Since version 4 of the rules it is not later than the connect itself.
+
+    A connect can be decided late. A loss that came after it, but before the decision, counts too.
+    """
+    if state.rules_version < 4 or event.at is None or event.at >= state.clock:
+        return None
+    is_connected = participant.presence is ParticipantPresence.CONNECTED
+    return max(participant.since, event.at) if is_connected else event.at
+
+
+def connect_found(state: ConversationState, participant: TrackedParticipant) -> Decision:
+    """A participant who counts as away has an open socket. The time of its connect is not known: any later loss counts."""
+    return _join(state, participant, participant.since)
 
 
 def disconnect(state: ConversationState, event: Disconnect) -> Decision:

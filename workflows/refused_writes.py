@@ -46,7 +46,7 @@ def without_messages(refused: Round, cause: Refusal) -> Round:
     decision = refused.decision
     kept = tuple(item for item in decision.items if item.type is not ItemType.MESSAGE)
     state = decision.state.with_refusal("automated message", cause, decision.state.clock)
-    return Round(Decision(state, kept, notices=decision.notices))
+    return Round(Decision(state, kept, notices=decision.notices, absent=decision.absent))
 
 
 def not_storable(cause: str) -> Refusal:

@@ -89,6 +89,8 @@ class ConversationState(Value):
     former_participants: tuple[str, ...] = ()
     """The ids of agents and bots who have left."""
     bots: tuple[TrackedParticipant, ...] = ()
+    found_connected: tuple[str, ...] = ()
+    """The ids of participants who count as away, but have an open socket. Only until the next write."""
     unarchived: tuple[UnarchivedContact, ...] = ()
     served_contact: Contact | None = None
     """During and after a survey: the contact before it, whose agent wraps up."""

@@ -55,6 +55,7 @@ class StateChanges(TypedDict, total=False):
     unrecorded_offers: tuple[EndedOffer, ...]
     former_participants: tuple[str, ...]
     bots: tuple[TrackedParticipant, ...]
+    found_connected: tuple[str, ...]
     unarchived: tuple[UnarchivedContact, ...]
     served_contact: Contact | None
     agent_done_at: datetime | None

@@ -99,10 +99,10 @@ class TrackedParticipant(Participant):
 
     since: datetime
 
-    def connected(self, at: datetime) -> Self:
-        """This participant, connected from `at` on. The first connection counts as joining."""
+    def connected(self, at: datetime, since: datetime | None = None) -> Self:
+        """This participant, known to be connected at `at`, and from `since` on (None: `at`). The first connection is joining."""
         return self._with_fields(
-            {"presence": ParticipantPresence.CONNECTED, "since": at, "joined_at": self.joined_at or at}
+            {"presence": ParticipantPresence.CONNECTED, "since": since or at, "joined_at": self.joined_at or at}
         )
 
     def away(self, at: datetime) -> Self:

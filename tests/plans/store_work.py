@@ -72,7 +72,7 @@ async def start_of_a_chat(db: Database) -> None:
     await record(db, "new", opening=opening("new"), snapshot=answered, items=[_item("new", 1)])
     ended = snapshot(2, "new", participants=(), contacts=(contact("new", ended_at=now, wrapped_up_at=now),))
     async with db.write() as connection:
-        await conversations.write_conversation(db, connection, "new", snapshot=ended)
+        await conversations.write_conversation(db, connection, "new", snapshot=ended, absent=(customer.id,))
         await write_placement(db, connection, ended.placement, now)
 
 

@@ -334,3 +334,46 @@ async def test_failed_reports_are_repeated_ever_more_rarely_and_not_in_step(
         assert times[-1] - times[-2] > 4 * (times[1] - times[0])
     gaps = [[round(later - earlier, 4) for earlier, later in pairwise(times)] for times in calls.values()]
     assert gaps[0] != gaps[1]
+
+
+async def open_connections(db: Database) -> list[str]:
+    query = select(schema.connections.c.participant_id).where(schema.connections.c.disconnected_at.is_(None))
+    return [id for (id,) in await db.rows(query)]
+
+
+async def wait_for_open_connection(db: Database) -> None:
+    async def is_open() -> bool | None:
+        return bool(await open_connections(db)) or None
+
+    await eventually(is_open, "the store has the connection")
+
+
+async def test_store_knows_a_return_while_the_report_of_the_loss_waits(
+    db: Database, observer: Observer, open: Open
+) -> None:
+    process = await open()
+    process.opened("ann", "c")
+    await wait_for_connection(db)
+    observer.fault = Unavailable("the engine is away")
+    process.closed("ann", "c")
+    await observer.wait_for_failure()
+    process.opened("ann", "c")
+    await wait_for_open_connection(db)
+    observer.fault = None
+    await observer.wait_for_reports("connected", "disconnected", "connected")
+
+
+async def test_process_taken_for_dead_restores_its_connection_while_a_report_waits(
+    db: Database, observer: Observer, open: Open
+) -> None:
+    observer.fault = Unavailable("the engine is away")
+    process = await open(lease=SHORT)
+    process.opened("ann", "c")
+    await observer.wait_for_failure()
+    [connection] = await connections.connections_of_dead_processes(db, datetime.now(UTC) + LONG)
+    at = datetime.now(UTC)
+    await connections.mark_connection_lost(db, "ann", connection.process_id, at)
+    await connections.remove_disconnected(db, "ann", at)
+    await wait_for_open_connection(db)
+    observer.fault = None
+    await wait_for_connection(db)

@@ -12,6 +12,7 @@ from temporalio.testing import WorkflowEnvironment
 from domain.conversation import Mode, State
 from domain.events import AcceptOffer, Assign, Close, Connect, Disconnect, End, Park, RejectOffer, Release, Resume
 from domain.participants import ParticipantPresence, Role
+from store import connections
 from tests.workflows.engine import Chat, Engine, eventually
 from tests.workflows.test_deadlines import AGENT_LOST, WITH_AGENT, set_timers
 from tests.workflows.test_hours import CLOSES, OPENS, advance_to_hours_change
@@ -116,6 +117,23 @@ async def survey_answers(engine: Engine, _: WorkflowEnvironment) -> Chat:
     await chat.send("2.")
     await chat.wait_until(lambda s: s.ended, "the survey is answered")
     await chat.do(Close())
+    await chat.handle.result()
+    return chat
+
+
+async def late_connects(engine: Engine, environment: WorkflowEnvironment) -> Chat:
+    """The customer and the agent are back when their limits end, but no report says so, under version 4 of the rules."""
+    chat = await engine.start(id=f"recorded-late-connects-{uuid4()}", reconnect_window=timedelta(minutes=1))
+    await chat.do(*WITH_AGENT)
+    await _disconnect_customer(chat)
+    await chat.do(Disconnect(by="agent"))
+    state = await chat.state()
+    assert state.agent
+    for participant in (state.customer, state.agent):
+        await connections.add_connection(engine.db, participant.id, chat.id, "an API process")
+    await _until_next(environment, chat, Timer.RECONNECT)
+    await _until_next(environment, chat, Timer.AGENT_GRACE)
+    await chat.do(End(by="agent"), Close())
     await chat.handle.result()
     return chat
 
@@ -294,7 +312,7 @@ async def reconfigured(engine: Engine, _: WorkflowEnvironment) -> Chat:
 
 _LIVE = (
     *(chat, reconnect, timeout, outage, cancelled, contacts, agent_lost, participant_timers, offered, reconfigured),
-    survey_answers,
+    *(survey_answers, late_connects),
 )
 _PERSISTENT = (renewed, renewed_after_work, renewed_by_signal, parked, idle_rules, hours, returning)
 SCENARIOS: dict[str, Scenario] = {scenario.__name__: scenario for scenario in (*_LIVE, *_PERSISTENT)}
