@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Set
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from hashlib import sha256
+from typing import Any, NamedTuple, cast
 
 from configuration.errors import InvalidConfiguration
 from configuration.merging import MergedInstance, merge, section_as_json, sections_of
@@ -60,6 +61,7 @@ class Configuration(PeriodicTasks):
             except InvalidConfiguration as problem:
                 raise StartupError(f"instances.{name}.{problem}") from None
         self._file = dict(instances)
+        self._fingerprints = {name: fingerprint(instance) for name, instance in instances.items()}
         self._db = db
         self._bus = bus
         self._loaded = {name: LoadedInstance(0, [], MergedInstance(instance)) for name, instance in instances.items()}
@@ -73,6 +75,10 @@ class Configuration(PeriodicTasks):
     def instances(self) -> Mapping[str, InstanceSettings]:
         """The current instances by name."""
         return self._instances
+
+    def file_fingerprint(self, instance: str) -> str:
+        """A short digest of an instance in the file of this process; equal for equal tables."""
+        return self._fingerprints[instance]
 
     def changes(self, instance: str) -> list[tuple[ConfigurationChange, str | None]]:
         """The changes of an instance at run time, oldest first, each with the reason why it is ignored, or None."""
@@ -172,6 +178,21 @@ class Configuration(PeriodicTasks):
     def _receive(self, announcement: Announcement) -> None:
         if announcement.conversation_id in (CHANGED, LOOK_INTO_THE_STORE.conversation_id):
             self._updates.wake()
+
+
+def fingerprint(instance: InstanceSettings) -> str:
+    """A short digest of an instance; equal for equal tables, in every process."""
+
+    return sha256(_ordered(instance.model_dump()).encode()).hexdigest()[:16]
+
+
+def _ordered(value: Any) -> str:
+    """A value as text in one order. The order of a set differs from process to process."""
+    if isinstance(value, dict):
+        value = {(str(key), _ordered(each)) for key, each in cast("dict[object, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        value = [_ordered(each) for each in cast("list[Any]", value)]
+    return repr(sorted(cast("Set[Any]", value)) if isinstance(value, Set) else value)
 
 
 @asynccontextmanager

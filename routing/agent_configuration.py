@@ -11,6 +11,7 @@ from configuration.current import Configuration
 from configuration.schema.instances import InstanceSettings
 from routing.agents import are_configured, configure_agents, fingerprint_of
 from routing.records import RoutedAgent
+from routing.served_instances import ServedInstances
 from store.database import Database
 
 CONFIGURE_INTERVAL = timedelta(seconds=10)
@@ -36,11 +37,12 @@ class AgentConfiguration:
         self._configuration = configuration
         self._written: dict[str, _Staff] = {}
 
-    async def write(self, name: str, queues_with_work: Iterable[str]) -> None:
+    async def write(self, name: str, queues_with_work: Iterable[str], served: ServedInstances) -> None:
         """Write the agents of an instance if they have changed. Compare them with the store after `CONFIGURE_INTERVAL`.
 
-        A process with an older configuration may have overwritten them. Agents without a list of queues serve every configured
-        queue and every queue with work, including queues that are no longer configured.
+        Another process may have overwritten them. Agents without a list of queues serve every configured queue and every queue
+        with work, including queues that are no longer configured. Agents whom the file does not have stay as long as a newer
+        process with another file may follow.
         """
         instance, clock = self._configuration.instances[name], asyncio.get_running_loop().time()
         queues = instance.queue_names.union(queues_with_work)
@@ -51,7 +53,10 @@ class AgentConfiguration:
         if clock < staff.compare_at:
             return
         if not await are_configured(self._db, name, staff.fingerprint):
-            await configure_agents(self._db, name, staff.agents, datetime.now(UTC))
+            now, removes = datetime.now(UTC), served.is_undisputed(name)
+            await configure_agents(self._db, name, staff.agents, now, removes=removes, holder=served.process)
+            if not removes:
+                return
         compare_at = clock + CONFIGURE_INTERVAL.total_seconds()
         self._written[name] = _Staff(instance, queues, staff.agents, staff.fingerprint, compare_at)
 

@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from domain.instants import epoch_milliseconds
 from domain.routing import AgentStatus
+from routing.leases import holds_lease
 from routing.load import load_of
 from routing.records import AgentState, RoutedAgent
 from routing.rows import lock_agents
@@ -23,18 +24,38 @@ _agents = schema.agents.c
 _served = schema.agent_queues.c
 
 
-async def configure_agents(db: Database, instance: str, agents: Sequence[RoutedAgent], now: datetime) -> None:
+async def configure_agents(
+    db: Database,
+    instance: str,
+    agents: Sequence[RoutedAgent],
+    now: datetime,
+    *,
+    removes: bool = True,
+    holder: str | None = None,
+) -> None:
     """Replaces the agents of an instance and the queues that they serve. Idempotent. `are_configured` then knows them.
 
     New agents are offline; the status and the counts of the others stay. A removed agent keeps the conversations they work on;
     conversations that wait for a removed agent are offered to others.
 
     Takes the advisory lock of the instance's agents, then locks the agents that change or are removed.
+
+    Args:
+        db: the store.
+        instance: the instance.
+        agents: all its agents.
+        now: the present instant.
+        removes: whether other agents are removed. False: they stay as they are, and `are_configured` does not know the agents.
+        holder: the process that writes; nothing is written when it has lost the lease of the instance. None: no lease is needed.
     """
     async with db.write() as connection:
         await db.take_advisory_lock(connection, f"agents of {instance}")
-        await _configure_agents(db, connection, instance, agents, now)
-        await _configure_queues(connection, instance, agents)
+        if holder is not None and not await holds_lease(connection, instance, holder):
+            return
+        await _configure_agents(db, connection, instance, agents, now, removes=removes)
+        await _configure_queues(connection, instance, agents, removes=removes)
+        if not removes:
+            return
         configured = {"instance": instance, "fingerprint": fingerprint_of(agents)}
         await db.upsert(connection, schema.configured_agents, [configured])
 
@@ -53,12 +74,12 @@ def fingerprint_of(agents: Iterable[RoutedAgent]) -> str:
 
 
 async def _configure_agents(
-    db: Database, connection: Transaction, instance: str, agents: Sequence[RoutedAgent], now: datetime
+    db: Database, connection: Transaction, instance: str, agents: Sequence[RoutedAgent], now: datetime, *, removes: bool
 ) -> None:
     query = select(_agents.user, _agents.name, _agents.capacity).where(_agents.instance == instance)
     before = {user: (name, capacity) for user, name, capacity in await connection.execute(query)}
     configured = {agent.user: (agent.name, agent.capacity) for agent in agents}
-    removed = before.keys() - configured.keys()
+    removed: set[str] = before.keys() - configured.keys() if removes else set()
     changed = {user for user in before.keys() & configured.keys() if before[user] != configured[user]}
     await lock_agents(db, connection, instance, removed | changed)
     this_agent = (_agents.instance == instance, _agents.user == bindparam("where_user"))
@@ -89,11 +110,13 @@ async def _configure_agents(
         await connection.execute(insert(schema.agents), rows)
 
 
-async def _configure_queues(connection: Transaction, instance: str, agents: Sequence[RoutedAgent]) -> None:
+async def _configure_queues(
+    connection: Transaction, instance: str, agents: Sequence[RoutedAgent], *, removes: bool
+) -> None:
     query = select(_served.queue, _served.user).where(_served.instance == instance)
     before = {(queue, user) for queue, user in await connection.execute(query)}
     configured = {(queue, agent.user) for agent in agents for queue in agent.queues}
-    removed = [{"where_queue": queue, "where_user": user} for queue, user in before - configured]
+    removed = [{"where_queue": queue, "where_user": user} for queue, user in before - configured if removes]
     new = [{"instance": instance, "queue": queue, "user": user} for queue, user in sorted(configured - before)]
     if removed:
         this_row = (_served.queue == bindparam("where_queue"), _served.user == bindparam("where_user"))

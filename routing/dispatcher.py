@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from configuration.current import Configuration
 from configuration.schema.instances import InstanceSettings, QueueSettings
@@ -65,8 +66,9 @@ class Dispatcher(PeriodicTasks):
         self._agents = AgentConfiguration(db, configuration)
         self._notifications: dict[str, asyncio.Task[None]] = {}
         self._lock = asyncio.Lock()
-        self._checks = PeriodicTask("check queues, agents and offers", self._run_check, CHECK_INTERVAL)
-        self._assignments = PeriodicTask("offer waiting conversations", self._run_assignments, CHECK_INTERVAL)
+        every_second = partial(PeriodicTask, interval=CHECK_INTERVAL)
+        self._checks = every_second("check queues, agents and offers", self._run_check)
+        self._assignments = every_second("offer waiting conversations", self._run_assignments)
         self._served = ServedInstances(db, bus, configuration, taken=self._checks.wake)
         super().__init__(self._checks, self._assignments)
         bus.subscribe(self._receive)
@@ -131,7 +133,8 @@ class Dispatcher(PeriodicTasks):
     async def _check_everything(self) -> None:
         now, with_work = datetime.now(UTC), set(await queues.queues_with_work(self._db))
         for name in filter(self._served.serves, self._configuration.instances):
-            await self._agents.write(name, (queue for instance, queue in with_work if instance == name))
+            queues_of_instance = (queue for instance, queue in with_work if instance == name)
+            await self._agents.write(name, queues_of_instance, self._served)
         await agent_status.apply_next_statuses(self._db, now)
         await withdraw_offers(self._db, self._bus, self._engine, await offers.offers_to_absent_agents(self._db))
         for offer in await offers.undelivered_offers(self._db, now - NOTIFY_AGAIN_AFTER):

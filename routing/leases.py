@@ -9,35 +9,62 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, exists, or_, select, update
 
 from store import schema
 from store.database import Database
+from store.transaction import Transaction
 
 _leases = schema.routing_leases.c
 
 
 class Lease(NamedTuple):
-    """A lease: the process that holds it, and until when."""
+    """A lease of an instance.
+
+    Attributes:
+        process_id: the process that holds it.
+        until: when it ends.
+        started_at: when the process started.
+        file: the fingerprint of the instance in the configuration file of the process.
+    """
 
     process_id: str
     until: datetime
+    started_at: datetime
+    file: str
+
+    def yields_to(self, other: Lease) -> bool:
+        """Whether another process may take it before it ends: it started later, with another file."""
+        return self.file != other.file and self.started_at < other.started_at
 
 
 async def leases(db: Database) -> dict[str, Lease]:
     """The leases by instance, also those that have expired. An instance that no process ever served is missing."""
-    rows = await db.rows(select(_leases.instance, _leases.process_id, _leases.lease_until))
-    return {instance: Lease(process_id, until) for instance, process_id, until in rows}
+    columns = (_leases.process_id, _leases.lease_until, _leases.started_at, _leases.file)
+    rows = await db.rows(select(_leases.instance, *columns))
+    return {instance: Lease(*lease) for instance, *lease in rows}
+
+
+async def holds_lease(transaction: Transaction, instance: str, process_id: str) -> bool:
+    """Whether a process has the lease of an instance, and no other has taken it since."""
+    held = exists().where(_leases.instance == instance, _leases.process_id == process_id)
+    return bool((await transaction.execute(select(held))).scalar_one())
 
 
 async def take_lease(db: Database, instance: str, lease: Lease, now: datetime) -> bool:
     """Takes the lease of an instance, or renews it.
 
     Returns:
-        False, and nothing is written, when another process holds it at `now`.
+        False, and nothing is written, when another process holds it at `now` and it does not yield.
     """
-    values = {"process_id": lease.process_id, "lease_until": lease.until}
-    is_free = or_(_leases.process_id == lease.process_id, _leases.lease_until <= now)
+    values = {
+        "process_id": lease.process_id,
+        "lease_until": lease.until,
+        "started_at": lease.started_at,
+        "file": lease.file,
+    }
+    yields = and_(_leases.file != lease.file, _leases.started_at < lease.started_at)
+    is_free = or_(_leases.process_id == lease.process_id, _leases.lease_until <= now, yields)
     change = update(schema.routing_leases).where(_leases.instance == instance, is_free).values(values)
     async with db.write() as connection:
         if (await connection.execute(change)).rowcount:

@@ -325,6 +325,8 @@ routing_leases = Table(
     Column("instance", String(100), primary_key=True),
     Column("process_id", String(64), nullable=False),
     Column("lease_until", Instant, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("file", String(64), nullable=False),
 )
 
 routing_rejections = Table(

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -301,3 +305,21 @@ async def has_agent(configuration: Configuration, agent: str) -> bool | None:
 
 async def true_or_none(condition: bool) -> bool | None:
     return True if condition else None
+
+
+def test_fingerprint_of_the_file_is_the_same_in_every_process() -> None:
+    agents = {"a1": {"name": "Ann", "queues": [f"q{number}" for number in range(9)]}}
+    file = json.dumps(
+        FILE | {"agents": agents, "queues": {f"q{number}": {} for number in range(9)} | {"q": {"hours": "h"}}}
+    )
+    code = (
+        "import json, sys; from configuration.current import fingerprint; "
+        "from configuration.schema.instances import InstanceSettings; "
+        "print(fingerprint(InstanceSettings.model_validate(json.loads(sys.argv[1]))))"
+    )
+    found = {
+        subprocess.check_output([sys.executable, "-c", code, file], env={**os.environ, "PYTHONHASHSEED": str(seed)})
+        for seed in (1, 2)
+    }
+    assert len(found) == 1
+    assert found != {subprocess.check_output([sys.executable, "-c", code, json.dumps(FILE)])}

@@ -145,7 +145,7 @@ async def leases_of_the_dispatchers(db: Database) -> None:
     """A lease that is taken, renewed and ended, and the comparison of the configured agents."""
     now = datetime.now(UTC)
     for minutes in (1, 2):
-        await take_lease(db, INSTANCE, Lease("this-process", now + minutes * MINUTE), now)
+        await take_lease(db, INSTANCE, Lease("this-process", now + minutes * MINUTE, now, "file"), now)
     await leases(db)
     await end_leases(db, "this-process", now)
     await agents.are_configured(db, INSTANCE, agents.fingerprint_of([]))

@@ -14,11 +14,13 @@ from temporalio.client import Client
 from configuration.current import Configuration
 from domain.routing import AgentStatus, Offer
 from engine.client import ConversationClient
-from routing import dispatcher, served_instances
+from routing import agent_configuration, dispatcher, served_instances
 from routing.agent_status import set_agent_status
+from routing.agents import agent_states, configure_agents
 from routing.leases import Lease, end_leases, leases, take_lease
 from routing.offers import offers_to_agent
 from routing.queues import queues_with_work
+from routing.records import RoutedAgent
 from runtime.bus import LocalBus, routing_has_changed
 from runtime.settings import Settings
 from store.database import Database
@@ -27,17 +29,20 @@ from tests.routing.routing_records import QUEUE, placement, put
 from tests.store.sample_records import INSTANCE, START, after
 from tests.workflows.engine import eventually
 
-SETTINGS = Settings.model_validate(
-    {
-        "instances": {
-            INSTANCE: {
-                "workstreams": {"flow-1": {"mode": "live", "queue": QUEUE}},
-                "agents": {"ann": {"name": "Ann", "capacity": 9}},
-            }
-        }
-    }
-)
+
+def settings(*more_agents: str) -> Settings:
+    """The settings of a process whose file has the agent ann, and others."""
+    agents = {"ann": {"name": "Ann", "capacity": 9}, **{user: {"name": user} for user in more_agents}}
+    workstreams = {"flow-1": {"mode": "live", "queue": QUEUE}}
+    return Settings.model_validate({"instances": {INSTANCE: {"workstreams": workstreams, "agents": agents}}})
+
+
+SETTINGS = settings()
 NEVER = timedelta(hours=1)
+
+
+def lease(process: str, until: datetime, *, started_at: datetime = START, file: str = "file") -> Lease:
+    return Lease(process, until, started_at, file)
 
 
 @contextmanager
@@ -67,9 +72,9 @@ class Processes:
         self._url, self.bus, self._engine = url, bus, engine
         self.running: list[tuple[SilentDispatcher, Database]] = []
 
-    async def start(self) -> tuple[SilentDispatcher, Database]:
+    async def start(self, settings: Settings = SETTINGS) -> tuple[SilentDispatcher, Database]:
         db = Database.open(self._url)
-        started = SilentDispatcher(db, self.bus, self._engine, Configuration(SETTINGS.instances, db, self.bus))
+        started = SilentDispatcher(db, self.bus, self._engine, Configuration(settings.instances, db, self.bus))
         await started.start()
         self.running.append((started, db))
         return started, db
@@ -163,7 +168,7 @@ async def test_lease_of_a_process_that_is_gone_expires(
     monkeypatch.setattr(served_instances, "LOOK_INTERVAL", timedelta(milliseconds=50))
     monkeypatch.setattr(served_instances, "LEASE", timedelta(seconds=1))
     monkeypatch.setattr(served_instances, "RENEW_BEFORE", timedelta(seconds=0.5))
-    gone = Lease("gone", datetime.now(UTC) + timedelta(seconds=2))
+    gone = lease("gone", datetime.now(UTC) + timedelta(seconds=2), started_at=datetime.now(UTC) + NEVER)
     assert await take_lease(db, INSTANCE, gone, datetime.now(UTC))
     await processes.start()
     assert await holder(db) == "gone"
@@ -213,27 +218,81 @@ async def test_dispatcher_that_finds_nothing_to_do_writes_nothing(
 
 
 async def test_lease_is_taken_when_it_is_free_own_or_over(db: Database) -> None:
-    own, other = Lease("own", after(10)), Lease("other", after(99))
+    own, other = lease("own", after(10)), lease("other", after(99))
     assert await take_lease(db, INSTANCE, own, START)
     assert not await take_lease(db, INSTANCE, other, after(9))
-    assert await take_lease(db, INSTANCE, Lease("own", after(20)), after(9))
+    assert await take_lease(db, INSTANCE, lease("own", after(20)), after(9))
     assert not await take_lease(db, INSTANCE, other, after(19))
     assert await take_lease(db, INSTANCE, other, after(20))
     assert await leases(db) == {INSTANCE: other}
 
 
+async def test_lease_is_taken_by_a_process_that_started_later_with_another_file(db: Database) -> None:
+    old, until = lease("old", after(10), started_at=after(0)), after(20)
+    assert await take_lease(db, INSTANCE, old, START)
+    assert not await take_lease(db, INSTANCE, lease("same file", until, started_at=after(1)), after(2))
+    new = lease("new", until, started_at=after(1), file="another")
+    assert old.yields_to(new)
+    assert await take_lease(db, INSTANCE, new, after(2))
+    assert not new.yields_to(old)
+    assert not await take_lease(db, INSTANCE, old, after(3))
+    assert await leases(db) == {INSTANCE: new}
+
+
+async def users(db: Database) -> list[str]:
+    return [agent.user for agent in await agent_states(db, INSTANCE, datetime.now(UTC))]
+
+
+async def wait_for_users(db: Database, *expected: str) -> None:
+    async def find() -> bool | None:
+        return await users(db) == [*expected] or None
+
+    await eventually(find, f"the agents are {expected}")
+
+
+async def test_of_two_processes_with_different_files_the_later_one_configures_the_agents(
+    db: Database, processes: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent_configuration, "CONFIGURE_INTERVAL", timedelta(0))
+    older, older_db = await processes.start(settings("old"))
+    await wait_for_users(db, "ann", "old")
+    newer, _ = await processes.start(settings("new"))
+    await wait_for_users(db, "ann", "new")
+    assert await set_agent_status(db, INSTANCE, "new", AgentStatus.AVAILABLE, datetime.now(UTC))
+    with statements(older_db) as of_older:
+        await wait_for_rounds(newer, 6)
+    assert [sql for sql in of_older if sql.startswith(("INSERT", "UPDATE", "DELETE"))] == []
+    [new] = await agent_states(db, INSTANCE, datetime.now(UTC), users=["new"])
+    assert new.status is AgentStatus.AVAILABLE
+    monkeypatch.setattr(served_instances, "NEWER_FILE_WITHIN", timedelta(seconds=2))
+    await newer.stop()
+    await wait_for_users(db, "ann", "new", "old")  # a newer process may follow, which has this agent, too
+    await wait_for_rounds(older, 1)
+    await wait_for_users(db, "ann", "old")
+
+
+async def test_process_that_has_lost_its_lease_configures_no_agents(db: Database) -> None:
+    ann, bob = (RoutedAgent(user, user, 1, frozenset({QUEUE})) for user in ("ann", "bob"))
+    await configure_agents(db, INSTANCE, [ann], START)
+    await take_lease(db, INSTANCE, lease("new", after(10)), START)
+    await configure_agents(db, INSTANCE, [bob], after(1), holder="old")
+    assert await users(db) == ["ann"]
+    await configure_agents(db, INSTANCE, [bob], after(1), holder="new")
+    assert await users(db) == ["bob"]
+
+
 async def test_ended_lease_is_free(db: Database) -> None:
     assert not await end_leases(db, "own", START)
-    await take_lease(db, INSTANCE, Lease("own", after(10)), START)
+    await take_lease(db, INSTANCE, lease("own", after(10)), START)
     assert not await end_leases(db, "other", after(1))
     assert await end_leases(db, "own", after(1))
-    assert await take_lease(db, INSTANCE, Lease("other", after(11)), after(1))
+    assert await take_lease(db, INSTANCE, lease("other", after(11)), after(1))
 
 
 async def test_of_several_processes_one_gets_the_lease(db: Database, url: str) -> None:
     others = [Database.open(url) for _ in range(4)]
     taken = await asyncio.gather(
-        *(take_lease(own_db, INSTANCE, Lease(f"p{n}", after(9)), START) for n, own_db in enumerate(others))
+        *(take_lease(own_db, INSTANCE, lease(f"p{n}", after(9)), START) for n, own_db in enumerate(others))
     )
     assert sorted(taken) == [False, False, False, True]
     await asyncio.gather(*(own_db.close() for own_db in others))

@@ -263,6 +263,8 @@ def upgrade() -> None:
         sa.Column("instance", sa.String(length=100), nullable=False),
         sa.Column("process_id", sa.String(length=64), nullable=False),
         sa.Column("lease_until", sa.BigInteger(), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=False),
+        sa.Column("file", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("instance"),
     )
     op.create_table(
