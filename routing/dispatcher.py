@@ -66,7 +66,8 @@ class Dispatcher(PeriodicTasks):
         self._agents = AgentConfiguration(db, configuration)
         self._notifications: dict[str, asyncio.Task[None]] = {}
         self._lock = asyncio.Lock()
-        every_second = partial(PeriodicTask, interval=CHECK_INTERVAL)
+        # no longer delay after failures: customers wait for the store, and a failed look costs it no more than another one
+        every_second = partial(PeriodicTask, interval=CHECK_INTERVAL, max_retry_delay=CHECK_INTERVAL)
         self._checks = every_second("check queues, agents and offers", self._run_check)
         self._assignments = every_second("offer waiting conversations", self._run_assignments)
         self._served = ServedInstances(db, bus, configuration, taken=self._checks.wake)

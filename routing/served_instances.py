@@ -51,7 +51,7 @@ class ServedInstances(PeriodicTasks):
         self._until: dict[str, datetime] = {}
         self._disputed_until: dict[str, datetime] = {}
         self._looks = PeriodicTask(
-            "take and renew the leases of routing", self._look, LOOK_INTERVAL
+            "take and renew the leases of routing", self._look, LOOK_INTERVAL, max_retry_delay=LOOK_INTERVAL
         )
         self._looks.wake()
         super().__init__(self._looks)

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 import httpx
@@ -42,6 +43,11 @@ async def deployment(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator
             yield Deployment(running, server)
             running.stop()
 
+
+OFFER_SECONDS = 2.5
+"""The lease of routing is taken, and the offer made, within a look or two of one second each."""
+
+OUTAGES, OUTAGE_SECONDS = 3, 9
 
 AWAY: dict[str, tuple[Callable[[OwnServer], None], Callable[[OwnServer], None]]] = {
     "frozen": (OwnServer.freeze, OwnServer.thaw),
@@ -122,6 +128,28 @@ async def problems(url: str, parts: set[str]) -> bool | None:
     named: dict[str, str] = answer.json().get("problems", {})
     assert answer.status_code == (503 if named else 200)
     return named.keys() == parts or None
+
+
+@pytest.mark.timeout(240)
+async def test_offers_come_soon_after_the_store_is_back(deployment: Deployment) -> None:
+    """A customer who waits beside a free agent has waited long enough."""
+    url = deployment.stack.url
+    chat, agent = await start_chat(url), await sign_in(url)
+    token = await credentials(url, chat)
+    found: list[float] = []
+    for _ in range(OUTAGES):
+        async with httpx.AsyncClient(headers=agent) as http:
+            (await http.put(f"{url}/v1/agent/status", json={"status": "away"})).raise_for_status()
+        deployment.server.stop()
+        try:
+            await asyncio.sleep(OUTAGE_SECONDS)  # so long that a delay which doubles has grown
+        finally:
+            deployment.server.start()
+        await eventually(lambda: answered(url, token), "a request is answered", BACK_SECONDS)
+        back = time.monotonic()
+        await eventually(lambda: offered(url, agent), "the dispatcher makes offers", BACK_SECONDS)
+        found.append(time.monotonic() - back)
+    assert median(found) < OFFER_SECONDS
 
 
 async def post_during_outage(url: str, token: str) -> bool:
