@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from time import perf_counter
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from configuration.current import Configuration
 from configuration.policies import workstream_policy
 from configuration.schema.instances import InstanceSettings
 from domain.checkpoints import Conflict, ConflictKind
+from domain.errors import StoreUnavailable
 from domain.policy import Policy
 from routing.placement import OfferOver, write_placement
 from runtime.bus import Announcement, Bus, routing_has_changed
@@ -51,12 +52,17 @@ class Recorder(ConversationActivities):
 
         Raises:
             ApplicationError: the workflow has another id than the conversation. An operator has started it by hand, with the
-                input of another one. The workflow fails.
+                input of another one. The workflow fails. Or the store is away, and the write is tried again.
         """
         if activity.in_activity() and activity.info().workflow_id != commit.conversation_id:
             raise ApplicationError("the id of the workflow must be that of its conversation", non_retryable=True)
         CONTACT.set(commit.conversation_id)
-        written = await self._measured(commit)
+        try:
+            written = await self._measured(commit)
+        except StoreUnavailable as error:
+            # the store has logged it, once for all conversations. The SDK logs each attempt, unless the failure is benign
+            kind = type(error).__name__
+            raise ApplicationError(str(error), type=kind, category=ApplicationErrorCategory.BENIGN) from error
         if written.conflict and written.conflict.kind is ConflictKind.REFUSED:
             return CommitResult(conflict=written.conflict)
         await self._announce(commit, written)

@@ -21,7 +21,8 @@ _VERSION = text("SELECT version_num FROM alembic_version")
 class Database(ABC):
     """An open store.
 
-    On PostgreSQL all methods raise `StoreUnavailable` when the server is away or does not answer in time.
+    All methods raise `StoreUnavailable` when a server of PostgreSQL is away or does not answer in time, and when the file of
+    SQLite is gone, full, or locked by another process for too long.
     """
 
     engine: Engine

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 from asyncpg import InterfaceError, InternalClientError, PostgresError
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -11,6 +13,14 @@ _PERMANENT_CLASSES = frozenset({"22", "23", "54"})
 
 _AWAY_CLASSES = ("08", "53", "57P")
 """SQLSTATEs begin with these when the server is away: connection exception, no resources, shut down or starting."""
+
+_AWAY_ON_SQLITE = frozenset(
+    {
+        *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOMEM),
+        *(sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY),
+    }
+)
+"""Primary result codes: another process has locked the file, or the file system does not give or take it."""
 
 _OF_VALUES = (ValueError, TypeError, OverflowError)
 """What drivers raise for a value that they cannot send; `UnicodeError` is a `ValueError`."""
@@ -33,7 +43,12 @@ def is_permanent(error: BaseException) -> bool:
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether a server of PostgreSQL was unreachable, did not answer in time, or had no resources. It passes by itself."""
+    """Whether the store could not be reached or used for now, and no value was wrong.
+
+    A server of PostgreSQL did not answer in time or had no resources; a file of SQLite is locked, gone or full.
+    """
+    if isinstance(error, DBAPIError) and isinstance(error.orig, sqlite3.Error):
+        return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _AWAY_ON_SQLITE
     if isinstance(error, DBAPIError):
         driver_error = error.orig.__cause__ if error.orig else None
         lost = error.connection_invalidated or isinstance(driver_error, OSError)
@@ -45,11 +60,12 @@ def is_away(error: BaseException) -> bool:
 
 
 def cause_of(error: BaseException) -> str:
-    """A short name of the cause, without anything of what was written: the driver's class, and the SQLSTATE if there is one."""
+    """A short name of the cause, without anything of what was written: the driver's class, and its code if there is one."""
     source = error
     if isinstance(error, StatementError) and error.orig:
         source = error.orig.__cause__ or error.orig
-    return " ".join(filter(None, (type(source).__name__, _sqlstate(error))))
+    code = getattr(source, "sqlite_errorname", "") or _sqlstate(error)
+    return " ".join(filter(None, (type(source).__name__, code)))
 
 
 def _sqlstate(error: BaseException) -> str:

@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from time import monotonic
 from typing import Any
 
 from sqlalchemy import URL, Executable, Row, Table, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from domain.errors import StoreUnavailable
+from store.availability import Availability
 from store.database import Database
-from store.failures import cause_of, is_away
 from store.postgres_connections import CONNECT_SECONDS, connect
 from store.transaction import Parameters, Transaction
-
-logger = logging.getLogger(__name__)
 
 TRANSACTION_SECONDS = 8.0
 """How long a query or a transaction may take, with the wait for a connection. Then its connection is dropped."""
 
 POOL_SECONDS = 5.0
 """How long a query or a transaction waits for a connection while all are in use."""
-
-LOG_SECONDS = 1.0
-"""While the server is away, a process logs it once in this time."""
 
 _ONE = literal(1)
 
@@ -48,7 +40,7 @@ class PostgresDatabase(Database):
             hide_parameters=True,
         )
         self._without_transaction = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._logged_at = -LOG_SECONDS
+        self._availability = Availability()
         self.engine = self._engine.sync_engine
 
     async def rows(self, query: Executable, parameters: Parameters = None) -> Sequence[Row[*tuple[Any, ...]]]:
@@ -86,13 +78,6 @@ class PostgresDatabase(Database):
     @asynccontextmanager
     async def _available(self, seconds: float | None) -> AsyncGenerator[None]:
         """Limits the time of the block. Raises `StoreUnavailable` when the server is away."""
-        try:
+        with self._availability.expected():
             async with asyncio.timeout(seconds):
                 yield
-        except Exception as error:
-            if not is_away(error):
-                raise
-            if monotonic() - self._logged_at >= LOG_SECONDS:
-                self._logged_at = monotonic()
-                logger.error("the store does not answer: %s", cause_of(error))
-            raise StoreUnavailable from error

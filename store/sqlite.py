@@ -8,6 +8,7 @@ blocking the loop. Each transaction lets the loop run once, so that a task which
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -17,15 +18,23 @@ from sqlalchemy import URL, Connection, Executable, QueuePool, Row, Table, creat
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError
 
+from store.availability import Availability
 from store.database import Database
 from store.transaction import InlineConnection, Parameters, Transaction
 
 _WAL_ATTEMPTS = 100
 
 WRITE_TIMEOUT_SECONDS = 10.0
-"""How long a writer waits for the writers of other processes."""
+"""How long a writer waits for its turn in this process, and then for the writers of other processes."""
+
+READ_TIMEOUT_MILLISECONDS = 1_000
+"""How long a reader waits when another process has the file for itself. It blocks the loop for so long."""
 
 _WRITE_RETRY_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02)
+
+
+class FileReplaced(OSError):
+    """Another file has the path of the store. This process has the former one open, and must start again to use the new one."""
 
 
 class SqliteDatabase(Database):
@@ -46,49 +55,54 @@ class SqliteDatabase(Database):
         self._reader: Connection | None = None
         self._writer: Connection | None = None
         self._durable = durable
+        self._path = url.database or ""
+        self._file: tuple[int, int] | None = None
+        self._availability = Availability()
 
         @event.listens_for(self.engine, "connect")
         def configure(connection: DBAPIConnection, _: object) -> None:
             _configure(connection, durable=durable)
+            self._file = self._file or _identity(self._path)
 
     async def rows(self, query: Executable, parameters: Parameters = None) -> Sequence[Row[*tuple[Any, ...]]]:
         """See `Database`."""
-        if self._reader is None:
-            # without a transaction each query sees what is committed, and holds no lock once its rows are read
-            self._reader = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        return self._reader.execute(query, parameters).all()
+        with self._availability.expected():
+            self._check_file()
+            if self._reader is None:
+                # without a transaction each query sees what is committed, and holds no lock once its rows are read
+                self._reader = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            return self._reader.execute(query, parameters).all()
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[InlineConnection, None]:
         """See `Database`."""
         await asyncio.sleep(0)
-        with self.engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN")
-            yield InlineConnection(connection)
+        with self._availability.expected():
+            self._check_file()
+            with self.engine.connect() as connection:
+                connection.exec_driver_sql("BEGIN")
+                yield InlineConnection(connection)
 
     @asynccontextmanager
     async def write(self, *, limited: bool = True) -> AsyncGenerator[InlineConnection, None]:
-        """See `Database`.
-
-        Raises:
-            OperationalError: other processes have written for `WRITE_TIMEOUT_SECONDS`.
-        """
+        """See `Database`."""
         await asyncio.sleep(0)
-        async with self._write_lock:
-            if self._writer is None:
-                self._writer = self.engine.connect()
-                self._writer.exec_driver_sql("PRAGMA busy_timeout=0")
-                self._writer.rollback()
-            connection = self._writer
-            await _begin_write(connection)
+        with self._availability.expected():
+            async with asyncio.timeout(WRITE_TIMEOUT_SECONDS):
+                await self._write_lock.acquire()
             try:
-                yield InlineConnection(connection)
-                await self._commit(connection)
-            except BaseException:
-                connection.rollback()
-                # SQLAlchemy takes the transaction for ended when COMMIT fails, but it is still open
-                connection.connection.rollback()
-                raise
+                connection = self._open_writer()
+                await _begin_write(connection)
+                try:
+                    yield InlineConnection(connection)
+                    await self._commit(connection)
+                except BaseException:
+                    connection.rollback()
+                    # SQLAlchemy takes the transaction for ended when COMMIT fails, but it is still open
+                    connection.connection.rollback()
+                    raise
+            finally:
+                self._write_lock.release()
 
     async def insert_new(self, transaction: Transaction, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
         """See `Database`."""
@@ -103,6 +117,19 @@ class SqliteDatabase(Database):
             if connection:
                 connection.close()
         self.engine.dispose()
+
+    def _open_writer(self) -> Connection:
+        self._check_file()
+        if self._writer is None:
+            self._writer = self.engine.connect()
+            self._writer.exec_driver_sql("PRAGMA busy_timeout=0")
+            self._writer.rollback()
+        return self._writer
+
+    def _check_file(self) -> None:
+        """Raises `OSError` unless the path has the file that is open. SQLite also writes to a file that was moved or deleted."""
+        if self._file and _identity(self._path) != self._file:
+            raise FileReplaced(self._path)
 
     async def _commit(self, connection: Connection) -> None:
         if not self._durable:
@@ -139,12 +166,19 @@ async def _begin_write(connection: Connection) -> None:
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_SNAPSHOT, sqlite3.SQLITE_BUSY_RECOVERY)
 
 
+def _identity(path: str) -> tuple[int, int]:
+    """What tells a file from another one that has its path later."""
+    found = os.stat(path)
+    return found.st_dev, found.st_ino
+
+
 def _configure(connection: Any, *, durable: bool) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA busy_timeout=10000")
     _use_wal(cursor)
     cursor.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
     cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute(f"PRAGMA busy_timeout={READ_TIMEOUT_MILLISECONDS}")
     cursor.close()
 
 
