@@ -27,7 +27,10 @@ from domain.policy import (
 from domain.transcript import INTERACTIVE, INTERACTIVE_RESPONSE
 from store.records import StoredConversation
 
-_LIMITS = ("connect_within", "reconnect_window", "open_age", "waiting_period", "wrap_up", "duration", "agent_grace")
+_LIMITS = (
+    *("connect_within", "reconnect_window", "open_age", "waiting_period", "wrap_up", "duration"),
+    *("agent_grace", "assigned_within"),
+)
 _HOLDS: dict[object, timedelta | None] = {"always": None, "never": timedelta(0)}
 _IN_BRACES = re.compile(r"\{([^{}]*)\}")
 

@@ -122,6 +122,8 @@ class Policy(Value):
     wrap_up: timedelta = timedelta(minutes=15)
     duration: timedelta | None = timedelta(hours=25)
     agent_grace: timedelta | None = None
+    assigned_within: timedelta | None = None
+    """How long an agent who was assigned, and did not take the conversation, may leave it without connecting."""
     customer_may_end: bool = True
     hours: bool = False
     """Whether any queue of the instance has opening hours, so that the conversation must query them."""
@@ -206,6 +208,7 @@ DEFAULTS = {
         wrap_up=timedelta(days=1),
         duration=None,
         agent_grace=timedelta(seconds=150),
+        assigned_within=timedelta(days=1),
         same_agent=SameAgent.PREFERRED,
         customer_may_end=False,
         texts=_texts(),

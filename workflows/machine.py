@@ -256,7 +256,7 @@ def _absent_for(state: ConversationState, timer: Timer) -> TrackedParticipant | 
         return None
     if timer in (Timer.CONNECT, Timer.RECONNECT):
         return state.customer
-    return state.agent if timer is Timer.AGENT_GRACE else None
+    return state.agent if timer in (Timer.AGENT_GRACE, Timer.ASSIGNED) else None
 
 
 def _transition(state: ConversationState, trigger: TransitionCause, event: AnyEvent | None) -> Decision:

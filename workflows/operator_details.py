@@ -29,7 +29,10 @@ SIGNALS = {
 }
 """The signals that an operator can send: for each an example of its body, and its effect."""
 
-LIMITS = ("connect_within", "reconnect_window", "agent_grace", "open_age", "waiting_period", "wrap_up", "duration")
+LIMITS = (
+    *("connect_within", "reconnect_window", "agent_grace", "assigned_within"),
+    *("open_age", "waiting_period", "wrap_up", "duration"),
+)
 """The limits of a policy, by their keys in the configuration."""
 
 _SIGNALS_IN_STATE = {

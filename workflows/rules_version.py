@@ -8,7 +8,7 @@ next run, after continue-as-new, begins under the present version.
 | 1 | a run continues as new before it works |
 | 2 | a run continues as new after it has worked, and after an ordinary activity (`Conversation._continue_as_new`) |
 | 3 | a survey understands punctuation around answers; a waiting conversation can be transferred; writes count (`RunLength`) |
-| 4 | nobody with an open socket counts as absent when a limit ends (`Commit.absent`); a connect counts from its own instant |
+| 4 | an open socket outweighs a late report (`Commit.absent`); a connect has its own instant; `Timer.ASSIGNED` |
 
 To add version 5:
 

@@ -30,6 +30,7 @@ class Timer(StrEnum):
     SURVEY = "survey"
     WAITING = "waiting too long"
     AGENT_GRACE = "agent must return"
+    ASSIGNED = "assigned agent must connect"
     HOURS = "opening hours change"
     OFFER = "offer must be accepted"
     CUSTOMER_SILENT = "customer silent"
@@ -91,6 +92,13 @@ def _agent_away(state: ConversationState) -> datetime | None:
     return state.agent.since if state.agent and state.agent.presence is ParticipantPresence.AWAY else None
 
 
+def _assigned_agent_awaited(state: ConversationState) -> datetime | None:
+    """The assignment of an agent who did not take the conversation and has not connected. Since version 4 of the rules."""
+    if state.rules_version < 4 or state.agent is None or state.agent_accepted:
+        return None
+    return state.agent_since if state.agent.presence is ParticipantPresence.AWAITED else None
+
+
 def _queued(state: ConversationState) -> datetime | None:
     """The beginning of the wait. While its queue is closed, a live chat does not age, because the customer knows the opening."""
     if state.mode is Mode.LIVE and state.queue_closed:
@@ -129,6 +137,7 @@ TIMER_RULES = (
     TimerRule(Timer.AGENT_IDLE,          _ANY,        _ACTIVE,    lambda s: inactive_since(s, _AGENT),      lambda s: idle_limit(s, _AGENT)),
     TimerRule(Timer.CUSTOMER_DISCONNECT, _ANY,        _TALKING,   lambda s: disconnect_since(s, _CUSTOMER), lambda s: s.participant_timer(_CUSTOMER, _DISCONNECT)),
     TimerRule(Timer.AGENT_DISCONNECT,    _ANY,        _ACTIVE,    lambda s: disconnect_since(s, _AGENT),    lambda s: s.participant_timer(_AGENT, _DISCONNECT)),
+    TimerRule(Timer.ASSIGNED,            _ANY,        _ACTIVE,    _assigned_agent_awaited,                 lambda s: s.policy.assigned_within),
 )  # fmt: skip
 
 

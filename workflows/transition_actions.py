@@ -113,9 +113,10 @@ def _begin_queued_contact(state: ConversationState, reason: EndReason) -> Conver
 
 
 def _with_agent_passed_over(state: ConversationState, reason: EndReason) -> ConversationState:
-    """Record an ended offer for an agent who released the conversation, or accepted it and never connected.
+    """Record an ended offer for an agent who released the conversation, or never connected to it.
 
-    So routing does not offer it to this agent next. An agent who lost the connection can be offered it again.
+    So routing does not offer it to this agent next. An agent who lost the connection can be offered it again. An agent who took
+    it and never connected is set away, too.
     """
     agent = state.agent
     if agent is None or agent.user is None:
@@ -123,7 +124,7 @@ def _with_agent_passed_over(state: ConversationState, reason: EndReason) -> Conv
     never_connected = reason is EndReason.AGENT_LOST and agent.presence is ParticipantPresence.AWAITED
     if not never_connected and reason is not EndReason.RELEASED:
         return state
-    outcome = OfferOutcome.ABSENT if never_connected else OfferOutcome.REJECTED
+    outcome = OfferOutcome.ABSENT if never_connected and state.agent_accepted else OfferOutcome.REJECTED
     ended = EndedOffer(id=state.contact_id, user=agent.user, outcome=outcome)
     return state.replace(unrecorded_offers=(*state.unrecorded_offers, ended))
 

@@ -50,6 +50,7 @@ class TransitionCause(StrEnum):
     NEVER_CONNECTED = Timer.CONNECT
     CUSTOMER_LOST = Timer.RECONNECT
     AGENT_LOST = Timer.AGENT_GRACE
+    ASSIGNED_AGENT_ABSENT = Timer.ASSIGNED
     OPEN_TOO_LONG = Timer.OPEN_AGE
     WAITED_TOO_LONG = Timer.WAITING
     DURATION_REACHED = Timer.DURATION
@@ -147,6 +148,7 @@ TRANSITIONS = (
     Transition(7,  State.ACTIVE,  TransitionCause.CUSTOMER_IDLE_TOO_LONG,     always,            State.WRAP_UP, disconnect_others),
     Transition(7,  State.ACTIVE,  TransitionCause.AGENT_IDLE_TOO_LONG,        always,            State.WRAP_UP, disconnect_others),
     Transition(8,  State.ACTIVE,  TransitionCause.AGENT_LOST,        always,            State.OPEN,    _requeue_lost),
+    Transition(8,  State.ACTIVE,  TransitionCause.ASSIGNED_AGENT_ABSENT,      always,            State.OPEN,    _requeue_lost),
     Transition(9,  State.ACTIVE,  TransitionCause.RELEASED,          always,            State.OPEN,    _requeue_released),
     Transition(9,  State.ACTIVE,  TransitionCause.AGENT_SILENT,      _chain_releases,   State.OPEN,    _requeue_silent),
     Transition(9,  State.ACTIVE,  TransitionCause.TRANSFERRED_TO_QUEUE,       always,            State.OPEN,    transfer),

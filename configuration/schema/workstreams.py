@@ -152,6 +152,7 @@ class WorkstreamSettings(SettingsSection):
     wrap_up: Positive | None = None
     duration: Limit | None = None
     agent_grace: Limit | None = None
+    assigned_within: Limit | None = None
     customer_may_end: bool | None = None
     one_chat_per_customer: bool = False
     """Whether a customer who is known by `CustomerId` has one open chat at most. A second start answers with the first chat."""

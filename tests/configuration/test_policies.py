@@ -60,7 +60,7 @@ def test_workstream_without_settings_has_the_default_policy(mode: Mode) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["connect_within", "reconnect_window", "open_age", "duration", "agent_grace", "wrap_up"]
+    "name", ["connect_within", "reconnect_window", "open_age", "duration", "agent_grace", "assigned_within", "wrap_up"]
 )
 def test_duration_setting_of_the_workstream_overrides_the_default(name: str) -> None:
     assert policy_at_start(configured({name: "PT7M"})) == WORKSTREAM_DEFAULTS[Mode.LIVE].model_copy(
@@ -98,6 +98,11 @@ def test_routing_setting_of_the_workstream_overrides_the_default(
 def test_never_switches_a_duration_off(name: str) -> None:
     assert getattr(DEFAULTS[Mode.LIVE], name) is not None
     assert getattr(policy_at_start(configured({name: "never"})), name) is None
+
+
+def test_assigned_agents_of_persistent_chats_have_a_limit_that_can_be_switched_off() -> None:
+    assert policy_at_start(configured({}, "persistent")).assigned_within == timedelta(days=1)
+    assert policy_at_start(configured({"assigned_within": "never"}, "persistent")).assigned_within is None
 
 
 def test_waiting_period_can_be_unlimited_or_limited() -> None:

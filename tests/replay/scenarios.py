@@ -10,7 +10,19 @@ from sqlalchemy import text
 from temporalio.testing import WorkflowEnvironment
 
 from domain.conversation import Mode, State
-from domain.events import AcceptOffer, Assign, Close, Connect, Disconnect, End, Park, RejectOffer, Release, Resume
+from domain.events import (
+    AcceptOffer,
+    Assign,
+    Close,
+    Connect,
+    Disconnect,
+    End,
+    Park,
+    RejectOffer,
+    Release,
+    Resume,
+    Transfer,
+)
 from domain.participants import ParticipantPresence, Role
 from store import connections
 from tests.workflows.engine import Chat, Engine, eventually
@@ -134,6 +146,18 @@ async def late_connects(engine: Engine, environment: WorkflowEnvironment) -> Cha
     await _until_next(environment, chat, Timer.RECONNECT)
     await _until_next(environment, chat, Timer.AGENT_GRACE)
     await chat.do(End(by="agent"), Close())
+    await chat.handle.result()
+    return chat
+
+
+async def assigned_to_absent_agents(engine: Engine, environment: WorkflowEnvironment) -> Chat:
+    """Agents are assigned, by hand and by a transfer, and never come, under version 4 of the rules."""
+    chat = await engine.start(Mode.PERSISTENT, id=f"recorded-assigned-{uuid4()}")
+    await chat.do(Connect(), Assign(user="a1", name="A1"))
+    await _until_next(environment, chat, Timer.ASSIGNED)
+    await chat.do(Transfer(by="kim", queue="persistent", user="a2", name="A2"))
+    await _until_next(environment, chat, Timer.ASSIGNED)
+    await chat.do(Assign(user="a1", name="A1"), Connect(by="agent"), End(by="agent"), Close())
     await chat.handle.result()
     return chat
 
@@ -314,7 +338,10 @@ _LIVE = (
     *(chat, reconnect, timeout, outage, cancelled, contacts, agent_lost, participant_timers, offered, reconfigured),
     *(survey_answers, late_connects),
 )
-_PERSISTENT = (renewed, renewed_after_work, renewed_by_signal, parked, idle_rules, hours, returning)
+_PERSISTENT = (
+    *(renewed, renewed_after_work, renewed_by_signal, parked, idle_rules, hours, returning),
+    assigned_to_absent_agents,
+)
 SCENARIOS: dict[str, Scenario] = {scenario.__name__: scenario for scenario in (*_LIVE, *_PERSISTENT)}
 
 

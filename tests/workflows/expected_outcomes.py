@@ -112,6 +112,7 @@ waiting too long       | -         -          -          -       -       -      
 agent must return      | -         OPEN       OPEN       -       -       -      -     | -       -       | agent lost
 agent joins: accepted  | OPEN      -          -          -       -       -      -     | -       OPEN    | agent lost
 agent joins: assigned  | -         -          -          -       -       -      -     | -       -       |
+assigned agent absent  | OPEN      -          -          -       -       -      -     | -       OPEN    | agent lost
 opening hours change   | in        -          -          -       -       -      -     | -       in      |
 offer must be accepted | in        -          -          -       -       -      -     | -       in      |
 customer silent: remind| in        in         in         -       -       -      -     | in      -       |

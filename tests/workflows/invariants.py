@@ -174,6 +174,8 @@ def _check_timers(state: ConversationState) -> None:
     awaited = state.agent is not None and state.agent.presence is ParticipantPresence.AWAITED
     if state.state is State.ACTIVE and policy.agent_grace and awaited:
         assert (Timer.AGENT_GRACE in running) == state.agent_accepted
+    if state.state is State.ACTIVE and policy.assigned_within and awaited:
+        assert (Timer.ASSIGNED in running) != state.agent_accepted
     assert (Timer.OFFER in running) == (state.offer is not None)
     if state.state is State.CLOSED:
         assert not running

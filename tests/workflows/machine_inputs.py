@@ -197,6 +197,7 @@ def _customer_disconnects(_: ConversationState) -> AnyEvent | None:
 
 OFF: dict[str, Any] = {
     **dict.fromkeys(("connect_within", "reconnect_window", "open_age", "waiting_period", "duration", "agent_grace")),
+    "assigned_within": None,
     "wrap_up": NEVER,
     "survey": SURVEY.model_copy(update={"deadline": NEVER}),
 }
@@ -217,6 +218,7 @@ TIMERS = {
         Timer.AGENT_GRACE, {"agent_grace": LIMIT, "auto_accept": True}, last_event=_offer_if_open
     ),
     "agent joins: assigned": TimerInput(Timer.AGENT_GRACE, {"agent_grace": LIMIT}, last_event=_assign_if_open),
+    "assigned agent absent": TimerInput(Timer.ASSIGNED, {"assigned_within": LIMIT}, last_event=_assign_if_open),
     "opening hours change": TimerInput(Timer.HOURS, last_event=_closed_queue),
     "offer must be accepted": TimerInput(Timer.OFFER, last_event=_offer_if_open),
     "customer silent: remind": TimerInput(Timer.CUSTOMER_SILENT, _rule(Role.CUSTOMER, IdleAction.REMIND)),

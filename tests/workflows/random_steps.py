@@ -182,7 +182,7 @@ _TEXTS = AutomatedMessages(
     **{name: f"{name} {{AgentName}} {{QueueName}} {{PeopleAhead}}" for name in AutomatedMessages.model_fields}
 )
 _NO_LIMITS = dict.fromkeys(
-    ("connect_within", "reconnect_window", "open_age", "waiting_period", "duration", "agent_grace")
+    ("connect_within", "reconnect_window", "open_age", "waiting_period", "duration", "agent_grace", "assigned_within")
 )
 _SHORT_LIMITS = {name: (n + 2) * MINUTE for n, name in enumerate(_NO_LIMITS)}
 

@@ -119,6 +119,7 @@ CASES = (
     Case(Timer.AGENT_GRACE, LIVE, AGENT_LOST, agent_presence_since, timedelta(seconds=150), OPEN),
     Case(Timer.AGENT_GRACE, PERSISTENT, AGENT_LOST, agent_presence_since, timedelta(seconds=150), OPEN),
     Case(Timer.AGENT_GRACE, LIVE, (Connect(), OFFERED, ACCEPTED), agent_since, timedelta(seconds=150), OPEN),
+    Case(Timer.ASSIGNED, PERSISTENT, WITH_AGENT[:2], agent_since, DAY, OPEN),
     Case(Timer.OFFER, LIVE, (OFFERED,), offered_until, timedelta(0), OPEN),
     Case(Timer.CUSTOMER_SILENT, PERSISTENT, (*WITH_AGENT, "agent"), agent_spoke, 2 * DAY, WRAP_UP, SILENT, CLOSES),
     Case(Timer.CUSTOMER_SILENT, PERSISTENT, (*WITH_AGENT, "agent", Park()), agent_spoke, 2 * DAY, CLOSED, SILENT, CLOSES),
