@@ -58,6 +58,17 @@ _UPDATE = (
     )
 )
 
+_KEEP_ATTRIBUTES = (
+    update(schema.contacts)
+    .where(schema.contacts.c.id.in_(bindparam("former", expanding=True)), schema.contacts.c.attributes.is_(None))
+    .values(
+        attributes=select(schema.conversations.c.attributes)
+        .where(schema.conversations.c.id == schema.contacts.c.conversation_id)
+        .scalar_subquery()
+    )
+)
+"""Keeps the attributes as they are now for contacts that have just ended. What comes later belongs to a later contact."""
+
 
 class Written(NamedTuple):
     """The result of `write_conversation`.
@@ -273,15 +284,17 @@ async def _write_snapshot(
     changed = await connection.execute(_UPDATE, values)
     if not changed.rowcount:
         return False
+    keys = {"conversation_id": conversation_id, "instance": snapshot.placement.instance}
+    contacts = [{**keys, **dict(contact)} for contact in snapshot.contacts]
+    await db.upsert(connection, schema.contacts, contacts)
+    if former := [contact.id for contact in snapshot.contacts[:-1]]:
+        await connection.execute(_KEEP_ATTRIBUTES, {"former": former})
     if snapshot.answers:
         attributes = (
             await connection.execute(select(table.c.attributes).where(table.c.id == conversation_id))
         ).scalar_one()
         merged = {**attributes, **snapshot.answers}
         await connection.execute(update(table).where(table.c.id == conversation_id).values(attributes=merged))
-    keys = {"conversation_id": conversation_id, "instance": snapshot.placement.instance}
-    contacts = [{**keys, **dict(contact)} for contact in snapshot.contacts]
-    await db.upsert(connection, schema.contacts, contacts)
     names = Participant.model_fields  # the workflow's participants have more fields
     # in the order in which `acknowledge` locks participants
     rows = [

@@ -48,10 +48,15 @@ class StoredConversation(Value):
 
 
 class StoredContact(Contact):
-    """A row of `contacts`."""
+    """A row of `contacts`.
+
+    Attributes:
+        attributes: those of the conversation when this contact ended and another one followed; None while none has followed.
+    """
 
     conversation_id: str
     related_contact_id: str | None = None
+    attributes: Mapping[str, str] | None = None
 
 
 class StoredParticipant(Participant):

@@ -106,6 +106,8 @@ contacts = Table(
     Column("wrapped_up_at", Instant),
     Column("last_seq", BigInteger),
     Column("end_reason", String(64)),
+    # those of the conversation when this contact ended and another one followed
+    Column("attributes", JSON),
     # the contacts of a conversation, the latest of which is asked for most
     Index("contacts_by_conversation", "conversation_id", "initiated_at", "last_seq"),
     # time ranges and sort orders of a contact search

@@ -90,7 +90,7 @@ async def resolve_source_contact(
     if conversation.ended_at is None:
         raise MalformedRequest(f"{source_member}: the chat of contact {source_id!r} has not ended.")
     if wanted.rehydration_type == "FROM_SEGMENT":
-        return conversation, history
+        return _as_it_was_after(contact, conversation), history
     return conversation, await _entire_past(services, instance, contact, conversation, source_member)
 
 
@@ -103,6 +103,13 @@ async def _entire_past(
     found = await past.find_rehydrated_past(services.db, instance, last or contact.id)
     assert found is not None
     return found[2]
+
+
+def _as_it_was_after(contact: StoredContact, conversation: StoredConversation) -> StoredConversation:
+    """The conversation with its attributes of the end of a contact, without those of later ones, such as survey answers."""
+    if contact.attributes is None:
+        return conversation
+    return conversation.model_copy(update={"attributes": contact.attributes})
 
 
 def _may_continue(services: Services, source: StoredConversation, customer_id: str | None) -> bool:

@@ -117,6 +117,14 @@ def test_use_case_1_from_segment_of_c2_hides_survey_contact(stack: Stack, sessio
     assert "PreviousContactId" not in contact
 
 
+def test_answers_of_the_hidden_survey_do_not_come_along(stack: Stack, session: Session) -> None:
+    answers = describe(stack, session.c3)["Attributes"]
+    assert set(answers) == {"topic", "satisfaction", "comment"}
+    for source in (session.c1, session.c2):
+        assert describe(stack, start_chat(stack, source, "FROM_SEGMENT").id)["Attributes"] == {"topic": "bees"}
+    assert describe(stack, start_chat(stack, session.c3, "FROM_SEGMENT").id)["Attributes"] == answers
+
+
 def test_use_case_2_entire_past_session_of_c1_includes_survey_contact(stack: Stack, session: Session) -> None:
     """The customer continues the session and sees all of it."""
     chat = start_chat(stack, session.c1, "ENTIRE_PAST_SESSION")

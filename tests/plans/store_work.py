@@ -70,7 +70,8 @@ async def start_of_a_chat(db: Database) -> None:
     customer = Participant(id="new-customer", role=Role.CUSTOMER, name="Ada", presence=CONNECTED)
     answered = snapshot(1, "new", participants=(customer,), contacts=(contact("new"),), answers={"rating": "5"})
     await record(db, "new", opening=opening("new"), snapshot=answered, items=[_item("new", 1)])
-    ended = snapshot(2, "new", participants=(), contacts=(contact("new", ended_at=now, wrapped_up_at=now),))
+    contacts = tuple(contact(id, ended_at=now, wrapped_up_at=now) for id in ("new", "new-survey"))
+    ended = snapshot(2, "new", participants=(), contacts=contacts)
     async with db.write() as connection:
         await conversations.write_conversation(db, connection, "new", snapshot=ended, absent=(customer.id,))
         await write_placement(db, connection, ended.placement, now)

@@ -316,6 +316,7 @@ def upgrade() -> None:
         sa.Column("wrapped_up_at", sa.BigInteger(), nullable=True),
         sa.Column("last_seq", sa.BigInteger(), nullable=True),
         sa.Column("end_reason", sa.String(length=64), nullable=True),
+        sa.Column("attributes", sa.JSON(), nullable=True),
         sa.ForeignKeyConstraint(
             ["conversation_id"],
             ["conversations.id"],
