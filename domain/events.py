@@ -67,6 +67,8 @@ class Disconnect(ConversationEvent):
 
     kind: Literal["disconnect"] = "disconnect"
     by: Name = "customer"
+    since: AwareDatetime | None = None
+    """The last sign of life of a client that fell silent, when that was noticed later; None: `at`."""
 
 
 class Assign(ConversationEvent):

@@ -50,8 +50,13 @@ class ConnectionObserver(Protocol):
         """Handle the first connection of a participant."""
         ...
 
-    async def disconnected(self, conversation_id: str, participant_id: str, at: datetime) -> None:
-        """Handle the loss of a participant's last connection at that instant."""
+    async def disconnected(
+        self, conversation_id: str, participant_id: str, at: datetime, since: datetime | None = None
+    ) -> None:
+        """Handle the loss of a participant's last connection at that instant.
+
+        `since`: the last sign of life of a client that fell silent, if it was earlier.
+        """
         ...
 
 
@@ -75,6 +80,7 @@ class ConnectionTracker(PeriodicTasks):
         self._trusts_leases_from = self._leased_until
         self._sockets: dict[ParticipantKey, int] = {}
         self._lost_at: dict[ParticipantKey, datetime] = {}
+        self._seen_at: dict[ParticipantKey, datetime] = {}
         self._locks: WeakValueDictionary[ParticipantKey, asyncio.Lock] = WeakValueDictionary()
         self._reports: set[asyncio.Task[None]] = set()
         self._calls, self._writes = asyncio.Semaphore(CALLS_AT_ONCE), asyncio.Semaphore(WRITES_AT_ONCE)
@@ -99,19 +105,26 @@ class ConnectionTracker(PeriodicTasks):
         """Count a socket that a participant has opened."""
         participant = ParticipantKey(participant_id, conversation_id)
         self._lost_at.pop(participant, None)
+        self._seen_at[participant] = now = datetime.now(UTC)
         self._sockets[participant] = self._sockets.get(participant, 0) + 1
         if self._sockets[participant] == 1:
-            self._spawn(self._report_connect(participant, datetime.now(UTC)))
+            self._spawn(self._report_connect(participant, now))
 
-    def closed(self, participant_id: str, conversation_id: str) -> None:
-        """Count a socket that a participant has lost. Each call follows a call of `opened`."""
+    def closed(self, participant_id: str, conversation_id: str, *, silent_since: datetime | None = None) -> None:
+        """Count a socket that a participant has lost. Each call follows a call of `opened`.
+
+        `silent_since`: the last sign of life of a client that fell silent; None of one that closed its socket.
+        """
         participant = ParticipantKey(participant_id, conversation_id)
+        now = datetime.now(UTC)
+        seen_at = max(silent_since or now, self._seen_at.pop(participant, now))
         self._sockets[participant] -= 1
         if self._sockets[participant]:
+            self._seen_at[participant] = seen_at
             return
         del self._sockets[participant]
-        self._lost_at[participant] = at = datetime.now(UTC)
-        self._spawn(self._report_disconnect(participant, at))
+        self._lost_at[participant] = now
+        self._spawn(self._report_disconnect(participant, now, seen_at if seen_at < now else None))
 
     async def _report_connect(self, participant: ParticipantKey, at: datetime) -> None:
         id, conversation = participant
@@ -129,7 +142,9 @@ class ConnectionTracker(PeriodicTasks):
         async with self._writes:
             return await connections.add_connection(self._db, id, conversation, self._process)
 
-    async def _report_disconnect(self, participant: ParticipantKey, at: datetime) -> None:
+    async def _report_disconnect(
+        self, participant: ParticipantKey, at: datetime, since: datetime | None = None
+    ) -> None:
         await asyncio.sleep(self._debounce.total_seconds())
         async with self._lock_of(participant):
             if self._lost_at.get(participant) != at:
@@ -140,11 +155,11 @@ class ConnectionTracker(PeriodicTasks):
             if self._lost_at.get(participant) == at:
                 del self._lost_at[participant]
             if is_last:
-                await self._report_loss(participant, at)
+                await self._report_loss(participant, at, since)
 
-    async def _report_loss(self, participant: ParticipantKey, at: datetime) -> None:
+    async def _report_loss(self, participant: ParticipantKey, at: datetime, since: datetime | None = None) -> None:
         id, conversation = participant
-        await self._call_until_done(lambda: self._observer.disconnected(conversation, id, at))
+        await self._call_until_done(lambda: self._observer.disconnected(conversation, id, at, since))
         async with self._writes:
             await connections.remove_disconnected(self._db, id, at)
 

@@ -28,6 +28,10 @@ CLOSE_TIMEOUT_SECONDS = 5.0
 """Time for a client to close its socket after the last frame; then the server closes it. ChatJS closes it at once."""
 
 
+SILENT_SINCE = "silent_since"
+"""The key in the event `websocket.disconnect` with the last sign of life of a client that answers no pings any more."""
+
+
 class CloseReason(NamedTuple):
     """The code and text with which the server closes a socket."""
 
@@ -138,6 +142,8 @@ class ClientSocket:
         self._writer: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._reading: asyncio.Timeout | None = None
+        self.silent_since: datetime | None = None
+        """The last sign of life of a client that has fallen silent; None of all others."""
         self.frames = FrameQueue(lambda: self.close(TOO_SLOW), max_bytes)
 
     @asynccontextmanager
@@ -172,6 +178,7 @@ class ClientSocket:
                     self._end_reading()
                 while (message := await self._websocket.receive())["type"] != "websocket.disconnect":
                     await receive(message.get("text"))
+                self.silent_since = message.get(SILENT_SINCE)
         except TimeoutError:
             if not expiry.expired():  # a timeout in `receive`
                 raise

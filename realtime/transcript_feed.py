@@ -132,6 +132,8 @@ class TranscriptFeed(Feed[str, TranscriptItem, TranscriptSubscriber]):
         if found is None:
             return None
         participant, conversation, contact_id = found
+        # a receipt says that the client has the message and all before it, also when its socket has died since
+        resume_point = max(resume_point, participant.delivered_seq)
         misses_items = participant.role == "CUSTOMER" and resume_point < head
         if participant.left_at is not None and not misses_items:
             return None

@@ -56,10 +56,12 @@ class ConnectionReports(PeriodicTasks):
         await disconnected_agents.mark_agent_connected(self._db, agent)
         await self._announce(agent)
 
-    async def disconnected(self, conversation_id: str, participant_id: str, at: datetime) -> None:
+    async def disconnected(
+        self, conversation_id: str, participant_id: str, at: datetime, since: datetime | None = None
+    ) -> None:
         """Signal the disconnect of a participant to the conversation, or record that of an agent and withdraw their offers."""
         if conversation_id != AGENT_CONNECTIONS:
-            await self._engine.signal(conversation_id, Disconnect(by=participant_id, at=at))
+            await self._engine.signal(conversation_id, Disconnect(by=participant_id, at=at, since=since))
             return
         agent = AgentId(*participant_id.split("/"))
         if await disconnected_agents.mark_agent_disconnected(self._db, agent, participant_id, at):

@@ -144,4 +144,13 @@ def disconnect(state: ConversationState, event: Disconnect) -> Decision:
     outdated = event.at is not None and event.at < participant.since
     if state.ended or participant.presence is not ParticipantPresence.CONNECTED or outdated:
         return Decision(state)
-    return Decision(state.with_participant(participant.away(state.clock)))
+    return Decision(state.with_participant(participant.away(_away_since(state, participant, event))))
+
+
+def _away_since(state: ConversationState, participant: TrackedParticipant, event: Disconnect) -> datetime:
+    """The beginning of the absence. Since version 4 of the rules it is the last sign of life of a client that fell silent."""
+    if state.rules_version < 4 or event.since is None:
+        return state.clock
+    spoke_at = state.speech(participant.role).last_message_at if participant.role is not Role.CUSTOM_BOT else None
+    signs_of_life = filter(None, (event.since, participant.since, spoke_at))
+    return min(state.clock, max(signs_of_life))

@@ -91,7 +91,7 @@ class SignalHandlers:
 
     @workflow.signal
     def disconnect(self, *inputs: Any) -> None:
-        """Body: `{"by": participant}`."""
+        """Body: `{"by": participant, "since"?: last sign of life}`."""
         self._receive(Disconnect, inputs)
 
     @workflow.signal

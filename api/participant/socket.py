@@ -65,7 +65,9 @@ class _ParticipantSocket:
             finally:
                 if self._is_subscribed:
                     self._parts.transcripts.leave(self._subscriber)
-                    self._parts.connections.closed(self._subscriber.participant_id, self._subscriber.key)
+                    self._parts.connections.closed(
+                        self._subscriber.participant_id, self._subscriber.key, silent_since=self._socket.silent_since
+                    )
 
     async def _receive(self, text: str | None) -> None:
         try:

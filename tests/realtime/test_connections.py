@@ -35,15 +35,19 @@ class Observer:
     def __init__(self) -> None:
         self.reports: list[str] = []
         self.lost_at: list[datetime] = []
+        self.silent_since: list[datetime | None] = []
         self.fault: Exception | None = None
         self.has_failed = asyncio.Event()
 
     async def connected(self, conversation_id: str, participant_id: str, at: datetime) -> None:
         self._note("connected")
 
-    async def disconnected(self, conversation_id: str, participant_id: str, at: datetime) -> None:
+    async def disconnected(
+        self, conversation_id: str, participant_id: str, at: datetime, since: datetime | None = None
+    ) -> None:
         self._note("disconnected")
         self.lost_at.append(at)
+        self.silent_since.append(since)
 
     def _note(self, report: str) -> None:
         if self.fault:
@@ -377,3 +381,26 @@ async def test_process_taken_for_dead_restores_its_connection_while_a_report_wai
     await wait_for_open_connection(db)
     observer.fault = None
     await wait_for_connection(db)
+
+
+async def test_silence_counts_from_the_last_sign_of_life_on_any_socket(
+    db: Database, observer: Observer, open: Open
+) -> None:
+    process = await open()
+    begun = datetime.now(UTC)
+    process.opened("ann", "c")
+    fell_silent = datetime.now(UTC)
+    await wait_for_connection(db)
+    process.closed("ann", "c", silent_since=fell_silent)
+    await observer.wait_for_reports("connected", "disconnected")
+    process.opened("ann", "c")
+    process.opened("ann", "c")
+    await observer.wait_for_reports("connected", "disconnected", "connected")
+    closed_one = datetime.now(UTC)
+    process.closed("ann", "c")
+    process.closed("ann", "c", silent_since=begun)
+    await observer.wait_for_reports("connected", "disconnected", "connected", "disconnected")
+    first, second = observer.silent_since
+    assert first == fell_silent
+    assert second is None or second >= closed_one
+    assert observer.lost_at[0] > fell_silent

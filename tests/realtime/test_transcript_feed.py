@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from realtime.socket import FrameQueue
 from realtime.transcript_feed import TranscriptFeed, TranscriptSubscriber
 from runtime.bus import Announcement, LocalBus
 from store.database import Database
+from store.receipts import Acknowledgement, acknowledge
 from tests.store.sample_records import AGENT, CUSTOMER, item, record
 from wire.frames import CHAT_ENDED, LEFT
 
@@ -149,6 +151,20 @@ async def test_socket_that_replaces_a_dead_one_resumes_after_the_last_confirmed_
     # the second heartbeat confirms what was sent before the first
     second = await subscribed(feed, CUSTOMER.id)
     assert await received(second, "text 4") == [("text 3", False), ("text 4", False)]
+
+
+async def test_socket_that_replaces_a_dead_one_repeats_nothing_of_which_there_is_a_receipt(
+    db: Database, bus: LocalBus, feed: TranscriptFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = await subscribed(feed, CUSTOMER.id)
+    dead.note_heartbeat()
+    for number in (2, 3, 4):
+        await add(db, bus, item(number, participant_id=AGENT.id, role="AGENT", name="Ann"))
+        await received(dead, f"text {number}")
+    await acknowledge(db, [Acknowledgement("c", CUSTOMER.id, 3, read=False, at=datetime.now(UTC))])
+    monkeypatch.setattr(transcript_feed, "HEARTBEAT_TIMEOUT_SECONDS", -1)
+    second = await subscribed(feed, CUSTOMER.id)
+    assert await received(second, "text 4") == [("text 4", False)]
 
 
 async def test_announced_items_are_delivered_without_reading_the_store(

@@ -11,7 +11,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from domain.contacts import EndReason
 from domain.conversation import Mode, State
-from domain.events import AcceptOffer, Connect, Disconnect
+from domain.events import AcceptOffer, Connect, Disconnect, Message
 from domain.participants import ParticipantPresence
 from store import connections
 from tests.workflows.engine import Chat, Engine
@@ -20,6 +20,7 @@ from tests.workflows.test_reconnect_window import active_chat, disconnect_custom
 from tests.workflows.time_skipping import advance, current_time
 from workflows.machine import decide
 from workflows.state import ConversationState
+from workflows.timers import Timer, deadlines
 
 API = "an API process"
 
@@ -132,3 +133,13 @@ def test_loss_after_a_connect_that_is_decided_late_counts() -> None:
 
 def customer_is_connected(state: ConversationState) -> bool:
     return state.customer.presence is ParticipantPresence.CONNECTED
+
+
+def test_window_counts_from_the_last_sign_of_life_of_a_client_that_fell_silent() -> None:
+    chat = SimulatedChat(new_state()).after(Connect(), Message(by="customer", content="One moment."))
+    spoke_at, noticed_at = chat.now, chat.now + timedelta(seconds=40)
+    for silent_since in (spoke_at + 5 * SECOND, spoke_at - SECOND / 2):
+        lost = decide(chat.state, Disconnect(at=noticed_at, since=silent_since), noticed_at).state
+        assert lost.customer.since == max(silent_since, spoke_at)
+        [window] = [deadline for deadline in deadlines(lost) if deadline.timer is Timer.RECONNECT]
+        assert window.due == lost.customer.since + timedelta(minutes=3)
