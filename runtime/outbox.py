@@ -24,6 +24,7 @@ class Outbox:
 
     def __init__(self) -> None:
         self._waiting: deque[tuple[float, Announcement]] = deque()
+        self._taken: list[tuple[float, Announcement]] = []
         self._has_dropped = False
         self._woken = asyncio.Event()
 
@@ -35,9 +36,10 @@ class Outbox:
             self._has_dropped = True
         self._woken.set()
 
-    def put_back(self, batch: list[Announcement]) -> None:
-        """Add announcements again that could not be sent, before all others."""
-        self._waiting.extendleft((monotonic(), announcement) for announcement in reversed(batch))
+    def put_back(self) -> None:
+        """Add the latest batch again, which could not be sent, before all others. Its announcements keep their age."""
+        self._waiting.extendleft(reversed(self._taken))
+        self._taken = []
 
     def wake(self) -> None:
         """End the wait of `next_batch`."""
@@ -50,18 +52,17 @@ class Outbox:
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._woken.wait()
-        batch: list[Announcement] = []
-        now = monotonic()
-        while len(batch) < size and self._waiting:
+        self._taken, now = [], monotonic()
+        while len(self._taken) < size and self._waiting:
             at, announcement = self._waiting.popleft()
             if now - at <= _age_limit(announcement):
-                batch.append(announcement)
+                self._taken.append((at, announcement))
             elif not _is_typing(announcement):
                 self._has_dropped = True
         if self._has_dropped:
             self._has_dropped = False
-            batch.append(LOOK_INTO_THE_STORE)
-        return batch
+            self._taken.append((now, LOOK_INTO_THE_STORE))
+        return [announcement for _, announcement in self._taken]
 
 
 def _age_limit(announcement: Announcement) -> float:

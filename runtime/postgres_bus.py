@@ -126,7 +126,7 @@ class PostgresBus:
                         [_payload(announcement) for announcement in batch],
                     )
             except Exception:
-                self._outbox.put_back(batch)  # some may be sent twice, but none is lost
+                self._outbox.put_back()  # some may be sent twice, but none is lost
                 raise
 
     def _end(self, _connection: object) -> None:

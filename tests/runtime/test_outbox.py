@@ -43,3 +43,16 @@ async def test_only_the_latest_announcements_wait(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(outbox, "MAX_WAITING", 2)
     waiting = filled(GROWN, FAREWELL, GROWN)
     assert await waiting.next_batch(10, 0) == [FAREWELL, GROWN, LOOK_INTO_THE_STORE]
+
+
+async def test_batch_that_could_not_be_sent_comes_first_and_keeps_its_age(monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = filled(TYPING, GROWN, FAREWELL)
+    for _ in range(2):
+        assert await waiting.next_batch(2, 0) == [TYPING, GROWN]
+        waiting.put_back()
+    now = outbox.monotonic()
+    monkeypatch.setattr(outbox, "monotonic", lambda: now + outbox.TYPING_AGE_SECONDS)
+    assert await waiting.next_batch(10, 0) == [GROWN, FAREWELL]
+    waiting.put_back()
+    monkeypatch.setattr(outbox, "monotonic", lambda: now + outbox.MAX_AGE_SECONDS)
+    assert await waiting.next_batch(10, 0) == [LOOK_INTO_THE_STORE]
