@@ -34,7 +34,8 @@ class ChatSocketProtocol(WebSocketsSansIOProtocol):
     def keepalive_timeout(self) -> None:
         """Close the socket of a client that answers no pings. The application learns at once since when it is silent."""
         if not self.close_sent and not self.transport.is_closing():
-            self.queue.put_nowait({"type": "websocket.disconnect", "code": 1011, SILENT_SINCE: self._heard_at})
+            event: Any = {"type": "websocket.disconnect", "code": 1011, SILENT_SINCE: self._heard_at}
+            self.queue.put_nowait(event)
         super().keepalive_timeout()
 
     def handle_parser_exception(self) -> None:

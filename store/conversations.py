@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from domain.conversation import ConversationOpening, ConversationSnapshot, State
 from domain.participants import Participant, ParticipantPresence, Role
 from domain.transcript import TranscriptItem
 from store import schema
+from store.attributes import add_attributes, keep_attributes
 from store.checkpoints import Step, advance
 from store.connections import connected_among
 from store.database import Database
@@ -57,17 +58,6 @@ _UPDATE = (
         {name: bindparam(name) for name in ("revision", "state", "ended_at", "end_reason", "closed_at", "updated_at")}
     )
 )
-
-_KEEP_ATTRIBUTES = (
-    update(schema.contacts)
-    .where(schema.contacts.c.id.in_(bindparam("former", expanding=True)), schema.contacts.c.attributes.is_(None))
-    .values(
-        attributes=select(schema.conversations.c.attributes)
-        .where(schema.conversations.c.id == schema.contacts.c.conversation_id)
-        .scalar_subquery()
-    )
-)
-"""Keeps the attributes as they are now for contacts that have just ended. What comes later belongs to a later contact."""
 
 
 class Written(NamedTuple):
@@ -197,36 +187,6 @@ async def contacts_of_agent(db: Database, instance: str, user: str) -> list[tupl
     return [contact_of(row) for row in rows]
 
 
-async def merge_attributes(
-    db: Database, instance: str, conversation_id: str, attributes: Mapping[str, str], *, limit: int
-) -> bool | None:
-    """Adds attributes to a conversation, or replaces those with the same keys. Locks the conversation's row.
-
-    Args:
-        limit: the maximum size of all attributes afterwards, in UTF-8 bytes; see `attribute_bytes`.
-
-    Returns:
-        True when they are written; False when they would be too large; None when there is no such conversation.
-    """
-    table = schema.conversations
-    query = select(table.c.attributes).where(table.c.id == conversation_id, table.c.instance == instance)
-    async with db.write() as connection:
-        current = (await connection.execute(query.with_for_update())).scalar_one_or_none()
-        if current is None:
-            return None
-        merged = {**current, **attributes}
-        if attribute_bytes(merged) > limit:
-            return False
-        change = update(table).where(table.c.id == conversation_id)
-        await connection.execute(change.values(attributes=merged, updated_at=datetime.now(UTC)))
-    return True
-
-
-def attribute_bytes(attributes: Mapping[str, str]) -> int:
-    """The size of attributes: the UTF-8 bytes of all keys and values (Amazon Connect: UpdateContactAttributes)."""
-    return sum(len(key.encode()) + len(value.encode()) for key, value in attributes.items())
-
-
 async def _insert_opening(db: Database, connection: Transaction, opening: ConversationOpening) -> None:
     conversation = {
         "id": opening.contact_id,
@@ -271,7 +231,6 @@ async def _write_snapshot(
     db: Database, connection: Transaction, conversation_id: str, snapshot: ConversationSnapshot
 ) -> bool:
     """Writes a snapshot unless a newer revision is stored. Returns whether it is written."""
-    table = schema.conversations
     values = {
         "conversation_id": conversation_id,
         "revision": snapshot.revision,
@@ -287,14 +246,9 @@ async def _write_snapshot(
     keys = {"conversation_id": conversation_id, "instance": snapshot.placement.instance}
     contacts = [{**keys, **dict(contact)} for contact in snapshot.contacts]
     await db.upsert(connection, schema.contacts, contacts)
-    if former := [contact.id for contact in snapshot.contacts[:-1]]:
-        await connection.execute(_KEEP_ATTRIBUTES, {"former": former})
+    await keep_attributes(connection, [contact.id for contact in snapshot.contacts[:-1]])
     if snapshot.answers:
-        attributes = (
-            await connection.execute(select(table.c.attributes).where(table.c.id == conversation_id))
-        ).scalar_one()
-        merged = {**attributes, **snapshot.answers}
-        await connection.execute(update(table).where(table.c.id == conversation_id).values(attributes=merged))
+        await add_attributes(connection, conversation_id, snapshot.answers)
     names = Participant.model_fields  # the workflow's participants have more fields
     # in the order in which `acknowledge` locks participants
     rows = [

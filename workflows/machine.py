@@ -44,9 +44,8 @@ from workflows.participant_timers import configure_timers, mark_idle
 from workflows.participation import connect, connect_found, disconnect, invite_bot, leave, record_message
 from workflows.queueing import announce_position, end_offer, make_offer, record_opening_hours
 from workflows.state import ConversationState
-from workflows.state_parts import TrackedParticipant
 from workflows.survey import record_answer
-from workflows.timers import Deadline, Timer, drop_deadline, next_deadline
+from workflows.timers import Deadline, Timer, absent_for, drop_deadline, next_deadline
 from workflows.transitions import TRANSITIONS, TransitionCause, always, is_persistent
 
 
@@ -242,21 +241,12 @@ def _apply_timer(state: ConversationState, timer: Timer) -> Decision:
     for within, applies, action in TIMERS_WITHIN_STATE:
         if within is timer and applies(state):
             return action(state)
-    absent = _absent_for(state, timer)
+    absent = absent_for(state, timer)
     if absent is None:
         return _transition(state, TransitionCause(timer), None)
     if absent.id in state.found_connected:
         return connect_found(state, absent)
     return _transition(state, TransitionCause(timer), None)._replace(absent=(absent.id,))
-
-
-def _absent_for(state: ConversationState, timer: Timer) -> TrackedParticipant | None:
-    """The participant whose absence a timer limits. Since version 4 of the rules the store confirms it, see `Commit.absent`."""
-    if state.rules_version < 4:
-        return None
-    if timer in (Timer.CONNECT, Timer.RECONNECT):
-        return state.customer
-    return state.agent if timer in (Timer.AGENT_GRACE, Timer.ASSIGNED) else None
 
 
 def _transition(state: ConversationState, trigger: TransitionCause, event: AnyEvent | None) -> Decision:

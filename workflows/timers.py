@@ -16,7 +16,7 @@ from domain.participants import ParticipantPresence, ParticipantTimer, Role
 from workflows.idle_rules import silence_limit, silent_since
 from workflows.participant_timers import disconnect_since, idle_limit, inactive_since
 from workflows.state import ConversationState
-from workflows.state_parts import DroppedDeadline
+from workflows.state_parts import DroppedDeadline, TrackedParticipant
 
 
 class Timer(StrEnum):
@@ -139,6 +139,15 @@ TIMER_RULES = (
     TimerRule(Timer.AGENT_DISCONNECT,    _ANY,        _ACTIVE,    lambda s: disconnect_since(s, _AGENT),    lambda s: s.participant_timer(_AGENT, _DISCONNECT)),
     TimerRule(Timer.ASSIGNED,            _ANY,        _ACTIVE,    _assigned_agent_awaited,                 lambda s: s.policy.assigned_within),
 )  # fmt: skip
+
+
+def absent_for(state: ConversationState, timer: Timer) -> TrackedParticipant | None:
+    """The participant whose absence a timer limits. Since version 4 of the rules the store confirms it, see `Commit.absent`."""
+    if state.rules_version < 4:
+        return None
+    if timer in (Timer.CONNECT, Timer.RECONNECT):
+        return state.customer
+    return state.agent if timer in (Timer.AGENT_GRACE, Timer.ASSIGNED) else None
 
 
 def deadlines(state: ConversationState) -> list[Deadline]:

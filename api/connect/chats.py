@@ -27,6 +27,7 @@ from domain.errors import ContactNotFound, ConversationEnded, InvalidValue, Malf
 from domain.events import End, Message
 from domain.participants import Role
 from store import conversations
+from store.attributes import attribute_bytes
 from wire.models import without_none
 
 router = APIRouter(route_class=DescribedRoute)
@@ -164,7 +165,7 @@ async def _initial_attributes(
             raise NotFound(f"RelatedContactId: instance {instance!r} has no contact {body.related_contact_id!r}.")
         inherited = dict(found[1].attributes)
     attributes = inherited | body.attributes
-    if conversations.attribute_bytes(attributes) > MAX_ATTRIBUTE_BYTES:
+    if attribute_bytes(attributes) > MAX_ATTRIBUTE_BYTES:
         raise InvalidValue(
             f"Attributes: together with the inherited ones, they exceed {MAX_ATTRIBUTE_BYTES} UTF-8 bytes."
         )

@@ -21,7 +21,7 @@ from domain.errors import InvalidValue, NotFound
 from domain.events import Assign
 from domain.instants import epoch_seconds
 from runtime.bus import Announcement
-from store import conversations
+from store.attributes import merge_attributes
 from store.records import StoredContact, StoredConversation
 from wire.models import AWS_ACCOUNT, without_none
 
@@ -73,7 +73,7 @@ async def update_contact_attributes(
 ) -> dict[str, Any]:
     """UpdateContactAttributes, also of an ended contact."""
     instance, _ = services.instance(body.instance_id, caller.instances)
-    written = await conversations.merge_attributes(
+    written = await merge_attributes(
         services.db, instance, body.initial_contact_id, body.attributes, limit=MAX_ATTRIBUTE_BYTES
     )
     if written is None:

@@ -9,7 +9,7 @@ from annotated_types import Interval, MaxLen, MinLen
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from domain.transcript import ContentType, checked_content
-from store.conversations import attribute_bytes
+from store.attributes import attribute_bytes
 from wire.models import ClientToken, ContactId, InstanceId, OrDefault, Text, UserId, WireModel
 
 MAX_ATTRIBUTE_BYTES = 32_768

@@ -21,6 +21,7 @@ from store import (
     receipts,
     transcript,
 )
+from store.attributes import merge_attributes
 from store.checkpoints import Step, find_checkpoint
 from store.client_tokens import TokenUse
 from store.configuration import ConfigurationChange
@@ -154,7 +155,7 @@ async def work_of_an_agent(db: Database) -> None:
     await notes.count_notes(db, CHAT)
     await notes.add_note(db, note)
     await notes.contact_notes(db, CHAT)
-    await conversations.merge_attributes(db, INSTANCE, CHAT, {"mood": "calm"}, limit=32_000)
+    await merge_attributes(db, INSTANCE, CHAT, {"mood": "calm"}, limit=32_000)
 
 
 async def search_of_contacts(db: Database) -> None:

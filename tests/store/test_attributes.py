@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from store.conversations import attribute_bytes, find_conversation, merge_attributes, open_conversation
+from store.attributes import attribute_bytes, merge_attributes
+from store.conversations import find_conversation, open_conversation
 from store.database import Database
 from tests.store.sample_records import INSTANCE, START, opening
 
