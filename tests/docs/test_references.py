@@ -19,7 +19,7 @@ from tests.docs.markdown import PAGES, Page
 from tests.stack import ROOT, Stack
 
 BY_PATH = {page.path: page for page in PAGES}
-WITHOUT_SETTING = {"PERENNIAL_CONFIG", "PERENNIAL_TEST_POSTGRES_URL"}
+WITHOUT_SETTING = {"PERENNIAL_CONFIG", "PERENNIAL_TEST_POSTGRES_URL", "PERENNIAL_TEST_SEEDS"}
 """Variables that are read elsewhere: by `load_settings`, and by the tests."""
 OUTSIDE_OPENAPI = {"GET /healthz", "GET /readyz", "GET /metrics", "GET /openapi.json", "GET /v1/agent/socket"}
 TEMPORAL_VALUES = {"TEMPORAL_TLS": "true"}

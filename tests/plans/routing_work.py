@@ -10,7 +10,7 @@ from domain.routing import AgentStatus, OfferOutcome, RoutingStage
 from routing import agent_events, agent_status, agents, disconnected_agents, offers, queues, supervision
 from routing.agent_events import AgentId
 from routing.connection_reports import connection_id
-from routing.leases import Lease, end_leases, leases, take_lease
+from routing.leases import Lease, end_leases, holds_lease, leases, take_lease
 from routing.placement import remove_from_routing
 from routing.records import OfferRules, RoutedAgent
 from routing.rows import lock_agents
@@ -146,6 +146,8 @@ async def leases_of_the_dispatchers(db: Database) -> None:
     now = datetime.now(UTC)
     for minutes in (1, 2):
         await take_lease(db, INSTANCE, Lease("this-process", now + minutes * MINUTE, now, "file"), now)
+    async with db.read() as transaction:
+        assert await holds_lease(transaction, INSTANCE, "this-process")
     await leases(db)
     await end_leases(db, "this-process", now)
     await agents.are_configured(db, INSTANCE, agents.fingerprint_of([]))

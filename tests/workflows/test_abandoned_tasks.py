@@ -6,6 +6,7 @@ The faults are injected into the real workflow on the real engine: the write is 
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from pathlib import Path
 
@@ -22,7 +23,8 @@ from tests.workflows.test_model_engine import AT_ONCE, Play, as_json, assert_rep
 from workflows import conversation
 from workflows.contract import Commit, CommitResult, placement_of
 
-CONVERSATIONS = 100
+SEEDS_VARIABLE = "PERENNIAL_TEST_SEEDS"
+"""How many random conversations run with faults; the default is 100, which takes about a minute."""
 
 
 class AbandonedTasks:
@@ -57,11 +59,12 @@ async def test_store_and_run_agree_after_abandoned_tasks(
 ) -> None:
     faults = AbandonedTasks(seed=1, share=0.3)
     monkeypatch.setattr(conversation, "write", faults.write)
-    drawn = random_chats()
-    for first in range(0, CONVERSATIONS, AT_ONCE):
+    count = int(os.environ.get(SEEDS_VARIABLE, "100"))
+    drawn = random_chats(count)
+    for first in range(0, count, AT_ONCE):
         chats = await run_with_faults(environment, engine, drawn[first : first + AT_ONCE], tmp_path.as_uri())
         await assert_replayable(chats)
-    assert faults.count > CONVERSATIONS
+    assert faults.count > count
 
 
 async def run_with_faults(

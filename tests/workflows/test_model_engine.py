@@ -47,13 +47,13 @@ class Play(NamedTuple):
     steps: list[Step]
 
 
-def random_chats() -> list[Play]:
+def random_chats(count: int = CONVERSATIONS) -> list[Play]:
     """The same conversations in every run, with new ids. Hypothesis derives them from the source of `draw`."""
     drawn: list[Play] = []
     run = uuid4().hex[:8]
 
     @settings(
-        max_examples=VARIETY * CONVERSATIONS,
+        max_examples=VARIETY * count,
         derandomize=True,
         database=None,
         deadline=None,
@@ -68,7 +68,7 @@ def random_chats() -> list[Play]:
         drawn.append(Play(id, mode, policy, recycle_after, data.draw(steps(id, shortest=2, longest=7))))
 
     draw()
-    return drawn[::VARIETY][:CONVERSATIONS]
+    return drawn[::VARIETY][:count]
 
 
 @pytest.mark.timeout(600)
