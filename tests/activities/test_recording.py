@@ -110,7 +110,7 @@ async def test_commit_that_the_store_refuses_announces_nothing(
         Commit(conversation_id="c", items=(MESSAGE_ITEM,), notices=(Notice(item=IDLE_ITEM),))
     )
     assert result
-    assert result.conflict == Conflict(kind=ConflictKind.REFUSED, cause="IntegrityError")
+    assert result.conflict == Conflict(kind=ConflictKind.REFUSED, cause="IntegrityError SQLITE_CONSTRAINT_FOREIGNKEY")
     assert announced == []
 
 
