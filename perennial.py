@@ -65,11 +65,14 @@ async def run(settings: Settings) -> None:
                 services = build_services(settings, *resources, conversations, metrics)
                 app = create_app(services, _temporal_ui(settings), sdk)
                 worker = ReportedExit(ChildProcess("worker", bus, WORKER_RUNS), WORKER_EXIT)
-                async with run_in_background(bus), worker, ReportedExit(serve(app, settings), API_EXIT) as port:
+                async with run_in_background(bus), worker, ReportedExit(serve(app, settings), API_EXIT) as served:
                     report_progress(f"Ready in {monotonic() - began:.1f} s.")
-                    report_progress(welcome(settings, resources[-1].instances, base_url(settings.api_host, port)))
+                    report_progress(
+                        welcome(settings, resources[-1].instances, base_url(settings.api_host, served.port))
+                    )
                     await stop.wait()
                     services.readiness.stopping()
+                    # nobody could take the clients over: Temporal stops, too
                     report_progress("\nStopping...")
 
 

@@ -32,11 +32,12 @@ from runtime.metrics_page import MetricsPage
 from runtime.periodic import run_in_background
 from runtime.ports import base_url
 from runtime.probes import probe_routes
-from runtime.process import ReportedExit, command_line, report_progress, run_process, stop_on_signals
+from runtime.process import ReportedExit, command_line, limit_stop, report_progress, run_process, stop_on_signals
 from runtime.sdk_metrics import SdkMetrics
 from runtime.settings import Settings
 from runtime.socket_bus import SocketBus
 from runtime.temporal import ask_for_namespace, connect, register_search_attributes
+from runtime.waiting import Patience
 from runtime.worker_port import DEFAULT_WORKER_PORT, serve_worker_port
 from store.database import Database
 from workflows.conversation import Conversation
@@ -79,7 +80,7 @@ async def build_worker(
         max_cached_workflows=settings.cached_conversations,
         # a conversation whose worker was killed waits this long before another worker takes it over
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=3),
-        graceful_shutdown_timeout=timedelta(seconds=30),
+        graceful_shutdown_timeout=settings.stop_time,
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
         activity_task_poller_behavior=PollerBehaviorAutoscaling(),
     )
@@ -109,7 +110,7 @@ async def run(settings: Settings, parent_socket: int | None = None) -> None:
     page = MetricsPage(metrics.registry, (readiness.problems,), sdk)
     async with serve_worker_port(settings, [*probe_routes(readiness), page.route], default=default_port) as port:
         report_progress(f"The worker answers probes and shows metrics on {base_url(settings.worker_host, port)}")
-        client = await connect(settings, sdk=sdk)
+        client = await Patience(stop)(partial(connect, settings, sdk=sdk))
         await _work(client, settings, parent_bus, readiness, metrics, stop)
 
 
@@ -121,10 +122,11 @@ async def _work(
     metrics: WorkerMetrics,
     stop: asyncio.Event,
 ) -> None:
-    await register_search_attributes(client, KEYS)
+    patience = Patience(stop)
+    await patience(partial(register_search_attributes, client, KEYS))
     async with (
         run_in_background(parent_bus),
-        ReportedExit(opened_resources(settings, parent_bus), "the store to close") as resources,
+        ReportedExit(opened_resources(settings, parent_bus, patience), "the store to close") as resources,
         ReportedExit(build_worker(client, settings, *resources, metrics), WORKER_EXIT),
     ):
         await parent_bus.announce(WORKER_RUNS)
@@ -141,6 +143,7 @@ async def _work(
         )
         await stop.wait()
         readiness.stopping()
+        limit_stop(settings.stop_time)
 
 
 async def register(settings: Settings) -> None:

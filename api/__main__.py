@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 from api.app import build_services, create_app
 from api.server import API_EXIT, serve
+from api.stopping import hand_over_clients
 from bootstrap import opened_resources
 from engine.client import ConversationClient
 from runtime.errors import StartupError
 from runtime.metrics import ApiMetrics
 from runtime.ports import base_url, check_port
-from runtime.process import ReportedExit, command_line, run_process, stop_on_signals
+from runtime.process import ReportedExit, command_line, limit_stop, run_process, stop_on_signals
 from runtime.sdk_metrics import SdkMetrics
 from runtime.settings import Settings
 from runtime.temporal import connect
+from runtime.waiting import Patience
 
 logger = logging.getLogger(__name__)
 
@@ -33,15 +36,17 @@ async def run(settings: Settings) -> None:
             """give each of them the same list, for example PERENNIAL_TOKEN_KEYS='["at least 32 random characters"]'"""
         )
     check_port(settings.api_host, settings.api_port, "The API", "PERENNIAL_API_PORT")
-    sdk, metrics = SdkMetrics(), ApiMetrics()
-    conversations = ConversationClient(await connect(settings, retries=False, sdk=sdk), settings, metrics)
-    async with ReportedExit(opened_resources(settings), "the store to close") as resources:
+    patience, sdk, metrics = Patience(stop), SdkMetrics(), ApiMetrics()
+    client = await patience(partial(connect, settings, retries=False, sdk=sdk))
+    conversations = ConversationClient(client, settings, metrics)
+    async with ReportedExit(opened_resources(settings, wait=patience), "the store to close") as resources:
         services = build_services(settings, *resources, conversations, metrics)
-        app = create_app(services, sdk=sdk)
-        async with ReportedExit(serve(app, settings), API_EXIT) as port:
-            logger.info("the API listens on %s", base_url(settings.api_host, port))
+        async with ReportedExit(serve(create_app(services, sdk=sdk), settings), API_EXIT) as served:
+            logger.info("the API listens on %s", base_url(settings.api_host, served.port))
             await stop.wait()
             services.readiness.stopping()
+            limit_stop(settings.stop_time)
+            await hand_over_clients(services, served.stop_listening)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import Event
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -29,6 +30,7 @@ from api.participant import connection, messages, socket, transcript
 from api.participant.arrival import MessagesInOrder
 from api.paths import EncodedSlashes
 from api.request_metrics import RequestMetrics
+from api.stopping import LastAnswers
 from api.tokens import Tokens, token_keys
 from api.trusted_proxies import TrustedProxies
 from configuration.current import Configuration
@@ -37,6 +39,7 @@ from engine.lost_conversations import LostConversations
 from realtime.accepted_messages import AcceptedMessages
 from realtime.agent_event_feed import AgentEventFeed
 from realtime.connections import ConnectionTracker
+from realtime.open_sockets import OpenSockets
 from realtime.sessions import Sessions
 from realtime.transcript_feed import TranscriptFeed
 from routing.connection_reports import ConnectionReports
@@ -93,6 +96,8 @@ def build_services(
         queue_positions=QueuePositions(db, engine, configuration, every=settings.positions_every),
         readiness=Readiness(),
         metrics=metrics,
+        open_sockets=OpenSockets(),
+        stopping=Event(),
     )
 
 
@@ -137,6 +142,7 @@ def create_app(services: Services, temporal_ui: str | None = None, sdk: SdkMetri
     app.add_middleware(request_ids.RequestIds)
     app.add_middleware(RequestMetrics, services.metrics)
     app.add_middleware(TrustedProxies, services.settings.trusted_proxies)
+    app.add_middleware(LastAnswers, services)
     errors.install(app)
     for module in (
         chats,

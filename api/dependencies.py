@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import Event
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from engine.client import ConversationClient
 from realtime.accepted_messages import AcceptedMessages
 from realtime.agent_event_feed import AgentEventFeed
 from realtime.connections import ConnectionTracker
+from realtime.open_sockets import OpenSockets
 from realtime.sessions import Sessions
 from realtime.transcript_feed import TranscriptFeed
 from routing.connection_reports import ConnectionReports
@@ -55,6 +57,9 @@ class Services:
     queue_positions: QueuePositions
     readiness: Readiness
     metrics: ApiMetrics
+    open_sockets: OpenSockets
+    stopping: Event
+    """Is set once the process takes no new connections."""
 
     @property
     def background(self) -> tuple[Startable, ...]:

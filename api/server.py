@@ -9,7 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.websocket_protocol import ChatSocketProtocol
-from runtime.http_server import served
+from runtime.http_server import Served, served
 from runtime.ports import bound_socket
 from runtime.settings import Settings
 
@@ -21,8 +21,8 @@ API_EXIT = "the API to finish its requests and close its connections"
 
 
 @asynccontextmanager
-async def serve(app: FastAPI, settings: Settings) -> AsyncGenerator[int, None]:
-    """Serve the application until the block ends. Yields the port, which the system chooses for the setting 0.
+async def serve(app: FastAPI, settings: Settings) -> AsyncGenerator[Served, None]:
+    """Serve the application until the block ends. The system chooses the port for the setting 0.
 
     Raises:
         StartupError: the application does not start, or its port is in use.
@@ -41,5 +41,5 @@ async def serve(app: FastAPI, settings: Settings) -> AsyncGenerator[int, None]:
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         timeout_keep_alive=75,
     )
-    async with served(config, listening) as port:
-        yield port
+    async with served(config, listening) as running:
+        yield running

@@ -101,6 +101,10 @@ class ConnectionTracker(PeriodicTasks):
         await asyncio.gather(*reports, return_exceptions=True)
         await connections.set_lease_end(self._db, self._process, datetime.now(UTC))
 
+    async def others_run(self) -> bool:
+        """Whether another process holds a lease. One that was killed may count for the rest of its lease."""
+        return await connections.has_other_process(self._db, self._process, datetime.now(UTC))
+
     def opened(self, participant_id: str, conversation_id: str) -> None:
         """Count a socket that a participant has opened."""
         participant = ParticipantKey(participant_id, conversation_id)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from runtime.metrics import DONE_CODE, TOO_SLOW_CODE, SocketMetrics
+from runtime.metrics import DONE_CODE, HANDED_OVER_CODE, TOO_SLOW_CODE, SocketMetrics
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +40,8 @@ class CloseReason(NamedTuple):
 
 
 DONE = CloseReason(DONE_CODE)
+HANDED_OVER = CloseReason(HANDED_OVER_CODE)
+"""The process stops. The client connects again at once, to another process."""
 TOO_SLOW = CloseReason(TOO_SLOW_CODE, "it lags too far behind")
 """The client may reconnect at once."""
 TOKEN_EXPIRED = CloseReason(4001, "the agent token has expired")
@@ -200,6 +202,10 @@ class ClientSocket:
             self._writer.cancel()
         self._closing = asyncio.create_task(self._close(reason))
         self._end_reading()
+
+    async def hand_over(self) -> None:
+        """Close the socket because this process stops."""
+        self.close(HANDED_OVER)
 
     def _end_reading(self) -> None:
         """Read no longer than the client may take to close the socket. Its participant would count as connected for ever."""

@@ -11,7 +11,7 @@ from datetime import datetime
 from domain.transcript import ItemType, TranscriptItem
 from realtime.feed import Feed
 from realtime.socket import Frame, FrameQueue
-from runtime.bus import LOOK_INTO_THE_STORE, Announcement, Bus
+from runtime.bus import HANDED_OVER, LOOK_INTO_THE_STORE, Announcement, Bus, handed_over
 from runtime.metrics import ApiMetrics
 from store import conversations, transcript
 from store.database import Database
@@ -92,6 +92,7 @@ class TranscriptFeed(Feed[str, TranscriptItem, TranscriptSubscriber]):
     def __init__(self, db: Database, bus: Bus, metrics: ApiMetrics | None = None) -> None:
         self._db = db
         self._reconnects = (metrics or ApiMetrics()).reconnects
+        self._bus = bus
         self._resume_points: OrderedDict[str, int] = OrderedDict()
         super().__init__("transcript items")
         bus.subscribe(self._receive)
@@ -103,9 +104,16 @@ class TranscriptFeed(Feed[str, TranscriptItem, TranscriptSubscriber]):
     def leave(self, subscriber: TranscriptSubscriber) -> None:
         """End a subscription. Stores the item after which the participant's next socket resumes."""
         super().leave(subscriber)
-        participant_id = subscriber.participant_id
-        resume_point = max(subscriber.resume_point, self._resume_points.pop(participant_id, 0))
-        self._resume_points[participant_id] = resume_point
+        self._remember(subscriber.participant_id, subscriber.resume_point)
+
+    async def hand_over(self, subscriber: TranscriptSubscriber) -> None:
+        """End a subscription that the participant continues in another process: tell it the item after which it resumes."""
+        self.leave(subscriber)
+        subscriber.frames.close()
+        await self._bus.announce(handed_over(subscriber.participant_id, subscriber.resume_point))
+
+    def _remember(self, participant_id: str, resume_point: int) -> None:
+        self._resume_points[participant_id] = max(resume_point, self._resume_points.pop(participant_id, 0))
         while len(self._resume_points) > REMEMBERED_PARTICIPANTS:
             self._resume_points.popitem(last=False)
 
@@ -157,6 +165,9 @@ class TranscriptFeed(Feed[str, TranscriptItem, TranscriptSubscriber]):
     def _receive(self, announcement: Announcement) -> None:
         if announcement == LOOK_INTO_THE_STORE:
             self.poll_soon()
+            return
+        if announcement.conversation_id == HANDED_OVER and announcement.frame:
+            self._remember(announcement.frame["participant"], announcement.frame["seq"])
             return
         if announcement.transcript_has_grown:
             self._deliver_announced(announcement)

@@ -60,6 +60,15 @@ WORKER_RUNS = Announcement("worker_runs")
 """A worker process takes tasks from now on."""
 
 
+HANDED_OVER = "handed_over"
+"""The topic of sockets whose clients continue in another process."""
+
+
+def handed_over(participant_id: str, seq: int) -> Announcement:
+    """The announcement that the next socket of a participant continues after an item, wherever it opens."""
+    return Announcement(HANDED_OVER, {"participant": participant_id, "seq": seq})
+
+
 LOOK_INTO_THE_STORE = Announcement("look_into_the_store")
 """Announcements were lost: whatever is kept or awaited must be read anew."""
 

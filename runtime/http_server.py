@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from socket import socket
 
 import uvicorn
@@ -32,9 +33,22 @@ class _Server(uvicorn.Server):
             raise StartupError("the HTTP server did not start; see the log") from error
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """An application while it is served."""
+
+    port: int
+    server: _Server
+
+    def stop_listening(self) -> None:
+        """Take no new connections. The open ones are served as before."""
+        for listener in self.server.servers:
+            listener.close()
+
+
 @asynccontextmanager
-async def served(config: uvicorn.Config, listening: socket) -> AsyncGenerator[int, None]:
-    """Serve an application on a bound socket until the block ends. Yields the port.
+async def served(config: uvicorn.Config, listening: socket) -> AsyncGenerator[Served, None]:
+    """Serve an application on a bound socket until the block ends.
 
     Raises:
         StartupError: the application does not start.
@@ -47,7 +61,7 @@ async def served(config: uvicorn.Config, listening: socket) -> AsyncGenerator[in
             await task
         await asyncio.sleep(0.01)
     try:
-        yield port
+        yield Served(port, server)
     finally:
         server.should_exit = True
         await task

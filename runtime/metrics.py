@@ -24,7 +24,7 @@ COUNTS = (1, 2, 5, 10, 20, 50, 100, 200)
 """The buckets of sizes."""
 
 
-DONE_CODE, TOO_SLOW_CODE = 1000, 1013
+DONE_CODE, HANDED_OVER_CODE, TOO_SLOW_CODE = 1000, 1012, 1013
 """The codes with which the server closes most sockets."""
 
 
@@ -96,7 +96,7 @@ class SocketMetrics:
         self.open = metrics.sockets.labels(client)
         self.frames = metrics.frames.labels(client)
         self.frame_lag_seconds = metrics.frame_lag_seconds
-        for code in (DONE_CODE, TOO_SLOW_CODE):
+        for code in (DONE_CODE, HANDED_OVER_CODE, TOO_SLOW_CODE):
             self._closed.labels(client, str(code))
 
     def count_close(self, code: int) -> None:

@@ -11,12 +11,13 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, NoReturn, TypeVar
 
 import uvloop
 
-from runtime.errors import StartupError
+from runtime.errors import StartupError, StoppedEarly
 from runtime.logs import set_up_logging
 from runtime.settings import Settings, load_settings
 from runtime.version import VERSION
@@ -70,7 +71,7 @@ def run_process(run: Callable[[Settings], Awaitable[None]], *, log_level: int = 
 def run_and_exit(main: Coroutine[Any, Any, int], *, log_level: int = logging.INFO) -> NoReturn:
     """Run a coroutine and exit with its result as exit code.
 
-    A `StartupError` becomes one sentence on stderr and exit code 1.
+    A `StartupError` becomes one sentence on stderr and exit code 1. A process that is stopped while it starts has exit code 0.
     """
     # the modules live as long as the process: no collection needs to look through them
     gc.freeze()
@@ -78,6 +79,8 @@ def run_and_exit(main: Coroutine[Any, Any, int], *, log_level: int = logging.INF
     set_up_logging(log_level)
     try:
         code = uvloop.run(main)
+    except StoppedEarly:
+        code = 0
     except StartupError as problem:
         sys.stderr.write(f"perennial: {problem}\n")
         code = 1
@@ -114,6 +117,16 @@ def stop_on_signals(before_exit: Callable[[], None] | None = None) -> asyncio.Ev
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal)
     return stop
+
+
+def limit_stop(limit: timedelta) -> None:
+    """End the process with exit code 1 when its stop, which begins now, takes longer than `limit`."""
+
+    def end() -> None:
+        report_progress(f"The stop has taken {limit.total_seconds():g} s. The process ends.")
+        os._exit(1)
+
+    asyncio.get_running_loop().call_later(limit.total_seconds(), end)
 
 
 class ReportedExit(AbstractAsyncContextManager[_Entered]):

@@ -82,6 +82,10 @@ class Settings(BaseSettings):
     presence_debounce: NotNegative = timedelta(seconds=5)
     """Time after which a lost connection of a participant counts as lost; a page refresh takes less."""
     presence_lease: Positive = timedelta(seconds=15)
+    stop_notice: NotNegative = timedelta(seconds=5)
+    """How long an API process that stops serves as before, so that load balancers notice that it is not ready."""
+    stop_time: Positive = timedelta(seconds=25)
+    """How long the stop of a worker or API process takes at most. Platforms kill after 30 s."""
     agent_disconnect_grace: NotNegative = timedelta(seconds=150)
     """Grace period after which an agent without a connection becomes offline."""
     positions_every: Positive = timedelta(seconds=30)
@@ -121,6 +125,12 @@ class Settings(BaseSettings):
                 f"api_host {self.api_host} is not loopback, but the demo access key is configured: "
                 "replace it, in access_keys of the file or by PERENNIAL_ACCESS_KEYS"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _notice_is_part_of_stop(self) -> Self:
+        if self.stop_notice >= self.stop_time:
+            raise ValueError("stop_notice must be shorter than stop_time, of which it is a part")
         return self
 
     @field_validator("access_keys")

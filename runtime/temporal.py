@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from collections.abc import Sequence
@@ -15,13 +16,25 @@ from temporalio.client import Client
 from temporalio.common import SearchAttributeIndexedValueType, SearchAttributeKey
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
-from temporalio.service import RetryConfig, RPCError
+from temporalio.service import RetryConfig, RPCError, RPCStatusCode
 
-from runtime.errors import StartupError
+from runtime.errors import PartAway, StartupError
 from runtime.sdk_metrics import SdkMetrics
 from runtime.settings import Settings
 
 _QUOTED = re.compile(r'(?:message|error): "([^"]+)"')
+
+CONNECT_SECONDS = 10.0
+"""How long a connect may take: a frozen server takes the connection and says nothing."""
+
+_AWAY = {
+    RPCStatusCode.UNAVAILABLE,
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.CANCELLED,
+    RPCStatusCode.RESOURCE_EXHAUSTED,
+    RPCStatusCode.NOT_FOUND,  # the namespace: a new cluster answers before it has one
+}
+"""What a cluster answers that is still starting."""
 
 _TYPES = {
     SearchAttributeIndexedValueType.KEYWORD: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
@@ -40,20 +53,35 @@ async def connect(settings: Settings, *, retries: bool = True, sdk: SdkMetrics |
         sdk: counts what the client, and a worker with it, does. None: nothing is counted.
 
     Raises:
-        StartupError: no server answers at that address, or the address is not valid.
+        PartAway: no server answers at that address, or it does not have the namespace yet.
+        StartupError: the address is not valid.
     """
     config = ClientConfig.load_client_connect_config()
     address = config.setdefault("target_host", f"127.0.0.1:{settings.temporal_port}")
     retry_config = None if retries else RetryConfig(max_retries=1)  # the first attempt counts
     runtime = sdk.runtime if sdk else None
     try:
-        return await Client.connect(
-            **config, data_converter=pydantic_data_converter, retry_config=retry_config, runtime=runtime
-        )
+        async with asyncio.timeout(CONNECT_SECONDS):
+            client = await Client.connect(
+                **config, data_converter=pydantic_data_converter, retry_config=retry_config, runtime=runtime
+            )
+            await _find_namespace(client)
+            return client
+    except TimeoutError:
+        raise PartAway(f"Temporal does not answer at {address} within {CONNECT_SECONDS:g} s") from None
     except RuntimeError as error:
-        raise StartupError(f"Temporal does not answer at {address}: {_reason(error)}") from None
+        raise PartAway(f"Temporal does not answer at {address}: {_reason(error)}") from None
     except ValueError as error:
         raise StartupError(f"the address of Temporal, {address}, is not valid: {error}") from None
+
+
+async def _find_namespace(client: Client) -> None:
+    try:
+        await ask_for_namespace(client, timedelta(seconds=CONNECT_SECONDS))
+    except RPCError as error:
+        if error.status in _AWAY:
+            raise PartAway(f"Temporal does not have the namespace {client.namespace}: {error.message}") from None
+        # whoever may not look at a namespace may still use it
 
 
 def _reason(error: RuntimeError) -> str:
@@ -102,6 +130,7 @@ async def register_search_attributes(client: Client, keys: Sequence[SearchAttrib
     """Add the search attributes that the cluster lacks. Idempotent.
 
     Raises:
+        PartAway: the cluster is still starting.
         StartupError: the cluster refuses; the message quotes it.
     """
     service = client.operator_service
@@ -113,7 +142,8 @@ async def register_search_attributes(client: Client, keys: Sequence[SearchAttrib
                 timeout=timedelta(seconds=30),
             )
     except RPCError as error:
-        raise StartupError(f"Temporal does not accept the search attributes: {error.message}") from None
+        kind = PartAway if error.status in _AWAY else StartupError
+        raise kind(f"Temporal does not accept the search attributes: {error.message}") from None
 
 
 async def missing_search_attributes(

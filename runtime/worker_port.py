@@ -42,5 +42,5 @@ async def serve_worker_port(
         ws="none",
         timeout_graceful_shutdown=1,
     )
-    async with served(config, listening) as chosen:
-        yield chosen
+    async with served(config, listening) as running:
+        yield running.port

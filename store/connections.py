@@ -65,6 +65,12 @@ async def set_lease_end(db: Database, process_id: str, until: datetime) -> None:
         await db.upsert(connection, schema.processes, [{"id": process_id, "lease_until": until}])
 
 
+async def has_other_process(db: Database, process_id: str, now: datetime) -> bool:
+    """Whether a process other than this one holds a lease."""
+    query = select(_processes.id).where(_processes.id != process_id, _processes.lease_until > now).limit(1)
+    return bool(await db.rows(query))
+
+
 async def add_connection(db: Database, participant_id: str, conversation_id: str, process_id: str) -> bool:
     """Record that a participant is connected to a process. Idempotent.
 

@@ -21,7 +21,7 @@ from perennial import welcome
 from runtime.settings import DEMO_SECRET, AccessKeySettings, Settings
 from runtime.temporal import check_no_other_server
 from runtime.version import VERSION
-from tests.stack import ROOT, TOKEN_KEYS, Stack, run_process
+from tests.stack import ROOT, Stack, run_process
 
 API = "http://127.0.0.1:8080"
 
@@ -174,12 +174,6 @@ WRONG_SETTINGS: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("wrong", "sentence"), WRONG_SETTINGS)
 def test_wrong_setting_is_named(tmp_path: Path, wrong: dict[str, str], sentence: str) -> None:
     assert sentence in refusal({**Stack(tmp_path).environment, **wrong})
-
-
-@pytest.mark.parametrize("module", ["worker", "api"])
-def test_separate_process_reports_that_temporal_does_not_answer(tmp_path: Path, module: str) -> None:
-    environment = {**Stack(tmp_path).environment, "TEMPORAL_ADDRESS": "127.0.0.1:1", "PERENNIAL_TOKEN_KEYS": TOKEN_KEYS}
-    assert refusal(environment, module) == "perennial: Temporal does not answer at 127.0.0.1:1: Connection refused"
 
 
 @pytest.mark.parametrize("folder", ["README.md", "README.md/data", "/proc/x"])

@@ -52,7 +52,8 @@ async def agent_socket(
         async with socket.opened():
             services.connections.opened(connection_id(agent), AGENT_CONNECTIONS)
             try:
-                await socket.read(receive, expires_at=signed_in.expires_at)
+                with services.open_sockets.holding(socket):
+                    await socket.read(receive, expires_at=signed_in.expires_at)
             finally:
                 services.connections.closed(connection_id(agent), AGENT_CONNECTIONS)
     finally:

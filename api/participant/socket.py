@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 from fastapi import APIRouter
@@ -10,6 +11,7 @@ from starlette.websockets import WebSocket
 from api.dependencies import Services, ServicesInRequest
 from api.tokens import TokenKind
 from domain.errors import AccessDenied
+from realtime.open_sockets import HEAD_START_SECONDS
 from realtime.sessions import Session
 from realtime.socket import ClientSocket, Frame
 from realtime.transcript_feed import TranscriptSubscriber
@@ -61,13 +63,21 @@ class _ParticipantSocket:
         """Serve until either side closes the socket."""
         async with self._socket.opened():
             try:
-                await self._socket.read(self._receive)
+                with self._parts.open_sockets.holding(self):
+                    await self._socket.read(self._receive)
             finally:
                 if self._is_subscribed:
                     self._parts.transcripts.leave(self._subscriber)
                     self._parts.connections.closed(
                         self._subscriber.participant_id, self._subscriber.key, silent_since=self._socket.silent_since
                     )
+
+    async def hand_over(self) -> None:
+        """See `HeldSocket`."""
+        if self._is_subscribed:
+            await self._parts.transcripts.hand_over(self._subscriber)
+            await asyncio.sleep(HEAD_START_SECONDS)
+        await self._socket.hand_over()
 
     async def _receive(self, text: str | None) -> None:
         try:

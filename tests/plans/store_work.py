@@ -185,6 +185,7 @@ async def connections_of_participants(db: Database) -> None:
     await connections.add_connection(db, "idle-3-customer", "idle-3", PROCESS)
     await connections.mark_connect_reported(db, "idle-3-customer", PROCESS)
     await connections.connections_of(db, PROCESS)
+    await connections.has_other_process(db, PROCESS, now)
     await connections.mark_connection_lost(db, "idle-3-customer", PROCESS, now)
     await connections.add_connection(db, "own-parked-customer", "own-parked", DEAD_PROCESS)
     assert await connections.connections_of_dead_processes(db, now)

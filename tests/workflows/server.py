@@ -14,10 +14,11 @@ from workflows.search_attributes import KEYS
 
 
 @asynccontextmanager
-async def time_skipping_server(folder: Path) -> AsyncGenerator[WorkflowEnvironment, None]:
-    """Run the server of the all-in-one start, with its database in `folder`."""
+async def time_skipping_server(folder: Path, port: int | None = None) -> AsyncGenerator[WorkflowEnvironment, None]:
+    """Run the server of the all-in-one start, with its database in `folder`. The system chooses the port for None."""
     environment = await WorkflowEnvironment.start_time_skipping_v2(
         ts_config=TimeSkippingConfig(enabled=False),
+        port=port,
         dev_server_existing_path=temporal_binary(),
         dev_server_database_filename=str(folder / "temporal.db"),
         dev_server_extra_args=[
