@@ -23,6 +23,7 @@ from api.connect import (
     rehydration,
     transfers,
 )
+from api.current_keys import CurrentKeys
 from api.dependencies import Services
 from api.direct_routes import DirectRoutes
 from api.head_requests import HeadRequests
@@ -75,13 +76,15 @@ def build_services(
     metrics = metrics or ApiMetrics()
     engine.subscribe_lost(LostConversations(db, configuration, engine).end)
     connection_reports = ConnectionReports(db, bus, engine, grace=settings.agent_disconnect_grace)
+    tokens = Tokens(token_keys(settings.token_keys, settings.data_dir))
     return Services(
         settings=settings,
         configuration=configuration,
         db=db,
         engine=engine,
         bus=bus,
-        tokens=Tokens(token_keys(settings.token_keys, settings.data_dir)),
+        tokens=tokens,
+        keys=CurrentKeys(settings, tokens),
         client_tokens=ClientTokens(db),
         sessions=Sessions(db, bus, engine, metrics),
         transcripts=TranscriptFeed(db, bus, metrics),

@@ -10,6 +10,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from api.client_tokens import ClientTokens
+from api.current_keys import CurrentKeys
 from api.paths import resource_id
 from api.tokens import Tokens
 from configuration.current import Configuration
@@ -45,6 +46,7 @@ class Services:
     engine: ConversationClient
     bus: Bus
     tokens: Tokens
+    keys: CurrentKeys
     client_tokens: ClientTokens
     sessions: Sessions
     transcripts: TranscriptFeed
@@ -73,6 +75,7 @@ class Services:
             self.dispatcher,
             self.queue_positions,
             self.client_tokens,
+            self.keys,
         )
 
     @property

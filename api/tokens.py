@@ -10,7 +10,6 @@ import hashlib
 import os
 from collections import OrderedDict
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from math import inf
@@ -41,12 +40,20 @@ class TokenKind(StrEnum):
     RECONNECT = "reconnect"
 
 
-@dataclass(frozen=True, slots=True)
 class Tokens:
     """Makes and verifies tokens with a set of keys. Remembers the tokens that were valid, because clients repeat them."""
 
-    keys: tuple[str, ...]
-    _valid: OrderedDict[str, dict[str, Any]] = field(default_factory=OrderedDict, compare=False, repr=False)
+    def __init__(self, keys: tuple[str, ...]) -> None:
+        self.keys = keys
+        self._valid: OrderedDict[str, dict[str, Any]] = OrderedDict()
+
+    def replace_keys(self, keys: tuple[str, ...]) -> bool:
+        """Use these keys from now on. Returns whether they differ from the present ones."""
+        is_change = keys != self.keys
+        if is_change:
+            self.keys = keys
+            self._valid.clear()
+        return is_change
 
     def make(self, kind: TokenKind, subject: str, life: timedelta | None = None, **claims: Any) -> str:
         """Return a token for `subject`. It expires after `life`; None means never."""

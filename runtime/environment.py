@@ -7,11 +7,16 @@ from collections.abc import Collection, Mapping
 
 PREFIX = "PERENNIAL_"
 
+SECRETS = ("access_keys", "store_url", "token_keys")
+"""The settings that a file can hold, which a variable with the ending `_FILE` names."""
+
 _CONFIG_FILE = f"{PREFIX}CONFIG"
 """The variable that names the file."""
 
 _TESTS = f"{PREFIX}TEST_"
 """The beginning of the variables that only tests read."""
+
+_FILES = {f"{setting}_file" for setting in SECRETS}
 
 _LISTS = {"token_keys": 'must be a JSON list, such as ["at least 32 random characters"]'}
 _TABLES = {
@@ -37,6 +42,8 @@ def _mistake(name: str, value: str, settings: Collection[str]) -> str | None:
     if name == _CONFIG_FILE or name.upper().startswith(_TESTS):
         return None
     setting, within, _ = name[len(PREFIX) :].lower().partition("__")
+    if not within and setting in _FILES:
+        return None
     if setting not in settings or (within and setting not in _TABLES):
         return "is not a setting; docs/settings.md lists all"
     if within:

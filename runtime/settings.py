@@ -24,6 +24,7 @@ from configuration.schema.instances import InstanceSettings
 from configuration.schema.sections import Identifier, Positive, Seconds, SettingsSection, mistakes
 from runtime.environment import wrong_variable
 from runtime.errors import StartupError
+from runtime.secret_files import secrets
 
 DEMO_SECRET = "perennial-demo-secret"
 """The published secret of the demo key. A process that listens beyond loopback refuses to start with it."""
@@ -222,7 +223,7 @@ def load_settings(**overrides: Any) -> Settings:
     if mistake := wrong_variable(os.environ, Settings.model_fields):
         raise StartupError(f"the settings are wrong: {mistake}")
     try:
-        return Settings(**{**_without_replaced_tables(values), **overrides})
+        return Settings(**{**_without_replaced_tables(values), **overrides, **secrets(os.environ)})
     except ValidationError as error:
         raise StartupError(f"the settings are wrong ({path} or PERENNIAL_*): {mistakes(error)}") from None
     except SettingsError as error:

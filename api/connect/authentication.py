@@ -63,7 +63,7 @@ async def authenticate(request: Request, settings: Settings) -> AuthenticatedBac
 
 
 async def _authenticated(request: Request, services: ServicesInRequest) -> AuthenticatedBackend:
-    return await authenticate(request, services.settings)
+    return await authenticate(request, services.keys.settings)
 
 
 ByAccessKey = Annotated[AuthenticatedBackend, Depends(_authenticated)]
