@@ -23,7 +23,6 @@ def running_front(folder: Path, api_urls: Sequence[str]) -> Generator[str]:
         **os.environ,
         "SITE": url,
         "API_PROCESSES": " ".join(api_urls),
-        "READINESS": "/healthz",
         "XDG_DATA_HOME": str(folder),
         "XDG_CONFIG_HOME": str(folder),
     }
