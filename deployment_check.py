@@ -24,7 +24,7 @@ from runtime.archive import opened_archive
 from runtime.environment import PREFIX
 from runtime.errors import StartupError
 from runtime.process import report_progress
-from runtime.settings import Settings, configuration_file, load_settings
+from runtime.settings import Settings, configuration_file, load_settings, store_file
 from runtime.temporal import ask_for_namespace, connect, missing_search_attributes
 from runtime.temporal_clock import temporal_clock_difference
 from store.database import Database
@@ -80,14 +80,26 @@ async def look_at_all(settings: Settings) -> Sequence[Finding]:
 
 async def _look_at_store(settings: Settings) -> Sequence[Finding]:
     url = make_url(settings.store_address)
-    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
-        return [Finding("store", f"{url!r} does not exist yet; the first start creates it")]
+    if (file := store_file(settings.store_address)) and not file.exists():
+        return [_missing_file(file, settings)]
     async with _opened(settings) as db:
         store = await _limited("store", lambda: _look_at_server(db, url.render_as_string()))
         if store.is_wrong:
             return [store]
         looks = {"migrations": lambda: _look_at_migrations(db), "clock of the store": lambda: _look_at_store_clock(db)}
         return [store, *[await _limited(part, look) for part, look in looks.items()]]
+
+
+def _missing_file(file: Path, settings: Settings) -> Finding:
+    """The finding about a store that does not exist yet. A start creates the data folder, but no other one."""
+    folder = file.parent if settings.store_url else _first_existing(file.parent)
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        return Finding("store", f"{file} does not exist, and cannot be created in {folder}", is_wrong=True)
+    return Finding("store", f"{file} does not exist yet; the first start creates it")
+
+
+def _first_existing(folder: Path) -> Path:
+    return next(parent for parent in (folder, *folder.parents) if parent.exists())
 
 
 @asynccontextmanager

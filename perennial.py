@@ -35,7 +35,7 @@ from runtime.process import (
     stop_on_signals,
 )
 from runtime.sdk_metrics import SdkMetrics
-from runtime.settings import DEMO_SECRET, Settings, load_settings
+from runtime.settings import DEMO_SECRET, Settings, load_settings, store_file
 from runtime.socket_bus import SocketBus
 from runtime.temporal import check_no_other_server, connect, register_search_attributes
 from worker import WORKER_EXIT
@@ -125,6 +125,11 @@ def welcome(settings: Settings, instances: Mapping[str, InstanceSettings], api: 
 async def reconcile_and_report(*, thorough: bool, mend: bool, resume_lost: bool) -> int:
     """Compare engine and store, mend the differences if wanted, and print those that remain. Return the exit code."""
     settings = load_settings()
+    if (file := store_file(settings.store_address)) and not file.exists():
+        # a new store would lack every conversation, which then would count as a difference
+        raise StartupError(
+            f"there is no store at {file}; see PERENNIAL_DATA_DIR and PERENNIAL_STORE_URL, or start first"
+        )
     async with opened_resources(settings) as (db, _, configuration):
         conversations = ConversationClient(await connect(settings, retries=False), settings)
         lost = LostConversations(db, configuration, conversations)
@@ -139,7 +144,8 @@ async def reconcile_and_report(*, thorough: bool, mend: bool, resume_lost: bool)
         record = f"; the record: {difference.record}" if difference.record else ""
         report_progress(f"{difference.conversation_id}: {difference.kind}{record}{run}")
     mended = f", {len(found) - len(remaining)} mended" if mend else ""
-    report_progress(f"{len(found)} differences{mended}." if found else "Temporal and the store agree.")
+    count = "1 difference" if len(found) == 1 else f"{len(found)} differences"
+    report_progress(f"{count}{mended}." if found else "Temporal and the store agree.")
     return 1 if remaining else 0
 
 

@@ -15,7 +15,6 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.dependencies import Services
-from domain.errors import StoreUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -68,5 +67,6 @@ async def hand_over_clients(services: Services, stop_listening: Callable[[], Non
 async def _others_run(services: Services) -> bool:
     try:
         return await services.connections.others_run()
-    except StoreUnavailable:
+    except Exception as error:  # whatever is wrong with the store, the process must stop in order
+        logger.warning("cannot see whether other API processes run: %s", type(error).__name__)
         return True

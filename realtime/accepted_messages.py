@@ -56,10 +56,11 @@ class AcceptedMessages:
 
     def __init__(self, db: Database, bus: Bus, limit: int, metrics: ApiMetrics | None = None) -> None:
         metrics = metrics or ApiMetrics()
-        metrics.unrecorded.set_function(lambda: self.count)
+        metrics.unrecorded.set_function(self._count_recent)
         metrics.waiting_for_room.set_function(lambda: len(self._for_room))
         self._accepted = metrics.accepted
         self._refused = metrics.refused_for_load.labels("message")
+        self._late = metrics.recorded_late
         self._db = db
         self._limit = limit
         self._unrecorded: dict[str, dict[str, _Accepted]] = {}
@@ -208,9 +209,14 @@ class AcceptedMessages:
                 return
         self.count -= 1
 
+    def _count_recent(self) -> int:
+        self._remove_old()
+        return self.count
+
     def _remove_old(self) -> None:
         while self._by_age and self._by_age[0][0] < monotonic() - MAX_AGE_SECONDS:
             at, conversation_id, item_id = self._by_age.popleft()
             accepted = self._unrecorded.get(conversation_id, {}).get(item_id)
             if accepted and accepted.at == at:  # else it was recorded, and perhaps sent again
+                self._late.inc()
                 self.remove(conversation_id, item_id)

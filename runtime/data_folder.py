@@ -8,13 +8,13 @@ from runtime.errors import StartupError
 
 
 def create_data_dir(data_dir: Path) -> None:
-    """Create the data folder, unless it exists.
+    """Create the data folder, for this user alone, unless it exists.
 
     Raises:
         StartupError: it cannot be created, or is not a folder.
     """
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except FileExistsError:
         raise unusable(data_dir, "it is not a folder") from None
     except OSError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
@@ -49,6 +50,14 @@ def set_up_logging(level: int, *, as_json: bool = False) -> None:
     logging.basicConfig(level=level, handlers=[to_stderr], force=True)
     # it logs the addresses of WebSockets, which hold tokens
     logging.getLogger("uvicorn.error").setLevel(max(level, logging.WARNING))
+
+
+def report_fatal(problem: str) -> None:
+    """Write the sentence that says why the process ends: as the log is written, but as plain text if that is text."""
+    if any(isinstance(handler.formatter, JsonFormatter) for handler in logging.getLogger().handlers):
+        logging.getLogger("perennial").critical(problem)
+    else:
+        sys.stderr.write(f"perennial: {problem}\n")
 
 
 class _SafeFormatter(logging.Formatter):

@@ -59,7 +59,10 @@ class ApiMetrics(ProcessMetrics):
         self.request_seconds = self._seconds("http_request_duration", "From request to the end of the answer.", "plane")
         self.accepted = self._counter("messages_accepted", "Messages of clients that are durable.")
         self.refused_for_load = self._counter("overload_refusals", "Messages and receipts refused with 429.", "what")
-        self.unrecorded = self._gauge("messages_unrecorded", "Accepted messages that are not recorded yet.")
+        self.unrecorded = self._gauge("messages_unrecorded", "Messages of the last 30 s that are not recorded yet.")
+        self.recorded_late = self._counter(
+            "messages_recorded_late", "Accepted messages that were not recorded within 30 s."
+        )
         self.waiting_for_room = self._gauge("messages_waiting_for_room", "New messages that wait to be accepted.")
         self.signal_seconds = self._seconds(
             "signal_duration", "Signals to conversations, until Temporal has stored them.", "signal"

@@ -18,7 +18,7 @@ from typing import Any, NoReturn, TypeVar
 import uvloop
 
 from runtime.errors import StartupError, StoppedEarly
-from runtime.logs import set_up_logging
+from runtime.logs import report_fatal, set_up_logging
 from runtime.settings import Settings, load_settings
 from runtime.version import VERSION
 
@@ -82,7 +82,7 @@ def run_and_exit(main: Coroutine[Any, Any, int], *, log_level: int = logging.INF
     except StoppedEarly:
         code = 0
     except StartupError as problem:
-        sys.stderr.write(f"perennial: {problem}\n")
+        report_fatal(str(problem))
         code = 1
     logging.shutdown()
     sys.stdout.flush()

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, IPvAnyNetwork, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+from sqlalchemy.engine import make_url
 
 from configuration.schema.instances import InstanceSettings
 from configuration.schema.sections import Identifier, Positive, Seconds, SettingsSection, mistakes
@@ -197,6 +198,12 @@ class Settings(BaseSettings):
 def configuration_file() -> Path:
     """The file with the settings: `perennial.toml`, or the one that `PERENNIAL_CONFIG` names."""
     return Path(os.environ.get("PERENNIAL_CONFIG") or "perennial.toml")
+
+
+def store_file(address: str) -> Path | None:
+    """The file of a store on SQLite; None for a store on PostgreSQL."""
+    url = make_url(address)
+    return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
 
 
 def load_settings(**overrides: Any) -> Settings:

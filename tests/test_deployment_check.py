@@ -87,6 +87,8 @@ def test_store_of_a_newer_version_is_wrong(stack: Stack, tmp_path: Path) -> None
     [
         ({"PERENNIAL_API_PORT": "many"}, "settings", "api_port"),
         ({"PERENNIAL_CONFIG": "no/such.toml"}, "settings", "there is no configuration file no/such.toml"),
+        ({"PERENNIAL_STORE_URL": "sqlite:////no/folder/store.db"}, "store", "cannot be created in /no/folder"),
+        ({"PERENNIAL_DATA_DIR": str(ROOT / "LICENSE" / "x")}, "store", "LICENSE"),
         ({"TEMPORAL_ADDRESS": "127.0.0.1:1"}, "Temporal", "Temporal does not answer at 127.0.0.1:1"),
         ({"TEMPORAL_NAMESPACE": "elsewhere"}, "Temporal", "elsewhere"),
         ({"PERENNIAL_ARCHIVE_URL": (ROOT / "LICENSE" / "x").as_uri()}, "archive", "LICENSE/x cannot be used"),

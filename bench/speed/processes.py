@@ -114,44 +114,44 @@ def embedded(folder: Path) -> Generator[Product]:
 @asynccontextmanager
 async def apart(folder: Path) -> AsyncGenerator[Product, None]:
     """Run worker, API, Temporal and PostgreSQL as processes of their own. All but PostgreSQL can be restarted."""
-    with ExitStack() as stack:
-        server = stack.enter_context(postgres.server())
+    with postgres.server() as server:
         async with postgres.database(server) as store:
-            port, temporal_port = free_ports(2)
-            temporal = f"127.0.0.1:{temporal_port}"
-            environment = {
-                "PERENNIAL_CONFIG": str(_configuration(folder)),
-                "PERENNIAL_STORE_URL": store,
-                "PERENNIAL_TOKEN_KEYS": TOKEN_KEYS,
-                "PERENNIAL_API_PORT": str(port),
-                "TEMPORAL_ADDRESS": temporal,
-            }
-            runs: dict[str, Callable[[], AbstractContextManager[subprocess.Popen[bytes]]]] = {
-                "temporal": lambda: temporal_server(folder, temporal_port),
-                "worker": lambda: run_process("worker", folder, environment),
-                "api": lambda: run_process("api", folder, environment),
-            }
-            processes: dict[str, subprocess.Popen[bytes]] = {}
+            with ExitStack() as stack:  # the processes end before their database
+                port, temporal_port = free_ports(2)
+                temporal = f"127.0.0.1:{temporal_port}"
+                environment = {
+                    "PERENNIAL_CONFIG": str(_configuration(folder)),
+                    "PERENNIAL_STORE_URL": store,
+                    "PERENNIAL_TOKEN_KEYS": TOKEN_KEYS,
+                    "PERENNIAL_API_PORT": str(port),
+                    "TEMPORAL_ADDRESS": temporal,
+                }
+                runs: dict[str, Callable[[], AbstractContextManager[subprocess.Popen[bytes]]]] = {
+                    "temporal": lambda: temporal_server(folder, temporal_port),
+                    "worker": lambda: run_process("worker", folder, environment),
+                    "api": lambda: run_process("api", folder, environment),
+                }
+                processes: dict[str, subprocess.Popen[bytes]] = {}
 
-            async def start(part: str) -> None:
-                processes[part] = stack.enter_context(runs[part]())
-                if part == "temporal":
-                    await _connect(temporal)
-                elif part == "api":
-                    await _until_served(port)
+                async def start(part: str) -> None:
+                    processes[part] = stack.enter_context(runs[part]())
+                    if part == "temporal":
+                        await _connect(temporal)
+                    elif part == "api":
+                        await _until_served(port)
 
-            async def restart(part: str, number: int) -> None:
-                processes[part].send_signal(number)
-                await asyncio.to_thread(processes[part].wait)
-                await start(part)
+                async def restart(part: str, number: int) -> None:
+                    processes[part].send_signal(number)
+                    await asyncio.to_thread(processes[part].wait)
+                    await start(part)
 
-            for part in runs:
-                await start(part)
-            parts: dict[str, Callable[[], Sequence[int]]] = {
-                part: lambda part=part: [processes[part].pid] for part in runs
-            }
-            parts["postgres"] = await _postgres_pids(store)
-            yield Product(parts, f"http://127.0.0.1:{port}", temporal, store, restart)
+                for part in runs:
+                    await start(part)
+                parts: dict[str, Callable[[], Sequence[int]]] = {
+                    part: lambda part=part: [processes[part].pid] for part in runs
+                }
+                parts["postgres"] = await _postgres_pids(store)
+                yield Product(parts, f"http://127.0.0.1:{port}", temporal, store, restart)
 
 
 @asynccontextmanager

@@ -124,10 +124,16 @@ async def test_command_reports_mends_and_agrees(tmp_path: Path) -> None:
         assert reconcile(stack, 0) == "Temporal and the store agree.\n"
         await (await Client.connect(stack.temporal)).get_workflow_handle(chat).terminate()
         assert f"{chat}: on record as open, but no workflow runs" in reconcile(stack, 1, "--thorough")
-        assert "1 differences, 1 mended." in reconcile(stack, 0, "--thorough", "--mend")
+        assert "1 difference, 1 mended." in reconcile(stack, 0, "--thorough", "--mend")
         assert reconcile(stack, 0, "--thorough") == "Temporal and the store agree.\n"
     finally:
         assert stack.stop() == 0
+
+
+def test_command_makes_no_store(tmp_path: Path) -> None:
+    stack = Stack(tmp_path / "forgotten")
+    reconcile(stack, 1, "--mend")
+    assert not stack.folder.exists()
 
 
 def reconcile(stack: Stack, code: int, *options: str) -> str:

@@ -10,6 +10,7 @@ from domain.errors import Throttled
 from realtime import accepted_messages as module
 from realtime.accepted_messages import AcceptedMessages
 from runtime.bus import Announcement, LocalBus
+from runtime.metrics import ApiMetrics
 from store.database import Database
 from tests.store.sample_records import item, record
 
@@ -96,6 +97,22 @@ async def test_old_messages_count_as_recorded(accepted: AcceptedMessages, monkey
     monkeypatch.setattr(module, "monotonic", lambda: now + module.MAX_AGE_SECONDS + 1)
     await accept(accepted, "n")
     assert accepted.count == 1
+
+
+async def test_metrics_tell_recent_messages_from_late_ones(
+    db: Database, bus: LocalBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metrics = ApiMetrics()
+    await fill(AcceptedMessages(db, bus, LIMIT, metrics))
+    assert value(metrics, "perennial_messages_unrecorded") == LIMIT
+    now = module.monotonic()
+    monkeypatch.setattr(module, "monotonic", lambda: now + module.MAX_AGE_SECONDS + 1)
+    assert value(metrics, "perennial_messages_unrecorded") == 0
+    assert value(metrics, "perennial_messages_recorded_late_total") == LIMIT
+
+
+def value(metrics: ApiMetrics, name: str) -> float | None:
+    return metrics.registry.get_sample_value(name)
 
 
 async def test_read_waits_for_the_latest_message(db: Database, bus: LocalBus, accepted: AcceptedMessages) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
 import sys
 from contextvars import copy_context
 from io import StringIO
@@ -14,6 +15,7 @@ from pydantic import BaseModel
 from runtime import log_limits, logs
 from runtime.log_limits import LINES_OF_A_KIND, RepeatedLines
 from runtime.logs import CONTACT, INSTANCE, REQUEST_ID, JsonFormatter, TextFormatter
+from tests.stack import ROOT
 
 MARK = "mark-of-a-person"
 
@@ -106,6 +108,29 @@ def test_exception_that_quotes_values_is_written_without_them(formatter: logging
     assert "RuntimeError from ValidationError" in text
     assert "test_exception_that_quotes_values" in text  # the frames stay
     assert MARK not in text
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_last_sentence_of_a_process_is_written_as_its_log(as_json: bool) -> None:
+    code = f"""
+import logging
+from runtime.errors import StartupError
+from runtime.logs import set_up_logging
+from runtime.process import run_and_exit
+
+async def main() -> int:
+    set_up_logging(logging.INFO, as_json={as_json})
+    raise StartupError("the port is in use")
+
+run_and_exit(main())
+"""
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    if as_json:
+        line = json.loads(ended.stderr)
+        assert (line["level"], line["message"]) == ("critical", "the port is in use")
+    else:
+        assert ended.stderr == "perennial: the port is in use\n"
 
 
 def test_same_line_is_written_once_and_counted(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
