@@ -40,6 +40,7 @@ connect_within = "never"
 open_age = "P400DT1.5S"
 duration = 90000
 agent_grace = 0.25
+assigned_within = "PT8H"
 wrap_up = "PT90M"
 customer_may_end = false
 one_chat_per_customer = true
