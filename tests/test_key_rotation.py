@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.compat.chats import eventually
 from tests.stack import Stack
 
 OLD, NEW = "the old secret of the crm", "the new secret of the crm"
@@ -79,10 +79,7 @@ def test_keys_change_without_a_restart(own_stack: Stack, keys: Keys) -> None:
 
 def until(reached: Callable[[], bool]) -> None:
     """Wait until a condition holds."""
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while not reached():
-        assert time.monotonic() < deadline, "the new keys do not apply"
-        time.sleep(0.1)
+    eventually(reached, "effect of the new keys", LIMIT_SECONDS)
 
 
 def sign_in(stack: Stack, secret: str) -> httpx.Response:

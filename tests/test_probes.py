@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import signal
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 
+from tests.compat.chats import eventually
 from tests.stack import Stack, free_ports, run_process
 
 PROBE_SECONDS = 4.0
@@ -39,18 +39,6 @@ def worker_url(stack: Stack) -> str:
     return found[-1]
 
 
-@contextmanager
-def hanging_temporal(stack: Stack) -> Generator[None]:
-    assert stack.process
-    children = psutil.Process(stack.process.pid).children(recursive=True)
-    [server] = [child for child in children if "temporal" in Path(child.exe()).name]
-    server.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        server.send_signal(signal.SIGCONT)
-
-
 def until(url: str, expected: Callable[[httpx.Response], bool], seconds: float = 30) -> httpx.Response:
     """Probe until an answer is as expected. Each probe must answer in time."""
     deadline = time.monotonic() + seconds
@@ -72,7 +60,7 @@ def test_probes_answer_get_and_head(url: str, path: str) -> None:
 
 def test_hanging_temporal_makes_a_process_not_ready_and_nothing_hangs(own_stack: Stack, url: str) -> None:
     until(f"{url}/readyz", lambda answer: answer.json() == {"status": "ready"})
-    with hanging_temporal(own_stack):
+    with own_stack.hanging_temporal():
         answer = until(f"{url}/readyz", lambda answer: answer.status_code == 503)
         assert answer.json()["status"] == "not ready"
         assert answer.json()["problems"]["engine"].startswith("It does not answer")
@@ -84,7 +72,7 @@ def test_worker_that_cannot_reach_temporal_is_alive_and_not_ready(own_stack: Sta
     [port] = free_ports(1)
     environment = {**own_stack.environment, "PERENNIAL_WORKER_PORT": str(port), "PERENNIAL_DATA_DIR": str(tmp_path)}
     environment |= {"TEMPORAL_ADDRESS": own_stack.temporal, "PERENNIAL_TEMPORAL_TASK_QUEUE": "others"}
-    with hanging_temporal(own_stack):
+    with own_stack.hanging_temporal():
         with run_process("worker", tmp_path, environment) as process:
             answer = wait_for_port(f"http://127.0.0.1:{port}/readyz")
             assert answer.json() == {
@@ -104,7 +92,7 @@ def test_worker_that_stops_is_not_ready_any_more(own_stack: Stack, tmp_path: Pat
     with run_process("worker", tmp_path, environment) as process:
         wait_for_port(url)
         until(url, lambda answer: answer.is_success)
-        with hanging_temporal(own_stack):
+        with own_stack.hanging_temporal():
             process.send_signal(signal.SIGTERM)
             answer = until(url, lambda answer: "process" in answer.json().get("problems", {}))
             assert (answer.status_code, answer.json()["problems"]) == (503, {"process": "The process stops."})
@@ -113,10 +101,9 @@ def test_worker_that_stops_is_not_ready_any_more(own_stack: Stack, tmp_path: Pat
 
 def wait_for_port(url: str) -> httpx.Response:
     """The first answer of a process that starts."""
-    deadline = time.monotonic() + 30
-    while True:
-        try:
+
+    def probe() -> httpx.Response | None:
+        with suppress(httpx.TransportError):
             return httpx.get(url, timeout=PROBE_SECONDS)
-        except httpx.TransportError:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+
+    return eventually(probe, "answer", seconds=30)

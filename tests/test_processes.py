@@ -6,7 +6,7 @@ import asyncio
 import json
 import signal
 from collections.abc import AsyncGenerator
-from contextlib import ExitStack
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -49,22 +49,29 @@ class Deployment:
     async def ready(self) -> None:
         """Wait until all API processes answer."""
         for url in self.urls:
-            await eventually(lambda url=url: _answers(url), f"{url} answers", seconds=30)
+            await eventually(lambda url=url: answers(url), f"{url} answers", seconds=30)
 
 
-@pytest.fixture
-async def deployment(tmp_path: Path) -> AsyncGenerator[Deployment]:
+@asynccontextmanager
+async def deployed(folder: Path, processes: int, **settings: str) -> AsyncGenerator[Deployment]:
+    """Provide a Temporal server, an empty store on PostgreSQL, and the addresses of some API processes."""
     with postgres.server() as server:
-        async with postgres.database(server) as url, time_skipping_server(tmp_path) as temporal:
+        async with postgres.database(server) as url, time_skipping_server(folder) as temporal:
             environment = {
                 "TEMPORAL_ADDRESS": temporal.client.service_client.config.target_host,
                 "PERENNIAL_STORE_URL": url,
                 "PERENNIAL_TOKEN_KEYS": TOKEN_KEYS,
-                "PERENNIAL_PRESENCE_DEBOUNCE": "PT0.2S",
-                "PERENNIAL_PRESENCE_LEASE": "PT1S",
+                **settings,
             }
-            urls = [f"http://127.0.0.1:{port}" for port in free_ports(2)]
-            yield Deployment(tmp_path, environment, urls, temporal.client)
+            urls = [f"http://127.0.0.1:{port}" for port in free_ports(processes)]
+            yield Deployment(folder, environment, urls, temporal.client)
+
+
+@pytest.fixture
+async def deployment(tmp_path: Path) -> AsyncGenerator[Deployment]:
+    quick = {"PERENNIAL_PRESENCE_DEBOUNCE": "PT0.2S", "PERENNIAL_PRESENCE_LEASE": "PT1S"}
+    async with deployed(tmp_path, 2, **quick) as deployment:
+        yield deployment
 
 
 async def test_two_api_processes_serve_one_conversation(deployment: Deployment) -> None:
@@ -101,7 +108,7 @@ async def test_participants_of_a_killed_api_process_become_away(deployment: Depl
 
 async def test_messages_are_accepted_while_no_worker_runs(deployment: Deployment) -> None:
     with deployment.api(0):
-        await eventually(lambda: _answers(deployment.urls[0]), "the API answers", seconds=30)
+        await eventually(lambda: answers(deployment.urls[0]), "the API answers", seconds=30)
         chat = await start_chat(deployment.urls[0])
         token = await credentials(deployment.urls[0], chat)
         for number in range(5):
@@ -209,7 +216,8 @@ async def presence(deployment: Deployment, chat: dict[str, Any], expected: str) 
     await eventually(reached, f"the customer is {expected}", seconds=30)
 
 
-async def _answers(url: str) -> bool | None:
+async def answers(url: str) -> bool | None:
+    """True when the API answers, else None."""
     async with httpx.AsyncClient() as http:
         try:
             return (await http.get(f"{url}/healthz")).is_success or None

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import signal
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.api.agent.agent_client import sign_in
@@ -33,24 +30,11 @@ def api(tmp_path: Path) -> Iterator[Api]:
         yield api
 
 
-@contextmanager
-def hanging_engine(api: Api) -> Generator[None]:
-    """Stop the Temporal server for the time of the block."""
-    assert api.stack.process
-    children = psutil.Process(api.stack.process.pid).children(recursive=True)
-    [server] = [child for child in children if "temporal" in Path(child.exe()).name]
-    server.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        server.send_signal(signal.SIGCONT)
-
-
 def test_end_that_timed_out_may_happen_and_can_be_repeated(api: Api) -> None:
     api.http.timeout = 60
     agent, chat = sign_in(api, "a1"), api.start("live")
     api.send("AssociateContactWithUser", {"UserId": "a1"}, chat=chat).raise_for_status()
-    with hanging_engine(api), ThreadPoolExecutor() as pool:
+    with api.stack.hanging_temporal(), ThreadPoolExecutor() as pool:
         late = pool.submit(agent.post, f"contacts/{chat.contact_id}/end").result()
     assert_refused(late, 503, "InternalServiceException", "may still take effect. It can be repeated")
     assert "rpc" not in json.dumps(late.json()).lower()

@@ -11,7 +11,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests import postgres
@@ -20,6 +19,7 @@ from tests.chatjs.conftest import Tabs
 from tests.chatjs.driver import Tab
 from tests.chatjs.front import running_front
 from tests.stack import TOKEN_KEYS, Stack, free_ports, run_process
+from tests.test_processes import answers
 from tests.workflows.engine import eventually
 from tests.workflows.server import time_skipping_server
 
@@ -130,12 +130,3 @@ async def check(backend: Backend, chat: Chat, pair: tuple[Tab, Tab], sent: list[
 
 async def _has_all(backend: Backend, chat: Chat, sent: list[str]) -> bool | None:
     return set(sent) <= {item["Id"] for item in await asyncio.to_thread(backend.transcript, chat)} or None
-
-
-async def answers(url: str) -> bool | None:
-    """True when the API answers."""
-    async with httpx.AsyncClient() as http:
-        try:
-            return (await http.get(f"{url}/healthz")).is_success or None
-        except httpx.TransportError:
-            return None

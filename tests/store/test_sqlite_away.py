@@ -1,4 +1,4 @@
-"""SQLite cannot be used for now: the caller is told so, and the same store works again afterwards."""
+"""While the file of SQLite cannot be used, callers get `StoreUnavailable`. Afterwards the same store works again."""
 
 from __future__ import annotations
 
