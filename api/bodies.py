@@ -6,6 +6,7 @@ the parameters. So declare the body after the credentials: requests without perm
 
 # no `from __future__ import annotations`: FastAPI cannot resolve the text annotations of a callable object
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
@@ -19,6 +20,11 @@ from domain.mistakes import plain_message
 
 MAX_BODY_BYTES = 1_000_000
 """Maximum size of a body. No operation needs more: attributes and a first message, escaped, need less than half of it."""
+
+MAX_BODY_VALUES = 10_000
+"""Maximum number of values in a body. Each can be a mistake, and the time to find all mistakes grows with their number."""
+
+_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 _SHAPE_ERRORS = frozenset({"missing", "extra_forbidden"})
 
@@ -35,7 +41,7 @@ class BodyReader(Generic[Model]):
         """Return the body.
 
         Raises:
-            RequestTooLarge: it is longer than `MAX_BODY_BYTES`.
+            RequestTooLarge: it is longer than `MAX_BODY_BYTES`, or has more than `MAX_BODY_VALUES` values.
             MalformedRequest: it is not a JSON object, or a member is missing or of the wrong type.
             InvalidValue: a member has a value that is not allowed.
         """
@@ -43,8 +49,10 @@ class BodyReader(Generic[Model]):
 
 
 async def _read_object(request: Request) -> dict[str, Any]:
+    raw = await read_raw_body(request) or b"{}"
+    _require_few_values(raw)
     try:
-        body = from_json(await read_raw_body(request) or b"{}", allow_inf_nan=False)
+        body = from_json(raw, allow_inf_nan=False)
     except ValueError as error:
         raise MalformedRequest(f"The request body is not valid JSON: {error}") from None
     if not isinstance(body, dict):
@@ -94,9 +102,11 @@ def parse_json(raw: bytes, model: type[Model], *, name: str = "The request body"
     """Parse JSON text as `model`. `name`: what messages call the whole text.
 
     Raises:
+        RequestTooLarge: it has more than `MAX_BODY_VALUES` values.
         MalformedRequest: it is not a JSON object, or a member is missing or of the wrong type.
         InvalidValue: a member has a value that is not allowed.
     """
+    _require_few_values(raw)
     try:
         return model.model_validate_json(raw)
     except ValidationError as error:
@@ -107,3 +117,9 @@ def parse_json(raw: bytes, model: type[Model], *, name: str = "The request body"
         member = ".".join(str(part) for part in first["loc"]) or name
         fault = MalformedRequest if kind in _SHAPE_ERRORS or kind.endswith("_type") else InvalidValue
         raise fault(f"{member}: {plain_message(first)}") from None
+
+
+def _require_few_values(raw: bytes) -> None:
+    # the commas in texts do not count, but only a body with many commas is worth a closer look
+    if raw.count(b",") > MAX_BODY_VALUES and _TEXT.sub(b"", raw).count(b",") > MAX_BODY_VALUES:
+        raise RequestTooLarge(f"The request has more than {MAX_BODY_VALUES} values.")

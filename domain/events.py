@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field, ValidationError, field_validator, model_validator
+from pydantic import AwareDatetime, FailFast, Field, ValidationError, field_validator, model_validator
 
 from domain.mistakes import mistakes_in
 from domain.participants import ParticipantTimer, Role
@@ -46,7 +46,7 @@ class Message(ConversationEvent):
 class Messages(Value):
     """Body of the `message` signal: one message, or several in one signal."""
 
-    messages: list[Message] = Field(min_length=1)
+    messages: Annotated[list[Message], FailFast()] = Field(min_length=1)
 
     @model_validator(mode="before")
     @classmethod

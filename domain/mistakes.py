@@ -12,6 +12,8 @@ DURATION_EXPECTED = 'must be a duration, such as "PT10M", or a number of seconds
 _INSTANT_EXPECTED = "must be an instant with a time zone, like 2026-01-31T23:59:59Z"
 _DATE_EXPECTED = "must be a date, like 2026-01-31"
 
+MAX_MISTAKES = 1_000
+
 _MESSAGES = {
     **dict.fromkeys(("tuple_type", "list_type", "set_type", "frozen_set_type"), "must be a list"),
     **dict.fromkeys(("dict_type", "mapping_type", "model_type", "model_attributes_type"), "must be an object"),
@@ -58,7 +60,9 @@ class Mistake(NamedTuple):
 
 
 def mistakes_in(error: ValidationError) -> list[Mistake]:
-    """Return the mistakes, in the order of the members."""
+    """Return the mistakes, in the order of the members. Very many count as one, because a list of them takes long."""
+    if error.error_count() > MAX_MISTAKES:
+        return [Mistake((), f"has more than {MAX_MISTAKES} mistakes")]
     found = error.errors(include_url=False, include_input=False)
     members = [each["loc"] for each in found]
     # pydantic counts only the valid items of a list, so a list with a wrong item may also be too short

@@ -10,11 +10,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
+from pydantic_core import to_json
+
 from domain.events import Message, Messages
 
 MAX_BATCH_MESSAGES = 50
 MAX_BATCH_BYTES = 256_000
-"""Content of one signal in UTF-8 bytes. Well under Temporal's limit of 2 MB for a payload, also when escaped as JSON."""
+"""Content of one signal as JSON, in bytes. Well under Temporal's limit of 2 MB for a payload."""
 
 
 class _PendingMessage(NamedTuple):
@@ -67,7 +69,7 @@ class MessageBatches:
 def _first_batch(queue: list[_PendingMessage]) -> list[_PendingMessage]:
     size = 0
     for count, pending in enumerate(queue[:MAX_BATCH_MESSAGES]):
-        size += len(pending.message.content.encode())
+        size += len(to_json(pending.message.content))
         if size > MAX_BATCH_BYTES and count:
             return queue[:count]
     return queue[:MAX_BATCH_MESSAGES]

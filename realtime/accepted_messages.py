@@ -14,6 +14,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from domain.errors import Throttled, TokenReused
+from realtime.waiting_bytes import WaitingBytes, size_of
 from runtime.bus import Announcement, Bus
 from runtime.metrics import ApiMetrics
 from store import transcript
@@ -51,7 +52,8 @@ class _Accepted(NamedTuple):
 class AcceptedMessages:
     """The accepted messages of a process, by conversation.
 
-    About `limit` of them wait to be recorded, and as many new ones wait for room.
+    About `limit` of them wait to be recorded, and as many new ones wait for room. The size of those of one conversation is
+    limited, too (`WaitingBytes`).
     """
 
     def __init__(self, db: Database, bus: Bus, limit: int, metrics: ApiMetrics | None = None) -> None:
@@ -67,6 +69,7 @@ class AcceptedMessages:
         self._by_age: deque[tuple[float, str, str]] = deque()
         self._waiting: dict[str, set[asyncio.Event]] = {}
         self._for_room: deque[asyncio.Future[None]] = deque()
+        self._waiting_bytes = WaitingBytes(self._look_for_recorded)
         self._look: asyncio.Task[None] | None = None
         self.count = 0
         bus.subscribe(self._receive)
@@ -91,10 +94,13 @@ class AcceptedMessages:
             TokenReused: a message with this id and another content is added already.
         """
         self._remove_old()
-        if self.count < self._limit and not self._for_room:
-            self.count += 1
-        else:
-            await self._wait_for_room()
+        is_new = await self._take_bytes(conversation_id, item_id, content)
+        try:
+            await self._take_room()
+        except BaseException:
+            if is_new:
+                self._waiting_bytes.release(conversation_id, item_id)
+            raise
         items, now = self._unrecorded.setdefault(conversation_id, {}), monotonic()
         if added := items.get(item_id):
             self._release()
@@ -106,6 +112,10 @@ class AcceptedMessages:
 
     def remove(self, conversation_id: str, item_id: str) -> None:
         """Remove a message that is recorded, or not accepted after all. Repeated calls do nothing."""
+        self._waiting_bytes.release(conversation_id, item_id)
+        self._discount(conversation_id, item_id)
+
+    def _discount(self, conversation_id: str, item_id: str) -> None:
         items = self._unrecorded.get(conversation_id)
         if items and items.pop(item_id, None) is not None:
             if not items:
@@ -165,17 +175,33 @@ class AcceptedMessages:
             recorded = [item.id for item in announcement.items]
         else:  # which items they are is unknown: the reads that wait look themselves, and without them all count as recorded
             recorded = [] if conversation_id in self._waiting else list(self._unrecorded.get(conversation_id, ()))
+            if conversation_id not in self._waiting:
+                self._waiting_bytes.release_all(conversation_id)
         for item_id in recorded:
             self.remove(conversation_id, item_id)
         for announced in self._waiting.get(conversation_id, ()):
             announced.set()
 
+    async def _take_bytes(self, conversation_id: str, item_id: str, content: Content | None) -> bool:
+        if content is None:
+            return False
+        try:
+            return await self._waiting_bytes.take(conversation_id, item_id, size_of(content[1]))
+        except Throttled:
+            self._refused.inc()
+            raise
+
+    async def _take_room(self) -> None:
+        if self.count < self._limit and not self._for_room:
+            self.count += 1
+        else:
+            await self._wait_for_room()
+
     async def _wait_for_room(self) -> None:
         self.require_short_wait()
         room = asyncio.get_running_loop().create_future()
         self._for_room.append(room)
-        if self._look is None or self._look.done():
-            self._look = asyncio.create_task(self._look_while_messages_wait())
+        self._look_for_recorded()
         try:
             async with asyncio.timeout(ROOM_WAIT_SECONDS):
                 await room
@@ -193,9 +219,15 @@ class AcceptedMessages:
         elif room in self._for_room:
             self._for_room.remove(room)
 
+    def _look_for_recorded(self) -> None:
+        if self._look is None or self._look.done():
+            self._look = asyncio.create_task(self._look_while_messages_wait())
+
     async def _look_while_messages_wait(self) -> None:
-        while self._for_room:
-            waiting = [(conversation, item) for conversation, items in self._unrecorded.items() for item in items]
+        while self._for_room or self._waiting_bytes.has_waiting:
+            waiting = self._waiting_bytes.items()
+            if self._for_room:
+                waiting += [(conversation, item) for conversation, items in self._unrecorded.items() for item in items]
             for conversation_id, item_id in await transcript.stored_items(self._db, waiting):
                 self.remove(conversation_id, item_id)
             await asyncio.sleep(LOOK_SECONDS)
@@ -219,4 +251,4 @@ class AcceptedMessages:
             accepted = self._unrecorded.get(conversation_id, {}).get(item_id)
             if accepted and accepted.at == at:  # else it was recorded, and perhaps sent again
                 self._late.inc()
-                self.remove(conversation_id, item_id)
+                self._discount(conversation_id, item_id)

@@ -106,8 +106,14 @@ def temporal_binary() -> str:
     return found
 
 
+MAX_SIGNALS = 5_000
+"""How many signals a run takes. The server refuses more until the run continues as new, which it does long before."""
+
+
 def server_options(*, durable: bool) -> list[str]:
     """Options of every local server.
+
+    A run takes half as many signals as by default: a worker that was away gets all in one task, which may take two seconds.
 
     A write-ahead log, and a transfer queue without the default rate limit. By default a run that continues as new within its
     first second begins again only after that second; here it does so at once.
@@ -118,6 +124,7 @@ def server_options(*, durable: bool) -> list[str]:
     return [
         *("--sqlite-pragma", "journal_mode=WAL"),
         *("--sqlite-pragma", f"synchronous={'FULL' if durable else 'NORMAL'}"),
+        *("--dynamic-config-value", f"history.maximumSignalsPerExecution={MAX_SIGNALS}"),
         *("--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000"),
         *("--dynamic-config-value", 'history.workflowIdReuseMinimalInterval="0s"'),
     ]

@@ -44,14 +44,11 @@ with workflow.unsafe.imports_passed_through():
     from workflows.refused_writes import decide_apart, not_storable, without_event, without_messages
     from workflows.rounds import Round, decide_entries
     from workflows.rules_version import decide_rules_version
-    from workflows.run_length import RunLength
+    from workflows.run_length import RunLength, fits_into_next_run
     from workflows.signal_handlers import PendingCommand, SignalHandlers
     from workflows.state import ConversationState
     from workflows.state_parts import UnarchivedContact
     from workflows.timers import Deadline, next_deadline
-
-CARRIED_BYTES = 256_000
-"""Continue-as-new waits until the inbox is no larger than this, far below Temporal's limit of 2 MB."""
 
 
 @workflow.defn(name=WORKFLOW)
@@ -284,7 +281,7 @@ class Conversation(SignalHandlers):
         is_long = self._length.is_reached(
             self._state.rules_version,
             signals=self.signals,
-            characters=self.characters,
+            size=self.bytes if self._state.rules_version >= 5 else self.characters,
             inbox=[event for event, _ in self.inbox],
             clock=self._state.clock,
         )
@@ -316,10 +313,8 @@ class Conversation(SignalHandlers):
         closed = self._state.state is State.CLOSED
         if closed or self.malformed or any(pending for _, pending in self.inbox):
             return False
-        return workflow.all_handlers_finished() and self._carried() <= CARRIED_BYTES
-
-    def _carried(self) -> int:
-        return sum(len(event.model_dump_json().encode()) for event, _ in self.inbox)
+        fits = fits_into_next_run((event for event, _ in self.inbox), self._state.rules_version)
+        return workflow.all_handlers_finished() and fits
 
     def _result(self) -> ConversationResult:
         state = self._state

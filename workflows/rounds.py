@@ -14,6 +14,9 @@ from workflows.signal_handlers import PendingCommand
 from workflows.state import ConversationState
 from workflows.state_parts import DecidedCommand
 
+ROUND_ENTRIES = 500
+"""A round decides on no more entries of the inbox, so that no workflow task takes long. Not before version 5 of the rules."""
+
 COMMIT_ITEMS = 50
 COMMIT_BYTES = 500_000
 """A commit takes no more events once it has this many items or bytes of JSON; Temporal refuses payloads above 2 MB."""
@@ -46,6 +49,8 @@ def decide_entries(
     results: list[tuple[PendingCommand, CommandResult]] = []
     for event, pending in inbox:
         if len(batch.items) >= COMMIT_ITEMS or size >= COMMIT_BYTES:
+            break
+        if entries >= ROUND_ENTRIES and state.rules_version >= 5:
             break
         entries += 1
         if pending and (known := batch.state.decided_command(pending.id)):

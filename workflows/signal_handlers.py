@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
@@ -56,6 +57,9 @@ class SignalHandlers:
         self.malformed: list[tuple[str, Refusal]] = []
         self.signals = 0
         self.characters = 0
+        """The characters of the messages. They count before version 5 of the rules."""
+        self.bytes = 0
+        """The size of the bodies as JSON, at least as large as in the history."""
         self.renewal_requested = False
 
     def drop_signalled(self, count: int) -> list[str]:
@@ -75,7 +79,7 @@ class SignalHandlers:
     @workflow.signal
     def message(self, *inputs: Any) -> None:
         """Body: one message `{"content", "content_type"?, "by"?}` or `{"messages": [...]}`."""
-        self.signals += 1
+        self._count(inputs)
         try:
             batch = Messages.model_validate(*inputs)
         except (ValidationError, TypeError) as error:
@@ -175,17 +179,22 @@ class SignalHandlers:
 
         Takes no body.
         """
-        self.signals += 1
+        self._count(())
         self.renewal_requested = True
 
     @workflow.signal(dynamic=True)
     def unknown(self, name: str, inputs: Sequence[RawValue]) -> None:
         """Any other name is recorded as refused."""
-        self.signals += 1
+        self._count(())
+        self.bytes += sum(len(body.payload.data) for body in inputs)
         self.malformed.append((name, refusal(RefusalCode.UNKNOWN_SIGNAL)))
 
-    def _receive(self, event: type[AnyEvent], inputs: tuple[Any, ...]) -> None:
+    def _count(self, inputs: tuple[Any, ...]) -> None:
         self.signals += 1
+        self.bytes += len(json.dumps(inputs))  # it escapes all but ASCII, as senders may
+
+    def _receive(self, event: type[AnyEvent], inputs: tuple[Any, ...]) -> None:
+        self._count(inputs)
         try:
             self.inbox.append((event.model_validate(*(inputs or ({},))), None))
         except (ValidationError, TypeError) as error:

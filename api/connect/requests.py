@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from annotated_types import Interval, MaxLen, MinLen
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, StringConstraints, model_validator
+from pydantic_core import to_json
 
 from domain.transcript import ContentType, checked_content
 from store.attributes import attribute_bytes
@@ -60,6 +61,10 @@ class ParticipantConfiguration(WireModel):
     response_mode: Literal["INCREMENTAL", "COMPLETE"] | None = None
 
 
+MAX_SEGMENT_DEPTH = 50
+"""How deep segment attributes may be nested. The worker reads them inside other values, and its reader has a limit of depth."""
+
+
 class SegmentAttribute(WireModel):
     """Value of a system-defined attribute: exactly one member."""
 
@@ -69,11 +74,33 @@ class SegmentAttribute(WireModel):
     value_list: list[SegmentAttribute] | None = None
     value_arn: Annotated[Text, MaxLen(1024)] | None = None
 
+    _depth: int = PrivateAttr(default=1)
+
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
         if sum(getattr(self, name) is not None for name in type(self).model_fields) != 1:
             raise ValueError("must have exactly one of ValueString, ValueMap, ValueInteger, ValueList, ValueArn")
+        inner = (*(self.value_map or {}).values(), *(self.value_list or ()))
+        self._depth = 1 + max((value._depth for value in inner), default=0)
+        if self._depth > MAX_SEGMENT_DEPTH:
+            raise ValueError(f"must not be nested deeper than {MAX_SEGMENT_DEPTH} levels")
         return self
+
+
+def segment_attributes_json(attributes: Mapping[str, SegmentAttribute]) -> dict[str, Any]:
+    """Convert segment attributes to their JSON on the wire."""
+    return {name: value.model_dump(by_alias=True, exclude_none=True) for name, value in attributes.items()}
+
+
+def _segment_attributes_within_limit(attributes: dict[str, SegmentAttribute]) -> dict[str, SegmentAttribute]:
+    if len(to_json(segment_attributes_json(attributes))) > MAX_ATTRIBUTE_BYTES:
+        raise ValueError(f"must be at most {MAX_ATTRIBUTE_BYTES} UTF-8 bytes of JSON")
+    return attributes
+
+
+SegmentAttributes = Annotated[
+    dict[SegmentAttributeName, SegmentAttribute], AfterValidator(_segment_attributes_within_limit)
+]
 
 
 class StreamingConfiguration(WireModel):
@@ -105,7 +132,7 @@ class StartChatContact(WireModel):
     persistent_chat: PersistentChat | None = None
     related_contact_id: ContactId | None = None
     participant_configuration: ParticipantConfiguration | None = None
-    segment_attributes: OrDefault[dict[SegmentAttributeName, SegmentAttribute]] = Field(default_factory=dict)
+    segment_attributes: OrDefault[SegmentAttributes] = Field(default_factory=dict)
     customer_id: Annotated[Text, MinLen(1), MaxLen(128)] | None = None
     disconnect_on_customer_exit: Annotated[list[Literal["AGENT"]], MinLen(1), MaxLen(1)] | None = None
     connection_types: Annotated[list[ConnectionType], MinLen(1), MaxLen(2)] | None = None
@@ -180,8 +207,3 @@ class AssociateContactWithUser(WireModel):
     """POST /contacts/{InstanceId}/{ContactId}/associate-user."""
 
     user_id: UserId
-
-
-def segment_attributes_json(attributes: Mapping[str, SegmentAttribute]) -> dict[str, Any]:
-    """Convert segment attributes to their JSON on the wire."""
-    return {name: value.model_dump(by_alias=True, exclude_none=True) for name, value in attributes.items()}

@@ -44,6 +44,29 @@ def test_body_that_is_not_a_json_object_is_refused(api: Api, chat: Chat, operati
     assert_refused(response, 400, shape_error(operation), "The request body")
 
 
+MANY_MISTAKES = {
+    "list": b'{"SupportedMessagingContentTypes": [' + b"1," * 300_000 + b"1]}",
+    "members": b"{" + b",".join(b'"%d": 1' % number for number in range(80_000)) + b"}",
+    "maps": b'{"SegmentAttributes": {"a": {"ValueList": [' + b"{}," * 300_000 + b"{}]}}}",
+    "after texts": b'{"Content": "\\"' + b"," * 20_000 + b'", "Unknown": [' + b"1," * 20_000 + b"1]}",
+}
+
+
+@pytest.mark.parametrize("what", MANY_MISTAKES)
+@pytest.mark.parametrize("operation", WITH_BODY)
+def test_body_with_very_many_values_is_refused_before_its_mistakes_are_listed(
+    api: Api, chat: Chat, operation: str, what: str
+) -> None:
+    response = api.send(operation, MANY_MISTAKES[what], chat=chat)
+    assert response.status_code == 413
+    assert "more than 10000 values" in response.text
+
+
+def test_commas_in_texts_do_not_count(api: Api, chat: Chat) -> None:
+    body = json.dumps({"ContentType": "text/plain", "Content": ',"\\' * 4_000}).encode()
+    assert api.send("SendMessage", body, chat=chat).status_code == 200
+
+
 @pytest.mark.parametrize("operation", WITH_BODY)
 def test_empty_body_is_read_as_empty_object(api: Api, chat: Chat, operation: str) -> None:
     chat = api.suitable_chat(operation, chat)

@@ -59,7 +59,7 @@ ACCEPTED: list[tuple[str, str, Any]] = [
     ("StartChatContact", "SegmentAttributes", {"a": {"ValueMap": {"é" * 128: {"ValueString": "x"}}}}),
     ("StartChatContact", "SegmentAttributes", {"a": {"ValueMap": {}}, "b": {"ValueList": []}}),
     ("StartChatContact", "SegmentAttributes", {"a": {"ValueInteger": 2**31 - 1}, "b": {"ValueInteger": -(2**31)}}),
-    ("StartChatContact", "SegmentAttributes", {"a": nested_attribute(80)}),
+    ("StartChatContact", "SegmentAttributes", {"a": nested_attribute(49)}),
     ("UpdateContactAttributes", "Attributes", {}),
     ("CreateParticipantConnection", "ConnectParticipant", True),
     ("CreateParticipantConnection", "Type", ["WEBSOCKET"] * 5),
@@ -95,6 +95,9 @@ REFUSED: list[tuple[str, str, Any, str]] = [
     ("StartChatContact", "Attributes", {"a": "é" * 16_384}, IP),
     ("StartChatContact", "Attributes", {f"k{n:04}": "1234" for n in range(3_641)}, IP),
     ("StartChatContact", "SegmentAttributes", {"": {"ValueString": "x"}}, IP),
+    ("StartChatContact", "SegmentAttributes", {"a": nested_attribute(50)}, IP),
+    ("StartChatContact", "SegmentAttributes", {f"a{n}": {"ValueString": "x" * 1024} for n in range(32)}, IP),
+    ("StartChatContact", "SegmentAttributes", {"a": {"ValueList": [nested_attribute(49)]}}, IP),
     ("StartChatContact", "SegmentAttributes", {"é" * 129: {"ValueString": "x"}}, IP),
     ("StartChatContact", "SegmentAttributes", {"a\0": {"ValueString": "x"}}, IP),
     ("StartChatContact", "SegmentAttributes", {"a": {"ValueMap": {"é" * 129: {"ValueString": "x"}}}}, IP),
@@ -183,9 +186,9 @@ def test_invalid_value_is_refused(api: Api, chat: Chat, operation: str, member: 
 
 
 def test_deep_segment_attributes_are_returned_unchanged(api: Api) -> None:
-    chat = api.start(SegmentAttributes={"a": nested_attribute(80)})
+    chat = api.start(SegmentAttributes={"a": nested_attribute(49)})
     contact = api.send("DescribeContact", chat=chat).json()["Contact"]
-    assert contact["SegmentAttributes"] == {"a": nested_attribute(80)}
+    assert contact["SegmentAttributes"] == {"a": nested_attribute(49)}
 
 
 def test_persistent_chat_and_related_contact_are_mutually_exclusive(api: Api, chat: Chat) -> None:

@@ -30,6 +30,7 @@ from tests.workflows.test_deadlines import AGENT_LOST, WITH_AGENT, set_timers
 from tests.workflows.test_hours import CLOSES, OPENS, advance_to_hours_change
 from tests.workflows.test_idle_rules import AGENT, CUSTOMER
 from tests.workflows.time_skipping import advance, advance_to_timer, current_time
+from workflows.rounds import ROUND_ENTRIES
 from workflows.timers import Timer, next_deadline
 
 Scenario = Callable[[Engine, WorkflowEnvironment], Awaitable[Chat]]
@@ -129,6 +130,18 @@ async def survey_answers(engine: Engine, _: WorkflowEnvironment) -> Chat:
     await chat.send("2.")
     await chat.wait_until(lambda s: s.ended, "the survey is answered")
     await chat.do(Close())
+    await chat.handle.result()
+    return chat
+
+
+async def many_repeats(engine: Engine, _: WorkflowEnvironment) -> Chat:
+    """A signal with more repeats of a message than one round decides on, under version 5 of the rules."""
+    chat = await engine.start(id="recorded-many-repeats")
+    await chat.do(*WITH_AGENT)
+    repeat = {"id": "recorded-repeat", "content": "x", "by": "customer"}
+    await chat.signal("message", {"messages": [repeat] * (ROUND_ENTRIES + 10)})
+    await chat.send("the last")
+    await chat.do(End(by="agent"), Close())
     await chat.handle.result()
     return chat
 
@@ -336,7 +349,7 @@ async def reconfigured(engine: Engine, _: WorkflowEnvironment) -> Chat:
 
 _LIVE = (
     *(chat, reconnect, timeout, outage, cancelled, contacts, agent_lost, participant_timers, offered, reconfigured),
-    *(survey_answers, late_connects),
+    *(survey_answers, late_connects, many_repeats),
 )
 _PERSISTENT = (
     *(renewed, renewed_after_work, renewed_by_signal, parked, idle_rules, hours, returning),

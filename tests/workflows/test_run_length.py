@@ -17,7 +17,7 @@ AFTER = [None, timedelta(0), QUIET / 2, QUIET, 10 * SECOND]
 
 
 def is_reached(length: RunLength, signals: int, *inbox: AnyEvent) -> bool:
-    return length.is_reached(RULES_VERSION, signals=signals, characters=0, inbox=inbox, clock=START)
+    return length.is_reached(RULES_VERSION, signals=signals, size=0, inbox=inbox, clock=START)
 
 
 @pytest.mark.parametrize("limit", [1, 3, 8, 9, 16, 40, 100])
