@@ -38,6 +38,7 @@ from runtime.sdk_metrics import SdkMetrics
 from runtime.settings import DEMO_SECRET, Settings, load_settings, store_file
 from runtime.socket_bus import SocketBus
 from runtime.temporal import check_no_other_server, connect, register_search_attributes
+from runtime.tracing import sent_traces
 from worker import WORKER_EXIT
 from workflows.replay import replay_and_report
 from workflows.search_attributes import KEYS
@@ -57,7 +58,10 @@ async def run(settings: Settings) -> None:
             await register_search_attributes(await connect(settings), KEYS)
             report_progress("Opening the store and bringing its tables up to date...")
             bus = SocketBus()
-            async with ReportedExit(opened_resources(settings, bus), "the store to close") as resources:
+            async with (
+                sent_traces("perennial-api"),
+                ReportedExit(opened_resources(settings, bus), "the store to close") as resources,
+            ):
                 report_progress("Starting the worker and the API...")
                 sdk, metrics = SdkMetrics(), ApiMetrics()
                 client = await connect(settings, retries=False, sdk=sdk)

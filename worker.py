@@ -18,11 +18,13 @@ from functools import partial
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
+from activities.commit_traces import CommitTraces
 from activities.opening_hours import OpeningHoursReader
 from activities.recording import Recorder
 from activities.transcript_files import TranscriptArchiver
 from bootstrap import opened_resources
 from configuration.current import Configuration
+from runtime import tracing
 from runtime.archive import opened_archive
 from runtime.bus import WORKER_RUNS, Bus
 from runtime.child_process import PARENT_SOCKET
@@ -44,6 +46,7 @@ from workflows.conversation import Conversation
 from workflows.details_on_request import DetailsOnRequest
 from workflows.runner import ConversationRunner
 from workflows.search_attributes import KEYS
+from workflows.trace_headers import TraceHeaders
 
 WORKER_EXIT = "the worker to finish its activities (store, archive)"
 """What the exit of the worker waits for."""
@@ -75,7 +78,7 @@ async def build_worker(
         task_queue=settings.temporal_task_queue,
         workflows=[Conversation],
         workflow_runner=ConversationRunner(),
-        interceptors=[DetailsOnRequest()],
+        interceptors=[DetailsOnRequest(), *([TraceHeaders(), CommitTraces()] if tracing.is_on() else [])],
         activities=[recorder.record, hours_reader.opening_hours, archiver.archive],
         max_cached_workflows=settings.cached_conversations,
         # a conversation whose worker was killed waits this long before another worker takes it over
@@ -110,8 +113,9 @@ async def run(settings: Settings, parent_socket: int | None = None) -> None:
     page = MetricsPage(metrics.registry, (readiness.problems,), sdk)
     async with serve_worker_port(settings, [*probe_routes(readiness), page.route], default=default_port) as port:
         report_progress(f"The worker answers probes and shows metrics on {base_url(settings.worker_host, port)}")
-        client = await Patience(stop)(partial(connect, settings, sdk=sdk))
-        await _work(client, settings, parent_bus, readiness, metrics, stop)
+        async with tracing.sent_traces("perennial-worker"):
+            client = await Patience(stop)(partial(connect, settings, sdk=sdk))
+            await _work(client, settings, parent_bus, readiness, metrics, stop)
 
 
 async def _work(

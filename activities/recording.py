@@ -17,6 +17,7 @@ from domain.errors import StoreUnavailable
 from domain.policy import Policy
 from routing.placement import OfferOver, write_placement
 from runtime.bus import Announcement, Bus, routing_has_changed
+from runtime.causes import CAUSES
 from runtime.logs import CONTACT
 from runtime.metrics import WorkerMetrics
 from store.checkpoints import Step
@@ -58,7 +59,8 @@ class Recorder(ConversationActivities):
             raise ApplicationError("the id of the workflow must be that of its conversation", non_retryable=True)
         CONTACT.set(commit.conversation_id)
         try:
-            written = await self._measured(commit)
+            with CAUSES.get().span("commit"):
+                written = await self._measured(commit)
         except StoreUnavailable as error:
             # the store has logged it, once for all conversations. The SDK logs each attempt, unless the failure is benign
             kind = type(error).__name__
@@ -148,7 +150,8 @@ class Recorder(ConversationActivities):
             await self._bus.announce(Announcement(commit.conversation_id, frame, only_to=notice.to))
         if commit.items:
             items = commit.items if written.items_as_given else ()
-            await self._bus.announce(Announcement(commit.conversation_id, items=items))
+            traces = CAUSES.get().traceparents()
+            await self._bus.announce(Announcement(commit.conversation_id, items=items, traces=traces))
 
     def _changed_policy(self, rules: PolicyReference) -> Policy | None:
         """Returns the workstream's present policy when it differs from the conversation's; else None.

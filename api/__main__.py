@@ -17,6 +17,7 @@ from runtime.process import ReportedExit, command_line, limit_stop, run_process,
 from runtime.sdk_metrics import SdkMetrics
 from runtime.settings import Settings
 from runtime.temporal import connect
+from runtime.tracing import sent_traces
 from runtime.waiting import Patience
 
 logger = logging.getLogger(__name__)
@@ -39,7 +40,10 @@ async def run(settings: Settings) -> None:
     patience, sdk, metrics = Patience(stop), SdkMetrics(), ApiMetrics()
     client = await patience(partial(connect, settings, retries=False, sdk=sdk))
     conversations = ConversationClient(client, settings, metrics)
-    async with ReportedExit(opened_resources(settings, wait=patience), "the store to close") as resources:
+    async with (
+        sent_traces("perennial-api"),
+        ReportedExit(opened_resources(settings, wait=patience), "the store to close") as resources,
+    ):
         services = build_services(settings, *resources, conversations, metrics)
         async with ReportedExit(serve(create_app(services, sdk=sdk), settings), API_EXIT) as served:
             logger.info("the API listens on %s", base_url(settings.api_host, served.port))

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.cors import CORSMiddleware
 
 from api import agent, browser_pages, contact_transcripts, errors, reconnections, request_ids
@@ -31,6 +32,7 @@ from api.participant import connection, messages, socket, transcript
 from api.participant.arrival import MessagesInOrder
 from api.paths import EncodedSlashes
 from api.request_metrics import RequestMetrics
+from api.request_traces import RequestTraces
 from api.stopping import LastAnswers
 from api.tokens import Tokens, token_keys
 from api.trusted_proxies import TrustedProxies
@@ -47,6 +49,7 @@ from routing.connection_reports import ConnectionReports
 from routing.dispatcher import Dispatcher
 from routing.figures import RoutingFigures
 from routing.queue_positions import QueuePositions
+from runtime import tracing
 from runtime.bus import Bus
 from runtime.health import Check, Readiness, answers, is_listening
 from runtime.metrics import ApiMetrics, StateCollector
@@ -58,6 +61,9 @@ from runtime.settings import Settings
 from runtime.version import VERSION
 from store.database import Database
 from store.receipt_writer import ReceiptWriter
+
+NO_TELEMETRY: TelemetryConfig = {"auto_configure": False, "tracing": False, "metrics": False, "logs": False}
+"""FastAPI's own telemetry would send paths, queries and texts of errors, which can hold tokens and names."""
 
 
 def build_services(
@@ -120,7 +126,13 @@ def create_app(services: Services, temporal_ui: str | None = None, sdk: SdkMetri
             yield
 
     app = FastAPI(
-        title="Perennial", version=VERSION, lifespan=lifespan, redirect_slashes=False, docs_url=None, redoc_url=None
+        title="Perennial",
+        version=VERSION,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+        telemetry=NO_TELEMETRY,
     )
     app.state.services = services
     app.add_middleware(EncodedSlashes)
@@ -144,6 +156,8 @@ def create_app(services: Services, temporal_ui: str | None = None, sdk: SdkMetri
     )
     app.add_middleware(request_ids.RequestIds)
     app.add_middleware(RequestMetrics, services.metrics)
+    if tracing.is_on():
+        app.add_middleware(RequestTraces)
     app.add_middleware(TrustedProxies, services.settings.trusted_proxies)
     app.add_middleware(LastAnswers, services)
     errors.install(app)

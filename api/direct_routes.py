@@ -57,6 +57,7 @@ class DirectRoutes:
             operation = self._operations.get(scope["path"])
             # a path with encoded characters is another one, see `EncodedSlashes`
             if operation and b"%" not in scope["raw_path"]:
+                scope["route"] = operation.route
                 response = await operation.respond(Request(scope, receive))
                 await response(scope, receive, send)
                 return
@@ -67,6 +68,7 @@ class _Operation:
     """A route's function, and what is checked before it is called."""
 
     def __init__(self, route: APIRoute, parts: Services, check: Callable[[], None] | None) -> None:
+        self.route = route
         self._check = check
         self._call = _Call(route.dependant, parts)
 

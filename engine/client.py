@@ -28,9 +28,11 @@ from domain.policy import Policy
 from domain.refusals import Refusal
 from engine.calls import PASSING, fault_of, repeated
 from engine.message_batches import MessageBatches
+from engine.message_traces import MessageTraces
 from runtime.metrics import ApiMetrics
 from runtime.settings import Settings
 from runtime.temporal import ask_for_namespace
+from runtime.tracing import span
 from store.records import StoredConversation
 from workflows import operator_details, search_attributes
 from workflows.checkpoint_states import opening_of
@@ -50,7 +52,8 @@ class ConversationClient:
     """
 
     def __init__(self, client: Client, settings: Settings, metrics: ApiMetrics | None = None) -> None:
-        self._client = client
+        self._traces = MessageTraces()
+        self._client = self._traces.client(client)
         self._metrics = metrics or ApiMetrics()
         self._settings = settings
         self._batches = MessageBatches(self._send_messages)
@@ -87,7 +90,8 @@ class ConversationClient:
             initial_message=first_message,
             recycle_after=self._settings.recycle_after,
         )
-        await self._start(start, opening, WorkflowIDReusePolicy.REJECT_DUPLICATE)
+        with span("start", opening.contact_id):
+            await self._start(start, opening, WorkflowIDReusePolicy.REJECT_DUPLICATE)
 
     def policy(
         self,
@@ -144,11 +148,13 @@ class ConversationClient:
 
     async def send_message(self, conversation_id: str, message: Message) -> None:
         """Send a message. Returns once it is durable: the transcript will contain it exactly once, by its `id`."""
-        await self._batches.add(conversation_id, message)
+        with self._traces.sending(conversation_id, message):
+            await self._batches.add(conversation_id, message)
 
     async def signal(self, conversation_id: str, event: AnyEvent) -> None:
         """Send an event without waiting for its effect. Returns once Temporal has stored it."""
-        await self._signal(conversation_id, event.kind, event)
+        with span(f"signal {event.kind}", conversation_id):
+            await self._signal(conversation_id, event.kind, event)
 
     async def execute_command(self, conversation_id: str, command: Command) -> Refusal | None:
         """Send a command, and return once its effect is in the store. Returns the refusal, or None if the command is done."""
@@ -156,7 +162,8 @@ class ConversationClient:
         # with the instant of sending, a repeated workflow task makes the same decision
         dated = command.model_copy(update={"at": datetime.now(UTC)})
         try:
-            answer = await self._update(handle, CommandRequest(command=dated))
+            with span(f"command {command.kind}", conversation_id):
+                answer = await self._update(handle, CommandRequest(command=dated))
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:
             raise EngineUnavailable from error
         except WorkflowUpdateFailedError as error:

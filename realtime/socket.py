@@ -61,6 +61,8 @@ class Frame:
     """Whether it is the last frame: the socket is closed after it."""
     accepted_at: datetime | None = None
     """When the message in the frame was accepted (UTC), for the metrics; None without a new message."""
+    on_sent: Callable[[], None] | None = None
+    """Called when the frame was written to the socket."""
 
 
 class FrameQueue:
@@ -239,3 +241,5 @@ class ClientSocket:
         self._metrics.frames.inc()
         if frame.accepted_at:
             self._metrics.frame_lag_seconds.observe((datetime.now(UTC) - frame.accepted_at).total_seconds())
+        if frame.on_sent:
+            frame.on_sent()

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from domain.transcript import ItemType, TranscriptItem
 from realtime.feed import Feed
+from realtime.frame_traces import FrameTraces
 from realtime.socket import Frame, FrameQueue
 from runtime.bus import HANDED_OVER, LOOK_INTO_THE_STORE, Announcement, Bus, handed_over
 from runtime.metrics import ApiMetrics
@@ -44,6 +45,8 @@ class TranscriptSubscriber:
     frames: FrameQueue
     welcome: Welcome = _no_frames
     cursor: int = 0
+    traces: FrameTraces | None = None
+    """The traces to which the frames of new items belong. The feed sets them."""
     _only_contact: str | None = None
     _received: int = 0
     _sent_at_heartbeat: int = 0
@@ -82,7 +85,10 @@ class TranscriptSubscriber:
 
     def deliver(self, entry: TranscriptItem) -> None:
         """Queue a new item, and the end of the chat if the participant leaves with it."""
-        for frame in _frames(entry, self.participant_id, self.key):
+        first, *others = _frames(entry, self.participant_id, self.key)
+        if self.traces and (on_sent := self.traces.of(entry.id)):
+            first = replace(first, on_sent=on_sent)
+        for frame in (first, *others):
             self.frames.put(frame)
 
 
@@ -94,6 +100,7 @@ class TranscriptFeed(Feed[str, TranscriptItem, TranscriptSubscriber]):
         self._reconnects = (metrics or ApiMetrics()).reconnects
         self._bus = bus
         self._resume_points: OrderedDict[str, int] = OrderedDict()
+        self._traces = FrameTraces()
         super().__init__("transcript items")
         bus.subscribe(self._receive)
 
@@ -146,6 +153,7 @@ class TranscriptFeed(Feed[str, TranscriptItem, TranscriptSubscriber]):
         if participant.left_at is not None and not misses_items:
             return None
         # an agent has the other contacts in the transcript; each `transfer.succeeded` makes the ChatJS of an agent unsubscribe
+        subscriber.traces = self._traces
         subscriber.begin(resume_point, only_contact=contact_id if participant.role == "AGENT" else None)
         for frame in subscriber.welcome(conversation, contact_id):
             subscriber.frames.put(frame)
@@ -182,6 +190,7 @@ class TranscriptFeed(Feed[str, TranscriptItem, TranscriptSubscriber]):
                 subscriber.frames.put(frame)
 
     def _deliver_announced(self, announcement: Announcement) -> None:
+        self._traces.note(announcement.conversation_id, announcement.traces)
         if announcement.items:
             self.deliver(announcement.conversation_id, announcement.items)
         else:

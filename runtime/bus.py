@@ -29,6 +29,8 @@ class Announcement(NamedTuple):
     """The stored items with which the transcript has grown, in order. Empty: read the store."""
     record_changed: bool = False
     """Whether the record of the conversation has changed: its state, contacts, participants or attributes."""
+    traces: tuple[tuple[str, str], ...] = ()
+    """The ids of messages among the items, each with the context of its recorded trace (W3C `traceparent`)."""
 
     @property
     def transcript_has_grown(self) -> bool:
@@ -128,13 +130,17 @@ class LocalBus:
 
 def encoded(announcement: Announcement) -> bytes:
     """The announcement as one line of JSON in UTF-8. Lone surrogates cannot be encoded and become "?"."""
-    values = announcement._replace(items=tuple(item.model_dump(mode="json") for item in announcement.items))
+    stored = tuple(item.model_dump(mode="json") for item in announcement.items)
+    values: list[Any] = [*announcement._replace(items=stored)]
+    if not announcement.traces:
+        del values[-1]
     # not ASCII, because escapes would be up to three times as long
     return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
 def decoded(line: bytes | str) -> Announcement:
     """The announcement that `encoded` has encoded."""
-    conversation_id, frame, only_to, items, record_changed = json.loads(line)
+    conversation_id, frame, only_to, items, record_changed, *rest = json.loads(line)
     stored = tuple(TranscriptItem.model_validate(item) for item in items)
-    return Announcement(conversation_id, frame, only_to, stored, record_changed)
+    traces = tuple((id, traceparent) for id, traceparent in rest[0]) if rest else ()
+    return Announcement(conversation_id, frame, only_to, stored, record_changed, traces)
