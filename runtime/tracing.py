@@ -8,6 +8,7 @@ error.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
@@ -65,6 +66,8 @@ async def sent_traces(process: str) -> AsyncGenerator[None]:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+    # it writes a line for each attempt, and another one when it gives up
+    logging.getLogger("opentelemetry.exporter").setLevel(logging.ERROR)
     own = Resource({SERVICE_NAME: process, SERVICE_VERSION: VERSION})
     provider = TracerProvider(resource=Resource.create().merge(own).merge(OTELResourceDetector().detect()))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))

@@ -77,9 +77,9 @@ class Product(System):
 
 
 @contextmanager
-def embedded(folder: Path) -> Generator[Product]:
-    """Run `python -m perennial`. The part `api` is all of it: its worker and its Temporal server end with it."""
-    stack = Stack(folder, {"PERENNIAL_CONFIG": str(_configuration(folder))})
+def embedded(folder: Path, settings: Mapping[str, str] | None = None) -> Generator[Product]:
+    """Run `python -m perennial`, with further settings. The part `api` is all of it: worker and Temporal server end with it."""
+    stack = Stack(folder, {"PERENNIAL_CONFIG": str(_configuration(folder)), **(settings or {})})
 
     def api() -> Sequence[int]:
         assert stack.process
