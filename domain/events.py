@@ -251,5 +251,5 @@ def instant_of(event: AnyEvent, now: datetime) -> datetime:
 def mistakes_of(error: ValidationError | TypeError) -> str:
     """The mistakes in the body of a signal, for the operator who sent it: at most three fields."""
     if isinstance(error, TypeError):
-        return "takes one JSON object"
+        return "takes one JSON object in UTF-8, without halves of surrogate pairs"
     return "; ".join(f"{'.'.join(map(str, member)) or 'body'}: {message}" for member, message in mistakes_in(error)[:3])

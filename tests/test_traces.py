@@ -87,7 +87,7 @@ def test_each_message_of_a_batch_has_a_whole_trace(traced: Api, collected: Colle
         traced.send("SendMessage", body, chat=chat, headers=caller(trace_id)).raise_for_status()
 
     with subscribed(traced, chat), ThreadPoolExecutor(len(ids)) as senders:
-        [*senders.map(send, ids)]
+        assert [*senders.map(send, ids)] == [None] * len(ids)
         traces = [whole(collected, trace_id, WAY) for trace_id in ids]
     assert [len(spans) for spans in traces] == [len(WAY)] * len(ids)
     assert max(span.attributes.get("perennial.items", 0) for spans in traces for span in spans) > 1

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from temporalio.client import WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.worker import Replayer, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from workflows.conversation import Conversation
+from workflows.payloads import conversation_data_converter
 from workflows.replay_differences import Event, describe
 
 DECISIONS = ".decisions.json"
@@ -67,7 +67,7 @@ async def replay_all(paths: Iterable[Path], runner: WorkflowRunner | None = None
     """
     replayer = Replayer(
         workflows=[Conversation],
-        data_converter=pydantic_data_converter,
+        data_converter=conversation_data_converter,
         workflow_runner=runner or SandboxedWorkflowRunner(),
         # the core logs each difference in a line of a thousand characters
         runtime=Runtime(telemetry=TelemetryConfig(logging=None)),

@@ -39,6 +39,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from domain.refusals import Refusal, RefusalCode, refusal
     from workflows.contract import CommandResult
+    from workflows.payloads import Unreadable
 
 
 class PendingCommand:
@@ -81,7 +82,7 @@ class SignalHandlers:
         """Body: one message `{"content", "content_type"?, "by"?}` or `{"messages": [...]}`."""
         self._count(inputs)
         try:
-            batch = Messages.model_validate(*inputs)
+            batch = Messages.model_validate(*_readable(inputs))
         except (ValidationError, TypeError) as error:
             self._refuse("message", error)
         else:
@@ -196,12 +197,19 @@ class SignalHandlers:
     def _receive(self, event: type[AnyEvent], inputs: tuple[Any, ...]) -> None:
         self._count(inputs)
         try:
-            self.inbox.append((event.model_validate(*(inputs or ({},))), None))
+            self.inbox.append((event.model_validate(*(_readable(inputs) or ({},))), None))
         except (ValidationError, TypeError) as error:
             self._refuse(event.model_fields["kind"].default, error)
 
     def _refuse(self, name: str, error: ValidationError | TypeError) -> None:
         self.malformed.append((name, refusal(RefusalCode.MALFORMED, mistakes=mistakes_of(error))))
+
+
+def _readable(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The inputs. Raises `TypeError` if one of them could not be read."""
+    if any(isinstance(each, Unreadable) for each in inputs):
+        raise TypeError
+    return inputs
 
 
 def _happened_until(instant: datetime, event: AnyEvent, pending: PendingCommand | None) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
@@ -13,7 +12,7 @@ import asyncpg
 import pytest
 
 from runtime import postgres_bus
-from runtime.bus import LOOK_INTO_THE_STORE, Announcement, Bus
+from runtime.bus import LOOK_INTO_THE_STORE, Announcement, Bus, encoded
 from runtime.periodic import run_in_background
 from runtime.postgres_bus import MAX_BATCH, MAX_PAYLOAD_BYTES, PostgresBus
 from tests import postgres
@@ -48,7 +47,7 @@ async def next_announcements(received: asyncio.Queue[Announcement], count: int) 
 def of_size(size: int, character: str = "x") -> Announcement:
     """An announcement whose payload has this many bytes in UTF-8."""
     frame = {"Type": "MESSAGE", "ContentType": "text/plain", "Id": "i", "Content": ""}
-    empty = len(json.dumps(Announcement("c", frame, "p"), separators=(",", ":")))
+    empty = len(encoded(Announcement("c", frame, "p")))
     content = character * ((size - empty) // len(character.encode()))
     frame["Content"] = content + "x" * (size - empty - len(content.encode()))
     return Announcement("c", frame, "p")

@@ -69,14 +69,29 @@ async def test_refused_signal_is_recorded_and_changes_nothing(
         await chat.wait_until(lambda s: s.seq == 2, "the next message is recorded")
 
 
-async def test_signal_that_is_not_json_does_not_block_later_signals(engine: Engine) -> None:
+@pytest.mark.parametrize("name", ["end", "message"])
+@pytest.mark.parametrize(
+    ("encoding", "data"),
+    [
+        ("json/plain", b"{nonsense"),
+        ("binary/plain", b"{nonsense"),
+        ("no/such", b"{nonsense"),
+        ("json/plain", rb'{"by": "half \ud83d", "content": "half \ud83d"}'),
+        ("json/plain", b'{"by": "\xff", "content": "\xff"}'),
+    ],
+)
+async def test_signal_that_cannot_be_read_is_recorded_as_refused(
+    engine: Engine, name: str, encoding: str, data: bytes
+) -> None:
     async with engine.worker():
         chat = await engine.start()
-        for encoding in (b"json/plain", b"binary/plain", b"no/such"):
-            await chat.handle.signal("end", RawValue(Payload(metadata={"encoding": encoding}, data=b"{nonsense")))
+        await chat.handle.signal(name, RawValue(Payload(metadata={"encoding": encoding.encode()}, data=data)))
         await chat.signal("message", {"content": "goes on", "by": "customer"})
         state = await chat.wait_until(lambda s: s.seq == 2, "the next message is recorded")
         assert state.state is State.OPEN
+        [refused] = state.refusals
+        assert (refused.what, refused.code) == (name, RefusalCode.MALFORMED)
+        assert "1 refused" in str(await chat.handle.query("__temporal_workflow_metadata"))
 
 
 async def test_operator_sends_messages_and_ends_the_chat_by_plain_json(engine: Engine) -> None:
