@@ -12,6 +12,7 @@ import os
 import sqlite3
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from time import monotonic
 from typing import Any
 
 from sqlalchemy import URL, Connection, Executable, QueuePool, Row, Table, create_engine, event
@@ -29,6 +30,9 @@ WRITE_TIMEOUT_SECONDS = 10.0
 
 READ_TIMEOUT_MILLISECONDS = 1_000
 """How long a reader waits when another process has the file for itself. It blocks the loop for so long."""
+
+LOCKED_SECONDS = 3.0
+"""After this time without the lock for a write the store does not answer. Other processes have it for milliseconds."""
 
 _WRITE_RETRY_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02)
 
@@ -58,6 +62,8 @@ class SqliteDatabase(Database):
         self._path = url.database or ""
         self._file: tuple[int, int] | None = None
         self._availability = Availability()
+        self._locked_since: float | None = None
+        """Since when other processes have had the lock of the file; None while writes get it."""
 
         @event.listens_for(self.engine, "connect")
         def configure(connection: DBAPIConnection, _: object) -> None:
@@ -72,6 +78,18 @@ class SqliteDatabase(Database):
                 # without a transaction each query sees what is committed, and holds no lock once its rows are read
                 self._reader = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
             return self._reader.execute(query, parameters).all()
+
+    async def answer(self) -> str | None:
+        """See `Database`. Also raises when another process keeps the file locked, so that nothing can be written."""
+        found = await super().answer()
+        with self._availability.expected():
+            if not self._write_lock.locked():  # else the transaction that has it looks
+                connection = self._open_writer()
+                if self._begins(connection):
+                    connection.rollback()
+            if self._locked_since is not None and monotonic() - self._locked_since > LOCKED_SECONDS:
+                raise TimeoutError("another process keeps the file locked")
+        return found
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[InlineConnection, None]:
@@ -92,7 +110,7 @@ class SqliteDatabase(Database):
                 await self._write_lock.acquire()
             try:
                 connection = self._open_writer()
-                await _begin_write(connection)
+                await self._begin_write(connection)
                 try:
                     yield InlineConnection(connection)
                     await self._commit(connection)
@@ -131,6 +149,29 @@ class SqliteDatabase(Database):
         if self._file and _identity(self._path) != self._file:
             raise FileReplaced(self._path)
 
+    async def _begin_write(self, connection: Connection) -> None:
+        """Begins a write transaction. Tries again while another process writes."""
+        deadline = monotonic() + WRITE_TIMEOUT_SECONDS
+        attempt = 0
+        while not self._begins(connection):
+            if monotonic() > deadline:
+                raise TimeoutError("another process keeps the file locked")
+            await asyncio.sleep(_WRITE_RETRY_SECONDS[min(attempt, len(_WRITE_RETRY_SECONDS) - 1)])
+            attempt += 1
+
+    def _begins(self, connection: Connection) -> bool:
+        """Begins a write transaction, unless another process writes. Returns whether it has begun."""
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except OperationalError as error:
+            connection.rollback()
+            if not (isinstance(error.orig, sqlite3.OperationalError) and error.orig.sqlite_errorcode in _BUSY):
+                raise
+            self._locked_since = self._locked_since or monotonic()
+            return False
+        self._locked_since = None
+        return True
+
     async def _commit(self, connection: Connection) -> None:
         if not self._durable:
             connection.commit()
@@ -142,25 +183,6 @@ class SqliteDatabase(Database):
         except asyncio.CancelledError:
             await asyncio.wait([commit])
             raise
-
-
-async def _begin_write(connection: Connection) -> None:
-    """Begins a write transaction. Tries again while another process writes."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + WRITE_TIMEOUT_SECONDS
-    attempt = 0
-    while True:
-        try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        except OperationalError as error:
-            connection.rollback()
-            is_busy = isinstance(error.orig, sqlite3.OperationalError) and error.orig.sqlite_errorcode in _BUSY
-            if not is_busy or loop.time() > deadline:
-                raise
-        else:
-            return
-        await asyncio.sleep(_WRITE_RETRY_SECONDS[min(attempt, len(_WRITE_RETRY_SECONDS) - 1)])
-        attempt += 1
 
 
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_SNAPSHOT, sqlite3.SQLITE_BUSY_RECOVERY)

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from tests.stack import SECRET, Stack
+from tests.test_probes import until, worker_url
 from tests.test_processes import credentials, frame, post, start_chat, subscribe
 from tests.workflows.engine import eventually
 
@@ -79,6 +80,10 @@ async def test_requests_are_refused_in_time_and_everything_comes_back(stack: Sta
                 assert answer.headers["x-amzn-errortype"] == "InternalServiceException"
                 assert answer.headers["retry-after"]
                 assert seconds < LIMIT_SECONDS
+            if away is locked:  # reads still succeed
+                for process in (url, worker_url(stack)):
+                    answer = until(f"{process}/readyz", lambda answer: answer.status_code == 503)
+                    assert answer.json()["problems"]["store"]
         seconds_away = time.monotonic() - begun
         await eventually(lambda: started(url), "a chat starts")
         await post(url, "message", token, {"ContentType": "text/plain", "Content": "after"})
