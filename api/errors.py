@@ -17,6 +17,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketState
 
+from api.request_metrics import PROCESS_PATHS
 from api.unsupported_operations import unsupported_operation
 from domain.errors import (
     AccessDenied,
@@ -125,7 +126,11 @@ def install(app: FastAPI) -> None:
         if _is_socket(request):
             message = f"GET {request.url.path} is a WebSocket: connect to it with ws:// or wss://."
             return render(UnknownOperation(message), request.url.path)
-        return render(unsupported_operation(request.method, request.url.path), request.url.path)
+        response = render(unsupported_operation(request.method, request.url.path), request.url.path)
+        if request.url.path in PROCESS_PATHS:  # as on the port of a worker
+            response.status_code = error.status_code
+            response.headers.update(error.headers or {})
+        return response
 
     app.add_exception_handler(Fault, on_fault)  # pyright: ignore[reportArgumentType] - also called for sockets
     app.add_exception_handler(RequestValidationError, on_invalid_parameter)

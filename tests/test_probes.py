@@ -58,6 +58,14 @@ def test_probes_answer_get_and_head(url: str, path: str) -> None:
     assert httpx.get(url + path).headers["content-type"] == "application/json"
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_other_methods_are_answered_alike_by_all_processes(url: str, path: str) -> None:
+    until(f"{url}/readyz", lambda answer: answer.is_success)
+    answer = httpx.post(url + path)
+    assert answer.status_code == 405
+    assert {*answer.headers["allow"].split(", ")} == {"GET", "HEAD"}
+
+
 def test_hanging_temporal_makes_a_process_not_ready_and_nothing_hangs(own_stack: Stack, url: str) -> None:
     until(f"{url}/readyz", lambda answer: answer.json() == {"status": "ready"})
     with own_stack.hanging_temporal():
