@@ -60,7 +60,7 @@ def apply_changes(instance: InstanceSettings, changes: Sequence[ConfigurationCha
     try:
         whole = InstanceSettings.model_validate(values)
     except ValidationError as error:
-        raise InvalidConfiguration(mistakes(error)) from None
+        raise InvalidConfiguration(mistakes(error, InstanceSettings)) from None
     check_policies(whole)
     return whole
 

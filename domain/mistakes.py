@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -81,6 +82,12 @@ def plain_message(error: Mapping[str, Any]) -> str:
     if kind in _MESSAGES:
         return _MESSAGES[kind].format_map(context)
     return error["msg"].removeprefix("Value error, ")
+
+
+def probably_meant(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like an unknown one; None if none is much like it."""
+    close = get_close_matches(name.lower(), known, n=1, cutoff=0.7)
+    return close[0] if close else None
 
 
 def _is_for_an_item(error: Mapping[str, Any], members: list[tuple[int | str, ...]]) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 
+from domain.mistakes import probably_meant
+
 PREFIX = "PERENNIAL_"
 
 SECRETS = ("access_keys", "store_url", "token_keys")
@@ -45,7 +47,9 @@ def _mistake(name: str, value: str, settings: Collection[str]) -> str | None:
     if not within and setting in _FILES:
         return None
     if setting not in settings or (within and setting not in _TABLES):
-        return "is not a setting; docs/settings.md lists all"
+        meant = probably_meant(setting, {*settings, *_FILES} - {setting})
+        question = f"; did you mean {PREFIX}{meant.upper()}?" if meant else ";"
+        return f"is not a setting{question} docs/settings.md lists all"
     if within:
         return None
     if setting in _LISTS and not isinstance(_json(value), list):

@@ -232,7 +232,7 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**{**_without_replaced_tables(values), **overrides, **secrets(os.environ)})
     except ValidationError as error:
-        raise StartupError(f"the settings are wrong ({path} or PERENNIAL_*): {mistakes(error)}") from None
+        raise StartupError(f"the settings are wrong ({path} or PERENNIAL_*): {mistakes(error, Settings)}") from None
     except SettingsError as error:
         raise StartupError(f"the settings are wrong (PERENNIAL_*): {error}") from None
 

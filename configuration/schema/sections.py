@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, get_args
 
 from pydantic import (
     BaseModel,
@@ -21,7 +22,7 @@ from pydantic import (
     WrapValidator,
 )
 
-from domain.mistakes import DURATION_EXPECTED, mistakes_in
+from domain.mistakes import DURATION_EXPECTED, mistakes_in, probably_meant
 from domain.policy import MAX_MESSAGE_CHARACTERS
 
 MAX_MISTAKES = 10
@@ -169,12 +170,40 @@ def text_in_language(text: LocalizedText, *wanted: str | None) -> str:
     return text.get(ANY_LANGUAGE, next(iter(text.values())))
 
 
-def mistakes(error: ValidationError) -> str:
-    """Return the mistakes with their keys, at most `MAX_MISTAKES`: `texts.greeting: ...; open_age: ...`."""
+def mistakes(error: ValidationError, table: type[BaseModel] | None = None) -> str:
+    """Return the mistakes with their keys, at most `MAX_MISTAKES`: `texts.greeting: ...; open_age: ...`.
+
+    Args:
+        error: what pydantic has found.
+        table: what was validated. With it the key that was probably meant is told for an unknown one.
+    """
     found = mistakes_in(error)
-    named = [f"{_key(member)}{message}" for member, message in found[:MAX_MISTAKES]]
+    unknown = {each["loc"] for each in error.errors(include_input=False) if each["type"] == "extra_forbidden"}
+    named = [
+        f"{_key(member)}{message}{_question(table, member) if table and member in unknown else ''}"
+        for member, message in found[:MAX_MISTAKES]
+    ]
     more = len(found) - len(named)
     return "; ".join([*named, f"and {more} more"] if more else named)
+
+
+def _question(table: type[BaseModel], member: tuple[int | str, ...]) -> str:
+    *path, name = member
+    tables = {table}
+    for part in path:
+        # a part that no table has is a key of a mapping or a position in a list, whose tables stay the same
+        fields = [each.model_fields[str(part)] for each in tables if str(part) in each.model_fields]
+        tables = {inner for field in fields for inner in _tables_in(field.annotation)} or tables
+    meant = probably_meant(str(name), {key for each in tables for key in each.model_fields})
+    return f"; did you mean {meant}?" if meant else ""
+
+
+def _tables_in(annotation: object) -> Iterator[type[BaseModel]]:
+    """The tables in the type of a field: itself, or those within mappings, lists, and alternatives."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _tables_in(part)
 
 
 def _key(location: tuple[int | str, ...]) -> str:

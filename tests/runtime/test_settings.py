@@ -90,12 +90,26 @@ def test_number_in_a_nested_variable_is_read(monkeypatch: pytest.MonkeyPatch) ->
 
 
 WRONG = [
-    ("PERENNIAL_API_PROT", "1", "PERENNIAL_API_PROT is not a setting"),
+    ("PERENNIAL_API_PROT", "1", "PERENNIAL_API_PROT is not a setting; did you mean PERENNIAL_API_PORT? docs/"),
+    ("PERENNIAL_STORE_URL_FIEL", "1", "is not a setting; did you mean PERENNIAL_STORE_URL_FILE?"),
+    ("PERENNIAL_ZZZ", "1", "PERENNIAL_ZZZ is not a setting; docs/"),
+    ("PERENNIAL_ACES_KEYS", "{}", "is not a setting; did you mean PERENNIAL_ACCESS_KEYS?"),
     ("perennial_api_prot", "1", "perennial_api_prot is not a setting"),
     ("perennial_config", "other.toml", "perennial_config is not a setting"),
     ("PERENNIAL_API_PORT__X", "1", "PERENNIAL_API_PORT__X is not a setting"),
     ("PERENNIAL_ACCES_KEYS__crm__secret", OWN, "PERENNIAL_ACCES_KEYS__crm__secret is not a setting"),
-    ("PERENNIAL_ACCESS_KEYS__crm__secrt", OWN, "access_keys.crm.secrt: "),
+    ("PERENNIAL_ACCESS_KEYS__crm__secrt", OWN, "access_keys.crm.secrt: is not known here; did you mean secret?"),
+    (
+        "PERENNIAL_INSTANCES__demo__agnets__a1__name",
+        "A",
+        "instances.demo.agnets: is not known here; did you mean agents?",
+    ),
+    (
+        "PERENNIAL_INSTANCES__demo__workstreams__live__open_agee",
+        "PT1S",
+        "instances.demo.workstreams.live.open_agee: is not known here; did you mean open_age?",
+    ),
+    ("PERENNIAL_INSTANCES__demo__agents__a1__zzz", "1", "instances.demo.agents.a1.zzz: is not known here"),
     ("PERENNIAL_TOKEN_KEYS", "short", 'PERENNIAL_TOKEN_KEYS must be a JSON list, such as ["'),
     ("PERENNIAL_TOKEN_KEYS", '"short"', 'PERENNIAL_TOKEN_KEYS must be a JSON list, such as ["'),
     ("PERENNIAL_ACCESS_KEYS", "x", "PERENNIAL_ACCESS_KEYS must be a JSON object"),
