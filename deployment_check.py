@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+from obstore.exceptions import BaseError
 from sqlalchemy.engine import make_url
 from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import Client
@@ -23,12 +24,12 @@ from domain.errors import StoreUnavailable
 from runtime.archive import opened_archive
 from runtime.environment import PREFIX
 from runtime.errors import StartupError
+from runtime.plain_reasons import plain_reason
 from runtime.process import report_progress
 from runtime.settings import Settings, configuration_file, load_settings, store_file
 from runtime.temporal import ask_for_namespace, connect, missing_search_attributes
 from runtime.temporal_clock import temporal_clock_difference
 from store.database import Database
-from store.failures import cause_of
 from store.inspection import applied_migration, clock_difference, known_migrations, server_version
 from workflows.search_attributes import KEYS
 
@@ -140,12 +141,14 @@ async def _look_at_temporal(settings: Settings) -> Sequence[Finding]:
         return [Finding("Temporal", str(problem), is_wrong=True)]
     except TimeoutError:
         return [Finding("Temporal", f"it does not answer within {PART_SECONDS:g} s", is_wrong=True)]
+    server = await _limited("Temporal", lambda: _look_at_namespace(client))
+    if server.is_wrong:
+        return [server]
     looks: dict[str, Look] = {
-        "Temporal": lambda: _look_at_namespace(client),
         "search attributes": lambda: _look_at_search_attributes(client),
         "clock of Temporal": lambda: _look_at_temporal_clock(client),
     }
-    return [await _limited(part, look) for part, look in looks.items()]
+    return [server, *[await _limited(part, look) for part, look in looks.items()]]
 
 
 async def _look_at_namespace(client: Client) -> Finding:
@@ -173,7 +176,10 @@ async def _look_at_archive(settings: Settings) -> Finding:
     archive = opened_archive(settings)
     if archive is None:
         return Finding("archive", "off: transcripts are not written to files")
-    await archive.probe()
+    try:
+        await archive.probe()
+    except (BaseError, OSError) as error:
+        return Finding("archive", f"{settings.archive_address} cannot be used: {plain_reason(error)}", is_wrong=True)
     return Finding("archive", f"{settings.archive_address}: a file was written, read and deleted")
 
 
@@ -204,5 +210,5 @@ def _reason(error: Exception) -> str:
         return error.message
     if isinstance(error, StoreUnavailable):
         cause = error.__cause__
-        return f"it does not answer: {str(cause).partition(chr(10))[0] or cause_of(cause) if cause else error}"
-    return str(error).partition("\n")[0] or type(error).__name__
+        return f"it does not answer: {plain_reason(cause) if cause else error}"
+    return plain_reason(error)

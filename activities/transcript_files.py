@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from weakref import WeakValueDictionary
 
+from obstore.exceptions import BaseError
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from domain.errors import StoreUnavailable
 from runtime.archive import Archive
 from runtime.logs import CONTACT, INSTANCE
 from runtime.metrics import WorkerMetrics
+from runtime.plain_reasons import plain_reason
 from store import conversations
 from store.database import Database
 from store.transcript import last_of_contact, pages_of_contact
 from wire.transcript_files import Entry, TranscriptSubject, transcript_json
 from wire.transcript_paths import transcript_path
 from workflows.contract import ArchiveJob, ConversationActivities
+
+logger = logging.getLogger(__name__)
 
 
 class TranscriptArchiver(ConversationActivities):
@@ -41,19 +47,28 @@ class TranscriptArchiver(ConversationActivities):
 
         Raises:
             ApplicationError: the store does not have the contact (yet).
-            Exception: reading or writing failed. The caller retries after any of them.
+                Or store or archive cannot be used now. The caller retries after any of them.
         """
         INSTANCE.set(job.instance)
         CONTACT.set(job.contact_id)
         if self._archive is None:
             return ""
-        with self._metrics.failed_files.count_exceptions(), self._metrics.archive_seconds.time():
-            return await self._write(self._archive, job)
+        try:
+            with self._metrics.failed_files.count_exceptions(), self._metrics.archive_seconds.time():
+                return await self._write(self._archive, job)
+        except StoreUnavailable as error:  # the store has logged it
+            raise _expected(error, str(error)) from error
+        except (BaseError, OSError) as error:
+            reason = f"the archive cannot be used now: {plain_reason(error)}"
+            logger.warning("the transcript file is not written, and is tried again: %s", reason)
+            raise _expected(error, reason) from error
 
     async def _write(self, archive: Archive, job: ArchiveJob) -> str:
         found = await conversations.find_contact(self._db, job.instance, job.contact_id)
         if found is None or found[1].id != job.conversation_id:
-            raise ApplicationError(f"conversation {job.conversation_id} has no contact {job.contact_id} in the store")
+            text = f"conversation {job.conversation_id} has no contact {job.contact_id} in the store"
+            logger.warning("the transcript file is not written, and is tried again: %s", text)
+            raise ApplicationError(text, category=ApplicationErrorCategory.BENIGN)
         contact, conversation = found
         subject = TranscriptSubject(
             contact, conversation, await conversations.participants_of_contact(self._db, contact)
@@ -65,6 +80,11 @@ class TranscriptArchiver(ConversationActivities):
                 address = await archive.put(transcript_path(job.instance, contact), content, "application/json")
                 if await last_of_contact(self._db, contact) <= pages.last:
                     return address
+
+
+def _expected(error: Exception, text: str) -> ApplicationError:
+    """The failure of an attempt, for operators. It is benign: of others the SDK logs a traceback for each attempt."""
+    return ApplicationError(text, type=type(error).__name__, category=ApplicationErrorCategory.BENIGN)
 
 
 class _Pages:

@@ -18,6 +18,7 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
 from runtime.errors import StartupError
+from runtime.plain_reasons import plain_reason
 from runtime.settings import Settings
 from runtime.streams import prepend_chunk
 
@@ -100,8 +101,7 @@ def opened_archive(settings: Settings) -> Archive | None:
     try:
         return Archive(_store(address, settings.archive_endpoint), address)
     except (BaseError, OSError, ValueError) as error:
-        reason = str(error).partition("\n")[0]
-        raise StartupError(f"the archive {address} cannot be used: {reason}") from error
+        raise StartupError(f"the archive {address} cannot be used: {plain_reason(error)}") from error
 
 
 def _store(address: str, endpoint: str | None) -> LocalStore | S3Store:

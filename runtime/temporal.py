@@ -79,6 +79,8 @@ async def _find_namespace(client: Client) -> None:
     try:
         await ask_for_namespace(client, timedelta(seconds=CONNECT_SECONDS))
     except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise PartAway(f"Temporal does not have the namespace {client.namespace}") from None
         if error.status in _AWAY:
             raise PartAway(f"Temporal does not have the namespace {client.namespace}: {error.message}") from None
         # whoever may not look at a namespace may still use it

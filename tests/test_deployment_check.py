@@ -15,6 +15,7 @@ import pytest
 
 from deployment_check import clock_finding
 from tests import postgres
+from tests.s3 import KEY
 from tests.stack import ROOT, Stack
 
 PARTS = ("settings", "store", "migrations", "clock of the store", "Temporal", "search attributes", "clock of Temporal")
@@ -87,17 +88,40 @@ def test_store_of_a_newer_version_is_wrong(stack: Stack, tmp_path: Path) -> None
     [
         ({"PERENNIAL_API_PORT": "many"}, "settings", "api_port"),
         ({"PERENNIAL_CONFIG": "no/such.toml"}, "settings", "there is no configuration file no/such.toml"),
+        (
+            {"PERENNIAL_STORE_URL": "postgresql://me:x@127.0.0.1:1/x"},
+            "store",
+            "it does not answer: nothing listens there",
+        ),
+        (
+            {"PERENNIAL_STORE_URL": "postgresql://me:x@no-such-host.invalid/x"},
+            "store",
+            "it does not answer: there is no host of this name",
+        ),
         ({"PERENNIAL_STORE_URL": "sqlite:////no/folder/store.db"}, "store", "cannot be created in /no/folder"),
         ({"PERENNIAL_DATA_DIR": str(ROOT / "LICENSE" / "x")}, "store", "LICENSE"),
         ({"TEMPORAL_ADDRESS": "127.0.0.1:1"}, "Temporal", "Temporal does not answer at 127.0.0.1:1"),
-        ({"TEMPORAL_NAMESPACE": "elsewhere"}, "Temporal", "elsewhere"),
-        ({"PERENNIAL_ARCHIVE_URL": (ROOT / "LICENSE" / "x").as_uri()}, "archive", "LICENSE/x cannot be used"),
+        ({"TEMPORAL_NAMESPACE": "elsewhere"}, "Temporal", "Temporal does not have the namespace elsewhere"),
+        (
+            {"PERENNIAL_ARCHIVE_URL": (ROOT / "LICENSE" / "x").as_uri()},
+            "archive",
+            "LICENSE/x cannot be used: there is a file",
+        ),
+        ({"PERENNIAL_ARCHIVE_URL": "file:///proc/x"}, "archive", "file:///proc/x cannot be used: the file or folder"),
+        (
+            {**KEY, "PERENNIAL_ARCHIVE_URL": "s3://bucket", "PERENNIAL_ARCHIVE_ENDPOINT": "http://127.0.0.1:1"},
+            "archive",
+            "s3://bucket cannot be used: its server does not answer",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(stack: Stack, tmp_path: Path, settings: dict[str, str], part: str, text: str) -> None:
     code, found = check(tmp_path, stack, **settings)
     assert code == 1
-    assert text in wrong(found)[part]
+    found_text = wrong(found)[part]
+    assert text in found_text
+    assert "rrno" not in found_text
+    assert str(found).count("elsewhere") <= 1
 
 
 @pytest.mark.parametrize(

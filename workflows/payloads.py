@@ -1,7 +1,7 @@
 """How a worker reads payloads: as everywhere with pydantic, but a signal that cannot be read is refused, and not lost.
 
-The SDK drops a signal whose payload is not JSON, or has text that UTF-8 cannot carry (half of a surrogate pair): nobody but the log
-of the worker would know of it.
+The SDK drops a signal whose payload is not JSON, or has text that UTF-8 cannot carry (half of a surrogate pair). Nobody but the
+log of the worker would know of it.
 """
 
 from __future__ import annotations

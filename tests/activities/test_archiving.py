@@ -142,7 +142,7 @@ async def test_archiving_to_disk_succeeds_after_a_failure(db: Database, tmp_path
     blocking_file = tmp_path / "transcripts" / INSTANCE
     blocking_file.parent.mkdir()
     blocking_file.write_text("a file where a folder must be")
-    with pytest.raises(Exception, match="Not a directory"):
+    with pytest.raises(Exception, match="there is a file in place of the folder"):
         await archive(db, archive_settings)
     assert files(tmp_path / "transcripts") == [INSTANCE]
     blocking_file.unlink()
@@ -252,14 +252,37 @@ async def test_long_transcript_is_uploaded_to_s3_in_parts(db: Database, tmp_path
 
 async def test_archiving_to_s3_succeeds_after_a_failure(db: Database, tmp_path: Path, s3: S3) -> None:
     archive_settings = settings(tmp_path, archive_url="s3://chats", archive_endpoint=s3.url)
-    with pytest.raises(Exception, match="Error performing PUT"):
+    with pytest.raises(ApplicationError, match="the archive cannot be used now: its server does not answer"):
         await archive(db, archive_settings)
     with s3.serve():
-        with pytest.raises(FileNotFoundError, match="NoSuchBucket"):
+        with pytest.raises(ApplicationError, match="its server answers NoSuchBucket"):
             await archive(db, archive_settings)
         s3.client().create_bucket(Bucket="chats")
         assert await archive(db, archive_settings) == f"s3://chats/{PATH}"
         assert texts(s3.client().get_object(Bucket="chats", Key=PATH)["Body"].read())
+
+
+async def test_failed_attempt_is_one_line_of_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = tmp_path / "archive"
+    async with time_skipping_server(tmp_path) as server, sqlite.store(tmp_path) as db:
+        engine = Engine(server.client, db)
+        async with engine.worker(archive=folder.as_uri()):
+            chat = await engine.start(archive=True)
+            await chat.assign()
+            (folder / "demo").write_text("a file where a folder must be")
+            await chat.end()
+
+            async def find() -> bool | None:
+                return "is not written" in caplog.text or None
+
+            await eventually(find, "the failure is logged")
+            (folder / "demo").unlink()
+            await chat.close()
+            await chat.handle.result()
+    about_files = [record for record in caplog.records if "archive" in record.getMessage()]
+    assert {record.name for record in about_files} == {"activities.transcript_files"}
+    assert not any(record.exc_info for record in about_files)
+    assert "Traceback" not in caplog.text
 
 
 @pytest.mark.parametrize(
