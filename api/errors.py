@@ -85,6 +85,8 @@ def render(fault: Fault, path: str) -> JSONResponse:
     headers = {"x-amzn-errortype": name}
     if isinstance(fault, EngineUnavailable) and fault.__cause__:
         logger.warning("%s: %s Cause: %s", path, fault, fault.__cause__)
+    if isinstance(fault, Throttled):
+        logger.warning("refused for overload: %s", name)
     if isinstance(fault, Throttled | Unavailable):
         headers["retry-after"] = RETRY_AFTER_SECONDS
     return JSONResponse({"__type": name, "Message": str(fault)}, status_code=error_format.status, headers=headers)

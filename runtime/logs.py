@@ -103,7 +103,8 @@ class JsonFormatter(_SafeFormatter):
 
 
 def _circumstances(record: logging.LogRecord) -> dict[str, str]:
-    known = {"instance": INSTANCE.get(), "contact": CONTACT.get() or _workflow_id(record), "request": REQUEST_ID.get()}
+    instance = INSTANCE.get() or getattr(record, "perennial_instance", None)  # of a line of a conversation
+    known = {"instance": instance, "contact": CONTACT.get() or _workflow_id(record), "request": REQUEST_ID.get()}
     return {name: value for name, value in known.items() if value}
 
 

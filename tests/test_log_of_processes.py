@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from runtime.devserver import temporal_binary
 from tests.api.agent.agent_client import sign_in
 from tests.api.calls import Api
 from tests.compat.chats import eventually
@@ -38,6 +41,36 @@ def test_logs_hold_no_text_no_name_and_no_attribute(tmp_path: Path) -> None:
     assert any("request" in line and "contact" in line and line.get("instance") == "demo" for line in lines)
     assert {line["logger"].partition(".")[0] for line in lines} >= {"api", "temporalio"}
     assert "token=" not in text
+
+
+def test_refusal_of_a_kind_is_one_line_with_what_is_known(tmp_path: Path) -> None:
+    stack = Stack(tmp_path, {"PERENNIAL_LOG_FORMAT": "json", "PERENNIAL_UNRECORDED_MESSAGES": "1"})
+    stack.start()
+    try:
+        with httpx.Client(base_url=stack.url, timeout=30) as http:
+            api = Api(stack, http)
+            chat = api.start("live")
+            with ThreadPoolExecutor(8) as senders:
+                assert [*senders.map(lambda _: refuse(api, chat.contact_id, "resume", NAME), range(8))] == [None] * 8
+            with stack.hanging_temporal(), ThreadPoolExecutor(8) as senders:
+                answers = [*senders.map(lambda _: api.send("SendMessage", MESSAGE, chat=chat), range(8))]
+            throttled = [answer.headers["x-amzn-requestid"] for answer in answers if answer.status_code == 429]
+    finally:
+        stack.stop()
+    lines = [json.loads(line) for line in stack.log().splitlines() if line.startswith("{")]
+    refused, *more = [line for line in lines if line["message"].startswith("refused resume: ")]
+    assert (refused["instance"], refused["contact"]) == ("demo", chat.contact_id)
+    assert len(more) < 4  # one for ten seconds
+    overload, *more = [line for line in lines if line["message"].startswith("refused for overload: ")]
+    assert len(more) + 1 < len(throttled)
+    assert overload["request"] in throttled
+    assert NAME not in stack.log()
+
+
+def refuse(api: Api, contact_id: str, name: str, by: str) -> None:
+    """Send a signal that is not possible now."""
+    signal = ["workflow", "signal", "-w", contact_id, "--name", name, "--input", json.dumps({"by": by})]
+    subprocess.run([temporal_binary(), "--address", api.stack.temporal, *signal], check=True, capture_output=True)
 
 
 def live_through(api: Api) -> None:

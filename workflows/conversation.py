@@ -41,6 +41,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.decision import Decision
     from workflows.machine import begin, catch_up, decide
     from workflows.metrics import count_refusals, count_timer
+    from workflows.refusal_log import log_refusals
     from workflows.refused_writes import decide_apart, not_storable, without_event, without_messages
     from workflows.rounds import Round, decide_entries
     from workflows.rules_version import decide_rules_version
@@ -150,6 +151,7 @@ class Conversation(SignalHandlers):
         for pending, result in decided.results:
             pending.result = result
         count_refusals(self._state, self._state.refused_count - refused_before)
+        log_refusals(self._state, self._state.refused_count - refused_before)
         self._archive.start(self._state)
         self._update_search_attributes()
 
