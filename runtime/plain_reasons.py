@@ -32,7 +32,7 @@ _UNSENT = "error sending request"
 
 
 def plain_reason(error: BaseException) -> str:
-    """The reason of an error. One that is not known here is told by the first line of its text, or by its type."""
+    """The reason of an error. For one that is not known here it is the first line of its text, or its type."""
     if isinstance(error, socket.gaierror):
         return "there is no host of this name"
     text = str(error)

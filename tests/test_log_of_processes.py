@@ -50,10 +50,17 @@ def test_refusal_of_a_kind_is_one_line_with_what_is_known(tmp_path: Path) -> Non
         with httpx.Client(base_url=stack.url, timeout=30) as http:
             api = Api(stack, http)
             chat = api.start("live")
+
+            def refuse_resume(_: int) -> None:
+                refuse(api, chat.contact_id, "resume", NAME)
+
+            def send(_: int) -> httpx.Response:
+                return api.send("SendMessage", MESSAGE, chat=chat)
+
             with ThreadPoolExecutor(8) as senders:
-                assert [*senders.map(lambda _: refuse(api, chat.contact_id, "resume", NAME), range(8))] == [None] * 8
+                assert [*senders.map(refuse_resume, range(8))] == [None] * 8
             with stack.hanging_temporal(), ThreadPoolExecutor(8) as senders:
-                answers = [*senders.map(lambda _: api.send("SendMessage", MESSAGE, chat=chat), range(8))]
+                answers = [*senders.map(send, range(8))]
             throttled = [answer.headers["x-amzn-requestid"] for answer in answers if answer.status_code == 429]
     finally:
         stack.stop()

@@ -175,7 +175,7 @@ def mistakes(error: ValidationError, table: type[BaseModel] | None = None) -> st
 
     Args:
         error: what pydantic has found.
-        table: what was validated. With it the key that was probably meant is told for an unknown one.
+        table: what was validated. With it the text of an unknown key names the one that was probably meant.
     """
     found = mistakes_in(error)
     unknown = {each["loc"] for each in error.errors(include_input=False) if each["type"] == "extra_forbidden"}
