@@ -42,6 +42,10 @@ with workflow.unsafe.imports_passed_through():
     from workflows.payloads import Unreadable
 
 
+UNREADABLE_BYTES = 1_000
+"""As how many bytes a signal counts that cannot be read."""
+
+
 class PendingCommand:
     """A command whose sender waits for the result. `id` is the id of its update."""
 
@@ -191,8 +195,12 @@ class SignalHandlers:
         self.malformed.append((name, refusal(RefusalCode.UNKNOWN_SIGNAL)))
 
     def _count(self, inputs: tuple[Any, ...]) -> None:
+        if _has_unreadable(inputs):
+            # it does not count as a signal, because the first runs did not see it
+            self.bytes += UNREADABLE_BYTES
+            return
         self.signals += 1
-        self.bytes += len(json.dumps(inputs))  # it escapes all but ASCII, as senders may
+        self.bytes += len(json.dumps(inputs, default=repr))  # it escapes all but ASCII, as senders may
 
     def _receive(self, event: type[AnyEvent], inputs: tuple[Any, ...]) -> None:
         self._count(inputs)
@@ -207,9 +215,13 @@ class SignalHandlers:
 
 def _readable(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     """The inputs. Raises `TypeError` if one of them could not be read."""
-    if any(isinstance(each, Unreadable) for each in inputs):
+    if _has_unreadable(inputs):
         raise TypeError
     return inputs
+
+
+def _has_unreadable(inputs: tuple[Any, ...]) -> bool:
+    return any(isinstance(each, Unreadable) for each in inputs)
 
 
 def _happened_until(instant: datetime, event: AnyEvent, pending: PendingCommand | None) -> bool:
