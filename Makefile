@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --require-hashes
 
-.PHONY: help install run test test-postgres chaos lint format lock histories bench bench-long day
+.PHONY: help install run test test-postgres test-browser chaos lint format lock histories bench bench-long day
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -35,11 +35,14 @@ run: $(VENV)/run.stamp  ## Run everything on this machine: Temporal server and U
 	@exec $(BIN)/python -m perennial
 
 test: $(VENV)/dev.stamp  ## Run all tests on real parts (ChatJS comes from npm; Node comes with the test dependencies)
-	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile -m "not chaos"
+	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile -m "not chaos and not browser"
 
 test-postgres: $(VENV)/dev.stamp  ## Run the tests of conversations on PostgreSQL too (`make test` runs them on SQLite)
-	@PERENNIAL_TEST_ENGINE_STORE=postgresql $(BIN)/python -m pytest --numprocesses 4 --dist loadfile -m "not chaos" \
+	@PERENNIAL_TEST_ENGINE_STORE=postgresql $(BIN)/python -m pytest --numprocesses 4 --dist loadfile -m "not chaos and not browser" \
 		tests/workflows tests/distribution
+
+test-browser: $(VENV)/dev.stamp  ## Run the tests with ChatJS in Chromium (install it before, such as Debian's package chromium)
+	@$(BIN)/python -m pytest -m browser
 
 chaos: $(VENV)/dev.stamp  ## Run the tests that kill, flood and crowd processes
 	@$(BIN)/python -m pytest --numprocesses 4 --dist load -m chaos

@@ -9,7 +9,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from domain.events import Configure, TimerSetting
 from domain.participants import ParticipantPresence
-from tests.chatjs.driver import TIMEOUT_SECONDS
+from tests.chatjs.session import TIMEOUT_SECONDS
 from tests.stack import Stack
 from workflows.contract import ASK, CommandRequest, CommandResult
 from workflows.conversation import Conversation

@@ -9,7 +9,7 @@ from typing import Any, Self
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.chatjs.driver import TIMEOUT_SECONDS
+from tests.chatjs.session import TIMEOUT_SECONDS
 
 
 async def request_socket(endpoint: str, details: dict[str, Any]) -> httpx.Response:

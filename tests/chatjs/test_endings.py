@@ -8,9 +8,10 @@ import pytest
 
 from tests.chatjs.chats import Backend
 from tests.chatjs.conftest import Tabs
-from tests.chatjs.driver import CallRejected, Tab
+from tests.chatjs.driver import Tab
 from tests.chatjs.proxy import Proxy
 from tests.chatjs.raw_socket import RawSocket, request_socket
+from tests.chatjs.session import CallRejected
 from tests.chatjs.wire import ENDED, LEFT
 from tests.stack import Stack
 

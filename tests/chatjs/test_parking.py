@@ -6,8 +6,9 @@ import pytest
 
 from tests.chatjs.chats import OTHER_AGENT, Backend
 from tests.chatjs.conftest import Tabs
-from tests.chatjs.driver import ESTABLISHED, Tab
+from tests.chatjs.driver import Tab
 from tests.chatjs.raw_socket import RawSocket, request_socket
+from tests.chatjs.session import ESTABLISHED
 from tests.chatjs.wire import ENDED, JOINED, LEFT, TYPING
 from tests.stack import Stack
 

@@ -8,8 +8,8 @@ import pytest
 
 from tests.chatjs.chats import Backend
 from tests.chatjs.conftest import Tabs
-from tests.chatjs.driver import CallRejected
 from tests.chatjs.engine import wait_until_customer_is_away
+from tests.chatjs.session import CallRejected
 from tests.stack import ROOT, Stack
 
 WORKSTREAMS = """

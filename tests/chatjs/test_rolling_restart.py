@@ -6,24 +6,25 @@ import asyncio
 import signal
 import subprocess
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests import postgres
+from tests.chatjs.browser import ChromiumTab, running_chromium, served_page
 from tests.chatjs.chats import Backend, Chat
-from tests.chatjs.conftest import Tabs
 from tests.chatjs.driver import Tab
 from tests.chatjs.front import running_front
+from tests.chatjs.session import Session
 from tests.stack import TOKEN_KEYS, Stack, free_ports, run_process
 from tests.test_processes import answers
 from tests.workflows.engine import eventually
 from tests.workflows.server import time_skipping_server
 
-CHATS = 2
 PAUSE_SECONDS = 0.15
 STOP_SECONDS = 25
 """The default of `PERENNIAL_STOP_TIME`."""
@@ -83,28 +84,62 @@ async def deployment(tmp_path: Path) -> AsyncGenerator[Deployment]:
 async def test_rolling_restart_breaks_no_session_and_loses_no_message(
     deployment: Deployment, chatjs: None, tmp_path: Path
 ) -> None:
-    front = Stack(tmp_path / "front")
+    async def opened(name: str) -> Session:
+        return await Tab.open(tmp_path / f"{name}.log")
+
+    await restart_during_chats(deployment, tmp_path, opened, chats=2)
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(300)
+async def test_rolling_restart_breaks_no_session_of_a_browser_and_loses_no_message(
+    deployment: Deployment, chatjs: None, tmp_path: Path
+) -> None:
+    """The sessions are pages of another origin than the API. They write at once, so they are the load, too."""
+    with served_page() as address:
+        async with running_chromium() as browser:
+
+            async def opened(name: str) -> Session:
+                return await ChromiumTab.open(browser, address, tmp_path / f"{name}.log")
+
+            await restart_during_chats(deployment, tmp_path, opened, chats=6)
+
+
+async def restart_during_chats(
+    deployment: Deployment, folder: Path, opened: Callable[[str], Awaitable[Session]], chats: int
+) -> None:
+    """Restart both API processes while the customers and agents of some chats write. Nobody may notice it."""
+    front = Stack(folder / "front")
     front.url = deployment.url
-    backend, tabs = Backend(front), Tabs(deployment.url, tmp_path)
-    try:
-        chats = [backend.start() for _ in range(CHATS)]
-        pairs = [(await tabs.customer(chat), await tabs.agent(chat)) for chat in chats]
+    backend = Backend(front)
+    async with AsyncExitStack() as tabs:
+
+        async def joined(name: str, details: dict[str, Any], type: str) -> Session:
+            tab = await opened(f"{name}-{type}")
+            tabs.push_async_callback(tab.close)
+            await tab.create(deployment.url, details, type)
+            await tab.connect()
+            return tab
+
+        tabs.callback(backend.close)
+        begun = [backend.start() for _ in range(chats)]
+        pairs = [
+            (await joined(chat.contact, chat.customer, "CUSTOMER"), await joined(chat.contact, chat.agent, "AGENT"))
+            for chat in begun
+        ]
         done = asyncio.Event()
         writers = [asyncio.create_task(write(tab, done)) for pair in pairs for tab in pair]
         for number in range(2):
             await deployment.restart_api(number)
         done.set()
         sent = await asyncio.gather(*writers)
-        for index, (chat, pair) in enumerate(zip(chats, pairs, strict=True)):
+        for index, (chat, pair) in enumerate(zip(begun, pairs, strict=True)):
             await check(backend, chat, pair, sent[2 * index] + sent[2 * index + 1])
         lost = sum(tab.count("onConnectionLost") for pair in pairs for tab in pair)
-        assert lost >= 2 * CHATS, "no session was handed over"
-    finally:
-        await tabs.close()
-        backend.close()
+        assert lost >= 2 * chats, "no session was handed over"
 
 
-async def write(tab: Tab, done: asyncio.Event) -> list[str]:
+async def write(tab: Session, done: asyncio.Event) -> list[str]:
     """Send messages until the restarts are done. Return their ids."""
     sent: list[str] = []
     while not done.is_set():
@@ -113,7 +148,7 @@ async def write(tab: Tab, done: asyncio.Event) -> list[str]:
     return sent
 
 
-async def check(backend: Backend, chat: Chat, pair: tuple[Tab, Tab], sent: list[str]) -> None:
+async def check(backend: Backend, chat: Chat, pair: tuple[Session, Session], sent: list[str]) -> None:
     """Compare the transcript and what both tabs have received with what was sent."""
     await eventually(lambda: _has_all(backend, chat, sent), "every message is recorded", seconds=30)
     transcript = backend.transcript(chat)

@@ -6,8 +6,9 @@ import json
 
 from tests.chatjs.chats import Backend
 from tests.chatjs.conftest import Tabs
-from tests.chatjs.driver import ESTABLISHED, Tab
+from tests.chatjs.driver import Tab
 from tests.chatjs.raw_socket import RawSocket
+from tests.chatjs.session import ESTABLISHED
 from tests.chatjs.wire import ENDED, INTERACTIVE, INTERACTIVE_RESPONSE, JOINED, LEFT, TYPING
 from tests.stack import Stack
 

@@ -6,9 +6,9 @@ import pytest
 
 from tests.chatjs.chats import AGENT, OTHER_AGENT, Backend
 from tests.chatjs.conftest import Tabs
-from tests.chatjs.driver import ESTABLISHED, CallRejected
 from tests.chatjs.proxy import Proxy
 from tests.chatjs.raw_socket import RawSocket, request_socket
+from tests.chatjs.session import ESTABLISHED, CallRejected
 from tests.chatjs.wire import JOINED, LEFT, TRANSFERRED, TYPING
 from tests.stack import Stack
 
