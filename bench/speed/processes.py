@@ -8,7 +8,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -76,6 +82,17 @@ class Product(System):
     restart: Callable[[str, int], Awaitable[None]]
 
 
+@dataclass(frozen=True)
+class ApartProduct(Product):
+    """A Perennial whose processes run apart.
+
+    Attributes:
+        another_pair: runs one more worker and one more API process for the time of a block. Provides the URL of that API.
+    """
+
+    another_pair: Callable[[], AbstractAsyncContextManager[str]]
+
+
 @contextmanager
 def embedded(folder: Path, settings: Mapping[str, str] | None = None) -> Generator[Product]:
     """Run `python -m perennial`, with further settings. The part `api` is all of it: worker and Temporal server end with it."""
@@ -112,7 +129,7 @@ def embedded(folder: Path, settings: Mapping[str, str] | None = None) -> Generat
 
 
 @asynccontextmanager
-async def apart(folder: Path) -> AsyncGenerator[Product, None]:
+async def apart(folder: Path) -> AsyncGenerator[ApartProduct, None]:
     """Run worker, API, Temporal and PostgreSQL as processes of their own. All but PostgreSQL can be restarted."""
     with postgres.server() as server:
         async with postgres.database(server) as store:
@@ -132,6 +149,7 @@ async def apart(folder: Path) -> AsyncGenerator[Product, None]:
                     "api": lambda: run_process("api", folder, environment),
                 }
                 processes: dict[str, subprocess.Popen[bytes]] = {}
+                others: dict[str, subprocess.Popen[bytes]] = {}
 
                 async def start(part: str) -> None:
                     processes[part] = stack.enter_context(runs[part]())
@@ -145,13 +163,24 @@ async def apart(folder: Path) -> AsyncGenerator[Product, None]:
                     await asyncio.to_thread(processes[part].wait)
                     await start(part)
 
+                @asynccontextmanager
+                async def another_pair() -> AsyncGenerator[str]:
+                    (other_port,) = free_ports(1)
+                    with ExitStack() as pair:
+                        for part in OURS:
+                            own = {**environment, "PERENNIAL_API_PORT": str(other_port)}
+                            others[part] = pair.enter_context(run_process(part, folder, own))
+                        await _until_served(other_port)
+                        yield f"http://127.0.0.1:{other_port}"
+                    others.clear()
+
                 for part in runs:
                     await start(part)
                 parts: dict[str, Callable[[], Sequence[int]]] = {
-                    part: lambda part=part: [processes[part].pid] for part in runs
+                    part: lambda part=part: [of[part].pid for of in (processes, others) if part in of] for part in runs
                 }
                 parts["postgres"] = await _postgres_pids(store)
-                yield Product(parts, f"http://127.0.0.1:{port}", temporal, store, restart)
+                yield ApartProduct(parts, f"http://127.0.0.1:{port}", temporal, store, restart, another_pair)
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -95,6 +95,7 @@ class Engine:
         workstream: str = UNCONFIGURED,
         customer_id: str | None = None,
         attributes: dict[str, str] | None = None,
+        task_timeout: timedelta | None = None,
         **policy: Any,
     ) -> Chat:
         """Start a conversation. The default queue has the name of the mode; `policy` changes the defaults of the mode.
@@ -128,6 +129,7 @@ class Engine:
             id=contact_id,
             task_queue=Settings().temporal_task_queue,
             search_attributes=search_attributes.at_start(opening),
+            task_timeout=task_timeout,
         )
         return Chat(self, contact_id, handle)
 
