@@ -37,18 +37,19 @@ def test_secrets_come_from_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("variable", "content", "message"),
     [
-        ("TOKEN_KEYS", f'"{KEY}"', "must hold a JSON list"),
-        ("TOKEN_KEYS", KEY, "must hold a JSON list"),
-        ("ACCESS_KEYS", f'["{KEY}"]', "must hold a JSON object"),
+        ("TOKEN_KEYS", f'"{KEY}"'.encode(), "must hold a JSON list"),
+        ("TOKEN_KEYS", KEY.encode(), "must hold a JSON list"),
+        ("ACCESS_KEYS", f'["{KEY}"]'.encode(), "must hold a JSON object"),
+        ("TOKEN_KEYS", KEY.encode("utf-16"), "is not a text in UTF-8"),
         ("STORE_URL", None, "cannot be read: No such file or directory"),
     ],
 )
 def test_wrong_file_is_named_without_its_content(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, content: str | None, message: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, content: bytes | None, message: str
 ) -> None:
     path = tmp_path / "secret"
     if content is not None:
-        path.write_text(content)
+        path.write_bytes(content)
     monkeypatch.setenv(f"PERENNIAL_{variable}_FILE", str(path))
     with pytest.raises(StartupError, match=rf"^PERENNIAL_{variable}_FILE: the file {path} {message}") as raised:
         load_settings()
