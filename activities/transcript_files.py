@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
 
 from obstore.exceptions import BaseError
@@ -24,6 +25,9 @@ from wire.transcript_paths import transcript_path
 from workflows.contract import ArchiveJob, ConversationActivities
 
 logger = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS = 2
+"""The SDK sends far fewer of them (see `workflows.activity_calls.ARCHIVE_HEARTBEAT`)."""
 
 
 class TranscriptArchiver(ConversationActivities):
@@ -55,7 +59,8 @@ class TranscriptArchiver(ConversationActivities):
             return ""
         try:
             with self._metrics.failed_files.count_exceptions(), self._metrics.archive_seconds.time():
-                return await self._write(self._archive, job)
+                async with _signs_of_life():
+                    return await self._write(self._archive, job)
         except StoreUnavailable as error:  # the store has logged it
             raise _expected(error, str(error)) from error
         except (BaseError, OSError) as error:
@@ -85,6 +90,22 @@ class TranscriptArchiver(ConversationActivities):
 def _expected(error: Exception, text: str) -> ApplicationError:
     """The failure of an attempt, for operators. It is benign: of others the SDK logs a traceback for each attempt."""
     return ApplicationError(text, type=type(error).__name__, category=ApplicationErrorCategory.BENIGN)
+
+
+@asynccontextmanager
+async def _signs_of_life() -> AsyncGenerator[None]:
+    """Tell Temporal during the block that this worker lives. Else the file of a killed worker waits for the time limit."""
+
+    async def tell() -> None:
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+
+    telling = asyncio.create_task(tell())
+    try:
+        yield
+    finally:
+        telling.cancel()
 
 
 class _Pages:

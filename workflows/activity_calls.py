@@ -27,6 +27,9 @@ LOCAL_RETRIES = RetryPolicy(
 )
 """Seven attempts take about as long as `LOCAL_LIMIT`, which the SDK (1.35) applies to one attempt, but not to their sum."""
 
+ARCHIVE_HEARTBEAT = timedelta(seconds=20)
+"""A transcript file is written again this long after the last sign of life of the worker that was writing it."""
+
 
 async def write(commit: Commit) -> CommitResult | None:
     """Write a commit to the store. Retries without limit, and returns once the commit is stored.
@@ -93,6 +96,7 @@ class ArchiveWriter:
             ConversationActivities.archive,
             job,
             start_to_close_timeout=timedelta(minutes=5),
+            heartbeat_timeout=ARCHIVE_HEARTBEAT,
             retry_policy=RetryPolicy(maximum_interval=timedelta(minutes=5)),
             summary="transcript file of an ended contact",
         )
