@@ -63,10 +63,11 @@ histories: $(VENV)/dev.stamp  ## Record the scenarios of tests/replay that have 
 bench: $(VENV)/dev.stamp  ## Measure the speed against floors, in about four minutes (docs/performance.md)
 	@$(BIN)/python -m bench.speed
 
-bench-long: $(VENV)/dev.stamp  ## The same with more and longer rounds, and pages of a long past and assignments from queues
+bench-long: $(VENV)/dev.stamp  ## The same with more and longer rounds, pages of a long past, assignments from queues, and two processes of each kind
 	@$(BIN)/python -m bench.speed --long
 	@$(BIN)/python -m bench.rehydration
 	@$(BIN)/python -m bench.assignments
+	@$(BIN)/python -m bench.pairs
 
 day: $(VENV)/dev.stamp  ## Simulate a day of 50 agents and 1,000 customers in a few minutes, and account for every chat
 	@$(BIN)/python -m bench.day

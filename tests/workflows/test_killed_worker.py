@@ -29,7 +29,7 @@ from tests.workflows.test_model_engine import Play, as_json, assert_replay, rand
 __all__ = ["fresh"]
 
 AT_ONCE = 12
-KILLS = 10
+KILLS = 15
 ENDINGS = 0.005
 """The share of events that end a conversation. A new one begins then."""
 PAUSE_SECONDS = 0.3
