@@ -22,8 +22,8 @@ from bench.speed.client import Backend, Http
 from bench.speed.measurements import Load, ProductLoad
 from bench.speed.processes import ApartProduct, System, apart
 
-ROUNDS = 4
-CHATS, MESSAGES = 100, 30
+ROUNDS = 3
+CHATS, MESSAGES = 50, 20
 """Chats with one sender each, and what each of them sends in a round."""
 LOAD = "load"
 """The part that sends and receives: this process."""

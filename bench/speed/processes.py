@@ -40,6 +40,8 @@ capacity = 100
 queues = []
 """
 CONNECT_SECONDS = 60
+STOP_TIME = "PT50S"
+"""On a busy machine a worker takes longer for its last tasks."""
 
 OURS = ("api", "worker")
 """The parts that are Perennial."""
@@ -142,6 +144,7 @@ async def apart(folder: Path) -> AsyncGenerator[ApartProduct, None]:
                     "PERENNIAL_TOKEN_KEYS": TOKEN_KEYS,
                     "PERENNIAL_API_PORT": str(port),
                     "TEMPORAL_ADDRESS": temporal,
+                    "PERENNIAL_STOP_TIME": STOP_TIME,
                 }
                 runs: dict[str, Callable[[], AbstractContextManager[subprocess.Popen[bytes]]]] = {
                     "temporal": lambda: temporal_server(folder, temporal_port),

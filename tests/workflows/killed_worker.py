@@ -47,7 +47,7 @@ class Life(NamedTuple):
 
     Attributes:
         moment: seen from the commit.
-        commit: the number of the commit in this life.
+        commit: how many commits this life has begun by then.
         delay: how long after the answer, in seconds.
     """
 
@@ -68,28 +68,26 @@ class KilledRecorder(Recorder):
     present: ClassVar[Life | None] = None
     """The life of this process; None if it is not killed."""
     _begun = 0
-    _last: Commit | None = None
-    """The commit at which the process is killed."""
 
     @activity.defn
     async def record(self, commit: Commit) -> CommitResult | None:
         self._begun += 1
-        if self.present and self._begun == self.present.commit:
-            self._last = commit
-        self._die_if(Moment.BEFORE, commit)
+        if self._ends(Moment.BEFORE):
+            _kill_this_process()
         result = await super().record(commit)
-        self._die_if(Moment.ANNOUNCED, commit)
-        if self.present and self.present.moment is Moment.ANSWERED and self._last is commit:
+        if self._ends(Moment.ANNOUNCED):
+            _kill_this_process()
+        if self.present and self._ends(Moment.ANSWERED):
             asyncio.get_running_loop().call_later(self.present.delay, _kill_this_process)
         return result
 
     async def _announce(self, commit: Commit, written: Written) -> None:
-        self._die_if(Moment.WRITTEN, commit)
+        if self._ends(Moment.WRITTEN):
+            _kill_this_process()
         await super()._announce(commit, written)
 
-    def _die_if(self, moment: Moment, commit: Commit) -> None:
-        if self.present and self.present.moment is moment and self._last is commit:
-            _kill_this_process()
+    def _ends(self, moment: Moment) -> bool:
+        return self.present is not None and self.present.moment is moment and self._begun >= self.present.commit
 
 
 def _kill_this_process() -> None:
@@ -118,7 +116,7 @@ def live_and_die(kills: int, seed: str) -> int:
         code = os.waitstatus_to_exitcode(status)
         if present is None or code != -signal.SIGKILL:
             return code
-        report_progress(f"{KILLED} {present.moment} of its commit {present.commit}")
+        report_progress(f"{KILLED} {present.moment} of its commit {present.commit} or a later one")
     raise AssertionError("the last life has ended before")
 
 
