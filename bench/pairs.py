@@ -23,7 +23,7 @@ from bench.speed.measurements import Load, ProductLoad
 from bench.speed.processes import ApartProduct, System, apart
 
 ROUNDS = 3
-CHATS, MESSAGES = 50, 20
+CHATS, MESSAGES = 30, 30
 """Chats with one sender each, and what each of them sends in a round."""
 LOAD = "load"
 """The part that sends and receives: this process."""
@@ -76,6 +76,7 @@ async def main() -> None:
             for number in range(ROUNDS):
                 for of_each in (1, 2) if number % 2 else (2, 1):
                     loads[of_each].append(await measured(product, of_each))
+                    print(f"{of_each} of each: {loads[of_each][-1].delivered_rate:.0f} delivered/s", flush=True)
     for of_each, found in loads.items():
         print_loads(of_each, found)
     ratios = [two.delivered_rate / one.delivered_rate for one, two in zip(loads[1], loads[2], strict=True)]
