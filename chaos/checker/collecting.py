@@ -1,0 +1,190 @@
+"""Collects the evidence: over HTTP, from the store, from the engine, from the archive, and from the logs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime
+from time import time
+from typing import Any
+
+from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
+from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
+from temporalio.service import RPCError
+
+from chaos.checker.board import overloads
+from chaos.checker.evidence import Board, Evidence, Item, RunState
+from chaos.customers import Customer
+from chaos.deployment import Deployment
+from chaos.store import AWAY, Row, read
+
+AT_ONCE = 10
+LOOKS = 8
+LOOK_SECONDS = 1.0
+OFFER_SECONDS = 10.0
+"""Within this time a chat that waits beside a free agent must get an offer."""
+
+BOARD = {
+    "routing": "SELECT * FROM routing",
+    "agents": "SELECT * FROM agents",
+    "served": "SELECT * FROM agent_queues",
+    "rejections": "SELECT * FROM routing_rejections",
+}
+RECORD = {
+    "conversations": "SELECT id, mode, state, revision, ended_at, closed_at, end_reason FROM conversations",
+    "items": "SELECT conversation_id, seq, id FROM items ORDER BY conversation_id, seq",
+    "participants": "SELECT id, conversation_id, presence, left_at FROM participants",
+    "contacts": "SELECT id, conversation_id, ended_at FROM contacts",
+}
+
+NORMAL_FAILURES = frozenset(
+    {
+        # the worker decided without an event that arrived meanwhile, and decides again
+        WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND,
+    }
+)
+BAD_ENDS = frozenset(
+    {
+        WorkflowExecutionStatus.FAILED,
+        WorkflowExecutionStatus.TERMINATED,
+        WorkflowExecutionStatus.TIMED_OUT,
+        WorkflowExecutionStatus.CANCELED,
+    }
+)
+
+
+async def read_board(store: str) -> Board:
+    """The board at this instant."""
+    return Board(time(), **await read(store, **BOARD))
+
+
+async def collect(deployment: Deployment, customers: Iterable[Customer]) -> Evidence:
+    """Everything, once the deployment is at rest. Store and engine are compared until they agree or for some seconds."""
+    evidence = Evidence()
+    first_board = await read_board(deployment.store)
+    client = await Client.connect(deployment.temporal)
+    await _collect_transcripts(evidence, customers)
+    for look in range(LOOKS):
+        await asyncio.sleep(LOOK_SECONDS if look else 0)
+        await _collect_record(evidence, deployment.store)
+        evidence.runs = await _runs(client)
+        if not _moves(evidence):
+            break
+    await asyncio.sleep(max(0.0, first_board.at + OFFER_SECONDS - time()))
+    evidence.boards = [first_board, await read_board(deployment.store)]
+    evidence.failed = await _failures(client)
+    for path in deployment.archive.rglob("*.json"):
+        evidence.files[path.stem] = [item["Id"] for item in json.loads(path.read_text())["Transcript"]]
+    for part in deployment.parts.values():
+        with suppress(FileNotFoundError):
+            evidence.logs[part.name] = part.log.read_text(errors="replace")
+    return evidence
+
+
+async def is_settled(store: str) -> bool:
+    """Whether nobody waits for anything that comes by itself: no wrap-up is open, no offer, nobody queues."""
+    try:
+        found = await read(
+            store,
+            wraps="SELECT id FROM conversations WHERE state = 'WRAP_UP'",
+            queued="SELECT conversation_id FROM routing WHERE stage = 'queued'",
+        )
+    except AWAY:
+        return False
+    return not found["wraps"] and not found["queued"]
+
+
+async def _collect_transcripts(evidence: Evidence, customers: Iterable[Customer]) -> None:
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def add(customer: Customer) -> None:
+        async with slots:
+            seat = customer.seat
+            if not seat.token and await seat.connect() is None:
+                return
+            items = await seat.transcript()
+        if items is not None:
+            present = [_item(item) for item in reversed(items) if "RelatedContactId" not in item]
+            evidence.transcripts[customer.record.id] = present
+
+    await asyncio.gather(*(add(customer) for customer in customers))
+
+
+def _item(item: dict[str, Any]) -> Item:
+    at = datetime.fromisoformat(item["AbsoluteTime"]).timestamp()
+    content, contact = item.get("Content", ""), item["ContactId"]
+    return Item(item["Id"], at, item["Type"], item["ContentType"], content, item["ParticipantRole"], contact)
+
+
+async def _collect_record(evidence: Evidence, store: str) -> None:
+    evidence.at = time()
+    found = await read(store, **RECORD)
+    evidence.conversations = {row["id"]: row for row in found["conversations"]}
+    items: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in found["items"]:
+        items[row["conversation_id"]].append(row)
+    evidence.items = items
+    evidence.participants, evidence.contacts = found["participants"], found["contacts"]
+
+
+async def _runs(client: Client) -> dict[str, RunState]:
+    running = [run.id async for run in client.list_workflows("ExecutionStatus = 'Running'")]
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def state(id: str) -> RunState | None:
+        async with slots:
+            try:
+                found: dict[str, Any] = await client.get_workflow_handle(id).query("status")
+            except RPCError:
+                return None  # it has ended meanwhile
+        present = [found["customer"], *([found["agent"]] if found.get("agent") else []), *found.get("bots", [])]
+        agent = found["agent"]["user"] if found.get("agent") else None
+        presence = {each["id"]: each["presence"] for each in present}
+        return RunState(found["state"], found["revision"], found["seq"], agent, presence)
+
+    states = await asyncio.gather(*(state(id) for id in running))
+    return {id: found for id, found in zip(running, states, strict=True) if found and found.state != "CLOSED"}
+
+
+def _moves(evidence: Evidence) -> bool:
+    """Whether store and engine differ, as they do for a moment while a conversation decides."""
+    open_rows = {id: row for id, row in evidence.conversations.items() if row["state"] != "CLOSED"}
+    if open_rows.keys() != evidence.runs.keys():
+        return True
+    return any(
+        (row["state"], row["revision"]) != (evidence.runs[id].state, evidence.runs[id].revision)
+        or len(evidence.items.get(id, ())) != evidence.runs[id].seq
+        for id, row in open_rows.items()
+    )
+
+
+async def _failures(client: Client) -> list[str]:
+    """Workflows that did not end well, and workflow tasks that failed, in every run of every conversation."""
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def of_run(run: WorkflowExecution) -> list[str]:
+        found = [f"workflow {run.id} is {run.status.name}"] if run.status and run.status in BAD_ENDS else []
+        async with slots:
+            history = client.get_workflow_handle(run.id, run_id=run.run_id).fetch_history_events(page_size=1000)
+            async for event in history:
+                if event.event_type != EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
+                    continue
+                failed = event.workflow_task_failed_event_attributes
+                if failed.cause not in NORMAL_FAILURES:
+                    cause = WorkflowTaskFailedCause.Name(failed.cause)
+                    found.append(f"workflow {run.id}, event {event.event_id}: {cause} {failed.failure.message}")
+        return found
+
+    runs = [run async for run in client.list_workflows()]
+    return [each for found in await asyncio.gather(*map(of_run, runs)) for each in found]
+
+
+async def watch_board(store: str, found: list[str], look_seconds: float) -> None:
+    """Look at the board again and again until this is cancelled, and note what is wrong on it."""
+    while True:
+        with suppress(*AWAY, TimeoutError):
+            found += overloads(await read_board(store))
+        await asyncio.sleep(look_seconds)
