@@ -6,6 +6,7 @@ are written without their texts.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import sys
@@ -46,6 +47,7 @@ def set_up_logging(level: int, *, as_json: bool = False) -> None:
     to_stderr = logging.StreamHandler()
     to_stderr.setFormatter(JsonFormatter() if as_json else TextFormatter())
     to_stderr.addFilter(_add_cause)
+    to_stderr.addFilter(without_trace_of_cancellation)
     to_stderr.addFilter(RepeatedLines())
     logging.basicConfig(level=level, handlers=[to_stderr], force=True)
     # it logs the addresses of WebSockets, which hold tokens
@@ -120,6 +122,17 @@ def _add_cause(record: logging.LogRecord) -> bool:
     fields: Mapping[str, Any] = getattr(getattr(record, "temporal_log", None), "fields", None) or {}
     if cause := fields.get("error"):
         record.msg, record.args = f"{record.getMessage()}: {str(cause)[:MAX_CAUSE]}", ()
+    return True
+
+
+def without_trace_of_cancellation(record: logging.LogRecord) -> bool:
+    """Leave out the trace of a cancelled task: it shows where the task was, and not why it was cancelled. The line always passes.
+
+    The SDK writes one for each activity that it cancels because its workflow task has taken too long, as after a pause.
+    """
+    if record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError):
+        record.msg, record.args = f"{record.getMessage()}: cancelled", ()
+        record.exc_info = record.exc_text = None
     return True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import subprocess
@@ -14,7 +15,7 @@ from pydantic import BaseModel
 
 from runtime import log_limits, logs
 from runtime.log_limits import LINES_OF_A_KIND, RepeatedLines
-from runtime.logs import CONTACT, INSTANCE, REQUEST_ID, JsonFormatter, TextFormatter
+from runtime.logs import CONTACT, INSTANCE, REQUEST_ID, JsonFormatter, TextFormatter, without_trace_of_cancellation
 from tests.stack import ROOT
 
 MARK = "mark-of-a-person"
@@ -108,6 +109,19 @@ def test_exception_that_quotes_values_is_written_without_them(formatter: logging
     assert "RuntimeError from ValidationError" in text
     assert "test_exception_that_quotes_values" in text  # the frames stay
     assert MARK not in text
+
+
+async def test_cancelled_task_leaves_one_line(log: Log) -> None:
+    log.logger.handlers[0].addFilter(without_trace_of_cancellation)
+    task = asyncio.create_task(asyncio.Event().wait())
+    await asyncio.sleep(0)
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        log.logger.warning("completing as failed (%s)", "a-1", exc_info=True)
+    assert len(log.lines) == 1
+    assert log.lines[0].endswith("completing as failed (a-1): cancelled")
 
 
 @pytest.mark.parametrize("as_json", [True, False])
