@@ -18,7 +18,7 @@ TIMEOUT_SECONDS = 30
 async def read(store: str, **queries: str) -> dict[str, list[Row]]:
     """The rows of some queries, all of the same instant."""
     if store.startswith("sqlite:"):
-        return _read_sqlite(urlsplit(store).path, queries)
+        return _read_sqlite("/" + urlsplit(store).path.lstrip("/"), queries)
     connection = await asyncpg.connect(store, timeout=TIMEOUT_SECONDS, command_timeout=TIMEOUT_SECONDS)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):

@@ -106,14 +106,16 @@ def same_time(_: Journal, evidence: Evidence) -> None:
 
 @breaks("past is not whole")
 def past_without_an_item(journal: Journal, _: Evidence) -> None:
-    assert journal.chats[OPEN].past
-    del journal.chats[OPEN].past[1]
+    past = journal.chats[OPEN].past
+    assert past
+    del past[1]
 
 
 @breaks("foreign past")
 def past_of_others(journal: Journal, _: Evidence) -> None:
-    assert journal.chats[OPEN].past
-    journal.chats[OPEN].past.insert(0, "an item of somebody else")
+    past = journal.chats[OPEN].past
+    assert past
+    past.insert(0, "an item of somebody else")
 
 
 @breaks("doubled frame")
