@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --require-hashes
 
-.PHONY: help install run test test-postgres test-browser chaos lint format lock histories bench bench-long day
+.PHONY: help install run test test-postgres test-browser chaos chaos-long lint format lock histories bench bench-long day
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -46,6 +46,9 @@ test-browser: $(VENV)/dev.stamp  ## Run the tests with ChatJS in Chromium (insta
 
 chaos: $(VENV)/dev.stamp  ## Run the tests that kill, flood and crowd processes
 	@$(BIN)/python -m pytest --numprocesses 4 --dist load -m chaos
+
+chaos-long: $(VENV)/dev.stamp  ## Ten seeds of faults under load, with a checker apart from the product, in about an hour
+	@$(BIN)/python -m chaos --seeds 1-10 --seconds 240
 
 lint: $(VENV)/dev.stamp  ## Run ruff, the import rules between packages, strict types
 	@$(BIN)/ruff check .

@@ -46,6 +46,12 @@ from workflows.search_attributes import KEYS
 DEFAULT_TEMPORAL_PORT = 7233
 """The port to which the `temporal` command connects without `--address`."""
 
+DURABILITIES = {
+    "process": "survives the death of every process; a power cut can take the last moments (PERENNIAL_DURABILITY)",
+    "power": "every write waits for the disk, so a power cut takes nothing",
+}
+"""What each durability means, for Temporal and a store on SQLite."""
+
 
 async def run(settings: Settings) -> None:
     """Run until Ctrl-C or SIGTERM; then stop API, worker and Temporal, in this order."""
@@ -102,6 +108,7 @@ def welcome(settings: Settings, instances: Mapping[str, InstanceSettings], api: 
         f"  Temporal UI  {_temporal_ui(settings)}",
         f"  Temporal     {temporal}",
         f"  data         {settings.data_dir.resolve()}",
+        f"  durability   {settings.durability}: {DURABILITIES[settings.durability]}",
     ]
     for name, instance in instances.items():
         lines.append(

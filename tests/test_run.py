@@ -267,6 +267,11 @@ def test_welcome_names_the_temporal_address_only_for_another_port_than_the_defau
     assert "temporal --address 127.0.0.1:7243" in welcome(Settings(temporal_port=7243), {}, API)
 
 
+def test_welcome_says_what_a_power_cut_takes() -> None:
+    assert "durability   process: survives the death of every process; a power cut can" in welcome(Settings(), {}, API)
+    assert "durability   power: every write waits for the disk" in welcome(Settings(durability="power"), {}, API)
+
+
 def test_welcome_reports_a_missing_access_key() -> None:
     key = AccessKeySettings(secret=DEMO_SECRET)
     assert "No access key is configured" in welcome(Settings(), {}, API)

@@ -17,6 +17,7 @@ ROOMS = (
         "activities",
         "api",
         "bench",
+        "chaos",
         "configuration",
         "domain",
         "engine",

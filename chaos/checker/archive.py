@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from chaos.checker.evidence import Difference, Evidence
+from chaos.checker.evidence import Finding, Evidence
 from chaos.journal import Journal
 
 
-def check_archive(journal: Journal, evidence: Evidence) -> Iterator[Difference]:
+def check_archive(journal: Journal, evidence: Evidence) -> Iterator[Finding]:
     """Compares the files with the items of their contacts, in order."""
     del journal
     items: defaultdict[str, list[str]] = defaultdict(list)
@@ -21,7 +21,7 @@ def check_archive(journal: Journal, evidence: Evidence) -> Iterator[Difference]:
             continue
         found = evidence.files.get(row["id"])
         if found is None:
-            yield Difference("no file", row["conversation_id"], f"contact {row['id']} has ended and has no file")
+            yield Finding("no file", row["conversation_id"], f"contact {row['id']} has ended and has no file")
         elif found != items[row["id"]]:
             what = f"the file of contact {row['id']} has {len(found)} items, its transcript {len(items[row['id']])}"
-            yield Difference("file unlike the transcript", row["conversation_id"], what)
+            yield Finding("file unlike the transcript", row["conversation_id"], what)
