@@ -6,14 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 
-from chaos.checker.evidence import Finding
+from chaos.checker.evidence import Breach
 from chaos.journal import FaultRecord, Journal
 
 SHOWN = 40
 """How many differences are printed in full."""
 
 
-def report(journal: Journal, differences: Sequence[Finding]) -> Iterator[str]:
+def report(journal: Journal, differences: Sequence[Breach]) -> Iterator[str]:
     """What happened, how fast it was well again, and what is not as promised."""
     accepted = journal.acknowledged
     seconds = journal.ended - journal.began

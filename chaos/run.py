@@ -16,7 +16,7 @@ import aiohttp
 from chaos.calls import Caller
 from chaos.checker import check
 from chaos.checker.collecting import collect, is_settled, watch_board
-from chaos.checker.evidence import Finding, Evidence
+from chaos.checker.evidence import Breach, Evidence
 from chaos.customers import Customer, Customers
 from chaos.deployment import Deployment, deployed
 from chaos.desks import Desk
@@ -49,7 +49,7 @@ class Result:
 
     journal: Journal
     evidence: Evidence
-    differences: list[Finding]
+    differences: list[Breach]
 
 
 async def run(plan: Plan, folder: Path, tell: Callable[[str], None]) -> Result:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from chaos.checker import archive, board, engine, liveness, messages, presence, processes, sockets, timers
-from chaos.checker.evidence import Finding, Evidence
+from chaos.checker.evidence import Breach, Evidence
 from chaos.journal import Journal
 
-Check = Callable[[Journal, Evidence], Iterator[Finding]]
+Check = Callable[[Journal, Evidence], Iterator[Breach]]
 
 CHECKS: tuple[Check, ...] = (
     messages.check_messages,
@@ -29,6 +29,6 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def check(journal: Journal, evidence: Evidence) -> list[Finding]:
+def check(journal: Journal, evidence: Evidence) -> list[Breach]:
     """All differences that the checks find."""
     return [difference for each in CHECKS for difference in each(journal, evidence)]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from chaos.checker.evidence import Finding, Evidence
+from chaos.checker.evidence import Breach, Evidence
 from chaos.journal import Journal
 
 
-def check_archive(journal: Journal, evidence: Evidence) -> Iterator[Finding]:
+def check_archive(journal: Journal, evidence: Evidence) -> Iterator[Breach]:
     """Compares the files with the items of their contacts, in order."""
     del journal
     items: defaultdict[str, list[str]] = defaultdict(list)
@@ -21,7 +21,7 @@ def check_archive(journal: Journal, evidence: Evidence) -> Iterator[Finding]:
             continue
         found = evidence.files.get(row["id"])
         if found is None:
-            yield Finding("no file", row["conversation_id"], f"contact {row['id']} has ended and has no file")
+            yield Breach("no file", row["conversation_id"], f"contact {row['id']} has ended and has no file")
         elif found != items[row["id"]]:
             what = f"the file of contact {row['id']} has {len(found)} items, its transcript {len(items[row['id']])}"
-            yield Finding("file unlike the transcript", row["conversation_id"], what)
+            yield Breach("file unlike the transcript", row["conversation_id"], what)

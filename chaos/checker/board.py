@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from chaos.checker.evidence import Board, Finding, Evidence
+from chaos.checker.evidence import Board, Breach, Evidence
 from chaos.journal import Journal
 
 
-def check_board(journal: Journal, evidence: Evidence) -> Iterator[Finding]:
+def check_board(journal: Journal, evidence: Evidence) -> Iterator[Breach]:
     """What was seen during the run, and who waits in vain at rest."""
-    yield from (Finding("board", "routing", what) for what in dict.fromkeys(journal.board))
+    yield from (Breach("board", "routing", what) for what in dict.fromkeys(journal.board))
     if evidence.boards:
-        yield from (Finding("board", "routing", what) for what in overloads(evidence.boards[-1]))
+        yield from (Breach("board", "routing", what) for what in overloads(evidence.boards[-1]))
         neglected = set.intersection(*(waiting_beside_free(board) for board in evidence.boards))
         for chat, user in sorted(neglected):
-            yield Finding("waits beside a free agent", chat, f"{user} is free and gets no offer")
+            yield Breach("waits beside a free agent", chat, f"{user} is free and gets no offer")
 
 
 def overloads(board: Board) -> list[str]:

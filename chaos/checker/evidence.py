@@ -8,7 +8,7 @@ from typing import NamedTuple
 from chaos.store import Row
 
 
-class Finding(NamedTuple):
+class Breach(NamedTuple):
     """Something that is not as promised: which rule, where (a chat, an agent, a process), and what."""
 
     rule: str

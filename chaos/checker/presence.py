@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chaos.checker.evidence import Finding, Evidence
+from chaos.checker.evidence import Breach, Evidence
 from chaos.journal import Journal
 from chaos.settings import DEATH
 
 SOON = 5.0
 
 
-def check_presence(journal: Journal, evidence: Evidence) -> Iterator[Finding]:
+def check_presence(journal: Journal, evidence: Evidence) -> Iterator[Breach]:
     """Compares the participants of chats that have not ended with the sockets that are open."""
     present = {socket.participant for socket in journal.sockets if socket.closed is None}
     last_sign: dict[str, float] = {}
@@ -23,7 +23,7 @@ def check_presence(journal: Journal, evidence: Evidence) -> Iterator[Finding]:
             continue
         id, presence = row["id"], row["presence"]
         if id in present and presence != "connected":
-            yield Finding("presence", row["conversation_id"], f"{id} has an open socket and counts as {presence}")
+            yield Breach("presence", row["conversation_id"], f"{id} has an open socket and counts as {presence}")
         gone = id in last_sign and evidence.at - last_sign[id] > DEATH + SOON
         if id not in present and gone and presence == "connected":
-            yield Finding("presence", row["conversation_id"], f"{id} has no socket and counts as connected")
+            yield Breach("presence", row["conversation_id"], f"{id} has no socket and counts as connected")

@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 
-from chaos.checker.evidence import Finding, Evidence, Item
+from chaos.checker.evidence import Breach, Evidence, Item
 from chaos.journal import Journal, SocketRecord
 
 CUSTOMER = "CUSTOMER"
 
 
-def check_sockets(journal: Journal, evidence: Evidence) -> Iterator[Finding]:
+def check_sockets(journal: Journal, evidence: Evidence) -> Iterator[Breach]:
     """Each socket for itself, then all sockets of a participant together."""
     of_participants: defaultdict[tuple[str, str], list[SocketRecord]] = defaultdict(list)
     for socket in journal.sockets:
@@ -27,7 +27,7 @@ def check_sockets(journal: Journal, evidence: Evidence) -> Iterator[Finding]:
         yield from _check_together(chat, participant, sockets, items, places)
 
 
-def _check_one(socket: SocketRecord, items: list[Item], places: dict[str, int]) -> Iterator[Finding]:
+def _check_one(socket: SocketRecord, items: list[Item], places: dict[str, int]) -> Iterator[Breach]:
     name = f"a socket of {socket.participant} ({socket.role.lower()})"
     shown: list[int] = []
     for frame in socket.frames:
@@ -35,11 +35,11 @@ def _check_one(socket: SocketRecord, items: list[Item], places: dict[str, int]) 
         if place is not None:
             shown.append(place)
         elif frame.type == "MESSAGE":
-            yield Finding("foreign frame", socket.chat, f"{name} showed {frame.id}, which is not in the transcript")
+            yield Breach("foreign frame", socket.chat, f"{name} showed {frame.id}, which is not in the transcript")
     if len(set(shown)) != len(shown):
-        yield Finding("doubled frame", socket.chat, f"{name} showed an item twice")
+        yield Breach("doubled frame", socket.chat, f"{name} showed an item twice")
     elif shown != sorted(shown):
-        yield Finding("misplaced frame", socket.chat, f"{name} showed items in another order")
+        yield Breach("misplaced frame", socket.chat, f"{name} showed items in another order")
     if not shown:
         return
     # an agent's socket begins with the items of the agent's own contact
@@ -49,31 +49,31 @@ def _check_one(socket: SocketRecord, items: list[Item], places: dict[str, int]) 
         if place not in set(shown) and (socket.role == CUSTOMER or items[place].at > socket.subscribed)
     ]
     if missing:
-        yield Finding("missing frame", socket.chat, f"{name} left out {[item.id for item in missing]}")
+        yield Breach("missing frame", socket.chat, f"{name} left out {[item.id for item in missing]}")
 
 
 def _check_together(
     chat: str, participant: str, sockets: list[SocketRecord], items: list[Item], places: dict[str, int]
-) -> Iterator[Finding]:
+) -> Iterator[Breach]:
     """What a client knows, which reads after each subscription, has no hole; with an open socket it is everything."""
     known: set[int] = set()
     for socket in sockets:
         if socket.read is not None:
             known |= {places[id] for id in (*socket.read, *(frame.id for frame in socket.frames)) if id in places}
             if unknown := [id for id in socket.read if id not in places]:
-                yield Finding("foreign reading", chat, f"{participant} read {unknown}, which are gone")
+                yield Breach("foreign reading", chat, f"{participant} read {unknown}, which are gone")
     last = sockets[-1]
     is_open = last.closed is None and last.read is not None and not last.ended
     expected = len(items) if is_open else max(known, default=-1) + 1
     missing = [items[place].id for place in range(expected) if place not in known]
     if missing:
         kind = "open socket lacks frames" if is_open else "reconnect lacks items"
-        yield Finding(kind, chat, f"{participant} does not know {missing}")
+        yield Breach(kind, chat, f"{participant} does not know {missing}")
 
 
-def check_desks(journal: Journal, evidence: Evidence) -> Iterator[Finding]:
+def check_desks(journal: Journal, evidence: Evidence) -> Iterator[Breach]:
     """The events of an agent have numbers without gaps, each once, also over reconnects."""
     del evidence
     for user, numbers in journal.numbers.items():
         if any(after != before + 1 for before, after in pairwise(numbers)):
-            yield Finding("agent events", user, f"their numbers are {numbers}")
+            yield Breach("agent events", user, f"their numbers are {numbers}")

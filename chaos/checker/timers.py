@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from chaos.checker.evidence import Finding, Evidence
+from chaos.checker.evidence import Breach, Evidence
 from chaos.journal import Journal, SocketRecord
 from chaos.settings import DEATH, RECONNECT_WINDOW, SILENCE, WRAP_UP
 
@@ -20,7 +20,7 @@ CHAT_ENDED = "application/vnd.amazonaws.connect.event.chat.ended"
 PERSON = ("CUSTOMER", "AGENT")
 
 
-def check_lost_customers(journal: Journal, evidence: Evidence) -> Iterator[Finding]:
+def check_lost_customers(journal: Journal, evidence: Evidence) -> Iterator[Breach]:
     """Who was lost had been away for the reconnect window, and who stayed away is lost at its end."""
     sockets: defaultdict[str, list[SocketRecord]] = defaultdict(list)
     for socket in journal.sockets:
@@ -35,7 +35,7 @@ def check_lost_customers(journal: Journal, evidence: Evidence) -> Iterator[Findi
             sign for socket in sockets[chat.participant] for sign in socket.signs if since + HEARTBEATS < sign < ended
         ]
         if signs:
-            yield Finding(
+            yield Breach(
                 "lost although connected",
                 chat.id,
                 f"{ended - max(signs):.1f} s before its end its customer was connected",
@@ -45,10 +45,10 @@ def check_lost_customers(journal: Journal, evidence: Evidence) -> Iterator[Findi
         late = since - chat.left_at
         bound = SOON + journal.disturbed(chat.left_at, ended, RECOVERY + DEATH)
         if not -EXACT - 0.5 <= late <= bound:
-            yield Finding("reconnect window", chat.id, f"the customer left, and the window began {late:.1f} s later")
+            yield Breach("reconnect window", chat.id, f"the customer left, and the window began {late:.1f} s later")
 
 
-def check_silent_customers(journal: Journal, evidence: Evidence) -> Iterator[Finding]:
+def check_silent_customers(journal: Journal, evidence: Evidence) -> Iterator[Breach]:
     """A chat that ended because its customer was silent ended exactly then, and its sockets showed it soon."""
     for chat in journal.chats.values():
         row = evidence.conversations.get(chat.id)
@@ -65,7 +65,7 @@ def check_silent_customers(journal: Journal, evidence: Evidence) -> Iterator[Fin
                 if before
                 else "without a message"
             )
-            yield Finding("silence", chat.id, f"it ended {due}, not {SILENCE:.0f} s after one of the agent")
+            yield Breach("silence", chat.id, f"it ended {due}, not {SILENCE:.0f} s after one of the agent")
         for socket in journal.sockets:
             if socket.chat != chat.id or socket.subscribed > ended:
                 continue
@@ -74,10 +74,10 @@ def check_silent_customers(journal: Journal, evidence: Evidence) -> Iterator[Fin
                 if frame.content_type == CHAT_ENDED and late > SOON + journal.disturbed(
                     ended - SOON, frame.arrived, RECOVERY
                 ):
-                    yield Finding("late end", chat.id, f"its end arrived {late:.1f} s after it was due")
+                    yield Breach("late end", chat.id, f"its end arrived {late:.1f} s after it was due")
 
 
-def check_wrap_ups(journal: Journal, evidence: Evidence) -> Iterator[Finding]:
+def check_wrap_ups(journal: Journal, evidence: Evidence) -> Iterator[Breach]:
     """A wrap-up ends at its limit at the latest, and nothing is open whose limit has long passed."""
     for chat in journal.chats.values():
         row = evidence.conversations.get(chat.id)
@@ -86,11 +86,11 @@ def check_wrap_ups(journal: Journal, evidence: Evidence) -> Iterator[Finding]:
         if row["closed_at"] is not None:
             took = (row["closed_at"] - row["ended_at"]) / 1000
             if took > WRAP_UP + EXACT:
-                yield Finding("wrap-up", chat.id, f"it took {took:.1f} s of {WRAP_UP:.0f} s")
+                yield Breach("wrap-up", chat.id, f"it took {took:.1f} s of {WRAP_UP:.0f} s")
         elif evidence.at - row["ended_at"] / 1000 > WRAP_UP + SOON:
-            yield Finding("overdue wrap-up", chat.id, f"its state is {row['state']}")
+            yield Breach("overdue wrap-up", chat.id, f"its state is {row['state']}")
     for chat in journal.chats.values():
         row = evidence.conversations.get(chat.id)
         open_live = row is not None and row["ended_at"] is None and row["mode"] == "live" and chat.left_at is not None
         if open_live and evidence.at - chat.left_at > RECONNECT_WINDOW + DEATH + SOON:  # pyright: ignore[reportOperatorIssue]
-            yield Finding("overdue reconnect window", chat.id, "its customer has left it long ago")
+            yield Breach("overdue reconnect window", chat.id, "its customer has left it long ago")

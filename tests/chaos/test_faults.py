@@ -71,8 +71,9 @@ async def test_link_passes_delays_holds_and_cuts() -> None:
             writer.write(b"3")
             late_reader, late_writer = await asyncio.open_connection(HOST, link.port)
             late_writer.write(b"4")
+            waiting = asyncio.create_task(reader.read(100))
             with pytest.raises(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(waiting := asyncio.create_task(reader.read(100))), 0.3)
+                await asyncio.wait_for(asyncio.shield(waiting), 0.3)
             link.turn(Passage.PASS)
             assert await waiting == b"3"
             assert await late_reader.read(100) == b"4"
