@@ -13,6 +13,9 @@ HOST = "127.0.0.1"
 CHUNK_BYTES = 262_144
 RESET = struct.pack("ii", 1, 0)
 
+_GONE = (OSError, RuntimeError)
+"""What a connection raises that is closed. uvloop raises a RuntimeError."""
+
 Connect = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 
 
@@ -95,7 +98,7 @@ class Link:
                 each.transport.abort()
 
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
+        with suppress(*_GONE):
             while data := await reader.read(CHUNK_BYTES):
                 if self._passage is Passage.DELAY:
                     await asyncio.sleep(self.delay)
@@ -103,7 +106,7 @@ class Link:
                 writer.write(data)
                 await writer.drain()
         await self._passes.wait()
-        with suppress(OSError, RuntimeError):
+        with suppress(*_GONE):
             writer.write_eof()
 
 
