@@ -6,8 +6,12 @@ import pytest
 
 from chaos.checker import check
 from chaos.journal import Outcome
+from tests.chaos import tampered_transcripts
 from tests.chaos.quiet_run import ENDED, OPEN, agent, placed, quiet_run
-from tests.chaos.tamperings import TAMPERINGS, Tampering, end_arrives_late
+from tests.chaos.tampered_states import end_arrives_late
+from tests.chaos.tamperings import TAMPERINGS, Tampering
+
+assert tampered_transcripts, "its changes are registered by the import"
 
 
 def test_quiet_run_has_no_difference() -> None:
