@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from time import perf_counter
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.exceptions import ApplicationError
 
+from activities.outages import store_may_be_away
 from configuration.current import Configuration
 from configuration.policies import workstream_policy
 from configuration.schema.instances import InstanceSettings
 from domain.checkpoints import Conflict, ConflictKind
-from domain.errors import StoreUnavailable
 from domain.policy import Policy
 from routing.placement import OfferOver, write_placement
 from runtime.bus import Announcement, Bus, routing_has_changed
@@ -58,13 +58,8 @@ class Recorder(ConversationActivities):
         if activity.in_activity() and activity.info().workflow_id != commit.conversation_id:
             raise ApplicationError("the id of the workflow must be that of its conversation", non_retryable=True)
         CONTACT.set(commit.conversation_id)
-        try:
-            with CAUSES.get().span("commit"):
-                written = await self._measured(commit)
-        except StoreUnavailable as error:
-            # the store has logged it, once for all conversations. The SDK logs each attempt, unless the failure is benign
-            kind = type(error).__name__
-            raise ApplicationError(str(error), type=kind, category=ApplicationErrorCategory.BENIGN) from error
+        with store_may_be_away(), CAUSES.get().span("commit"):
+            written = await self._measured(commit)
         if written.conflict and written.conflict.kind is ConflictKind.REFUSED:
             return CommitResult(conflict=written.conflict)
         await self._announce(commit, written)

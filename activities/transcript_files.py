@@ -12,7 +12,7 @@ from obstore.exceptions import BaseError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from domain.errors import StoreUnavailable
+from activities.outages import store_may_be_away
 from runtime.archive import Archive
 from runtime.logs import CONTACT, INSTANCE
 from runtime.metrics import WorkerMetrics
@@ -58,15 +58,19 @@ class TranscriptArchiver(ConversationActivities):
         if self._archive is None:
             return ""
         try:
-            with self._metrics.failed_files.count_exceptions(), self._metrics.archive_seconds.time():
+            with (
+                store_may_be_away(),
+                self._metrics.failed_files.count_exceptions(),
+                self._metrics.archive_seconds.time(),
+            ):
                 async with _signs_of_life():
                     return await self._write(self._archive, job)
-        except StoreUnavailable as error:  # the store has logged it
-            raise _expected(error, str(error)) from error
         except (BaseError, OSError) as error:
             reason = f"the archive cannot be used now: {plain_reason(error)}"
             logger.warning("the transcript file is not written, and is tried again: %s", reason)
-            raise _expected(error, reason) from error
+            raise ApplicationError(
+                reason, type=type(error).__name__, category=ApplicationErrorCategory.BENIGN
+            ) from error
 
     async def _write(self, archive: Archive, job: ArchiveJob) -> str:
         found = await conversations.find_contact(self._db, job.instance, job.contact_id)
@@ -85,11 +89,6 @@ class TranscriptArchiver(ConversationActivities):
                 address = await archive.put(transcript_path(job.instance, contact), content, "application/json")
                 if await last_of_contact(self._db, contact) <= pages.last:
                     return address
-
-
-def _expected(error: Exception, text: str) -> ApplicationError:
-    """The failure of an attempt, for operators. It is benign: of others the SDK logs a traceback for each attempt."""
-    return ApplicationError(text, type=type(error).__name__, category=ApplicationErrorCategory.BENIGN)
 
 
 @asynccontextmanager

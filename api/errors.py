@@ -7,6 +7,7 @@ models (1.44.5).
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import NamedTuple
 
 from fastapi import FastAPI, Request
@@ -15,7 +16,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from starlette.websockets import WebSocket, WebSocketState
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from api.request_metrics import PROCESS_PATHS
 from api.unsupported_operations import unsupported_operation
@@ -102,18 +103,20 @@ async def _end_socket(websocket: WebSocket, response: JSONResponse) -> None:
     if websocket.application_state is WebSocketState.CONNECTING:
         await websocket.send_denial_response(response)
     elif websocket.application_state is WebSocketState.CONNECTED:
-        await websocket.close(TRY_AGAIN_LATER)
+        with suppress(WebSocketDisconnect, RuntimeError):  # the client has gone meanwhile
+            await websocket.close(TRY_AGAIN_LATER)
 
 
 def install(app: FastAPI) -> None:
     """Register the handlers that render every failure of the application."""
 
-    async def on_fault(request: Request | WebSocket, error: Exception) -> JSONResponse:
+    async def on_fault(request: Request | WebSocket, error: Exception) -> JSONResponse | None:
         assert isinstance(error, Fault)
         response = render(error, request.url.path)
-        if isinstance(request, WebSocket):
-            await _end_socket(request, response)
-        return response
+        if isinstance(request, Request):
+            return response
+        await _end_socket(request, response)
+        return None  # Starlette would send a response into the socket that has just ended
 
     async def on_invalid_parameter(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)

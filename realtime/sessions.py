@@ -43,9 +43,9 @@ class Session:
             raise ConversationEnded
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Read:
-    """A read of the store that is under way."""
+    """A read of the store that is under way. Each is itself alone, because several of a conversation can be under way."""
 
     is_outdated: bool = False
 

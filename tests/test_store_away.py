@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import ExitStack
@@ -12,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+import websockets
 
 from tests import postgres
 from tests.postgres import OwnServer
@@ -103,6 +105,32 @@ async def test_requests_are_refused_in_time_and_everything_comes_back(deployment
         assert len(lines) <= 2 * (away + time.monotonic() - back + 2), log  # two processes, one line a second
         assert "Application" not in log.replace("ApplicationError", "")
         assert " failed\nTraceback" not in log, log
+
+
+async def test_socket_that_subscribes_while_the_store_is_away_is_closed(deployment: Deployment) -> None:
+    stack = deployment.stack
+    chat = await start_chat(stack.url)
+    answer = await post(stack.url, "connection", chat["ParticipantToken"], {"Type": ["WEBSOCKET"]})
+    async with websockets.connect(answer["Websocket"]["Url"]) as socket:
+        log_before = len(stack.log())
+        deployment.server.stop()
+        try:
+            await socket.send(json.dumps({"topic": "aws/subscribe", "content": {"topics": ["aws/chat"]}}))
+            with pytest.raises(websockets.ConnectionClosed):
+                await asyncio.wait_for(socket.recv(), LIMIT_SECONDS)
+        finally:
+            deployment.server.start()
+    assert socket.close_code == 1013
+    await eventually(lambda: begins_chat(stack.url), "the store is back", BACK_SECONDS)
+    assert "Traceback" not in stack.log()[log_before:]
+
+
+async def begins_chat(url: str) -> bool | None:
+    try:
+        await start_chat(url)
+    except (AssertionError, httpx.HTTPError):
+        return None
+    return True
 
 
 @pytest.mark.timeout(240)

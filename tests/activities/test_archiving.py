@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from obstore.store import LocalStore
 from pydantic import ValidationError
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.testing import ActivityEnvironment
 
 from activities.transcript_files import TranscriptArchiver
@@ -148,6 +148,14 @@ async def test_archiving_to_disk_succeeds_after_a_failure(db: Database, tmp_path
     blocking_file.unlink()
     await archive(db, archive_settings)
     assert files(tmp_path / "transcripts") == [PATH]
+
+
+async def test_store_that_is_away_is_a_benign_failure(db: Database, tmp_path: Path) -> None:
+    for file in tmp_path.glob("*.db*"):
+        file.rename(file.with_suffix(".away"))
+    with pytest.raises(ApplicationError) as failed:
+        await archive(db, settings(tmp_path))
+    assert (failed.value.category, failed.value.type) == (ApplicationErrorCategory.BENIGN, "StoreUnavailable")
 
 
 async def test_interrupted_write_keeps_the_old_file(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -94,6 +95,33 @@ async def test_session_that_was_read_before_a_change_is_not_remembered(
 
     monkeypatch.setattr(conversations, "find_participant", overtaken)
     assert not await is_over(sessions)
+    monkeypatch.setattr(conversations, "find_participant", read)
+    assert await is_over(sessions)
+
+
+async def test_reads_at_the_same_time_are_told_apart(
+    db: Database, bus: LocalBus, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = conversations.find_participant
+    may_answer = {"first": asyncio.Event(), "second": asyncio.Event()}
+    begun: list[asyncio.Event] = []
+
+    async def slow(db: Database, participant_id: str) -> Any:
+        found = await read(db, participant_id)
+        begun.append(list(may_answer.values())[len(begun)])
+        await begun[-1].wait()
+        return found
+
+    monkeypatch.setattr(conversations, "find_participant", slow)
+    first, second = (asyncio.create_task(sessions.find(CUSTOMER.id, "c")) for _ in may_answer)
+    while len(begun) < len(may_answer):
+        await asyncio.sleep(0)
+    may_answer["second"].set()
+    await second
+    await end_chat(db)
+    await bus.announce(RECORD_CHANGED)
+    may_answer["first"].set()
+    await first
     monkeypatch.setattr(conversations, "find_participant", read)
     assert await is_over(sessions)
 
