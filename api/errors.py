@@ -99,11 +99,11 @@ async def refuse_socket(websocket: WebSocket, fault: Fault) -> None:
 
 
 async def _end_socket(websocket: WebSocket, response: JSONResponse) -> None:
-    """Refuse a socket that is not open yet, and close one that is. Its client opens another one."""
-    if websocket.application_state is WebSocketState.CONNECTING:
-        await websocket.send_denial_response(response)
-    elif websocket.application_state is WebSocketState.CONNECTED:
-        with suppress(WebSocketDisconnect, RuntimeError):  # the client has gone meanwhile
+    """Refuse a socket that is not open yet, and close one that is. Its client opens another one, or has gone meanwhile."""
+    with suppress(WebSocketDisconnect, RuntimeError):
+        if websocket.application_state is WebSocketState.CONNECTING:
+            await websocket.send_denial_response(response)
+        elif websocket.application_state is WebSocketState.CONNECTED:
             await websocket.close(TRY_AGAIN_LATER)
 
 

@@ -134,7 +134,9 @@ class Desk:
             else:
                 await self._finish(contact, socket)
         except asyncio.CancelledError:
-            return  # the agent stays connected
+            if socket.has_left:  # the agent had just gone away, and comes back
+                self._forget(id)
+            return
         await socket.leave()
         self._forget(id)
 

@@ -32,6 +32,8 @@ class StayingSocket:
         """Whether a socket was subscribed and the transcript read."""
         self._seat, self._journal = seat, journal
         self._names = chat, participant, role
+        self.has_left = False
+        """Whether the participant has closed it for good."""
         self.past: list[str] | None = None
         """The ids of the items of the past that the chat continues, oldest first; None until they are read."""
         self._known: set[str] = set()
@@ -65,6 +67,7 @@ class StayingSocket:
 
     async def leave(self) -> None:
         """Close the socket for good."""
+        self.has_left = True
         await self.drop()
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)

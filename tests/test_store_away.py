@@ -110,16 +110,21 @@ async def test_requests_are_refused_in_time_and_everything_comes_back(deployment
 async def test_socket_that_subscribes_while_the_store_is_away_is_closed(deployment: Deployment) -> None:
     stack = deployment.stack
     chat = await start_chat(stack.url)
-    answer = await post(stack.url, "connection", chat["ParticipantToken"], {"Type": ["WEBSOCKET"]})
-    async with websockets.connect(answer["Websocket"]["Url"]) as socket:
+    addresses = [
+        (await post(stack.url, "connection", chat["ParticipantToken"], {"Type": ["WEBSOCKET"]}))["Websocket"]["Url"]
+        for _ in range(2)
+    ]
+    async with websockets.connect(addresses[0]) as socket, websockets.connect(addresses[1]) as impatient:
         log_before = len(stack.log())
-        deployment.server.stop()
+        deployment.server.freeze()
         try:
-            await socket.send(json.dumps({"topic": "aws/subscribe", "content": {"topics": ["aws/chat"]}}))
+            for each in (impatient, socket):
+                await each.send(json.dumps({"topic": "aws/subscribe", "content": {"topics": ["aws/chat"]}}))
+            impatient.transport.abort()
             with pytest.raises(websockets.ConnectionClosed):
-                await asyncio.wait_for(socket.recv(), LIMIT_SECONDS)
+                await asyncio.wait_for(socket.recv(), 2 * LIMIT_SECONDS)
         finally:
-            deployment.server.start()
+            deployment.server.thaw()
     assert socket.close_code == 1013
     await eventually(lambda: begins_chat(stack.url), "the store is back", BACK_SECONDS)
     assert "Traceback" not in stack.log()[log_before:]

@@ -40,6 +40,12 @@ RECORD = {
     "contacts": "SELECT id, conversation_id, ended_at FROM contacts",
 }
 
+_ABSENT_AGENTS = (
+    "SELECT participants.id FROM participants JOIN conversations ON conversations.id = participants.conversation_id"
+    " WHERE conversations.state = 'ACTIVE' AND participants.role = 'AGENT' AND participants.left_at IS NULL"
+    " AND participants.presence <> 'connected'"
+)
+
 NORMAL_FAILURES = frozenset(
     {
         # the worker decided without an event that arrived meanwhile, and decides again
@@ -62,16 +68,18 @@ async def read_board(store: str) -> Board:
 
 
 async def collect(deployment: Deployment, customers: Iterable[Customer]) -> Evidence:
-    """Everything, once the deployment is at rest. Store and engine are compared until they agree or for some seconds."""
+    """Everything, once the deployment is at rest. What differs is looked at again for some seconds: it may just have changed."""
     evidence = Evidence()
     first_board = await read_board(deployment.store)
     client = await Client.connect(deployment.temporal)
-    await _collect_transcripts(evidence, customers)
+    unequal = list(customers)
     for look in range(LOOKS):
         await asyncio.sleep(LOOK_SECONDS if look else 0)
+        await _collect_transcripts(evidence, unequal)
         await _collect_record(evidence, deployment.store)
         evidence.runs = await _runs(client)
-        if not _moves(evidence):
+        unequal = [customer for customer in unequal if _is_unequal(evidence, customer.record.id)]
+        if not unequal and not _moves(evidence):
             break
     await asyncio.sleep(max(0.0, first_board.at + OFFER_SECONDS - time()))
     evidence.boards = [first_board, await read_board(deployment.store)]
@@ -85,16 +93,17 @@ async def collect(deployment: Deployment, customers: Iterable[Customer]) -> Evid
 
 
 async def is_settled(store: str) -> bool:
-    """Whether nobody waits for anything that comes by itself: no wrap-up is open, no offer, nobody queues."""
+    """Whether nothing changes by itself any more: no wrap-up is open, nobody queues, and every agent is in their chats."""
     try:
         found = await read(
             store,
             wraps="SELECT id FROM conversations WHERE state = 'WRAP_UP'",
             queued="SELECT conversation_id FROM routing WHERE stage = 'queued'",
+            absent=_ABSENT_AGENTS,
         )
     except AWAY:
         return False
-    return not found["wraps"] and not found["queued"]
+    return not any(found.values())
 
 
 async def _collect_transcripts(evidence: Evidence, customers: Iterable[Customer]) -> None:
@@ -117,6 +126,12 @@ def _item(item: dict[str, Any]) -> Item:
     at = datetime.fromisoformat(item["AbsoluteTime"]).timestamp()
     content, contact = item.get("Content", ""), item["ContactId"]
     return Item(item["Id"], at, item["Type"], item["ContentType"], content, item["ParticipantRole"], contact)
+
+
+def _is_unequal(evidence: Evidence, chat: str) -> bool:
+    """Whether GetTranscript and the store differ, as they do if an item was written between the two looks."""
+    shown, stored = evidence.transcripts.get(chat, ()), evidence.items.get(chat, ())
+    return [item.id for item in shown] != [row["id"] for row in stored]
 
 
 async def _collect_record(evidence: Evidence, store: str) -> None:
