@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 import uvloop
@@ -36,7 +38,8 @@ def main() -> int:
             _tell(line)
         if result.differences:
             failed.append(command)
-            _tell(f"{len(result.differences)} differences; the logs are in {folder}")
+            _keep(folder, result)
+            _tell(f"{len(result.differences)} differences; its logs, journal and evidence are in {folder}")
         else:
             _tell("as promised")
             shutil.rmtree(folder, ignore_errors=True)
@@ -46,6 +49,12 @@ def main() -> int:
     for command in failed:
         _tell(f"FAILED, run again: {command}")
     return 1 if failed else 0
+
+
+def _keep(folder: Path, result: Result) -> None:
+    """Write what people and parts said beside the logs."""
+    for name, what in (("journal", result.journal), ("evidence", result.evidence)):
+        (folder / f"{name}.json").write_text(json.dumps(asdict(what), default=str, indent=1))
 
 
 def _tell(line: str) -> None:

@@ -74,7 +74,8 @@ def check_silent_customers(journal: Journal, evidence: Evidence) -> Iterator[Bre
                 if frame.content_type == CHAT_ENDED and late > SOON + journal.disturbed(
                     ended - SOON, frame.arrived, RECOVERY
                 ):
-                    yield Breach("late end", chat.id, f"its end arrived {late:.1f} s after it was due")
+                    due = f"{ended - journal.began:.1f} s after the beginning"
+                    yield Breach("late end", chat.id, f"its end arrived {late:.1f} s after it was due, which was {due}")
 
 
 def check_wrap_ups(journal: Journal, evidence: Evidence) -> Iterator[Breach]:
