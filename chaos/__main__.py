@@ -7,8 +7,9 @@ import json
 import shutil
 import sys
 import tempfile
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -54,7 +55,13 @@ def main() -> int:
 def _keep(folder: Path, result: Result) -> None:
     """Write what people and parts said beside the logs."""
     for name, what in (("journal", result.journal), ("evidence", result.evidence)):
-        (folder / f"{name}.json").write_text(json.dumps(asdict(what), default=str, indent=1))
+        (folder / f"{name}.json").write_text(json.dumps(what, default=_plain, indent=1))
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {each.name: getattr(value, each.name) for each in fields(value)}
+    return str(value)
 
 
 def _tell(line: str) -> None:

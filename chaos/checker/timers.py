@@ -14,6 +14,13 @@ EXACT = 0.15
 SOON = 5.0
 """How long after its deadline an end may arrive when no fault is under way."""
 RECOVERY = 20.0
+LOST_TASK = 14.0
+"""How much later an end can be whose workflow task Temporal gave to a worker that was gone. Another worker gets it after 10 s, or
+after 3 s more."""
+STALE_POLL = 75.0
+"""For so long after a fault Temporal can take a worker that was gone for one that waits for tasks: a poll lasts a minute."""
+REPORTED = 3.0
+"""Until the store knows of a socket that was just opened."""
 HEARTBEATS = 8.0
 """A client that falls silent counts as away since its last heartbeat but one."""
 CHAT_ENDED = "application/vnd.amazonaws.connect.event.chat.ended"
@@ -32,7 +39,10 @@ def check_lost_customers(journal: Journal, evidence: Evidence) -> Iterator[Breac
         ended = row["ended_at"] / 1000
         since = ended - RECONNECT_WINDOW
         signs = [
-            sign for socket in sockets[chat.participant] for sign in socket.signs if since + HEARTBEATS < sign < ended
+            sign
+            for socket in sockets[chat.participant]
+            for sign in socket.signs
+            if since + HEARTBEATS < sign < ended - REPORTED
         ]
         if signs:
             yield Breach(
@@ -71,11 +81,15 @@ def check_silent_customers(journal: Journal, evidence: Evidence) -> Iterator[Bre
                 continue
             for frame in socket.frames:
                 late = frame.arrived - ended
-                if frame.content_type == CHAT_ENDED and late > SOON + journal.disturbed(
-                    ended - SOON, frame.arrived, RECOVERY
-                ):
+                if frame.content_type == CHAT_ENDED and late > _bound(journal, ended, frame.arrived):
                     due = f"{ended - journal.began:.1f} s after the beginning"
                     yield Breach("late end", chat.id, f"its end arrived {late:.1f} s after it was due, which was {due}")
+
+
+def _bound(journal: Journal, due: float, arrived: float) -> float:
+    """How late an end that was due may arrive."""
+    lately = any(fault.began < arrived and fault.lifted > due - STALE_POLL for fault in journal.faults)
+    return SOON + journal.disturbed(due - SOON, arrived, RECOVERY) + (LOST_TASK if lately else 0.0)
 
 
 def check_wrap_ups(journal: Journal, evidence: Evidence) -> Iterator[Breach]:

@@ -25,7 +25,7 @@ def customer_lost(journal: Journal, evidence: Evidence, *, left: float, ended: f
 @breaks("lost although connected")
 def connected_and_lost(journal: Journal, evidence: Evidence) -> None:
     customer_lost(journal, evidence, left=BEGAN + 35, ended=BEGAN + 35 + RECONNECT_WINDOW)
-    journal.sockets[2].signs.append(BEGAN + 34 + RECONNECT_WINDOW)
+    journal.sockets[2].signs.append(BEGAN + 30 + RECONNECT_WINDOW)
 
 
 @breaks("reconnect window")
