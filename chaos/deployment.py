@@ -16,6 +16,8 @@ from chaos.proxy import HOST, Link, to_file, to_port
 from chaos.settings import SETTINGS, configuration
 
 APART, EMBEDDED = "apart", "embedded"
+WHOLE = "all-in-one"
+"""The name of the API of the embedded shape at the end of a link."""
 DEFAULT, POWER = "default", "power"
 """Durabilities. The processes of every run die; `POWER` also waits for the disk where the default does not."""
 
@@ -122,7 +124,7 @@ async def _start_embedded(deployment: Deployment, durability: str, environment: 
     await deployment.add(whole)
     await deployment.add(ChildPart("worker", whole, "worker"))
     deployment.temporal, deployment.store = f"{HOST}:{temporal}", f"sqlite:///{folder / 'store.db'}"
-    await deployment.open_door("perennial", api)
+    await deployment.open_door(WHOLE, api)
 
 
 def _temporal(folder: Path, port: int, durability: str, environment: Mapping[str, str]) -> Part:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from random import Random
 from time import time
 
-from chaos.deployment import APART, Deployment
+from chaos.deployment import APART, WHOLE, Deployment
 from chaos.journal import FaultRecord, Journal
 from chaos.proxy import Passage
 from chaos.settings import DEATH
@@ -84,7 +84,7 @@ def fault_kinds(shape: str) -> list[FaultKind]:
             FaultKind("stop", ("worker",), stop),
             FaultKind("freeze", ("worker",), _freeze),
             FaultKind("freeze", ("perennial",), _freeze),
-            *(FaultKind(passage.value, ("clients perennial",), _turn(passage)) for passage in _BROKEN),
+            *(FaultKind(passage.value, (f"clients {WHOLE}",), _turn(passage)) for passage in _BROKEN),
         ]
     ends = [FaultKind(name, parts, how) for name, how in (("kill", kill), ("stop", stop)) for parts in (workers, apis)]
     links = [
@@ -107,6 +107,9 @@ def fault_kinds(shape: str) -> list[FaultKind]:
         *links,
     ]
 
+
+_TOGETHER = {"perennial", "worker"}
+"""Parts of one process tree: a fault of one is none when the other is gone."""
 
 _BROKEN = (Passage.DELAY, Passage.HOLE, Passage.CUT)
 
@@ -133,6 +136,8 @@ class Schedule:
             if not self._left:
                 self._left = self._random.sample(self._kinds, len(self._kinds))
             taken = {part for _, target in drawn for part in target.split()}
+            if not taken.isdisjoint(_TOGETHER):
+                taken |= _TOGETHER
             free = [kind for kind in self._left if taken.isdisjoint(" ".join(kind.targets).split())]
             if not free:
                 break
