@@ -49,6 +49,12 @@ class Line:
         if self._on_its_way:
             await asyncio.shield(self._on_its_way)
 
+    async def give_up(self) -> None:
+        """Send nothing more, also not what is on its way."""
+        if self._on_its_way:
+            self._on_its_way.cancel()
+            await asyncio.gather(self._on_its_way, return_exceptions=True)
+
     async def _deliver(self, message: SentMessage) -> None:
         answer = await self._seat.send(message.text)
         message.answered = time()
@@ -143,6 +149,7 @@ class Customers:
 
     async def close(self) -> None:
         """Close all sockets."""
+        await asyncio.gather(*(customer.line.give_up() for customer in self.customers))
         await asyncio.gather(*(customer.socket.leave() for customer in self.customers))
 
     async def _come(self, caller: Caller) -> None:

@@ -65,6 +65,7 @@ class Desk:
             task.cancel()
         found = await asyncio.gather(*self._tasks, return_exceptions=True)
         self._journal.stuck += [f"{self.user} failed: {each!r}" for each in found if isinstance(each, Exception)]
+        await asyncio.gather(*(line.give_up() for line in self._lines))
         await asyncio.gather(*(socket.leave() for socket in self._sockets))
 
     async def _ask(self, method: str, path: str, body: object = None) -> Any:

@@ -21,6 +21,8 @@ import psutil
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 90.0
 STOP_SECONDS = 45.0
+STOPPED = (0, 1)
+"""Exit codes after SIGTERM. 1: something that the stop waited for did not answer, and the limit of its time ended it."""
 
 
 class NotRunning(Exception):
@@ -82,7 +84,7 @@ class Part:
         """Send a signal, and wait for the end.
 
         Raises:
-            NotRunning: it does not end within `STOP_SECONDS`, or a SIGTERM does not end it with exit code 0.
+            NotRunning: it does not end within `STOP_SECONDS`, or a SIGTERM ends it with another code than `STOPPED`.
         """
         assert self._process
         hit = self._processes() if self._children and number == signal.SIGKILL else []
@@ -93,10 +95,8 @@ class Part:
         async with _limit(f"{self.name} does not end after signal {number}", STOP_SECONDS):
             while self._process.poll() is None:  # noqa: ASYNC110 - nothing announces the end
                 await asyncio.sleep(0.02)
-        if number == signal.SIGTERM and self._process.returncode != 0:
-            raise NotRunning(
-                f"{self.name} ended with exit code {self._process.returncode} after SIGTERM; see {self.log}"
-            )
+        if number == signal.SIGTERM and self._process.returncode not in STOPPED:
+            raise NotRunning(f"{self.name} ended with {self._process.returncode} after SIGTERM; see {self.log}")
 
     async def freeze(self) -> None:
         """Stop it without ending it: connections stay open, and nothing is answered."""
