@@ -6,12 +6,10 @@ import pytest
 
 from chaos.checker import check
 from chaos.journal import Outcome
-from tests.chaos import tampered_transcripts
 from tests.chaos.quiet_run import ENDED, OPEN, agent, placed, quiet_run
 from tests.chaos.tampered_states import end_arrives_late
+from tests.chaos.tampered_transcripts import lost
 from tests.chaos.tamperings import TAMPERINGS, Tampering
-
-assert tampered_transcripts, "its changes are registered by the import"
 
 
 def test_quiet_run_has_no_difference() -> None:
@@ -23,6 +21,13 @@ def test_change_is_found(rule: str, tamper: Tampering) -> None:
     journal, evidence = quiet_run()
     tamper(journal, evidence)
     assert rule in {difference.rule for difference in check(journal, evidence)}
+
+
+def test_accepted_message_that_is_lost_is_named() -> None:
+    journal, evidence = quiet_run()
+    lost(journal, evidence)
+    [difference] = [each for each in check(journal, evidence) if each.rule == "lost message"]
+    assert (difference.where, "first-line/1" in difference.what) == (ENDED, True)
 
 
 def test_refused_message_may_be_recorded_or_not() -> None:
