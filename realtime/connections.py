@@ -85,7 +85,11 @@ class ConnectionTracker(PeriodicTasks):
         self._reports: set[asyncio.Task[None]] = set()
         self._calls, self._writes = asyncio.Semaphore(CALLS_AT_ONCE), asyncio.Semaphore(WRITES_AT_ONCE)
         every = lease / 3
-        super().__init__(PeriodicTask("keep the lease of this process", self._keep_lease, every, max_retry_delay=every))
+        super().__init__(
+            PeriodicTask("keep the lease of this process", self._keep_lease, every, max_retry_delay=every),
+            # apart, because the lease may not wait for it: other processes would take this one for dead
+            PeriodicTask("compare sockets with the store", self._look_for_losses, every, max_retry_delay=every),
+        )
 
     async def start(self) -> None:
         """Take the lease, then renew it and find the connections of dead processes, periodically."""
@@ -182,13 +186,15 @@ class ConnectionTracker(PeriodicTasks):
             delay = min(2 * delay, MAX_RETRY_SECONDS)
 
     async def _keep_lease(self) -> None:
-        now = datetime.now(UTC)
-        if self._leased_until < now:
-            # the cause of the late renewal may have stopped the other processes, too: give them time to renew their leases
-            self._trusts_leases_from = now + self._lease / 3
+        had_ended = self._leased_until < datetime.now(UTC)
         await self._renew_lease()
+        if had_ended:
+            # the cause of the late renewal may have stopped the other processes, too: give them time to renew their leases
+            self._trusts_leases_from = datetime.now(UTC) + self._lease / 2
+
+    async def _look_for_losses(self) -> None:
         await self._compare_with_store()
-        if now >= self._trusts_leases_from:
+        if self._trusts_leases_from <= datetime.now(UTC) < self._leased_until:
             await self._find_connections_of_dead_processes()
 
     async def _renew_lease(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -149,11 +150,34 @@ async def test_process_keeps_its_lease_while_reports_fail(db: Database, observer
     await observer.wait_for_reports("disconnected")
 
 
-async def test_process_whose_lease_expired_renews_it_twice_before_it_searches_for_dead_processes(
+async def test_lease_is_renewed_while_the_comparison_with_the_store_waits(
+    db: Database, open: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compares, may_go_on = asyncio.Event(), asyncio.Event()
+
+    async def wait(*args: Any) -> list[connections.Connection]:
+        compares.set()
+        await may_go_on.wait()
+        return []
+
+    monkeypatch.setattr(connections, "connections_of", wait)
+    await open(lease=SHORT)
+    async with asyncio.timeout(10):
+        await compares.wait()
+    before = await leases(db)
+
+    async def is_renewed() -> bool | None:
+        return all(until > before[process] + SHORT for process, until in (await leases(db)).items()) or None
+
+    await eventually(is_renewed, "the lease is renewed")
+    may_go_on.set()
+
+
+async def test_process_whose_lease_expired_gives_others_time_to_renew_theirs(
     db: Database, open: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     renew, connections_of_dead_processes = connections.set_lease_end, connections.connections_of_dead_processes
-    done: list[str] = []
+    renewed_at, searched_at = list[float](), list[float]()
     is_away, refused = False, asyncio.Event()
 
     async def renew_unless_away(*args: Any) -> None:
@@ -161,29 +185,32 @@ async def test_process_whose_lease_expired_renews_it_twice_before_it_searches_fo
             refused.set()
             raise OSError("the store is away")
         await renew(*args)
-        done.append("renewed")
+        renewed_at.append(time.monotonic())
 
     async def searched(*args: Any) -> list[connections.Connection]:
-        done.append("searched")
+        searched_at.append(time.monotonic())
         return await connections_of_dead_processes(*args)
 
     async def has_lapsed() -> bool | None:
         return max((await leases(db)).values()) < datetime.now(UTC) or None
 
     async def has_searched() -> bool | None:
-        return "searched" in done or None
+        for loop in process.loops:  # it searches as soon as it may
+            loop.wake()
+        return bool(searched_at) or None
 
     monkeypatch.setattr(connections, "set_lease_end", renew_unless_away)
     monkeypatch.setattr(connections, "connections_of_dead_processes", searched)
-    await open(lease=SHORT)
+    process = await open(lease=SHORT)
     is_away = True
     async with asyncio.timeout(10):
         await refused.wait()
     await eventually(has_lapsed, "the lease has run out")
-    done.clear()
+    renewed_at.clear()
+    searched_at.clear()
     is_away = False
     await eventually(has_searched, "it searches for dead processes")
-    assert done[:2] == ["renewed", "renewed"]
+    assert searched_at[0] - renewed_at[0] > (SHORT / 2).total_seconds()
 
 
 async def test_reconnect_while_the_disconnect_is_written_is_reported(
