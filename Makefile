@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --require-hashes
 
-.PHONY: help install run test test-postgres test-browser chaos chaos-long lint format lock histories bench bench-long day
+.PHONY: help install run test test-deployment test-postgres test-browser chaos chaos-long lint format lock histories bench bench-long day
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -34,8 +34,11 @@ install: $(VENV)/run.stamp  ## Set up .venv: Perennial, and boto3 for the exampl
 run: $(VENV)/run.stamp  ## Run everything on this machine: Temporal server and UI, worker, API, SQLite
 	@exec $(BIN)/python -m perennial
 
-test: $(VENV)/dev.stamp  ## Run all tests on real parts (ChatJS comes from npm; Node comes with the test dependencies)
-	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile -m "not chaos and not browser"
+test: $(VENV)/dev.stamp  ## Run the tests on real parts (ChatJS comes from npm; Node comes with the test dependencies)
+	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile -m "not chaos and not browser" --ignore tests/deployment
+
+test-deployment: $(VENV)/dev.stamp  ## Run the tests that start and stop whole deployments
+	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile -m "not chaos" tests/deployment
 
 test-postgres: $(VENV)/dev.stamp  ## Run the tests of conversations on PostgreSQL too (`make test` runs them on SQLite)
 	@PERENNIAL_TEST_ENGINE_STORE=postgresql $(BIN)/python -m pytest --numprocesses 4 --dist loadfile -m "not chaos and not browser" \

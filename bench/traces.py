@@ -18,7 +18,7 @@ from statistics import median
 from bench.speed.client import backend
 from bench.speed.measurements import Load, ProductLoad
 from bench.speed.processes import OURS, embedded
-from tests.collector import collector
+from tests.deployment.collector import collector
 from tests.stack import ROOT
 
 CHATS, MESSAGES, ROUNDS = 100, 20, 5

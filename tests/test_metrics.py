@@ -19,10 +19,10 @@ from runtime.metrics import ApiMetrics, ProcessMetrics, WorkerMetrics
 from tests.api.agent.agent_client import AgentClient, sign_in
 from tests.api.calls import Api
 from tests.compat.chats import Chat, eventually
+from tests.deployment.metrics_pages import Page, read_page
+from tests.deployment.test_probes import worker_url
 from tests.docs.markdown import PAGES, table_rows
-from tests.metrics_pages import Page, read_page
 from tests.stack import Stack
-from tests.test_probes import worker_url
 
 DOCUMENTED = next(page for page in PAGES if page.name == "docs/metrics.md")
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from store.migrate import open_store
+from tests.deployment.test_start_order import say_nothing
 from tests.s3 import KEY
 from tests.stack import run_process
-from tests.test_start_order import say_nothing
 from tests.workflows.engine import Engine, eventually
 from tests.workflows.server import time_skipping_server
 from workflows.activity_calls import ARCHIVE_HEARTBEAT

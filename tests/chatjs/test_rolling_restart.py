@@ -20,8 +20,8 @@ from tests.chatjs.chats import Backend, Chat
 from tests.chatjs.driver import Tab
 from tests.chatjs.front import running_front
 from tests.chatjs.session import Session
+from tests.deployment.test_processes import answers
 from tests.stack import TOKEN_KEYS, Stack, free_ports, run_process
-from tests.test_processes import answers
 from tests.workflows.engine import eventually
 from tests.workflows.server import time_skipping_server
 

@@ -21,7 +21,7 @@ from tests.workflows.simulated_chat import new_state
 RANDOM_EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "0"))
 settings.register_profile(
     "machine",
-    max_examples=RANDOM_EXAMPLES or 2_000,
+    max_examples=RANDOM_EXAMPLES or 1_000,
     derandomize=not RANDOM_EXAMPLES,
     database=None,
     deadline=None,

@@ -11,9 +11,9 @@ import pytest
 
 from engine.reconciliation import DifferenceKind
 from tests.compat.chats import eventually
+from tests.deployment.test_run import messages, send, start_chat
 from tests.docs.markdown import PAGES
 from tests.stack import ROOT, Stack
-from tests.test_run import messages, send, start_chat
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240)]
 

@@ -16,10 +16,10 @@ import pytest
 import websockets
 
 from tests import postgres
+from tests.deployment.test_probes import PROBE_SECONDS, worker_url
+from tests.deployment.test_processes import TYPING, credentials, frame, post, start_chat, subscribe
 from tests.postgres import OwnServer
 from tests.stack import SECRET, Stack
-from tests.test_probes import PROBE_SECONDS, worker_url
-from tests.test_processes import TYPING, credentials, frame, post, start_chat, subscribe
 from tests.workflows.engine import eventually
 
 LIMIT_SECONDS = 14

@@ -11,8 +11,8 @@ import httpx
 import pytest
 from temporalio.client import Client
 
+from tests.deployment.test_processes import credentials, post, start_chat
 from tests.stack import Stack
-from tests.test_processes import credentials, post, start_chat
 from tests.workflows.engine import eventually
 from workflows.run_length import BYTES_PER_RUN
 

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tests import postgres
-from tests.deployment_files import (
+from tests.deployment.deployment_files import (
     TOOLS,
     compose_services,
     container_command,

@@ -10,8 +10,8 @@ import pytest
 
 from domain.conversation import State
 from tests.chatjs.proxy import Proxy
+from tests.deployment.test_processes import Deployment, administer, deployment, frame, presence, start_chat, subscribe
 from tests.stack import run_process
-from tests.test_processes import Deployment, administer, deployment, frame, presence, start_chat, subscribe
 from workflows.conversation import Conversation
 
 __all__ = ["deployment"]

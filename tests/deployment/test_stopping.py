@@ -9,8 +9,8 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+from tests.deployment.test_run import send, start_chat
 from tests.stack import Stack
-from tests.test_run import send, start_chat
 
 
 def test_slow_stop_says_what_it_waits_for_and_a_second_signal_stops_at_once(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ import pytest
 import temporalio.bridge
 import yaml
 
+from tests.deployment.metrics_pages import Page
 from tests.docs.markdown import PAGES
-from tests.metrics_pages import Page
 from tests.stack import ROOT
 from tests.test_metrics import Pages, own_stack, pages
 

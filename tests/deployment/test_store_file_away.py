@@ -13,9 +13,9 @@ import httpx
 import psutil
 import pytest
 
+from tests.deployment.test_probes import until, worker_url
+from tests.deployment.test_processes import credentials, frame, post, start_chat, subscribe
 from tests.stack import SECRET, Stack
-from tests.test_probes import until, worker_url
-from tests.test_processes import credentials, frame, post, start_chat, subscribe
 from tests.workflows.engine import eventually
 
 LIMIT_SECONDS = 14

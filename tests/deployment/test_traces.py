@@ -13,8 +13,8 @@ import pytest
 
 from tests.api.agent.agent_client import sign_in
 from tests.api.calls import Api
-from tests.collector import CollectedSpan, Collector, collector
 from tests.compat.chats import eventually
+from tests.deployment.collector import CollectedSpan, Collector, collector
 from tests.stack import ROOT, Stack
 from tests.test_metrics import subscribed, until_frame
 

@@ -13,8 +13,8 @@ import psutil
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+from tests.deployment.test_run import assert_continues, send, start_chat
 from tests.stack import Stack
-from tests.test_run import assert_continues, send, start_chat
 
 
 @pytest.fixture(scope="module")
