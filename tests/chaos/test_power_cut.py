@@ -51,8 +51,9 @@ async def test_chats_go_on_after_what_was_not_synced_is_gone(tmp_path: Path) -> 
         async with asyncio.timeout(PATIENCE_SECONDS):
             for seat in seats:
                 kept = await texts(seat)
-                assert kept == sent[: len(kept)]
-                assert len(kept) >= SYNCED
+                # Temporal and the store lose different parts: what Temporal kept is written again, after what is lost
+                assert kept[:SYNCED] == sent[:SYNCED]
+                assert kept == [text for text in sent if text in kept]
                 await say(seat, "after the cut")
                 while (await texts(seat))[-1:] != ["after the cut"]:
                     await asyncio.sleep(0.2)
