@@ -13,7 +13,7 @@ DURATION_EXPECTED = 'must be a duration, such as "PT10M", or a number of seconds
 _INSTANT_EXPECTED = "must be an instant with a time zone, like 2026-01-31T23:59:59Z"
 _DATE_EXPECTED = "must be a date, like 2026-01-31"
 
-MAX_MISTAKES = 1_000
+MAX_MISTAKES = 10_000
 
 _MESSAGES = {
     **dict.fromkeys(("tuple_type", "list_type", "set_type", "frozen_set_type"), "must be a list"),
