@@ -18,7 +18,6 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from api.request_metrics import PROCESS_PATHS
 from api.unsupported_operations import unsupported_operation
 from domain.errors import (
     AccessDenied,
@@ -43,6 +42,8 @@ from domain.mistakes import plain_message
 logger = logging.getLogger(__name__)
 
 PARTICIPANT_PATHS = "/participant/"
+
+_PROBES = ("/healthz", "/readyz", "/metrics")
 
 RETRY_AFTER_SECONDS = "1"
 """When the client of a request that is throttled or not served should try again. boto3 and ChatJS have a delay of their own."""
@@ -132,7 +133,7 @@ def install(app: FastAPI) -> None:
             message = f"GET {request.url.path} is a WebSocket: connect to it with ws:// or wss://."
             return render(UnknownOperation(message), request.url.path)
         response = render(unsupported_operation(request.method, request.url.path), request.url.path)
-        if request.url.path in PROCESS_PATHS:  # as on the port of a worker
+        if request.url.path in _PROBES:  # as on the port of a worker
             response.status_code = error.status_code
             response.headers.update(error.headers or {})
         return response
