@@ -35,6 +35,7 @@ from api.paths import EncodedSlashes
 from api.request_metrics import RequestMetrics
 from api.request_traces import RequestTraces
 from api.security_headers import SecurityHeaders
+from api.single_use import SingleUse
 from api.stopping import LastAnswers
 from api.tokens import Tokens, token_keys
 from api.trusted_proxies import TrustedProxies
@@ -94,6 +95,7 @@ def build_services(
         tokens=tokens,
         keys=CurrentKeys(settings, tokens),
         client_tokens=ClientTokens(db),
+        single_use=SingleUse(db),
         sessions=Sessions(db, bus, engine, metrics),
         transcripts=TranscriptFeed(db, bus, metrics),
         agent_events=AgentEventFeed(db, bus),
