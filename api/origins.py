@@ -73,7 +73,9 @@ class Origins:
             return None
         if self._regex and self._regex.fullmatch(origin):
             return None
-        return None if urlsplit(origin).netloc in (headers.get("host"), self._own_host) else origin
+        own = (headers.get("host"), self._own_host)
+        # not `urlsplit`, which raises an error for some texts
+        return None if origin.partition("://")[2] in own else origin
 
 
 def _is_for_browsers(path: str) -> bool:

@@ -21,7 +21,7 @@ MAX_MISSED_EVENTS = 500
 """How many missed events are delivered when a client resumes. A client that missed more must read the lists, which is cheaper."""
 
 
-class Desk(NamedTuple):
+class DeskId(NamedTuple):
     """An agent, and their identity: an agent who is configured anew under the same name has another desk."""
 
     agent: AgentId
@@ -32,7 +32,7 @@ class Desk(NamedTuple):
 class AgentEventSubscriber:
     """One socket of an agent."""
 
-    key: Desk
+    key: DeskId
     frames: FrameQueue
     close: Callable[[CloseReason], None]
     after: int | None = None
@@ -51,7 +51,7 @@ class AgentEventSubscriber:
     catch_up = deliver
 
 
-class AgentEventFeed(Feed[Desk, AgentEvent, AgentEventSubscriber]):
+class AgentEventFeed(Feed[DeskId, AgentEvent, AgentEventSubscriber]):
     """The subscribed agents of one process."""
 
     def __init__(self, db: Database, bus: Bus, poll_interval: timedelta = POLL_INTERVAL) -> None:
@@ -59,7 +59,7 @@ class AgentEventFeed(Feed[Desk, AgentEvent, AgentEventSubscriber]):
         super().__init__("agent events", poll_interval)
         bus.subscribe(self._receive)
 
-    async def heads(self, keys: Collection[Desk]) -> Mapping[Desk, int]:
+    async def heads(self, keys: Collection[DeskId]) -> Mapping[DeskId, int]:
         """The number of the last event of each agent who is configured, and has the same identity as at the sign-in."""
         agents = {desk.agent for desk in keys}
         heads = await agent_events.event_heads(self._db, agents)
@@ -70,7 +70,7 @@ class AgentEventFeed(Feed[Desk, AgentEvent, AgentEventSubscriber]):
             if desk.agent in heads and identities.get(desk.agent) == desk.identity
         }
 
-    async def read(self, key: Desk, after: int) -> Sequence[AgentEvent]:
+    async def read(self, key: DeskId, after: int) -> Sequence[AgentEvent]:
         """A page of the events of an agent."""
         return await agent_events.events_after(self._db, key.agent, after)
 

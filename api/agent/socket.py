@@ -20,7 +20,7 @@ from api.dependencies import Services, ServicesInRequest
 from api.errors import refuse_socket
 from api.openapi import DescribedRoute, error_responses
 from domain.errors import AccessDenied
-from realtime.agent_event_feed import AgentEventSubscriber, Desk
+from realtime.agent_event_feed import AgentEventSubscriber, DeskId
 from realtime.socket import ClientSocket, Frame
 from routing.agent_events import AgentId
 from routing.connection_reports import AGENT_CONNECTIONS, connection_id
@@ -58,7 +58,7 @@ async def agent_socket(
     agent = AgentId(signed_in.instance, signed_in.user)
     name = f"agent {signed_in.user} of {signed_in.instance}"
     socket = ClientSocket(websocket, name, services.metrics.agent_sockets)
-    subscriber = AgentEventSubscriber(Desk(agent, signed_in.identity), socket.frames, socket.close, after)
+    subscriber = AgentEventSubscriber(DeskId(agent, signed_in.identity), socket.frames, socket.close, after)
     if not await services.agent_events.join(subscriber):
         await websocket.close()
         return

@@ -25,6 +25,8 @@ UNKNOWN_ORIGINS = (
     "http://evil.example:3000",
     "null",
     "file://",
+    "http://[",
+    "",
 )
 DESK = ("/v1/agent", "/v1/agent/contacts", "/v1/agent/socket-ticket", "/v1/supervision/agents")
 CHATJS_HEADERS = (

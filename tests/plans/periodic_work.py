@@ -17,7 +17,7 @@ from temporalio.client import Client
 from api.app import build_services
 from configuration.current import Configuration
 from engine.client import ConversationClient
-from realtime.agent_event_feed import AgentEventSubscriber, Desk
+from realtime.agent_event_feed import AgentEventSubscriber, DeskId
 from realtime.socket import FrameQueue
 from realtime.transcript_feed import TranscriptSubscriber
 from routing.agent_events import AgentId
@@ -80,7 +80,7 @@ async def periodic_tasks(db: Database) -> AsyncGenerator[Tasks]:
     identity = await begin_identity(db, INSTANCE, ANN)
     ann = TranscriptSubscriber(f"{CHAT}-agent", CHAT, frames, agent_identity=identity)
     assert await services.transcripts.join(ann)
-    desk = Desk(AgentId(INSTANCE, ANN), identity)
+    desk = DeskId(AgentId(INSTANCE, ANN), identity)
     agent = AgentEventSubscriber(desk, frames, close=lambda _: None)
     assert await services.agent_events.join(agent)
     yield tasks

@@ -12,7 +12,7 @@ import pytest
 
 from domain.routing import AgentStatus
 from realtime import agent_event_feed
-from realtime.agent_event_feed import AgentEventFeed, AgentEventSubscriber, Desk
+from realtime.agent_event_feed import AgentEventFeed, AgentEventSubscriber, DeskId
 from realtime.socket import TOO_SLOW, CloseReason, FrameQueue
 from routing import agent_events as stored_events
 from routing.agent_events import AgentId
@@ -40,7 +40,7 @@ class Client(AgentEventSubscriber):
         self.is_closed = asyncio.Event()
         self.code: int | None = None
         frames = FrameQueue(lambda: self._close(TOO_SLOW), max_bytes)
-        super().__init__(Desk(ANN, identity), frames, self._close, after)
+        super().__init__(DeskId(ANN, identity), frames, self._close, after)
 
     def _close(self, reason: CloseReason) -> None:
         self.code = reason.code

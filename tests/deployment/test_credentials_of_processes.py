@@ -12,7 +12,7 @@ import websockets
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.api.signing import SignedRequest
-from tests.test_processes import administer, deployed, post, start_chat
+from tests.deployment.test_processes import administer, deployed, post, start_chat
 from tests.workflows.engine import eventually
 
 pytestmark = pytest.mark.chaos
