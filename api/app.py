@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
-from starlette.middleware.cors import CORSMiddleware
 
 from api import agent, browser_pages, contact_transcripts, errors, reconnections, request_ids
 from api.administration import routes as administration
@@ -28,11 +27,15 @@ from api.current_keys import CurrentKeys
 from api.dependencies import Services
 from api.direct_routes import DirectRoutes
 from api.head_requests import HeadRequests
+from api.known_hosts import KnownHosts
+from api.origins import Origins
 from api.participant import connection, messages, socket, transcript
 from api.participant.arrival import MessagesInOrder
 from api.paths import EncodedSlashes
 from api.request_metrics import RequestMetrics
 from api.request_traces import RequestTraces
+from api.security_headers import SecurityHeaders
+from api.single_use import SingleUse
 from api.stopping import LastAnswers
 from api.tokens import Tokens, token_keys
 from api.trusted_proxies import TrustedProxies
@@ -92,6 +95,7 @@ def build_services(
         tokens=tokens,
         keys=CurrentKeys(settings, tokens),
         client_tokens=ClientTokens(db),
+        single_use=SingleUse(db),
         sessions=Sessions(db, bus, engine, metrics),
         transcripts=TranscriptFeed(db, bus, metrics),
         agent_events=AgentEventFeed(db, bus),
@@ -145,15 +149,9 @@ def create_app(services: Services, temporal_ui: str | None = None, sdk: SdkMetri
     app.add_middleware(MessagesInOrder, messages.SEND_MESSAGE)
     app.add_middleware(errors.UnexpectedErrorMiddleware)
     app.add_middleware(HeadRequests)
-    # any origin may call with any method and header: tokens protect the chats, and there are no cookies
-    app.add_middleware(
-        CORSMiddleware,
-        allow_origins=["*"],
-        allow_methods=["*"],
-        allow_headers=["*"],
-        expose_headers=["x-amzn-errortype", request_ids.HEADER],
-        max_age=7200,
-    )
+    app.add_middleware(Origins, services.settings)
+    app.add_middleware(KnownHosts, services.settings)
+    app.add_middleware(SecurityHeaders)
     app.add_middleware(request_ids.RequestIds)
     app.add_middleware(RequestMetrics, services.metrics)
     if tracing.is_on():

@@ -12,10 +12,11 @@ from starlette.requests import HTTPConnection
 from api.client_tokens import ClientTokens
 from api.current_keys import CurrentKeys
 from api.paths import resource_id
+from api.single_use import SingleUse
 from api.tokens import Tokens
 from configuration.current import Configuration
 from configuration.schema.instances import InstanceSettings
-from domain.errors import AccessDenied, NotFound
+from domain.errors import NotFound
 from engine.client import ConversationClient
 from realtime.accepted_messages import AcceptedMessages
 from realtime.agent_event_feed import AgentEventFeed
@@ -48,6 +49,7 @@ class Services:
     tokens: Tokens
     keys: CurrentKeys
     client_tokens: ClientTokens
+    single_use: SingleUse
     sessions: Sessions
     transcripts: TranscriptFeed
     agent_events: AgentEventFeed
@@ -75,6 +77,7 @@ class Services:
             self.dispatcher,
             self.queue_positions,
             self.client_tokens,
+            self.single_use,
             self.keys,
         )
 
@@ -95,15 +98,12 @@ class Services:
             member: the member of the request that names the instance, for the message.
 
         Raises:
-            NotFound: the instance does not exist.
-            AccessDenied: the caller's key is for other instances.
+            NotFound: the instance does not exist, or the caller's key is for others: a key does not learn which others exist.
         """
         name = resource_id(name_or_arn)
         instance = self.configuration.instances.get(name)
-        if instance is None:
-            raise NotFound(f"{member}: there is no instance {name!r}.")
-        if allowed and name not in allowed:
-            raise AccessDenied(f"This access key is not for instance {name!r}.")
+        if instance is None or (allowed and name not in allowed):
+            raise NotFound(f"{member}: there is no instance {name!r} for this access key.")
         INSTANCE.set(name)
         return name, instance
 

@@ -137,7 +137,7 @@ async def find_reconnection(
 
 
 def reconnect_link(services: Services, instance: InstanceSettings, conversation: StoredConversation) -> LinkResponse:
-    """Create a link to a conversation. It may be used many times, as long as a participant token is valid.
+    """Create a link to a conversation. It may be used many times, for `reconnect_link_life`.
 
     Raises:
         MalformedRequest: the conversation's workstream has no reconnection, or the chat has ended.
@@ -147,7 +147,7 @@ def reconnect_link(services: Services, instance: InstanceSettings, conversation:
         raise MalformedRequest(f"contact_id: the workstream {conversation.workstream!r} has no reconnection.")
     if conversation.interaction_ended:
         raise MalformedRequest("contact_id: the chat has ended.")
-    life = services.settings.participant_token_life
+    life = services.settings.reconnect_link_life
     # not `exp`: an expired link must still identify its chat, because its workstream has the redirect URL
     until = int((datetime.now(UTC) + life).timestamp())
     reconnect_id = services.tokens.make(TokenKind.RECONNECT, conversation.id, until=until)
@@ -168,7 +168,8 @@ async def _by_link(
     conversation = await conversations.find_conversation(services.db, claims["sub"])
     if conversation is None or conversation.instance != name:
         return _no_chat("unknown")
-    link_expired = claims["until"] < datetime.now(UTC).timestamp()
+    until = claims.get("until")
+    link_expired = not isinstance(until, int) or until < datetime.now(UTC).timestamp()
     return await _chat_or_reason(services, instance, conversation, link_expired=link_expired)
 
 

@@ -12,7 +12,6 @@ from collections import OrderedDict
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from math import inf
 from pathlib import Path
 from secrets import token_urlsafe
 from time import time
@@ -36,8 +35,20 @@ class TokenKind(StrEnum):
     CONNECTION = "connection"
     SOCKET = "socket"
     AGENT = "agent"
+    TICKET = "ticket"
     PAGE = "page"
     RECONNECT = "reconnect"
+
+
+WITHOUT_END = frozenset({TokenKind.PAGE, TokenKind.RECONNECT})
+"""Tokens that open nothing by themselves: a position in a transcript, and a chat to which a backend may let a customer return."""
+
+LONGEST_LIFE = timedelta(days=366)
+"""No token is valid for longer. A leap year fits."""
+
+MAX_LENGTH = 4_000
+MAX_HEADER_LENGTH = 200
+"""Characters of a token, and of its header, that are read at most. Ours have about 400 and 70."""
 
 
 class Tokens:
@@ -56,7 +67,7 @@ class Tokens:
         return is_change
 
     def make(self, kind: TokenKind, subject: str, life: timedelta | None = None, **claims: Any) -> str:
-        """Return a token for `subject`. It expires after `life`; None means never."""
+        """Return a token for `subject`. It expires after `life`; None means never, which only kinds of `WITHOUT_END` may."""
         body = {"typ": kind.value, "sub": subject, **claims}
         if life is not None:
             body["exp"] = datetime.now(UTC) + life
@@ -66,28 +77,40 @@ class Tokens:
         """Verify a token, and return its claims.
 
         Raises:
-            AccessDenied: the token is not signed with one of the keys, is of another kind, or has expired.
+            AccessDenied: the token is not signed with one of the keys, is of another kind, has expired, or has no proper end.
         """
         body = self._valid.get(token) or self._decode(kind, token)
-        if body.get("exp", inf) <= time():
-            raise AccessDenied(f"The {kind} token has expired.")
         if body["typ"] != kind:
             raise AccessDenied(f"This is a {body['typ']} token, not a {kind} token.")
+        if kind not in WITHOUT_END or "exp" in body:
+            _require_end(kind, body.get("exp"))
         return body
 
     def _decode(self, kind: TokenKind, token: str) -> dict[str, Any]:
+        header = token.partition(".")[0]
         try:
+            # before anything is read: a header can be nested a hundred thousand deep
+            if len(token) > MAX_LENGTH or len(header) > MAX_HEADER_LENGTH:
+                raise jwt.InvalidTokenError
             key_id = jwt.get_unverified_header(token).get("kid")
             key = next(key for key in self.keys if _key_id(key) == key_id)
-            body: dict[str, Any] = jwt.decode(token, key, [_ALGORITHM], options={"require": ["typ", "sub"]})
-        except jwt.ExpiredSignatureError:
-            raise AccessDenied(f"The {kind} token has expired.") from None
-        except (jwt.InvalidTokenError, StopIteration):
+            # `verify` checks the end itself: the library takes a text or 1e300 for an instant
+            options: Any = {"require": ["typ", "sub"], "verify_exp": False}
+            body: dict[str, Any] = jwt.decode(token, key, [_ALGORITHM], options=options)
+        except (jwt.InvalidTokenError, StopIteration, RecursionError):
             raise AccessDenied(f"The {kind} token is not valid.") from None
         self._valid[token] = body
         if len(self._valid) > REMEMBERED_TOKENS:
             self._valid.popitem(last=False)
         return body
+
+
+def _require_end(kind: TokenKind, end: object) -> None:
+    now = time()
+    if not isinstance(end, int) or isinstance(end, bool) or end > now + LONGEST_LIFE.total_seconds():
+        raise AccessDenied(f"The {kind} token has no proper end.")
+    if end <= now:
+        raise AccessDenied(f"The {kind} token has expired.")
 
 
 def token_keys(configured: tuple[str, ...], data_dir: Path) -> tuple[str, ...]:

@@ -219,7 +219,7 @@ async def measure(backend: str, db: Database, folder: Path) -> bool:
     services = build_services(settings, db, bus, Configuration({}, db, bus), engine)
     transport = httpx.ASGITransport(create_app(services))
     within_target = True
-    async with httpx.AsyncClient(transport=transport, base_url="http://bench") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         levels: dict[str, tuple[Reader, Reader]] = {
             "store": (single_in_store(db), past_in_store(db)),
             "HTTP": (over_http(client, services, ONE), over_http(client, services, LAST)),

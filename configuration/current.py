@@ -117,7 +117,8 @@ class Configuration(PeriodicTasks):
             new = ConfigurationChange(kind, name, value, loaded.revision + 1, datetime.now(UTC), by)
             after = self._apply(instance, [*loaded.without(kind, name), new])
             stored = None if value is None else section_as_json(sections_of(after, kind)[name])
-            if await store.save_change(self._db, instance, replace(new, value=stored)):
+            others = loaded.merged.instance.agents.keys() ^ after.agents.keys()
+            if await store.save_change(self._db, instance, replace(new, value=stored), other_agents=others):
                 break
         await self._announce()
         return stored
@@ -131,11 +132,12 @@ class Configuration(PeriodicTasks):
         while True:
             await self.refresh()
             loaded = self._loaded[instance]
-            others = loaded.without(kind, name)
-            if others == loaded.changes:
+            remaining = loaded.without(kind, name)
+            if remaining == loaded.changes:
                 return
-            self._apply(instance, others)
-            if await store.delete_change(self._db, instance, kind, name, revision=loaded.revision + 1):
+            others = loaded.merged.instance.agents.keys() ^ self._apply(instance, remaining).agents.keys()
+            revision = loaded.revision + 1
+            if await store.delete_change(self._db, instance, kind, name, revision=revision, other_agents=others):
                 break
         await self._announce()
 

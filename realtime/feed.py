@@ -113,6 +113,12 @@ class Feed(PeriodicTasks, ABC, Generic[KeyT, EntryT, SubscriberT]):
     def end(self, subscriber: SubscriberT) -> None:
         """End a subscriber whose key no longer exists. Called at every poll until it leaves."""
 
+    async def end_revoked(self, keys: Collection[KeyT], pending: Sequence[EntryT] = ()) -> None:
+        """End the subscribers of these keys whose right to receive has ended. Called before each delivery and at every poll.
+
+        `pending` are the entries that are delivered next. A subscriber whom one of them ends may be left to it.
+        """
+
     def subscribers(self, key: KeyT) -> Collection[SubscriberT]:
         """The present subscribers of a key."""
         channel = self._channels.get(key)
@@ -189,9 +195,11 @@ class Feed(PeriodicTasks, ABC, Generic[KeyT, EntryT, SubscriberT]):
         if not channel.subscribers:
             return
         cursor: int = min(subscriber.cursor for subscriber in channel.subscribers)
-        while entries := await self.read(channel.key, cursor):
+        entries = await self.read(channel.key, cursor)
+        await self.end_revoked([channel.key], entries)
+        while entries:
             _deliver(channel.subscribers, entries)
-            cursor = entries[-1].seq
+            entries = await self.read(channel.key, entries[-1].seq)
 
     async def _poll(self) -> None:
         self._channels = {key: channel for key, channel in self._channels.items() if not channel.is_idle}
@@ -199,15 +207,19 @@ class Feed(PeriodicTasks, ABC, Generic[KeyT, EntryT, SubscriberT]):
         for start in range(0, len(keys), KEYS_PER_QUERY):
             portion = keys[start : start + KEYS_PER_QUERY]
             heads = await self.heads(portion)
-            for key in portion:
-                self._follow(key, heads.get(key))
+            await self.end_revoked([key for key in portion if self._follow(key, heads.get(key))])
 
-    def _follow(self, key: KeyT, head: int | None) -> None:
-        for subscriber in self.subscribers(key):
-            if head is None:
+    def _follow(self, key: KeyT, head: int | None) -> bool:
+        """Deliver the new entries of a key, or end its subscribers when it does not exist. Returns whether there are none."""
+        subscribers = self.subscribers(key)
+        if head is None:
+            for subscriber in subscribers:
                 self.end(subscriber)
-            elif subscriber.cursor < head:
-                self.wake(key)
+            return False
+        is_behind = any(subscriber.cursor < head for subscriber in subscribers)
+        if is_behind:
+            self.wake(key)
+        return not is_behind
 
 
 def _deliver(subscribers: Collection[Subscriber[Any, EntryT]], entries: Sequence[EntryT]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from datetime import datetime
 from time import monotonic
 
 from domain.errors import ConversationEnded
@@ -22,16 +23,23 @@ MAX_CONVERSATIONS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """An authenticated participant, their conversation, and its latest contact."""
+    """An authenticated participant, their conversation, its latest contact, and the agent's identity (None: not an agent)."""
 
     participant: StoredParticipant
     conversation: StoredConversation
     contact_id: str
+    agent_identity: str | None = None
 
     @property
     def is_over(self) -> bool:
         """Whether the chat has ended, or the participant has left it."""
         return self.conversation.ended_at is not None or self.participant.left_at is not None
+
+    @property
+    def left_at(self) -> datetime | None:
+        """When the participant left a chat that went on without them; None if they did not. Later items are not theirs."""
+        left, ended = self.participant.left_at, self.conversation.ended_at
+        return left if left is not None and (ended is None or left < ended) else None
 
     def require_active(self) -> None:
         """Check that the chat has not ended and the participant has not left it.

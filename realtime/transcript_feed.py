@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from domain.participants import Role
 from domain.transcript import ItemType, TranscriptItem
 from realtime.feed import Feed
 from realtime.frame_traces import FrameTraces
@@ -27,6 +28,9 @@ REMEMBERED_PARTICIPANTS = 20_000
 HEARTBEAT_TIMEOUT_SECONDS = 15.0
 """Time without a heartbeat, after the first one, after which a socket counts as dead. ChatJS sends one every 10 s."""
 
+_GONE = ""
+"""The identity of a participant who has left. No agent has it."""
+
 Welcome = Callable[[StoredConversation, str], Sequence[Frame]]
 """The first frames of a subscription, made from the conversation and the id of its latest contact."""
 
@@ -44,9 +48,13 @@ class TranscriptSubscriber:
     """The conversation's id."""
     frames: FrameQueue
     welcome: Welcome = _no_frames
+    agent_identity: str | None = None
+    """The identity of an agent, with which the right to receive ends; None of all others."""
     cursor: int = 0
     traces: FrameTraces | None = None
     """The traces to which the frames of new items belong. The feed sets them."""
+    may_leave_early: bool = False
+    """Whether the chat can go on without this participant: an agent or a bot."""
     _only_contact: str | None = None
     _received: int = 0
     _sent_at_heartbeat: int = 0
@@ -146,7 +154,10 @@ class TranscriptFeed(Feed[str, TranscriptItem, TranscriptSubscriber]):
         found = await conversations.find_participant(self._db, subscriber.participant_id)
         if found is None:
             return None
-        participant, conversation, contact_id = found
+        participant, conversation, contact_id, agent_identity = found
+        if agent_identity != subscriber.agent_identity:
+            return None
+        subscriber.may_leave_early = participant.role != "CUSTOMER"
         # a receipt says that the client has the message and all before it, also when its socket has died since
         resume_point = max(resume_point, participant.delivered_seq)
         misses_items = participant.role == "CUSTOMER" and resume_point < head
@@ -158,6 +169,23 @@ class TranscriptFeed(Feed[str, TranscriptItem, TranscriptSubscriber]):
         for frame in subscriber.welcome(conversation, contact_id):
             subscriber.frames.put(frame)
         return head
+
+    async def end_revoked(self, keys: Collection[str], pending: Sequence[TranscriptItem] = ()) -> None:
+        """End the sockets of those who have left, and of agents who were taken out of the configuration."""
+        departing = {item.participant_id for item in pending if item.content_type in (LEFT, TRANSFERRED)}
+        guarded = [
+            each
+            for key in keys
+            for each in self.subscribers(key)
+            if each.may_leave_early and each.participant_id not in departing
+        ]
+        if not guarded:
+            return
+        present = await conversations.present_participants(self._db, {each.participant_id for each in guarded})
+        for subscriber in guarded:
+            if present.get(subscriber.participant_id, _GONE) != subscriber.agent_identity:
+                self.leave(subscriber)
+                subscriber.frames.put(_end_for_one(subscriber.key, subscriber.key))
 
     def _resume_point(self, participant_id: str, others: Collection[TranscriptSubscriber], head: int) -> int:
         """The last item that the participant has: the last one of a live socket, else the last one that earlier sockets sent."""
@@ -177,12 +205,14 @@ class TranscriptFeed(Feed[str, TranscriptItem, TranscriptSubscriber]):
         if announcement.conversation_id == HANDED_OVER and announcement.frame:
             self._remember(announcement.frame["participant"], announcement.frame["seq"])
             return
-        if announcement.transcript_has_grown:
-            self._deliver_announced(announcement)
-        if announcement.frame is None:
-            return
         subscribers = self.subscribers(announcement.conversation_id)
         if not subscribers:
+            return
+        if announcement.transcript_has_grown:
+            self._deliver_announced(announcement)
+        if announcement.record_changed and any(each.may_leave_early for each in subscribers):
+            self.wake(announcement.conversation_id)
+        if announcement.frame is None:
             return
         frame = Frame(chat_frame(announcement.frame), last=announcement.frame["ContentType"] == CHAT_ENDED)
         for subscriber in subscribers:
@@ -201,7 +231,8 @@ def _frames(item: TranscriptItem, participant_id: str, conversation_id: str) -> 
     """The frames of a new item for one participant. The frame with which the participant leaves is the last one.
 
     After a transfer the agent's last frame is `transfer.succeeded`. If the agent leaves for another reason that has a trigger
-    (survey, parking, their own silence), the chat continues without them, and their last frame is `chat.ended`.
+    (survey, parking, their own silence), the chat continues without them, and their last frame is `chat.ended`. So it is for a
+    bot, whether the chat continues or not.
     """
     # the system's messages have the instant of their cause, which can lie in the past
     is_sent = item.type is ItemType.MESSAGE and item.participant_id is not None
@@ -210,10 +241,15 @@ def _frames(item: TranscriptItem, participant_id: str, conversation_id: str) -> 
         return [frame]
     if item.content_type == TRANSFERRED:
         return [replace(frame, last=True)]
-    if item.content_type == LEFT and item.trigger is not None:
-        ended = transient_event(CHAT_ENDED, conversation_id=conversation_id, contact_id=item.contact_id)
-        return [frame, Frame(chat_frame(ended), last=True)]
+    if item.content_type == LEFT and (item.trigger is not None or item.role is Role.CUSTOM_BOT):
+        return [frame, _end_for_one(conversation_id, item.contact_id)]
     return [frame]
+
+
+def _end_for_one(conversation_id: str, contact_id: str) -> Frame:
+    """The last frame of a participant without whom the chat goes on."""
+    ended = transient_event(CHAT_ENDED, conversation_id=conversation_id, contact_id=contact_id)
+    return Frame(chat_frame(ended), last=True)
 
 
 def _frame(item: TranscriptItem, conversation_id: str, accepted_at: datetime | None = None) -> Frame:

@@ -17,6 +17,7 @@ from routing.load import load_of
 from routing.records import AgentState, RoutedAgent
 from routing.rows import lock_agents
 from store import schema
+from store.agent_identities import end_identities_except
 from store.database import Database
 from store.transaction import Transaction
 
@@ -34,6 +35,8 @@ async def configure_agents(
     holder: str | None = None,
 ) -> None:
     """Replaces the agents of an instance and the queues that they serve. Idempotent. `are_configured` then knows them.
+
+    The identities of removed agents end, and with them their tokens.
 
     New agents are offline; the status and the counts of the others stay. A removed agent keeps the conversations they work on;
     conversations that wait for a removed agent are offered to others.
@@ -56,6 +59,7 @@ async def configure_agents(
         await _configure_queues(connection, instance, agents, removes=removes)
         if not removes:
             return
+        await end_identities_except(connection, instance, {agent.user for agent in agents})
         configured = {"instance": instance, "fingerprint": fingerprint_of(agents)}
         await db.upsert(connection, schema.configured_agents, [configured])
 

@@ -20,7 +20,11 @@ _TESTS = f"{PREFIX}TEST_"
 
 _FILES = {f"{setting}_file" for setting in SECRETS}
 
-_LISTS = {"token_keys": 'must be a JSON list, such as ["at least 32 random characters"]'}
+_LISTS = {
+    "token_keys": 'must be a JSON list, such as ["at least 32 random characters"]',
+    "allowed_origins": 'must be a JSON list, such as ["https://shop.example.org"]',
+    "allowed_hosts": 'must be a JSON list, such as ["chat.example.org"]',
+}
 _TABLES = {
     "access_keys": 'must be a JSON object, such as {"crm": {"secret": "at least 16 characters"}}',
     "instances": "must be a JSON object",

@@ -73,6 +73,8 @@ def run_and_exit(main: Coroutine[Any, Any, int], *, log_level: int = logging.INF
 
     A `StartupError` becomes one sentence on stderr and exit code 1. A process that is stopped while it starts has exit code 0.
     """
+    # databases, logs and archives of this process and its children hold what people say: they are for their owner alone
+    os.umask(0o077)
     # the modules live as long as the process: no collection needs to look through them
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLD)

@@ -10,10 +10,12 @@ The Temporal server to connect to is not set here but by Temporal's own variable
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from datetime import timedelta
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from socket import getaddrinfo
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -34,6 +36,8 @@ DEMO_SECRET = "perennial-demo-secret"
 NotNegative = Annotated[timedelta, Field(ge=timedelta(0)), Seconds]
 """A duration that may be 0."""
 
+
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?|https?://\[[0-9a-f:]+\](:\d{1,5})?")
 
 MIN_KEY_LENGTH = 32
 """Characters that a secret of tokens has at least."""
@@ -77,7 +81,17 @@ class Settings(BaseSettings):
     token_keys: tuple[Annotated[str, StringConstraints(min_length=MIN_KEY_LENGTH)], ...] = ()
     """Secrets of tokens: the first signs, all verify. `python -m api` needs them. Without any, the all-in-one process generates
     one and keeps it in the data folder."""
-    participant_token_life: Positive = timedelta(days=365)
+    allowed_origins: tuple[str, ...] | None = None
+    """Origins (`https://shop.example.org`) whose pages may call the participant plane and the desk. `*`: any. None: those on
+    loopback, any port. Pages of the API's own origin always may."""
+    allowed_hosts: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = ()
+    """Names under which requests may reach the API, besides loopback's, IP addresses, and that of `public_url`."""
+    participant_token_life: Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=365)), Seconds] = timedelta(
+        days=7
+    )
+    reconnect_link_life: Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=365)), Seconds] = timedelta(
+        days=30
+    )
     connection_token_life: Annotated[timedelta, Field(gt=timedelta(minutes=2), lt=timedelta(days=24)), Seconds] = (
         timedelta(days=1)
     )
@@ -121,12 +135,16 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _demo_key_needs_loopback(self) -> Self:
-        demo = any(key.secret == DEMO_SECRET for key in self.access_keys.values())
-        if demo and not _is_loopback(self.api_host):
-            raise ValueError(
-                f"api_host {self.api_host} is not loopback, but the demo access key is configured: "
-                "replace it, in access_keys of the file or by PERENNIAL_ACCESS_KEYS"
-            )
+        if not any(key.secret == DEMO_SECRET for key in self.access_keys.values()):
+            return self
+        remedy = (
+            "but the demo access key is configured, whose secret is published: replace it, in access_keys of the file or by "
+            "PERENNIAL_ACCESS_KEYS"
+        )
+        if not is_loopback(self.api_host):
+            raise ValueError(f"api_host {self.api_host!r} is not loopback, {remedy}")
+        if self.public_url and not is_loopback(urlsplit(self.public_url).hostname or ""):
+            raise ValueError(f"public_url {self.public_url} is not loopback, {remedy}")
         return self
 
     @model_validator(mode="after")
@@ -169,6 +187,14 @@ class Settings(BaseSettings):
         ):
             return url
         raise ValueError("must be file:///folder, s3://bucket/prefix or off")
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for origin in origins or ():
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin!r} must be an origin like https://shop.example.org, without a path, or *")
+        return origins
 
     @field_validator("public_url", "archive_endpoint")
     @classmethod
@@ -245,8 +271,22 @@ def _without_replaced_tables(values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine for itself alone: a loopback address, or `localhost`, if it resolves to nothing else."""
     try:
-        return ip_address(host).is_loopback
+        return _is_loopback_address(host)
     except ValueError:
-        return host == "localhost"
+        return host == "localhost" and all(_is_loopback_address(each) for each in _addresses(host))
+
+
+def _is_loopback_address(text: str) -> bool:
+    address = ip_address(text)
+    # versions of Python differ about IPv4 addresses that are mapped to IPv6
+    return address.is_loopback and getattr(address, "ipv4_mapped", None) is None
+
+
+def _addresses(host: str) -> set[str]:
+    try:
+        return {str(found[4][0]) for found in getaddrinfo(host, None)}
+    except OSError:
+        return set()

@@ -6,6 +6,7 @@ stored one. So the author of a change has read all earlier changes, and no chang
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from sqlalchemy import delete, select, update
 
 from store import schema
+from store.agent_identities import end_identities
 from store.database import Database
 from store.transaction import Transaction
 
@@ -63,8 +65,16 @@ async def changes(db: Database, instance: str) -> tuple[int, list[ConfigurationC
     return (rows[0]["present"] if rows else 0), stored
 
 
-async def save_change(db: Database, instance: str, change: ConfigurationChange) -> bool:
+async def save_change(
+    db: Database, instance: str, change: ConfigurationChange, *, other_agents: Collection[str] = ()
+) -> bool:
     """Writes a change. It replaces the earlier change of the same table.
+
+    Args:
+        db: the store.
+        instance: the instance.
+        change: the change.
+        other_agents: the agents whom the change adds or removes. The identities that they may have end.
 
     Returns:
         False, and nothing is written, when `change.revision` does not follow the stored revision.
@@ -73,11 +83,16 @@ async def save_change(db: Database, instance: str, change: ConfigurationChange) 
         if not await _increment_revision(db, connection, instance, change.revision):
             return False
         await db.upsert(connection, _changes, [{"instance": instance, **asdict(change)}])
+        await end_identities(connection, instance, other_agents)
     return True
 
 
-async def delete_change(db: Database, instance: str, kind: str, name: str, *, revision: int) -> bool:
+async def delete_change(
+    db: Database, instance: str, kind: str, name: str, *, revision: int, other_agents: Collection[str] = ()
+) -> bool:
     """Deletes the change of a table, if there is one. The instance receives the revision `revision`.
+
+    The identities of `other_agents` end: see `save_change`.
 
     Returns:
         False, and nothing is deleted, when `revision` does not follow the stored revision.
@@ -87,6 +102,7 @@ async def delete_change(db: Database, instance: str, kind: str, name: str, *, re
         if not await _increment_revision(db, connection, instance, revision):
             return False
         await connection.execute(delete(_changes).where(*this_change))
+        await end_identities(connection, instance, other_agents)
     return True
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -39,14 +39,27 @@ _LATEST_CONTACT = (
     .limit(1)
     .scalar_subquery()
 )
+_IS_THIS_AGENT = and_(
+    schema.agent_identities.c.instance == schema.conversations.c.instance,
+    schema.agent_identities.c.user == schema.participants.c.user,
+)
 _PARTICIPANT = (
     select(
         *labelled(schema.participants, StoredParticipant),
         *labelled(schema.conversations, StoredConversation),
         _LATEST_CONTACT.label("contact"),
+        schema.agent_identities.c.id.label("agent_identity"),
     )
     .join(schema.conversations, schema.conversations.c.id == schema.participants.c.conversation_id)
+    .outerjoin(schema.agent_identities, _IS_THIS_AGENT)
     .where(schema.participants.c.id == bindparam("participant_id"))
+)
+
+_PRESENT = (
+    select(schema.participants.c.id, schema.agent_identities.c.id)
+    .join(schema.conversations, schema.conversations.c.id == schema.participants.c.conversation_id)
+    .outerjoin(schema.agent_identities, _IS_THIS_AGENT)
+    .where(schema.participants.c.id.in_(bindparam("ids", expanding=True)), schema.participants.c.left_at.is_(None))
 )
 
 _UPDATE = (
@@ -126,8 +139,12 @@ async def find_contact(db: Database, instance: str, contact_id: str) -> tuple[St
 
 async def find_participant(
     db: Database, participant_id: str
-) -> tuple[StoredParticipant, StoredConversation, str] | None:
-    """A participant, the conversation, and the id of its latest contact; None when there is no such participant."""
+) -> tuple[StoredParticipant, StoredConversation, str, str | None] | None:
+    """A participant; None when there is no such participant.
+
+    Returns:
+        The participant, the conversation, the id of its latest contact, and the present identity of the agent, if it is one.
+    """
     rows = await db.mappings(_PARTICIPANT, {"participant_id": participant_id})
     if not rows:
         return None
@@ -136,7 +153,20 @@ async def find_participant(
         StoredParticipant(**unlabelled(row, schema.participants, StoredParticipant)),
         StoredConversation(**unlabelled(row, schema.conversations, StoredConversation)),
         row["contact"],
+        row["agent_identity"],
     )
+
+
+async def present_participants(db: Database, ids: Collection[str]) -> dict[str, str | None]:
+    """Those of some participants who have not left, each with the present identity of the agent, if it is one."""
+    return {row[0]: row[1] for row in await db.rows(_PRESENT, {"ids": list(ids)})}
+
+
+async def survey_contacts(db: Database, ids: Collection[str]) -> set[str]:
+    """Those of some contacts that are surveys."""
+    contact = schema.contacts.c
+    query = select(contact.id).where(contact.id.in_(ids), contact.initiation_method == InitiationMethod.DISCONNECT)
+    return {row[0] for row in await db.rows(query)} if ids else set()
 
 
 async def participant_of_user(db: Database, conversation_id: str, user: str) -> StoredParticipant | None:

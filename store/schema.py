@@ -176,6 +176,14 @@ client_tokens = Table(
     Column("used_at", Instant, nullable=False, index=True),
 )
 
+single_uses = Table(
+    "single_uses",
+    metadata,
+    # what is good once, and was used: socket URLs, tickets, signatures of writes. Until they would expire anyway
+    Column("id", String(64), primary_key=True),
+    Column("expires_at", Instant, nullable=False, index=True),
+)
+
 receipts = Table(
     "receipts",
     metadata,
@@ -228,6 +236,15 @@ agents = Table(
     Index("agents_by_status", "instance", "status"),
     _partial_index("agents_with_next_status", "next_status IS NOT NULL", "instance", "user"),
     _partial_index("agents_disconnected", "disconnected_at IS NOT NULL", "disconnected_at"),
+)
+
+agent_identities = Table(
+    "agent_identities",
+    metadata,
+    # the identity of each agent who has signed in: it ends when the agent is taken out of the configuration
+    Column("instance", String(100), primary_key=True),
+    Column("user", String(256), primary_key=True),
+    Column("id", String(64), nullable=False),
 )
 
 configured_agents = Table(

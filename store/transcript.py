@@ -30,7 +30,7 @@ def _page_query(*, forward: bool, one_contact: bool) -> Select[*tuple[Any, ...]]
     query = _OF_CONVERSATION.where(_items.contact_id == bindparam("contact")) if one_contact else _OF_CONVERSATION
     start = bindparam("start", type_=BigInteger)
     if forward:
-        query = query.where(_items.seq >= start).order_by(_items.seq)
+        query = query.where(_items.seq.between(start, bindparam("until", type_=BigInteger))).order_by(_items.seq)
     else:
         query = query.where(_items.seq <= start).order_by(_items.seq.desc())
     return query.limit(bindparam("limit", type_=Integer))
@@ -50,12 +50,11 @@ _PAGES = {
 """The query of a page, by its direction and whether it is limited to one contact."""
 
 
+NO_ITEM_LATER = 2**62
+"""A number above those of all items."""
+
 ItemName = tuple[str, str]
 """The id of a conversation, and the id of one of its items."""
-
-
-_NO_ITEM_LATER = 2**62
-"""A number above those of all items."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +73,27 @@ class PageStart:
 
 
 async def page(
-    db: Database, conversation_id: str, start: PageStart, limit: int, contact_id: str | None = None
+    db: Database,
+    conversation_id: str,
+    start: PageStart,
+    limit: int,
+    contact_id: str | None = None,
+    *,
+    until: int = NO_ITEM_LATER,
 ) -> list[TranscriptItem]:
     """One page: at most `limit` items of a conversation, beginning with `start.seq`, in the direction of `start`.
 
     Args:
+        db: the store.
+        conversation_id: the conversation.
+        start: the start of the page.
+        limit: the size of the page.
         contact_id: only items of this contact; None for all.
+        until: only items up to this number.
     """
-    values = {"conversation": conversation_id, "start": start.seq, "limit": limit, "contact": contact_id}
-    rows = await db.mappings(_PAGES[start.forward, contact_id is not None], values)
+    values = {"conversation": conversation_id, "limit": limit, "contact": contact_id}
+    ends = {"start": start.seq, "until": until} if start.forward else {"start": min(start.seq, until)}
+    rows = await db.mappings(_PAGES[start.forward, contact_id is not None], {**values, **ends})
     return [TranscriptItem(**row) for row in rows]
 
 
@@ -110,7 +121,7 @@ async def pages_of_contact(
 async def last_of_contact(db: Database, contact: StoredContact) -> int:
     """The number of the last item of a contact; 0 without one."""
     found = await page(
-        db, contact.conversation_id, PageStart(contact.last_seq or _NO_ITEM_LATER, forward=False), 1, contact.id
+        db, contact.conversation_id, PageStart(contact.last_seq or NO_ITEM_LATER, forward=False), 1, contact.id
     )
     return found[0].seq if found else 0
 
@@ -166,11 +177,14 @@ async def last_until(db: Database, conversation_id: str, at: datetime) -> int | 
     return await _first(db, until.order_by(_items.at.desc()))
 
 
-async def nth_latest(db: Database, conversation_id: str, n: int) -> int | None:
-    """The number of the n-th latest item (1 is the latest), or of the earliest when there are fewer; None without items."""
+async def nth_latest(db: Database, conversation_id: str, n: int, *, until: int = NO_ITEM_LATER) -> int | None:
+    """The number of the n-th latest item (1 is the latest), or of the earliest when there are fewer; None without items.
+
+    Items after number `until` do not count.
+    """
     latest = (
         select(_items.seq)
-        .where(_items.conversation_id == conversation_id)
+        .where(_items.conversation_id == conversation_id, _items.seq <= until)
         .order_by(_items.seq.desc())
         .limit(n)
         .subquery()

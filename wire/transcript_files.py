@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from domain.participants import Role
-from domain.transcript import EVENT_PREFIX, SYSTEM_NAME, EventType, ItemType, TranscriptItem
+from domain.transcript import EVENT_PREFIX, EventType, ItemType, TranscriptItem
 from store.records import Receipt, StoredContact, StoredConversation, StoredParticipant
 from wire.items import item_without_contact
 from wire.models import AWS_ACCOUNT
@@ -33,6 +33,8 @@ _EVENTS: dict[str, str] = {
     EventType.TRANSFERRED: " transferred the chat",
     "transfer.failed": " could not transfer the chat",
 }
+_SYSTEM_NAMES = frozenset({"system", "systemmessage"})
+"""The names of the system, as letters. A person with such a name is shown in quotation marks."""
 _REORDERING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 """Bidirectional classes of invisible characters that reorder the text around them (Unicode)."""
 
@@ -114,8 +116,16 @@ def _heading(subject: TranscriptSubject) -> list[str]:
 
 def _line(item: TranscriptItem) -> str:
     role = _ROLES.get(item.role, item.role.lower())
-    author = "System" if item.name in (None, SYSTEM_NAME) else _single_line(item.name)
+    # by role, never by name: a customer may be called "System"
+    author = "System" if item.role is Role.SYSTEM else _author(item.name or role)
     return f"{_timestamp(item.at)}  {role:<10}  {_sentence(item, author)}"
+
+
+def _author(name: str) -> str:
+    """Returns the name of a person on one line, in quotation marks if it reads like the system's."""
+    shown = _single_line(name)
+    letters = "".join(filter(str.isalnum, unicodedata.normalize("NFKC", shown))).casefold()
+    return f'"{shown}"' if letters in _SYSTEM_NAMES else shown
 
 
 def _sentence(item: TranscriptItem, author: str) -> str:

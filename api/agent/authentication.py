@@ -1,10 +1,15 @@
-"""Sign-in of agents: a backend signs an agent in with its access key, and passes the agent token to the agent's client."""
+"""Sign-in of agents: a backend signs an agent in with its access key, and passes the agent token to the agent's client.
+
+A token names the agent's identity. It ends when the agent is taken out of the configuration, and the token with it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
+from uuid import uuid4
 
 from fastapi import APIRouter, Depends
 from fastapi.security import HTTPAuthorizationCredentials
@@ -18,18 +23,28 @@ from api.openapi import ACCESS_KEY, AGENT_TOKEN, DescribedRoute, error_responses
 from api.tokens import TokenKind
 from configuration.schema.instances import AgentSettings, InstanceSettings
 from domain.errors import AccessDenied, NotFound
+from store.agent_identities import begin_identity, find_identity
 
 router = APIRouter(prefix="/v1", tags=["agent"], route_class=DescribedRoute)
 
 AGENT_TOKEN_LIFE = timedelta(hours=12)
 
+TICKET_LIFE = timedelta(seconds=30)
+"""How long a ticket for an agent socket, which is good once, is valid. It stands in addresses, and so in logs of proxies."""
+
 
 @dataclass(frozen=True, slots=True)
 class SignedInAgent:
-    """An authenticated agent, with their instance as configured at the time of the request. `expires_at` is the token's."""
+    """An authenticated agent, with their instance as configured at the time of the request.
+
+    Attributes:
+        identity: what the token names beside the user; see `store.agent_identities`.
+        expires_at: when the agent token expires (UTC).
+    """
 
     instance: str
     user: str
+    identity: str
     instance_settings: InstanceSettings
     expires_at: datetime
 
@@ -44,25 +59,50 @@ class SignedInAgent:
         return self.instance_settings.queue_names if self.settings.queues is None else self.settings.queues
 
 
-def read_agent_token(services: Services, token: str) -> SignedInAgent:
+async def read_agent_token(services: Services, token: str) -> SignedInAgent:
     """Return the agent of an agent token.
 
     Raises:
         AccessDenied: the token is not valid, or its agent does not exist any more.
     """
-    claims = services.tokens.verify(TokenKind.AGENT, token)
-    instance = services.configuration.instances.get(claims.get("instance", ""))
-    if instance is None or claims["sub"] not in instance.agents:
+    return await _signed_in_agent(services, services.tokens.verify(TokenKind.AGENT, token))
+
+
+def socket_ticket(services: Services, agent: SignedInAgent) -> str:
+    """Return a ticket with which the agent's client opens one agent socket."""
+    claims = {"instance": agent.instance, "identity": agent.identity, "until": int(agent.expires_at.timestamp())}
+    return services.tokens.make(TokenKind.TICKET, agent.user, TICKET_LIFE, jti=uuid4().hex, **claims)
+
+
+async def use_socket_ticket(services: Services, ticket: str) -> SignedInAgent:
+    """Return the agent of a ticket, which is used with this.
+
+    Raises:
+        AccessDenied: the ticket is not valid or was used before, or its agent does not exist any more.
+    """
+    claims = services.tokens.verify(TokenKind.TICKET, ticket)
+    agent = await _signed_in_agent(services, {**claims, "exp": claims["until"]})
+    if not await services.single_use.take_token(claims):
+        raise AccessDenied("The ticket has been used. Each socket needs a new one.")
+    return agent
+
+
+async def _signed_in_agent(services: Services, claims: Mapping[str, Any]) -> SignedInAgent:
+    name, user, identity = claims.get("instance", ""), claims["sub"], claims.get("identity")
+    instance = services.configuration.instances.get(name)
+    # read each time: the agent may have been taken out of the configuration, and configured anew under the same name
+    present = await find_identity(services.db, name, user) if instance and user in instance.agents else None
+    if instance is None or present is None or present != identity:
         raise AccessDenied("The agent token's agent does not exist any more.")
-    return SignedInAgent(claims["instance"], claims["sub"], instance, datetime.fromtimestamp(claims["exp"], UTC))
+    return SignedInAgent(name, user, present, instance, datetime.fromtimestamp(claims["exp"], UTC))
 
 
-def _signed_in(
+async def _signed_in(
     services: ServicesInRequest, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(AGENT_TOKEN)]
 ) -> SignedInAgent:
     if bearer is None:
         raise AccessDenied("The request needs 'Authorization: Bearer <agent token>'.")
-    return read_agent_token(services, bearer.credentials.strip())
+    return await read_agent_token(services, bearer.credentials.strip())
 
 
 ByAgentToken = Annotated[SignedInAgent, Depends(_signed_in)]
@@ -79,6 +119,7 @@ async def sign_in(services: ServicesInRequest, caller: ByAccessKey, body: JsonBo
     settings = instance.agents.get(body.user)
     if settings is None:
         raise NotFound(f"user: instance {name!r} has no agent {body.user!r}.")
-    token = services.tokens.make(TokenKind.AGENT, body.user, AGENT_TOKEN_LIFE, instance=name)
+    identity = await begin_identity(services.db, name, body.user)
+    token = services.tokens.make(TokenKind.AGENT, body.user, AGENT_TOKEN_LIFE, instance=name, identity=identity)
     life = int(AGENT_TOKEN_LIFE.total_seconds())
     return SignInResponse(token=token, user=body.user, name=settings.name, expires_in=life)

@@ -65,7 +65,7 @@ async def join_chat(contact_id: ContactId, services: ServicesInRequest, agent: B
         contact_id=contact_id,
         initial_contact_id=conversation.id,
         participant_id=me.id,
-        participant_token=participant_token(services, me.id, conversation.id),
+        participant_token=participant_token(services, me.id, conversation.id, agent.identity),
     )
 
 
@@ -191,5 +191,6 @@ def _response(contact: StoredContact, conversation: StoredConversation, customer
         customer=customer.name,
         started_at=conversation.started_at,
         ended_at=contact.ended_at,
-        attributes=dict(customer.attributes),
+        # later attributes are of a contact that is not the agent's: the answers of a survey about them, for example
+        attributes=dict(customer.attributes if contact.attributes is None else contact.attributes),
     )

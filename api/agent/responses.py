@@ -82,6 +82,15 @@ class SignInResponse(ResponseBody):
     expires_in: int
 
 
+class TicketResponse(ResponseBody):
+    """A ticket for one agent socket, valid for `expires_in` seconds."""
+
+    model_config = example({"ticket": "eyJhbGciOi...", "expires_in": 30})
+
+    ticket: str
+    expires_in: int
+
+
 class AgentResponse(ResponseBody):
     """State of an agent. `over_capacity`: the load exceeds the capacity, after a resume, a pick, or a change of the capacity."""
 

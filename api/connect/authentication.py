@@ -1,6 +1,9 @@
 """Authentication of backends: a request is signed with an access key (AWS Signature v4), or has its secret as a bearer token.
 
-botocore computes the signature again, from the request as received, and the two are compared.
+botocore computes the signature again, from the request as received, and the two are compared. A signed request that changes
+something is taken once. But SDKs sign the date by the second, and not the number of the attempt: equal requests of a second, and
+attempts to send one, have one signature. They say in headers that are not signed which attempt they are, and are taken for
+`ATTEMPTS` after the first.
 """
 
 from __future__ import annotations
@@ -21,11 +24,26 @@ from fastapi import Depends, Request
 from api.bodies import read_raw_body
 from api.connect.signed_hosts import possible_hosts
 from api.dependencies import ServicesInRequest
+from api.single_use import MAX_ID_LENGTH, SingleUse
 from domain.errors import AccessDenied, InvalidSignature
-from runtime.settings import AccessKeySettings, Settings
+from runtime.settings import Settings
 
 CLOCK_SKEW = timedelta(minutes=15)
 """Maximum difference between a signature's date and now, as on AWS."""
+
+ATTEMPTS = timedelta(seconds=10)
+"""How long after a signature's first use other attempts with it are taken. They were signed in the same second."""
+
+SERVICE = "connect"
+"""The service for which requests are signed. The region may be any: clients name one, and there is one Perennial for all."""
+
+_REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.IGNORECASE)
+
+_OF_ATTEMPT = ("amz-sdk-invocation-id", "amz-sdk-request")
+"""The headers with which SDKs name a call and an attempt to send it."""
+
+_NO_SECRET = "-"
+"""Takes the place of the secret of an unknown key, so that the answer takes as long as for a known one."""
 
 _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 Credential=(?P<key>[^/,]+)/(?P<day>\d{8})/(?P<region>[^/,]+)/(?P<service>[^/,]+)/aws4_request, ?"
@@ -46,24 +64,24 @@ class AuthenticatedBackend:
         return f"api:{self.key_id}"
 
 
-async def authenticate(request: Request, settings: Settings) -> AuthenticatedBackend:
+async def authenticate(request: Request, settings: Settings, single_use: SingleUse) -> AuthenticatedBackend:
     """Return the backend that sent the request.
 
     Raises:
-        AccessDenied: there are no credentials, or the key is unknown.
-        InvalidSignature: the signature is wrong, or its date is too far from now.
+        AccessDenied: there are no credentials, or the secret is unknown.
+        InvalidSignature: the key is unknown, the signature is wrong or was used before, or its date is too far from now.
     """
     header = request.headers.get("authorization", "")
     scheme, _, value = header.partition(" ")
     if scheme.lower() == "bearer":
         return _verify_secret(value.strip(), settings)
     if scheme == "AWS4-HMAC-SHA256":
-        return await _verify_signature(request, header, settings)
+        return await _verify_signature(request, header, settings, single_use)
     raise AccessDenied("The request needs an AWS Signature v4 or 'Authorization: Bearer <secret of an access key>'.")
 
 
 async def _authenticated(request: Request, services: ServicesInRequest) -> AuthenticatedBackend:
-    return await authenticate(request, services.keys.settings)
+    return await authenticate(request, services.keys.settings, services.single_use)
 
 
 ByAccessKey = Annotated[AuthenticatedBackend, Depends(_authenticated)]
@@ -76,13 +94,14 @@ def _verify_secret(secret: str, settings: Settings) -> AuthenticatedBackend:
     raise AccessDenied("The bearer key is not known.")
 
 
-async def _verify_signature(request: Request, header: str, settings: Settings) -> AuthenticatedBackend:
+async def _verify_signature(
+    request: Request, header: str, settings: Settings, single_use: SingleUse
+) -> AuthenticatedBackend:
     claim = _AUTHORIZATION.fullmatch(header)
     if claim is None:
         raise AccessDenied("The Authorization header is not a complete AWS Signature v4.")
-    key = settings.access_keys.get(claim["key"])
-    if key is None:
-        raise AccessDenied(f"The access key id {claim['key']!r} is not known.")
+    if claim["service"] != SERVICE or not _REGION.fullmatch(claim["region"]):
+        raise InvalidSignature(f"The request must be signed for the service {SERVICE!r} in a region, such as 'local'.")
     signed = claim["headers"].split(";")
     if "host" not in signed:
         raise InvalidSignature("The signature must cover the host header.")
@@ -91,20 +110,34 @@ async def _verify_signature(request: Request, header: str, settings: Settings) -
     body = await read_raw_body(request)
     if request.headers.get("x-amz-content-sha256", digest := sha256(body).hexdigest()) != digest:
         raise InvalidSignature("The X-Amz-Content-SHA256 header is not the digest of the body.")
-    date = _checked_date(request.headers.get("x-amz-date", ""), claim["day"])
+    date = request.headers.get("x-amz-date", "")
+    _check_date(date, claim["day"])
+    key = settings.access_keys.get(claim["key"])
     hosts = possible_hosts(request, settings)
-    for host in hosts:
-        copy = _copy_of(request, body, host)
-        expected = _expected_signature(key, copy, claim=claim.groupdict(), signed=frozenset(signed), date=date)
-        if hmac.compare_digest(expected, claim["signature"]):
-            return AuthenticatedBackend(claim["key"], key.instances)
-    raise InvalidSignature(
-        "The signature does not match the request and the secret of its access key. "
-        f"It was checked for the host {' and for '.join(map(repr, hosts))}; a proxy must pass on the Host that the client sends."
-    )
+    secret = key.secret if key else _NO_SECRET
+    copies = (_copy_of(request, body, host) for host in hosts)
+    is_signed = any(_matches(secret, copy, claim.groupdict(), frozenset(signed), date) for copy in copies)
+    if key is None or not is_signed:
+        raise InvalidSignature(
+            "The access key id is not known, or the signature does not match the request and the secret of the key. "
+            f"It was checked for the host {' and for '.join(map(repr, hosts))}; "
+            "a proxy must pass on the Host that the client sends."
+        )
+    if request.method != "GET":
+        await _require_first_use(request, claim["signature"], single_use)
+    return AuthenticatedBackend(claim["key"], key.instances)
 
 
-def _checked_date(date: str, day: str) -> str:
+async def _require_first_use(request: Request, signature: str, single_use: SingleUse) -> None:
+    attempt = "/".join(request.headers.get(name, "") for name in _OF_ATTEMPT)
+    half = MAX_ID_LENGTH // 2
+    # a signature is valid from 15 minutes before its date to 15 minutes after it
+    age = await single_use.take_attempt(signature[:half], sha256(attempt.encode()).hexdigest()[:half], 2 * CLOCK_SKEW)
+    if age is None or age > ATTEMPTS:
+        raise InvalidSignature("A request with this signature was received before. Each request must be signed anew.")
+
+
+def _check_date(date: str, day: str) -> None:
     try:
         at = datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:
@@ -113,7 +146,6 @@ def _checked_date(date: str, day: str) -> str:
         raise InvalidSignature(f"The signature's date {date} is not on the day of its credential, {day}.")
     if abs(datetime.now(UTC) - at) > CLOCK_SKEW:
         raise InvalidSignature(f"The signature's date {date} is more than 15 minutes from now; is the clock right?")
-    return date
 
 
 def _copy_of(request: Request, body: bytes, host: str) -> AWSRequest:
@@ -128,12 +160,11 @@ def _copy_of(request: Request, body: bytes, host: str) -> AWSRequest:
     return copy
 
 
-def _expected_signature(
-    key: AccessKeySettings, copy: AWSRequest, *, claim: dict[str, Any], signed: frozenset[str], date: str
-) -> str:
+def _matches(secret: str, copy: AWSRequest, claim: dict[str, Any], signed: frozenset[str], date: str) -> bool:
     copy.context["timestamp"] = date
-    signer = _Signer(Credentials("-", key.secret), claim["service"], claim["region"], signed)
-    return str(signer.signature(signer.string_to_sign(copy, signer.canonical_request(copy)), copy))
+    signer = _Signer(Credentials("-", secret), claim["service"], claim["region"], signed)
+    expected = str(signer.signature(signer.string_to_sign(copy, signer.canonical_request(copy)), copy))
+    return hmac.compare_digest(expected, claim["signature"])
 
 
 class _Signer(SigV4Auth):

@@ -13,6 +13,7 @@ from api.contact_lookup import find_contact_after_writes
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
 from api.paths import InitialContactIdInPath, InstanceIdInPath, resource_id
+from domain.contacts import InitiationMethod
 from domain.conversation import RehydratedPast
 from domain.errors import InvalidValue, MalformedRequest, NotFound
 from runtime.bus import Announcement
@@ -82,7 +83,7 @@ async def resolve_source_contact(
     source_id = resource_id(wanted.source_contact_id)
     await find_contact_after_writes(services, instance, source_id)
     found = await past.find_rehydrated_past(services.db, instance, source_id)
-    if found is None or not _may_continue(services, found[1], customer_id):
+    if found is None or not may_continue(services, found[1], customer_id):
         raise NotFound(f"{source_member}: there is no contact {source_id!r} that can be continued.")
     contact, conversation, history = found
     if conversation.id == current:
@@ -91,18 +92,23 @@ async def resolve_source_contact(
         raise MalformedRequest(f"{source_member}: the chat of contact {source_id!r} has not ended.")
     if wanted.rehydration_type == "FROM_SEGMENT":
         return _as_it_was_after(contact, conversation), history
-    return conversation, await _entire_past(services, instance, contact, conversation, source_member)
+    return await _entire_past(services, instance, contact, conversation, source_member)
 
 
 async def _entire_past(
     services: Services, instance: str, contact: StoredContact, conversation: StoredConversation, source_member: str
-) -> RehydratedPast:
+) -> tuple[StoredConversation, RehydratedPast]:
     if contact.id != conversation.id:
         raise InvalidValue(f"{source_member}: ENTIRE_PAST_SESSION needs the first contact of the past session.")
     last = await past.last_ended_contact(services.db, conversation.id)
     found = await past.find_rehydrated_past(services.db, instance, last or contact.id)
     assert found is not None
-    return found[2]
+    latest, _, whole = found
+    if latest.initiation_method is InitiationMethod.DISCONNECT and latest.previous_contact_id:
+        # the answers of a survey are not for the agents of the next chat
+        before_survey = await conversations.find_contact(services.db, instance, latest.previous_contact_id)
+        conversation = _as_it_was_after(before_survey[0], conversation) if before_survey else conversation
+    return conversation, whole
 
 
 def _as_it_was_after(contact: StoredContact, conversation: StoredConversation) -> StoredConversation:
@@ -112,6 +118,6 @@ def _as_it_was_after(contact: StoredContact, conversation: StoredConversation) -
     return conversation.model_copy(update={"attributes": contact.attributes})
 
 
-def _may_continue(services: Services, source: StoredConversation, customer_id: str | None) -> bool:
+def may_continue(services: Services, source: StoredConversation, customer_id: str | None) -> bool:
     """Whether a customer may continue a chat: their own, an anonymous customer's, or any if the settings allow it."""
     return source.customer_id is None or source.customer_id == customer_id or not services.settings.same_customer

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
@@ -13,12 +13,40 @@ from domain.errors import AccessDenied
 from realtime.sessions import Session
 from runtime.logs import CONTACT, INSTANCE
 
+_AGENT = "agent"
+"""The claim with the identity of an agent."""
 
-def participant_token(services: Services, participant_id: str, conversation_id: str) -> str:
-    """Return a token with which a participant's client creates connections, any number of times."""
+
+def participant_token(
+    services: Services, participant_id: str, conversation_id: str, agent_identity: str | None = None
+) -> str:
+    """Return a token with which a participant's client creates connections, any number of times.
+
+    Args:
+        services: the parts of the process.
+        participant_id: the participant.
+        conversation_id: their conversation.
+        agent_identity: of an agent, whose token ends with this identity; None for all others.
+    """
+    life = services.settings.participant_token_life
     return services.tokens.make(
-        TokenKind.PARTICIPANT, participant_id, services.settings.participant_token_life, chat=conversation_id
+        TokenKind.PARTICIPANT, participant_id, life, chat=conversation_id, **of_agent(agent_identity)
     )
+
+
+def of_agent(identity: str | None) -> dict[str, str]:
+    """Return the claims that a token of an agent has, and others have not."""
+    return {} if identity is None else {_AGENT: identity}
+
+
+def require_same_agent(claims: Mapping[str, Any], session: Session) -> None:
+    """Check that the agent whom a token names is still the agent of this participant. Other participants always pass.
+
+    Raises:
+        AccessDenied: the agent was taken out of the configuration since the token was made.
+    """
+    if claims.get(_AGENT) != session.agent_identity:
+        raise AccessDenied("The token's agent does not exist any more.")
 
 
 async def _participant(request: Request, services: ServicesInRequest) -> Session:
@@ -40,6 +68,7 @@ async def _session(
     session = await find(claims["sub"], claims.get("chat", ""))
     if session is None:
         raise AccessDenied(f"The {kind} token's participant does not exist.")
+    require_same_agent(claims, session)
     INSTANCE.set(session.conversation.instance)
     CONTACT.set(session.contact_id)
     return session

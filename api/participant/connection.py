@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
+from uuid import uuid4
 
 from annotated_types import MinLen
 from fastapi import APIRouter, Request
@@ -12,7 +13,7 @@ from fastapi import APIRouter, Request
 from api.bodies import JsonBody
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
-from api.participant.authentication import ByConnectionToken, ByParticipantToken
+from api.participant.authentication import ByConnectionToken, ByParticipantToken, of_agent
 from api.participant.socket import PATH
 from api.tokens import TokenKind
 from domain.errors import AccessDenied, ConversationEnded, MalformedRequest, Throttled
@@ -26,7 +27,7 @@ from wire.models import ClientToken, OrDefault, WireModel
 router = APIRouter(route_class=DescribedRoute)
 
 SOCKET_URL_LIFE = timedelta(seconds=100)
-"""How long a socket URL is valid (CreateParticipantConnection)."""
+"""How long a socket URL, which is good once, is valid (CreateParticipantConnection)."""
 
 
 class CreateParticipantConnection(WireModel):
@@ -58,7 +59,8 @@ async def create_participant_connection(
     if body.connect_participant:
         connect = Connect(by=session.participant.id, at=datetime.now(UTC))
         await services.engine.signal(session.conversation.id, connect)
-    return connection_data(request, services, session.participant.id, session.conversation.id, body.type or ())
+    ids = session.participant.id, session.conversation.id
+    return connection_data(request, services, *ids, body.type or (), session.agent_identity)
 
 
 @router.post("/participant/disconnect")
@@ -79,9 +81,16 @@ async def disconnect_participant(
 
 
 def connection_data(
-    request: Request, services: Services, participant_id: str, conversation_id: str, types: Collection[str]
+    request: Request,
+    services: Services,
+    participant_id: str,
+    conversation_id: str,
+    types: Collection[str],
+    agent_identity: str | None = None,
 ) -> dict[str, Any]:
-    """Return a socket URL and a connection token, for the types that the request names.
+    """Return a socket URL, which is good once, and a connection token, for the types that the request names.
+
+    Those of an agent end with `agent_identity`.
 
     Raises:
         Throttled: the participant has too many open sockets.
@@ -95,12 +104,16 @@ def connection_data(
         )
         if present >= most:
             raise Throttled(f"The participant has {present} open WebSockets; at most {most} are allowed.")
-        token = services.tokens.make(TokenKind.SOCKET, participant_id, SOCKET_URL_LIFE)
+        token = services.tokens.make(
+            TokenKind.SOCKET, participant_id, SOCKET_URL_LIFE, jti=uuid4().hex, **of_agent(agent_identity)
+        )
         url = f"{_socket_base(request, services)}{PATH}?token={token}"
         data["Websocket"] = {"Url": url, "ConnectionExpiry": iso(now + SOCKET_URL_LIFE)}
     if "CONNECTION_CREDENTIALS" in types:
         life = services.settings.connection_token_life
-        token = services.tokens.make(TokenKind.CONNECTION, participant_id, life, chat=conversation_id)
+        token = services.tokens.make(
+            TokenKind.CONNECTION, participant_id, life, chat=conversation_id, **of_agent(agent_identity)
+        )
         data["ConnectionCredentials"] = {"ConnectionToken": token, "Expiry": iso(now + life)}
     return data
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from starlette.websockets import WebSocket
 
 from api.dependencies import Services, ServicesInRequest
+from api.participant.authentication import require_same_agent
 from api.tokens import TokenKind
 from domain.errors import AccessDenied
 from realtime.open_sockets import HEAD_START_SECONDS
@@ -33,30 +34,45 @@ NOT_SUBSCRIBED = Frame(frames.subscribed([], success=False))
 async def participant_websocket(websocket: WebSocket, services: ServicesInRequest, token: str = "") -> None:
     """Serve one socket. Refuses it before it opens: clients reconnect without pause to sockets that open and close again."""
     try:
-        claims = services.tokens.verify(TokenKind.SOCKET, token)
+        session = await _session(services, token)
     except AccessDenied:
         await websocket.close()
         return
+    INSTANCE.set(session.conversation.instance)
+    CONTACT.set(session.contact_id)
+    await _ParticipantSocket(websocket, services, session).serve()
+
+
+async def _session(services: Services, token: str) -> Session:
+    """Return the participant of a socket URL, which is used with this.
+
+    Raises:
+        AccessDenied: the token is not valid or was used before, the chat has ended, or the participant has left it.
+    """
+    claims = services.tokens.verify(TokenKind.SOCKET, token)
     found = await conversations.find_participant(services.db, claims["sub"])
-    if found is None or Session(*found).is_over:
-        await websocket.close()
-        return
-    participant, conversation, contact_id = found
-    INSTANCE.set(conversation.instance)
-    CONTACT.set(contact_id)
-    await _ParticipantSocket(websocket, services, participant.id, conversation.id).serve()
+    session = found and Session(*found)
+    if session is None or session.is_over:
+        raise AccessDenied("The chat has ended.")
+    require_same_agent(claims, session)
+    if not await services.single_use.take_token(claims):
+        raise AccessDenied("The socket URL has been used. Each socket needs a new one.")
+    return session
 
 
 class _ParticipantSocket:
     """The protocol of one open socket."""
 
-    def __init__(self, websocket: WebSocket, services: Services, participant_id: str, conversation_id: str) -> None:
+    def __init__(self, websocket: WebSocket, services: Services, session: Session) -> None:
         self._parts = services
+        participant_id, conversation_id = session.participant.id, session.conversation.id
         self._socket = ClientSocket(
             websocket, f"participant {participant_id} in {conversation_id}", services.metrics.participant_sockets
         )
         self._frames = self._socket.frames
-        self._subscriber = TranscriptSubscriber(participant_id, conversation_id, self._frames, _welcome)
+        self._subscriber = TranscriptSubscriber(
+            participant_id, conversation_id, self._frames, _welcome, session.agent_identity
+        )
         self._is_subscribed = False
 
     async def serve(self) -> None:

@@ -3,6 +3,8 @@
 A page has the items from a position on, in one direction. `NextToken` has the position after the page. It keeps the direction,
 is signed, and belongs to one conversation. A backward scan first reads the current conversation, then, with further tokens, the
 past. `StartPosition` and `ContactId` do not reach the past, as on Amazon Connect.
+
+An agent or bot who has left a chat that goes on reads what was said until then, and nothing later. No agent reads a survey.
 """
 
 from __future__ import annotations
@@ -22,20 +24,19 @@ from api.participant.authentication import ByConnectionToken
 from api.tokens import TokenKind
 from domain.errors import AccessDenied, InvalidValue
 from domain.instants import next_whole_millisecond
+from domain.participants import Role
 from domain.transcript import TranscriptItem
 from realtime.sessions import Session
 from store import conversations, receipts, transcript
 from store.past import PastPosition, page_of_past
 from store.records import Receipt
-from store.transcript import PageStart
+from store.transcript import NO_ITEM_LATER, PageStart
 from wire.items import item_with_contact, item_with_related_contact
 from wire.models import ContactId, OrDefault, Text, WireModel, without_none
 
 router = APIRouter(route_class=DescribedRoute)
 
 DEFAULT_RESULTS = 10
-AFTER_ALL_ITEMS = 2**62
-"""A `seq` greater than that of any item."""
 
 
 class StartPosition(WireModel):
@@ -70,12 +71,13 @@ async def get_transcript(
     """GetTranscript. Also of an ended chat, until the connection token expires."""
     await services.accepted_messages.wait_until_recorded(session.conversation.id)
     await _require_contact_of_this_chat(services, session, body.contact_id)
-    start = await _start(services, session, body)
+    until = await _last_readable(services, session)
+    start = await _start(services, session, body, until)
     limit = body.max_results or DEFAULT_RESULTS
     if isinstance(start, PastPosition):
-        page, rest = await _past_page(services, start, limit)
+        page, rest = await _past_page(services, session, start, limit)
     else:
-        page, rest = await _current_page(services, session, start, limit, body)
+        page, rest = await _current_page(services, session, start, limit, body, until)
     if (body.sort_order == "ASCENDING") != _is_forward(start):
         page.reverse()
     return without_none(
@@ -85,14 +87,26 @@ async def get_transcript(
     )
 
 
+async def _last_readable(services: Services, session: Session) -> int:
+    """Return the number of the last item that the participant may read."""
+    if session.participant.role == Role.CUSTOMER:
+        return NO_ITEM_LATER
+    # read anew: they may just have left
+    present = await services.sessions.read(session.participant.id, session.conversation.id)
+    left_at = present and present.left_at
+    if left_at is None:
+        return NO_ITEM_LATER
+    return await transcript.last_until(services.db, session.conversation.id, left_at) or 0
+
+
 async def _current_page(
-    services: Services, session: Session, start: PageStart | None, limit: int, body: GetTranscript
+    services: Services, session: Session, start: PageStart | None, limit: int, body: GetTranscript, until: int
 ) -> tuple[list[dict[str, Any]], PageStart | PastPosition | None]:
     """Return a page of the current conversation, in the direction of the scan, and the start of the next page."""
     conversation = session.conversation
     items = []
     if start is not None:
-        items = await transcript.page(services.db, conversation.id, start, limit + 1, body.contact_id)
+        items = await transcript.page(services.db, conversation.id, start, limit + 1, body.contact_id, until=until)
     page = items[:limit]
     found = await _receipts(services, [(conversation.id, item) for item in page])
     rendered = [item_with_contact(item, conversation.id, found.get((conversation.id, item.seq), ())) for item in page]
@@ -105,10 +119,13 @@ async def _current_page(
 
 
 async def _past_page(
-    services: Services, start: PastPosition, limit: int
+    services: Services, session: Session, start: PastPosition, limit: int
 ) -> tuple[list[dict[str, Any]], PastPosition | None]:
-    """Return a page of the past, latest item first, and the start of the next page."""
+    """Return a page of the past, latest item first, and the start of the next page. An agent's page has no items of surveys."""
     page, rest = await page_of_past(services.db, start, limit)
+    if session.participant.role == Role.AGENT:
+        surveys = await conversations.survey_contacts(services.db, {each.item.contact_id for each in page})
+        page = [each for each in page if each.item.contact_id not in surveys]
     found = await _receipts(services, page)
     items = [
         item_with_related_contact(each.item, found.get((each.conversation_id, each.item.seq), ())) for each in page
@@ -135,7 +152,9 @@ async def _require_contact_of_this_chat(services: Services, session: Session, co
         raise InvalidValue(f"ContactId: {contact_id!r} is not a contact of this chat.")
 
 
-async def _start(services: Services, session: Session, body: GetTranscript) -> PageStart | PastPosition | None:
+async def _start(
+    services: Services, session: Session, body: GetTranscript, until: int
+) -> PageStart | PastPosition | None:
     """Return the start and direction of the page, or None if there are no items in this direction."""
     position = body.start_position
     named = position.model_dump(exclude_none=True) if position else {}
@@ -143,16 +162,18 @@ async def _start(services: Services, session: Session, body: GetTranscript) -> P
         return _read_next_token(services, session, body)
     forward = body.scan_direction == "FORWARD" if body.scan_direction else bool(named)
     if position is None or not named:
-        return PageStart(AFTER_ALL_ITEMS, forward)
-    seq = await _position(services, session, position, forward)
+        return PageStart(NO_ITEM_LATER, forward)
+    seq = await _position(services, session, position, until, forward=forward)
     return None if seq is None else PageStart(seq, forward, present_only=True)
 
 
-async def _position(services: Services, session: Session, start: StartPosition, forward: bool) -> int | None:
+async def _position(
+    services: Services, session: Session, start: StartPosition, until: int, *, forward: bool
+) -> int | None:
     db, conversation_id = services.db, session.conversation.id
     if start.id is not None:
         item = await transcript.find_item(db, conversation_id, start.id)
-        if item is None:
+        if item is None or item.seq > until:
             raise InvalidValue(f"StartPosition.Id: there is no item {start.id!r} in this chat.")
         return item.seq
     if start.absolute_time is not None:
@@ -161,8 +182,8 @@ async def _position(services: Services, session: Session, start: StartPosition, 
             return await transcript.first_since(db, conversation_id, next_whole_millisecond(at))
         return await transcript.last_until(db, conversation_id, at)
     if start.most_recent:
-        return await transcript.nth_latest(db, conversation_id, start.most_recent)
-    return AFTER_ALL_ITEMS
+        return await transcript.nth_latest(db, conversation_id, start.most_recent, until=until)
+    return NO_ITEM_LATER
 
 
 def _instant(text: str) -> datetime:

@@ -25,6 +25,8 @@ class SignedRequest:
     signed_headers: Sequence[str] = ("host", "x-amz-date")
     age: timedelta = timedelta()
     scope_date: str | None = None
+    service: str = "connect"
+    region: str = "local"
     key_id: str = KEY_ID
     secret: str = SECRET
     payload_hash: str | None = None
@@ -34,7 +36,7 @@ class SignedRequest:
         date = (datetime.now(UTC) - self.age).strftime("%Y%m%dT%H%M%SZ")
         headers = {"host": self.host, "x-amz-date": date, **self.headers}
         names = sorted(self.signed_headers)
-        scope = f"{self.scope_date or date[:8]}/local/connect/aws4_request"
+        scope = f"{self.scope_date or date[:8]}/{self.region}/{self.service}/aws4_request"
         canonical = "\n".join(
             [
                 self.method,

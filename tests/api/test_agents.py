@@ -25,10 +25,10 @@ class AgentTokenClient:
 
     def __init__(self, api: Api, token: str) -> None:
         self._api = api
-        self._headers = {"authorization": f"Bearer {token}"}
+        self.headers = {"authorization": f"Bearer {token}"}
 
     def get(self) -> httpx.Response:
-        return self._api.http.get("/v1/agent/contacts", headers=self._headers)
+        return self._api.http.get("/v1/agent/contacts", headers=self.headers)
 
     def contacts(self) -> dict[str, Any]:
         seen = self.get()
@@ -36,11 +36,11 @@ class AgentTokenClient:
         return {contact["contact_id"]: contact for contact in seen.json()["contacts"]}
 
     def act(self, action: str, chat: Chat) -> httpx.Response:
-        return self._api.http.post(f"/v1/agent/contacts/{chat.contact_id}/{action}", headers=self._headers)
+        return self._api.http.post(f"/v1/agent/contacts/{chat.contact_id}/{action}", headers=self.headers)
 
     def request_transfer(self, chat: Chat, **target: str) -> httpx.Response:
         path = f"/v1/agent/contacts/{chat.contact_id}/transfer"
-        return self._api.http.post(path, headers=self._headers, json=target)
+        return self._api.http.post(path, headers=self.headers, json=target)
 
     def transfer(self, chat: Chat, user: str) -> Chat:
         response = self.request_transfer(chat, user=user).raise_for_status()
@@ -262,6 +262,9 @@ def test_contacts_of_other_agents_are_reported_as_unknown(
 
 def test_invalid_agent_tokens_are_denied(api: Api, chat: Chat) -> None:
     tokens, hour = api.tokens(), timedelta(hours=1)
+    signed_in = api.send("SignIn", {"instance": "demo", "user": "a1"}).json()["token"]
+    identity = tokens.verify(TokenKind.AGENT, signed_in)["identity"]
+    claims = {"instance": "demo", "identity": identity}
     bad = (
         "nonsense",
         "perennial-demo-secret",
@@ -271,16 +274,17 @@ def test_invalid_agent_tokens_are_denied(api: Api, chat: Chat) -> None:
         tokens.make(TokenKind.AGENT, "nobody", hour, instance="demo"),
         tokens.make(TokenKind.AGENT, "a1", hour, instance="nowhere"),
         tokens.make(TokenKind.AGENT, "a1", hour),
-        *(tokens.make(kind, "a1", hour, instance="demo") for kind in TokenKind if kind is not TokenKind.AGENT),
+        tokens.make(TokenKind.AGENT, "a1", hour, instance="demo"),
+        tokens.make(TokenKind.AGENT, "a1", hour, instance="demo", identity="another"),
+        tokens.make(TokenKind.AGENT, "a1", instance="demo", identity=identity),
+        *(tokens.make(kind, "a1", hour, **claims) for kind in TokenKind if kind is not TokenKind.AGENT),
     )
     own_chat = start_assigned_chat(api)
     for token in bad:
         assert_refused(AgentTokenClient(api, token).get(), *DENIED, "token")
         assert_refused(AgentTokenClient(api, token).act("end", own_chat), *DENIED, "token")
     assert_refused(api.http.get("/v1/agent/contacts"), *DENIED, "Bearer")
-    assert AgentTokenClient(api, tokens.make(TokenKind.AGENT, "a1", hour, instance="demo")).contacts()[
-        own_chat.contact_id
-    ]
+    assert AgentTokenClient(api, tokens.make(TokenKind.AGENT, "a1", hour, **claims)).contacts()[own_chat.contact_id]
 
 
 @pytest.mark.parametrize("contact_id", ["a" * 257, "%00", "a%00b"])

@@ -134,7 +134,9 @@ def test_client_disconnect_during_request_causes_no_error(api: Api, chat: Chat, 
     bearer = f"x-amz-bearer: {chat.participant_token if 'Connection' in operation else chat.token}"
     key = "authorization: Bearer perennial-demo-secret" if operation in CONTROL_OPERATIONS else bearer
     with socket.create_connection(("127.0.0.1", api.stack.api_port)) as connection:
-        connection.sendall(f"{method} {path} HTTP/1.1\r\nhost: x\r\n{key}\r\ncontent-length: 99\r\n\r\n{{".encode())
+        connection.sendall(
+            f"{method} {path} HTTP/1.1\r\nhost: localhost\r\n{key}\r\ncontent-length: 99\r\n\r\n{{".encode()
+        )
     # the server has handled the broken request once it has answered the next one
     assert api.send("DescribeContact", path={"ContactId": f"{uuid4()}"}).status_code == 404
     assert "Traceback" not in api.stack.log()[log_start:]

@@ -13,6 +13,7 @@ from tests.compat.chats import Chat
 
 ALL, ONE = "secret-of-the-key-all", "secret-of-the-key-one"
 DENIED = (403, "AccessDeniedException")
+NOT_FOUND = (404, "ResourceNotFoundException")
 ARN = "arn%3Aaws%3Aconnect%3Ax%3A1%3Ainstance%2F"
 
 
@@ -48,7 +49,11 @@ def test_limited_key_reaches_its_own_tenant_only(tenants: Api, operation: str) -
     assert send(tenants, operation, "one", contacts["one"], ONE).status_code == EXPECTED_STATUS.get(operation, 200)
     for instance, in_path in (("two", ""), ("arn:aws:connect:x:1:instance/two", f"{ARN}two")):
         refused = send(tenants, operation, instance, contacts["two"], ONE, in_path=in_path)
-        assert_refused(refused, *DENIED, "not for instance 'two'")
+        assert_refused(refused, *NOT_FOUND, "there is no instance 'two' for this access key.")
+        unknown = send(
+            tenants, operation, instance.replace("two", "x"), contacts["two"], ONE, in_path=in_path.replace("two", "x")
+        )
+        assert unknown.json() == {**refused.json(), "Message": refused.json()["Message"].replace("'two'", "'x'")}
     # the own instance gives no access to contacts of another tenant
     if operation not in ("StartChatContact", "SignIn", "SearchContacts", "Reconnect", "PutUserStatus"):
         response = send(tenants, operation, "one", contacts["two"], ONE)
@@ -70,7 +75,7 @@ def test_signature_of_limited_key_reaches_its_own_tenant_only(tenants: Api) -> N
     chats = {name: start_chat(tenants, name) for name in ("one", "two")}
     client = tenants.stack.connect(aws_access_key_id="one", aws_secret_access_key=ONE)
     assert client.describe_contact(InstanceId="one", ContactId=chats["one"]["ContactId"])["Contact"]
-    with pytest.raises(ClientError, match="AccessDeniedException"):
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
         client.describe_contact(InstanceId="two", ContactId=chats["two"]["ContactId"])
     wrong_secret = tenants.stack.connect(aws_access_key_id="one", aws_secret_access_key=ALL)
     with pytest.raises(ClientError, match="InvalidSignatureException"):

@@ -22,7 +22,7 @@ class Connection:
         self._token = token or chat.token
 
     def send_head(self) -> None:
-        head = f"POST /participant/message HTTP/1.1\r\nhost: x\r\nx-amz-bearer: {self._token}\r\n"
+        head = f"POST /participant/message HTTP/1.1\r\nhost: localhost\r\nx-amz-bearer: {self._token}\r\n"
         self._socket.sendall(f"{head}content-length: {len(self._body)}\r\n\r\n".encode())
 
     def send_body(self) -> None:

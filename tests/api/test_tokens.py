@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -43,6 +45,16 @@ def with_changed_claims(api: Api, operation: str, chat: Chat) -> str:
     return f"{head}.{base64url(json.dumps({**claims, 'exp': claims['exp'] + 1}).encode())}.{signature}"
 
 
+def with_end(api: Api, operation: str, chat: Chat, end: object) -> str:
+    """A token that is signed by us, with this `exp`."""
+    claims = {"typ": kind_for(operation).value, "sub": chat.participant_id, "chat": chat.contact_id, "exp": end}
+    valid = make_token(api.tokens(), operation, chat)
+    # by hand: the library refuses to sign some of them
+    to_sign = f"{valid.partition('.')[0]}.{base64url(json.dumps(claims).encode())}"
+    signature = hmac.digest(api.tokens().keys[0].encode(), to_sign.encode(), "sha256")
+    return f"{to_sign}.{base64url(signature)}"
+
+
 def signed_with_other_key(api: Api, operation: str, chat: Chat) -> str:
     valid_header = jwt.get_unverified_header(make_token(api.tokens(), operation, chat))
     claims = {"typ": kind_for(operation).value, "sub": chat.participant_id, "chat": chat.contact_id}
@@ -58,6 +70,11 @@ INVALID_TOKENS: dict[str, Callable[[Api, str, Chat], str]] = {
     "header that is not an object": lambda api, operation, chat: f"{base64url(b'[]')}.e30.e30",
     "huge number in the header": lambda api, operation, chat: f"{base64url(b'1' * 10_000)}.e30.e30",
     "key id that is not a string": lambda api, operation, chat: base64url(b'{"alg":"HS256","kid":[1]}') + ".e30.e30",
+    "without end": lambda api, operation, chat: make_token(api.tokens(), operation, chat, None),
+    **{
+        f"end that is {end!r}": lambda api, operation, chat, end=end: with_end(api, operation, chat, end)
+        for end in ("4102444800", "soon", 1e300, 2**62, -(2**62), True, None, [4102444800], 4102444800.5)
+    },
     "expired": lambda api, operation, chat: make_token(api.tokens(), operation, chat, timedelta(seconds=-1)),
     "another key, its own id": lambda api, operation, chat: make_token(Tokens((OTHER_KEY,)), operation, chat),
     "another key, our id": signed_with_other_key,
@@ -114,7 +131,10 @@ def test_authorization_header_is_ignored(api: Api, chat: Chat, operation: str, h
 
 
 def test_valid_token_is_accepted(api: Api, chat: Chat) -> None:
-    """Control for the tests above: an unmodified token is accepted."""
+    """Control for the tests above: an unmodified token is accepted, also one that is made by hand."""
+    tomorrow = int(time.time()) + 86_400
+    made = with_end(api, "SendMessage", chat, tomorrow)
+    assert api.send("SendMessage", valid_body("SendMessage", chat), token=made).status_code == 200
     for operation in PARTICIPANT_OPERATIONS:
         chat = api.suitable_chat(operation, chat)
         token = make_token(api.tokens(), operation, chat)

@@ -162,7 +162,7 @@ def test_limited_key_reads_its_own_tenant_only(tenants: Api) -> None:
     own_contact, other_contact = (start_in(tenants, name)["ContactId"] for name in ("one", "two"))
     assert get_transcript(tenants, own_contact, secret=ONE, instance="one").status_code == 200
     refused = get_transcript(tenants, other_contact, secret=ONE, instance="two")
-    assert_refused(refused, 403, "AccessDeniedException", "not for instance 'two'")
+    assert_refused(refused, 404, "ResourceNotFoundException", "no instance 'two' for this access key")
     for instance, contact_id in (("one", other_contact), ("two", own_contact)):
         assert_refused(
             get_transcript(tenants, contact_id, secret=ALL, instance=instance), 404, "ResourceNotFoundException"

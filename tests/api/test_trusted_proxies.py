@@ -18,7 +18,8 @@ instances.demo.agents.a1.name = "Agent One"
 
 @pytest.mark.parametrize(("proxies", "scheme"), [('["127.0.0.0/8"]', "wss"), ('["10.0.0.0/8"]', "ws")])
 def test_forwarded_scheme_counts_only_from_a_trusted_proxy(tmp_path: Path, proxies: str, scheme: str) -> None:
-    with served(tmp_path, CONFIGURATION, PERENNIAL_TRUSTED_PROXIES=proxies) as api:
+    settings = {"PERENNIAL_TRUSTED_PROXIES": proxies, "PERENNIAL_ALLOWED_HOSTS": '["chat.example.org"]'}
+    with served(tmp_path, CONFIGURATION, **settings) as api:
         assert socket_url(api, {}).startswith("ws://127.0.0.1:")
         forwarded = {"x-forwarded-proto": "https", "x-forwarded-for": "127.0.0.1", "host": "chat.example.org"}
         assert socket_url(api, forwarded).startswith(f"{scheme}://chat.example.org/")

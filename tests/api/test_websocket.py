@@ -156,11 +156,14 @@ def test_every_socket_of_a_participant_receives_messages(api: Api) -> None:
         assert [receive_item(socket, second)["Content"] for socket in sockets] == ["to two"] * 2
 
 
-def test_socket_url_can_be_used_twice(api: Api) -> None:
-    url = socket_url(api, api.start())
-    with open_socket(url) as first, open_socket(url) as second:
+def test_socket_url_is_good_once(api: Api) -> None:
+    chat = api.start()
+    url = socket_url(api, chat)
+    with open_socket(url) as first, open_socket(socket_url(api, chat)) as second:
         subscribe(first)
         subscribe(second)
+        assert_upgrade_refused(url)
+    assert_upgrade_refused(url)
 
 
 def test_socket_receives_items_of_its_own_chat_only(api: Api) -> None:
@@ -213,6 +216,10 @@ def test_many_pings_are_all_answered(api: Api, chat: Chat) -> None:
         assert all(receive(socket) == PONG for _ in range(2_000))
 
 
+def socket_token(api: Api, participant_id: str, life: timedelta | None = timedelta(hours=1), **claims: str) -> str:
+    return api.tokens().make(TokenKind.SOCKET, participant_id, life, jti=uuid4().hex, **claims)
+
+
 INVALID_TOKENS: dict[str, Callable[[Api, Chat], str]] = {
     "none": lambda api, chat: "",
     "nonsense": lambda api, chat: "a.b.c",
@@ -222,7 +229,10 @@ INVALID_TOKENS: dict[str, Callable[[Api, Chat], str]] = {
     "connection token": lambda api, chat: chat.token,
     "page token": lambda api, chat: api.tokens().make(TokenKind.PAGE, chat.participant_id),
     "agent token": lambda api, chat: api.tokens().make(TokenKind.AGENT, chat.participant_id, instance="demo"),
-    "unknown participant": lambda api, chat: api.tokens().make(TokenKind.SOCKET, f"{uuid4()}", timedelta(hours=1)),
+    "unknown participant": lambda api, chat: socket_token(api, f"{uuid4()}"),
+    "without end": lambda api, chat: socket_token(api, chat.participant_id, None),
+    "without id": lambda api, chat: api.tokens().make(TokenKind.SOCKET, chat.participant_id, timedelta(hours=1)),
+    "of an agent": lambda api, chat: socket_token(api, chat.participant_id, agent="x"),
     "cut short": lambda api, chat: socket_url(api, chat).partition("token=")[2][:-1],
 }
 
@@ -247,7 +257,7 @@ def test_missing_token_is_refused(api: Api, chat: Chat) -> None:
 
 def test_valid_token_opens_a_socket(api: Api, chat: Chat) -> None:
     """Control for the tests above: an unmodified token opens a socket."""
-    token = api.tokens().make(TokenKind.SOCKET, chat.participant_id, timedelta(hours=1))
+    token = socket_token(api, chat.participant_id)
     with open_socket(f"{socket_url(api, chat).partition('?')[0]}?token={token}") as socket:
         send_frame(socket, HEARTBEAT)
         assert receive(socket) == HEARTBEAT

@@ -60,6 +60,7 @@ def _rows(size: int, now: datetime) -> Iterator[Row]:
         yield schema.routing_waits, _wait(n, now)
         yield schema.sent_positions, {"contact_id": f"waiting-{n}", "position": size - n, "at": now}
         yield schema.client_tokens, {"id": f"token-{n}", "digest": "d", "resource_id": f"waiting-{n}", "used_at": now}
+        yield schema.single_uses, {"id": f"use-{n}", "expires_at": now + timedelta(hours=1)}
     yield from _open_chat("own", "ACTIVE", now, stage="working", agent=ANN)
     yield from _open_chat("own-parked", "WAITING", now, stage="parked", agent=ANN, queue=PARKED)
     yield from _open_chat("without-items", "OPEN", now, stage="parked", past_id="closed-0")
@@ -88,6 +89,7 @@ def _staff(size: int, now: datetime) -> Iterator[Row]:
             },
         )
         yield schema.agent_queues, {"instance": INSTANCE, "queue": SUPPORT, "user": user}
+        yield schema.agent_identities, {"instance": INSTANCE, "user": user, "id": f"identity of {user}"}
     old = {"user": BOB, "seq": 1, "at": now - timedelta(days=2)}
     yield schema.agent_events, {"instance": INSTANCE, "kind": "state", "body": {}, **old}
     for seq in range(1, size + 1):

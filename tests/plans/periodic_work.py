@@ -17,7 +17,7 @@ from temporalio.client import Client
 from api.app import build_services
 from configuration.current import Configuration
 from engine.client import ConversationClient
-from realtime.agent_event_feed import AgentEventSubscriber
+from realtime.agent_event_feed import AgentEventSubscriber, DeskId
 from realtime.socket import FrameQueue
 from realtime.transcript_feed import TranscriptSubscriber
 from routing.agent_events import AgentId
@@ -25,6 +25,7 @@ from routing.agents import agent_states
 from runtime.bus import LocalBus
 from runtime.periodic import PeriodicTask
 from runtime.settings import Settings
+from store.agent_identities import begin_identity
 from store.database import Database
 from tests.plans.filled_store import ANN, CHAT, SUPPORT, WORKSTREAM
 from tests.store.sample_records import INSTANCE
@@ -76,7 +77,11 @@ async def periodic_tasks(db: Database) -> AsyncGenerator[Tasks]:
         services = build_services(settings, db, bus, configuration, engine)
     frames = FrameQueue(on_overflow=lambda: None)
     assert await services.transcripts.join(TranscriptSubscriber(f"{CHAT}-customer", CHAT, frames))
-    agent = AgentEventSubscriber(AgentId(INSTANCE, ANN), frames, close=lambda _: None)
+    identity = await begin_identity(db, INSTANCE, ANN)
+    ann = TranscriptSubscriber(f"{CHAT}-agent", CHAT, frames, agent_identity=identity)
+    assert await services.transcripts.join(ann)
+    desk = DeskId(AgentId(INSTANCE, ANN), identity)
+    agent = AgentEventSubscriber(desk, frames, close=lambda _: None)
     assert await services.agent_events.join(agent)
     yield tasks
     for part in reversed(services.background):

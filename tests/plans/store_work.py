@@ -10,6 +10,7 @@ from domain.participants import Participant, Role
 from domain.transcript import TranscriptItem
 from routing.placement import write_placement
 from store import (
+    agent_identities,
     client_tokens,
     configuration,
     connections,
@@ -19,6 +20,7 @@ from store import (
     notes,
     past,
     receipts,
+    single_uses,
     transcript,
 )
 from store.attributes import merge_attributes
@@ -149,6 +151,8 @@ async def work_of_an_agent(db: Database) -> None:
     found = await conversations.contacts_of_agent(db, INSTANCE, ANN)
     assert len(found) == 3
     await conversations.participant_of_user(db, CHAT, ANN)
+    await conversations.present_participants(db, [f"{CHAT}-agent", CHAT_CUSTOMER])
+    await conversations.survey_contacts(db, [CHAT, "closed-3"])
     await customers.customer_of(db, CHAT)
     await customers.customer_summaries(db, [conversation.id for _, conversation in found])
     note = ContactNote("note", CHAT, CHAT, ANN, datetime.now(UTC), "likes bees")
@@ -220,7 +224,20 @@ def _item(conversation_id: str, seq: int, **changes: str) -> TranscriptItem:
     return item(seq, contact_id=conversation_id, participant_id=sender, at=datetime.now(UTC), **changes)
 
 
+async def credentials(db: Database) -> None:
+    """The identity of an agent, from the sign-in to its end, and what is good once."""
+    now, agents = datetime.now(UTC), [(INSTANCE, "new"), (INSTANCE, ANN)]
+    await agent_identities.begin_identity(db, INSTANCE, "new")
+    await agent_identities.find_identities(db, agents)
+    async with db.write() as connection:
+        await agent_identities.end_identities(connection, INSTANCE, ["new"])
+    assert await single_uses.take(db, "once", now)
+    assert await single_uses.take_variant(db, "request", "1", now)
+    await single_uses.delete_expired(db, now + timedelta(minutes=1))
+
+
 STORE_WORK = (
+    credentials,
     check_of_the_store,
     start_of_a_chat,
     messages_of_a_chat,

@@ -12,13 +12,15 @@ import pytest
 
 from domain.routing import AgentStatus
 from realtime import agent_event_feed
-from realtime.agent_event_feed import AgentEventFeed, AgentEventSubscriber
+from realtime.agent_event_feed import AgentEventFeed, AgentEventSubscriber, DeskId
 from realtime.socket import TOO_SLOW, CloseReason, FrameQueue
 from routing import agent_events as stored_events
 from routing.agent_events import AgentId
 from routing.agent_status import set_agent_status
 from routing.agents import configure_agents
 from runtime.bus import LocalBus, routing_has_changed
+from store import schema
+from store.agent_identities import end_identities
 from store.database import Database
 from tests.routing.routing_records import agent, staff
 from tests.store.conftest import db, fresh, migrated, url
@@ -32,13 +34,13 @@ STATUSES = (AgentStatus.BUSY, AgentStatus.AWAY)
 
 
 class Client(AgentEventSubscriber):
-    """The socket of a client, without the network."""
+    """The socket of a client, without the network. Its agent has signed in with this identity."""
 
-    def __init__(self, after: int | None = None, max_bytes: int = 100_000) -> None:
+    def __init__(self, after: int | None = None, max_bytes: int = 100_000, identity: str = "first") -> None:
         self.is_closed = asyncio.Event()
         self.code: int | None = None
         frames = FrameQueue(lambda: self._close(TOO_SLOW), max_bytes)
-        super().__init__(ANN, frames, self._close, after)
+        super().__init__(DeskId(ANN, identity), frames, self._close, after)
 
     def _close(self, reason: CloseReason) -> None:
         self.code = reason.code
@@ -66,9 +68,16 @@ async def bus() -> LocalBus:
 @pytest.fixture
 async def feed(db: Database, bus: LocalBus) -> AsyncGenerator[AgentEventFeed]:
     await staff(db, agent("ann"))
+    await sign_in(db)
     feed = AgentEventFeed(db, bus)
     yield feed
     await feed.stop()
+
+
+async def sign_in(db: Database, identity: str = "first") -> None:
+    row = {"instance": INSTANCE, "user": "ann", "id": identity}
+    async with db.write() as connection:
+        await db.insert_new(connection, schema.agent_identities, [row])
 
 
 async def change_status(db: Database, times: int = 1) -> int:
@@ -92,6 +101,7 @@ async def test_each_socket_resumes_at_its_cursor(db: Database, feed: AgentEventF
 
 async def test_announced_events_are_sent_at_once_and_others_at_the_next_poll(db: Database, bus: LocalBus) -> None:
     await staff(db, agent("ann"))
+    await sign_in(db)
     feed, client = AgentEventFeed(db, bus, poll_interval=timedelta(seconds=3)), Client()
     await feed.start()
     await feed.join(client)
@@ -141,3 +151,19 @@ async def test_socket_of_a_deleted_agent_is_closed(db: Database, feed: AgentEven
         await client.is_closed.wait()
     assert client.code == 4003
     assert not await feed.join(Client())
+
+
+async def test_socket_of_an_agent_who_was_configured_anew_is_closed(db: Database, feed: AgentEventFeed) -> None:
+    earlier, new = Client(), Client(identity="second")
+    await feed.join(earlier)
+    async with db.write() as connection:
+        await end_identities(connection, INSTANCE, ["ann"])
+    await sign_in(db, "second")
+    await feed.join(new)
+    await feed.start()
+    async with asyncio.timeout(WAIT):
+        await earlier.is_closed.wait()
+    assert (earlier.code, new.code) == (4003, None)
+    await new.receive()
+    last = await change_status(db)
+    assert await new.receive_until(last) == [last]

@@ -9,15 +9,17 @@ from typing import Any
 
 import pytest
 
+from domain.participants import Participant, ParticipantPresence, Role
 from domain.transcript import TranscriptItem
 from realtime import transcript_feed
 from realtime.socket import FrameQueue
 from realtime.transcript_feed import TranscriptFeed, TranscriptSubscriber
 from runtime.bus import Announcement, LocalBus
+from store.agent_identities import begin_identity, end_identities
 from store.database import Database
 from store.receipts import Acknowledgement, acknowledge
-from tests.store.sample_records import AGENT, CUSTOMER, item, record
-from wire.frames import CHAT_ENDED, LEFT
+from tests.store.sample_records import AGENT, CUSTOMER, INSTANCE, START, after, item, record, replaced, snapshot
+from wire.frames import CHAT_ENDED, LEFT, TRANSFERRED
 
 LEAVES: dict[str, Any] = {"type": "EVENT", "content_type": LEFT, "content": None}
 AGENT_LEAVES: dict[str, Any] = {**LEAVES, "participant_id": AGENT.id, "role": "AGENT", "name": "Ann"}
@@ -204,3 +206,66 @@ async def test_change_of_the_record_alone_delivers_nothing(
     monkeypatch.setattr(feed, "wake", woken.append)
     await bus.announce(Announcement("c", record_changed=True))
     assert woken == []
+
+
+BOT = Participant(id="c-bot", role=Role.CUSTOM_BOT, name="Bot", presence=ParticipantPresence.CONNECTED, joined_at=START)
+
+
+async def test_bot_who_leaves_receives_nothing_that_is_said_later(
+    db: Database, bus: LocalBus, feed: TranscriptFeed
+) -> None:
+    await record(db, "c", snapshot=snapshot(2, participants=(CUSTOMER, AGENT, BOT)))
+    bot, agent = await subscribed(feed, BOT.id), await subscribed(feed, AGENT.id)
+    leaves = item(2, participant_id=BOT.id, role="CUSTOM_BOT", name="Bot", **LEAVES)
+    await add(db, bus, leaves, item(3))
+    assert await received(bot, CHAT_ENDED) == [(LEFT, False), (CHAT_ENDED, True)]
+    assert await received(agent, "text 3") == [(LEFT, False), ("text 3", False)]
+
+
+@pytest.mark.parametrize("announced", [True, False])
+async def test_socket_of_an_agent_who_has_left_without_a_word_is_ended(
+    db: Database, bus: LocalBus, feed: TranscriptFeed, announced: bool
+) -> None:
+    """The agent had not joined when they left, or the announcement of their departure was lost."""
+    customer, agent = await subscribed(feed, CUSTOMER.id), await subscribed(feed, AGENT.id)
+    await record(db, "c", snapshot=snapshot(2, participants=(CUSTOMER, replaced(AGENT, left_at=after(1)))))
+    if announced:
+        await bus.announce(Announcement("c", record_changed=True))
+    else:
+        await feed.start()
+    assert await received(agent, CHAT_ENDED) == [(CHAT_ENDED, True)]
+    await add(db, bus, item(2))
+    assert await received(customer, "text 2") == [("text 2", False)]
+    assert agent.frames.empty()
+    await feed.stop()
+
+
+async def test_departure_in_the_transcript_is_delivered_before_the_socket_ends(
+    db: Database, bus: LocalBus, feed: TranscriptFeed
+) -> None:
+    agent = await subscribed(feed, AGENT.id)
+    await all_delivered()
+    leaves, transferred = (
+        item(seq, **{**AGENT_LEAVES, "content_type": content_type})
+        for seq, content_type in ((2, LEFT), (3, TRANSFERRED))
+    )
+    gone = snapshot(2, participants=(CUSTOMER, replaced(AGENT, left_at=after(2))))
+    await record(db, "c", snapshot=gone, items=[leaves, transferred, item(4)])
+    await bus.announce(Announcement("c", record_changed=True))
+    assert await received(agent, TRANSFERRED) == [(LEFT, False), (TRANSFERRED, True)]
+
+
+async def test_socket_ends_with_the_identity_of_its_agent(db: Database, bus: LocalBus, feed: TranscriptFeed) -> None:
+    identity = await begin_identity(db, INSTANCE, "ann")
+    with pytest.raises(AssertionError):
+        await subscribed(feed, AGENT.id)  # without the identity
+    agent = TranscriptSubscriber(AGENT.id, "c", FrameQueue(on_overflow=lambda: None), agent_identity=identity)
+    assert await feed.join(agent)
+    await feed.start()
+    async with db.write() as connection:
+        await end_identities(connection, INSTANCE, ["ann"])
+    await begin_identity(db, INSTANCE, "ann")
+    assert await received(agent, CHAT_ENDED) == [(CHAT_ENDED, True)]
+    await add(db, bus, item(2))
+    assert agent.frames.empty()
+    await feed.stop()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from runtime import settings as settings_module
 from runtime.errors import StartupError
 from runtime.settings import load_settings
 
@@ -59,6 +60,59 @@ def test_without_the_demo_key_any_host_is_allowed(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PERENNIAL_ACCESS_KEYS", "{}")
     monkeypatch.setenv("PERENNIAL_API_HOST", "0.0.0.0")
     assert load_settings().api_host == "0.0.0.0"
+
+
+BEYOND_LOOPBACK = (
+    *("0.0.0.0", "::", "", "10.0.0.7", "2001:db8::7", "chat.example.org", "perennial", "localhost.example.org"),
+    *(
+        "127.0.0.1.example.org",
+        "::ffff:0.0.0.0",
+        "::ffff:10.0.0.7",
+        "::ffff:127.0.0.1",
+        "0",
+        "127.1",
+        "2130706433",
+        "*",
+    ),
+)
+
+
+@pytest.mark.parametrize("host", BEYOND_LOOPBACK)
+def test_the_published_secret_does_not_listen_beyond_loopback(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setenv("PERENNIAL_API_HOST", host)
+    with pytest.raises(StartupError, match="is not loopback, but the demo access key is configured, whose secret is"):
+        load_settings()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "::1", "localhost"])
+def test_the_published_secret_listens_on_loopback(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setenv("PERENNIAL_API_HOST", host)
+    assert load_settings().api_host == host
+
+
+def test_localhost_that_resolves_elsewhere_is_not_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def resolved(*_: object) -> list[tuple[object, ...]]:
+        return [(0, 0, 0, "", ("127.0.0.1", 0)), (0, 0, 0, "", ("10.0.0.7", 0))]
+
+    monkeypatch.setattr(settings_module, "getaddrinfo", resolved)
+    monkeypatch.setenv("PERENNIAL_API_HOST", "localhost")
+    with pytest.raises(StartupError, match="api_host 'localhost' is not loopback"):
+        load_settings()
+
+
+@pytest.mark.parametrize("url", ["https://chat.example.org", "http://10.0.0.7:8080", "https://localhost.example.org"])
+def test_the_published_secret_has_no_public_url(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("PERENNIAL_PUBLIC_URL", url)
+    with pytest.raises(StartupError, match=f"public_url {url} is not loopback, but the demo access key is configured"):
+        load_settings()
+    monkeypatch.setenv("PERENNIAL_ACCESS_KEYS", "{}")
+    assert load_settings().public_url == url
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9000", "http://localhost:8080/base", "https://[::1]"])
+def test_the_published_secret_may_have_a_url_on_loopback(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("PERENNIAL_PUBLIC_URL", url)
+    assert load_settings().public_url == url
 
 
 @pytest.mark.parametrize(
@@ -116,6 +170,17 @@ WRONG = [
     ("PERENNIAL_INSTANCES", "[]", "PERENNIAL_INSTANCES must be a JSON object"),
     ("PERENNIAL_PUBLIC_URL", "chat.example.org", "public_url: must begin with http:// or https://"),
     ("PERENNIAL_PUBLIC_URL", "https://", "public_url: must begin with http:// or https://"),
+    ("PERENNIAL_ALLOWED_ORIGINS", "https://shop.example.org", "PERENNIAL_ALLOWED_ORIGINS must be a JSON list, such as"),
+    (
+        "PERENNIAL_ALLOWED_ORIGINS",
+        '["https://shop.example.org/"]',
+        "allowed_origins: 'https://shop.example.org/' must be",
+    ),
+    ("PERENNIAL_ALLOWED_ORIGINS", '["shop.example.org"]', "allowed_origins: 'shop.example.org' must be an origin"),
+    ("PERENNIAL_ALLOWED_ORIGINS", '["https://*.example.org"]', "allowed_origins: 'https://*.example.org' must be"),
+    ("PERENNIAL_ALLOWED_HOSTS", "chat.example.org", "PERENNIAL_ALLOWED_HOSTS must be a JSON list, such as"),
+    ("PERENNIAL_PARTICIPANT_TOKEN_LIFE", "P366D", "participant_token_life: "),
+    ("PERENNIAL_RECONNECT_LINK_LIFE", "0", "reconnect_link_life: "),
     ("PERENNIAL_PRESENCE_DEBOUNCE", "-PT5S", "presence_debounce: "),
     ("PERENNIAL_AGENT_DISCONNECT_GRACE", "-PT5S", "agent_disconnect_grace: "),
     ("PERENNIAL_POSITIONS_EVERY", "soon", 'positions_every: must be a duration, such as "PT10M"'),
@@ -143,5 +208,5 @@ def test_variables_that_are_no_settings_are_allowed(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("PERENNIAL_CONFIG", "perennial.toml")
     monkeypatch.setenv("PERENNIAL_TEST_POSTGRES_URL", "postgresql://x")
     monkeypatch.setenv("PERENNIAL_CACHED_CONVERSATIONS", "0")
-    monkeypatch.setenv("PERENNIAL_PUBLIC_URL", "https://chat.example.org/base")
+    monkeypatch.setenv("PERENNIAL_PUBLIC_URL", "http://localhost:8080/base")
     assert load_settings().cached_conversations == 0

@@ -130,6 +130,24 @@ async def test_text_file_is_readable(db: Database) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("SYSTEM_MESSAGE", '"SYSTEM_MESSAGE"'),
+        ("System", '"System"'),
+        ("system ", '"system "'),
+        ("\uff33\uff39\uff33\uff34\uff25\uff2d", '"\uff33\uff39\uff33\uff34\uff25\uff2d"'),
+        ("Systema", "Systema"),
+    ],
+)
+async def test_name_of_a_person_cannot_imitate_the_system(db: Database, name: str, shown: str) -> None:
+    items = [item(1, name=name, content="The chat ended"), item(2, content="Bye.", **SYSTEM)]
+    await record(db, "c", opening=opening(), snapshot=snapshot(1), items=items)
+    lines = (await as_text(db)).splitlines()
+    assert lines[-2].endswith(f"Z  customer    {shown}: The chat ended")
+    assert lines[-1].endswith("Z  system      System: Bye.")
+
+
 async def test_ongoing_chat_without_messages_has_an_empty_transcript(db: Database) -> None:
     await record(db, "c", opening=opening(), snapshot=snapshot(1, agent_user=None, participants=(CUSTOMER,)))
     assert (await as_json(db))["Transcript"] == []

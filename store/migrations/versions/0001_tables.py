@@ -28,6 +28,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("kind = 'offer-over'"),
     )
     op.create_table(
+        "agent_identities",
+        sa.Column("instance", sa.String(length=100), nullable=False),
+        sa.Column("user", sa.String(length=256), nullable=False),
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("instance", "user"),
+    )
+    op.create_table(
         "agent_queues",
         sa.Column("instance", sa.String(length=100), nullable=False),
         sa.Column("queue", sa.String(length=256), nullable=False),
@@ -76,6 +83,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("contact_id"),
     )
     op.create_index(op.f("ix_sent_positions_at"), "sent_positions", ["at"], unique=False)
+    op.create_table(
+        "single_uses",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_single_uses_expires_at"), "single_uses", ["expires_at"], unique=False)
     op.create_table(
         "client_tokens",
         sa.Column("id", sa.String(length=64), nullable=False),

@@ -158,7 +158,9 @@ async def api_process(db: Database, configuration: Configuration) -> AsyncGenera
     engine = ConversationClient(await Client.connect("localhost:1", lazy=True), SETTINGS)
     app = create_app(build_services(SETTINGS, db, LocalBus(), configuration, engine))
     headers = {"authorization": f"Bearer {ALL}"}
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://i", headers=headers) as http:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://localhost", headers=headers
+    ) as http:
         yield http
 
 

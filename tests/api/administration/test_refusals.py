@@ -121,7 +121,10 @@ def test_unknown_instance_is_not_found(tenants: Api) -> None:
 )
 def test_key_of_another_instance_is_denied(tenants: Api, method: str, path: str) -> None:
     body = {"name": "Agent of Two"} if method == "PUT" else None
-    for secret in (ONE, SECRET, "secret-of-the-key-none"):
+    assert_refused(
+        Admin(tenants, "two", ONE).send(method, path, body), *NOT_FOUND, "no instance 'two' for this access key"
+    )
+    for secret in (SECRET, "secret-of-the-key-none"):
         assert_refused(Admin(tenants, "two", secret).send(method, path, body), *DENIED)
     assert Admin(tenants, "one", ONE).send("GET", "/agents/a1").json() == {"name": "Agent of One"}
 

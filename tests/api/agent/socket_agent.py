@@ -23,7 +23,10 @@ assert "offer" in FRAME_KEYS
 
 
 def socket_url(api: Api, token: str) -> str:
-    return api.stack.url.replace("http", "ws", 1) + f"/v1/agent/socket?token={token}"
+    """The address of one agent socket: its ticket is good once."""
+    headers = {"authorization": f"Bearer {token}"}
+    ticket = api.http.post("/v1/agent/socket-ticket", headers=headers).raise_for_status().json()["ticket"]
+    return api.stack.url.replace("http", "ws", 1) + f"/v1/agent/socket?ticket={ticket}"
 
 
 class SocketAgent:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from datetime import timedelta
-from typing import Any
+from uuid import uuid4
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -13,7 +13,7 @@ from websockets.sync.client import connect
 
 from api.tokens import TokenKind
 from tests.api.agent.socket_agent import TIMEOUT_SECONDS, SocketAgent, end_and_close, send_message, socket_url
-from tests.api.calls import Api
+from tests.api.calls import Api, assert_refused
 
 
 def test_agent_receives_the_events_of_a_contact_from_offer_to_close(agent_api: Api, ann: SocketAgent) -> None:
@@ -98,9 +98,14 @@ def test_malformed_frames_are_ignored(ann: SocketAgent) -> None:
         agent_socket.assert_no_frames()
 
 
-def is_refused(url: str, **options: Any) -> bool:
+def handshake(url: str, kind: TokenKind, token: str) -> tuple[str, dict[str, str]]:
+    """The address and the headers of a socket that is opened with an agent token or a ticket."""
+    return (f"{url}?ticket={token}", {}) if kind is TokenKind.TICKET else (url, {"authorization": f"Bearer {token}"})
+
+
+def is_refused(url: str, headers: dict[str, str] | None = None) -> bool:
     with pytest.raises(InvalidStatus) as refusal:
-        with connect(url, **options):
+        with connect(url, additional_headers=headers):
             pass
     return refusal.value.response.status_code == 403
 
@@ -116,27 +121,58 @@ def refused_upgrade(url: str) -> tuple[int, str]:
 
 def test_socket_requires_a_valid_agent_token(agent_api: Api, ann: SocketAgent) -> None:
     url = agent_api.stack.url.replace("http", "ws", 1) + "/v1/agent/socket"
-    tokens = agent_api.tokens()
-    invalid_tokens = {
-        "none": "",
-        "nonsense": "a.b.c",
-        "expired": tokens.make(TokenKind.AGENT, "ann", timedelta(seconds=-1), instance="demo"),
-        "another kind": tokens.make(TokenKind.SOCKET, "ann", instance="demo"),
-        "unknown agent": tokens.make(TokenKind.AGENT, "nobody", instance="demo"),
-        "unknown instance": tokens.make(TokenKind.AGENT, "ann", instance="nowhere"),
-        "cut short": ann.token[:-2],
-    }
-    assert {what for what, token in invalid_tokens.items() if is_refused(f"{url}?token={token}")} == set(invalid_tokens)
-    assert refused_upgrade(f"{url}?token={ann.token}&after=x") == (400, "after: must be a whole number")
-    assert refused_upgrade(f"{url}?token=a.b.c") == (403, "The agent token is not valid.")
+    tokens, minute = agent_api.tokens(), timedelta(minutes=1)
+    identity = tokens.verify(TokenKind.AGENT, ann.token)["identity"]
+    for kind in (TokenKind.AGENT, TokenKind.TICKET):
+
+        def token(user: str = "ann", life: timedelta | None = minute, kind: TokenKind = kind, **changes: str) -> str:
+            claims = {"instance": "demo", "identity": identity, "until": 2_000_000_000, "jti": uuid4().hex, **changes}
+            return tokens.make(kind, user, life, **claims)
+
+        invalid_tokens = {
+            "none": "",
+            "nonsense": "a.b.c",
+            "expired": token(life=timedelta(seconds=-1)),
+            "without end": token(life=None),
+            "another kind": token(kind=TokenKind.SOCKET),
+            "unknown agent": token("nobody"),
+            "unknown instance": token(instance="nowhere"),
+            "another identity": token(identity="x"),
+            "cut short": token()[:-2],
+        }
+        refused = {what for what, invalid in invalid_tokens.items() if is_refused(*handshake(url, kind, invalid))}
+        assert refused == set(invalid_tokens)
+        address, headers = handshake(url, kind, token())
+        with connect(address, additional_headers=headers) as socket:
+            assert json.loads(socket.recv(timeout=TIMEOUT_SECONDS))["type"] == "hello"
+    assert refused_upgrade(f"{socket_url(agent_api, ann.token)}&after=x") == (400, "after: must be a whole number")
+    assert refused_upgrade(f"{url}?ticket=a.b.c") == (403, "The ticket token is not valid.")
     assert is_refused(url)
-    assert is_refused(url, additional_headers={"Authorization": f"Basic {ann.token}"})
-    with connect(url, additional_headers={"Authorization": f"Bearer {ann.token}"}) as socket:
+    assert is_refused(f"{url}?token={ann.token}"), "an agent token does not belong into an address"
+    assert is_refused(url, {"Authorization": f"Basic {ann.token}"})
+
+
+def test_ticket_is_good_once(agent_api: Api, ann: SocketAgent) -> None:
+    url = socket_url(agent_api, ann.token)
+    with connect(url) as socket:
+        assert json.loads(socket.recv(timeout=TIMEOUT_SECONDS))["type"] == "hello"
+        assert refused_upgrade(url) == (403, "The ticket has been used. Each socket needs a new one.")
+    assert refused_upgrade(url)[0] == 403
+    with connect(socket_url(agent_api, ann.token)) as socket:
         assert json.loads(socket.recv(timeout=TIMEOUT_SECONDS))["type"] == "hello"
 
 
-def test_socket_is_closed_when_its_token_expires(agent_api: Api) -> None:
-    token = agent_api.tokens().make(TokenKind.AGENT, "ann", timedelta(seconds=2), instance="demo")
+def test_ticket_opens_nothing_but_a_socket(agent_api: Api, ann: SocketAgent) -> None:
+    ticket = socket_url(agent_api, ann.token).partition("ticket=")[2]
+    for path in ("/v1/agent", "/v1/agent/contacts"):
+        refused = agent_api.http.get(path, headers={"authorization": f"Bearer {ticket}"})
+        assert_refused(refused, 403, "AccessDeniedException", "This is a ticket token")
+
+
+def test_socket_is_closed_when_its_token_expires(agent_api: Api, ann: SocketAgent) -> None:
+    tokens = agent_api.tokens()
+    identity = tokens.verify(TokenKind.AGENT, ann.token)["identity"]
+    token = tokens.make(TokenKind.AGENT, "ann", timedelta(seconds=2), instance="demo", identity=identity)
     with connect(socket_url(agent_api, token)) as socket:
         assert json.loads(socket.recv(timeout=TIMEOUT_SECONDS))["type"] == "hello"
         with pytest.raises(ConnectionClosed):

@@ -181,4 +181,4 @@ def test_reconnection_requires_a_backend_key(api: Api) -> None:
     agent_token = agent_headers(api)["authorization"].removeprefix("Bearer ")
     for token in ("wrong", agent_token, chat.token, chat.participant_token, body["reconnect_id"]):
         assert_refused(api.send("Reconnect", body, token=token), *DENIED)
-    assert_refused(api.send("Reconnect", body, token=ONE), *DENIED, "not for instance")
+    assert_refused(api.send("Reconnect", body, token=ONE), *NOT_FOUND, "no instance 'demo' for this access key")
