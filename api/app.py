@@ -13,6 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from api import agent, browser_pages, contact_transcripts, errors, reconnections, request_ids
 from api.administration import routes as administration
 from api.client_tokens import ClientTokens
+from api.codec import Codec
 from api.connect import (
     agent_status,
     bots,
@@ -154,6 +155,7 @@ def create_app(services: Services, temporal_ui: str | None = None, sdk: SdkMetri
         expose_headers=["x-amzn-errortype", request_ids.HEADER],
         max_age=7200,
     )
+    app.add_middleware(Codec, services.settings)
     app.add_middleware(request_ids.RequestIds)
     app.add_middleware(RequestMetrics, services.metrics)
     if tracing.is_on():
