@@ -109,6 +109,10 @@ class Settings(BaseSettings):
     recycle_after: int = Field(default=2_000, ge=20)
     """Number of history events, roughly, after which a workflow continues as new; a quarter of them in a quiet moment."""
     cached_conversations: int = Field(default=1_000, ge=0)
+    audit_retention: Positive = timedelta(days=365)
+    """How long the audit log keeps its entries."""
+    retention_every: Positive = timedelta(hours=1)
+    """How often conversations past the retention of their workstream, and old entries of the audit log, are deleted."""
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] | None = None
     """The lowest level that is logged. None: `info`, and `warning` in the all-in-one start."""

@@ -41,6 +41,17 @@ class Predecessor(Value):
     consumed: int
 
 
+class OperatorSignal(Value):
+    """A signal that a person has sent by hand, for the audit log. It names the signal and its author, and has no content."""
+
+    instance: str
+    contact_id: str
+    kind: str
+    by: str
+    at: datetime
+    refused: bool
+
+
 class StartConversation(Value):
     """Input of a conversation: its opening and, for a later run, the state and the inbox of the previous run."""
 
@@ -57,6 +68,8 @@ class StartConversation(Value):
     """None for the first run."""
     whole: bool = False
     """Whether the run begins with a commit of its whole record, because the store can lack some of it."""
+    signals: tuple[OperatorSignal, ...] = ()
+    """Operators' signals of the previous run that no commit has yet."""
 
     @model_validator(mode="wrap")
     @classmethod
@@ -99,6 +112,8 @@ class Commit(Value):
     """Whether the commit carries all that the conversation knows of its record, because the store lacks some of it."""
     absent: tuple[str, ...] = ()
     """The ids of participants for whose absence the state changes. The store does not take it while one has an open socket."""
+    signals: tuple[OperatorSignal, ...] = ()
+    """The operators' signals on which the run has decided since the commit before."""
 
 
 class CommitResult(Value):
