@@ -9,6 +9,7 @@ import hmac
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import count
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -24,6 +25,7 @@ KEY_ID = "encryption-key-id"
 
 _SALT_BYTES = 16
 _NONCE_BYTES = 12
+_REMEMBERED_CIPHERS = 1_000
 
 
 class NotDecrypted(Exception):
@@ -31,27 +33,39 @@ class NotDecrypted(Exception):
 
 
 class _Key:
-    """A key of the settings. Each payload has a key of its own, derived with a random salt, so no nonce is ever used twice."""
+    """A key of the settings. Each process has keys of its own, derived with a random salt, and counts its nonces.
+
+    So no nonce is used twice under a key. Random nonces of 96 bits would be good for 2^32 payloads, which is weeks.
+    """
 
     def __init__(self, secret: str) -> None:
         self._root = _derived(secret.encode(), b"perennial payload encryption")
         self.id = _derived(self._root, b"key id").hex()[:16]
+        self._associated = self.id.encode()
+        self._salt = os.urandom(_SALT_BYTES)
+        self._nonces = count()
+        self._ciphers: dict[bytes, AESGCM] = {}
 
     def encrypt(self, content: bytes) -> bytes:
         """Encrypt. The result begins with salt and nonce."""
-        head = os.urandom(_SALT_BYTES + _NONCE_BYTES)
-        cipher = AESGCM(_derived(self._root, head[:_SALT_BYTES]))
-        return head + cipher.encrypt(head[_SALT_BYTES:], content, self.id.encode())
+        nonce = next(self._nonces).to_bytes(_NONCE_BYTES)
+        return b"".join((self._salt, nonce, self._cipher(self._salt).encrypt(nonce, content, self._associated)))
 
     def decrypt(self, encrypted: bytes) -> bytes:
-        """Decrypt what `encrypt` returned. Raises `NotDecrypted` for anything else."""
-        salt, rest = encrypted[:_SALT_BYTES], encrypted[_SALT_BYTES:]
+        """Decrypt what `encrypt` returned, in any process. Raises `NotDecrypted` for anything else."""
+        salt, nonce = encrypted[:_SALT_BYTES], encrypted[_SALT_BYTES : _SALT_BYTES + _NONCE_BYTES]
         try:
-            return AESGCM(_derived(self._root, salt)).decrypt(
-                rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], self.id.encode()
-            )
+            return self._cipher(salt).decrypt(nonce, encrypted[_SALT_BYTES + _NONCE_BYTES :], self._associated)
         except (InvalidTag, ValueError):
             raise NotDecrypted(f"a payload is damaged, or was not encrypted with key {self.id}") from None
+
+    def _cipher(self, salt: bytes) -> AESGCM:
+        found = self._ciphers.get(salt)
+        if found is None:
+            if len(self._ciphers) >= _REMEMBERED_CIPHERS:
+                self._ciphers.clear()
+            found = self._ciphers[salt] = AESGCM(_derived(self._root, salt))
+        return found
 
 
 class EncryptionCodec(PayloadCodec):
