@@ -31,7 +31,7 @@ async def is_running(client: Client, conversation_id: str, limit: timedelta) -> 
 
 
 async def delete_runs(client: Client, conversation_id: str, limit: timedelta) -> int | None:
-    """Have Temporal delete all runs of a conversation that has ended. It does so within a minute.
+    """Have Temporal delete all runs of a conversation that has ended. It does so later, in a minute or so for each.
 
     The list of runs lags some seconds behind, so a run that has just ended may be missed, except the last one.
 

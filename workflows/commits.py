@@ -6,13 +6,13 @@ signalled events of the run's inbox are decided.
 
 from __future__ import annotations
 
+from domain.audit import OperatorSignal
 from domain.checkpoints import Checkpoint, Conflict, ConflictKind
 from domain.conversation import ConversationSnapshot
 from workflows.checkpoint_states import encode_state, opening_of, standing_state, state_above, without_unrecorded
 from workflows.contract import (
     Commit,
     CommitResult,
-    OperatorSignal,
     Predecessor,
     StartConversation,
     policy_reference,

@@ -13,6 +13,7 @@ from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_va
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from domain.audit import OperatorSignal
 from domain.checkpoints import Checkpoint, Conflict
 from domain.contacts import Contact, EndReason
 from domain.conversation import ConversationOpening, ConversationSnapshot, Mode, State
@@ -39,17 +40,6 @@ class Predecessor(Value):
 
     run_id: str
     consumed: int
-
-
-class OperatorSignal(Value):
-    """A signal that a person has sent by hand, for the audit log. It names the signal and its author, and has no content."""
-
-    instance: str
-    contact_id: str
-    kind: str
-    by: str
-    at: datetime
-    refused: bool
 
 
 class StartConversation(Value):

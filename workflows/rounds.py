@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
+from domain.audit import OperatorSignal
 from domain.events import (
     BY_ENGINE,
     AnyEvent,
@@ -18,7 +19,7 @@ from domain.events import (
     WithdrawOffer,
     instant_of,
 )
-from workflows.contract import CommandResult, OperatorSignal
+from workflows.contract import CommandResult
 from workflows.decision import Decision
 from workflows.machine import decide
 from workflows.signal_handlers import PendingCommand

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator
 from api.administration.administrators import ByAdministrator
 from api.audit import AuditedRoute
 from api.dependencies import Services, ServicesInRequest
-from api.openapi import ACCESS_KEY, ResponseBody, error_responses, example
+from api.openapi import ACCESS_KEY, ResponseBody, error_responses, example, json_content
 from api.paths import decoded_slashes
 from domain.customers import customer_hash
 from domain.errors import NotFound
@@ -42,6 +42,21 @@ CustomerInPath = Annotated[
 ]
 
 
+_EXPORT: dict[int | str, dict[str, Any]] = {
+    200: json_content(
+        {
+            "type": "object",
+            "example": {
+                "instance": "demo",
+                "customer_id": "crm-7",
+                "exported_at": "2026-03-02T09:15:04.120Z",
+                "conversations": [{"id": "0b8f5a36-6b3e-5a0e-9a35-6f3f2b1c7d10", "items": [{"content": "Hello."}]}],
+            },
+        }
+    )
+}
+
+
 class DeletedResponse(ResponseBody):
     """How much was deleted. `runs` counts those of Temporal; null: it keeps them until the retention of its namespace."""
 
@@ -54,7 +69,7 @@ class DeletedResponse(ResponseBody):
     runs: int | None
 
 
-@router.get("/customers/{customer_id}", response_class=StreamingResponse)
+@router.get("/customers/{customer_id}", response_class=StreamingResponse, responses=_EXPORT)
 async def export_customer(
     customer_id: CustomerInPath, services: ServicesInRequest, admin: ByAdministrator
 ) -> StreamingResponse:
