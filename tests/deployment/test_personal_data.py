@@ -12,8 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.compat.chats import Chat, eventually, join_as_agent, send_message, start_chat
+from tests.deployment.test_encryption import bearer, temporal
 from tests.stack import KEY_ID, SECRET, Stack
-from tests.test_encryption import bearer, temporal
 
 ADA, BOB = "ada/marked", "bob-marked"
 MARK = "ada-speaks"
