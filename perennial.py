@@ -6,7 +6,7 @@ The only module that knows both worker and API; `python -m worker` and `python -
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 
@@ -22,6 +22,7 @@ from engine.reconciliation import Reconciliation
 from runtime.bus import WORKER_RUNS
 from runtime.child_process import ChildProcess
 from runtime.devserver import end_server, own_data_dir, temporal_server
+from runtime.encryption import data_converter
 from runtime.errors import StartupError
 from runtime.metrics import ApiMetrics
 from runtime.periodic import run_in_background
@@ -160,6 +161,11 @@ async def reconcile_and_report(*, thorough: bool, mend: bool, resume_lost: bool)
     return 1 if remaining else 0
 
 
+async def replay(paths: Sequence[Path]) -> int:
+    """Replay histories with the encryption keys of the settings, and print the report. Return the exit code."""
+    return await replay_and_report(paths, data_converter(load_settings(needs_file=False).encryption_keys))
+
+
 def main() -> None:
     """Parse the command line, and run everything or replay histories."""
     parser = command_line(
@@ -168,12 +174,12 @@ def main() -> None:
         "Without a command it runs until Ctrl-C.",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    replay = commands.add_parser(
+    replaying = commands.add_parser(
         "replay",
         help="replay exported workflow histories against this code",
         description="Replay workflow histories against this code, without a server. Exit code 1 when one of them differs.",
     )
-    replay.add_argument(
+    replaying.add_argument(
         "paths",
         nargs="+",
         type=Path,
@@ -210,7 +216,7 @@ def main() -> None:
         )
         run_and_exit(wanted, log_level=logging.ERROR)
     if arguments.command == "replay":
-        run_and_exit(replay_and_report(arguments.paths), log_level=logging.CRITICAL)
+        run_and_exit(replay(arguments.paths), log_level=logging.CRITICAL)
     run_process(run, log_level=logging.WARNING)
 
 

@@ -44,7 +44,7 @@ from runtime.worker_port import DEFAULT_WORKER_PORT, serve_worker_port
 from store.database import Database
 from workflows.conversation import Conversation
 from workflows.details_on_request import DetailsOnRequest
-from workflows.payloads import conversation_data_converter
+from workflows.payloads import reads_signals
 from workflows.runner import ConversationRunner
 from workflows.search_attributes import KEYS
 from workflows.trace_headers import TraceHeaders
@@ -73,7 +73,7 @@ async def build_worker(
         StartupError: the transcript archive cannot be used.
     """
     config = client.config()
-    config["data_converter"] = conversation_data_converter
+    config["data_converter"] = reads_signals(client.data_converter)
     client = Client(**config)
     recorder, hours_reader = Recorder(db, bus, configuration, metrics), OpeningHoursReader(configuration)
     archiver = TranscriptArchiver(db, opened_archive(settings), metrics)

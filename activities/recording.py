@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime
 from time import perf_counter
+from uuid import UUID, uuid5
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -20,6 +21,7 @@ from runtime.bus import Announcement, Bus, routing_has_changed
 from runtime.causes import CAUSES
 from runtime.logs import CONTACT
 from runtime.metrics import WorkerMetrics
+from store.audit import AuditEntry, add_entries
 from store.checkpoints import Step
 from store.conversations import Written, write_conversation
 from store.database import Database
@@ -29,6 +31,9 @@ from wire.items import item_with_contact
 from workflows.contract import Commit, CommitResult, ConversationActivities, PolicyReference
 
 logger = logging.getLogger(__name__)
+
+_NAMESPACE = UUID("6b0f6cf8-6a4d-4d0a-9d1c-5a3c0f0e8b1e")
+"""Of the ids of entries in the audit log."""
 
 REMEMBERED_POLICIES = 1_000
 """A customer's language is part of the key, and it can be any text."""
@@ -107,7 +112,7 @@ class Recorder(ConversationActivities):
 
     async def _write(self, commit: Commit) -> Written:
         step = _step(commit)
-        if commit.snapshot is None and commit.opening is None:
+        if commit.snapshot is None and commit.opening is None and not commit.signals:
             if not commit.items and step is None:
                 return Written()
             return await self._items.append(commit.conversation_id, commit.items, step)
@@ -132,6 +137,8 @@ class Recorder(ConversationActivities):
             )
             if commit.snapshot and written.is_current:
                 await write_placement(self._db, connection, commit.snapshot.placement, datetime.now(UTC))
+            if commit.signals and not written.conflict:
+                await add_entries(self._db, connection, _audit_entries(commit))
         return written
 
     async def _announce(self, commit: Commit, written: Written) -> None:
@@ -165,6 +172,23 @@ class Recorder(ConversationActivities):
                 self._policies.clear()
             self._policies[key] = present
         return None if present.fingerprint(rules.fixed) == rules.fingerprint else present.policy
+
+
+def _audit_entries(commit: Commit) -> list[AuditEntry]:
+    """The entries of the audit log about a commit. A repeated commit has the same ids."""
+    run = commit.checkpoint and (commit.checkpoint.run_id, commit.checkpoint.number)
+    return [
+        AuditEntry(
+            id=str(uuid5(_NAMESPACE, f"{commit.conversation_id}/{run}/{number}")),
+            instance=signal.instance,
+            at=signal.at,
+            actor=f"operator:{signal.by}",
+            action=f"signal_{signal.kind}",
+            target=signal.contact_id,
+            counts={"refused": int(signal.refused)},
+        )
+        for number, signal in enumerate(commit.signals)
+    ]
 
 
 def _step(commit: Commit) -> Step | None:

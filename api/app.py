@@ -5,13 +5,16 @@ from __future__ import annotations
 from asyncio import Event
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 
 from api import agent, browser_pages, contact_transcripts, errors, reconnections, request_ids
+from api.administration import audit_log, customers
 from api.administration import routes as administration
 from api.client_tokens import ClientTokens
+from api.codec import Codec
 from api.connect import (
     agent_status,
     bots,
@@ -41,7 +44,9 @@ from api.tokens import Tokens, token_keys
 from api.trusted_proxies import TrustedProxies
 from configuration.current import Configuration
 from engine.client import ConversationClient
+from engine.erasure import Erasure
 from engine.lost_conversations import LostConversations
+from engine.retention import Retention
 from realtime.accepted_messages import AcceptedMessages
 from realtime.agent_event_feed import AgentEventFeed
 from realtime.connections import ConnectionTracker
@@ -53,6 +58,7 @@ from routing.dispatcher import Dispatcher
 from routing.figures import RoutingFigures
 from routing.queue_positions import QueuePositions
 from runtime import tracing
+from runtime.archive import opened_archive
 from runtime.bus import Bus
 from runtime.health import Check, Readiness, answers, is_listening
 from runtime.metrics import ApiMetrics, StateCollector
@@ -85,6 +91,7 @@ def build_services(
     metrics = metrics or ApiMetrics()
     engine.subscribe_lost(LostConversations(db, configuration, engine).end)
     connection_reports = ConnectionReports(db, bus, engine, grace=settings.agent_disconnect_grace)
+    erasure = Erasure(db, engine, partial(opened_archive, settings))
     tokens = Tokens(token_keys(settings.token_keys, settings.data_dir))
     return Services(
         settings=settings,
@@ -110,6 +117,8 @@ def build_services(
         readiness=Readiness(),
         metrics=metrics,
         open_sockets=OpenSockets(),
+        erasure=erasure,
+        retention=Retention(db, configuration, erasure, audit=settings.audit_retention, every=settings.retention_every),
         stopping=Event(),
     )
 
@@ -150,6 +159,7 @@ def create_app(services: Services, temporal_ui: str | None = None, sdk: SdkMetri
     app.add_middleware(errors.UnexpectedErrorMiddleware)
     app.add_middleware(HeadRequests)
     app.add_middleware(Origins, services.settings)
+    app.add_middleware(Codec, services.settings)
     app.add_middleware(KnownHosts, services.settings)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(request_ids.RequestIds)
@@ -176,6 +186,9 @@ def create_app(services: Services, temporal_ui: str | None = None, sdk: SdkMetri
         *agent.MODULES,
         reconnections,
         contact_transcripts,
+        # before the tables of any kind: `GET /v1/instances/{instance}/{kind}` would match `.../audit`
+        customers,
+        audit_log,
         administration,
     ):
         app.include_router(module.router)

@@ -18,6 +18,8 @@ from configuration.current import Configuration
 from configuration.schema.instances import InstanceSettings
 from domain.errors import NotFound
 from engine.client import ConversationClient
+from engine.erasure import Erasure
+from engine.retention import Retention
 from realtime.accepted_messages import AcceptedMessages
 from realtime.agent_event_feed import AgentEventFeed
 from realtime.connections import ConnectionTracker
@@ -62,6 +64,8 @@ class Services:
     readiness: Readiness
     metrics: ApiMetrics
     open_sockets: OpenSockets
+    erasure: Erasure
+    retention: Retention
     stopping: Event
     """Is set once the process takes no new connections."""
 
@@ -78,6 +82,7 @@ class Services:
             self.queue_positions,
             self.client_tokens,
             self.single_use,
+            self.retention,
             self.keys,
         )
 

@@ -31,7 +31,8 @@ class EncodedSlashes:
         await self._app(scope, receive, send)
 
 
-def _with_slashes(value: str) -> str:
+def decoded_slashes(value: str) -> str:
+    """Return a path parameter with its slashes decoded."""
     return value.replace("%2F", "/")
 
 
@@ -40,7 +41,7 @@ def resource_id(value: str) -> str:
     return value.rpartition("/")[2]
 
 
-InstanceIdInPath = Annotated[InstanceId, BeforeValidator(_with_slashes), Path(alias="InstanceId")]
-ContactIdInPath = Annotated[ContactId, BeforeValidator(_with_slashes), Path(alias="ContactId")]
-InitialContactIdInPath = Annotated[ContactId, BeforeValidator(_with_slashes), Path(alias="InitialContactId")]
-UserIdInPath = Annotated[UserId, BeforeValidator(_with_slashes), Path(alias="UserId")]
+InstanceIdInPath = Annotated[InstanceId, BeforeValidator(decoded_slashes), Path(alias="InstanceId")]
+ContactIdInPath = Annotated[ContactId, BeforeValidator(decoded_slashes), Path(alias="ContactId")]
+InitialContactIdInPath = Annotated[ContactId, BeforeValidator(decoded_slashes), Path(alias="InitialContactId")]
+UserIdInPath = Annotated[UserId, BeforeValidator(decoded_slashes), Path(alias="UserId")]

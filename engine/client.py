@@ -26,6 +26,7 @@ from domain.errors import ConversationEnded, EngineUnavailable
 from domain.events import AnyEvent, Command, Message, Messages
 from domain.policy import Policy
 from domain.refusals import Refusal
+from engine import ended_runs
 from engine.calls import PASSING, fault_of, repeated
 from engine.message_batches import MessageBatches
 from engine.message_traces import MessageTraces
@@ -213,6 +214,14 @@ class ConversationClient:
             if isinstance(fault_of(error), ConversationEnded):
                 return None
             raise EngineUnavailable from error
+
+    async def is_running(self, conversation_id: str) -> bool:
+        """Whether the workflow of a conversation runs."""
+        return await ended_runs.is_running(self._client, conversation_id, RPC_TIMEOUT)
+
+    async def delete_runs(self, conversation_id: str) -> int | None:
+        """Have Temporal delete what it has about a conversation that has ended, see `ended_runs.delete_runs`."""
+        return await ended_runs.delete_runs(self._client, conversation_id, RPC_TIMEOUT)
 
     async def _send_messages(self, conversation_id: str, messages: Messages) -> None:
         await self._signal(conversation_id, "message", messages)

@@ -73,6 +73,18 @@ class Archive:
         )
         return f"{self._address}/{path if isinstance(self._store, S3Store) else quote(path)}"
 
+    async def delete(self, path: str) -> bool:
+        """Delete a file. Returns whether there was one; S3 does not tell, so there it is always True.
+
+        Raises:
+            obstore.exceptions.BaseError, OSError: the file could not be deleted.
+        """
+        try:
+            await delete_async(self._store, path)
+        except FileNotFoundError:
+            return False
+        return True
+
     async def probe(self) -> None:
         """Write, read and delete a file, as a check that the archive can be used.
 

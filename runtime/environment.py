@@ -9,7 +9,7 @@ from domain.mistakes import probably_meant
 
 PREFIX = "PERENNIAL_"
 
-SECRETS = ("access_keys", "store_url", "token_keys")
+SECRETS = ("access_keys", "codec_tokens", "encryption_keys", "store_url", "token_keys")
 """The settings that a file can hold, which a variable with the ending `_FILE` names."""
 
 _CONFIG_FILE = f"{PREFIX}CONFIG"
@@ -20,8 +20,9 @@ _TESTS = f"{PREFIX}TEST_"
 
 _FILES = {f"{setting}_file" for setting in SECRETS}
 
+_SECRET_LISTS = ("codec_tokens", "encryption_keys", "token_keys")
 _LISTS = {
-    "token_keys": 'must be a JSON list, such as ["at least 32 random characters"]',
+    **dict.fromkeys(_SECRET_LISTS, 'must be a JSON list, such as ["at least 32 random characters"]'),
     "allowed_origins": 'must be a JSON list, such as ["https://shop.example.org"]',
     "allowed_hosts": 'must be a JSON list, such as ["chat.example.org"]',
 }

@@ -13,7 +13,7 @@ from typing import Any
 from runtime.environment import PREFIX, SECRETS
 from runtime.errors import StartupError
 
-_TYPES: dict[str, type] = {"access_keys": dict, "token_keys": list}
+_TYPES: dict[str, type] = {"access_keys": dict, "codec_tokens": list, "encryption_keys": list, "token_keys": list}
 _SUFFIX = "_file"
 
 

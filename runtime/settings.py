@@ -40,7 +40,9 @@ NotNegative = Annotated[timedelta, Field(ge=timedelta(0)), Seconds]
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?|https?://\[[0-9a-f:]+\](:\d{1,5})?")
 
 MIN_KEY_LENGTH = 32
-"""Characters that a secret of tokens has at least."""
+"""Characters that a secret of tokens, of the encryption or of the codec has at least."""
+
+Secret = Annotated[str, StringConstraints(min_length=MIN_KEY_LENGTH)]
 
 
 class AccessKeySettings(SettingsSection):
@@ -78,9 +80,15 @@ class Settings(BaseSettings):
     `transcripts` in the data folder. S3 is configured by `AWS_*` variables (`AWS_ACCESS_KEY_ID`, `AWS_REGION`...)."""
     archive_endpoint: str | None = None
     """Base URL of an S3-compatible server (`https://minio.example.org:9000`). None: Amazon S3."""
-    token_keys: tuple[Annotated[str, StringConstraints(min_length=MIN_KEY_LENGTH)], ...] = ()
+    token_keys: tuple[Secret, ...] = ()
     """Secrets of tokens: the first signs, all verify. `python -m api` needs them. Without any, the all-in-one process generates
     one and keeps it in the data folder."""
+    encryption_keys: tuple[Secret, ...] = ()
+    """Secrets of the encryption of what Temporal stores: the first encrypts, all decrypt. None: nothing is encrypted."""
+    codec_tokens: tuple[Secret, ...] = ()
+    """Secrets with which the Temporal UI and command have payloads decrypted at `/codec`. Without any it does not exist."""
+    codec_origins: tuple[str, ...] = ()
+    """Origins of the Temporal UIs whose pages may call `/codec`, such as `https://temporal.example.org`."""
     allowed_origins: tuple[str, ...] | None = None
     """Origins (`https://shop.example.org`) whose pages may call the participant plane and the desk. `*`: any. None: those on
     loopback, any port. Pages of the API's own origin always may."""
@@ -115,6 +123,10 @@ class Settings(BaseSettings):
     recycle_after: int = Field(default=2_000, ge=20)
     """Number of history events, roughly, after which a workflow continues as new; a quarter of them in a quiet moment."""
     cached_conversations: int = Field(default=1_000, ge=0)
+    audit_retention: Positive = timedelta(days=365)
+    """How long the audit log keeps its entries."""
+    retention_every: Positive = timedelta(hours=1)
+    """How often conversations past the retention of their workstream, and old entries of the audit log, are deleted."""
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] | None = None
     """The lowest level that is logged. None: `info`, and `warning` in the all-in-one start."""
@@ -232,10 +244,11 @@ def store_file(address: str) -> Path | None:
     return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
 
 
-def load_settings(**overrides: Any) -> Settings:
+def load_settings(*, needs_file: bool = True, **overrides: Any) -> Settings:
     """Read `perennial.toml` (or the file that `PERENNIAL_CONFIG` names) and the environment.
 
     Args:
+        needs_file: whether a missing file is a mistake. A file that `PERENNIAL_CONFIG` names must always exist.
         overrides: values that override the file; variables override them.
 
     Raises:
@@ -243,7 +256,7 @@ def load_settings(**overrides: Any) -> Settings:
     """
     named, path = os.environ.get("PERENNIAL_CONFIG"), configuration_file()
     try:
-        values = tomllib.loads(path.read_text("utf-8"))
+        values = tomllib.loads(path.read_text("utf-8")) if needs_file or named or path.exists() else {}
     except FileNotFoundError:
         raise StartupError(
             f"there is no configuration file {path}"

@@ -1,4 +1,5 @@
-"""The connection to Temporal: configured by its own variables `TEMPORAL_*` or configuration file, with pydantic payloads."""
+"""The connection to Temporal: configured by its own variables `TEMPORAL_*` or configuration file, with pydantic payloads,
+which are encrypted if the settings have keys."""
 
 from __future__ import annotations
 
@@ -14,10 +15,10 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSe
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.common import SearchAttributeIndexedValueType, SearchAttributeKey
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RetryConfig, RPCError, RPCStatusCode
 
+from runtime.encryption import data_converter
 from runtime.errors import PartAway, StartupError
 from runtime.sdk_metrics import SdkMetrics
 from runtime.settings import Settings
@@ -62,8 +63,9 @@ async def connect(settings: Settings, *, retries: bool = True, sdk: SdkMetrics |
     runtime = sdk.runtime if sdk else None
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
+            converter = data_converter(settings.encryption_keys)
             client = await Client.connect(
-                **config, data_converter=pydantic_data_converter, retry_config=retry_config, runtime=runtime
+                **config, data_converter=converter, retry_config=retry_config, runtime=runtime
             )
             await _find_namespace(client)
             return client

@@ -88,6 +88,10 @@ class Database(ABC):
         """
 
     @abstractmethod
+    async def forget_deleted(self) -> None:
+        """Removes what was deleted from the files of the store, as far as no reader needs it at the moment."""
+
+    @abstractmethod
     async def close(self) -> None:
         """Closes all connections."""
 

@@ -69,6 +69,9 @@ class PostgresDatabase(Database):
         """See `Database`."""
         await transaction.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
 
+    async def forget_deleted(self) -> None:
+        """See `Database`. Does nothing, because autovacuum does so."""
+
     async def close(self) -> None:
         """See `Database`."""
         with suppress(TimeoutError):

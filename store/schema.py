@@ -85,6 +85,9 @@ conversations = Table(
     # the open conversations of an instance, oldest first
     _partial_index("conversations_open", _IS_OPEN, "instance", "started_at", "id"),
     _partial_index("conversations_open_by_state", _IS_OPEN, "instance", "state", "started_at", "id"),
+    # those that may be deleted, and those that continue another one
+    _partial_index("conversations_closed", "closed_at IS NOT NULL", "instance", "workstream", "closed_at"),
+    _partial_index("conversations_with_past", "past_id IS NOT NULL", "past_id"),
 )
 
 contacts = Table(
@@ -408,4 +411,18 @@ configuration_changes = Table(
     Column("revision", BigInteger, nullable=False),
     Column("changed_at", Instant, nullable=False),
     Column("changed_by", String(256), nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    # who did what, when, and to what
+    Column("id", String(64), primary_key=True),
+    Column("instance", String(100), nullable=False),
+    Column("at", Instant, nullable=False, index=True),
+    Column("actor", String(512), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("target", String(512), nullable=False),
+    Column("counts", JSON, nullable=False),
+    Index("audit_by_instance", "instance", "at", "id"),
 )

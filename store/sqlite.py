@@ -24,6 +24,8 @@ from store.database import Database
 from store.transaction import InlineConnection, Parameters, Transaction
 
 _WAL_ATTEMPTS = 100
+_CHECKPOINT_ATTEMPTS = 40
+_CHECKPOINT_DELAY_SECONDS = 0.05
 
 WRITE_TIMEOUT_SECONDS = 10.0
 """How long a writer waits for its turn in this process, and then for the writers of other processes."""
@@ -129,6 +131,17 @@ class SqliteDatabase(Database):
     async def take_advisory_lock(self, transaction: Transaction, key: str) -> None:
         """See `Database`."""
 
+    async def forget_deleted(self) -> None:
+        """See `Database`. Deleted rows are zeros in the file itself; older versions of its pages are in the write-ahead log."""
+        for attempt in range(_CHECKPOINT_ATTEMPTS):
+            await asyncio.sleep(_CHECKPOINT_DELAY_SECONDS if attempt else 0)
+            with self._availability.expected():
+                async with self._write_lock:
+                    connection = self._open_writer().connection
+                    [busy, _, _] = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()  # pyright: ignore
+            if not busy:
+                return
+
     async def close(self) -> None:
         """See `Database`."""
         for connection in (self._reader, self._writer):
@@ -200,6 +213,9 @@ def _configure(connection: Any, *, durable: bool) -> None:
     _use_wal(cursor)
     cursor.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
     cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute(
+        "PRAGMA secure_delete=ON"
+    )  # what is deleted or replaced becomes zeros, and does not stay in free pages
     cursor.execute(f"PRAGMA busy_timeout={READ_TIMEOUT_MILLISECONDS}")
     cursor.close()
 

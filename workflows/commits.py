@@ -6,6 +6,7 @@ signalled events of the run's inbox are decided.
 
 from __future__ import annotations
 
+from domain.audit import OperatorSignal
 from domain.checkpoints import Checkpoint, Conflict, ConflictKind
 from domain.conversation import ConversationSnapshot
 from workflows.checkpoint_states import encode_state, opening_of, standing_state, state_above, without_unrecorded
@@ -21,6 +22,9 @@ from workflows.rounds import Round
 from workflows.signal_handlers import SignalHandlers
 from workflows.state import ConversationState
 
+MAX_SIGNALS = 500
+"""How many operators' signals wait for a commit at most; the latest ones count. Only signals without effect can be so many."""
+
 
 class Commits:
     """Composes the commits of a run, and knows what the store has of the conversation."""
@@ -34,8 +38,15 @@ class Commits:
         """How many signalled events this run has decided on."""
         self._recorded: ConversationSnapshot | None = None
         """The record in the store; None when the next commit must contain the whole record."""
+        self._signals = start.signals
+        """The operators' signals that no commit has yet."""
         if start.state is not None and not start.whole:
             self._recorded = snapshot_of(state)
+
+    @property
+    def signals(self) -> tuple[OperatorSignal, ...]:
+        """The operators' signals that no commit has yet."""
+        return self._signals
 
     @property
     def is_begun(self) -> bool:
@@ -48,12 +59,14 @@ class Commits:
         The commit contains the record only if it differs from that in the store.
         """
         items, notices = decided.decision.items, decided.decision.notices
+        signals = (*self._signals, *decided.by_hand)[-MAX_SIGNALS:]
         state = state.replace(found_connected=())
         changed = None
         if snapshot_of(state) != self._recorded:
             state = state.replace(revision=state.revision + 1)
             changed = snapshot_of(state)
         elif not items and not notices:
+            self._signals = signals
             return state, None
         state = state.replace(commits=state.commits + 1)
         is_unrecorded = self._recorded is None
@@ -73,12 +86,13 @@ class Commits:
             before=self._before.run_id if self._before else "",
             whole=is_unrecorded and state.commits > 1,
             absent=decided.decision.absent,
+            signals=signals,
         )
         return state, commit
 
     def written(self, state: ConversationState, commit: Commit, result: CommitResult | None) -> ConversationState:
         """The state after a commit is in the store, with the corrections that the store answers."""
-        self._before = None
+        self._before, self._signals = None, ()
         if result and result.seq is not None:
             state = state.replace(seq=result.seq, last_item_at=result.at)
         return self.recorded(state) if commit.snapshot else state

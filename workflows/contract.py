@@ -13,6 +13,7 @@ from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_va
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from domain.audit import OperatorSignal
 from domain.checkpoints import Checkpoint, Conflict
 from domain.contacts import Contact, EndReason
 from domain.conversation import ConversationOpening, ConversationSnapshot, Mode, State
@@ -57,6 +58,8 @@ class StartConversation(Value):
     """None for the first run."""
     whole: bool = False
     """Whether the run begins with a commit of its whole record, because the store can lack some of it."""
+    signals: tuple[OperatorSignal, ...] = ()
+    """Operators' signals of the previous run that no commit has yet."""
 
     @model_validator(mode="wrap")
     @classmethod
@@ -99,6 +102,8 @@ class Commit(Value):
     """Whether the commit carries all that the conversation knows of its record, because the store lacks some of it."""
     absent: tuple[str, ...] = ()
     """The ids of participants for whose absence the state changes. The store does not take it while one has an open socket."""
+    signals: tuple[OperatorSignal, ...] = ()
+    """The operators' signals on which the run has decided since the commit before."""
 
 
 class CommitResult(Value):

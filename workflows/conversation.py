@@ -43,7 +43,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.metrics import count_refusals, count_timer
     from workflows.refusal_log import log_refusals
     from workflows.refused_writes import decide_apart, not_storable, without_event, without_messages
-    from workflows.rounds import Round, decide_entries
+    from workflows.rounds import CANCELLATION, Round, decide_entries
     from workflows.rules_version import decide_rules_version
     from workflows.run_length import RunLength, fits_into_next_run
     from workflows.signal_handlers import PendingCommand, SignalHandlers
@@ -83,7 +83,7 @@ class Conversation(SignalHandlers):
         except asyncio.CancelledError:
             if workflow.cancellation_reason() is None:  # no request: the SDK evicts the workflow from its cache
                 raise
-        self.inbox.append((End(by="cancellation"), PendingCommand("cancellation")))
+        self.inbox.append((End(by=CANCELLATION), PendingCommand(CANCELLATION)))
         return await loop
 
     async def _run(self, start: StartConversation) -> ConversationResult:
@@ -308,6 +308,7 @@ class Conversation(SignalHandlers):
                     runs=self._start.runs + 1,
                     predecessor=self._commits.position(),
                     whole=self.renewal_requested,
+                    signals=self._commits.signals,
                 )
             )
 

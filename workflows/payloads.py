@@ -7,6 +7,7 @@ log of the worker would know of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from temporalio.api.common.v1 import Payload
@@ -38,5 +39,10 @@ class ConversationPayloadConverter(PydanticPayloadConverter):
         return value
 
 
+def reads_signals(converter: DataConverter) -> DataConverter:
+    """The data converter of workers and replays: as a client's, with its codec, but it reads what cannot be read as well."""
+    return replace(converter, payload_converter_class=ConversationPayloadConverter)
+
+
 conversation_data_converter = DataConverter(payload_converter_class=ConversationPayloadConverter)
-"""The data converter of workers and replays."""
+"""The data converter of workers and replays without encryption."""

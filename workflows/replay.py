@@ -15,17 +15,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from google.protobuf.json_format import Parse
+from temporalio.api.common.v1 import Payloads
 from temporalio.client import WorkflowHistory
+from temporalio.converter import DataConverter
 from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.worker import Replayer, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from workflows.conversation import Conversation
-from workflows.payloads import conversation_data_converter
+from workflows.payloads import conversation_data_converter, reads_signals
 from workflows.replay_differences import Event, describe
 
 DECISIONS = ".decisions.json"
 """Suffix of the files with recorded decisions, which lie beside the histories. They are not replayed."""
+
+ENCRYPTED = b"binary/encrypted"
+"""The encoding of an encrypted payload."""
 
 ADVICE = """\
 A running conversation with such a history stops at that point under this code, until a worker runs that can replay it.
@@ -58,27 +64,31 @@ def history_files(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
-async def replay_all(paths: Iterable[Path], runner: WorkflowRunner | None = None) -> list[Replayed]:
+async def replay_all(
+    paths: Iterable[Path], runner: WorkflowRunner | None = None, converter: DataConverter = conversation_data_converter
+) -> list[Replayed]:
     """Replay all histories in files and folders, one after the other.
 
     Args:
         paths: files as `temporal workflow show --output json` or the Temporal UI writes them, or folders of such files.
         runner: the workflow runner; None means the sandbox, as in a worker.
+        converter: that of the worker; one with a codec for encrypted histories (`runtime.encryption.data_converter`).
     """
     replayer = Replayer(
         workflows=[Conversation],
-        data_converter=conversation_data_converter,
+        data_converter=reads_signals(converter),
         workflow_runner=runner or SandboxedWorkflowRunner(),
         # the core logs each difference in a line of a thousand characters
         runtime=Runtime(telemetry=TelemetryConfig(logging=None)),
     )
     with _quiet():
-        return [await _replay(replayer, path) for path in history_files(paths)]
+        return [await _replay(replayer, path, converter) for path in history_files(paths)]
 
 
-async def _replay(replayer: Replayer, path: Path) -> Replayed:
+async def _replay(replayer: Replayer, path: Path, converter: DataConverter) -> Replayed:
     try:
         events = _events(path)
+        await _check_keys(events, converter)
     except NoHistory as problem:
         return Replayed(path, 0, str(problem), is_history=False)
     history = WorkflowHistory.from_json(path.stem, {"events": events})
@@ -101,12 +111,12 @@ def report_differences(results: Sequence[Replayed]) -> str | None:
     return "\n".join([*lines, *_conclusion(results)]) if lines else None
 
 
-async def replay_and_report(paths: Iterable[Path]) -> int:
+async def replay_and_report(paths: Iterable[Path], converter: DataConverter = conversation_data_converter) -> int:
     """Replay all histories in files and folders and print the report.
 
     Return the exit code: 1 if a history differs or a file is no history of a conversation.
     """
-    results = await replay_all(paths)
+    results = await replay_all(paths, converter=converter)
     sys.stdout.write(report(results) + "\n")
     return 0 if all(result.difference is None for result in results) else 1
 
@@ -151,6 +161,23 @@ def _events(path: Path) -> list[Event]:
     if any("data" not in payload for payload in started.get("input", {}).get("payloads", [{}])):
         raise NoHistory("its payloads are decoded; export it again without decoding the event history")
     return events
+
+
+async def _check_keys(events: Sequence[Event], converter: DataConverter) -> None:
+    """Check that the converter can read the input of the workflow.
+
+    Raises:
+        NoHistory: the input is encrypted, and the converter has no key, or not the right one.
+    """
+    sent = Parse(json.dumps(events[0]["workflowExecutionStartedEventAttributes"].get("input", {})), Payloads())
+    if converter.payload_codec is None:
+        if any(payload.metadata.get("encoding") == ENCRYPTED for payload in sent.payloads):
+            raise NoHistory("its payloads are encrypted; set PERENNIAL_ENCRYPTION_KEYS, as for a worker")
+        return
+    try:
+        await converter.payload_codec.decode(sent.payloads)
+    except Exception as error:
+        raise NoHistory(f"its payloads cannot be decrypted: {error}") from None
 
 
 @contextmanager

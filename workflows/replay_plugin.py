@@ -18,13 +18,16 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 if TYPE_CHECKING:
+    from temporalio.converter import DataConverter
     from temporalio.worker import WorkflowRunner
 
 
 class ReplayHistories(Protocol):
     """The type of the fixture."""
 
-    def __call__(self, *paths: str | Path, runner: WorkflowRunner | None = None) -> None:
+    def __call__(
+        self, *paths: str | Path, runner: WorkflowRunner | None = None, converter: DataConverter | None = None
+    ) -> None:
         """Replay files and folders of histories. See `workflows.replay.replay_all`."""
         ...
 
@@ -35,10 +38,11 @@ def replay_histories() -> ReplayHistories:
     # imported here: pytest imports plugins first, and must be able to report that the workflows cannot be imported
     from workflows.replay import replay_all, report_differences
 
-    def check(*paths: str | Path, runner: WorkflowRunner | None = None) -> None:
+    def check(*paths: str | Path, runner: WorkflowRunner | None = None, converter: DataConverter | None = None) -> None:
+        files, options = [Path(path) for path in paths], {"converter": converter} if converter else {}
         # a thread of its own, because the test may run in an event loop
         with ThreadPoolExecutor(max_workers=1) as threads:
-            replaying = threads.submit(asyncio.run, replay_all([Path(path) for path in paths], runner))
+            replaying = threads.submit(asyncio.run, replay_all(files, runner, **options))
             differences = report_differences(replaying.result())
         if differences is not None:
             pytest.fail(differences, pytrace=False)

@@ -6,7 +6,19 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from domain.events import AnyEvent
+from domain.audit import OperatorSignal
+from domain.events import (
+    BY_ENGINE,
+    AnyEvent,
+    Connect,
+    Disconnect,
+    MakeOffer,
+    Message,
+    OpeningHours,
+    QueuePosition,
+    WithdrawOffer,
+    instant_of,
+)
 from workflows.contract import CommandResult
 from workflows.decision import Decision
 from workflows.machine import decide
@@ -16,6 +28,12 @@ from workflows.state_parts import DecidedCommand
 
 ROUND_ENTRIES = 500
 """A round decides on no more entries of the inbox, so that no workflow task takes long. Not before version 5 of the rules."""
+
+SIGNALLED = (Connect, Disconnect, MakeOffer, WithdrawOffer, QueuePosition, OpeningHours)
+"""The events, beside messages, that the product itself sends as signals. All others it sends as commands."""
+
+CANCELLATION = "cancellation"
+"""The sender of the end that follows from a request to cancel the workflow, and the id of that command."""
 
 COMMIT_ITEMS = 50
 COMMIT_BYTES = 500_000
@@ -30,12 +48,14 @@ class Round(NamedTuple):
         entries: how many entries of the inbox it has decided on.
         signalled: how many of them are signalled events; the others are commands.
         results: the results of the commands.
+        by_hand: the operators' signals among the events.
     """
 
     decision: Decision
     entries: int = 0
     signalled: int = 0
     results: tuple[tuple[PendingCommand, CommandResult], ...] = ()
+    by_hand: tuple[OperatorSignal, ...] = ()
 
 
 def decide_entries(
@@ -47,6 +67,7 @@ def decide_entries(
     """
     batch, size, signalled, entries = Decision(state), 0, 0, 0
     results: list[tuple[PendingCommand, CommandResult]] = []
+    by_hand: list[OperatorSignal] = []
     for event, pending in inbox:
         if len(batch.items) >= COMMIT_ITEMS or size >= COMMIT_BYTES:
             break
@@ -57,6 +78,8 @@ def decide_entries(
             results.append((pending, CommandResult(refused=known.refused, state=known.state)))
             continue
         decision = decide(batch.state, event, now)
+        if is_by_hand(event, pending):
+            by_hand.append(_operator_signal(batch.state, event, now, refused=decision.refused is not None))
         size += sum(len(item.model_dump_json()) for item in decision.items)
         if pending:
             decided = DecidedCommand(id=pending.id, refused=decision.refused, state=decision.state.state)
@@ -65,4 +88,24 @@ def decide_entries(
         else:
             signalled += 1
         batch = batch.followed_by(decision)
-    return Round(batch, entries, signalled, tuple(results))
+    return Round(batch, entries, signalled, tuple(results), tuple(by_hand))
+
+
+def is_by_hand(event: AnyEvent, pending: PendingCommand | None) -> bool:
+    """Whether a person has sent an event, as a signal or as a request to cancel. The product sends other events as signals."""
+    if pending is not None:
+        return event.by == CANCELLATION
+    if isinstance(event, Message):
+        return event.id is None
+    return not isinstance(event, SIGNALLED) and event.by != BY_ENGINE
+
+
+def _operator_signal(state: ConversationState, event: AnyEvent, now: datetime, *, refused: bool) -> OperatorSignal:
+    return OperatorSignal(
+        instance=state.instance,
+        contact_id=state.contact_id,
+        kind=event.kind,
+        by=event.by,
+        at=instant_of(event, now),
+        refused=refused,
+    )

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 
 from temporalio.common import SearchAttributeKey, SearchAttributePair, SearchAttributeUpdate, TypedSearchAttributes
 
 from domain.conversation import ConversationOpening, State
+from domain.customers import customer_hash
 from workflows.rules_version import RULES_VERSION
 from workflows.state import ConversationState
 
@@ -38,14 +38,6 @@ KEYS: tuple[SearchAttributeKey[Any], ...] = (
 
 Attributes = Mapping[SearchAttributeKey[Any], str | datetime | list[str]]
 """The search attributes of a conversation by their keys; an absent key has no value."""
-
-
-def customer_hash(instance: str, customer_id: str) -> str:
-    """The first 32 hexadecimal digits of the SHA-256 of `instance/customer_id` in UTF-8.
-
-    It is a pseudonym, not a secret: it can be computed from the id.
-    """
-    return sha256(f"{instance}/{customer_id}".encode()).hexdigest()[:32]
 
 
 def attributes(state: ConversationState) -> Attributes:

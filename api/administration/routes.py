@@ -9,32 +9,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from annotated_types import MaxLen, MinLen
 from fastapi import APIRouter, Depends, Path
 
+from api.administration.administrators import ByAdministrator
 from api.administration.openapi import INSTANCE_RESPONSE, TABLE_BODY, TABLE_RESPONSE, TABLES_RESPONSE
+from api.audit import AuditedRoute
 from api.bodies import JsonObject
-from api.connect.authentication import ByAccessKey
 from api.dependencies import ServicesInRequest
-from api.openapi import ACCESS_KEY, DescribedRoute, EmptyResponse, error_responses
+from api.openapi import ACCESS_KEY, EmptyResponse, error_responses
 from configuration.current import Configuration
 from configuration.errors import InvalidConfiguration
 from configuration.merging import SECTIONS, section_as_json, sections_of
 from domain.errors import MalformedRequest, NotFound
 from domain.instants import iso
-from wire.models import Text
 
 router = APIRouter(
     prefix="/v1/instances/{instance}",
     tags=["administration"],
-    route_class=DescribedRoute,
+    route_class=AuditedRoute,
     dependencies=[Depends(ACCESS_KEY)],
     responses=error_responses(message='workstreams.live.open_age: must be a duration like PT10M or "never".'),
 )
 
-InstanceInPath = Annotated[
-    Text, MinLen(1), MaxLen(100), Path(alias="instance", description="Id of the instance.", examples=["demo"])
-]
 KindInPath = Annotated[str, Path(description=f"Kind of table: {', '.join(SECTIONS)}.", examples=["workstreams"])]
 NameInPath = Annotated[str, Path(description="Name of the table, as in the file.", examples=["live"])]
 
@@ -70,10 +66,9 @@ class Administrator:
         return found
 
 
-async def _administrator(instance: InstanceInPath, services: ServicesInRequest, caller: ByAccessKey) -> Administrator:
-    name, _ = services.instance(instance, caller.instances, "instance")
+async def _administrator(services: ServicesInRequest, caller: ByAdministrator) -> Administrator:
     await services.configuration.refresh()  # a caller must see changes that it has just made through another process
-    return Administrator(caller.key_id, name, services.configuration)
+    return Administrator(caller.key_id, caller.instance, services.configuration)
 
 
 AsAdministrator = Annotated[Administrator, Depends(_administrator)]

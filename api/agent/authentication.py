@@ -11,21 +11,22 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import uuid4
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials
 
 from api.agent.requests import SignInRequest
 from api.agent.responses import SignInResponse
+from api.audit import AuditedRoute, begin_audit
 from api.bodies import JsonBody
 from api.connect.authentication import ByAccessKey
 from api.dependencies import Services, ServicesInRequest
-from api.openapi import ACCESS_KEY, AGENT_TOKEN, DescribedRoute, error_responses
+from api.openapi import ACCESS_KEY, AGENT_TOKEN, error_responses
 from api.tokens import TokenKind
 from configuration.schema.instances import AgentSettings, InstanceSettings
 from domain.errors import AccessDenied, NotFound
 from store.agent_identities import begin_identity, find_identity
 
-router = APIRouter(prefix="/v1", tags=["agent"], route_class=DescribedRoute)
+router = APIRouter(prefix="/v1", tags=["agent"], route_class=AuditedRoute)
 
 AGENT_TOKEN_LIFE = timedelta(hours=12)
 
@@ -113,9 +114,12 @@ ByAgentToken = Annotated[SignedInAgent, Depends(_signed_in)]
     dependencies=[Depends(ACCESS_KEY)],
     responses=error_responses(name="ResourceNotFoundException", message="user: instance 'demo' has no agent 'a9'."),
 )
-async def sign_in(services: ServicesInRequest, caller: ByAccessKey, body: JsonBody[SignInRequest]) -> SignInResponse:
+async def sign_in(
+    request: Request, services: ServicesInRequest, caller: ByAccessKey, body: JsonBody[SignInRequest]
+) -> SignInResponse:
     """Returns an agent token, valid for 12 hours. For backends, with their access key."""
     name, instance = services.instance(body.instance, caller.instances, "instance")
+    begin_audit(request, name, caller.actor).target = f"agents/{body.user}"
     settings = instance.agents.get(body.user)
     if settings is None:
         raise NotFound(f"user: instance {name!r} has no agent {body.user!r}.")

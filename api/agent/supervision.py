@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from uuid import uuid4
 
 from annotated_types import Interval
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 
 from api.agent.agent_status import agent_response, change_agent_status
 from api.agent.authentication import ByAgentToken, SignedInAgent
@@ -22,10 +22,11 @@ from api.agent.responses import (
     OpenContactsResponse,
     TransferResponse,
 )
+from api.audit import AuditedRoute, begin_audit
 from api.bodies import JsonBody
 from api.connect.transfers import OWN_MEMBERS, TransferTarget, transfer
 from api.dependencies import Services, ServicesInRequest
-from api.openapi import DescribedRoute, EmptyResponse, error_responses
+from api.openapi import EmptyResponse, error_responses
 from api.refusals import execute_or_raise, refusal_error
 from domain.errors import AccessDenied, ConversationEnded, MalformedRequest, NotFound
 from domain.events import Assign, Close, End, Release
@@ -41,7 +42,7 @@ from wire.models import ContactId
 router = APIRouter(
     prefix="/v1/supervision",
     tags=["supervision"],
-    route_class=DescribedRoute,
+    route_class=AuditedRoute,
     responses=error_responses(name="AccessDeniedException", message="Only a supervisor may do that."),
 )
 
@@ -50,9 +51,10 @@ OpenState = Literal["OPEN", "ACTIVE", "WAITING", "WRAP_UP"]
 """States of a conversation that is not closed."""
 
 
-def _supervisor(agent: ByAgentToken) -> SignedInAgent:
+async def _supervisor(request: Request, agent: ByAgentToken) -> SignedInAgent:
     if not agent.settings.supervisor:
         raise AccessDenied("Only a supervisor may do that.")
+    begin_audit(request, agent.instance, actor_of(agent))
     return agent
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, PlainSerializer, StringConstraints, ValidationInfo, field_validator
 
 from configuration.schema.sections import (
+    NEVER,
     Identifier,
     Language,
     Limit,
@@ -181,6 +182,8 @@ class WorkstreamSettings(SettingsSection):
     over_capacity: bool = True
     """Whether an agent without free capacity may resume a parked conversation, or pick one."""
     survey: SurveySettings | None = None
+    retention: Limit = NEVER
+    """How long after its end a conversation is kept. Then all that there is about it is deleted."""
 
     @property
     def refuses_when_closed(self) -> bool:

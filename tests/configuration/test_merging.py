@@ -58,6 +58,7 @@ same_agent = "off"
 same_agent_wait = "PT90S"
 wrap_up_holds = 30
 over_capacity = false
+retention = "P90D"
 [workstreams.full.survey]
 deadline = 60
 thanks = "Thanks"

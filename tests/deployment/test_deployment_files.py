@@ -69,6 +69,8 @@ class Containers:
         self._secrets.mkdir()
         (self._secrets / "store_url").write_text(store)
         (self._secrets / "token_keys").write_text('["a token key of at least 32 characters"]')
+        (self._secrets / "encryption_keys").write_text('["an encryption key of at least 32 characters"]')
+        (self._secrets / "codec_tokens").write_text('["a token of the codec of at least 32 characters"]')
         (self._secrets / "access_keys").write_text(f'{{"crm": {{"secret": "{SECRET}"}}}}')
 
     def start(self, name: str) -> None:

@@ -13,6 +13,7 @@ NOT_RUN = {
     "docs/development.md": 1,  # runs of chaos, which take minutes
     "docs/metrics.md": 1,  # a part of the configuration of Prometheus
     "docs/tracing.md": 1,  # the address of a collector
+    "docs/privacy.md": 3,  # keys, and a Temporal UI elsewhere
     "docs/replaying.md": 1,  # the output for a history that differs
     "docs/settings.md": 1,  # a second Perennial on other ports
 }

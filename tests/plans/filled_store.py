@@ -59,6 +59,7 @@ def _rows(size: int, now: datetime) -> Iterator[Row]:
         yield schema.connections, _connection(f"idle-{n}-customer", OTHER_PROCESS)
         yield schema.routing_waits, _wait(n, now)
         yield schema.sent_positions, {"contact_id": f"waiting-{n}", "position": size - n, "at": now}
+        yield schema.audit, _audit_entry(n, now)
         yield schema.client_tokens, {"id": f"token-{n}", "digest": "d", "resource_id": f"waiting-{n}", "used_at": now}
         yield schema.single_uses, {"id": f"use-{n}", "expires_at": now + timedelta(hours=1)}
     yield from _open_chat("own", "ACTIVE", now, stage="working", agent=ANN)
@@ -234,6 +235,19 @@ def _connection(participant_id: str, process_id: str) -> dict[str, Any]:
         "process_id": process_id,
         "conversation_id": participant_id.removesuffix("-customer"),
         "connect_reported": True,
+    }
+
+
+def _audit_entry(n: int, now: datetime) -> dict[str, Any]:
+    at = now - timedelta(days=1, seconds=n)
+    return {
+        "id": f"entry-{n}",
+        "instance": INSTANCE,
+        "at": at,
+        "actor": "api:crm",
+        "action": "put_table",
+        "target": "",
+        "counts": {},
     }
 
 

@@ -11,6 +11,7 @@ from domain.transcript import TranscriptItem
 from routing.placement import write_placement
 from store import (
     agent_identities,
+    audit,
     client_tokens,
     configuration,
     connections,
@@ -19,11 +20,13 @@ from store import (
     inspection,
     notes,
     past,
+    personal_data,
     receipts,
     single_uses,
     transcript,
 )
 from store.attributes import merge_attributes
+from store.audit import AuditEntry
 from store.checkpoints import Step, find_checkpoint
 from store.client_tokens import TokenUse
 from store.configuration import ConfigurationChange
@@ -207,6 +210,33 @@ async def changes_of_the_configuration(db: Database) -> None:
     assert await configuration.delete_change(db, INSTANCE, "agents", "new", revision=revision + 2)
 
 
+async def deletion_of_a_conversation(db: Database) -> None:
+    """The search for what may be deleted, an export, and the deletion of a conversation that nobody continues."""
+    now = datetime.now(UTC)
+    anonymous = "customer of without-items"
+    assert await personal_data.conversations_of_customer(db, INSTANCE, anonymous) == ["without-items"]
+    assert await personal_data.ended_conversations(db, INSTANCE, WORKSTREAM, now, PAGE)
+    deleted = "elsewhere-7"
+    assert await personal_data.exported_conversation(db, deleted)
+    assert await personal_data.contacts_of(db, deleted)
+    assert await personal_data.ids_within(db, deleted)
+    assert (await personal_data.erase_conversation(db, deleted)).items == 1
+
+
+async def deletion_of_traces(db: Database) -> None:
+    """The deletion of what names a conversation for some days. It reads these tables as a whole."""
+    await personal_data.erase_traces(db, INSTANCE, ["closed-4", "waiting-4"])
+
+
+async def entries_of_the_audit_log(db: Database) -> None:
+    """An entry, two pages, and the removal of old entries."""
+    now = datetime.now(UTC)
+    await audit.write_entries(db, [AuditEntry("new", INSTANCE, now, "api:crm", "put_table")])
+    last = (await audit.entries_before(db, INSTANCE, None, PAGE))[-1]
+    assert await audit.entries_before(db, INSTANCE, (last.at, last.id), 2)
+    await audit.delete_entries(db, now - timedelta(days=365))
+
+
 def _step(number: int, run: str = "run", *, whole: bool = False) -> Step:
     checkpoint = Checkpoint(run_id=run, number=number, consumed=number, state=f"{number} of {run}")
     return Step(CHAT, checkpoint, whole=whole)
@@ -248,4 +278,6 @@ STORE_WORK = (
     search_of_contacts,
     connections_of_participants,
     changes_of_the_configuration,
+    deletion_of_a_conversation,
+    entries_of_the_audit_log,
 )

@@ -12,7 +12,7 @@ from tests.plans.conftest import LARGE, SMALL
 from tests.plans.observation import Observation, Place, all_places, observed
 from tests.plans.periodic_work import Tasks, all_sites, periodic_tasks
 from tests.plans.routing_work import ROUTING_WORK, lists_of_all
-from tests.plans.store_work import STORE_WORK, commit_of_a_reset_run, reconciliation
+from tests.plans.store_work import STORE_WORK, commit_of_a_reset_run, deletion_of_traces, reconciliation
 
 pytestmark = pytest.mark.timeout(600)  # a store with 10,000 of everything takes its time
 
@@ -50,7 +50,7 @@ async def observations(stores: dict[int, str]) -> dict[int, Observation]:
 @pytest.fixture(scope="session")
 async def costs_of_lists(stores: dict[int, str], observations: dict[int, Observation]) -> dict[int, Observation]:
     """The same for statements that are about all agents or contacts, or many items. Runs after `observations`."""
-    work = (lists_of_all, commit_of_a_reset_run, reconciliation)
+    work = (lists_of_all, commit_of_a_reset_run, reconciliation, deletion_of_traces)
     return {size: await observe(url, *work) for size, url in stores.items()}
 
 

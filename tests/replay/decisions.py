@@ -43,9 +43,10 @@ class Decisions(BaseModel):
     def comparable(self) -> dict[str, Any]:
         """As JSON, without what is no decision.
 
-        That is the policy's fingerprint, which differs as soon as policies have a new field, and the agreement of run and store.
+        That is the policy's fingerprint, which differs as soon as policies have a new field, the agreement of run and store,
+        and what goes to the audit log.
         """
-        agreement = {"checkpoint", "before", "whole"}
+        agreement = {"checkpoint", "before", "whole", "signals"}
         return self.model_dump(
             mode="json",
             exclude={

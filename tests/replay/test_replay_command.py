@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
 from base64 import b64decode
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +34,11 @@ UNSANDBOXED = UnsandboxedWorkflowRunner()
 """The sandbox would import the workflow again, without the change that a test makes."""
 
 
-def command(*paths: Path) -> subprocess.CompletedProcess[str]:
+def command(*paths: Path, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "perennial", "replay", *paths],
         cwd=ROOT,
+        env={**os.environ, **(environment or {})},
         capture_output=True,
         text=True,
         timeout=60,

@@ -6,6 +6,7 @@ from hashlib import sha256
 from uuid import uuid4
 
 from domain.conversation import Mode
+from domain.customers import customer_hash
 from domain.events import Park
 from tests.workflows.engine import Chat, Engine, eventually
 from tests.workflows.random_chats import run_histories
@@ -39,13 +40,13 @@ async def attribute_events(chat: Chat) -> list[int]:
 
 
 def test_customer_hash_matches_the_documentation() -> None:
-    assert search_attributes.customer_hash("demo", "ä-17") == sha256("demo/ä-17".encode()).hexdigest()[:32]
-    assert search_attributes.customer_hash("demo", "c-17") == "244aa53e6fb75ae6396508f0146e7ce9"
+    assert customer_hash("demo", "ä-17") == sha256("demo/ä-17".encode()).hexdigest()[:32]
+    assert customer_hash("demo", "c-17") == "244aa53e6fb75ae6396508f0146e7ce9"
 
 
 async def test_customer_id_finds_the_conversations_of_a_customer(engine: Engine) -> None:
     customer_id = str(uuid4())
-    query = f"ChatCustomer = '{search_attributes.customer_hash('demo', customer_id)}'"
+    query = f"ChatCustomer = '{customer_hash('demo', customer_id)}'"
     chat = await engine.start(Mode.PERSISTENT, customer_id=customer_id)
     await wait_until_found(chat, query)  # no worker has run it yet
     async with engine.worker():

@@ -188,6 +188,22 @@ def upgrade() -> None:
         sqlite_where=sa.text("closed_at IS NULL"),
         postgresql_where=sa.text("closed_at IS NULL"),
     )
+    op.create_index(
+        "conversations_closed",
+        "conversations",
+        ["instance", "workstream", "closed_at"],
+        unique=False,
+        sqlite_where=sa.text("closed_at IS NOT NULL"),
+        postgresql_where=sa.text("closed_at IS NOT NULL"),
+    )
+    op.create_index(
+        "conversations_with_past",
+        "conversations",
+        ["past_id"],
+        unique=False,
+        sqlite_where=sa.text("past_id IS NOT NULL"),
+        postgresql_where=sa.text("past_id IS NOT NULL"),
+    )
     op.create_table(
         "processes",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -408,3 +424,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(op.f("ix_participants_conversation_id"), "participants", ["conversation_id"], unique=False)
+    op.create_table(
+        "audit",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("instance", sa.String(length=100), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("actor", sa.String(length=512), nullable=False),
+        sa.Column("action", sa.String(length=64), nullable=False),
+        sa.Column("target", sa.String(length=512), nullable=False),
+        sa.Column("counts", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("audit_by_instance", "audit", ["instance", "at", "id"], unique=False)
+    op.create_index(op.f("ix_audit_at"), "audit", ["at"], unique=False)
