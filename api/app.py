@@ -31,12 +31,14 @@ from api.head_requests import HeadRequests
 from api.participant import connection, messages, socket, transcript
 from api.participant.arrival import MessagesInOrder
 from api.paths import EncodedSlashes
+from api.request_limits import RequestLimits
 from api.request_metrics import RequestMetrics
 from api.request_traces import RequestTraces
 from api.stopping import LastAnswers
 from api.tokens import Tokens, token_keys
 from api.trusted_proxies import TrustedProxies
 from configuration.current import Configuration
+from configuration.schema.limits import number
 from engine.client import ConversationClient
 from engine.lost_conversations import LostConversations
 from realtime.accepted_messages import AcceptedMessages
@@ -92,6 +94,7 @@ def build_services(
         tokens=tokens,
         keys=CurrentKeys(settings, tokens),
         client_tokens=ClientTokens(db),
+        limits=RequestLimits(settings.limits, metrics),
         sessions=Sessions(db, bus, engine, metrics),
         transcripts=TranscriptFeed(db, bus, metrics),
         agent_events=AgentEventFeed(db, bus),
@@ -105,7 +108,7 @@ def build_services(
         queue_positions=QueuePositions(db, engine, configuration, every=settings.positions_every),
         readiness=Readiness(),
         metrics=metrics,
-        open_sockets=OpenSockets(),
+        open_sockets=OpenSockets(number(settings.limits.sockets)),
         stopping=Event(),
     )
 

@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 from api.client_tokens import ClientTokens
 from api.current_keys import CurrentKeys
 from api.paths import resource_id
+from api.request_limits import RequestLimits
 from api.tokens import Tokens
 from configuration.current import Configuration
 from configuration.schema.instances import InstanceSettings
@@ -48,6 +49,7 @@ class Services:
     tokens: Tokens
     keys: CurrentKeys
     client_tokens: ClientTokens
+    limits: RequestLimits
     sessions: Sessions
     transcripts: TranscriptFeed
     agent_events: AgentEventFeed

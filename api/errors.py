@@ -28,6 +28,7 @@ from domain.errors import (
     Fault,
     InvalidSignature,
     InvalidValue,
+    LimitReached,
     MalformedRequest,
     NotFound,
     QuotaExceeded,
@@ -44,8 +45,8 @@ logger = logging.getLogger(__name__)
 
 PARTICIPANT_PATHS = "/participant/"
 
-RETRY_AFTER_SECONDS = "1"
-"""When the client of a request that is throttled or not served should try again. boto3 and ChatJS have a delay of their own."""
+RETRY_AFTER_SECONDS = 1
+"""When the client of a request that is not served should try again. boto3 and ChatJS have a delay of their own."""
 
 
 TRY_AGAIN_LATER = 1013
@@ -73,6 +74,7 @@ ERROR_FORMATS: dict[type[Fault], ErrorFormat] = {
     ContactNotFound: ErrorFormat(410, "ContactNotFoundException", "ResourceNotFoundException"),
     RequestTooLarge: ErrorFormat(413, "InvalidRequestException", "ValidationException"),
     Throttled: ErrorFormat(429, "ThrottlingException", "ThrottlingException"),
+    LimitReached: ErrorFormat(429, "LimitExceededException", "ThrottlingException"),
     UnexpectedError: ErrorFormat(500, "InternalServiceException", "InternalServerException"),
     Unavailable: ErrorFormat(503, "InternalServiceException", "InternalServerException"),
 }
@@ -89,7 +91,7 @@ def render(fault: Fault, path: str) -> JSONResponse:
     if isinstance(fault, Throttled):
         logger.warning("refused for overload: %s", name)
     if isinstance(fault, Throttled | Unavailable):
-        headers["retry-after"] = RETRY_AFTER_SECONDS
+        headers["retry-after"] = str(fault.retry_after if isinstance(fault, Throttled) else RETRY_AFTER_SECONDS)
     return JSONResponse({"__type": name, "Message": str(fault)}, status_code=error_format.status, headers=headers)
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import jwt
 
-from domain.errors import AccessDenied
+from domain.errors import AccessDenied, UnknownToken
 from runtime.errors import StartupError
 from runtime.settings import MIN_KEY_LENGTH
 
@@ -83,7 +83,7 @@ class Tokens:
         except jwt.ExpiredSignatureError:
             raise AccessDenied(f"The {kind} token has expired.") from None
         except (jwt.InvalidTokenError, StopIteration):
-            raise AccessDenied(f"The {kind} token is not valid.") from None
+            raise UnknownToken(f"The {kind} token is not valid.") from None
         self._valid[token] = body
         if len(self._valid) > REMEMBERED_TOKENS:
             self._valid.popitem(last=False)

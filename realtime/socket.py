@@ -44,6 +44,7 @@ HANDED_OVER = CloseReason(HANDED_OVER_CODE)
 """The process stops. The client connects again at once, to another process."""
 TOO_SLOW = CloseReason(TOO_SLOW_CODE, "it lags too far behind")
 """The client may reconnect at once."""
+UNUSED = CloseReason(1008, "it has no subscription")
 TOKEN_EXPIRED = CloseReason(4001, "the agent token has expired")
 """The client needs a new token."""
 AGENT_REMOVED = CloseReason(4003, "the agent does not exist any more")

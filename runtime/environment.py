@@ -24,6 +24,7 @@ _LISTS = {"token_keys": 'must be a JSON list, such as ["at least 32 random chara
 _TABLES = {
     "access_keys": 'must be a JSON object, such as {"crm": {"secret": "at least 16 characters"}}',
     "instances": "must be a JSON object",
+    "limits": 'must be a JSON object, such as {"messages": "off"}',
 }
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials
 
 from api.agent.requests import SignInRequest
@@ -58,11 +58,16 @@ def read_agent_token(services: Services, token: str) -> SignedInAgent:
 
 
 def _signed_in(
-    services: ServicesInRequest, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(AGENT_TOKEN)]
+    request: Request,
+    services: ServicesInRequest,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(AGENT_TOKEN)],
 ) -> SignedInAgent:
     if bearer is None:
         raise AccessDenied("The request needs 'Authorization: Bearer <agent token>'.")
-    return read_agent_token(services, bearer.credentials.strip())
+    with services.limits.checking_token(request):
+        agent = read_agent_token(services, bearer.credentials.strip())
+    services.limits.take_for_agent(agent.instance, agent.user)
+    return agent
 
 
 ByAgentToken = Annotated[SignedInAgent, Depends(_signed_in)]

@@ -7,8 +7,8 @@ import json
 from fastapi import APIRouter
 from starlette.websockets import WebSocket
 
-from api.agent.authentication import read_agent_token
-from api.dependencies import ServicesInRequest
+from api.agent.authentication import SignedInAgent, read_agent_token
+from api.dependencies import Services, ServicesInRequest
 from api.errors import refuse_socket
 from domain.errors import AccessDenied
 from realtime.agent_event_feed import AgentEventSubscriber
@@ -32,10 +32,17 @@ async def agent_socket(
     """
     scheme, _, bearer = websocket.headers.get("authorization", "").partition(" ")
     try:
-        signed_in = read_agent_token(services, token or (bearer.strip() if scheme.lower() == "bearer" else ""))
+        with services.limits.checking_token(websocket):
+            signed_in = read_agent_token(services, token or (bearer.strip() if scheme.lower() == "bearer" else ""))
     except AccessDenied as denied:
         await refuse_socket(websocket, denied)
         return
+    agent = AgentId(signed_in.instance, signed_in.user)
+    with services.open_sockets.counted(agent, services.settings.sockets_per_agent):
+        await _serve(websocket, services, signed_in, after)
+
+
+async def _serve(websocket: WebSocket, services: Services, signed_in: SignedInAgent, after: int | None) -> None:
     agent = AgentId(signed_in.instance, signed_in.user)
     name = f"agent {signed_in.user} of {signed_in.instance}"
     socket = ClientSocket(websocket, name, services.metrics.agent_sockets)

@@ -89,10 +89,7 @@ def connection_data(
     now = datetime.now(UTC)
     data: dict[str, Any] = {}
     if "WEBSOCKET" in types:
-        present, most = (
-            services.transcripts.sockets(participant_id, conversation_id),
-            services.settings.sockets_per_participant,
-        )
+        present, most = services.open_sockets.of(participant_id), services.settings.sockets_per_participant
         if present >= most:
             raise Throttled(f"The participant has {present} open WebSockets; at most {most} are allowed.")
         token = services.tokens.make(TokenKind.SOCKET, participant_id, SOCKET_URL_LIFE)
