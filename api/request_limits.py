@@ -95,7 +95,7 @@ class RequestLimits:
     def checking_token(self, connection: HTTPConnection) -> Generator[None]:
         """Count the failure of a block that checks a token. A valid token is good from every address.
 
-        Tokens are signed and cannot be guessed, and many customers can share an address. One of them must not lock out the others.
+        Tokens are signed and cannot be guessed, and many customers can share an address. One must not lock out the others.
 
         Raises:
             Throttled: the token is not valid, and the address of the client has failed too often.
