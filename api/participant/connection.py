@@ -68,7 +68,9 @@ async def disconnect_participant(
     """DisconnectParticipant. An agent ends the chat; a customer ends it if the policy allows, and leaves it otherwise."""
     command = Leave if session.participant.role == "CUSTOM_BOT" else End
     try:
-        refused = await services.engine.execute_command(session.conversation.id, command(by=session.participant.id))
+        refused = await services.engine.execute_command(
+            session.conversation.id, command(by=session.participant.id), of_customer=session.participant.role != "AGENT"
+        )
     except ConversationEnded:
         return {}
     if refused and session.conversation.ended_at is None:

@@ -17,6 +17,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from api import http_protocol, server, websocket_protocol
 from api.http_protocol import MAX_HEAD_BYTES, UnreadAnswers
 from api.server import serve
+from realtime.socket import SEND_SECONDS, ClientSocket, Frame
+from runtime.metrics import ApiMetrics
 from runtime.settings import Settings
 
 SECONDS = 0.5
@@ -42,6 +44,8 @@ class Seen:
     def __init__(self) -> None:
         self.headers: list[str] = []
         self.ended = asyncio.Event()
+        self.is_full = False
+        """Whether no more frames fit into the queue of the socket `answers`."""
 
 
 @asynccontextmanager
@@ -65,6 +69,20 @@ async def served(seen: Seen) -> AsyncGenerator[int]:
         with suppress(WebSocketDisconnect):
             while True:
                 await websocket.receive_text()
+        seen.ended.set()
+
+    @app.websocket("/answers")
+    async def answers(websocket: WebSocket) -> None:
+        client = ClientSocket(websocket, "a client", ApiMetrics().participant_sockets, max_bytes=20_000)
+
+        answer = Frame("x" * 10_000)
+
+        async def reply(_: str | None) -> None:
+            seen.is_full = not client.frames.has_room(answer)
+            await client.frames.reply(answer)
+
+        async with client.opened():
+            await client.read(reply)
         seen.ended.set()
 
     async with serve(app, Settings(api_port=0)) as running:
@@ -340,3 +358,24 @@ async def test_client_that_sends_pings_and_reads_no_pongs_takes_no_memory(quick:
         async with asyncio.timeout(PATIENCE_SECONDS):
             await seen.ended.wait()
     assert psutil.Process().memory_info().rss - before < 40_000_000
+
+
+async def test_client_that_has_not_read_and_is_gone_is_noticed_at_once() -> None:
+    """Its reader waits for room in the queue of frames, and does not look at the connection."""
+    seen = Seen()
+    frame = b"\x81\xfe\x00\xc8" + bytes(4) + b"x" * 200
+    async with served(seen) as port:
+        client = socket()
+        client.setsockopt(SOL_SOCKET, SO_RCVBUF, 4_096)
+        client.connect(("127.0.0.1", port))
+        client.sendall(HANDSHAKE.replace(b"/socket", b"/answers") + b"\r\n")
+        client.setblocking(False)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not seen.is_full:
+                await asyncio.get_running_loop().sock_sendall(client, frame)
+                await asyncio.sleep(0.001)
+        client.close()
+        began = monotonic()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await seen.ended.wait()
+        assert monotonic() - began < SEND_SECONDS / 4
