@@ -35,6 +35,7 @@ from domain.errors import (
     RequestTooLarge,
     Throttled,
     TokenReused,
+    TooFast,
     Unavailable,
     UnexpectedError,
     UnknownOperation,
@@ -88,7 +89,7 @@ def render(fault: Fault, path: str) -> JSONResponse:
     headers = {"x-amzn-errortype": name}
     if isinstance(fault, EngineUnavailable) and fault.__cause__:
         logger.warning("%s: %s Cause: %s", path, fault, fault.__cause__)
-    if isinstance(fault, Throttled):
+    if isinstance(fault, Throttled) and not isinstance(fault, TooFast):
         logger.warning("refused for overload: %s", name)
     if isinstance(fault, Throttled | Unavailable):
         headers["retry-after"] = str(fault.retry_after if isinstance(fault, Throttled) else RETRY_AFTER_SECONDS)

@@ -15,7 +15,7 @@ from typing import Any
 from starlette.requests import HTTPConnection
 
 from configuration.schema.limits import LimitSettings, number
-from domain.errors import AccessDenied, Throttled, UnknownToken
+from domain.errors import AccessDenied, TooFast, UnknownToken
 from realtime.request_rates import Failures, RequestRate
 from runtime.metrics import ApiMetrics
 
@@ -55,7 +55,7 @@ class RequestLimits:
         """Count a request of a participant.
 
         Raises:
-            Throttled: they send too many.
+            TooFast: they send too many.
         """
         self._take(PARTICIPANT_RATES[path], participant_id, "This participant")
 
@@ -63,7 +63,7 @@ class RequestLimits:
         """Count a request of an agent.
 
         Raises:
-            Throttled: the agent sends too many.
+            TooFast: the agent sends too many.
         """
         self._take("agents", (instance, user), "This agent")
 
@@ -71,7 +71,7 @@ class RequestLimits:
         """Count a request of a backend. `route` is the path of its operation, with the names of its parameters.
 
         Raises:
-            Throttled: the backend calls this operation too often.
+            TooFast: the backend calls this operation too often.
         """
         own = "backends" if route.startswith(OWN_OPERATIONS) else "controls"
         self._take(CONTROL_RATES.get((method, route), own), (key_id, method, route), "This access key")
@@ -81,7 +81,7 @@ class RequestLimits:
         """Count the failure of a block that checks an access key.
 
         Raises:
-            Throttled: the address of the client has failed too often. The key is not looked at, so nobody can go on guessing.
+            TooFast: the address of the client has failed too often. The key is not looked at, so nobody can go on guessing.
         """
         address = address_of(connection)
         self._require_few_failures(address)
@@ -98,7 +98,7 @@ class RequestLimits:
         Tokens are signed and cannot be guessed, and many customers can share an address. One must not lock out the others.
 
         Raises:
-            Throttled: the token is not valid, and the address of the client has failed too often.
+            TooFast: the token is not valid, and the address of the client has failed too often.
         """
         try:
             yield
@@ -111,13 +111,13 @@ class RequestLimits:
     def _take(self, name: str, caller: Hashable, who: str) -> None:
         if wait := self._rates[name].take(caller):
             self._throttled.labels(name).inc()
-            raise Throttled(f"{who} sends too many requests. Try again later.", ceil(wait))
+            raise TooFast(f"{who} sends too many requests. Try again later.", ceil(wait))
 
     def _require_few_failures(self, address: str) -> None:
         if wait := self._failures.wait(address):
             self._throttled.labels("failed_authentications").inc()
             message = "Too many requests of this address had wrong credentials. Try again later."
-            raise Throttled(message, ceil(wait))
+            raise TooFast(message, ceil(wait))
 
 
 def address_of(connection: HTTPConnection) -> str:

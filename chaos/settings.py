@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
+from configuration.schema.limits import LimitSettings
+
 SECRET = "perennial-demo-secret"
 INSTANCE = "demo"
 LIVE, PERSISTENT = "live", "persistent"
@@ -28,6 +32,7 @@ SETTINGS = {
     "PERENNIAL_STOP_NOTICE": "PT1S",
     "PERENNIAL_STOP_TIME": "PT10S",
     "PERENNIAL_WORKER_PORT": "0",
+    "PERENNIAL_LIMITS": json.dumps(dict.fromkeys(LimitSettings.model_fields, "off")),
     "PERENNIAL_RECYCLE_AFTER": "400",
     "PERENNIAL_TOKEN_KEYS": '["the same token key in all API processes"]',
 }

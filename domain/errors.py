@@ -67,8 +67,12 @@ class Throttled(Fault):
         self.retry_after = retry_after
 
 
-class LimitReached(Throttled):
-    """The number of things that may exist at the same time is reached."""
+class TooFast(Throttled):
+    """The caller sends more requests than they may. The service itself is not overloaded."""
+
+
+class LimitReached(TooFast):
+    """The number of things that the caller may have at the same time is reached."""
 
 
 class ConversationEnded(Fault):

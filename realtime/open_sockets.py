@@ -10,7 +10,7 @@ from datetime import timedelta
 from math import ceil
 from typing import Protocol
 
-from domain.errors import Throttled, Unavailable
+from domain.errors import TooFast, Unavailable
 
 HEAD_START_SECONDS = 0.05
 """How long before the close of a socket the other processes get to know where its client resumes. It is back after 5 ms."""
@@ -50,11 +50,11 @@ class OpenSockets:
         """Count a socket from its handshake to its end. `most`: how many the client may have.
 
         Raises:
-            Throttled: the client has as many.
+            TooFast: the client has as many.
             Unavailable: the process has as many as it may have.
         """
         if self._by_client[client] >= most:
-            raise Throttled(f"The client has {most} WebSockets, which is the limit.")
+            raise TooFast(f"The client has {most} WebSockets, which is the limit.")
         if self._most is not None and self._counted >= self._most:
             raise Unavailable("This process has as many WebSockets as it may have. Try again later.")
         self._by_client[client] += 1

@@ -15,7 +15,7 @@ from api.openapi import DescribedRoute
 from api.participant.authentication import ByConnectionToken, ByParticipantToken
 from api.participant.socket import PATH
 from api.tokens import TokenKind
-from domain.errors import AccessDenied, ConversationEnded, MalformedRequest, Throttled
+from domain.errors import AccessDenied, ConversationEnded, MalformedRequest, TooFast
 from domain.events import Connect, End, Leave
 from domain.instants import iso
 from realtime.sessions import Session
@@ -86,14 +86,14 @@ def connection_data(
     """Return a socket URL and a connection token, for the types that the request names.
 
     Raises:
-        Throttled: the participant has too many open sockets.
+        TooFast: the participant has too many open sockets.
     """
     now = datetime.now(UTC)
     data: dict[str, Any] = {}
     if "WEBSOCKET" in types:
         present, most = services.open_sockets.of(participant_id), services.settings.sockets_per_participant
         if present >= most:
-            raise Throttled(f"The participant has {present} open WebSockets; at most {most} are allowed.")
+            raise TooFast(f"The participant has {present} open WebSockets; at most {most} are allowed.")
         token = services.tokens.make(TokenKind.SOCKET, participant_id, SOCKET_URL_LIFE)
         url = f"{_socket_base(request, services)}{PATH}?token={token}"
         data["Websocket"] = {"Url": url, "ConnectionExpiry": iso(now + SOCKET_URL_LIFE)}
