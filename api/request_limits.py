@@ -6,11 +6,12 @@ processes has `n` times the rate.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Hashable
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncGenerator, Hashable
+from contextlib import asynccontextmanager
 from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
-from typing import Any
+from typing import Any, NoReturn
 
 from starlette.requests import HTTPConnection
 
@@ -38,6 +39,12 @@ CONTROL_RATES = {
 
 OWN_OPERATIONS = "/v1/"
 
+HOLD_SECONDS = 0.2
+"""How long a refusal is held back. So a client that repeats it without a pause slows down, and takes no time from others."""
+
+MAX_HELD = 1_000
+"""How many refusals are held back at once. Further ones are answered at once."""
+
 IPV6_NETWORK = 64
 """The bits of an IPv6 address that count: a client has all addresses of such a network."""
 
@@ -50,49 +57,50 @@ class RequestLimits:
         self._rates = {name: RequestRate(getattr(settings, name)) for name in names}
         self._failures = Failures(number(settings.failed_authentications))
         self._throttled = metrics.throttled
+        self._held = 0
 
-    def take_for_participant(self, path: str, participant_id: str) -> None:
+    async def take_for_participant(self, path: str, participant_id: str) -> None:
         """Count a request of a participant.
 
         Raises:
             TooFast: they send too many.
         """
-        self._take(PARTICIPANT_RATES[path], participant_id, "This participant")
+        await self._take(PARTICIPANT_RATES[path], participant_id, "This participant")
 
-    def take_for_agent(self, instance: str, user: str) -> None:
+    async def take_for_agent(self, instance: str, user: str) -> None:
         """Count a request of an agent.
 
         Raises:
             TooFast: the agent sends too many.
         """
-        self._take("agents", (instance, user), "This agent")
+        await self._take("agents", (instance, user), "This agent")
 
-    def take_for_backend(self, key_id: str, method: str, route: str) -> None:
+    async def take_for_backend(self, key_id: str, method: str, route: str) -> None:
         """Count a request of a backend. `route` is the path of its operation, with the names of its parameters.
 
         Raises:
             TooFast: the backend calls this operation too often.
         """
         own = "backends" if route.startswith(OWN_OPERATIONS) else "controls"
-        self._take(CONTROL_RATES.get((method, route), own), (key_id, method, route), "This access key")
+        await self._take(CONTROL_RATES.get((method, route), own), (key_id, method, route), "This access key")
 
-    @contextmanager
-    def checking_key(self, connection: HTTPConnection) -> Generator[None]:
+    @asynccontextmanager
+    async def checking_key(self, connection: HTTPConnection) -> AsyncGenerator[None]:
         """Count the failure of a block that checks an access key.
 
         Raises:
             TooFast: the address of the client has failed too often. The key is not looked at, so nobody can go on guessing.
         """
         address = address_of(connection)
-        self._require_few_failures(address)
+        await self._require_few_failures(address)
         try:
             yield
         except AccessDenied:
             self._failures.add(address)
             raise
 
-    @contextmanager
-    def checking_token(self, connection: HTTPConnection) -> Generator[None]:
+    @asynccontextmanager
+    async def checking_token(self, connection: HTTPConnection) -> AsyncGenerator[None]:
         """Count the failure of a block that checks a token. A valid token is good from every address.
 
         Tokens are signed and cannot be guessed, and many customers can share an address. One must not lock out the others.
@@ -104,20 +112,28 @@ class RequestLimits:
             yield
         except UnknownToken:
             address = address_of(connection)
-            self._require_few_failures(address)
+            await self._require_few_failures(address)
             self._failures.add(address)
             raise
 
-    def _take(self, name: str, caller: Hashable, who: str) -> None:
+    async def _take(self, name: str, caller: Hashable, who: str) -> None:
         if wait := self._rates[name].take(caller):
-            self._throttled.labels(name).inc()
-            raise TooFast(f"{who} sends too many requests. Try again later.", ceil(wait))
+            await self._refuse(name, f"{who} sends too many requests. Try again later.", wait)
 
-    def _require_few_failures(self, address: str) -> None:
+    async def _require_few_failures(self, address: str) -> None:
         if wait := self._failures.wait(address):
-            self._throttled.labels("failed_authentications").inc()
             message = "Too many requests of this address had wrong credentials. Try again later."
-            raise TooFast(message, ceil(wait))
+            await self._refuse("failed_authentications", message, wait)
+
+    async def _refuse(self, name: str, message: str, wait: float) -> NoReturn:
+        self._throttled.labels(name).inc()
+        if self._held < MAX_HELD:
+            self._held += 1
+            try:
+                await asyncio.sleep(HOLD_SECONDS)
+            finally:
+                self._held -= 1
+        raise TooFast(message, ceil(wait))
 
 
 def address_of(connection: HTTPConnection) -> str:

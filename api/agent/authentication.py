@@ -57,16 +57,16 @@ def read_agent_token(services: Services, token: str) -> SignedInAgent:
     return SignedInAgent(claims["instance"], claims["sub"], instance, datetime.fromtimestamp(claims["exp"], UTC))
 
 
-def _signed_in(
+async def _signed_in(
     request: Request,
     services: ServicesInRequest,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(AGENT_TOKEN)],
 ) -> SignedInAgent:
     if bearer is None:
         raise AccessDenied("The request needs 'Authorization: Bearer <agent token>'.")
-    with services.limits.checking_token(request):
+    async with services.limits.checking_token(request):
         agent = read_agent_token(services, bearer.credentials.strip())
-    services.limits.take_for_agent(agent.instance, agent.user)
+    await services.limits.take_for_agent(agent.instance, agent.user)
     return agent
 
 

@@ -32,7 +32,7 @@ async def agent_socket(
     """
     scheme, _, bearer = websocket.headers.get("authorization", "").partition(" ")
     try:
-        with services.limits.checking_token(websocket):
+        async with services.limits.checking_token(websocket):
             signed_in = read_agent_token(services, token or (bearer.strip() if scheme.lower() == "bearer" else ""))
     except AccessDenied as denied:
         await refuse_socket(websocket, denied)

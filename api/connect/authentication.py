@@ -63,9 +63,9 @@ async def authenticate(request: Request, settings: Settings) -> AuthenticatedBac
 
 
 async def _authenticated(request: Request, services: ServicesInRequest) -> AuthenticatedBackend:
-    with services.limits.checking_key(request):
+    async with services.limits.checking_key(request):
         backend = await authenticate(request, services.keys.settings)
-    services.limits.take_for_backend(backend.key_id, request.method, request.scope["route"].path)
+    await services.limits.take_for_backend(backend.key_id, request.method, request.scope["route"].path)
     return backend
 
 

@@ -36,7 +36,7 @@ SUBSCRIBE_SECONDS = 30.0
 async def participant_websocket(websocket: WebSocket, services: ServicesInRequest, token: str = "") -> None:
     """Serve one socket. Refuses it before it opens: clients reconnect without pause to sockets that open and close again."""
     try:
-        with services.limits.checking_token(websocket):
+        async with services.limits.checking_token(websocket):
             claims = services.tokens.verify(TokenKind.SOCKET, token)
     except AccessDenied:
         await websocket.close()
