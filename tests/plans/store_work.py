@@ -227,6 +227,7 @@ def _item(conversation_id: str, seq: int, **changes: str) -> TranscriptItem:
 
 STORE_WORK = (
     check_of_the_store,
+    start_within_the_limit,
     start_of_a_chat,
     messages_of_a_chat,
     commits_of_a_chat,

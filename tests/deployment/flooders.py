@@ -1,6 +1,6 @@
-"""A client that sends as fast as it can: `python -m tests.flooders URL KIND TOKEN SECONDS`. Prints what was accepted, as JSON.
+"""A client that sends as fast as it can: `python -m tests.deployment.flooders URL KIND TOKEN SECONDS`.
 
-It is a process of its own, so that it takes no time from the client that measures.
+It prints what was accepted, as JSON. It is a process of its own, so that it takes no time from the client that measures.
 """
 
 from __future__ import annotations
