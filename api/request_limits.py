@@ -15,9 +15,9 @@ from typing import Any, NoReturn
 
 from starlette.requests import HTTPConnection
 
+from api.request_rates import Failures, RequestRate
 from configuration.schema.limits import LimitSettings, number
 from domain.errors import AccessDenied, TooFast, UnknownToken
-from realtime.request_rates import Failures, RequestRate
 from runtime.metrics import ApiMetrics
 
 PARTICIPANT_RATES = {

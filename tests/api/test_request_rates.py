@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from api import request_rates
+from api.request_rates import WINDOW_SECONDS, Failures, RequestRate
 from configuration.schema.limits import Rate
-from realtime import request_rates
-from realtime.request_rates import WINDOW_SECONDS, Failures, RequestRate
 
 
 class Clock:
