@@ -35,6 +35,7 @@ from api.origins import Origins
 from api.participant import connection, messages, socket, transcript
 from api.participant.arrival import MessagesInOrder
 from api.paths import EncodedSlashes
+from api.request_limits import RequestLimits
 from api.request_metrics import RequestMetrics
 from api.request_traces import RequestTraces
 from api.security_headers import SecurityHeaders
@@ -43,6 +44,7 @@ from api.stopping import LastAnswers
 from api.tokens import Tokens, token_keys
 from api.trusted_proxies import TrustedProxies
 from configuration.current import Configuration
+from configuration.schema.limits import number
 from engine.client import ConversationClient
 from engine.erasure import Erasure
 from engine.lost_conversations import LostConversations
@@ -103,6 +105,7 @@ def build_services(
         keys=CurrentKeys(settings, tokens),
         client_tokens=ClientTokens(db),
         single_use=SingleUse(db),
+        limits=RequestLimits(settings.limits, metrics),
         sessions=Sessions(db, bus, engine, metrics),
         transcripts=TranscriptFeed(db, bus, metrics),
         agent_events=AgentEventFeed(db, bus),
@@ -116,7 +119,7 @@ def build_services(
         queue_positions=QueuePositions(db, engine, configuration, every=settings.positions_every),
         readiness=Readiness(),
         metrics=metrics,
-        open_sockets=OpenSockets(),
+        open_sockets=OpenSockets(number(settings.limits.sockets)),
         erasure=erasure,
         retention=Retention(db, configuration, erasure, audit=settings.audit_retention, every=settings.retention_every),
         stopping=Event(),

@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 from api.client_tokens import ClientTokens
 from api.current_keys import CurrentKeys
 from api.paths import resource_id
+from api.request_limits import RequestLimits
 from api.single_use import SingleUse
 from api.tokens import Tokens
 from configuration.current import Configuration
@@ -52,6 +53,7 @@ class Services:
     keys: CurrentKeys
     client_tokens: ClientTokens
     single_use: SingleUse
+    limits: RequestLimits
     sessions: Sessions
     transcripts: TranscriptFeed
     agent_events: AgentEventFeed

@@ -27,12 +27,14 @@ from domain.errors import (
     Fault,
     InvalidSignature,
     InvalidValue,
+    LimitReached,
     MalformedRequest,
     NotFound,
     QuotaExceeded,
     RequestTooLarge,
     Throttled,
     TokenReused,
+    TooFast,
     Unavailable,
     UnexpectedError,
     UnknownOperation,
@@ -45,8 +47,8 @@ PARTICIPANT_PATHS = "/participant/"
 
 _PROBES = ("/healthz", "/readyz", "/metrics")
 
-RETRY_AFTER_SECONDS = "1"
-"""When the client of a request that is throttled or not served should try again. boto3 and ChatJS have a delay of their own."""
+RETRY_AFTER_SECONDS = 1
+"""When the client of a request that is not served should try again. boto3 and ChatJS have a delay of their own."""
 
 
 TRY_AGAIN_LATER = 1013
@@ -74,6 +76,7 @@ ERROR_FORMATS: dict[type[Fault], ErrorFormat] = {
     ContactNotFound: ErrorFormat(410, "ContactNotFoundException", "ResourceNotFoundException"),
     RequestTooLarge: ErrorFormat(413, "InvalidRequestException", "ValidationException"),
     Throttled: ErrorFormat(429, "ThrottlingException", "ThrottlingException"),
+    LimitReached: ErrorFormat(429, "LimitExceededException", "ThrottlingException"),
     UnexpectedError: ErrorFormat(500, "InternalServiceException", "InternalServerException"),
     Unavailable: ErrorFormat(503, "InternalServiceException", "InternalServerException"),
 }
@@ -87,10 +90,10 @@ def render(fault: Fault, path: str) -> JSONResponse:
     headers = {"x-amzn-errortype": name}
     if isinstance(fault, EngineUnavailable) and fault.__cause__:
         logger.warning("%s: %s Cause: %s", path, fault, fault.__cause__)
-    if isinstance(fault, Throttled):
+    if isinstance(fault, Throttled) and not isinstance(fault, TooFast):
         logger.warning("refused for overload: %s", name)
     if isinstance(fault, Throttled | Unavailable):
-        headers["retry-after"] = RETRY_AFTER_SECONDS
+        headers["retry-after"] = str(fault.retry_after if isinstance(fault, Throttled) else RETRY_AFTER_SECONDS)
     return JSONResponse({"__type": name, "Message": str(fault)}, status_code=error_format.status, headers=headers)
 
 

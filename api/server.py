@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 from fastapi import FastAPI
 
+from api.http_protocol import LimitedHttpProtocol, UnreadAnswers, measure_readers
 from api.websocket_protocol import ChatSocketProtocol
 from runtime.http_server import Served, served
 from runtime.ports import bound_socket
@@ -29,12 +32,14 @@ async def serve(app: FastAPI, settings: Settings) -> AsyncGenerator[Served, None
     """
     # bound here, because uvicorn ends the whole process if it cannot bind
     listening = bound_socket(settings.api_host, settings.api_port, "The API", "PERENNIAL_API_PORT")
+    measure_readers(listening)
     config = uvicorn.Config(
         app,
         log_config=None,
         lifespan="on",  # else uvicorn serves an application that fails to start, without its lifespan
         access_log=False,
         proxy_headers=False,  # the application has its own
+        http=cast("Any", partial(LimitedHttpProtocol, unread=UnreadAnswers())),
         ws=ChatSocketProtocol,
         ws_per_message_deflate=False,
         ws_max_size=MAX_FRAME_BYTES,

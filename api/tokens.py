@@ -19,7 +19,7 @@ from typing import Any
 
 import jwt
 
-from domain.errors import AccessDenied
+from domain.errors import AccessDenied, UnknownToken
 from runtime.errors import StartupError
 from runtime.settings import MIN_KEY_LENGTH
 
@@ -98,7 +98,7 @@ class Tokens:
             options: Any = {"require": ["typ", "sub"], "verify_exp": False}
             body: dict[str, Any] = jwt.decode(token, key, [_ALGORITHM], options=options)
         except (jwt.InvalidTokenError, StopIteration, RecursionError):
-            raise AccessDenied(f"The {kind} token is not valid.") from None
+            raise UnknownToken(f"The {kind} token is not valid.") from None
         self._valid[token] = body
         if len(self._valid) > REMEMBERED_TOKENS:
             self._valid.popitem(last=False)

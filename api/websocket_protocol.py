@@ -1,7 +1,8 @@
-"""uvicorn's WebSocket protocol on `websockets`: a close that clients receive, and the last sign of life of a silent client."""
+"""uvicorn's WebSocket protocol on `websockets`: closes that clients receive, the last sign of life of a silent client, limits."""
 
 from __future__ import annotations
 
+from asyncio import Task, TimerHandle
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,11 @@ from realtime.socket import SILENT_SINCE
 
 DISCARD_SECONDS = 5.0
 """How long a socket that is closed for an invalid frame may go on sending."""
+
+UNREAD_SECONDS = 30.0
+"""How long a client may leave frames unread, or keep its connection after the end. `realtime.socket` closes sockets earlier."""
+
+_HEAD_TOO_LARGE = "HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
 class ChatSocketProtocol(WebSocketsSansIOProtocol):
@@ -24,12 +30,54 @@ class ChatSocketProtocol(WebSocketsSansIOProtocol):
         super().__init__(*args, **options)
         self._discards = False
         self._heard_at = datetime.now(UTC)
+        self._reader_limit: TimerHandle | None = None
 
     def data_received(self, data: bytes) -> None:
         """Handle data of the client."""
         self._heard_at = datetime.now(UTC)
-        if not self._discards:
-            super().data_received(data)
+        if self._discards:
+            return
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.handshake_initiated:
+            self._refuse_handshake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._stop_waiting_for_reader()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Begin to wait for a client that does not read."""
+        super().pause_writing()
+        self._reader_limit = self.loop.call_later(UNREAD_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """End the wait."""
+        self._stop_waiting_for_reader()
+        super().resume_writing()
+
+    def handle_ping(self) -> None:
+        """Answer a ping. A client that does not read gets no answers: they would wait in memory without end."""
+        if self.writable.is_set():
+            super().handle_ping()
+        else:
+            self.conn.data_to_send()
+
+    def on_task_complete(self, task: Task[None]) -> None:
+        """End the connection, also when its client does not read what was sent last."""
+        super().on_task_complete(task)
+        self.loop.call_later(UNREAD_SECONDS, self.transport.abort)
+
+    def _stop_waiting_for_reader(self) -> None:
+        if self._reader_limit is not None:
+            self._reader_limit.cancel()
+            self._reader_limit = None
+
+    def _refuse_handshake(self) -> None:
+        """Answer a handshake that `websockets` does not read, because a header is too long or there are too many."""
+        self.transport.write(_HEAD_TOO_LARGE.encode())
+        self._discards = True
+        self.transport.close()
 
     def keepalive_timeout(self) -> None:
         """Close the socket of a client that answers no pings. The application learns at once since when it is silent."""

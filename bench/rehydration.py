@@ -24,6 +24,7 @@ from api.app import build_services, create_app
 from api.dependencies import Services
 from api.tokens import TokenKind
 from configuration.current import Configuration
+from configuration.schema.limits import LimitSettings
 from domain.transcript import TranscriptItem
 from engine.client import ConversationClient
 from runtime.bus import LocalBus
@@ -212,7 +213,7 @@ async def opened(url: str) -> AsyncGenerator[Database]:
 
 async def measure(backend: str, db: Database, folder: Path) -> bool:
     """Print two lines of the table. Return whether both are within the target."""
-    settings = Settings(data_dir=folder, token_keys=("k" * 32,))
+    settings = Settings(data_dir=folder, token_keys=("k" * 32,), limits=LimitSettings(transcripts=None))
     # GetTranscript reads only the store: this client never connects
     engine = ConversationClient(await Client.connect("localhost:1", lazy=True), settings)
     bus = LocalBus()

@@ -21,6 +21,22 @@ LEASE = 6.0
 DEATH = LEASE + DEBOUNCE + 5.0 + LEASE / 3
 """After so many seconds at most the connections of a dead API process are reported as lost."""
 
+LIMITS = (
+    *(
+        "MESSAGES",
+        "TRANSCRIPTS",
+        "CONNECTIONS",
+        "DISCONNECTS",
+        "STARTS",
+        "CONTACTS",
+        "SEARCHES",
+        "CONTROLS",
+        "BACKENDS",
+    ),
+    *("AGENTS", "FAILED_AUTHENTICATIONS", "OPEN_CHATS"),
+)
+"""The limits that people keep and this suite does not."""
+
 SETTINGS = {
     "PERENNIAL_POSITIONS_EVERY": "P1D",
     "PERENNIAL_PRESENCE_DEBOUNCE": f"PT{DEBOUNCE:.0f}S",
@@ -28,6 +44,7 @@ SETTINGS = {
     "PERENNIAL_STOP_NOTICE": "PT1S",
     "PERENNIAL_STOP_TIME": "PT10S",
     "PERENNIAL_WORKER_PORT": "0",
+    **{f"PERENNIAL_LIMITS__{limit}": "off" for limit in LIMITS},
     "PERENNIAL_RECYCLE_AFTER": "400",
     "PERENNIAL_TOKEN_KEYS": '["the same token key in all API processes"]',
 }

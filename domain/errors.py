@@ -26,6 +26,10 @@ class AccessDenied(Fault):
     """The credential is missing, wrong or expired, or does not permit the request."""
 
 
+class UnknownToken(AccessDenied):
+    """The token was never issued, or is of another kind of client."""
+
+
 class InvalidSignature(AccessDenied):
     """The signature does not fit the request, or its date is too far from now. AWS SDKs retry by the name of this error."""
 
@@ -56,7 +60,19 @@ class TokenReused(Fault):
 
 
 class Throttled(Fault):
-    """Too many requests or connections at once. The caller may retry later."""
+    """Too many requests or connections at once. The caller may retry after `retry_after` seconds."""
+
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class TooFast(Throttled):
+    """The caller sends more requests than they may. The service itself is not overloaded."""
+
+
+class LimitReached(TooFast):
+    """The number of things that the caller may have at the same time is reached."""
 
 
 class ConversationEnded(Fault):

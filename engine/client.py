@@ -28,6 +28,7 @@ from domain.policy import Policy
 from domain.refusals import Refusal
 from engine import ended_runs
 from engine.calls import PASSING, fault_of, repeated
+from engine.command_turns import CommandTurns
 from engine.message_batches import MessageBatches
 from engine.message_traces import MessageTraces
 from runtime.metrics import ApiMetrics
@@ -57,6 +58,7 @@ class ConversationClient:
         self._client = self._traces.client(client)
         self._metrics = metrics or ApiMetrics()
         self._settings = settings
+        self._turns = CommandTurns()
         self._batches = MessageBatches(self._send_messages)
         self._command_listeners: list[Callable[[str], None]] = []
         self._lost_listeners: list[Callable[[str], Awaitable[None]]] = []
@@ -157,8 +159,20 @@ class ConversationClient:
         with span(f"signal {event.kind}", conversation_id):
             await self._signal(conversation_id, event.kind, event)
 
-    async def execute_command(self, conversation_id: str, command: Command) -> Refusal | None:
-        """Send a command, and return once its effect is in the store. Returns the refusal, or None if the command is done."""
+    async def execute_command(
+        self, conversation_id: str, command: Command, *, of_customer: bool = False
+    ) -> Refusal | None:
+        """Send a command, and return once its effect is in the store. Returns the refusal, or None if the command is done.
+
+        Commands of a conversation are sent one after the other, those of customers last. See `CommandTurns`.
+
+        Raises:
+            Throttled: too many commands of the conversation wait.
+        """
+        async with self._turns.turn(conversation_id, last=of_customer):
+            return await self._execute(conversation_id, command)
+
+    async def _execute(self, conversation_id: str, command: Command) -> Refusal | None:
         handle = self._client.get_workflow_handle(conversation_id)
         # with the instant of sending, a repeated workflow task makes the same decision
         dated = command.model_copy(update={"at": datetime.now(UTC)})

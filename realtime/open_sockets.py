@@ -1,13 +1,16 @@
-"""The open sockets of a process, and their hand-over to other processes when this one stops."""
+"""The sockets of a process: how many each client has, and their hand-over to other processes when this one stops."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections import Counter
+from collections.abc import Generator, Hashable
 from contextlib import contextmanager
 from datetime import timedelta
 from math import ceil
 from typing import Protocol
+
+from domain.errors import TooFast, Unavailable
 
 HEAD_START_SECONDS = 0.05
 """How long before the close of a socket the other processes get to know where its client resumes. It is back after 5 ms."""
@@ -28,11 +31,41 @@ class HeldSocket(Protocol):
 class OpenSockets:
     """The sockets that are open in this process."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int | None = None) -> None:
+        """Begin without sockets. `most`: how many there may be; None: any number."""
         self._sockets: set[HeldSocket] = set()
+        self._by_client: Counter[Hashable] = Counter()
+        self._counted = 0
+        self._most = most
 
     def __len__(self) -> int:
         return len(self._sockets)
+
+    def of(self, client: Hashable) -> int:
+        """The number of sockets of a client, also of those that are not open yet."""
+        return self._by_client[client]
+
+    @contextmanager
+    def counted(self, client: Hashable, most: int) -> Generator[None]:
+        """Count a socket from its handshake to its end. `most`: how many the client may have.
+
+        Raises:
+            TooFast: the client has as many.
+            Unavailable: the process has as many as it may have.
+        """
+        if self._by_client[client] >= most:
+            raise TooFast(f"The client has {most} WebSockets, which is the limit.")
+        if self._most is not None and self._counted >= self._most:
+            raise Unavailable("This process has as many WebSockets as it may have. Try again later.")
+        self._by_client[client] += 1
+        self._counted += 1
+        try:
+            yield
+        finally:
+            self._counted -= 1
+            self._by_client[client] -= 1
+            if not self._by_client[client]:
+                del self._by_client[client]
 
     @contextmanager
     def holding(self, socket: HeldSocket) -> Generator[None]:

@@ -44,6 +44,7 @@ HANDED_OVER = CloseReason(HANDED_OVER_CODE)
 """The process stops. The client connects again at once, to another process."""
 TOO_SLOW = CloseReason(TOO_SLOW_CODE, "it lags too far behind")
 """The client may reconnect at once."""
+UNUSED = CloseReason(1008, "it has no subscription")
 TOKEN_EXPIRED = CloseReason(4001, "the agent token has expired")
 """The client needs a new token."""
 AGENT_REMOVED = CloseReason(4003, "the agent does not exist any more")
@@ -72,8 +73,7 @@ class FrameQueue:
         self._frames: deque[Frame] = deque()
         self._bytes = 0
         self._max_bytes = max_bytes
-        self._filled, self._has_room = asyncio.Event(), asyncio.Event()
-        self._has_room.set()
+        self._filled, self._taken = asyncio.Event(), asyncio.Event()
         self._on_overflow = on_overflow
         self._is_closed = False
         self.sent = 0
@@ -83,25 +83,24 @@ class FrameQueue:
         """Queue a frame without waiting. Calls `on_overflow` instead if there is no room. One frame always has room."""
         if self._is_closed:
             return
-        size = getsizeof(frame.text)
-        if self._frames and self._bytes + size > self._max_bytes:
+        if not self.has_room(frame):
             self._on_overflow()
             return
         self._frames.append(frame)
-        self._bytes += size
+        self._bytes += getsizeof(frame.text)
         self._filled.set()
-        if self._bytes >= self._max_bytes:
-            self._has_room.clear()
 
     async def reply(self, frame: Frame) -> None:
         """Queue the answer to a frame of the client. Waits for room, so that a client cannot overflow its own queue.
 
         Waits no longer than `SEND_SECONDS`; then it calls `on_overflow`.
         """
-        if not self._has_room.is_set():
+        if not self.has_room(frame):
             with suppress(TimeoutError):
                 async with asyncio.timeout(SEND_SECONDS):
-                    await self._has_room.wait()
+                    while not self.has_room(frame):
+                        self._taken.clear()
+                        await self._taken.wait()
         self.put(frame)
 
     async def get(self) -> Frame:
@@ -111,8 +110,12 @@ class FrameQueue:
             await self._filled.wait()
         frame = self._frames.popleft()
         self._bytes -= getsizeof(frame.text)
-        self._has_room.set()
+        self._taken.set()
         return frame
+
+    def has_room(self, frame: Frame) -> bool:
+        """Whether a frame need not wait. An empty queue has room for any frame, and a closed one takes and drops all."""
+        return self._is_closed or not self._frames or self._bytes + getsizeof(frame.text) <= self._max_bytes
 
     def empty(self) -> bool:
         """Whether no frame waits."""
@@ -123,7 +126,7 @@ class FrameQueue:
         self._is_closed = True
         self._frames.clear()
         self._bytes = 0
-        self._has_room.set()
+        self._taken.set()
 
 
 class ClientSocket:
@@ -222,17 +225,18 @@ class ClientSocket:
                 await self._websocket.close(reason.code, reason.text)
 
     async def _write(self) -> None:
-        # the reader sees the end of the connection, too
-        with suppress(WebSocketDisconnect, RuntimeError):
-            try:
-                while not (frame := await self.frames.get()).last:
-                    await self._send(frame)
+        try:
+            while not (frame := await self.frames.get()).last:
                 await self._send(frame)
-            except TimeoutError:
-                self.close(TOO_SLOW)
-                return
-            await asyncio.sleep(CLOSE_TIMEOUT_SECONDS)
-            self.close()
+            await self._send(frame)
+        except TimeoutError:
+            self.close(TOO_SLOW)
+            return
+        except (WebSocketDisconnect, RuntimeError):
+            self.frames.close()  # the reader sees the end of the connection, too, unless it waits for room
+            return
+        await asyncio.sleep(CLOSE_TIMEOUT_SECONDS)
+        self.close()
 
     async def _send(self, frame: Frame) -> None:
         async with asyncio.timeout(SEND_SECONDS):

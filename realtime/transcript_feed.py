@@ -112,10 +112,6 @@ class TranscriptFeed(Feed[str, TranscriptItem, TranscriptSubscriber]):
         super().__init__("transcript items")
         bus.subscribe(self._receive)
 
-    def sockets(self, participant_id: str, conversation_id: str) -> int:
-        """Number of subscribed sockets that a participant has in this process."""
-        return sum(subscriber.participant_id == participant_id for subscriber in self.subscribers(conversation_id))
-
     def leave(self, subscriber: TranscriptSubscriber) -> None:
         """End a subscription. Stores the item after which the participant's next socket resumes."""
         super().leave(subscriber)

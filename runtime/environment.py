@@ -29,6 +29,7 @@ _LISTS = {
 _TABLES = {
     "access_keys": 'must be a JSON object, such as {"crm": {"secret": "at least 16 characters"}}',
     "instances": "must be a JSON object",
+    "limits": 'must be a JSON object, such as {"messages": "off"}',
 }
 
 

@@ -59,6 +59,7 @@ class ApiMetrics(ProcessMetrics):
         self.request_seconds = self._seconds("http_request_duration", "From request to the end of the answer.", "plane")
         self.accepted = self._counter("messages_accepted", "Messages of clients that are durable.")
         self.refused_for_load = self._counter("overload_refusals", "Messages and receipts refused with 429.", "what")
+        self.throttled = self._counter("requests_throttled", "Requests refused with 429 by a limit.", "limit")
         self.unrecorded = self._gauge("messages_unrecorded", "Messages of the last 30 s that are not recorded yet.")
         self.recorded_late = self._counter(
             "messages_recorded_late", "Accepted messages that were not recorded within 30 s."

@@ -24,6 +24,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from sqlalchemy.engine import make_url
 
 from configuration.schema.instances import InstanceSettings
+from configuration.schema.limits import LimitSettings
 from configuration.schema.sections import Identifier, Positive, Seconds, SettingsSection, mistakes
 from runtime.environment import wrong_variable
 from runtime.errors import StartupError
@@ -117,6 +118,8 @@ class Settings(BaseSettings):
     same_customer: bool = True
     """Whether a past contact with a `CustomerId` can only be rehydrated with the same one."""
     sockets_per_participant: int = Field(default=10, ge=2)
+    sockets_per_agent: int = Field(default=10, ge=2)
+    limits: LimitSettings = LimitSettings()
     unrecorded_messages: int = Field(default=300, ge=1)
     """How many messages that an API process has accepted may wait to be recorded. As many new ones wait for room, at most 2 s;
     the rest is throttled (429)."""

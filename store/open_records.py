@@ -1,11 +1,12 @@
-"""Which conversations are open according to the store, to compare them with what runs."""
+"""Which conversations are open according to the store: to compare them with what runs, and to count them."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, literal, select
 
+from domain.conversation import State
 from store import schema
 from store.database import Database
 
@@ -32,3 +33,16 @@ async def recorded_state(db: Database, conversation_id: str) -> RecordedState | 
     """The state of one conversation; None when the store lacks it."""
     found = await db.rows(_ONE, {"conversation_id": conversation_id})
     return RecordedState(*found[0]) if found else None
+
+
+async def count_active(db: Database, instance: str, most: int) -> int:
+    """The number of an instance's conversations that are open or with an agent. Counts no further than to `most`."""
+    conversation = schema.conversations.c
+    active = (
+        select(literal(1).label("one"))
+        .where(conversation.instance == instance, conversation.closed_at.is_(None))
+        .where(conversation.state.in_((State.OPEN, State.ACTIVE)))
+        .limit(most)
+        .subquery()
+    )
+    return (await db.rows(select(func.count()).select_from(active)))[0][0]

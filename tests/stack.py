@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -18,6 +19,8 @@ import boto3
 import httpx
 import psutil
 
+from configuration.schema.limits import LimitSettings
+
 ROOT = Path(__file__).parent.parent
 KEY_ID, SECRET = "perennial", "perennial-demo-secret"
 TOKEN_KEYS = '["the same token key in all API processes"]'
@@ -26,8 +29,11 @@ TOKEN_KEYS = '["the same token key in all API processes"]'
 READY_SECONDS = 90
 LOG_LINES = 15
 
-QUIET = {"PERENNIAL_POSITIONS_EVERY": "P1D"}
-"""No queue positions: a transcript holds only what its test causes."""
+QUIET = {
+    "PERENNIAL_POSITIONS_EVERY": "P1D",
+    "PERENNIAL_LIMITS": json.dumps(dict.fromkeys(LimitSettings.model_fields, "off")),
+}
+"""No queue positions: a transcript holds only what its test causes. No limits: tests call faster than people."""
 
 
 class NotStarted(Exception):

@@ -99,11 +99,16 @@ async def _signed_in_agent(services: Services, claims: Mapping[str, Any]) -> Sig
 
 
 async def _signed_in(
-    services: ServicesInRequest, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(AGENT_TOKEN)]
+    request: Request,
+    services: ServicesInRequest,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(AGENT_TOKEN)],
 ) -> SignedInAgent:
     if bearer is None:
         raise AccessDenied("The request needs 'Authorization: Bearer <agent token>'.")
-    return await read_agent_token(services, bearer.credentials.strip())
+    async with services.limits.checking_token(request):
+        agent = await read_agent_token(services, bearer.credentials.strip())
+    await services.limits.take_for_agent(agent.instance, agent.user)
+    return agent
 
 
 ByAgentToken = Annotated[SignedInAgent, Depends(_signed_in)]

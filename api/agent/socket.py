@@ -51,10 +51,17 @@ async def agent_socket(
     socket is refused before it opens: clients reconnect without pause to sockets that open and close again.
     """
     try:
-        signed_in = await _signed_in(websocket, services, ticket)
+        async with services.limits.checking_token(websocket):
+            signed_in = await _signed_in(websocket, services, ticket)
     except AccessDenied as denied:
         await refuse_socket(websocket, denied)
         return
+    agent = AgentId(signed_in.instance, signed_in.user)
+    with services.open_sockets.counted(agent, services.settings.sockets_per_agent):
+        await _serve(websocket, services, signed_in, after)
+
+
+async def _serve(websocket: WebSocket, services: Services, signed_in: SignedInAgent, after: int | None) -> None:
     agent = AgentId(signed_in.instance, signed_in.user)
     name = f"agent {signed_in.user} of {signed_in.instance}"
     socket = ClientSocket(websocket, name, services.metrics.agent_sockets)

@@ -81,7 +81,10 @@ async def authenticate(request: Request, settings: Settings, single_use: SingleU
 
 
 async def _authenticated(request: Request, services: ServicesInRequest) -> AuthenticatedBackend:
-    return await authenticate(request, services.keys.settings, services.single_use)
+    async with services.limits.checking_key(request):
+        backend = await authenticate(request, services.keys.settings, services.single_use)
+    await services.limits.take_for_backend(backend.key_id, request.method, request.scope["route"].path)
+    return backend
 
 
 ByAccessKey = Annotated[AuthenticatedBackend, Depends(_authenticated)]

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request
 from api.bodies import JsonBody
 from api.client_tokens import token_request
 from api.connect.authentication import ByAccessKey
+from api.connect.chat_quota import require_room
 from api.connect.open_chats import claim_open_chat
 from api.connect.queue_hours import require_open_queue
 from api.connect.rehydration import may_continue, resolve_source_contact
@@ -66,6 +67,7 @@ async def start_chat_contact(
         continued_from = past.contact_id if past else None
         # an overloaded process refuses the chat before it exists
         services.accepted_messages.require_short_wait()
+        await require_room(services, instance, settings)
         async with services.client_tokens.claim(repeatable, contact_id) as contact_id:
             new = ConversationOpening(
                 contact_id=contact_id,

@@ -64,7 +64,9 @@ async def _session(
     token = request.headers.get("x-amz-bearer")
     if not token:
         raise AccessDenied("The X-Amz-Bearer header is missing.")
-    claims = services.tokens.verify(kind, token)
+    async with services.limits.checking_token(request):
+        claims = services.tokens.verify(kind, token)
+    await services.limits.take_for_participant(request.scope["path"], claims["sub"])
     session = await find(claims["sub"], claims.get("chat", ""))
     if session is None:
         raise AccessDenied(f"The {kind} token's participant does not exist.")

@@ -16,7 +16,7 @@ from api.openapi import DescribedRoute
 from api.participant.authentication import ByConnectionToken, ByParticipantToken, of_agent
 from api.participant.socket import PATH
 from api.tokens import TokenKind
-from domain.errors import AccessDenied, ConversationEnded, MalformedRequest, Throttled
+from domain.errors import AccessDenied, ConversationEnded, MalformedRequest, TooFast
 from domain.events import Connect, End, Leave
 from domain.instants import iso
 from realtime.sessions import Session
@@ -70,7 +70,9 @@ async def disconnect_participant(
     """DisconnectParticipant. An agent ends the chat; a customer ends it if the policy allows, and leaves it otherwise."""
     command = Leave if session.participant.role == "CUSTOM_BOT" else End
     try:
-        refused = await services.engine.execute_command(session.conversation.id, command(by=session.participant.id))
+        refused = await services.engine.execute_command(
+            session.conversation.id, command(by=session.participant.id), of_customer=session.participant.role != "AGENT"
+        )
     except ConversationEnded:
         return {}
     if refused and session.conversation.ended_at is None:
@@ -93,17 +95,14 @@ def connection_data(
     Those of an agent end with `agent_identity`.
 
     Raises:
-        Throttled: the participant has too many open sockets.
+        TooFast: the participant has too many open sockets.
     """
     now = datetime.now(UTC)
     data: dict[str, Any] = {}
     if "WEBSOCKET" in types:
-        present, most = (
-            services.transcripts.sockets(participant_id, conversation_id),
-            services.settings.sockets_per_participant,
-        )
+        present, most = services.open_sockets.of(participant_id), services.settings.sockets_per_participant
         if present >= most:
-            raise Throttled(f"The participant has {present} open WebSockets; at most {most} are allowed.")
+            raise TooFast(f"The participant has {present} open WebSockets; at most {most} are allowed.")
         token = services.tokens.make(
             TokenKind.SOCKET, participant_id, SOCKET_URL_LIFE, jti=uuid4().hex, **of_agent(agent_identity)
         )

@@ -14,7 +14,7 @@ from api.tokens import TokenKind
 from domain.errors import AccessDenied
 from realtime.open_sockets import HEAD_START_SECONDS
 from realtime.sessions import Session
-from realtime.socket import ClientSocket, Frame
+from realtime.socket import UNUSED, ClientSocket, Frame
 from realtime.transcript_feed import TranscriptSubscriber
 from runtime.logs import CONTACT, INSTANCE
 from store import conversations
@@ -29,18 +29,23 @@ PATH = "/participant/websocket"
 SUBSCRIBED = Frame(frames.subscribed(["aws/chat"], success=True))
 NOT_SUBSCRIBED = Frame(frames.subscribed([], success=False))
 
+SUBSCRIBE_SECONDS = 30.0
+"""How long a socket may stay open without a subscription. ChatJS subscribes as soon as it is open."""
+
 
 @router.websocket(PATH)
 async def participant_websocket(websocket: WebSocket, services: ServicesInRequest, token: str = "") -> None:
     """Serve one socket. Refuses it before it opens: clients reconnect without pause to sockets that open and close again."""
     try:
-        session = await _session(services, token)
+        async with services.limits.checking_token(websocket):
+            session = await _session(services, token)
     except AccessDenied:
         await websocket.close()
         return
     INSTANCE.set(session.conversation.instance)
     CONTACT.set(session.contact_id)
-    await _ParticipantSocket(websocket, services, session).serve()
+    with services.open_sockets.counted(session.participant.id, services.settings.sockets_per_participant):
+        await _ParticipantSocket(websocket, services, session).serve()
 
 
 async def _session(services: Services, token: str) -> Session:
@@ -78,10 +83,12 @@ class _ParticipantSocket:
     async def serve(self) -> None:
         """Serve until either side closes the socket."""
         async with self._socket.opened():
+            limit = asyncio.get_running_loop().call_later(SUBSCRIBE_SECONDS, self._require_subscription)
             try:
                 with self._parts.open_sockets.holding(self):
                     await self._socket.read(self._receive)
             finally:
+                limit.cancel()
                 if self._is_subscribed:
                     self._parts.transcripts.leave(self._subscriber)
                     self._parts.connections.closed(
@@ -94,6 +101,10 @@ class _ParticipantSocket:
             await self._parts.transcripts.hand_over(self._subscriber)
             await asyncio.sleep(HEAD_START_SECONDS)
         await self._socket.hand_over()
+
+    def _require_subscription(self) -> None:
+        if not self._is_subscribed:
+            self._socket.close(UNUSED)
 
     async def _receive(self, text: str | None) -> None:
         try:

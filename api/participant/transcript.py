@@ -27,6 +27,7 @@ from domain.instants import next_whole_millisecond
 from domain.participants import Role
 from domain.transcript import TranscriptItem
 from realtime.sessions import Session
+from realtime.waiting_bytes import size_of
 from store import conversations, receipts, transcript
 from store.past import PastPosition, page_of_past
 from store.records import Receipt
@@ -37,6 +38,9 @@ from wire.models import ContactId, OrDefault, Text, WireModel, without_none
 router = APIRouter(route_class=DescribedRoute)
 
 DEFAULT_RESULTS = 10
+
+MAX_PAGE_BYTES = 1_000_000
+"""The size of the messages of a page. A page that would be larger has fewer items, but at least one, and a `NextToken`."""
 
 
 class StartPosition(WireModel):
@@ -107,11 +111,11 @@ async def _current_page(
     items = []
     if start is not None:
         items = await transcript.page(services.db, conversation.id, start, limit + 1, body.contact_id, until=until)
-    page = items[:limit]
+    page = items[: fitting(items[:limit])]
     found = await _receipts(services, [(conversation.id, item) for item in page])
     rendered = [item_with_contact(item, conversation.id, found.get((conversation.id, item.seq), ())) for item in page]
-    if start is not None and len(items) > limit:
-        return rendered, PageStart(items[limit].seq, start.forward, start.present_only)
+    if start is not None and len(items) > len(page):
+        return rendered, PageStart(items[len(page)].seq, start.forward, start.present_only)
     past_follows = start is not None and not start.forward and not start.present_only and body.contact_id is None
     if past_follows and conversation.past_id is not None and conversation.past_seq is not None:
         return rendered, PastPosition(conversation.past_id, conversation.past_seq)
@@ -123,6 +127,8 @@ async def _past_page(
 ) -> tuple[list[dict[str, Any]], PastPosition | None]:
     """Return a page of the past, latest item first, and the start of the next page. An agent's page has no items of surveys."""
     page, rest = await page_of_past(services.db, start, limit)
+    if (count := fitting([each.item for each in page])) < len(page):
+        page, rest = page[:count], PastPosition(page[count].conversation_id, page[count].item.seq)
     if session.participant.role == Role.AGENT:
         surveys = await conversations.survey_contacts(services.db, {each.item.contact_id for each in page})
         page = [each for each in page if each.item.contact_id not in surveys]
@@ -131,6 +137,16 @@ async def _past_page(
         item_with_related_contact(each.item, found.get((each.conversation_id, each.item.seq), ())) for each in page
     ]
     return items, rest
+
+
+def fitting(items: Sequence[TranscriptItem]) -> int:
+    """Return how many of the first items fit into a page."""
+    size = 0
+    for number, item in enumerate(items):
+        size += size_of(item.content or "")
+        if size > MAX_PAGE_BYTES and number:
+            return number
+    return len(items)
 
 
 async def _receipts(

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PlainSerializer, StringConstraints, ValidationInfo, field_validator
 
+from configuration.schema.limits import InstanceLimits
 from configuration.schema.schedules import ScheduleSettings
 from configuration.schema.sections import Identifier, Number, SettingsSection
 from configuration.schema.workstreams import WorkstreamSettings
@@ -41,6 +42,7 @@ class InstanceSettings(SettingsSection):
     queues: dict[Identifier, QueueSettings] = Field(default_factory=dict)
     workstreams: dict[Identifier, WorkstreamSettings] = Field(min_length=1)
     agents: dict[Identifier, AgentSettings] = Field(default_factory=dict)
+    limits: InstanceLimits = InstanceLimits()
 
     @field_validator("queues")
     @classmethod

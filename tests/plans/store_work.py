@@ -41,7 +41,7 @@ from store.contact_search import (
 from store.database import Database
 from store.item_writer import ItemWriter
 from store.notes import ContactNote
-from store.open_records import open_records, recorded_state
+from store.open_records import count_active, open_records, recorded_state
 from store.past import PastPosition
 from store.receipts import Acknowledgement
 from store.transcript import PageStart
@@ -117,6 +117,11 @@ async def reconciliation(db: Database) -> None:
     assert await open_records(db)
     assert await recorded_state(db, CHAT)
     assert await find_checkpoint(db, CHAT)
+
+
+async def start_within_the_limit(db: Database) -> None:
+    """The chats that an instance has, up to its limit."""
+    assert await count_active(db, INSTANCE, PAGE) == PAGE
 
 
 async def transcript_of_a_chat(db: Database) -> None:
@@ -269,6 +274,7 @@ async def credentials(db: Database) -> None:
 STORE_WORK = (
     credentials,
     check_of_the_store,
+    start_within_the_limit,
     start_of_a_chat,
     messages_of_a_chat,
     commits_of_a_chat,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from configuration.schema.limits import LimitSettings, Rate, number
 from runtime import settings as settings_module
 from runtime.errors import StartupError
 from runtime.settings import load_settings
@@ -168,6 +169,13 @@ WRONG = [
     ("PERENNIAL_TOKEN_KEYS", '"short"', 'PERENNIAL_TOKEN_KEYS must be a JSON list, such as ["'),
     ("PERENNIAL_ACCESS_KEYS", "x", "PERENNIAL_ACCESS_KEYS must be a JSON object"),
     ("PERENNIAL_INSTANCES", "[]", "PERENNIAL_INSTANCES must be a JSON object"),
+    ("PERENNIAL_LIMITS", "off", "PERENNIAL_LIMITS must be a JSON object"),
+    ("PERENNIAL_LIMITS__MESSAGES", "fast", 'limits.messages: must be a rate and a burst, such as "10/15", or "off"'),
+    ("PERENNIAL_LIMITS__MESSAGES", "0/15", "limits.messages: must be a rate"),
+    ("PERENNIAL_LIMITS__MESSAGES", "10/0", "limits.messages: must be a rate"),
+    ("PERENNIAL_LIMITS__SOCKETS", "0", "limits.sockets: "),
+    ("PERENNIAL_LIMITS__MESAGES", "10/15", "limits.mesages: "),
+    ("PERENNIAL_INSTANCES__demo__limits__open_chats", "none", "instances.demo.limits.open_chats: "),
     ("PERENNIAL_PUBLIC_URL", "chat.example.org", "public_url: must begin with http:// or https://"),
     ("PERENNIAL_PUBLIC_URL", "https://", "public_url: must begin with http:// or https://"),
     ("PERENNIAL_ALLOWED_ORIGINS", "https://shop.example.org", "PERENNIAL_ALLOWED_ORIGINS must be a JSON list, such as"),
@@ -210,3 +218,26 @@ def test_variables_that_are_no_settings_are_allowed(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("PERENNIAL_CACHED_CONVERSATIONS", "0")
     monkeypatch.setenv("PERENNIAL_PUBLIC_URL", "http://localhost:8080/base")
     assert load_settings().cached_conversations == 0
+
+
+def test_limits_are_rates_numbers_or_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("perennial.toml").write_text(
+        FILE
+        + """
+        [instances.demo.limits]
+        open_chats = 7
+        [limits]
+        messages = "0.5/2"
+        starts = "off"
+        open_chats = "off"
+        """
+    )
+    monkeypatch.setenv("PERENNIAL_LIMITS__SEARCHES", "off")
+    monkeypatch.setenv("PERENNIAL_LIMITS__SOCKETS", "12")
+    settings = load_settings()
+    limits = settings.limits
+    assert (limits.messages, limits.starts, limits.searches) == (Rate(0.5, 2), None, None)
+    assert (limits.transcripts, limits.failed_authentications) == (Rate(8, 12), 30)
+    assert (number(limits.open_chats), number(limits.sockets)) == (None, 12)
+    assert settings.instances["demo"].limits.open_chats == 7
+    assert LimitSettings.model_validate(limits.model_dump(mode="json")) == limits

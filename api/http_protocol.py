@@ -1,0 +1,258 @@
+"""uvicorn's HTTP protocol on `httptools`, with limits: how long a request may take, how large its head is, who reads the answers.
+
+uvicorn limits none of these. Without them connections that send half a request, or never read their answer, stay for ever, and
+a head without end takes memory and time from all others.
+"""
+
+from __future__ import annotations
+
+import json
+from asyncio import TimerHandle, Transport
+from socket import IPPROTO_TCP, TCP_NOTSENT_LOWAT, socket
+from typing import Any, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MAX_HEAD_BYTES = 16_384
+"""Of the request line and the headers together, and likewise of the trailers."""
+
+MAX_HEADERS = 100
+
+REQUEST_SECONDS = 20.0
+"""How long a request may take from its first byte to its last one, and a new connection until its first byte. Large requests
+have more time: `BYTES_PER_SECOND`."""
+
+BYTES_PER_SECOND = 1_000
+"""The slowest rate of a client: each so many bytes give it another second."""
+
+DISCARDED_BYTES = 1_000_000
+"""How much of a body is read after the answer, which did not need it. A client that sends more is cut off."""
+
+READ_SECONDS = 30.0
+"""In this time a client reads some of an answer that waits for it."""
+
+UNSENT_BYTES = 16_384
+"""How much of an answer the system may take before the client can receive it. It takes megabytes by default: then nobody could
+see whether a client reads."""
+
+UNREAD_BYTES = 64_000_000
+"""How many bytes of answers may wait for all clients of a process. Beyond that the client that reads longest is cut off."""
+
+_PHRASES = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
+
+_INCOMPLETE = "The request did not arrive in time."
+_LARGE_HEAD = "The head of the request is too large."
+
+
+def measure_readers(listening: socket) -> None:
+    """Have the system take no more of an answer than `UNSENT_BYTES`, on all connections of a listening socket."""
+    listening.setsockopt(IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+
+
+class _HeadTooLarge(Exception):
+    """Ends the parser."""
+
+
+class UnreadAnswers:
+    """The connections of a process whose clients have not read their answers, the oldest first."""
+
+    def __init__(self, most: int = UNREAD_BYTES) -> None:
+        self._most = most
+        self._waiting: dict[Transport, None] = {}
+
+    def add(self, transport: Transport) -> None:
+        """Add a connection. Cuts off the oldest ones while there is too much."""
+        self._waiting[transport] = None
+        total = sum(each.get_write_buffer_size() for each in self._waiting)
+        for oldest in list(self._waiting):
+            if total <= self._most:
+                return
+            total -= oldest.get_write_buffer_size()
+            oldest.abort()
+
+    def remove(self, transport: Transport) -> None:
+        """Remove a connection. Repeated calls do nothing."""
+        self._waiting.pop(transport, None)
+
+
+class LimitedHttpProtocol(HttpToolsProtocol):
+    """Cuts off clients that send or read too slowly or too much. Most requests arrive in one piece and need no timer."""
+
+    def __init__(self, *args: Any, unread: UnreadAnswers, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._answers = unread
+        self._is_receiving = self._has_head = self._is_head_too_large = self._is_upgraded = False
+        self._received = self._without_progress = self._head_bytes = self._discarded = 0
+        self._began = 0.0
+        self._request_limit: TimerHandle | None = None
+        self._reader_limit: TimerHandle | None = None
+
+    def connection_made(self, transport: Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Wait for the first request."""
+        super().connection_made(transport)
+        self._wait_for_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._stop_timers()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse a part of a request, and wait for the rest."""
+        self._received += len(data)
+        self._without_progress += len(data)
+        super().data_received(data)
+        if self._is_upgraded or self.transport.is_closing():
+            self._stop_timers(reader=False)
+        elif not self._is_receiving:
+            self._end_request()
+        elif self._without_progress > MAX_HEAD_BYTES:
+            self._refuse(431, _LARGE_HEAD)
+        elif self._request_limit is None:
+            self._wait_for_request()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Pass the connection on. It has limits of its own."""
+        self._is_upgraded = True
+        self._stop_timers()
+        super().handle_websocket_upgrade()
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        self._is_receiving, self._has_head = True, False
+        self._head_bytes = self._discarded = 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the request line."""
+        self._add_to_head(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header. Trailers are dropped: nothing of a head may follow a body."""
+        self._add_to_head(len(name) + len(value))
+        if self._has_head:
+            return
+        if len(self.headers) >= MAX_HEADERS:
+            self._add_to_head(MAX_HEAD_BYTES)
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Begin the body."""
+        self._has_head = True
+        self._head_bytes = self._without_progress = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self._without_progress = 0
+        if self.cycle.response_complete:
+            self._discarded += len(body)
+            if self._discarded > DISCARDED_BYTES:
+                self.transport.close()
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End a request."""
+        self._is_receiving = False
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what the parser cannot read."""
+        if self._is_head_too_large:
+            self._refuse(431, _LARGE_HEAD)
+        else:
+            self._refuse(400, msg)
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request. A client that does not read its last answer does not keep the connection open."""
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self.loop.call_later(READ_SECONDS, self.transport.abort)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """End an idle connection, also when its client has not read the last answer."""
+        super().timeout_keep_alive_handler()
+        self.loop.call_later(READ_SECONDS, self.transport.abort)
+
+    def pause_writing(self) -> None:
+        """Begin to wait for a client that does not read its answer."""
+        super().pause_writing()
+        self._answers.add(self.transport)
+        self._wait_for_reader()
+
+    def resume_writing(self) -> None:
+        """End the wait."""
+        self._stop_waiting_for_reader()
+        super().resume_writing()
+
+    def _add_to_head(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._is_head_too_large = True
+            raise _HeadTooLarge
+
+    def _end_request(self) -> None:
+        if self._request_limit is not None:
+            self._request_limit.cancel()
+            self._request_limit = None
+        self._received = self._without_progress = 0
+
+    def _wait_for_request(self) -> None:
+        self._began = self.loop.time()
+        self._request_limit = self.loop.call_later(REQUEST_SECONDS, self._check_request)
+
+    def _check_request(self) -> None:
+        limit = self._began + REQUEST_SECONDS + self._received / BYTES_PER_SECOND
+        left = limit - self.loop.time()
+        if self.flow.read_paused:  # the application does not read the body yet, so the client cannot send more
+            left = REQUEST_SECONDS
+        if left > 0:
+            self._request_limit = self.loop.call_later(left, self._check_request)
+        elif self._is_receiving:
+            self._refuse(408, _INCOMPLETE)
+        else:  # browsers open connections before they need them; an answer would be that to a later request
+            self._stop_timers()
+            self.transport.abort()
+
+    def _wait_for_reader(self) -> None:
+        unread = self.transport.get_write_buffer_size()
+        self._reader_limit = self.loop.call_later(READ_SECONDS, self._check_reader, unread)
+
+    def _check_reader(self, unread: int) -> None:
+        if self.transport.get_write_buffer_size() >= unread:
+            self.transport.abort()
+        else:
+            self._wait_for_reader()
+
+    def _stop_waiting_for_reader(self) -> None:
+        self._answers.remove(self.transport)
+        if self._reader_limit is not None:
+            self._reader_limit.cancel()
+            self._reader_limit = None
+
+    def _stop_timers(self, *, reader: bool = True) -> None:
+        if self._request_limit is not None:
+            self._request_limit.cancel()
+            self._request_limit = None
+        if reader:
+            self._stop_waiting_for_reader()
+
+    def _refuse(self, status: int, message: str) -> None:
+        """Answer, unless another answer is under way, and end the connection."""
+        self._stop_timers(reader=False)
+        cycle = cast("Any", self.cycle)
+        if cycle is None or cycle.response_complete or not cycle.response_started:
+            self.transport.write(_refusal(status, message))
+        self.transport.close()
+        self.loop.call_later(READ_SECONDS, self.transport.abort)
+
+
+def _refusal(status: int, message: str) -> bytes:
+    name = "InvalidRequestException"
+    body = json.dumps({"__type": name, "Message": message})
+    head = (
+        f"HTTP/1.1 {status} {_PHRASES[status]}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+        f"x-amzn-errortype: {name}\r\nconnection: close\r\n\r\n"
+    )
+    return (head + body).encode()
