@@ -29,7 +29,7 @@ NOW = datetime(2026, 11, 27, 3, tzinfo=UTC)
 
 IMPERSONAL = {
     *("agents", "agent_queues", "configured_agents", "configuration_changes", "configuration_revisions"),
-    *("processes", "routing_leases", "audit"),
+    *("processes", "routing_leases", "audit", "agent_identities", "single_uses"),
 }
 """The tables that have nothing about a conversation. A new table is either here, or deleted with its conversation."""
 
