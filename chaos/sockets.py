@@ -1,4 +1,4 @@
-"""A participant's socket that stays: it is opened again whenever it is lost, and what was missed is read."""
+"""The socket of a participant. When it is lost, it is opened again, and the transcript is read for what was missed."""
 
 from __future__ import annotations
 

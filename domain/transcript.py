@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
+from pydantic_core import to_json
+
 from domain.participants import Role
 from domain.value import Value
 
@@ -29,6 +31,11 @@ ContentType = Literal[
 
 MAX_CONTENT_BYTES = 16_384
 """Maximum content of one message, in UTF-8 bytes (connectparticipant SendMessage)."""
+
+
+def size_of(content: str) -> int:
+    """The size of a content in JSON, in UTF-8 bytes: so it stands in histories and answers."""
+    return len(to_json(content))
 
 
 def checked_content(content: str) -> str:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from domain.errors import Throttled
+from runtime.turns import is_given, turn_within
 
 MAX_WAITING = 20
 """How many commands of one conversation wait, of agents and backends, and likewise of customers."""
@@ -42,20 +43,19 @@ class _Line:
         turn = asyncio.get_running_loop().create_future()
         waiting.append(turn)
         try:
-            async with asyncio.timeout(WAIT_SECONDS):
-                await turn
-        except BaseException as error:
-            if turn.done() and not turn.cancelled():  # its turn came at the same moment
+            await turn_within(turn, WAIT_SECONDS, TOO_MANY)
+        except BaseException:
+            if is_given(turn):
                 self.leave()
-            with suppress(ValueError):
+            elif turn in waiting:
                 waiting.remove(turn)
-            raise (Throttled(TOO_MANY) if isinstance(error, TimeoutError) else error) from None
+            raise
 
     def leave(self) -> None:
         for waiting in (self._first, self._last):
             while waiting:
                 turn = waiting.popleft()
-                if not turn.done():
+                if not turn.done():  # else its wait has just ended
                     turn.set_result(None)
                     return
         self._is_taken = False

@@ -10,9 +10,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from pydantic_core import to_json
-
 from domain.events import Message, Messages
+from domain.transcript import size_of
 
 MAX_BATCH_MESSAGES = 50
 MAX_BATCH_BYTES = 256_000
@@ -69,7 +68,7 @@ class MessageBatches:
 def _first_batch(queue: list[_PendingMessage]) -> list[_PendingMessage]:
     size = 0
     for count, pending in enumerate(queue[:MAX_BATCH_MESSAGES]):
-        size += len(to_json(pending.message.content))
+        size += size_of(pending.message.content)
         if size > MAX_BATCH_BYTES and count:
             return queue[:count]
     return queue[:MAX_BATCH_MESSAGES]

@@ -14,9 +14,11 @@ from time import monotonic
 from typing import NamedTuple
 
 from domain.errors import Throttled, TokenReused
-from realtime.waiting_bytes import WaitingBytes, size_of
+from domain.transcript import size_of
+from realtime.waiting_bytes import WaitingBytes
 from runtime.bus import Announcement, Bus
 from runtime.metrics import ApiMetrics
+from runtime.turns import is_given, turn_within
 from store import transcript
 from store.database import Database
 
@@ -203,18 +205,17 @@ class AcceptedMessages:
         self._for_room.append(room)
         self._look_for_recorded()
         try:
-            async with asyncio.timeout(ROOM_WAIT_SECONDS):
-                await room
-        except TimeoutError:
+            await turn_within(room, ROOM_WAIT_SECONDS, TOO_MANY)
+        except Throttled:
             self._leave_queue(room)
             self._refused.inc()
-            raise Throttled(TOO_MANY) from None
+            raise
         except asyncio.CancelledError:
             self._leave_queue(room)
             raise
 
     def _leave_queue(self, room: asyncio.Future[None]) -> None:
-        if not room.cancelled():  # it was given room at the same moment
+        if is_given(room):
             self._release()
         elif room in self._for_room:
             self._for_room.remove(room)

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import NamedTuple
 
-from pydantic_core import to_json
-
 from domain.errors import Throttled
+from runtime.turns import is_given, turn_within
 
 BYTES_PER_CONVERSATION = 250_000
 """How much of one conversation may wait in one process: a quarter of what a run hands over, for there are several processes."""
@@ -58,9 +57,17 @@ class _Conversation:
 
     def release(self, item_id: str) -> None:
         self.size -= self.taken.pop(item_id).size
+        self.admit_following()
+
+    def withdraw(self, entry: _Waiting) -> None:
+        if entry in self.waiting:
+            self.waiting.remove(entry)
+            self.admit_following()
+
+    def admit_following(self) -> None:
         while self.waiting and self.has_room(self.waiting[0].size):
             following = self.waiting.popleft()
-            if not following.room.done():
+            if not following.room.done():  # else its wait has just ended
                 self.take(following.item_id, following.size)
                 following.room.set_result(None)
 
@@ -68,11 +75,6 @@ class _Conversation:
         limit = monotonic() - MAX_AGE_SECONDS
         for item_id in [item_id for item_id, taken in self.taken.items() if taken.at < limit]:
             self.release(item_id)
-
-
-def size_of(content: str) -> int:
-    """The size of a content in the history: as JSON, in bytes."""
-    return len(to_json(content))
 
 
 class WaitingBytes:
@@ -107,17 +109,17 @@ class WaitingBytes:
             return True
         if len(conversation.waiting) >= MAX_WAITING:
             raise Throttled(TOO_MUCH)
-        room = asyncio.get_running_loop().create_future()
-        conversation.waiting.append(_Waiting(item_id, size, room))
+        entry = _Waiting(item_id, size, asyncio.get_running_loop().create_future())
+        conversation.waiting.append(entry)
         self._on_wait()
         try:
-            async with asyncio.timeout(WAIT_SECONDS):
-                await room
-        except BaseException as error:
-            if room.done() and not room.cancelled():  # it was given room at the same moment
+            await turn_within(entry.room, WAIT_SECONDS, TOO_MUCH)
+        except BaseException:
+            if is_given(entry.room):
                 self.release(conversation_id, item_id)
-            room.cancel()
-            raise (Throttled(TOO_MUCH) if isinstance(error, TimeoutError) else error) from None
+            else:
+                conversation.withdraw(entry)
+            raise
         return True
 
     def release(self, conversation_id: str, item_id: str) -> None:

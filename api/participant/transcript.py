@@ -25,9 +25,8 @@ from api.tokens import TokenKind
 from domain.errors import AccessDenied, InvalidValue
 from domain.instants import next_whole_millisecond
 from domain.participants import Role
-from domain.transcript import TranscriptItem
+from domain.transcript import TranscriptItem, size_of
 from realtime.sessions import Session
-from realtime.waiting_bytes import size_of
 from store import conversations, receipts, transcript
 from store.past import PastPosition, page_of_past
 from store.records import Receipt

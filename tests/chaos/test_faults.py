@@ -1,4 +1,4 @@
-"""The schedule of faults depends on the seed alone, and all kinds have their turn; the links do what they are told."""
+"""The seed alone decides the schedule of faults. A series of seeds has every kind. Links delay, swallow and cut."""
 
 from __future__ import annotations
 

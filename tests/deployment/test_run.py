@@ -282,31 +282,21 @@ def test_welcome_reports_a_missing_access_key() -> None:
 def test_help_and_version_are_printed_without_a_start(tmp_path: Path, module: str) -> None:
     for option, expected in (("--help", f"usage: python -m {module}"), ("--version", f"Perennial {VERSION}")):
         environment = {**Stack(tmp_path / "data").environment, "PERENNIAL_CONFIG": "no/such.toml"}
-        done = subprocess.run(
-            [sys.executable, "-m", module, option],
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = run_to_end(environment, module, option)
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith(expected)
     assert not (tmp_path / "data").exists()
 
 
+def run_to_end(environment: dict[str, str], module: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run a process that ends by itself."""
+    command = [sys.executable, "-m", module, *options]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
 def refusal(environment: dict[str, str], module: str = "perennial") -> str:
     """Start a process that must refuse to start. Return its one sentence; a traceback is a failure."""
-    result = subprocess.run(
-        [sys.executable, "-m", module],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    result = run_to_end(environment, module)
     assert result.returncode == 1, result.stdout
     assert "Traceback" not in result.stderr
     lines = result.stderr.strip().splitlines()

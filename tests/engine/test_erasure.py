@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from temporalio.testing import WorkflowEnvironment
 
 from configuration.current import Configuration
 from domain.conversation import Mode
@@ -26,20 +24,13 @@ from runtime.settings import Settings
 from store.audit import AuditEntry, entries_before, write_entries
 from store.database import Database
 from tests.store.test_personal_data import NOW, tables_with
-from tests.workflows.conftest import environment, new_store
+from tests.workflows.both_stores import engine_on_each_store
+from tests.workflows.conftest import environment
 from tests.workflows.engine import Chat, Engine
 
-__all__ = ["environment"]
+__all__ = ["engine_on_each_store", "environment"]
 
 MARK = "ada-speaks"
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-async def engine(
-    request: pytest.FixtureRequest, environment: WorkflowEnvironment, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncGenerator[Engine]:
-    async with new_store(request.param, tmp_path_factory.mktemp("store")) as db:
-        yield Engine(environment.client, db)
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ import asyncio
 import pytest
 
 from domain.errors import Throttled
+from domain.transcript import size_of
 from realtime import waiting_bytes as module
-from realtime.waiting_bytes import BYTES_PER_CONVERSATION, MAX_WAITING, WaitingBytes, size_of
+from realtime.waiting_bytes import BYTES_PER_CONVERSATION, MAX_WAITING, WaitingBytes
 
 HALF = BYTES_PER_CONVERSATION // 2
 
@@ -64,6 +65,18 @@ async def test_message_that_waits_too_long_is_throttled(waiting: WaitingBytes, m
         await waiting.take("c", "b", 1)
     waiting.release("c", "a")
     assert await waiting.take("c", "c", 2 * HALF)
+
+
+async def test_message_that_gives_up_is_not_in_the_way_of_the_next_ones(waiting: WaitingBytes) -> None:
+    await waiting.take("c", "a", HALF)
+    large = asyncio.create_task(waiting.take("c", "large", 2 * HALF))
+    await asyncio.sleep(0)
+    small = asyncio.create_task(waiting.take("c", "small", 1))
+    await asyncio.sleep(0)
+    large.cancel()
+    async with asyncio.timeout(1):
+        assert await small
+    assert await waiting.take("c", "another", 1)
 
 
 async def test_message_is_throttled_at_once_when_too_many_wait(waiting: WaitingBytes) -> None:

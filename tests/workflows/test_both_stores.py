@@ -21,24 +21,18 @@ from domain.refusals import RefusalCode
 from runtime.settings import Settings
 from store.database import Database
 from tests.replay.scenarios import SCENARIOS
-from tests.workflows.conftest import new_store
+from tests.workflows.both_stores import engine_on_each_store
 from tests.workflows.engine import Chat, Engine, refusal_code
 from tests.workflows.test_abandoned_tasks import AbandonedTasks, assert_record_equals_run
 from workflows import conversation
 from workflows.contract import WORKFLOW
 
+__all__ = ["engine_on_each_store"]
+
 LIFE = ("contacts", "outage", "renewed_after_work", "returning", "offered")
 """Scenarios that write every table."""
 
 CANNOT_BE_STORED = "cannot be stored"
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-async def engine(
-    request: pytest.FixtureRequest, environment: WorkflowEnvironment, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncGenerator[Engine]:
-    async with new_store(request.param, tmp_path_factory.mktemp("store")) as db:
-        yield Engine(environment.client, db)
 
 
 @pytest.mark.parametrize("name", LIFE)

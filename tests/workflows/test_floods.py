@@ -1,4 +1,4 @@
-"""A flood of signals by hand to one conversation: it goes on, what was accepted is recorded, and other chats go on as well."""
+"""Someone sends thousands of signals to one conversation. All accepted messages are recorded, and other chats are not delayed."""
 
 from __future__ import annotations
 
