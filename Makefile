@@ -48,7 +48,7 @@ test-browser: $(VENV)/dev.stamp  ## Run the tests with ChatJS in Chromium (insta
 	@$(BIN)/python -m pytest -m browser
 
 chaos: $(VENV)/dev.stamp  ## Run the tests that kill, flood and crowd processes
-	@$(BIN)/python -m pytest --numprocesses 4 --dist load -m chaos
+	@$(BIN)/python -m pytest --numprocesses 3 --dist load -m chaos
 
 chaos-long: $(VENV)/dev.stamp  ## Ten seeds of faults under load, with a checker apart from the product, in about an hour
 	@$(BIN)/python -m chaos --seeds 1-10 --seconds 240

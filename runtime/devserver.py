@@ -115,6 +115,10 @@ def server_options(*, durable: bool) -> list[str]:
 
     A run takes half as many signals as by default: a worker that was away gets all in one task, which may take two seconds.
 
+    By default the server fails a task while which more than 100 signals arrive, and repeats it with all of them. The more a
+    worker falls behind, the longer its tasks take, until a run only moves on after the flood; and after each failure the server
+    waits longer, up to ten minutes.
+
     A write-ahead log, and a transfer queue without the default rate limit. By default a run that continues as new within its
     first second begins again only after that second; here it does so at once.
 
@@ -125,6 +129,8 @@ def server_options(*, durable: bool) -> list[str]:
         *("--sqlite-pragma", "journal_mode=WAL"),
         *("--sqlite-pragma", f"synchronous={'FULL' if durable else 'NORMAL'}"),
         *("--dynamic-config-value", f"history.maximumSignalsPerExecution={MAX_SIGNALS}"),
+        *("--dynamic-config-value", "history.maximumBufferedEventsBatch=1000"),
+        *("--dynamic-config-value", 'history.workflowTaskRetryMaxInterval="10s"'),
         *("--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000"),
         *("--dynamic-config-value", 'history.workflowIdReuseMinimalInterval="0s"'),
     ]
