@@ -54,6 +54,10 @@ WORKER_EXIT = "the worker to finish its activities (store, archive)"
 
 logger = logging.getLogger(__name__)
 
+MAX_TASKS = 40
+"""How many workflow tasks run at the same time. They share one core. With the SDK's 100, a worker that takes over many
+conversations takes so long for each that the SDK takes some for deadlocks, and repeats them."""
+
 
 @asynccontextmanager
 async def build_worker(
@@ -85,6 +89,7 @@ async def build_worker(
         interceptors=[DetailsOnRequest(), *([TraceHeaders(), CommitTraces()] if tracing.is_on() else [])],
         activities=[recorder.record, hours_reader.opening_hours, archiver.archive],
         max_cached_workflows=settings.cached_conversations,
+        max_concurrent_workflow_tasks=MAX_TASKS,
         # a conversation whose worker was killed waits this long before another worker takes it over
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=3),
         graceful_shutdown_timeout=settings.stop_time,

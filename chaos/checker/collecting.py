@@ -15,7 +15,7 @@ from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
-from chaos.checker.board import overloads
+from chaos.checker.board import overloads, waiting_beside_free
 from chaos.checker.evidence import Board, Evidence, Item, RunState
 from chaos.customers import Customer
 from chaos.deployment import Deployment
@@ -93,17 +93,19 @@ async def collect(deployment: Deployment, customers: Iterable[Customer]) -> Evid
 
 
 async def is_settled(store: str) -> bool:
-    """Whether nothing changes by itself any more: no wrap-up is open, nobody queues, and every agent is in their chats."""
+    """Whether nothing changes by itself any more: no wrap-up is open, every agent is in their chats, and who queues has no offer
+    and can get none, because no agent is free."""
     try:
         found = await read(
             store,
             wraps="SELECT id FROM conversations WHERE state = 'WRAP_UP'",
-            queued="SELECT conversation_id FROM routing WHERE stage = 'queued'",
+            offered="SELECT conversation_id FROM routing WHERE offer_id IS NOT NULL",
             absent=_ABSENT_AGENTS,
         )
+        board = await read_board(store)
     except AWAY:
         return False
-    return not any(found.values())
+    return not any(found.values()) and not waiting_beside_free(board)
 
 
 async def _collect_transcripts(evidence: Evidence, customers: Iterable[Customer]) -> None:
