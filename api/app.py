@@ -73,6 +73,30 @@ from runtime.version import VERSION
 from store.database import Database
 from store.receipt_writer import ReceiptWriter
 
+MODULES = (
+    chats,
+    contacts,
+    bots,
+    transfers,
+    rehydration,
+    contact_search,
+    participant_timers,
+    metrics,
+    agent_status,
+    connection,
+    messages,
+    transcript,
+    socket,
+    *agent.MODULES,
+    reconnections,
+    contact_transcripts,
+    # before the tables of any kind: `GET /v1/instances/{instance}/{kind}` would match `.../audit`
+    customers,
+    audit_log,
+    administration,
+)
+"""The modules with operations, each with a `router`."""
+
 NO_TELEMETRY: TelemetryConfig = {"auto_configure": False, "tracing": False, "metrics": False, "logs": False}
 """FastAPI's own telemetry would send paths, queries and texts of errors, which can hold tokens and names."""
 
@@ -172,28 +196,7 @@ def create_app(services: Services, temporal_ui: str | None = None, sdk: SdkMetri
     app.add_middleware(TrustedProxies, services.settings.trusted_proxies)
     app.add_middleware(LastAnswers, services)
     errors.install(app)
-    for module in (
-        chats,
-        contacts,
-        bots,
-        transfers,
-        rehydration,
-        contact_search,
-        participant_timers,
-        metrics,
-        agent_status,
-        connection,
-        messages,
-        transcript,
-        socket,
-        *agent.MODULES,
-        reconnections,
-        contact_transcripts,
-        # before the tables of any kind: `GET /v1/instances/{instance}/{kind}` would match `.../audit`
-        customers,
-        audit_log,
-        administration,
-    ):
+    for module in MODULES:
         app.include_router(module.router)
     app.router.routes += [*probe_routes(services.readiness), _metrics_page(services, sdk).route]
     browser_pages.install(app, temporal_ui)

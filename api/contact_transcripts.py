@@ -8,7 +8,7 @@ from annotated_types import MaxLen, MinLen
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 
-from api.connect.authentication import ByAccessKey
+from api.connect.authentication import ByTranscriptsKey
 from api.contact_lookup import find_contact_after_writes
 from api.dependencies import ServicesInRequest
 from api.openapi import ACCESS_KEY, DescribedRoute, error_responses
@@ -44,7 +44,7 @@ _RENDERERS = {
 async def get_contact_transcript(
     contact_id: ContactId,
     services: ServicesInRequest,
-    caller: ByAccessKey,
+    caller: ByTranscriptsKey,
     instance: InstanceName,
     format: Format = "json",
 ) -> StreamingResponse:

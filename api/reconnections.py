@@ -15,7 +15,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict
 
 from api.bodies import JsonBody
-from api.connect.authentication import ByAccessKey
+from api.connect.authentication import ByChatsKey
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import ACCESS_KEY, DescribedRoute, ResponseBody, error_responses, example
 from api.participant.authentication import participant_token
@@ -111,7 +111,7 @@ class ReconnectionRequest(BaseModel):
 
 @router.post("/contacts/{contact_id}/reconnect-link")
 async def create_reconnect_link(
-    contact_id: ContactId, services: ServicesInRequest, caller: ByAccessKey, body: JsonBody[LinkRequest]
+    contact_id: ContactId, services: ServicesInRequest, caller: ByChatsKey, body: JsonBody[LinkRequest]
 ) -> LinkResponse:
     """Creates a link with which the customer returns to the chat of a contact. For backends, with their access key."""
     name, instance = services.instance(body.instance, caller.instances, "instance")
@@ -123,7 +123,7 @@ async def create_reconnect_link(
 
 @router.post("/reconnections", responses=_EXAMPLES)
 async def find_reconnection(
-    services: ServicesInRequest, caller: ByAccessKey, body: JsonBody[ReconnectionRequest]
+    services: ServicesInRequest, caller: ByChatsKey, body: JsonBody[ReconnectionRequest]
 ) -> dict[str, Any]:
     """Returns the chat to which a customer may return, as `chatDetails` for ChatJS, or the reason why there is none.
 

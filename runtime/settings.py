@@ -23,9 +23,10 @@ from pydantic import Field, IPvAnyNetwork, StringConstraints, ValidationError, f
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 from sqlalchemy.engine import make_url
 
+from configuration.schema.access_keys import AccessKeySettings, digest_of
 from configuration.schema.instances import InstanceSettings
 from configuration.schema.limits import LimitSettings
-from configuration.schema.sections import Identifier, Positive, Seconds, SettingsSection, mistakes
+from configuration.schema.sections import Identifier, Positive, Seconds, mistakes
 from runtime.environment import wrong_variable
 from runtime.errors import StartupError
 from runtime.secret_files import secrets
@@ -44,13 +45,6 @@ MIN_KEY_LENGTH = 32
 """Characters that a secret of tokens, of the encryption or of the codec has at least."""
 
 Secret = Annotated[str, StringConstraints(min_length=MIN_KEY_LENGTH)]
-
-
-class AccessKeySettings(SettingsSection):
-    """A key with which a backend signs its requests. It is valid for `instances`; empty means all."""
-
-    secret: Annotated[str, StringConstraints(min_length=16)]
-    instances: frozenset[str] = frozenset()
 
 
 class Settings(BaseSettings):
@@ -150,7 +144,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _demo_key_needs_loopback(self) -> Self:
-        if not any(key.secret == DEMO_SECRET for key in self.access_keys.values()):
+        if not any(key.digest == digest_of(DEMO_SECRET) for key in self.access_keys.values()):
             return self
         remedy = (
             "but the demo access key is configured, whose secret is published: replace it, in access_keys of the file or by "
@@ -173,7 +167,7 @@ class Settings(BaseSettings):
     def _secrets_differ(cls, keys: dict[str, AccessKeySettings]) -> dict[str, AccessKeySettings]:
         owners: dict[str, str] = {}
         for name, key in keys.items():
-            if (other := owners.setdefault(key.secret, name)) != name:
+            if (other := owners.setdefault(key.digest, name)) != name:
                 raise ValueError(f"{other} and {name} have the same secret; each key needs its own")
         return keys
 

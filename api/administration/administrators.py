@@ -9,7 +9,7 @@ from annotated_types import MaxLen, MinLen
 from fastapi import Depends, Path, Request
 
 from api.audit import Audited, begin_audit
-from api.connect.authentication import ByAccessKey
+from api.connect.authentication import ByAdministrationKey
 from api.dependencies import ServicesInRequest
 from wire.models import Text
 
@@ -29,7 +29,7 @@ class InstanceAdministrator:
 
 
 async def _administrator(
-    request: Request, instance: InstanceInPath, services: ServicesInRequest, caller: ByAccessKey
+    request: Request, instance: InstanceInPath, services: ServicesInRequest, caller: ByAdministrationKey
 ) -> InstanceAdministrator:
     name, _ = services.instance(instance, caller.instances, "instance")
     return InstanceAdministrator(caller.key_id, caller.actor, name, begin_audit(request, name, caller.actor))

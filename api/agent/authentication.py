@@ -18,7 +18,7 @@ from api.agent.requests import SignInRequest
 from api.agent.responses import SignInResponse
 from api.audit import AuditedRoute, begin_audit
 from api.bodies import JsonBody
-from api.connect.authentication import ByAccessKey
+from api.connect.authentication import ByAgentsKey
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import ACCESS_KEY, AGENT_TOKEN, error_responses
 from api.tokens import TokenKind
@@ -120,7 +120,7 @@ ByAgentToken = Annotated[SignedInAgent, Depends(_signed_in)]
     responses=error_responses(name="ResourceNotFoundException", message="user: instance 'demo' has no agent 'a9'."),
 )
 async def sign_in(
-    request: Request, services: ServicesInRequest, caller: ByAccessKey, body: JsonBody[SignInRequest]
+    request: Request, services: ServicesInRequest, caller: ByAgentsKey, body: JsonBody[SignInRequest]
 ) -> SignInResponse:
     """Returns an agent token, valid for 12 hours. For backends, with their access key."""
     name, instance = services.instance(body.instance, caller.instances, "instance")

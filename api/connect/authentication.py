@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hmac
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -25,6 +26,7 @@ from api.bodies import read_raw_body
 from api.connect.signed_hosts import possible_hosts
 from api.dependencies import ServicesInRequest
 from api.single_use import MAX_ID_LENGTH, SingleUse
+from configuration.schema.access_keys import KeyRole, digest_of
 from domain.errors import AccessDenied, InvalidSignature
 from runtime.settings import Settings
 
@@ -43,7 +45,7 @@ _OF_ATTEMPT = ("amz-sdk-invocation-id", "amz-sdk-request")
 """The headers with which SDKs name a call and an attempt to send it."""
 
 _NO_SECRET = "-"
-"""Takes the place of the secret of an unknown key, so that the answer takes as long as for a known one."""
+"""Takes the place of the secret of a key that is unknown or cannot sign, so that the answer takes as long as for another."""
 
 _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 Credential=(?P<key>[^/,]+)/(?P<day>\d{8})/(?P<region>[^/,]+)/(?P<service>[^/,]+)/aws4_request, ?"
@@ -53,10 +55,16 @@ _AUTHORIZATION = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class AuthenticatedBackend:
-    """A backend with a valid access key. `instances` are those of the key; empty means all."""
+    """A backend with a valid access key.
+
+    Attributes:
+        instances: those of the key; empty means all.
+        roles: what the key is good for.
+    """
 
     key_id: str
     instances: frozenset[str]
+    roles: frozenset[KeyRole]
 
     @property
     def actor(self) -> str:
@@ -80,20 +88,31 @@ async def authenticate(request: Request, settings: Settings, single_use: SingleU
     raise AccessDenied("The request needs an AWS Signature v4 or 'Authorization: Bearer <secret of an access key>'.")
 
 
-async def _authenticated(request: Request, services: ServicesInRequest) -> AuthenticatedBackend:
-    async with services.limits.checking_key(request):
-        backend = await authenticate(request, services.keys.settings, services.single_use)
-    await services.limits.take_for_backend(backend.key_id, request.method, request.scope["route"].path)
-    return backend
+def _authenticated_for(role: KeyRole) -> Callable[..., Awaitable[AuthenticatedBackend]]:
+    """Return the dependency of operations that need a role."""
+
+    async def authenticated(request: Request, services: ServicesInRequest) -> AuthenticatedBackend:
+        async with services.limits.checking_key(request):
+            backend = await authenticate(request, services.keys.settings, services.single_use)
+        await services.limits.take_for_backend(backend.key_id, request.method, request.scope["route"].path)
+        if role not in backend.roles:
+            raise AccessDenied(f"The access key {backend.key_id!r} does not have the role {role.value!r}.")
+        return backend
+
+    return authenticated
 
 
-ByAccessKey = Annotated[AuthenticatedBackend, Depends(_authenticated)]
+ByChatsKey = Annotated[AuthenticatedBackend, Depends(_authenticated_for(KeyRole.CHATS))]
+ByTranscriptsKey = Annotated[AuthenticatedBackend, Depends(_authenticated_for(KeyRole.TRANSCRIPTS))]
+ByAgentsKey = Annotated[AuthenticatedBackend, Depends(_authenticated_for(KeyRole.AGENTS))]
+ByAdministrationKey = Annotated[AuthenticatedBackend, Depends(_authenticated_for(KeyRole.ADMINISTRATION))]
 
 
 def _verify_secret(secret: str, settings: Settings) -> AuthenticatedBackend:
+    digest = digest_of(secret)
     for key_id, key in settings.access_keys.items():
-        if hmac.compare_digest(secret.encode(), key.secret.encode()):
-            return AuthenticatedBackend(key_id, key.instances)
+        if hmac.compare_digest(digest, key.digest):
+            return AuthenticatedBackend(key_id, key.instances, key.roles)
     raise AccessDenied("The bearer key is not known.")
 
 
@@ -117,10 +136,10 @@ async def _verify_signature(
     _check_date(date, claim["day"])
     key = settings.access_keys.get(claim["key"])
     hosts = possible_hosts(request, settings)
-    secret = key.secret if key else _NO_SECRET
+    secret = (key.secret if key else None) or _NO_SECRET
     copies = (_copy_of(request, body, host) for host in hosts)
     is_signed = any(_matches(secret, copy, claim.groupdict(), frozenset(signed), date) for copy in copies)
-    if key is None or not is_signed:
+    if key is None or key.secret is None or not is_signed:
         raise InvalidSignature(
             "The access key id is not known, or the signature does not match the request and the secret of the key. "
             f"It was checked for the host {' and for '.join(map(repr, hosts))}; "
@@ -128,7 +147,7 @@ async def _verify_signature(
         )
     if request.method != "GET":
         await _require_first_use(request, claim["signature"], single_use)
-    return AuthenticatedBackend(claim["key"], key.instances)
+    return AuthenticatedBackend(claim["key"], key.instances, key.roles)
 
 
 async def _require_first_use(request: Request, signature: str, single_use: SingleUse) -> None:

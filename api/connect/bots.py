@@ -10,7 +10,7 @@ from fastapi import APIRouter
 
 from api.bodies import JsonBody
 from api.client_tokens import token_request
-from api.connect.authentication import ByAccessKey
+from api.connect.authentication import ByChatsKey
 from api.connect.requests import CreateParticipant
 from api.dependencies import ServicesInRequest
 from api.openapi import DescribedRoute
@@ -28,7 +28,7 @@ _NAMESPACE = UUID("f0b6a1de-0a5c-4c57-9a3e-6f0c9fb4f7d2")
 
 @router.post("/contact/create-participant")
 async def create_participant(
-    services: ServicesInRequest, caller: ByAccessKey, body: JsonBody[CreateParticipant]
+    services: ServicesInRequest, caller: ByChatsKey, body: JsonBody[CreateParticipant]
 ) -> dict[str, Any]:
     """CreateParticipant. The bot uses the participant operations with its token, and leaves with DisconnectParticipant."""
     instance, _ = services.instance(body.instance_id, caller.instances)

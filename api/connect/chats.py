@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 
 from api.bodies import JsonBody
 from api.client_tokens import token_request
-from api.connect.authentication import ByAccessKey
+from api.connect.authentication import ByChatsKey
 from api.connect.chat_quota import require_room
 from api.connect.open_chats import claim_open_chat
 from api.connect.queue_hours import require_open_queue
@@ -40,7 +40,7 @@ _NAMESPACE = UUID("6f1c4f6e-7f0e-4a4e-9d55-5a7c3f0d1b21")
 
 @router.put("/contact/chat")
 async def start_chat_contact(
-    request: Request, services: ServicesInRequest, caller: ByAccessKey, body: JsonBody[StartChatContact]
+    request: Request, services: ServicesInRequest, caller: ByChatsKey, body: JsonBody[StartChatContact]
 ) -> dict[str, Any]:
     """StartChatContact. Starts a chat. Idempotent for seven days by instance and `ClientToken`.
 
@@ -100,7 +100,7 @@ async def start_chat_contact(
 
 
 @router.post("/contact/stop")
-async def stop_contact(services: ServicesInRequest, caller: ByAccessKey, body: JsonBody[StopContact]) -> dict[str, Any]:
+async def stop_contact(services: ServicesInRequest, caller: ByChatsKey, body: JsonBody[StopContact]) -> dict[str, Any]:
     """StopContact. Idempotent: stopping an ended chat is not an error."""
     instance, _ = services.instance(body.instance_id, caller.instances)
     found = await conversations.find_contact(services.db, instance, body.contact_id)

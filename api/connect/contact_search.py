@@ -15,7 +15,7 @@ from typing import Any, Literal
 from fastapi import APIRouter
 
 from api.bodies import JsonBody
-from api.connect.authentication import ByAccessKey
+from api.connect.authentication import ByChatsKey
 from api.connect.contacts import contact_arn
 from api.connect.search_requests import SearchContacts
 from api.dependencies import Services, ServicesInRequest
@@ -67,7 +67,7 @@ class _Page:
 
 @router.post("/search-contacts")
 async def search_contacts(
-    services: ServicesInRequest, caller: ByAccessKey, body: JsonBody[SearchContacts]
+    services: ServicesInRequest, caller: ByChatsKey, body: JsonBody[SearchContacts]
 ) -> dict[str, Any]:
     """SearchContacts. All pages have the `TotalCount` of the first page."""
     instance, _ = services.instance(body.instance_id, caller.instances)

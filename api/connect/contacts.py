@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from api.bodies import JsonBody
-from api.connect.authentication import ByAccessKey
+from api.connect.authentication import ByChatsKey
 from api.connect.recordings import recordings_of
 from api.connect.requests import MAX_ATTRIBUTE_BYTES, AssociateContactWithUser, UpdateContactAttributes
 from api.contact_lookup import find_contact_after_writes
@@ -45,7 +45,7 @@ _DISCONNECT_REASONS: Mapping[str, str] = {
 
 @router.get("/contacts/{InstanceId}/{ContactId}")
 async def describe_contact(
-    instance_id: InstanceIdInPath, contact_id: ContactIdInPath, services: ServicesInRequest, caller: ByAccessKey
+    instance_id: InstanceIdInPath, contact_id: ContactIdInPath, services: ServicesInRequest, caller: ByChatsKey
 ) -> dict[str, Any]:
     """DescribeContact."""
     instance, _ = services.instance(instance_id, caller.instances)
@@ -59,7 +59,7 @@ async def get_contact_attributes(
     instance_id: InstanceIdInPath,
     initial_contact_id: InitialContactIdInPath,
     services: ServicesInRequest,
-    caller: ByAccessKey,
+    caller: ByChatsKey,
 ) -> dict[str, Any]:
     """GetContactAttributes."""
     instance, _ = services.instance(instance_id, caller.instances)
@@ -69,7 +69,7 @@ async def get_contact_attributes(
 
 @router.post("/contact/attributes")
 async def update_contact_attributes(
-    services: ServicesInRequest, caller: ByAccessKey, body: JsonBody[UpdateContactAttributes]
+    services: ServicesInRequest, caller: ByChatsKey, body: JsonBody[UpdateContactAttributes]
 ) -> dict[str, Any]:
     """UpdateContactAttributes, also of an ended contact."""
     instance, _ = services.instance(body.instance_id, caller.instances)
@@ -91,7 +91,7 @@ async def associate_contact_with_user(
     instance_id: InstanceIdInPath,
     contact_id: ContactIdInPath,
     services: ServicesInRequest,
-    caller: ByAccessKey,
+    caller: ByChatsKey,
     body: JsonBody[AssociateContactWithUser],
 ) -> dict[str, Any]:
     """AssociateContactWithUser: assigns a waiting chat to an agent."""

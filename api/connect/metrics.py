@@ -10,7 +10,7 @@ from annotated_types import MaxLen, MinLen
 from fastapi import APIRouter
 
 from api.bodies import JsonBody
-from api.connect.authentication import ByAccessKey
+from api.connect.authentication import ByChatsKey
 from api.connect.contacts import contact_arn
 from api.contact_lookup import find_contact_after_writes
 from api.dependencies import Services, ServicesInRequest
@@ -45,7 +45,7 @@ class GetContactMetrics(WireModel):
 
 @router.post("/metrics/contact")
 async def get_contact_metrics(
-    services: ServicesInRequest, caller: ByAccessKey, body: JsonBody[GetContactMetrics]
+    services: ServicesInRequest, caller: ByChatsKey, body: JsonBody[GetContactMetrics]
 ) -> dict[str, Any]:
     """GetContactMetrics of a contact in a queue. Leaves the wait time out if there is no estimate."""
     instance, _ = services.instance(body.instance_id, caller.instances)

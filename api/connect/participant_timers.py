@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from pydantic import ConfigDict, model_validator
 
 from api.bodies import JsonBody
-from api.connect.authentication import ByAccessKey
+from api.connect.authentication import ByChatsKey
 from api.dependencies import ServicesInRequest
 from api.openapi import DescribedRoute
 from api.paths import ContactIdInPath, InstanceIdInPath, resource_id
@@ -84,7 +84,7 @@ async def update_participant_role_config(
     instance_id: InstanceIdInPath,
     contact_id: ContactIdInPath,
     services: ServicesInRequest,
-    caller: ByAccessKey,
+    caller: ByChatsKey,
     body: JsonBody[UpdateParticipantRoleConfig],
 ) -> dict[str, Any]:
     """UpdateParticipantRoleConfig. The timers belong to the whole chat, and survive transfers."""

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from api.bodies import JsonBody
-from api.connect.authentication import ByAccessKey
+from api.connect.authentication import ByChatsKey
 from api.connect.requests import CreatePersistentContactAssociation, PersistentChat
 from api.contact_lookup import find_contact_after_writes
 from api.dependencies import Services, ServicesInRequest
@@ -29,7 +29,7 @@ async def create_persistent_contact_association(
     instance_id: InstanceIdInPath,
     initial_contact_id: InitialContactIdInPath,
     services: ServicesInRequest,
-    caller: ByAccessKey,
+    caller: ByChatsKey,
     body: JsonBody[CreatePersistentContactAssociation],
 ) -> dict[str, Any]:
     """CreatePersistentContactAssociation: a running chat continues a past one. Repeating a request has no effect."""

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 
 from api.bodies import JsonBody
 from api.client_tokens import token_request
-from api.connect.authentication import ByAccessKey
+from api.connect.authentication import ByChatsKey
 from api.connect.contacts import contact_arn
 from api.connect.queue_hours import require_open_queue
 from api.connect.requests import TransferContact
@@ -50,7 +50,7 @@ class TransferTarget(NamedTuple):
 
 @router.post("/contact/transfer")
 async def transfer_contact(
-    services: ServicesInRequest, caller: ByAccessKey, body: JsonBody[TransferContact]
+    services: ServicesInRequest, caller: ByChatsKey, body: JsonBody[TransferContact]
 ) -> dict[str, Any]:
     """TransferContact. The customer's connections stay. The agent who leaves gets `transfer.succeeded`."""
     instance, settings = services.instance(body.instance_id, caller.instances)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 import httpx
 import pytest
@@ -40,7 +41,8 @@ def ended_chat(api: Api) -> Chat:
 
 @pytest.fixture(scope="session")
 def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """A Perennial with the tenants `one`, `two`, and `hours` with opening hours. Key `one` is for tenant `one`, `all` for all.
+    """A Perennial with the tenants `one`, `two`, and `hours` with opening hours. Key `one` is for tenant `one`, and the
+    others are for all.
 
     Queues of `hours`: `closed` never opens, `soon` is closed for at least two days, `open` is open.
     """
@@ -50,6 +52,8 @@ def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
         [access_keys.one]
         secret = "secret-of-the-key-one"
         instances = ["one"]
+        [access_keys.hashed]
+        secret_sha256 = "{sha256(b"secret-of-the-key-hashed").hexdigest()}"
         [instances.one.workstreams.persistent]
         mode = "persistent"
         queue = "queue"

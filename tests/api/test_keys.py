@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
@@ -11,7 +12,7 @@ from botocore.exceptions import ClientError
 from tests.api.calls import CONTROL_OPERATIONS, Api, assert_refused, valid_body, with_member
 from tests.compat.chats import Chat
 
-ALL, ONE = "secret-of-the-key-all", "secret-of-the-key-one"
+ALL, ONE, HASHED = "secret-of-the-key-all", "secret-of-the-key-one", "secret-of-the-key-hashed"
 DENIED = (403, "AccessDeniedException")
 NOT_FOUND = (404, "ResourceNotFoundException")
 ARN = "arn%3Aaws%3Aconnect%3Ax%3A1%3Ainstance%2F"
@@ -80,6 +81,16 @@ def test_signature_of_limited_key_reaches_its_own_tenant_only(tenants: Api) -> N
     wrong_secret = tenants.stack.connect(aws_access_key_id="one", aws_secret_access_key=ALL)
     with pytest.raises(ClientError, match="InvalidSignatureException"):
         wrong_secret.describe_contact(InstanceId="one", ContactId=chats["one"]["ContactId"])
+
+
+def test_key_that_is_stored_as_a_hash_is_a_bearer_key_only(tenants: Api) -> None:
+    chat = start_chat(tenants, "one", HASHED)
+    for secret in (HASHED, sha256(HASHED.encode()).hexdigest(), "-"):
+        client = tenants.stack.connect(aws_access_key_id="hashed", aws_secret_access_key=secret)
+        with pytest.raises(ClientError, match="InvalidSignatureException"):
+            client.describe_contact(InstanceId="one", ContactId=chat["ContactId"])
+    digest = {"authorization": f"Bearer {sha256(HASHED.encode()).hexdigest()}"}
+    assert_refused(tenants.http.get(f"/contacts/one/{chat['ContactId']}", headers=digest), *DENIED)
 
 
 def test_demo_key_is_denied_unless_configured(tenants: Api) -> None:

@@ -184,16 +184,18 @@ def test_an_ended_chat_is_deleted_after_the_retention_of_its_workstream(centre: 
 
 def test_the_audit_log_has_who_administers_supervises_and_signs_in(centre: Stack) -> None:
     table = {"mode": "live", "queue": "audited"}
+    call(centre, "PUT", "/v1/instances/demo/queues/earlier", json={})
     call(centre, "PUT", "/v1/instances/demo/workstreams/audited", json=table)
     call(centre, "DELETE", "/v1/instances/demo/workstreams/audited")
     chat = start_chat(centre.connect(), "persistent", CustomerId="eve")
     act(centre, "s1", "POST", f"/v1/supervision/contacts/{chat.contact_id}/assign", {"user": "a2"})
     act(centre, "s1", "POST", f"/v1/supervision/contacts/{chat.contact_id}/end")
     act(centre, "s1", "GET", "/v1/supervision/contacts")
+    call(centre, "PUT", "/users/demo/a2/status", json={"AgentStatusId": "offline"})
     refused = httpx.put(f"{centre.url}/v1/instances/demo/workstreams/audited", json={"mode": "x"}, headers=KEY)
     assert refused.status_code == 400
 
-    log = call(centre, "GET", "/v1/instances/demo/audit?limit=7")
+    log = call(centre, "GET", "/v1/instances/demo/audit?limit=8")
     found = [(entry["actor"], entry["action"], entry["target"]) for entry in reversed(log["entries"])]
     sign_in = (f"api:{KEY_ID}", "sign_in", "agents/s1")
     assert found == [
@@ -204,6 +206,7 @@ def test_the_audit_log_has_who_administers_supervises_and_signs_in(centre: Stack
         sign_in,
         ("supervisor:s1", "perform_action", f"{chat.contact_id}/end"),
         sign_in,
+        (f"api:{KEY_ID}", "put_user_status", "agents/a2"),
     ]
     earlier = call(centre, "GET", f"/v1/instances/demo/audit?limit=1&before={log['next']}")
     assert earlier["entries"][0]["at"] <= log["entries"][-1]["at"]

@@ -22,7 +22,8 @@ from tests.stack import ROOT, Stack
 BY_PATH = {page.path: page for page in PAGES}
 WITHOUT_SETTING = {"PERENNIAL_CONFIG", "PERENNIAL_TEST_POSTGRES_URL", "PERENNIAL_TEST_SEEDS"}
 """Variables that are read elsewhere: by `load_settings`, and by the tests."""
-OUTSIDE_OPENAPI = {"GET /healthz", "GET /readyz", "GET /metrics", "GET /openapi.json", "GET /v1/agent/socket"}
+SOCKETS = {"GET /v1/agent/socket", "GET /participant/websocket"}
+OUTSIDE_OPENAPI = {"GET /", "GET /docs", "GET /healthz", "GET /readyz", "GET /metrics", "GET /openapi.json", *SOCKETS}
 TEMPORAL_VALUES = {"TEMPORAL_TLS": "true"}
 ROOMS = sorted(path.name for path in ROOT.iterdir() if (path / "__init__.py").exists())
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from configuration.schema.access_keys import digest_of
 from configuration.schema.limits import LimitSettings, Rate, number
 from runtime import settings as settings_module
 from runtime.errors import StartupError
@@ -82,6 +83,14 @@ BEYOND_LOOPBACK = (
 def test_the_published_secret_does_not_listen_beyond_loopback(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
     monkeypatch.setenv("PERENNIAL_API_HOST", host)
     with pytest.raises(StartupError, match="is not loopback, but the demo access key is configured, whose secret is"):
+        load_settings()
+
+
+def test_hash_of_the_published_secret_does_not_listen_beyond_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = digest_of("perennial-demo-secret")
+    monkeypatch.setenv("PERENNIAL_ACCESS_KEYS", f'{{"crm": {{"secret_sha256": "{digest}"}}}}')
+    monkeypatch.setenv("PERENNIAL_API_HOST", "0.0.0.0")
+    with pytest.raises(StartupError, match="is not loopback, but the demo access key is configured"):
         load_settings()
 
 
@@ -198,6 +207,12 @@ WRONG = [
         "access_keys.perennial.instances: there is no instance",
     ),
     ("PERENNIAL_ACCESS_KEYS__crm__secret", "perennial-demo-secret", "access_keys: "),
+    ("PERENNIAL_ACCESS_KEYS__crm__roles", '["chats"]', "access_keys.crm: an access key has either a secret or a"),
+    ("PERENNIAL_ACCESS_KEYS__perennial__secret_sha256", "0" * 64, "access_keys.perennial: an access key has either"),
+    ("PERENNIAL_ACCESS_KEYS__crm__secret_sha256", "not a digest", "access_keys.crm.secret_sha256: "),
+    ("PERENNIAL_ACCESS_KEYS__perennial__roles", "[]", "access_keys.perennial: roles: an access key needs at least one"),
+    ("PERENNIAL_ACCESS_KEYS__perennial__roles", '["admin"]', "access_keys.perennial.roles"),
+    ("PERENNIAL_ACCESS_KEYS__crm__secret_sha256", digest_of("perennial-demo-secret"), "have the same secret"),
 ]
 
 

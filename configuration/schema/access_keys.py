@@ -1,0 +1,62 @@
+"""The access keys of backends: their secrets, the instances for which they are good, and what they may do there."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from hashlib import sha256
+from typing import Annotated, Self
+
+from pydantic import StringConstraints, model_validator
+
+from configuration.schema.sections import SettingsSection
+
+
+class KeyRole(StrEnum):
+    """What a backend may do with an access key."""
+
+    CHATS = "chats"
+    """Start, find, change, transfer and stop chats, and take part in them as a bot."""
+
+    TRANSCRIPTS = "transcripts"
+    """Read the transcripts of contacts."""
+
+    AGENTS = "agents"
+    """Sign agents in, and set their status."""
+
+    ADMINISTRATION = "administration"
+    """Read and change the configuration, export and delete the data of customers, and read the audit log."""
+
+
+class AccessKeySettings(SettingsSection):
+    """An access key. It has either `secret` or `secret_sha256`."""
+
+    secret: Annotated[str, StringConstraints(min_length=16)] | None = None
+    """Signs requests, or is sent as a bearer token."""
+    secret_sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """SHA-256 of a secret that is sent as a bearer token, in hexadecimal digits. A signature needs the secret itself. The digest
+    has no salt, so the secret must be random."""
+    instances: frozenset[str] = frozenset()
+    """The instances for which it is good. Empty: all."""
+    roles: frozenset[KeyRole] = frozenset(KeyRole)
+
+    @model_validator(mode="after")
+    def _has_one_secret(self) -> Self:
+        if (self.secret is None) == (self.secret_sha256 is None):
+            raise ValueError("an access key has either a secret or a secret_sha256")
+        return self
+
+    @model_validator(mode="after")
+    def _has_roles(self) -> Self:
+        if not self.roles:
+            raise ValueError(f"roles: an access key needs at least one of {', '.join(KeyRole)}")
+        return self
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the secret, in hexadecimal digits."""
+        return self.secret_sha256 or digest_of(self.secret or "")
+
+
+def digest_of(secret: str) -> str:
+    """SHA-256 of a secret, in hexadecimal digits."""
+    return sha256(secret.encode()).hexdigest()
