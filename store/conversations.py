@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -167,6 +167,25 @@ async def survey_contacts(db: Database, ids: Collection[str]) -> set[str]:
     contact = schema.contacts.c
     query = select(contact.id).where(contact.id.in_(ids), contact.initiation_method == InitiationMethod.DISCONNECT)
     return {row[0] for row in await db.rows(query)} if ids else set()
+
+
+async def attributes_before_survey(db: Database, conversation_id: str) -> Mapping[str, str] | None:
+    """The attributes of a conversation at the beginning of its survey; None when it has none."""
+    contact = schema.contacts.c
+    latest = (
+        select(contact.initiation_method, contact.previous_contact_id)
+        .where(contact.conversation_id == conversation_id)
+        .order_by(*latest_contact_first())  # a survey is the last contact
+        .limit(1)
+        .subquery()
+    )
+    query = (
+        select(contact.attributes)
+        .join(latest, latest.c.previous_contact_id == contact.id)
+        .where(latest.c.initiation_method == InitiationMethod.DISCONNECT)
+    )
+    rows = await db.rows(query)
+    return rows[0][0] if rows else None
 
 
 async def participant_of_user(db: Database, conversation_id: str, user: str) -> StoredParticipant | None:

@@ -15,7 +15,7 @@ from api.connect.authentication import ByChatsKey
 from api.connect.chat_quota import require_room
 from api.connect.open_chats import claim_open_chat
 from api.connect.queue_hours import require_open_queue
-from api.connect.rehydration import may_continue, resolve_source_contact
+from api.connect.rehydration import may_continue, resolve_source_contact, without_survey_answers
 from api.connect.requests import MAX_ATTRIBUTE_BYTES, StartChatContact, StopContact, segment_attributes_json
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
@@ -165,7 +165,7 @@ async def _initial_attributes(
         found = await conversations.find_contact(services.db, instance, body.related_contact_id)
         if found is None or not may_continue(services, found[1], body.customer_id):
             raise NotFound(f"RelatedContactId: there is no contact {body.related_contact_id!r} that can be continued.")
-        inherited = dict(found[1].attributes)
+        inherited = dict((await without_survey_answers(services, found[1])).attributes)
     attributes = inherited | body.attributes
     if attribute_bytes(attributes) > MAX_ATTRIBUTE_BYTES:
         raise InvalidValue(

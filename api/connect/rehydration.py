@@ -13,7 +13,6 @@ from api.contact_lookup import find_contact_after_writes
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
 from api.paths import InitialContactIdInPath, InstanceIdInPath, resource_id
-from domain.contacts import InitiationMethod
 from domain.conversation import RehydratedPast
 from domain.errors import InvalidValue, MalformedRequest, NotFound
 from runtime.bus import Announcement
@@ -91,7 +90,9 @@ async def resolve_source_contact(
     if conversation.ended_at is None:
         raise MalformedRequest(f"{source_member}: the chat of contact {source_id!r} has not ended.")
     if wanted.rehydration_type == "FROM_SEGMENT":
-        return _as_it_was_after(contact, conversation), history
+        if contact.attributes is not None:
+            return conversation.model_copy(update={"attributes": contact.attributes}), history
+        return conversation, history
     return await _entire_past(services, instance, contact, conversation, source_member)
 
 
@@ -103,19 +104,13 @@ async def _entire_past(
     last = await past.last_ended_contact(services.db, conversation.id)
     found = await past.find_rehydrated_past(services.db, instance, last or contact.id)
     assert found is not None
-    latest, _, whole = found
-    if latest.initiation_method is InitiationMethod.DISCONNECT and latest.previous_contact_id:
-        # the answers of a survey are not for the agents of the next chat
-        before_survey = await conversations.find_contact(services.db, instance, latest.previous_contact_id)
-        conversation = _as_it_was_after(before_survey[0], conversation) if before_survey else conversation
-    return conversation, whole
+    return await without_survey_answers(services, conversation), found[2]
 
 
-def _as_it_was_after(contact: StoredContact, conversation: StoredConversation) -> StoredConversation:
-    """The conversation with its attributes of the end of a contact, without those of later ones, such as survey answers."""
-    if contact.attributes is None:
-        return conversation
-    return conversation.model_copy(update={"attributes": contact.attributes})
+async def without_survey_answers(services: Services, conversation: StoredConversation) -> StoredConversation:
+    """The conversation with its attributes from before its survey: the answers are not for the agents of the next chat."""
+    attributes = await conversations.attributes_before_survey(services.db, conversation.id)
+    return conversation if attributes is None else conversation.model_copy(update={"attributes": attributes})
 
 
 def may_continue(services: Services, source: StoredConversation, customer_id: str | None) -> bool:

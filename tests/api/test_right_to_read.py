@@ -218,9 +218,17 @@ def test_agent_does_not_read_the_survey_about_them(api: Api, a1: AgentTokenClien
     assert_no_survey(as_text(with_past(api, again)))
     assert_no_survey(json.dumps(a1.contacts()[started.contact_id]))
 
+    assert answer in json.dumps(attributes(api, chat))
+    related = api.start("persistent", RelatedContactId=chat.contact_id, **customer)
+    assert_no_survey(json.dumps(attributes(api, related)))
+
 
 def as_text(items: list[dict[str, Any]]) -> str:
     return "\n".join(sorted(contents(items)))
+
+
+def attributes(api: Api, chat: Chat) -> dict[str, str]:
+    return api.send("GetContactAttributes", chat=chat).raise_for_status().json()["Attributes"]
 
 
 def assert_no_survey(text: str) -> None:

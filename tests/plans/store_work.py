@@ -161,6 +161,7 @@ async def work_of_an_agent(db: Database) -> None:
     await conversations.participant_of_user(db, CHAT, ANN)
     await conversations.present_participants(db, [f"{CHAT}-agent", CHAT_CUSTOMER])
     await conversations.survey_contacts(db, [CHAT, "closed-3"])
+    await conversations.attributes_before_survey(db, CHAT)
     await customers.customer_of(db, CHAT)
     await customers.customer_summaries(db, [conversation.id for _, conversation in found])
     note = ContactNote("note", CHAT, CHAT, ANN, datetime.now(UTC), "likes bees")
