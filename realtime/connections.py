@@ -31,8 +31,10 @@ MAX_RETRY_SECONDS = 15.0
 CALLS_AT_ONCE = 50
 """How many calls of the observer are under way. After an outage thousands of participants have something to report."""
 
-WRITES_AT_ONCE = 5
-"""The same for writes to the store: other requests, and the lease itself, need its connections, too."""
+CONNECTS_AT_ONCE = 4
+WRITES_AT_ONCE = 3
+"""The same for writes to the store, those of connects and all others: other requests, and the lease itself, need its connections,
+too. Connects do not wait for the others, because a customer who is not on record as connected can be taken for lost."""
 
 LEASE_GRACE = timedelta(seconds=5)
 """Time after the end of its lease and the debounce after which a process counts as dead."""
@@ -83,7 +85,8 @@ class ConnectionTracker(PeriodicTasks):
         self._seen_at: dict[ParticipantKey, datetime] = {}
         self._locks: WeakValueDictionary[ParticipantKey, asyncio.Lock] = WeakValueDictionary()
         self._reports: set[asyncio.Task[None]] = set()
-        self._calls, self._writes = asyncio.Semaphore(CALLS_AT_ONCE), asyncio.Semaphore(WRITES_AT_ONCE)
+        self._calls = asyncio.Semaphore(CALLS_AT_ONCE)
+        self._connects, self._writes = asyncio.Semaphore(CONNECTS_AT_ONCE), asyncio.Semaphore(WRITES_AT_ONCE)
         every = lease / 3
         super().__init__(
             PeriodicTask("keep the lease of this process", self._keep_lease, every, max_retry_delay=every),
@@ -147,7 +150,7 @@ class ConnectionTracker(PeriodicTasks):
 
     async def _add_connection(self, participant: ParticipantKey) -> bool:
         id, conversation = participant
-        async with self._writes:
+        async with self._connects:
             return await connections.add_connection(self._db, id, conversation, self._process)
 
     async def _report_disconnect(

@@ -372,11 +372,11 @@ async def open_connections(db: Database) -> list[str]:
     return [id for (id,) in await db.rows(query)]
 
 
-async def wait_for_open_connection(db: Database) -> None:
-    async def is_open() -> bool | None:
-        return bool(await open_connections(db)) or None
+async def wait_for_open_connections(db: Database, count: int = 1) -> None:
+    async def are_open() -> bool | None:
+        return len(await open_connections(db)) >= count or None
 
-    await eventually(is_open, "the store has the connection")
+    await eventually(are_open, f"the store has {count} connections")
 
 
 async def test_store_knows_a_return_while_the_report_of_the_loss_waits(
@@ -389,9 +389,36 @@ async def test_store_knows_a_return_while_the_report_of_the_loss_waits(
     process.closed("ann", "c")
     await observer.wait_for_failure()
     process.opened("ann", "c")
-    await wait_for_open_connection(db)
+    await wait_for_open_connections(db)
     observer.fault = None
     await observer.wait_for_reports("connected", "disconnected", "connected")
+
+
+async def test_store_knows_a_return_while_many_losses_wait_to_be_written(
+    db: Database, open: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = await open()
+    leaving = [f"customer {number}" for number in range(2 * tracking.WRITES_AT_ONCE)]
+    for customer in leaving:
+        process.opened(customer, "c")
+    await wait_for_open_connections(db, len(leaving))
+    writing, may_write = asyncio.Semaphore(0), asyncio.Event()
+    mark_connection_lost = connections.mark_connection_lost
+
+    async def mark_slowly(*args: Any, **options: Any) -> bool:
+        writing.release()
+        await may_write.wait()
+        return await mark_connection_lost(*args, **options)
+
+    monkeypatch.setattr(connections, "mark_connection_lost", mark_slowly)
+    for customer in leaving:
+        process.closed(customer, "c")
+    async with asyncio.timeout(10):
+        for _ in range(tracking.WRITES_AT_ONCE):
+            await writing.acquire()
+    process.opened("ann", "another chat")
+    await wait_for_open_connections(db, len(leaving) + 1)
+    may_write.set()
 
 
 async def test_process_taken_for_dead_restores_its_connection_while_a_report_waits(
@@ -405,7 +432,7 @@ async def test_process_taken_for_dead_restores_its_connection_while_a_report_wai
     at = datetime.now(UTC)
     await connections.mark_connection_lost(db, "ann", connection.process_id, at)
     await connections.remove_disconnected(db, "ann", at)
-    await wait_for_open_connection(db)
+    await wait_for_open_connections(db)
     observer.fault = None
     await wait_for_connection(db)
 
