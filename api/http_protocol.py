@@ -38,6 +38,9 @@ see whether a client reads."""
 UNREAD_BYTES = 64_000_000
 """How many bytes of answers may wait for all clients of a process. Beyond that the client that reads longest is cut off."""
 
+IDLE_CONNECTIONS = 5_000
+"""How many connections of a process have no complete request. Beyond that the one that waits longest is cut off."""
+
 _PHRASES = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
 
 _INCOMPLETE = "The request did not arrive in time."
@@ -75,12 +78,32 @@ class UnreadAnswers:
         self._waiting.pop(transport, None)
 
 
+class IdleConnections:
+    """The connections of a process without a complete request, the one that waits longest first."""
+
+    def __init__(self, most: int = IDLE_CONNECTIONS) -> None:
+        self._most = most
+        self._waiting: dict[Transport, None] = {}
+
+    def add(self, transport: Transport) -> None:
+        """Add a connection. Cuts off the one that waits longest if there are too many."""
+        self._waiting[transport] = None
+        if len(self._waiting) > self._most:
+            oldest = next(iter(self._waiting))
+            del self._waiting[oldest]
+            oldest.abort()
+
+    def remove(self, transport: Transport) -> None:
+        """Remove a connection. Repeated calls do nothing."""
+        self._waiting.pop(transport, None)
+
+
 class LimitedHttpProtocol(HttpToolsProtocol):
     """Cuts off clients that send or read too slowly or too much. Most requests arrive in one piece and need no timer."""
 
-    def __init__(self, *args: Any, unread: UnreadAnswers, **options: Any) -> None:
+    def __init__(self, *args: Any, unread: UnreadAnswers, idle: IdleConnections, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._answers = unread
+        self._answers, self._idle = unread, idle
         self._is_receiving = self._has_head = self._is_head_too_large = self._is_upgraded = False
         self._received = self._without_progress = self._head_bytes = self._discarded = 0
         self._began = 0.0
@@ -90,10 +113,12 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Wait for the first request."""
         super().connection_made(transport)
+        self._idle.add(transport)
         self._wait_for_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
+        self._idle.remove(self.transport)
         self._stop_timers()
         super().connection_lost(exc)
 
@@ -114,6 +139,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """Pass the connection on. It has limits of its own."""
         self._is_upgraded = True
+        self._idle.remove(self.transport)
         self._stop_timers()
         super().handle_websocket_upgrade()
 
@@ -155,6 +181,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """End a request."""
         self._is_receiving = False
+        self._idle.remove(self.transport)
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -167,7 +194,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Wait for the next request. A client that does not read its last answer does not keep the connection open."""
         super().on_response_complete()
-        if self.transport.is_closing():
+        if not self.transport.is_closing():
+            self._idle.add(self.transport)
+        else:
             self.loop.call_later(READ_SECONDS, self.transport.abort)
 
     def timeout_keep_alive_handler(self) -> None:

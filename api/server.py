@@ -10,7 +10,7 @@ from typing import Any, cast
 import uvicorn
 from fastapi import FastAPI
 
-from api.http_protocol import LimitedHttpProtocol, UnreadAnswers, measure_readers
+from api.http_protocol import IdleConnections, LimitedHttpProtocol, UnreadAnswers, measure_readers
 from api.websocket_protocol import ChatSocketProtocol
 from runtime.http_server import Served, served
 from runtime.ports import bound_socket
@@ -39,7 +39,7 @@ async def serve(app: FastAPI, settings: Settings) -> AsyncGenerator[Served, None
         lifespan="on",  # else uvicorn serves an application that fails to start, without its lifespan
         access_log=False,
         proxy_headers=False,  # the application has its own
-        http=cast("Any", partial(LimitedHttpProtocol, unread=UnreadAnswers())),
+        http=cast("Any", partial(LimitedHttpProtocol, unread=UnreadAnswers(), idle=IdleConnections())),
         ws=ChatSocketProtocol,
         ws_per_message_deflate=False,
         ws_max_size=MAX_FRAME_BYTES,

@@ -7,10 +7,11 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, NoReturn, TypeVar
@@ -75,6 +76,7 @@ def run_and_exit(main: Coroutine[Any, Any, int], *, log_level: int = logging.INF
     """
     # databases, logs and archives of this process and its children hold what people say: they are for their owner alone
     os.umask(0o077)
+    permit_many_sockets()
     # the modules live as long as the process: no collection needs to look through them
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLD)
@@ -91,6 +93,16 @@ def run_and_exit(main: Coroutine[Any, Any, int], *, log_level: int = logging.INF
     sys.stderr.flush()
     # not sys.exit: threads of the Temporal SDK may still call into an interpreter that shuts down, and abort the process
     os._exit(code)
+
+
+def permit_many_sockets() -> None:
+    """Let this process and its children open as many files and sockets as the system permits.
+
+    Systems permit a thousand at first, for programs of the past, and more to those that ask. Each client has a socket.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # macOS permits less than it says
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def report_progress(line: str) -> None:

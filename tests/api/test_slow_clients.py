@@ -15,7 +15,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from api import http_protocol, server, websocket_protocol
-from api.http_protocol import MAX_HEAD_BYTES, UnreadAnswers
+from api.http_protocol import MAX_HEAD_BYTES, IdleConnections, UnreadAnswers
 from api.server import serve
 from realtime.socket import SEND_SECONDS, ClientSocket, Frame
 from runtime.metrics import ApiMetrics
@@ -337,6 +337,25 @@ async def test_unread_answers_take_a_limited_amount_of_memory(monkeypatch: pytes
             assert (await http.post(f"http://127.0.0.1:{port}/body", content=b"abc")).text == "3"
         for client in clients:
             client.close()
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"POST /bo", POST + b"content-length: 3\r\n\r\na", POST + b"content-length: 1\r\n\r\na"]
+)
+async def test_connections_without_a_complete_request_are_few(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
+    monkeypatch.setattr(server, "IdleConnections", lambda: IdleConnections(5))
+    async with served(Seen()) as port, httpx.AsyncClient() as http:
+        clients = [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
+        for _, writer in clients:
+            writer.write(sent)
+        later = [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
+        for reader, _ in clients:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                with suppress(ConnectionResetError):
+                    await reader.read()  # until the server ends the connection
+        assert (await http.post(f"http://127.0.0.1:{port}/body", content=b"abc")).text == "3"
+        for _, writer in clients + later:
+            writer.close()
 
 
 async def test_client_that_sends_pings_and_reads_no_pongs_takes_no_memory(quick: None) -> None:

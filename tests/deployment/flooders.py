@@ -1,4 +1,4 @@
-"""A client that sends as fast as it can: `python -m tests.deployment.flooders URL KIND TOKEN SECONDS`.
+"""A client that sends as fast as it can: `python -m tests.deployment.flooders URL KIND TOKEN SECONDS CONNECTIONS`.
 
 It prints what was accepted, as JSON. It is a process of its own, so that it takes no time from the client that measures.
 """
@@ -17,9 +17,6 @@ from uuid import uuid4
 import aiohttp
 
 from tests.stack import SECRET
-
-CONNECTIONS = 4
-"""Each sends its next request when the last one is answered."""
 
 TYPING = "application/vnd.amazonaws.connect.event.typing"
 
@@ -72,18 +69,18 @@ KINDS: dict[str, Callable[[Flood, aiohttp.ClientSession], Awaitable[None]]] = {
 }
 
 
-async def main(url: str, kind: str, token: str, seconds: float) -> None:
-    """Flood for some seconds."""
+async def main(url: str, kind: str, token: str, seconds: float, connections: int) -> None:
+    """Flood for some seconds. Each connection sends its next request when the last one is answered."""
     flood, until = Flood(url, token), monotonic() + seconds
 
     async def send(http: aiohttp.ClientSession) -> None:
         while monotonic() < until:
             await KINDS[kind](flood, http)
 
-    async with aiohttp.ClientSession() as http:
-        await asyncio.gather(*(send(http) for _ in range(CONNECTIONS)))
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=connections)) as http:
+        await asyncio.gather(*(send(http) for _ in range(connections)))
     print(json.dumps({"statuses": flood.statuses, "accepted": flood.accepted}))
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3], float(sys.argv[4])))
+    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3], float(sys.argv[4]), int(sys.argv[5])))

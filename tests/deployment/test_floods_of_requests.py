@@ -76,27 +76,39 @@ class Measured:
         return median(seconds)
 
 
-async def flood(url: str, kind: str, token: str) -> dict[str, Any]:
+async def flood(url: str, kind: str, token: str, connections: int) -> dict[str, Any]:
     """Flood in a process of its own. Returns what was accepted."""
-    arguments = (sys.executable, "-m", "tests.deployment.flooders", url, kind, token, str(FLOOD_SECONDS))
+    arguments = (
+        sys.executable,
+        "-m",
+        "tests.deployment.flooders",
+        url,
+        kind,
+        token,
+        str(FLOOD_SECONDS),
+        str(connections),
+    )
     process = await asyncio.create_subprocess_exec(*arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
     output, _ = await process.communicate()
     assert process.returncode == 0
     return json.loads(output)
 
 
+@pytest.mark.parametrize("connections", [4, 200])
 @pytest.mark.parametrize("kind", KINDS)
-async def test_other_chat_goes_on_during_a_flood(tmp_path: Path, kind: str) -> None:
+async def test_other_chat_goes_on_during_a_flood(tmp_path: Path, kind: str, connections: int) -> None:
     with embedded(tmp_path, {"PERENNIAL_LIMITS": "{}"}) as product:
         async with backend(product.address) as shop, Measured.opened(shop) as innocent:
             attacker = await shop.start()
             await innocent.delivery()  # everything is warm
             calm, memory = await innocent.delivery(), used_memory(product)
-            flooding = asyncio.create_task(flood(product.address, kind, attacker.customer.token))
+            flooding = asyncio.create_task(flood(product.address, kind, attacker.customer.token, connections))
             under_flood = await innocent.delivery()
             assert not flooding.done()
             found = await flooding
-            print(f"{kind}: {calm * 1000:.1f} ms calm, {under_flood * 1000:.1f} ms in the flood, {found['statuses']}")
+            print(
+                f"{kind}, {connections}: {calm * 1000:.1f} ms calm, {under_flood * 1000:.1f} ms in the flood, {found['statuses']}"
+            )
             assert under_flood <= 2 * calm, found["statuses"]
             assert used_memory(product) - memory < MEMORY
             assert found["statuses"].keys() <= {"200", "403", "429"}, found["statuses"]
