@@ -52,6 +52,8 @@ def set_up_logging(level: int, *, as_json: bool = False) -> None:
     logging.basicConfig(level=level, handlers=[to_stderr], force=True)
     # it logs the addresses of WebSockets, which hold tokens
     logging.getLogger("uvicorn.error").setLevel(max(level, logging.WARNING))
+    # it logs each request that succeeds
+    logging.getLogger("httpx").setLevel(max(level, logging.WARNING))
 
 
 def report_fatal(problem: str) -> None:

@@ -9,6 +9,7 @@ from pydantic import Field, PlainSerializer, StringConstraints, ValidationInfo, 
 from configuration.schema.limits import InstanceLimits
 from configuration.schema.schedules import ScheduleSettings
 from configuration.schema.sections import Identifier, Number, SettingsSection
+from configuration.schema.token_issuers import CustomerIdentitySettings, IdentityProviderSettings
 from configuration.schema.workstreams import WorkstreamSettings
 
 OTHER_QUEUES = "(other)"
@@ -38,6 +39,10 @@ class AgentSettings(SettingsSection):
 class InstanceSettings(SettingsSection):
     """An instance: one tenant."""
 
+    identity_provider: IdentityProviderSettings | None = None
+    """Whose tokens agents may exchange for agent tokens. None: only backends sign agents in."""
+    customer_identity: CustomerIdentitySettings | None = None
+    """Who signs the identity of customers. None: nobody."""
     hours: dict[Identifier, ScheduleSettings] = Field(default_factory=dict)
     queues: dict[Identifier, QueueSettings] = Field(default_factory=dict)
     workstreams: dict[Identifier, WorkstreamSettings] = Field(min_length=1)
@@ -51,6 +56,18 @@ class InstanceSettings(SettingsSection):
             if queue.hours is not None and queue.hours not in info.data.get("hours", {queue.hours}):
                 raise ValueError(f"{name}.hours: there are no hours {queue.hours!r}")
         return queues
+
+    @field_validator("workstreams")
+    @classmethod
+    def _somebody_signs(
+        cls, workstreams: dict[str, WorkstreamSettings], info: ValidationInfo
+    ) -> dict[str, WorkstreamSettings]:
+        # a wrong table is missing among the data, and is a mistake of its own
+        if info.data.get("customer_identity", ...) is None:
+            for name, workstream in workstreams.items():
+                if workstream.needs_signed_customers:
+                    raise ValueError(f"{name}.customer_identity: the instance has no table customer_identity")
+        return workstreams
 
     @property
     def queue_names(self) -> frozenset[str]:

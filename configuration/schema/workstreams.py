@@ -157,6 +157,8 @@ class WorkstreamSettings(SettingsSection):
     customer_may_end: bool | None = None
     one_chat_per_customer: bool = False
     """Whether a customer who is known by `CustomerId` has one open chat at most. A second start answers with the first chat."""
+    customer_identity: Literal["claimed", "signed"] = "claimed"
+    """Who says who a customer is: the backend alone, by the `CustomerId`, or a token that the customer's site has signed."""
     reconnection: ReconnectionSettings | None = None
     texts: MessageSettings = MessageSettings()
     idle_rules: tuple[IdleRuleSettings, ...] = Field(default=(), max_length=20)
@@ -184,6 +186,11 @@ class WorkstreamSettings(SettingsSection):
     survey: SurveySettings | None = None
     retention: Limit = NEVER
     """How long after its end a conversation is kept. Then all that there is about it is deleted."""
+
+    @property
+    def needs_signed_customers(self) -> bool:
+        """Whether each customer must be known by a signed token."""
+        return self.customer_identity == "signed"
 
     @property
     def refuses_when_closed(self) -> bool:

@@ -14,11 +14,27 @@ from api.administration.openapi import EXAMPLES
 from configuration.errors import InvalidConfiguration
 from configuration.merging import SECTIONS, apply_changes, merge, section_as_json, sections_of
 from configuration.schema.instances import InstanceSettings
+from configuration.schema.token_issuers import CustomerIdentitySettings, IdentityProviderSettings
 from runtime.settings import Settings
 from store.configuration import ConfigurationChange
 from tests.stack import ROOT
 
 FULL_FILE = """
+[identity_provider]
+issuer = "https://login.example.org"
+audience = "perennial"
+user_claim = "employee"
+jwks_url = "http://127.0.0.1:8000/keys"
+[customer_identity]
+issuer = "https://shop.example.org"
+audience = "chat"
+[customer_identity.keys]
+k1 = '''
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEE6pY8k2CFjMveaTsMsWBnCehezfC
+qr3Rbs6qfwQFEdmj3x5KQiNYsMaqkVds8icSwwV5D5wJXgH/wF3jgoNdtg==
+-----END PUBLIC KEY-----
+'''
 [hours.office]
 time_zone = "Europe/Vienna"
 weekly = { mon = ["08:00-12:00", "13:00-24:00"], fri = ["22:00-02:00"], sat = ["00:00-24:00"], sun = ["08:00-08:00"] }
@@ -44,6 +60,7 @@ assigned_within = "PT8H"
 wrap_up = "PT90M"
 customer_may_end = false
 one_chat_per_customer = true
+customer_identity = "signed"
 reconnect_window = "P36525D"
 reconnection = { portal_url = "https://example.org/chat?x=1", redirect_url = "http://127.0.0.1:1/" }
 texts = { greeting = { en = "Hi", DE = "Hallo", "*" = "!" }, ended = "", agent_joined = "Süß\\u2028" }
@@ -124,6 +141,11 @@ def test_full_file_uses_every_key() -> None:
         for kind in SECTIONS
     }
     assert keys_in_file == {kind: set(section.model_fields) for kind, section in SECTIONS.items()}
+    provider, customers = instance().identity_provider, instance().customer_identity
+    assert provider
+    assert customers
+    assert provider.model_fields_set | {"keys"} == set(IdentityProviderSettings.model_fields)
+    assert customers.model_fields_set | {"jwks_url"} == set(CustomerIdentitySettings.model_fields)
 
 
 def test_shown_sections_have_normalised_values() -> None:
@@ -205,6 +227,7 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
             ("same_agent", "x"),
             ("wrap_up_holds", "sometimes"),
             ("wrap_up_holds", 0),
+            ("customer_identity", "x"),
         ]
     ),
     (
@@ -212,6 +235,12 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
         "w",
         {"mode": "live", "queue": "q", "allowed_statuses": ["away"]},
         "workstreams.w.allowed_statuses.0: ",
+    ),
+    (
+        "workstreams",
+        "w",
+        {"mode": "live", "queue": "q", "customer_identity": "signed"},
+        "workstreams: w.customer_identity: the instance has no table customer_identity",
     ),
     ("queues", "q", {"method": "x"}, "queues.q.method: "),
     ("agents", "a", {"name": "Ann", "capacity": -1}, "agents.a.capacity: "),
