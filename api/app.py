@@ -29,7 +29,9 @@ from api.connect import (
 from api.current_keys import CurrentKeys
 from api.dependencies import Services
 from api.direct_routes import DirectRoutes
+from api.foreign_tokens import ForeignTokens
 from api.head_requests import HeadRequests
+from api.key_sets import KeySets
 from api.known_hosts import KnownHosts
 from api.origins import Origins
 from api.participant import connection, messages, socket, transcript
@@ -119,6 +121,7 @@ def build_services(
     connection_reports = ConnectionReports(db, bus, engine, grace=settings.agent_disconnect_grace)
     erasure = Erasure(db, engine, partial(opened_archive, settings))
     tokens = Tokens(token_keys(settings.token_keys, settings.data_dir))
+    key_sets = KeySets()
     return Services(
         settings=settings,
         configuration=configuration,
@@ -127,6 +130,8 @@ def build_services(
         bus=bus,
         tokens=tokens,
         keys=CurrentKeys(settings, tokens),
+        key_sets=key_sets,
+        foreign_tokens=ForeignTokens(key_sets),
         client_tokens=ClientTokens(db),
         single_use=SingleUse(db),
         limits=RequestLimits(settings.limits, metrics),

@@ -11,6 +11,8 @@ from starlette.requests import HTTPConnection
 
 from api.client_tokens import ClientTokens
 from api.current_keys import CurrentKeys
+from api.foreign_tokens import ForeignTokens
+from api.key_sets import KeySets
 from api.paths import resource_id
 from api.request_limits import RequestLimits
 from api.single_use import SingleUse
@@ -51,6 +53,8 @@ class Services:
     bus: Bus
     tokens: Tokens
     keys: CurrentKeys
+    key_sets: KeySets
+    foreign_tokens: ForeignTokens
     client_tokens: ClientTokens
     single_use: SingleUse
     limits: RequestLimits
@@ -86,6 +90,7 @@ class Services:
             self.single_use,
             self.retention,
             self.keys,
+            self.key_sets,
         )
 
     @property

@@ -12,7 +12,9 @@ from pydantic import BaseModel, ConfigDict
 
 from api.bodies import BodyReader
 
-AGENT_TOKEN = HTTPBearer(scheme_name="agent token", description="Of POST /v1/agents/sign-in.", auto_error=False)
+AGENT_TOKEN = HTTPBearer(
+    scheme_name="agent token", description="Of `/v1/agents/sign-in`, or of `/v1/agents/token`.", auto_error=False
+)
 ACCESS_KEY = HTTPBearer(
     scheme_name="access key",
     description="The secret of an access key. A request may be signed with it instead (AWS Signature v4).",

@@ -21,8 +21,8 @@ from domain.errors import AccessDenied
 from runtime.settings import Settings
 
 PLANES = ("/participant/", "/v1/agent/", "/v1/supervision/")
-DESK = "/v1/agent"
-"""The agent itself, the one path of the planes that has nothing after it."""
+OTHER_PATHS = frozenset({"/v1/agent", "/v1/agents/token"})
+"""The agent itself, which has nothing after its path, and the exchange of a token for an agent token."""
 
 ANY = "*"
 
@@ -79,4 +79,4 @@ class Origins:
 
 
 def _is_for_browsers(path: str) -> bool:
-    return path.startswith(PLANES) or path == DESK
+    return path.startswith(PLANES) or path in OTHER_PATHS

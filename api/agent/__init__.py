@@ -10,8 +10,20 @@ from api.agent import (
     queues,
     socket,
     supervision,
+    token_exchange,
 )
 
 # notes before contacts: `POST /contacts/{contact_id}/{action}` would match `.../notes`
-MODULES = (authentication, notes, contacts, agent_status, offers, queues, supervision, queue_transfers, socket)
+MODULES = (
+    authentication,
+    token_exchange,
+    notes,
+    contacts,
+    agent_status,
+    offers,
+    queues,
+    supervision,
+    queue_transfers,
+    socket,
+)
 """Modules with routes, in the order in which they are matched."""

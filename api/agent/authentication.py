@@ -1,5 +1,7 @@
 """Sign-in of agents: a backend signs an agent in with its access key, and passes the agent token to the agent's client.
 
+`api/agent/token_exchange.py` has the other way in, with a token of an identity provider.
+
 A token names the agent's identity. It ends when the agent is taken out of the configuration, and the token with it.
 """
 
@@ -8,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import inf
+from time import time
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -125,10 +129,20 @@ async def sign_in(
     """Returns an agent token, valid for 12 hours. For backends, with their access key."""
     name, instance = services.instance(body.instance, caller.instances, "instance")
     begin_audit(request, name, caller.actor).target = f"agents/{body.user}"
-    settings = instance.agents.get(body.user)
-    if settings is None:
+    if body.user not in instance.agents:
         raise NotFound(f"user: instance {name!r} has no agent {body.user!r}.")
-    identity = await begin_identity(services.db, name, body.user)
-    token = services.tokens.make(TokenKind.AGENT, body.user, AGENT_TOKEN_LIFE, instance=name, identity=identity)
-    life = int(AGENT_TOKEN_LIFE.total_seconds())
-    return SignInResponse(token=token, user=body.user, name=settings.name, expires_in=life)
+    return await agent_token(services, name, body.user, instance.agents[body.user])
+
+
+async def agent_token(
+    services: Services, instance: str, user: str, settings: AgentSettings, *, until: float = inf
+) -> SignInResponse:
+    """Return an agent token for a caller who is known to be this agent.
+
+    Args:
+        until: when it must have ended, in seconds since 1970; it is valid for `AGENT_TOKEN_LIFE` at most.
+    """
+    identity = await begin_identity(services.db, instance, user)
+    life = timedelta(seconds=min(AGENT_TOKEN_LIFE.total_seconds(), until - time()))
+    token = services.tokens.make(TokenKind.AGENT, user, life, instance=instance, identity=identity)
+    return SignInResponse(token=token, user=user, name=settings.name, expires_in=int(life.total_seconds()))

@@ -34,6 +34,20 @@ class SignInRequest(BaseModel):
     user: User
 
 
+class TokenExchangeRequest(BaseModel):
+    """A token of the identity provider of an instance."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        json_schema_extra={"example": {"instance": "demo", "token": "eyJhbGciOi..."}},
+    )
+
+    instance: Annotated[Text, MinLen(1), MaxLen(100)]
+    token: Text
+
+
 class TransferRequest(BaseModel):
     """Target of a transfer: a queue or an agent of the same instance."""
 

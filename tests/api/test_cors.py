@@ -28,7 +28,7 @@ UNKNOWN_ORIGINS = (
     "http://[",
     "",
 )
-DESK = ("/v1/agent", "/v1/agent/contacts", "/v1/agent/socket-ticket", "/v1/supervision/agents")
+DESK = ("/v1/agent", "/v1/agent/contacts", "/v1/agent/socket-ticket", "/v1/agents/token", "/v1/supervision/agents")
 CHATJS_HEADERS = (
     "authorization",
     "content-type",
