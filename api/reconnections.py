@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from api.bodies import JsonBody
 from api.connect.authentication import ByChatsKey
+from api.customer_identity import CustomerOfChat, known_customer
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import ACCESS_KEY, DescribedRoute, ResponseBody, error_responses, example
 from api.participant.authentication import participant_token
@@ -89,7 +90,10 @@ class LinkResponse(ResponseBody):
 
 
 class ReconnectionRequest(BaseModel):
-    """A customer who returns: with the `reconnect_id` of a link, or with their `customer_id` to a workstream."""
+    """A customer who returns: with the `reconnect_id` of a link, or with their `customer_id` to a workstream.
+
+    A workstream that knows its customers by signed tokens needs a `customer_token` in both cases; `customer_id` can be left out.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
@@ -99,6 +103,7 @@ class ReconnectionRequest(BaseModel):
             "examples": [
                 {"instance": "demo", "reconnect_id": "eyJhbGciOi..."},
                 {"instance": "demo", "workstream": "persistent", "customer_id": "crm-7"},
+                {"instance": "demo", "workstream": "persistent", "customer_token": "eyJhbGciOi..."},
             ]
         },
     )
@@ -107,6 +112,7 @@ class ReconnectionRequest(BaseModel):
     reconnect_id: Annotated[Text, MinLen(1), MaxLen(1000)] | None = None
     workstream: Annotated[Text, MinLen(1), MaxLen(500)] | None = None
     customer_id: Annotated[Text, MinLen(1), MaxLen(128)] | None = None
+    customer_token: Text | None = None
 
 
 @router.post("/contacts/{contact_id}/reconnect-link")
@@ -168,6 +174,8 @@ async def _by_link(
     conversation = await conversations.find_conversation(services.db, claims["sub"])
     if conversation is None or conversation.instance != name:
         return _no_chat("unknown")
+    named = CustomerOfChat(conversation.customer_id, conversation.workstream)
+    await known_customer(services, instance, named, body.customer_token, member="customer_token")
     until = claims.get("until")
     link_expired = not isinstance(until, int) or until < datetime.now(UTC).timestamp()
     return await _chat_or_reason(services, instance, conversation, link_expired=link_expired)
@@ -176,9 +184,10 @@ async def _by_link(
 async def _by_customer(
     services: Services, name: str, instance: InstanceSettings, body: ReconnectionRequest
 ) -> dict[str, Any]:
-    if body.workstream is None and body.customer_id is None:
+    names_customer = body.customer_id is not None or body.customer_token is not None
+    if body.workstream is None and not names_customer:
         raise MalformedRequest("reconnect_id: is missing, and so are workstream and customer_id.")
-    if body.workstream is None or body.customer_id is None:
+    if body.workstream is None or not names_customer:
         missing = "workstream" if body.workstream is None else "customer_id"
         raise MalformedRequest(f"{missing}: is missing; workstream and customer_id must be given together.")
     workstream_id = resource_id(body.workstream)
@@ -187,7 +196,10 @@ async def _by_customer(
         raise NotFound(f"workstream: instance {name!r} has no workstream {workstream_id!r}.")
     if workstream.mode == "live" and workstream.reconnection is None:
         return _no_chat("unknown")
-    latest = await latest_conversation(services.db, name, workstream_id, body.customer_id)
+    named = CustomerOfChat(body.customer_id, workstream_id)
+    customer = await known_customer(services, instance, named, body.customer_token, member="customer_token")
+    assert customer.id
+    latest = await latest_conversation(services.db, name, workstream_id, customer.id)
     conversation = None if latest is None else await conversations.find_conversation(services.db, latest)
     if conversation is None:
         return _no_chat("unknown", _redirect_url(instance, workstream_id))

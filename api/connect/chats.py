@@ -15,8 +15,15 @@ from api.connect.authentication import ByChatsKey
 from api.connect.chat_quota import require_room
 from api.connect.open_chats import claim_open_chat
 from api.connect.queue_hours import require_open_queue
-from api.connect.rehydration import may_continue, resolve_source_contact, without_survey_answers
-from api.connect.requests import MAX_ATTRIBUTE_BYTES, StartChatContact, StopContact, segment_attributes_json
+from api.connect.rehydration import resolve_source_contact, without_survey_answers
+from api.connect.requests import (
+    CUSTOMER_TOKEN,
+    MAX_ATTRIBUTE_BYTES,
+    StartChatContact,
+    StopContact,
+    segment_attributes_json,
+)
+from api.customer_identity import CustomerOfChat, known_customer, may_continue
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
 from api.participant.authentication import participant_token
@@ -53,6 +60,7 @@ async def start_chat_contact(
     if workstream is None:
         raise NotFound(f"ContactFlowId: instance {instance!r} has no workstream {workstream_id!r}.")
     _check_supported(body)
+    body, customer = await _with_customer(services, settings, workstream_id, body)
 
     repeatable = token_request(_NAMESPACE, body, body.client_token, scope=instance, without=_MAY_DIFFER)
     contact_id = earlier = await services.client_tokens.find(repeatable)
@@ -63,7 +71,7 @@ async def start_chat_contact(
     if conversation is None:
         if workstream.refuses_when_closed:
             require_open_queue(settings, workstream.queue, "ContactFlowId")
-        attributes, past = await _initial_attributes(services, instance, body)
+        attributes, past = await _initial_attributes(services, instance, settings, body, customer)
         continued_from = past.contact_id if past else None
         # an overloaded process refuses the chat before it exists
         services.accepted_messages.require_short_wait()
@@ -113,6 +121,17 @@ async def stop_contact(services: ServicesInRequest, caller: ByChatsKey, body: Js
     return {}
 
 
+async def _with_customer(
+    services: Services, settings: InstanceSettings, workstream: str, body: StartChatContact
+) -> tuple[StartChatContact, CustomerOfChat]:
+    """Return the customer, and the request as if it had no token. So a repeat with a newer token is the same request."""
+    attributes = {name: value for name, value in body.attributes.items() if name != CUSTOMER_TOKEN}
+    token, member = body.attributes.get(CUSTOMER_TOKEN), f"Attributes.{CUSTOMER_TOKEN}"
+    named = CustomerOfChat(body.customer_id, workstream)
+    customer = await known_customer(services, settings, named, token, member=member)
+    return body.model_copy(update={"attributes": attributes, "customer_id": customer.id}), customer
+
+
 async def _start(
     services: Services, settings: InstanceSettings, new: ConversationOpening, body: StartChatContact
 ) -> None:
@@ -152,18 +171,18 @@ def _first_message(body: StartChatContact, new: ConversationOpening) -> Message 
 
 
 async def _initial_attributes(
-    services: Services, instance: str, body: StartChatContact
+    services: Services, instance: str, settings: InstanceSettings, body: StartChatContact, customer: CustomerOfChat
 ) -> tuple[dict[str, str], RehydratedPast | None]:
     """Return the attributes of the new chat, including those of a past contact, and the past that it continues."""
     inherited, past = {}, None
     if body.persistent_chat:
         source, past = await resolve_source_contact(
-            services, instance, body.persistent_chat, body.customer_id, within="PersistentChat."
+            services, instance, settings, body.persistent_chat, customer, within="PersistentChat."
         )
         inherited = dict(source.attributes)
     elif body.related_contact_id:
         found = await conversations.find_contact(services.db, instance, body.related_contact_id)
-        if found is None or not may_continue(services, found[1], body.customer_id):
+        if found is None or not may_continue(services, settings, found[1], customer):
             raise NotFound(f"RelatedContactId: there is no contact {body.related_contact_id!r} that can be continued.")
         inherited = dict((await without_survey_answers(services, found[1])).attributes)
     attributes = inherited | body.attributes

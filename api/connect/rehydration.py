@@ -10,9 +10,11 @@ from api.bodies import JsonBody
 from api.connect.authentication import ByChatsKey
 from api.connect.requests import CreatePersistentContactAssociation, PersistentChat
 from api.contact_lookup import find_contact_after_writes
+from api.customer_identity import CustomerOfChat, may_continue
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
 from api.paths import InitialContactIdInPath, InstanceIdInPath, resource_id
+from configuration.schema.instances import InstanceSettings
 from domain.conversation import RehydratedPast
 from domain.errors import InvalidValue, MalformedRequest, NotFound
 from runtime.bus import Announcement
@@ -32,7 +34,7 @@ async def create_persistent_contact_association(
     body: JsonBody[CreatePersistentContactAssociation],
 ) -> dict[str, Any]:
     """CreatePersistentContactAssociation: a running chat continues a past one. Repeating a request has no effect."""
-    instance, _ = services.instance(instance_id, caller.instances)
+    instance, settings = services.instance(instance_id, caller.instances)
     initial = resource_id(initial_contact_id)
     found = await conversations.find_contact(services.db, instance, initial)
     if found is None or found[0].id != found[1].id:
@@ -40,8 +42,9 @@ async def create_persistent_contact_association(
     contact, conversation = found
     if conversation.ended_at is not None:
         raise MalformedRequest("InitialContactId: the chat has ended.")
+    customer = CustomerOfChat(conversation.customer_id, conversation.workstream)
     source, history = await resolve_source_contact(
-        services, instance, body, conversation.customer_id, current=conversation.id
+        services, instance, settings, body, customer, current=conversation.id
     )
     if conversation.continued_from == history.contact_id:
         return {"ContinuedFromContactId": history.contact_id}
@@ -55,8 +58,9 @@ async def create_persistent_contact_association(
 async def resolve_source_contact(
     services: Services,
     instance: str,
+    settings: InstanceSettings,
     wanted: PersistentChat,
-    customer_id: str | None,
+    customer: CustomerOfChat,
     *,
     current: str | None = None,
     within: str = "",
@@ -65,7 +69,7 @@ async def resolve_source_contact(
 
     Args:
         wanted: the source contact, and whether to continue its whole past.
-        customer_id: the customer of the new chat.
+        customer: the customer of the new chat.
         current: id of the conversation that continues, if it exists already.
         within: what errors put before the names of `wanted`'s members, such as `PersistentChat.`; empty for members of the body.
 
@@ -82,7 +86,7 @@ async def resolve_source_contact(
     source_id = resource_id(wanted.source_contact_id)
     await find_contact_after_writes(services, instance, source_id)
     found = await past.find_rehydrated_past(services.db, instance, source_id)
-    if found is None or not may_continue(services, found[1], customer_id):
+    if found is None or not may_continue(services, settings, found[1], customer):
         raise NotFound(f"{source_member}: there is no contact {source_id!r} that can be continued.")
     contact, conversation, history = found
     if conversation.id == current:
@@ -111,8 +115,3 @@ async def without_survey_answers(services: Services, conversation: StoredConvers
     """The conversation with its attributes from before its survey: the answers are not for the agents of the next chat."""
     attributes = await conversations.attributes_before_survey(services.db, conversation.id)
     return conversation if attributes is None else conversation.model_copy(update={"attributes": attributes})
-
-
-def may_continue(services: Services, source: StoredConversation, customer_id: str | None) -> bool:
-    """Whether a customer may continue a chat: their own, an anonymous customer's, or any if the settings allow it."""
-    return source.customer_id is None or source.customer_id == customer_id or not services.settings.same_customer

@@ -17,9 +17,19 @@ MAX_ATTRIBUTE_BYTES = 32_768
 """Size of a contact's attributes: all keys and values together, in UTF-8 bytes (StartChatContact)."""
 
 
+CUSTOMER_TOKEN = "perennial_customer_token"
+"""The attribute of StartChatContact with a signed token that says who the customer is. It is never stored."""
+
+
 def _within_limit(attributes: dict[str, str]) -> dict[str, str]:
     if attribute_bytes(attributes) > MAX_ATTRIBUTE_BYTES:
         raise ValueError(f"keys and values must be at most {MAX_ATTRIBUTE_BYTES} UTF-8 bytes together")
+    return attributes
+
+
+def _without_customer_token(attributes: dict[str, str]) -> dict[str, str]:
+    if CUSTOMER_TOKEN in attributes:
+        raise ValueError(f"{CUSTOMER_TOKEN} is for StartChatContact alone")
     return attributes
 
 
@@ -165,7 +175,7 @@ class UpdateContactAttributes(WireModel):
 
     instance_id: InstanceId
     initial_contact_id: ContactId
-    attributes: Attributes
+    attributes: Annotated[Attributes, AfterValidator(_without_customer_token)]
 
 
 class TransferContact(WireModel):
