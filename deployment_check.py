@@ -11,6 +11,7 @@ import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from api.key_sets import UNREADABLE, published_keys
 from domain.errors import StoreUnavailable
 from runtime.archive import opened_archive
 from runtime.environment import PREFIX
@@ -76,6 +78,7 @@ async def look_at_all(settings: Settings) -> Sequence[Finding]:
         *await _look_at_store(settings),
         *await _look_at_temporal(settings),
         await _limited("archive", lambda: _look_at_archive(settings)),
+        *[await _limited("keys", partial(_look_at_keys, url)) for url in _key_addresses(settings)],
     ]
 
 
@@ -181,6 +184,23 @@ async def _look_at_archive(settings: Settings) -> Finding:
     except (BaseError, OSError) as error:
         return Finding("archive", f"{settings.archive_address} cannot be used: {plain_reason(error)}", is_wrong=True)
     return Finding("archive", f"{settings.archive_address}: a file was written, read and deleted")
+
+
+def _key_addresses(settings: Settings) -> Sequence[str]:
+    issuers = [
+        issuer
+        for instance in settings.instances.values()
+        for issuer in (instance.identity_provider, instance.customer_identity)
+    ]
+    return sorted({issuer.jwks_url for issuer in issuers if issuer and issuer.jwks_url})
+
+
+async def _look_at_keys(url: str) -> Finding:
+    try:
+        keys = await published_keys(url)
+    except UNREADABLE as error:
+        return Finding("keys", f"{url} cannot be read: {plain_reason(error)}", is_wrong=True)
+    return Finding("keys", f"{len(keys)} that may verify tokens at {url}")
 
 
 def clock_finding(part: str, difference: timedelta | None) -> Finding:

@@ -56,7 +56,7 @@ class ForeignTokens:
             key = await self._key(_key_id(token), issuer)
             claims = _claims(token, key, issuer.issuer, audience)
             _require_present(claims)
-        except (jwt.PyJWTError, RecursionError) as reason:
+        except jwt.PyJWTError as reason:
             logger.info("a token for %s is refused: %s", issuer.issuer, str(reason) or type(reason).__name__)
             raise UnknownToken(NOT_VALID) from None
         return claims
@@ -73,8 +73,8 @@ class ForeignTokens:
 
 def _key_id(token: str) -> str:
     # before anything is read: a header can be nested deeply
-    if not token.isascii() or len(token) > MAX_LENGTH or len(token.partition(".")[0]) > MAX_HEADER_LENGTH:
-        raise jwt.InvalidTokenError("it is too long, or no token")
+    if len(token) > MAX_LENGTH or len(token.partition(".")[0]) > MAX_HEADER_LENGTH:
+        raise jwt.InvalidTokenError("it is too long")
     header = jwt.get_unverified_header(token)
     if str(header.get("typ", _TYPES[0])).lower().removeprefix("application/") not in _TYPES:
         raise jwt.InvalidTokenError("it is a token for something else, by its typ")

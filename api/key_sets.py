@@ -41,6 +41,9 @@ READ_SECONDS = 5.0
 MAX_BYTES = 200_000
 """Size of a set. Those of large providers have 20 KB."""
 
+UNREADABLE = (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL, PyJWTError)
+"""The errors of `published_keys`."""
+
 
 class KeySet:
     """The keys at one address. None is known before the first `find`."""
@@ -66,9 +69,9 @@ class KeySet:
     async def read(self) -> None:
         """Read the keys. If that fails, the log says so, and the keys stay as they are."""
         try:
-            self._keys = _keys_in(await _document(self._url))
+            self._keys = await published_keys(self._url)
             self._read_at = monotonic()
-        except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL, PyJWTError) as problem:
+        except UNREADABLE as problem:
             logger.warning("the keys at %s cannot be read: %s", self._url, plain_reason(problem))
         finally:
             self._tried_at = monotonic()
@@ -99,14 +102,17 @@ class KeySets(PeriodicTasks):
         await asyncio.gather(*(keys.read() for keys in self._sets.values()))
 
 
-async def _document(url: str) -> bytes:
-    """Return what the server answers. A redirect is not followed, because only the configured address is trusted.
+async def published_keys(url: str) -> Mapping[str, PublicKey]:
+    """Return the keys at an address that may verify tokens, by their id. There is at least one.
 
     Raises:
-        TimeoutError: there is no complete answer within `READ_SECONDS`.
-        HTTPError: the server cannot be reached.
-        ValueError: the server does not answer 200, or more than `MAX_BYTES`.
+        UNREADABLE: there is no complete answer within `READ_SECONDS`, or none that is a JWKS with such a key.
     """
+    return _keys_in(await _document(url))
+
+
+async def _document(url: str) -> bytes:
+    """Return what the server answers. A redirect is not followed, because only the configured address is trusted."""
     context = await asyncio.to_thread(ssl.create_default_context)
     body = b""
     async with asyncio.timeout(READ_SECONDS), httpx.AsyncClient(verify=context, timeout=None) as client:
@@ -122,12 +128,6 @@ async def _document(url: str) -> bytes:
 
 
 def _keys_in(document: bytes) -> dict[str, PublicKey]:
-    """Return the keys of a JWKS that may verify tokens, by their id.
-
-    Raises:
-        ValueError: it is none, or has no such key.
-        PyJWTError: it has no key.
-    """
     try:
         content = json.loads(document)
         published = PyJWKSet.from_dict(content).keys

@@ -120,15 +120,15 @@ def compressed(issuer: PublishedKeys) -> Callable[[BaseHTTPRequestHandler], None
     return lambda handler: send(handler, body, content_encoding="gzip")
 
 
-def saying(body: bytes, status: int = 200) -> Callable[[PublishedKeys], Callable[[BaseHTTPRequestHandler], None]]:
-    return lambda issuer: lambda handler: send(handler, body, status)
+def saying(body: bytes) -> Callable[[PublishedKeys], Callable[[BaseHTTPRequestHandler], None]]:
+    return lambda issuer: lambda handler: send(handler, body)
 
 
 ANSWERS: dict[str, Callable[[PublishedKeys], Callable[[BaseHTTPRequestHandler], None]]] = {
     "redirect": redirected,
     "compressed, though nobody asked for it": compressed,
     "too large": lambda issuer: lambda handler: send(handler, issuer.document() + b" " * key_sets.MAX_BYTES),
-    "error": saying(b'{"keys": []}', 503),
+    "error": lambda issuer: lambda handler: send(handler, issuer.document(), 503),
     "nothing": saying(b""),
     "no JSON": saying(b"<html>"),
     "no UTF-8": saying(b"\xff\xfe\xfa"),

@@ -15,6 +15,7 @@ import pytest
 
 from deployment_check import clock_finding
 from tests import postgres
+from tests.api.token_issuer import PublishedKeys
 from tests.s3 import KEY
 from tests.stack import ROOT, Stack
 
@@ -137,3 +138,16 @@ def test_clocks_may_differ_by_a_second(difference: timedelta | None, is_wrong: b
     finding = clock_finding("clock", difference)
     assert finding.is_wrong is is_wrong
     assert text in finding.text
+
+
+def test_keys_of_token_issuers_are_read(stack: Stack, tmp_path: Path) -> None:
+    keys, path = PublishedKeys(), tmp_path / "perennial.toml"
+    with keys.served():
+        table = f'[instances.demo.identity_provider]\nissuer = "login"\naudience = "desk"\njwks_url = "{keys.url}"\n'
+        path.write_text(f"{(ROOT / 'perennial.toml').read_text()}\n{table}")
+        code, found = check(stack.folder, stack, PERENNIAL_CONFIG=str(path))
+        assert (code, wrong(found)) == (0, {})
+        assert found["keys"][1] == f"2 that may verify tokens at {keys.url}"
+    code, found = check(stack.folder, stack, PERENNIAL_CONFIG=str(path))
+    assert code == 1
+    assert wrong(found)["keys"].startswith(f"{keys.url} cannot be read: ")
