@@ -20,7 +20,12 @@ from domain.errors import AccessDenied, UnknownToken
 router = APIRouter(prefix="/v1", tags=["agent"], route_class=AuditedRoute)
 
 
-@router.post("/agents/token", responses=error_responses(name="AccessDeniedException", message=NOT_VALID))
+@router.post(
+    "/agents/token",
+    # no scheme: the body has the credential
+    openapi_extra={"security": [{}]},
+    responses=error_responses(name="AccessDeniedException", message=NOT_VALID),
+)
 async def exchange_token(
     request: Request, services: ServicesInRequest, body: JsonBody[TokenExchangeRequest]
 ) -> SignInResponse:
