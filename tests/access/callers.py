@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import uuid4
 
 from api.tokens import TokenKind
 from configuration.schema.access_keys import KeyRole
 from tests.access.requests import Target, subject_of
-from tests.access.tenants import ALL_ROLES, OTHER_TENANT, SAID_LATER, Headers, Tenants, bearer, secret_of
+from tests.access.tenants import (
+    ALL_ROLES,
+    OTHER_TENANT,
+    SAID_LATER,
+    Headers,
+    Tenants,
+    bearer,
+    provider_token,
+    secret_of,
+)
+from tests.api.token_issuer import ISSUER
 from tests.compat.chats import EVENT, Chat, eventually
 
 SOCKET = "GET /participant/websocket"
@@ -25,6 +36,7 @@ class Caller:
         headers: how they prove who they are.
         socket_url: the address of their socket, for the operation that is a socket of a participant.
         is_elsewhere: whether their tokens are of another chat.
+        body: their request, if that is how they prove who they are; None: as of the others.
     """
 
     who: str
@@ -32,6 +44,7 @@ class Caller:
     headers: Headers = field(default_factory=dict[str, str])
     socket_url: str = ""
     is_elsewhere: bool = False
+    body: Any = None
 
 
 Callers = Callable[[Tenants, str, str], Sequence[Caller]]
@@ -97,6 +110,32 @@ def _invalid_agents(tenants: Tenants, operation: str, role: str) -> Sequence[Cal
             "with an access key": bearer(ALL_ROLES),
         },
     )
+
+
+def _exchange(target: Target, tokens: Mapping[str, str]) -> list[Caller]:
+    bodies = {who: {"instance": "one", "token": token} for who, token in tokens.items()}
+    return [Caller(who, target, body=body) for who, body in bodies.items()]
+
+
+def _invalid_provider_tokens(tenants: Tenants, operation: str, role: str) -> Sequence[Caller]:
+    target = subject_of(operation, tenants)
+    tokens = {
+        "without a token": "",
+        "with an expired token": provider_token("one", "holder", exp=1),
+        "with a token for another application": provider_token("one", "holder", aud="another"),
+        "with a token of another provider": provider_token("two", "holder", iss=f"{ISSUER}/one"),
+        "with an agent token": tenants.agent("holder")["authorization"].removeprefix("Bearer "),
+        "with a participant token": target.chat.participant_token,
+        "with an access key": ALL_ROLES,
+    }
+    return _exchange(target, tokens)
+
+
+def _with_provider_token(instance: str, user: str) -> Callers:
+    def callers(tenants: Tenants, operation: str, role: str) -> Sequence[Caller]:
+        return _exchange(subject_of(operation, tenants), {f"{user} of {instance}": provider_token(instance, user)})
+
+    return callers
 
 
 def _agent(user: str, instance: str = "one") -> Callers:
@@ -283,6 +322,12 @@ PLANES: Mapping[str, Mapping[str, Callers]] = {
         "key of another instance": _key_of_another_tenant,
         "key without the role": _keys_without_the_role,
         "key with the role": _key_with_the_role,
+    },
+    "Identity providers": {
+        "no valid token": _invalid_provider_tokens,
+        "of another instance": _with_provider_token("two", "stranger"),
+        "not configured": _with_provider_token("one", "nobody"),
+        "agent": _with_provider_token("one", "holder"),
     },
     "Agents": AGENTS_OF_CONTACTS,
     "Offers": {

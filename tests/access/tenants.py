@@ -12,6 +12,7 @@ from websockets.sync.client import connect
 from api.tokens import TokenKind
 from configuration.schema.access_keys import KeyRole
 from tests.api.calls import Api
+from tests.api.token_issuer import AUDIENCE, ISSUER, claims, public_pem, signed
 from tests.compat.chats import Chat, eventually
 
 Headers = dict[str, str]
@@ -30,6 +31,23 @@ KEYS_OF_ROLES = "\n".join(
     f'access_keys.{role} = {{ secret = "{secret_of(role)}", instances = ["one"], roles = ["{role}"] }}'
     for role in KeyRole
 )
+
+
+def provider_table(instance: str) -> str:
+    """The identity provider of a tenant, with a key of the tenant's name."""
+    return f"""
+[instances.{instance}.identity_provider]
+issuer = "{ISSUER}/{instance}"
+audience = "{AUDIENCE}"
+[instances.{instance}.identity_provider.keys]
+{instance} = '''{public_pem(instance)}'''
+"""
+
+
+def provider_token(instance: str, user: str, **others: Any) -> str:
+    """A token of the identity provider of a tenant."""
+    return signed(claims(user, **{"iss": f"{ISSUER}/{instance}", **others}), instance)
+
 
 CONFIGURATION = f"""
 access_keys.all = {{ secret = "{ALL_ROLES}" }}
@@ -56,6 +74,8 @@ given = {{}}
 [instances.two.agents]
 stranger = {{ name = "Stranger" }}
 chief = {{ name = "Chief", supervisor = true }}
+{provider_table("one")}
+{provider_table("two")}
 """
 
 

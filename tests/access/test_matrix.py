@@ -49,7 +49,7 @@ def outcome_of(cell: Cell, caller: Caller) -> str:
         refused, text = _open_socket(caller, operation), ""
     else:
         method, _, _ = operation.partition(" ")
-        body = BODIES[operation](caller.target) if operation in BODIES else None
+        body = BODIES[operation](caller.target) if operation in BODIES else caller.body
         path = path_of(operation, caller.target)
         response = caller.target.tenants.api.http.request(method, path, headers=caller.headers, json=body)
         refused, text = None if response.is_success else response.status_code, response.text
