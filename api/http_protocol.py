@@ -6,12 +6,14 @@ a head without end takes memory and time from all others.
 
 from __future__ import annotations
 
-import json
 from asyncio import TimerHandle, Transport
 from socket import IPPROTO_TCP, TCP_NOTSENT_LOWAT, socket
 from typing import Any, cast
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from api.protocol_refusals import refusal
 
 MAX_HEAD_BYTES = 16_384
 """Of the request line and the headers together, and likewise of the trailers."""
@@ -40,8 +42,6 @@ UNREAD_BYTES = 64_000_000
 
 IDLE_CONNECTIONS = 5_000
 """How many connections of a process have no complete request. Beyond that the one that waits longest is cut off."""
-
-_PHRASES = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
 
 _INCOMPLETE = "The request did not arrive in time."
 _LARGE_HEAD = "The head of the request is too large."
@@ -104,6 +104,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, unread: UnreadAnswers, idle: IdleConnections, **options: Any) -> None:
         super().__init__(*args, **options)
         self._answers, self._idle = unread, idle
+        self.url = b""
         self._is_receiving = self._has_head = self._is_head_too_large = self._is_upgraded = False
         self._received = self._without_progress = self._head_bytes = self._discarded = 0
         self._began = 0.0
@@ -126,7 +127,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """Parse a part of a request, and wait for the rest."""
         self._received += len(data)
         self._without_progress += len(data)
-        super().data_received(data)
+        self._parse(data)
         if self._is_upgraded or self.transport.is_closing():
             self._stop_timers(reader=False)
         elif not self._is_receiving:
@@ -167,7 +168,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """Begin the body."""
         self._has_head = True
         self._head_bytes = self._without_progress = 0
-        super().on_headers_complete()
+        if not self._is_declined():
+            super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
@@ -180,9 +182,10 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """End a request."""
-        self._is_receiving = False
-        self._idle.remove(self.transport)
-        super().on_message_complete()
+        if not self._is_declined():
+            self._is_receiving = False
+            self._idle.remove(self.transport)
+            super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what the parser cannot read."""
@@ -214,6 +217,33 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """End the wait."""
         self._stop_waiting_for_reader()
         super().resume_writing()
+
+    def _parse(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            if self._should_upgrade():
+                self.handle_websocket_upgrade()
+            elif self._is_declined():
+                self._parse_without_offer(data[offer.args[0] :])
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+
+    def _should_upgrade(self) -> bool:
+        return self.parser.get_method() == b"GET" and super()._should_upgrade()
+
+    def _is_declined(self) -> bool:
+        """Whether the request offers another protocol that is not spoken here, such as HTTP/2. It then counts as HTTP/1.1."""
+        offers = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+        return offers and not self._should_upgrade()
+
+    def _parse_without_offer(self, rest: bytes) -> None:
+        """Parse a request again without its offer: the parser takes what follows the head for the other protocol."""
+        kept = [(name, value) for name, value in self.headers if name != b"upgrade"]
+        lines = [b"%s %s HTTP/1.1" % (self.parser.get_method(), self.url), *(b"%s: %s" % pair for pair in kept)]
+        self.parser = httptools.HttpRequestParser(self)
+        self._parse(b"\r\n".join([*lines, b"", rest]))
 
     def _add_to_head(self, size: int) -> None:
         self._head_bytes += size
@@ -272,16 +302,6 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._stop_timers(reader=False)
         cycle = cast("Any", self.cycle)
         if cycle is None or cycle.response_complete or not cycle.response_started:
-            self.transport.write(_refusal(status, message))
+            self.transport.write(refusal(status, message, self.url.decode("latin-1")))
         self.transport.close()
         self.loop.call_later(READ_SECONDS, self.transport.abort)
-
-
-def _refusal(status: int, message: str) -> bytes:
-    name = "InvalidRequestException"
-    body = json.dumps({"__type": name, "Message": message})
-    head = (
-        f"HTTP/1.1 {status} {_PHRASES[status]}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
-        f"x-amzn-errortype: {name}\r\nconnection: close\r\n\r\n"
-    )
-    return (head + body).encode()

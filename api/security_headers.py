@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CONTENT_SECURITY_POLICY = "content-security-policy"
 
-_DEFAULTS = (
+DEFAULTS = (
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
     (b"x-frame-options", b"DENY"),
@@ -31,7 +31,7 @@ class SecurityHeaders:
             if message["type"] in _STARTS:
                 present = list(message.get("headers", ()))
                 names = {name.lower() for name, _ in present}
-                message["headers"] = present + [pair for pair in _DEFAULTS if pair[0] not in names]
+                message["headers"] = present + [pair for pair in DEFAULTS if pair[0] not in names]
             await send(message)
 
         await self._app(scope, receive, forward)

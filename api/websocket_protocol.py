@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from asyncio import Task, TimerHandle
 from datetime import UTC, datetime
-from typing import Any
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import SecurityError
+from websockets.http11 import Request
 
+from api.protocol_refusals import refusal
 from realtime.socket import SILENT_SINCE
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGISendEvent
 
 DISCARD_SECONDS = 5.0
 """How long a socket that is closed for an invalid frame may go on sending."""
 
 UNREAD_SECONDS = 30.0
 """How long a client may leave frames unread, or keep its connection after the end. `realtime.socket` closes sockets earlier."""
-
-_HEAD_TOO_LARGE = "HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
 class ChatSocketProtocol(WebSocketsSansIOProtocol):
@@ -40,6 +45,31 @@ class ChatSocketProtocol(WebSocketsSansIOProtocol):
         super().data_received(data)
         if self.conn.handshake_exc is not None and not self.handshake_initiated:
             self._refuse_handshake()
+
+    def handle_connect(self, event: Request) -> None:
+        """Open the socket, or refuse a handshake that is none."""
+        answer = self.conn.accept(event)
+        if answer.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+            super().handle_connect(event)
+            return
+        self.handshake_initiated = self.handshake_complete = True
+        upgrade = [(b"upgrade", value.encode()) for value in answer.headers.get_all("upgrade")]
+        self._end_handshake(refusal(answer.status_code, str(self.conn.handshake_exc), event.path, *upgrade))
+
+    def send_receive_event_to_app(self) -> None:
+        """Pass a whole message on. A text that is not UTF-8 ends the socket; uvicorn logs it as an error with its trace."""
+        if self.curr_msg_data_type == "text" and not self.close_sent and not _is_utf8(b"".join(self.frames)):
+            self.frames = []
+            self.conn.send_close(1007)
+            self.handle_parser_exception()
+            return
+        super().send_receive_event_to_app()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send what the application sends. A refusal completes the handshake; uvicorn logs each one as an error."""
+        await super().send(message)
+        if self.initial_response is not None and self.close_sent:
+            self.handshake_complete = True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -74,8 +104,14 @@ class ChatSocketProtocol(WebSocketsSansIOProtocol):
             self._reader_limit = None
 
     def _refuse_handshake(self) -> None:
-        """Answer a handshake that `websockets` does not read, because a header is too long or there are too many."""
-        self.transport.write(_HEAD_TOO_LARGE.encode())
+        """Answer a handshake that `websockets` does not read: it has a long header, too many of them, or a body."""
+        if isinstance(self.conn.handshake_exc, SecurityError):
+            self._end_handshake(refusal(431, "The head of the handshake is too large.", ""))
+        else:
+            self._end_handshake(refusal(400, "The handshake is malformed.", ""))
+
+    def _end_handshake(self, answer: bytes) -> None:
+        self.transport.write(answer)
         self._discards = True
         self.transport.close()
 
@@ -97,3 +133,11 @@ class ChatSocketProtocol(WebSocketsSansIOProtocol):
             self.transport.write_eof()
         self.transport.resume_reading()
         self.close_timer = self.loop.call_later(DISCARD_SECONDS, self.transport.close)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

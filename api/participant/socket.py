@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from starlette.websockets import WebSocket
 
 from api.dependencies import Services, ServicesInRequest
+from api.errors import refuse_socket
 from api.participant.authentication import require_same_agent
 from api.tokens import TokenKind
 from domain.errors import AccessDenied
@@ -39,8 +40,8 @@ async def participant_websocket(websocket: WebSocket, services: ServicesInReques
     try:
         async with services.limits.checking_token(websocket):
             session = await _session(services, token)
-    except AccessDenied:
-        await websocket.close()
+    except AccessDenied as denied:
+        await refuse_socket(websocket, denied)
         return
     INSTANCE.set(session.conversation.instance)
     CONTACT.set(session.contact_id)
