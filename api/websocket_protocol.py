@@ -87,8 +87,11 @@ class ChatSocketProtocol(WebSocketsSansIOProtocol):
         super().resume_writing()
 
     def handle_ping(self) -> None:
-        """Answer a ping. A client that does not read gets no answers: they would wait in memory without end."""
-        if self.writable.is_set():
+        """Answer a ping. A client that does not read gets no answers: they would wait in memory without end.
+
+        A ping can also stand behind an invalid frame in the same data. Nothing may be written then.
+        """
+        if self.writable.is_set() and not self._discards:
             super().handle_ping()
         else:
             self.conn.data_to_send()

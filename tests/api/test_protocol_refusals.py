@@ -108,7 +108,8 @@ def test_text_that_is_not_utf8_ends_the_socket_and_is_no_error_of_the_process(ap
         subscribe(socket)
         send_frame(socket, HEARTBEAT)
         assert receive(socket) == HEARTBEAT
-        socket.socket.sendall(Frame(Opcode.TEXT, b"\xff").serialize(mask=True))
+        ping_behind = Frame(Opcode.PING, b"").serialize(mask=True)
+        socket.socket.sendall(Frame(Opcode.TEXT, b"\xff").serialize(mask=True) + ping_behind)
         with pytest.raises(ConnectionClosed) as closed:
             receive(socket)
     assert closed.value.rcvd
