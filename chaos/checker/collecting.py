@@ -11,12 +11,12 @@ from datetime import datetime
 from time import time
 from typing import Any
 
-from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
-from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
+from temporalio.client import Client
 from temporalio.service import RPCError
 
 from chaos.checker.board import overloads, waiting_beside_free
 from chaos.checker.evidence import Board, Evidence, Item, RunState
+from chaos.checker.histories import failures
 from chaos.customers import Customer
 from chaos.deployment import Deployment
 from chaos.store import AWAY, Row, read
@@ -46,21 +46,6 @@ _ABSENT_AGENTS = (
     " AND participants.presence <> 'connected'"
 )
 
-NORMAL_FAILURES = frozenset(
-    {
-        # the worker decided without an event that arrived meanwhile, and decides again
-        WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND,
-    }
-)
-BAD_ENDS = frozenset(
-    {
-        WorkflowExecutionStatus.FAILED,
-        WorkflowExecutionStatus.TERMINATED,
-        WorkflowExecutionStatus.TIMED_OUT,
-        WorkflowExecutionStatus.CANCELED,
-    }
-)
-
 
 async def read_board(store: str) -> Board:
     """The board at this instant."""
@@ -83,7 +68,7 @@ async def collect(deployment: Deployment, customers: Iterable[Customer]) -> Evid
             break
     await asyncio.sleep(max(0.0, first_board.at + OFFER_SECONDS - time()))
     evidence.boards = [first_board, await read_board(deployment.store)]
-    evidence.failed = await _failures(client)
+    evidence.failed = await failures(client)
     for path in deployment.archive.rglob("*.json"):
         evidence.files[path.stem] = [item["Id"] for item in json.loads(path.read_text())["Transcript"]]
     for part in deployment.parts.values():
@@ -176,27 +161,6 @@ def _moves(evidence: Evidence) -> bool:
         or len(evidence.items.get(id, ())) != evidence.runs[id].seq
         for id, row in open_rows.items()
     )
-
-
-async def _failures(client: Client) -> list[str]:
-    """Workflows that did not end well, and workflow tasks that failed, in every run of every conversation."""
-    slots = asyncio.Semaphore(AT_ONCE)
-
-    async def of_run(run: WorkflowExecution) -> list[str]:
-        found = [f"workflow {run.id} is {run.status.name}"] if run.status and run.status in BAD_ENDS else []
-        async with slots:
-            history = client.get_workflow_handle(run.id, run_id=run.run_id).fetch_history_events(page_size=1000)
-            async for event in history:
-                if event.event_type != EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
-                    continue
-                failed = event.workflow_task_failed_event_attributes
-                if failed.cause not in NORMAL_FAILURES:
-                    cause = WorkflowTaskFailedCause.Name(failed.cause)
-                    found.append(f"workflow {run.id}, event {event.event_id}: {cause} {failed.failure.message}")
-        return found
-
-    runs = [run async for run in client.list_workflows()]
-    return [each for found in await asyncio.gather(*map(of_run, runs)) for each in found]
 
 
 async def watch_board(store: str, found: list[str], look_seconds: float) -> None:

@@ -1,0 +1,53 @@
+"""The Perennial under fuzzing: `python -m perennial` on a folder of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from chaos.parts import Part, free_port, python
+from fuzz.settings import SETTINGS, configuration
+
+HOST = "127.0.0.1"
+
+
+class Product(NamedTuple):
+    """A Perennial that runs: the port of its API, the address of its Temporal, and its log."""
+
+    port: int
+    temporal: str
+    log: Path
+
+
+@asynccontextmanager
+async def running(folder: Path) -> AsyncGenerator[Product, None]:
+    """Run a Perennial for the time of the block, and stop it as an operator does.
+
+    Raises:
+        NotRunning: it does not start or stop in time.
+    """
+    (folder / "perennial.toml").write_text(configuration())
+    api, temporal, ui = free_port(), free_port(), free_port()
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("PERENNIAL_", "TEMPORAL_"))},
+        **SETTINGS,
+        "PERENNIAL_CONFIG": str(folder / "perennial.toml"),
+        "PERENNIAL_DATA_DIR": str(folder),
+        "PERENNIAL_API_PORT": str(api),
+        "PERENNIAL_TEMPORAL_PORT": str(temporal),
+        "PERENNIAL_UI_PORT": str(ui),
+    }
+    ready = f"http://{HOST}:{api}/readyz"
+    part = Part("perennial", python("perennial"), environment, folder, port=api, ready=ready, children=True)
+    part.start()
+    try:
+        await part.until_ready()
+        yield Product(api, f"{HOST}:{temporal}", part.log)
+        await part.end(signal.SIGTERM)
+    finally:
+        await asyncio.to_thread(part.kill)
