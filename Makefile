@@ -4,9 +4,10 @@ SHELL := bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SEED ?= 1
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --require-hashes
 
-.PHONY: help install run test test-deployment test-postgres test-browser chaos chaos-long lint format lock histories bench bench-long day
+.PHONY: help install run test test-deployment test-postgres test-browser fuzz chaos chaos-long lint audit format lock histories bench bench-long day
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -50,14 +51,20 @@ test-browser: $(VENV)/dev.stamp  ## Run the tests with ChatJS in Chromium (insta
 chaos: $(VENV)/dev.stamp  ## Run the tests that kill, flood and crowd processes
 	@$(BIN)/python -m pytest --numprocesses 3 --dist load -m chaos
 
+fuzz: $(VENV)/dev.stamp  ## Send 20,000 hostile requests, frames and signals by seed (SEED=7 for another one; `make test` sends a few hundred)
+	@$(BIN)/python -m fuzz --seed $(SEED)
+
 chaos-long: $(VENV)/dev.stamp  ## Ten seeds of faults under load, with a checker apart from the product, in about an hour
 	@$(BIN)/python -m chaos --seeds 1-10 --seconds 240
 
-lint: $(VENV)/dev.stamp  ## Run ruff, the import rules between packages, strict types
+lint: $(VENV)/dev.stamp  ## Run ruff with its security rules, the import rules between packages, strict types, and a scan for secrets
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-cache > $(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }
-	@$(BIN)/pyright
+	@$(BIN)/python -m scans.secrets & $(BIN)/pyright; types=$$?; wait $$! && exit $$types
+
+audit: $(VENV)/dev.stamp  ## Look for known vulnerabilities of the locked dependencies (it needs the databases of PyPI and npm)
+	@$(BIN)/python -m scans.dependencies
 
 format: $(VENV)/dev.stamp  ## Format the code
 	@$(BIN)/ruff check --fix .

@@ -58,7 +58,7 @@ def delays() -> Iterator[float]:
     """The delays between the attempts of a call, in seconds. They vary, so that callers do not meet again and again."""
     delay, total = FIRST_DELAY, 0.0
     while total < REPEAT_SECONDS:
-        yield uniform(0.5, 1.0) * delay
+        yield uniform(0.5, 1.0) * delay  # noqa: S311 - jitter is no secret
         total += delay
         delay = min(delay * DELAY_GROWTH, MAX_DELAY)
 

@@ -185,7 +185,7 @@ class ConnectionTracker(PeriodicTasks):
                     return None
                 except Unavailable:
                     pass
-            await asyncio.sleep(delay * random.uniform(0.5, 1.5))
+            await asyncio.sleep(delay * random.uniform(0.5, 1.5))  # noqa: S311 - jitter is no secret
             delay = min(2 * delay, MAX_RETRY_SECONDS)
 
     async def _keep_lease(self) -> None:

@@ -152,7 +152,7 @@ class PeriodicTask:
         if self._failures:
             doublings = min(self._failures - 1, _MAX_DOUBLINGS)
             delay = min(min(self._interval, FIRST_RETRY_DELAY) * 2**doublings, self._max_retry_delay)
-        return delay * (1 + random.uniform(0, JITTER))
+        return delay * (1 + random.uniform(0, JITTER))  # noqa: S311 - jitter is no secret
 
 
 class PeriodicTasks:

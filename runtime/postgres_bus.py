@@ -103,7 +103,7 @@ class PostgresBus:
                 if self._failures == 1:
                     logger.warning("the bus lost its connection to PostgreSQL, connecting again: %s", error)
                 longest = min(FIRST_RETRY_SECONDS * 2 ** (self._failures - 1), MAX_RETRY_SECONDS)
-                await asyncio.sleep(longest * random.uniform(0.5, 1))
+                await asyncio.sleep(longest * random.uniform(0.5, 1))  # noqa: S311 - jitter is no secret
 
     async def _serve(self, connection: Any) -> None:
         """Send what waits, and receive, until the connection is lost. Always raises an error."""

@@ -31,7 +31,7 @@ from runtime.environment import wrong_variable
 from runtime.errors import StartupError
 from runtime.secret_files import secrets
 
-DEMO_SECRET = "perennial-demo-secret"
+DEMO_SECRET = "perennial-demo-secret"  # noqa: S105 - it is published, and refused beyond loopback
 """The published secret of the demo key. A process that listens beyond loopback refuses to start with it."""
 
 

@@ -52,7 +52,7 @@ class Patience:
                 if monotonic() - logged_at >= LOG_SECONDS:
                     logged_at = monotonic()
                     logger.warning("waiting: %s", away)
-            await self._pause(delay * random.uniform(0.5, 1))
+            await self._pause(delay * random.uniform(0.5, 1))  # noqa: S311 - jitter is no secret
             delay = min(2 * delay, MAX_RETRY_SECONDS)
 
     async def _attempted(self, attempt: Callable[[], Coroutine[Any, Any, PartT]]) -> PartT:

@@ -70,9 +70,8 @@ def make_older(stack: Stack, table: str, instant: str, age: timedelta, **key: st
     """Move an instant of a row of the store into the past."""
     [(name, value)] = key.items()
     with closing(sqlite3.connect(stack.folder / "store.db", timeout=30, isolation_level=None)) as store:
-        changed = store.execute(
-            f"UPDATE {table} SET {instant} = {instant} - ? WHERE {name} = ?", (age // timedelta(milliseconds=1), value)
-        )
+        update = f"UPDATE {table} SET {instant} = {instant} - ? WHERE {name} = ?"  # noqa: S608 - names of this file
+        changed = store.execute(update, (age // timedelta(milliseconds=1), value))
         assert changed.rowcount == 1
 
 

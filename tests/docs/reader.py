@@ -57,7 +57,7 @@ class Reader:
 
     def _run_python(self, block: Block, code: str) -> str:
         with redirect_stdout(io.StringIO()) as printed, _environment(self._terminal.environment):
-            exec(compile(code, str(block), "exec"), self._python)
+            exec(compile(code, str(block), "exec"), self._python)  # noqa: S102 - it is what the page says
         return printed.getvalue()
 
     def _keep_file(self, block: Block, code: str) -> str:

@@ -10,7 +10,7 @@ from tests.docs.reader import Reader, check_configuration
 NOT_RUN = {
     "docs/architecture.md": 2,  # the map, and the processes of the all-in-one start
     "docs/deployment.md": 7,  # processes, containers and databases on other machines, a restore, and a front with TLS
-    "docs/development.md": 1,  # runs of chaos, which take minutes
+    "docs/development.md": 2,  # runs of chaos and of fuzzing, which take minutes
     "docs/metrics.md": 1,  # a part of the configuration of Prometheus
     "docs/tracing.md": 1,  # the address of a collector
     "docs/privacy.md": 3,  # keys, and a Temporal UI elsewhere

@@ -11,7 +11,7 @@ from tests.docs.markdown import PAGES, table_rows
 from tests.stack import ROOT
 
 PAGE = next(page for page in PAGES if page.name == "docs/architecture.md")
-NO_ROOMS = {"tests", "bench", "chaos"}
+NO_ROOMS = {"tests", "bench", "chaos", "fuzz", "scans"}
 ROOMS = {path.parent.name for path in ROOT.glob("*/__init__.py")} - NO_ROOMS
 CELL = re.compile(r"│ ([a-z]+) +│")
 UPWARD = re.compile(r"`([\w/]+\.py)` imports `([\w.]+)`")

@@ -1,0 +1,1 @@
+"""Scans of the repository: secrets in its files, and known vulnerabilities of its dependencies."""
