@@ -20,7 +20,7 @@ from fuzz.values import TEXTS
 from fuzz.world import World
 
 
-class Caller(Enum):
+class CallerKind(Enum):
     """Who may call an operation, by what they have."""
 
     KEY = "access key"
@@ -52,14 +52,14 @@ VALID = 0.8
 _FLAWS = ("secret", "date", "service", "body")
 
 
-def proof(caller: Caller, random: Random, world: World) -> Proof:
+def proof(caller: CallerKind, random: Random, world: World) -> Proof:
     """Return credentials for an operation of this caller, mostly valid ones."""
-    if caller is Caller.ANYBODY:
+    if caller is CallerKind.ANYBODY:
         return Proof({}, tenant="")
     if random.random() < VALID:
         return (
             _of_key(random, INSTANCE)
-            if caller is Caller.KEY
+            if caller is CallerKind.KEY
             else _with_token(caller, world.token(caller.value, random))
         )
     match random.randrange(6):
@@ -67,12 +67,12 @@ def proof(caller: Caller, random: Random, world: World) -> Proof:
             return Proof({}, opens=False)
         case 1:
             return _foreign(caller, random, world)
-        case 2 if caller is not Caller.KEY:
+        case 2 if caller is not CallerKind.KEY:
             return _with_token(caller, expired(world.token(caller.value, random)), opens=False)
         case 3:
-            others = [kind for kind in Caller if kind not in (caller, Caller.KEY, Caller.ANYBODY)]
+            others = [kind for kind in CallerKind if kind not in (caller, CallerKind.KEY, CallerKind.ANYBODY)]
             return _with_token(caller, world.token(random.choice(others).value, random), opens=False)
-        case 4 if caller is Caller.KEY:
+        case 4 if caller is CallerKind.KEY:
             return Proof({}, signed_as=INSTANCE, flaw=random.choice(_FLAWS), opens=False)
         case _:
             return _with_token(caller, _garbage(caller, random, world), opens=False)
@@ -110,8 +110,10 @@ def changed(token: str, **claims: Any) -> str:
     return jwt.encode({**body, **claims}, TOKEN_KEY, "HS256", headers=headers)
 
 
-def _with_token(caller: Caller, token: str, *, opens: bool = True, tenant: str = INSTANCE) -> Proof:
-    name, prefix = ("authorization", "Bearer ") if caller in (Caller.KEY, Caller.AGENT) else ("x-amz-bearer", "")
+def _with_token(caller: CallerKind, token: str, *, opens: bool = True, tenant: str = INSTANCE) -> Proof:
+    name, prefix = (
+        ("authorization", "Bearer ") if caller in (CallerKind.KEY, CallerKind.AGENT) else ("x-amz-bearer", "")
+    )
     return Proof({name: prefix + token}, opens=opens, tenant=tenant)
 
 
@@ -121,14 +123,14 @@ def _of_key(random: Random, instance: str) -> Proof:
     return Proof({"authorization": f"Bearer {secret_of(instance)}"}, tenant=instance)
 
 
-def _foreign(caller: Caller, random: Random, world: World) -> Proof:
-    if caller is Caller.KEY:
+def _foreign(caller: CallerKind, random: Random, world: World) -> Proof:
+    if caller is CallerKind.KEY:
         return _of_key(random, random.choice((FOREIGN, "")))
     return _with_token(caller, world.token(caller.value, random, FOREIGN), tenant=FOREIGN)
 
 
-def _garbage(caller: Caller, random: Random, world: World) -> str:
-    if caller is Caller.KEY or random.random() < 0.4:
+def _garbage(caller: CallerKind, random: Random, world: World) -> str:
+    if caller is CallerKind.KEY or random.random() < 0.4:
         return random.choice(("x", "a.b.c", *(text for text in TEXTS if text.isascii() and text.isprintable()))) or "x"
     token = world.token(caller.value, random)
     claims = random.choice(

@@ -10,7 +10,7 @@ from typing import Any
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
-from fuzz.credentials import Caller
+from fuzz.credentials import CallerKind
 from fuzz.schemas import Schema, of_shape
 
 SERVICES = ("connect", "connectparticipant")
@@ -32,7 +32,7 @@ class FuzzedOperation:
     name: str
     method: str
     path: str
-    caller: Caller
+    caller: CallerKind
     query: Mapping[str, Schema]
     body: Schema | None
     is_served: bool = True
@@ -62,7 +62,7 @@ def of_models(served: Sequence[FuzzedOperation]) -> list[FuzzedOperation]:
 
 def of_pages() -> list[FuzzedOperation]:
     """Return what is read without credentials, and paths that do not exist."""
-    return [FuzzedOperation(f"GET {path}", "GET", path, Caller.ANYBODY, {}, None) for path in PAGES]
+    return [FuzzedOperation(f"GET {path}", "GET", path, CallerKind.ANYBODY, {}, None) for path in PAGES]
 
 
 def _of_service(service: str, known: set[tuple[str, str]]) -> Iterator[FuzzedOperation]:
@@ -87,12 +87,12 @@ def _of_service(service: str, known: set[tuple[str, str]]) -> Iterator[FuzzedOpe
         )
 
 
-def _caller(path: str, operation: Mapping[str, Any]) -> Caller:
+def _caller(path: str, operation: Mapping[str, Any]) -> CallerKind:
     if path == "/participant/connection":
-        return Caller.PARTICIPANT
+        return CallerKind.PARTICIPANT
     if path.startswith("/participant/"):
-        return Caller.CONNECTION
-    return Caller.AGENT if {"agent token": []} in operation.get("security", ()) else Caller.KEY
+        return CallerKind.CONNECTION
+    return CallerKind.AGENT if {"agent token": []} in operation.get("security", ()) else CallerKind.KEY
 
 
 def _body(operation: Mapping[str, Any]) -> Schema | None:

@@ -16,7 +16,7 @@ from fuzz.settings import SETTINGS, configuration
 HOST = "127.0.0.1"
 
 
-class Product(NamedTuple):
+class RunningProduct(NamedTuple):
     """A Perennial that runs: the port of its API, the address of its Temporal, and its log."""
 
     port: int
@@ -25,7 +25,7 @@ class Product(NamedTuple):
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncGenerator[Product, None]:
+async def running(folder: Path) -> AsyncGenerator[RunningProduct, None]:
     """Run a Perennial for the time of the block, and stop it as an operator does.
 
     Raises:
@@ -47,7 +47,7 @@ async def running(folder: Path) -> AsyncGenerator[Product, None]:
     part.start()
     try:
         await part.until_ready()
-        yield Product(api, f"{HOST}:{temporal}", part.log)
+        yield RunningProduct(api, f"{HOST}:{temporal}", part.log)
         await part.end(signal.SIGTERM)
     finally:
         await asyncio.to_thread(part.kill)

@@ -8,7 +8,7 @@ from random import Random
 from urllib.parse import quote, urlencode
 
 from fuzz.attempts import Attempt, shown
-from fuzz.credentials import Caller, Proof, proof, signature
+from fuzz.credentials import CallerKind, Proof, proof, signature
 from fuzz.encodings import Encoded, encoded
 from fuzz.exchange import NoAnswer, Received, exchange, request_bytes
 from fuzz.judgement import OVERLOAD, problem
@@ -55,7 +55,7 @@ class DescribedRequests:
         shows = proof(operation.caller, random, world)
         method = operation.method if random.random() < 0.97 else random.choice(METHODS)
         strange = random.choice(HEADERS) if random.random() < 0.1 else {}
-        if method == "OPTIONS" or operation.caller is Caller.ANYBODY:
+        if method == "OPTIONS" or operation.caller is CallerKind.ANYBODY:
             shows = shows._replace(opens=True)  # a preflight shows no credentials
         return await _send(
             world, operation.name, method, target, {"host": world.host, **body.headers, **strange}, body.body, shows

@@ -18,7 +18,7 @@ from fuzz.attempts import Attempt, Kind
 from fuzz.exchange import NoAnswer
 from fuzz.innocent import NotServed, chat_innocently
 from fuzz.operations import of_document, of_models, of_pages
-from fuzz.product import Product, running
+from fuzz.product import RunningProduct, running
 from fuzz.raw import RawBytes
 from fuzz.requests import DescribedRequests
 from fuzz.signals import Signals
@@ -82,7 +82,9 @@ async def run(seed: int, numbers: Sequence[int], folder: Path) -> FuzzResult:
     return result
 
 
-async def _attempt_all(seed: int, numbers: Sequence[int], product: Product, client: Client, result: FuzzResult) -> None:
+async def _attempt_all(
+    seed: int, numbers: Sequence[int], product: RunningProduct, client: Client, result: FuzzResult
+) -> None:
     world = World(product.port)
     kinds = await _kinds(world, client)
     slots = asyncio.Semaphore(AT_ONCE)
@@ -119,7 +121,7 @@ async def _kinds(world: World, client: Client) -> dict[str, Kind]:
     }
 
 
-async def _look_afterwards(product: Product, client: Client, result: FuzzResult) -> None:
+async def _look_afterwards(product: RunningProduct, client: Client, result: FuzzResult) -> None:
     try:
         await chat_innocently(World(product.port))
     except (NotServed, NotMade, NoAnswer) as problem:

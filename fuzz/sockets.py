@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from fuzz import frames
 from fuzz.attempts import Attempt, shown
-from fuzz.credentials import Caller, Proof, changed, expired
+from fuzz.credentials import CallerKind, Proof, changed, expired
 from fuzz.exchange import ANSWER_SECONDS, NoAnswer, Received, read_answer, request_bytes
 from fuzz.frames import AGENT_PING, HEARTBEAT, SUBSCRIBE
 from fuzz.judgement import problem
@@ -135,13 +135,13 @@ async def _until_served(reader: asyncio.StreamReader, sign: str) -> tuple[str, s
 
 
 async def _of_participant(random: Random, world: World) -> Handshake:
-    connection = await world.connect(world.token(Caller.PARTICIPANT.value, random))
+    connection = await world.connect(world.token(CallerKind.PARTICIPANT.value, random))
     address = urlsplit(connection["Websocket"]["Url"])
     return _spoiled(Handshake(f"{address.path}?{address.query}", {}), "token", random, world)
 
 
 async def _of_agent(random: Random, world: World) -> Handshake:
-    token = world.token(Caller.AGENT.value, random)
+    token = world.token(CallerKind.AGENT.value, random)
     ticket: Any = await world.call("POST", "/v1/agent/socket-ticket", None, authorization=f"Bearer {token}")
     after = random.choice(
         ("", "", "&after=0", "&after=-1", "&after=99999999999999999999", "&after=x", "&after=9223372036854775808")
@@ -158,6 +158,6 @@ def _spoiled(handshake: Handshake, name: str, random: Random, world: World) -> H
         return handshake
     path, _, token = handshake.target.partition(f"?{name}=")
     bad = random.choice(
-        (expired(token), changed(token, exp=10**30), token[:-2], "", "%00", world.token(Caller.AGENT.value, random))
+        (expired(token), changed(token, exp=10**30), token[:-2], "", "%00", world.token(CallerKind.AGENT.value, random))
     )
     return Handshake(f"{path}?{name}={bad}", {}, may_open=False)

@@ -28,7 +28,7 @@ VERIFICATION = "detect_secrets.filters.common.is_ignored_due_to_verification_pol
 """It would send what looks like a key to its service."""
 
 
-class Finding(NamedTuple):
+class SecretFinding(NamedTuple):
     """What looks like a secret: the file, the kind, and a hash of the value."""
 
     file: str
@@ -47,7 +47,7 @@ def main() -> int:
     return 1 if found.keys() ^ explained else 0
 
 
-def find(files: Sequence[str], root: Path = ROOT) -> dict[Finding, int]:
+def find(files: Sequence[str], root: Path = ROOT) -> dict[SecretFinding, int]:
     """Return what looks like a secret in these files, with its line. Nothing is sent anywhere."""
     scanned = [file for file in files if file and (root / file).is_file() and not _is_left_out(file)]
     collection = SecretsCollection(root=str(root))
@@ -55,13 +55,13 @@ def find(files: Sequence[str], root: Path = ROOT) -> dict[Finding, int]:
         settings.disable_filters(VERIFICATION)
         collection.scan_files(*scanned)
     return {
-        Finding(file, secret.type, secret.secret_hash): secret.line_number
+        SecretFinding(file, secret.type, secret.secret_hash): secret.line_number
         for file, secret in collection
         if secret.secret_value not in PUBLISHED
     }
 
 
-def known(file: Path) -> frozenset[Finding]:
+def known(file: Path) -> frozenset[SecretFinding]:
     """Return the findings that a file explains.
 
     Raises:
@@ -70,11 +70,11 @@ def known(file: Path) -> frozenset[Finding]:
     return frozenset(_explained(tomllib.loads(file.read_text())["known"]))
 
 
-def _explained(entries: Iterable[dict[str, str]]) -> Iterable[Finding]:
+def _explained(entries: Iterable[dict[str, str]]) -> Iterable[SecretFinding]:
     for entry in entries:
         if not entry.get("why", "").strip():
             raise ValueError(f"{entry} has no reason")
-        yield Finding(entry["file"], entry["kind"], entry["hash"])
+        yield SecretFinding(entry["file"], entry["kind"], entry["hash"])
 
 
 def _is_left_out(file: str) -> bool:
