@@ -15,6 +15,7 @@ import uvloop
 from fuzz.run import FuzzResult, run
 
 REQUESTS = 20_000
+SQLITE, POSTGRES = "sqlite", "postgresql"
 SHOWN = 40
 """So many problems are printed; the others are counted."""
 
@@ -24,8 +25,10 @@ def main() -> int:
     arguments = _arguments()
     numbers = range(arguments.requests) if arguments.case is None else [arguments.case]
     folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
-    result = uvloop.run(run(arguments.seed, numbers, folder))
-    for line in report(arguments.seed, result):
+    folder.chmod(0o755)  # PostgreSQL may run as another user
+    on_postgres = arguments.store == POSTGRES
+    result = uvloop.run(run(arguments.seed, numbers, folder, on_postgres=on_postgres))
+    for line in report(arguments.seed, result, arguments.store):
         print(line)
     if not result.problems:
         shutil.rmtree(folder, ignore_errors=True)
@@ -34,15 +37,15 @@ def main() -> int:
     return 1
 
 
-def report(seed: int, result: FuzzResult) -> Iterator[str]:
+def report(seed: int, result: FuzzResult, store: str = SQLITE) -> Iterator[str]:
     """Yield the figures of a run, and what is wrong."""
-    yield f"seed {seed}: {result.counts.total()} attempts in {result.seconds:.0f} s, {result.waits} refusals for load"
+    yield f"seed {seed} on {store}: {result.counts.total()} attempts in {result.seconds:.0f} s, {result.waits} refusals for load"
     for kind, count in _sums(result, 0).most_common():
         statuses = Counter({status: count for (of, status), count in result.counts.items() if of == kind})
         yield f"  {kind}: {count} (" + ", ".join(f"{name}: {number}" for name, number in statuses.most_common()) + ")"
     yield "  all: " + ", ".join(f"{name}: {number}" for name, number in _sums(result, 1).most_common())
     for number, attempt in result.problems[:SHOWN]:
-        repeat = f"; repeat it: python -m fuzz --seed {seed} --case {number}" if number >= 0 else ""
+        repeat = f"; repeat it: python -m fuzz --store {store} --seed {seed} --case {number}" if number >= 0 else ""
         yield f"WRONG {attempt.what}: {attempt.problem}{repeat}"
         if attempt.sent:
             yield f"    {attempt.sent}"
@@ -59,6 +62,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="decides on all attempts (default: 1)")
     parser.add_argument("--requests", type=int, default=REQUESTS, help=f"how many attempts (default: {REQUESTS})")
+    parser.add_argument("--store", choices=[SQLITE, POSTGRES], default=SQLITE, help="the store (default: sqlite)")
     parser.add_argument("--case", type=int, help="only the attempt of this number")
     return parser.parse_args()
 

@@ -48,7 +48,7 @@ class Proof(NamedTuple):
     tenant: str = INSTANCE
 
 
-VALID = 0.8
+VALID = 0.75
 _FLAWS = ("secret", "date", "service", "body")
 
 

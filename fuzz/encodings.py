@@ -35,6 +35,11 @@ class Encoded(NamedTuple):
     headers: Mapping[str, str]
 
 
+def as_json(body: Json) -> Encoded:
+    """Return the body as it should be sent."""
+    return Encoded(json.dumps(body).encode(), {"content-type": "application/json"})
+
+
 def encoded(body: Json, random: Random) -> Encoded:
     """Return the body as JSON, or damaged, or under a wrong description."""
     # a half surrogate has an escape in JSON, and no UTF-8

@@ -68,6 +68,8 @@ async def exchange(port: int, sent: bytes, *, is_head: bool = False) -> Received
             received = await _exchange(port, sent, is_head)
     except TimeoutError:
         raise NoAnswer(f"no answer within {ANSWER_SECONDS:.0f} s") from None
+    except OSError as error:
+        raise NoAnswer(str(error)) from None
     if not received.is_whole:
         raise NoAnswer(f"the connection ended after {len(received.body)} bytes of an answer {received.status}")
     return received

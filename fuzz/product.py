@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from chaos.parts import Part, free_port, python
+from chaos.parts import Part, PostgresPart, free_port, python
 from fuzz.settings import SETTINGS, configuration
 
 HOST = "127.0.0.1"
@@ -25,8 +25,12 @@ class RunningProduct(NamedTuple):
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncGenerator[RunningProduct, None]:
+async def running(folder: Path, *, on_postgres: bool = False) -> AsyncGenerator[RunningProduct, None]:
     """Run a Perennial for the time of the block, and stop it as an operator does.
+
+    Args:
+        folder: for all its files.
+        on_postgres: whether its store is PostgreSQL, which takes fewer texts than SQLite.
 
     Raises:
         NotRunning: it does not start or stop in time.
@@ -42,6 +46,10 @@ async def running(folder: Path) -> AsyncGenerator[RunningProduct, None]:
         "PERENNIAL_TEMPORAL_PORT": str(temporal),
         "PERENNIAL_UI_PORT": str(ui),
     }
+    store = PostgresPart(folder) if on_postgres else None
+    if store:
+        await asyncio.to_thread(store.start)
+        environment["PERENNIAL_STORE_URL"] = store.url
     ready = f"http://{HOST}:{api}/readyz"
     part = Part("perennial", python("perennial"), environment, folder, port=api, ready=ready, children=True)
     part.start()
@@ -51,3 +59,5 @@ async def running(folder: Path) -> AsyncGenerator[RunningProduct, None]:
         await part.end(signal.SIGTERM)
     finally:
         await asyncio.to_thread(part.kill)
+        if store:
+            await asyncio.to_thread(store.kill)

@@ -48,7 +48,7 @@ class RawBytes:
             return Attempt(
                 name, "no answer", f"no answer and no end within {ANSWER_SECONDS:.0f} s", shown(sending.sent)
             )
-        except NoAnswer as failed:
+        except (NoAnswer, OSError) as failed:
             return Attempt(name, "no answer", str(failed), shown(sending.sent))
         if not received.status:
             return Attempt(

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 from fuzz.attempts import Attempt, shown
 from fuzz.credentials import CallerKind, Proof, proof, signature
-from fuzz.encodings import Encoded, encoded
+from fuzz.encodings import Encoded, as_json, encoded
 from fuzz.exchange import NoAnswer, Received, exchange, request_bytes
 from fuzz.judgement import OVERLOAD, problem
 from fuzz.mutations import mutated
@@ -21,6 +21,8 @@ from fuzz.world import World
 REPEATS = 5
 LONGEST_WAIT = 3.0
 """A request that is refused for load is sent again after a while. A load that explains the refusal has passed by then."""
+
+ALONE = 0.7
 
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "get", "BREW")
 HEADERS = (
@@ -50,11 +52,13 @@ class DescribedRequests:
         """See `Kind`."""
         operation = random.choice(self._operations)
         sampler = Sampler(random, lambda name: world.known(name, random), self._definitions)
-        target = _target(operation, sampler, random)
-        body = _body(operation, sampler, random)
         shows = proof(operation.caller, random, world)
+        # often nothing else is wrong with a request without valid credentials, so that nothing else refuses it
+        is_valid = not shows.opens and random.random() < ALONE
+        target = _target(operation, sampler, random, is_valid)
+        body = _body(operation, sampler, random, is_valid)
         method = operation.method if random.random() < 0.97 else random.choice(METHODS)
-        strange = random.choice(HEADERS) if random.random() < 0.1 else {}
+        strange = random.choice(HEADERS) if random.random() < 0.1 and not is_valid else {}
         if method == "OPTIONS" or operation.caller is CallerKind.ANYBODY:
             shows = shows._replace(opens=True)  # a preflight shows no credentials
         return await _send(
@@ -82,35 +86,37 @@ async def _send(
             again = f"it is refused for load {REPEATS + 1} times"
             return Attempt(name, str(received.status), _with_body(again, received), shown(sent), waits)
         waits += 1
-        await asyncio.sleep(min(float(received.headers["retry-after"]), LONGEST_WAIT))
+        await asyncio.sleep(min(float(received.headers.get("retry-after", 1)), LONGEST_WAIT))
 
 
 def _with_body(wrong: str | None, received: Received) -> str | None:
     return wrong and f"{wrong}; {received.status} {received.headers} {shown(received.body[:600])}"
 
 
-def _target(operation: FuzzedOperation, sampler: Sampler, random: Random) -> str:
+def _target(operation: FuzzedOperation, sampler: Sampler, random: Random, is_valid: bool) -> str:
     parts = operation.path.split("/")
-    path = "/".join(_segment(part, sampler, random) if part.startswith("{") else part for part in parts)
+    path = "/".join(_segment(part, sampler, random, is_valid) if part.startswith("{") else part for part in parts)
     query = {
-        name: str(sampler.sample(schema, name)) if random.random() < 0.8 else text(random)[:300]
+        name: str(sampler.sample(schema, name)) if is_valid or random.random() < 0.8 else text(random)[:300]
         for name, schema in operation.query.items()
-        if random.random() < 0.8
+        if is_valid or random.random() < 0.8
     }
-    if random.random() < 0.05:
+    if random.random() < 0.05 and not is_valid:
         query[text(random)[:20]] = text(random)[:300]
     return path + (f"?{urlencode(query, errors='surrogatepass')}" if query else "")
 
 
-def _segment(name: str, sampler: Sampler, random: Random) -> str:
-    if random.random() < 0.85:
+def _segment(name: str, sampler: Sampler, random: Random, is_valid: bool) -> str:
+    if is_valid or random.random() < 0.85:
         value = str(sampler.sample({"type": "string", "minLength": 1}, name.strip("{}")))
     else:
         value = text(random)[:2_000]
     return quote(value.encode("utf-8", "surrogatepass"), safe=random.choice(("", "", "", "/.")))
 
 
-def _body(operation: FuzzedOperation, sampler: Sampler, random: Random) -> Encoded:
+def _body(operation: FuzzedOperation, sampler: Sampler, random: Random, is_valid: bool) -> Encoded:
+    if is_valid:
+        return as_json(sampler.sample(operation.body)) if operation.body else Encoded(b"", {})
     if operation.body is None:
         return encoded(anything(random), random) if random.random() < 0.1 else Encoded(b"", {})
     chance = random.random()

@@ -12,6 +12,7 @@ from random import Random
 from time import monotonic
 
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from chaos.checker.histories import failures
 from fuzz.attempts import Attempt, Kind
@@ -65,14 +66,14 @@ class FuzzResult:
         self.problems.append((-1, Attempt(what, "", problem)))
 
 
-async def run(seed: int, numbers: Sequence[int], folder: Path) -> FuzzResult:
+async def run(seed: int, numbers: Sequence[int], folder: Path, *, on_postgres: bool = False) -> FuzzResult:
     """Start a Perennial, make these attempts of the seed, and look at what is left.
 
     Raises:
         NotRunning: it does not start or stop.
     """
     result = FuzzResult()
-    async with running(folder) as product:
+    async with running(folder, on_postgres=on_postgres) as product:
         client = await Client.connect(product.temporal)
         await _attempt_all(seed, numbers, product, client, result)
         await _look_afterwards(product, client, result)
@@ -126,5 +127,9 @@ async def _look_afterwards(product: RunningProduct, client: Client, result: Fuzz
         await chat_innocently(World(product.port))
     except (NotServed, NotMade, NoAnswer) as problem:
         result.add_afterwards("innocent chat", str(problem))
-    for failed in await failures(client):
-        result.add_afterwards("engine", failed)
+    try:
+        failed = await failures(client)
+    except RPCError as problem:
+        failed = [f"its histories cannot be read: {problem}"]
+    for each in failed:
+        result.add_afterwards("engine", each)

@@ -76,7 +76,7 @@ class SocketFrames:
                 status, wrong = await _talk(world.port, handshake.target, opening, sent, is_agent, is_legal)
         except TimeoutError:
             status, wrong = "no answer", f"it neither answers nor ends within {ANSWER_SECONDS:.0f} s"
-        except (NoAnswer, ValueError) as failed:
+        except (NoAnswer, ValueError, OSError, EOFError) as failed:
             status, wrong = "no answer", str(failed)
         if status == "open" and not handshake.may_open:
             wrong = "the socket opens without valid credentials"

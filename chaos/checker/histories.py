@@ -6,6 +6,7 @@ import asyncio
 
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
 
 AT_ONCE = 10
 
@@ -30,6 +31,14 @@ async def failures(client: Client) -> list[str]:
     slots = asyncio.Semaphore(AT_ONCE)
 
     async def of_run(run: WorkflowExecution) -> list[str]:
+        try:
+            return await of_history(run)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:  # it was deleted after it was listed
+                return []
+            raise
+
+    async def of_history(run: WorkflowExecution) -> list[str]:
         found = [f"workflow {run.id} is {run.status.name}"] if run.status and run.status in BAD_ENDS else []
         async with slots:
             history = client.get_workflow_handle(run.id, run_id=run.run_id).fetch_history_events(page_size=1000)

@@ -69,7 +69,7 @@ def paths(page: Page) -> list[str]:
         path
         for path in named
         if re.fullmatch(r"[\w.-]+(/[\w.-]+)+/?", path)
-        and (path.split("/")[0] in (*ROOMS, "docs", "bench", "chaos", "fuzz", "scans") or re.search(r"\.(py|md|toml|sh|js)$", path))
+        and (path.split("/")[0] in (*ROOMS, "docs", "bench", "chaos") or re.search(r"\.(py|md|toml|sh|js)$", path))
     ]
 
 
