@@ -13,7 +13,7 @@ Known = Callable[[str], str | None]
 """A value that exists, such as an id, for the name of a member; None without one."""
 
 MAX_DEPTH = 8
-OPTIONAL = 0.35
+OPTIONAL = 0.2
 """How often a member is given that may be left out."""
 
 
