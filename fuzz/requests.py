@@ -37,7 +37,7 @@ HEADERS = (
     {"expect": "100-continue"},
     {"x-amz-date": "20260231T999999Z"},
     {"authorization": "AWS4-HMAC-SHA256 Credential=/////, SignedHeaders=;;, Signature=" + "0" * 64},
-    {"connection": "close, upgrade", "upgrade": "h2c"},
+    {"connection": "upgrade, http2-settings", "upgrade": "h2c"},
 )
 """Headers that programs misread."""
 

@@ -20,6 +20,7 @@ from api.openapi import ACCESS_KEY, EmptyResponse, error_responses
 from configuration.current import Configuration
 from configuration.errors import InvalidConfiguration
 from configuration.merging import SECTIONS, section_as_json, sections_of
+from configuration.schema.sections import Identifier
 from domain.errors import MalformedRequest, NotFound
 from domain.instants import iso
 
@@ -33,6 +34,8 @@ router = APIRouter(
 
 KindInPath = Annotated[str, Path(description=f"Kind of table: {', '.join(SECTIONS)}.", examples=["workstreams"])]
 NameInPath = Annotated[str, Path(description="Name of the table, as in the file.", examples=["live"])]
+IdentifierInPath = Annotated[Identifier, Path(description="Name of the table, as in the file.", examples=["live"])]
+"""A name that the audit log gets although nothing else has looked at it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,7 @@ async def delete_table(kind: KindInPath, name: NameInPath, admin: AsAdministrato
 
 
 @router.post("/{kind}/{name}/reset")
-async def reset_table(kind: KindInPath, name: NameInPath, admin: AsAdministrator) -> EmptyResponse:
+async def reset_table(kind: KindInPath, name: IdentifierInPath, admin: AsAdministrator) -> EmptyResponse:
     """Discards the change of a table at run time, so that the file applies again. Without a change, nothing happens."""
     admin.tables(kind)
     try:

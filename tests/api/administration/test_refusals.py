@@ -74,6 +74,9 @@ from tests.stack import SECRET
         ("PUT", "/agents/a", b"\xff", "The request body is not valid JSON: "),
         ("PUT", "/agents/a", None, "agents.a.name: is missing"),
         ("DELETE", "/workstreams/persistent", None, "workstreams: "),
+        # the audit log would get the name, and PostgreSQL takes neither
+        ("POST", "/queues/%00/reset", None, "name: "),
+        ("POST", f"/queues/{'x' * 3_000}/reset", None, "name: "),
     ],
 )
 def test_invalid_change_is_refused_and_names_the_wrong_value(
