@@ -34,7 +34,9 @@ SHARES = {"documented": 40, "connect": 25, "not served": 3, "pages": 2, "sockets
 """How many of 100 attempts are of which kind."""
 
 BAD_WORDS = ("Traceback", " ERROR ", " CRITICAL ", "level=ERROR", "panic:")
-TAKEN_ID = re.compile(r" refused an event (transfer|invite): the store can never take it: IntegrityError ")
+TAKEN_ID = re.compile(
+    r" refused an event (transfer|invite): the store can never take it: (IntegrityError|NotNullViolationError) "
+)
 """A signal by hand can name the contact or participant of another chat, which only the store knows. It refuses it."""
 
 
