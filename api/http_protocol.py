@@ -10,9 +10,7 @@ from asyncio import TimerHandle, Transport
 from socket import IPPROTO_TCP, TCP_NOTSENT_LOWAT, socket
 from typing import Any, cast
 
-import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
+from api.declined_offers import OfferDecliningProtocol
 from api.protocol_refusals import refusal
 
 MAX_HEAD_BYTES = 16_384
@@ -98,7 +96,7 @@ class IdleConnections:
         self._waiting.pop(transport, None)
 
 
-class LimitedHttpProtocol(HttpToolsProtocol):
+class LimitedHttpProtocol(OfferDecliningProtocol):
     """Cuts off clients that send or read too slowly or too much. Most requests arrive in one piece and need no timer."""
 
     def __init__(self, *args: Any, unread: UnreadAnswers, idle: IdleConnections, **options: Any) -> None:
@@ -127,7 +125,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """Parse a part of a request, and wait for the rest."""
         self._received += len(data)
         self._without_progress += len(data)
-        self._parse(data)
+        self.parse(data)
         if self._is_upgraded or self.transport.is_closing():
             self._stop_timers(reader=False)
         elif not self._is_receiving:
@@ -168,7 +166,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """Begin the body."""
         self._has_head = True
         self._head_bytes = self._without_progress = 0
-        if not self._is_declined():
+        if not self.is_declined():
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -182,7 +180,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """End a request."""
-        if not self._is_declined():
+        if not self.is_declined():
             self._is_receiving = False
             self._idle.remove(self.transport)
             super().on_message_complete()
@@ -217,33 +215,6 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """End the wait."""
         self._stop_waiting_for_reader()
         super().resume_writing()
-
-    def _parse(self, data: bytes) -> None:
-        self._unset_keepalive_if_required()
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as offer:
-            if self._should_upgrade():
-                self.handle_websocket_upgrade()
-            elif self._is_declined():
-                self._parse_without_offer(data[offer.args[0] :])
-        except httptools.HttpParserError:
-            self.send_400_response("Invalid HTTP request received.")
-
-    def _should_upgrade(self) -> bool:
-        return self.parser.get_method() == b"GET" and super()._should_upgrade()
-
-    def _is_declined(self) -> bool:
-        """Whether the request offers another protocol that is not spoken here, such as HTTP/2. It then counts as HTTP/1.1."""
-        offers = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
-        return offers and not self._should_upgrade()
-
-    def _parse_without_offer(self, rest: bytes) -> None:
-        """Parse a request again without its offer: the parser takes what follows the head for the other protocol."""
-        kept = [(name, value) for name, value in self.headers if name != b"upgrade"]
-        lines = [b"%s %s HTTP/1.1" % (self.parser.get_method(), self.url), *(b"%s: %s" % pair for pair in kept)]
-        self.parser = httptools.HttpRequestParser(self)
-        self._parse(b"\r\n".join([*lines, b"", rest]))
 
     def _add_to_head(self, size: int) -> None:
         self._head_bytes += size

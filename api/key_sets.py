@@ -115,7 +115,9 @@ async def _document(url: str) -> bytes:
     """Return what the server answers. A redirect is not followed, because only the configured address is trusted."""
     context = await asyncio.to_thread(ssl.create_default_context)
     body = b""
-    async with asyncio.timeout(READ_SECONDS), httpx.AsyncClient(verify=context, timeout=None) as client:
+    # `asyncio.timeout` limits the whole of it; a timeout of httpx would limit each part
+    client = httpx.AsyncClient(verify=context, timeout=None)  # noqa: S113 - see above
+    async with asyncio.timeout(READ_SECONDS), client:
         # no compression: a small answer could unpack into a large one
         async with client.stream("GET", url, headers={"accept-encoding": "identity"}) as response:
             if response.status_code != HTTPStatus.OK:

@@ -17,7 +17,7 @@ MAX_ATTRIBUTE_BYTES = 32_768
 """Size of a contact's attributes: all keys and values together, in UTF-8 bytes (StartChatContact)."""
 
 
-CUSTOMER_TOKEN = "perennial_customer_token"
+CUSTOMER_TOKEN = "perennial_customer_token"  # noqa: S105 - the name of an attribute
 """The attribute of StartChatContact with a signed token that says who the customer is. It is never stored."""
 
 
