@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import SecurityError
 from websockets.http11 import Request
+from websockets.protocol import State
 
 from api.protocol_refusals import refusal
 from realtime.socket import SILENT_SINCE
@@ -60,8 +61,9 @@ class ChatSocketProtocol(WebSocketsSansIOProtocol):
         """Pass a whole message on. A text that is not UTF-8 ends the socket; uvicorn logs it as an error with its trace."""
         if self.curr_msg_data_type == "text" and not self.close_sent and not _is_utf8(b"".join(self.frames)):
             self.frames = []
-            self.conn.send_close(1007)
-            self.handle_parser_exception()
+            if self.conn.state is State.OPEN:  # else the client's own close stands behind it in the same data
+                self.conn.send_close(1007)
+                self.handle_parser_exception()
             return
         super().send_receive_event_to_app()
 

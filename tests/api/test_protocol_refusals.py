@@ -115,3 +115,14 @@ def test_text_that_is_not_utf8_ends_the_socket_and_is_no_error_of_the_process(ap
     assert closed.value.rcvd
     assert closed.value.rcvd.code == 1007
     assert "ERROR" not in api.stack.log()[before:]
+
+
+def test_close_behind_a_text_that_is_not_utf8_is_no_error_of_the_process(api: Api, chat: Chat) -> None:
+    before = len(api.stack.log())
+    with open_socket(socket_url(api, chat)) as socket:
+        subscribe(socket)
+        close_behind = Frame(Opcode.CLOSE, b"").serialize(mask=True)
+        socket.socket.sendall(Frame(Opcode.TEXT, b"\xff").serialize(mask=True) + close_behind)
+        with pytest.raises(ConnectionClosed):
+            receive(socket)
+    assert "ERROR" not in api.stack.log()[before:]
