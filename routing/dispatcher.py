@@ -41,12 +41,8 @@ NOTIFY_AGAIN_AFTER = timedelta(seconds=2)
 QUEUES_AT_ONCE = 4
 """How many queues are served at the same time."""
 
-OVERDUE_AFTER = timedelta(seconds=30)
-"""Time after the deadline of an offer in which its conversation must report the end. After that it is ended as missed.
-
-An acceptance that is reported later still counts, so the agent can have one conversation more than their capacity. Reports are
-up to 27 s late after outages of single parts (`make chaos-long`).
-"""
+OVERDUE_AFTER = timedelta(seconds=10)
+"""Time after the deadline of an offer in which its conversation must report the end. After that it is ended as missed."""
 
 
 class Dispatcher(PeriodicTasks):
