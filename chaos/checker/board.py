@@ -21,7 +21,7 @@ def check_board(journal: Journal, evidence: Evidence) -> Iterator[Breach]:
 
 def overloads(board: Board) -> list[str]:
     """Agents whose conversations and offers take more than their capacity, and rows that contradict themselves."""
-    loads = _loads(board)
+    loads = _loads(board, board.until)
     found = [
         f"{agent['user']} has {loads[agent['user']]} units of {agent['capacity']}"
         for agent in board.agents
@@ -38,7 +38,7 @@ def overloads(board: Board) -> list[str]:
 
 def waiting_beside_free(board: Board) -> set[tuple[str, str]]:
     """The chats that wait without an offer, each with the agents who could get it."""
-    loads = _loads(board)
+    loads = _loads(board, board.at)
     served = {(row["queue"], row["user"]) for row in board.served}
     passed = {(row["conversation_id"], row["user"]) for row in board.rejections}
     free = {
@@ -59,9 +59,9 @@ def waiting_beside_free(board: Board) -> set[tuple[str, str]]:
     }
 
 
-def _loads(board: Board) -> Counter[str]:
+def _loads(board: Board, at: float) -> Counter[str]:
     loads = Counter[str]()
     for row in board.routing:
-        if row["holder"] and row["holds_until"] / 1000 > board.at:
+        if row["holder"] and row["holds_until"] / 1000 > at:
             loads[row["holder"]] += row["units"]
     return loads

@@ -48,8 +48,9 @@ _ABSENT_AGENTS = (
 
 
 async def read_board(store: str) -> Board:
-    """The board at this instant."""
-    return Board(time(), **await read(store, **BOARD))
+    """The board now."""
+    at, rows = time(), await read(store, **BOARD)
+    return Board(at, time(), **rows)
 
 
 async def collect(deployment: Deployment, customers: Iterable[Customer]) -> Evidence:

@@ -41,9 +41,13 @@ class RunState:
 
 @dataclass
 class Board:
-    """The rows of routing at one instant, and when that was."""
+    """The rows of routing at one instant, which was between `at` and `until`.
+
+    The store can take long to answer. What is held only until an instant between the two may or may not be held in the rows.
+    """
 
     at: float
+    until: float
     routing: list[Row] = field(default_factory=list[Row])
     agents: list[Row] = field(default_factory=list[Row])
     served: list[Row] = field(default_factory=list[Row])

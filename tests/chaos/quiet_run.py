@@ -22,6 +22,7 @@ def quiet_run() -> tuple[Journal, Evidence]:
     journal.faults = [FaultRecord("kill", "worker-1", BEGAN + 60, BEGAN + 62)]
     board = Board(
         at=BEGAN + 120,
+        until=BEGAN + 120,
         routing=[placed(OPEN, stage="working", agent="a1", holder="a1")],
         agents=[agent("a1"), agent("a2")],
         served=[{"queue": "live", "user": "a1"}, {"queue": "live", "user": "a2"}],

@@ -51,3 +51,12 @@ def test_chat_that_a_busy_agent_could_take_may_wait() -> None:
     board.routing.append(placed("another"))
     board.agents = [agent("a1"), agent("a2", status="away")]
     assert check(journal, evidence) == []
+
+
+@pytest.mark.parametrize(("until", "is_found"), [(3.0, False), (1.0, True)])
+def test_hold_that_ends_while_the_store_answers_is_no_overload(until: float, is_found: bool) -> None:
+    journal, evidence = quiet_run()
+    board = evidence.boards[-1]
+    board.until = board.at + until
+    board.routing.append(placed("wrapped-up", stage="wrap-up", holder="a1", holds_until=(board.at + 2) * 1000))
+    assert ("board" in {difference.rule for difference in check(journal, evidence)}) == is_found
