@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from api.bodies import JsonBody
 from api.connect.authentication import ByChatsKey
-from api.customer_identity import CustomerOfChat, known_customer
+from api.customer_identity import CustomerOfChat, known_customer, recorded_customer
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import ACCESS_KEY, DescribedRoute, ResponseBody, error_responses, example
 from api.participant.authentication import participant_token
@@ -174,8 +174,10 @@ async def _by_link(
     conversation = await conversations.find_conversation(services.db, claims["sub"])
     if conversation is None or conversation.instance != name:
         return _no_chat("unknown")
-    named = CustomerOfChat(conversation.customer_id, conversation.workstream)
-    await known_customer(services, instance, named, body.customer_token, member="customer_token")
+    if conversation.workstream not in instance.workstreams:
+        return _no_chat("unknown")
+    named, token = recorded_customer(conversation), body.customer_token
+    await known_customer(services, instance, conversation.workstream, named, token, member="customer_token")
     until = claims.get("until")
     link_expired = not isinstance(until, int) or until < datetime.now(UTC).timestamp()
     return await _chat_or_reason(services, instance, conversation, link_expired=link_expired)
@@ -196,12 +198,12 @@ async def _by_customer(
         raise NotFound(f"workstream: instance {name!r} has no workstream {workstream_id!r}.")
     if workstream.mode == "live" and workstream.reconnection is None:
         return _no_chat("unknown")
-    named = CustomerOfChat(body.customer_id, workstream_id)
-    customer = await known_customer(services, instance, named, body.customer_token, member="customer_token")
+    named, token = CustomerOfChat(body.customer_id), body.customer_token
+    customer = await known_customer(services, instance, workstream_id, named, token, member="customer_token")
     assert customer.id
     latest = await latest_conversation(services.db, name, workstream_id, customer.id)
     conversation = None if latest is None else await conversations.find_conversation(services.db, latest)
-    if conversation is None:
+    if conversation is None or (conversation.is_customer_signed and not customer.is_signed):
         return _no_chat("unknown", _redirect_url(instance, workstream_id))
     return await _chat_or_reason(services, instance, conversation)
 

@@ -67,6 +67,8 @@ class ConversationOpening(Value):
     customer_participant_id: Name
     customer_name: ShownName
     customer_id: Annotated[Name, Field(max_length=128)] | None = None
+    is_customer_signed: bool = False
+    """Whether a signed token named the customer, and not the backend alone."""
     attributes: dict[str, str] = Field(default_factory=dict)
     segment_attributes: dict[str, object] = Field(default_factory=dict)
     content_types: tuple[str, ...] = ()

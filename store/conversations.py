@@ -245,6 +245,7 @@ async def _insert_opening(db: Database, connection: Transaction, opening: Conver
         "mode": opening.mode,
         "state": State.OPEN,
         "customer_id": opening.customer_id,
+        "is_customer_signed": opening.is_customer_signed,
         "attributes": opening.attributes,
         "segment_attributes": opening.segment_attributes,
         "content_types": list(opening.content_types),

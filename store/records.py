@@ -28,6 +28,7 @@ class StoredConversation(Value):
     mode: Mode
     state: State
     customer_id: str | None
+    is_customer_signed: bool
     attributes: Mapping[str, str]
     segment_attributes: Mapping[str, Any]
     content_types: tuple[str, ...]

@@ -63,6 +63,7 @@ conversations = Table(
     Column("mode", String(16), nullable=False),
     Column("state", String(16), nullable=False),
     Column("customer_id", String(128)),
+    Column("is_customer_signed", Boolean, nullable=False),
     Column("attributes", JSON, nullable=False),
     Column("segment_attributes", JSON, nullable=False),
     Column("content_types", JSON, nullable=False),

@@ -67,4 +67,5 @@ def opening_of(state: ConversationState) -> ConversationOpening:
         customer_participant_id=state.customer.id,
         customer_name=state.customer.name,
         customer_id=state.customer_id,
+        is_customer_signed=state.is_customer_signed,
     )

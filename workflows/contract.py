@@ -281,6 +281,7 @@ def initial_state(start: StartConversation) -> ConversationState:
         policy=start.policy,
         contact_id=opening.contact_id,
         customer_id=opening.customer_id,
+        is_customer_signed=opening.is_customer_signed,
         since=opening.started_at,
         language=opening.attributes.get(LANGUAGE_ATTRIBUTE, "")[:MAX_LANGUAGE],
         started_at=opening.started_at,

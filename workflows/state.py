@@ -62,6 +62,8 @@ class ConversationState(Value):
     contact_id: str
     customer_id: str | None = None
     """The customer's id in the instance; None for an anonymous customer."""
+    is_customer_signed: bool = False
+    """See `ConversationOpening`."""
     state: State = State.OPEN
     since: datetime
     started_at: datetime

@@ -35,6 +35,7 @@ class StateChanges(TypedDict, total=False):
     policy: Policy
     contact_id: str
     customer_id: str | None
+    is_customer_signed: bool
     state: State
     since: datetime
     started_at: datetime

@@ -23,7 +23,7 @@ from api.connect.requests import (
     StopContact,
     segment_attributes_json,
 )
-from api.customer_identity import CustomerOfChat, known_customer, may_continue
+from api.customer_identity import SIGNED_CHAT, CustomerOfChat, known_customer, may_continue
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
 from api.participant.authentication import participant_token
@@ -31,7 +31,7 @@ from api.participant.connection import connection_data
 from api.paths import resource_id
 from configuration.schema.instances import InstanceSettings
 from domain.conversation import ConversationOpening, RehydratedPast
-from domain.errors import ContactNotFound, ConversationEnded, InvalidValue, MalformedRequest, NotFound
+from domain.errors import AccessDenied, ContactNotFound, ConversationEnded, InvalidValue, MalformedRequest, NotFound
 from domain.events import End, Message
 from domain.participants import Role
 from store import conversations
@@ -41,6 +41,8 @@ from wire.models import without_none
 router = APIRouter(route_class=DescribedRoute)
 
 _MAY_DIFFER = frozenset({"connection_types"})
+
+_TOKEN_MEMBER = f"Attributes.{CUSTOMER_TOKEN}"
 
 _NAMESPACE = UUID("6f1c4f6e-7f0e-4a4e-9d55-5a7c3f0d1b21")
 
@@ -62,16 +64,20 @@ async def start_chat_contact(
     _check_supported(body)
     body, customer = await _with_customer(services, settings, workstream_id, body)
 
-    repeatable = token_request(_NAMESPACE, body, body.client_token, scope=instance, without=_MAY_DIFFER)
+    # a repeat without the token that named the customer is another request
+    scope = f"{instance}/signed" if customer.is_signed else instance
+    repeatable = token_request(_NAMESPACE, body, body.client_token, scope=scope, without=_MAY_DIFFER)
     contact_id = earlier = await services.client_tokens.find(repeatable)
     if contact_id is None and workstream.one_chat_per_customer and body.customer_id:
         contact_id = await claim_open_chat(services.db, instance, workstream_id, body.customer_id)
     conversation = await conversations.find_conversation(services.db, contact_id) if contact_id else None
+    if conversation and conversation.is_customer_signed and not customer.is_signed:
+        raise AccessDenied(f"{_TOKEN_MEMBER}: {SIGNED_CHAT}")
     continued_from = conversation.continued_from if conversation else None
     if conversation is None:
         if workstream.refuses_when_closed:
             require_open_queue(settings, workstream.queue, "ContactFlowId")
-        attributes, past = await _initial_attributes(services, instance, settings, body, customer)
+        attributes, past = await _initial_attributes(services, instance, body, customer)
         continued_from = past.contact_id if past else None
         # an overloaded process refuses the chat before it exists
         services.accepted_messages.require_short_wait()
@@ -87,6 +93,7 @@ async def start_chat_contact(
                 customer_participant_id=_customer_participant_id(contact_id),
                 customer_name=body.participant_details.display_name,
                 customer_id=body.customer_id,
+                is_customer_signed=customer.is_signed,
                 attributes=attributes,
                 segment_attributes=segment_attributes_json(body.segment_attributes),
                 content_types=tuple(body.supported_messaging_content_types or ()),
@@ -126,9 +133,8 @@ async def _with_customer(
 ) -> tuple[StartChatContact, CustomerOfChat]:
     """Return the customer, and the request as if it had no token. So a repeat with a newer token is the same request."""
     attributes = {name: value for name, value in body.attributes.items() if name != CUSTOMER_TOKEN}
-    token, member = body.attributes.get(CUSTOMER_TOKEN), f"Attributes.{CUSTOMER_TOKEN}"
-    named = CustomerOfChat(body.customer_id, workstream)
-    customer = await known_customer(services, settings, named, token, member=member)
+    token, named = body.attributes.get(CUSTOMER_TOKEN), CustomerOfChat(body.customer_id)
+    customer = await known_customer(services, settings, workstream, named, token, member=_TOKEN_MEMBER)
     return body.model_copy(update={"attributes": attributes, "customer_id": customer.id}), customer
 
 
@@ -171,18 +177,18 @@ def _first_message(body: StartChatContact, new: ConversationOpening) -> Message 
 
 
 async def _initial_attributes(
-    services: Services, instance: str, settings: InstanceSettings, body: StartChatContact, customer: CustomerOfChat
+    services: Services, instance: str, body: StartChatContact, customer: CustomerOfChat
 ) -> tuple[dict[str, str], RehydratedPast | None]:
     """Return the attributes of the new chat, including those of a past contact, and the past that it continues."""
     inherited, past = {}, None
     if body.persistent_chat:
         source, past = await resolve_source_contact(
-            services, instance, settings, body.persistent_chat, customer, within="PersistentChat."
+            services, instance, body.persistent_chat, customer, within="PersistentChat."
         )
         inherited = dict(source.attributes)
     elif body.related_contact_id:
         found = await conversations.find_contact(services.db, instance, body.related_contact_id)
-        if found is None or not may_continue(services, settings, found[1], customer):
+        if found is None or not may_continue(services, found[1], customer):
             raise NotFound(f"RelatedContactId: there is no contact {body.related_contact_id!r} that can be continued.")
         inherited = dict((await without_survey_answers(services, found[1])).attributes)
     attributes = inherited | body.attributes

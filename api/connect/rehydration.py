@@ -10,11 +10,10 @@ from api.bodies import JsonBody
 from api.connect.authentication import ByChatsKey
 from api.connect.requests import CreatePersistentContactAssociation, PersistentChat
 from api.contact_lookup import find_contact_after_writes
-from api.customer_identity import CustomerOfChat, may_continue
+from api.customer_identity import CustomerOfChat, may_continue, recorded_customer
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
 from api.paths import InitialContactIdInPath, InstanceIdInPath, resource_id
-from configuration.schema.instances import InstanceSettings
 from domain.conversation import RehydratedPast
 from domain.errors import InvalidValue, MalformedRequest, NotFound
 from runtime.bus import Announcement
@@ -34,7 +33,7 @@ async def create_persistent_contact_association(
     body: JsonBody[CreatePersistentContactAssociation],
 ) -> dict[str, Any]:
     """CreatePersistentContactAssociation: a running chat continues a past one. Repeating a request has no effect."""
-    instance, settings = services.instance(instance_id, caller.instances)
+    instance, _ = services.instance(instance_id, caller.instances)
     initial = resource_id(initial_contact_id)
     found = await conversations.find_contact(services.db, instance, initial)
     if found is None or found[0].id != found[1].id:
@@ -42,10 +41,8 @@ async def create_persistent_contact_association(
     contact, conversation = found
     if conversation.ended_at is not None:
         raise MalformedRequest("InitialContactId: the chat has ended.")
-    customer = CustomerOfChat(conversation.customer_id, conversation.workstream)
-    source, history = await resolve_source_contact(
-        services, instance, settings, body, customer, current=conversation.id
-    )
+    customer = recorded_customer(conversation)
+    source, history = await resolve_source_contact(services, instance, body, customer, current=conversation.id)
     if conversation.continued_from == history.contact_id:
         return {"ContinuedFromContactId": history.contact_id}
     if not await past.link_to_past(services.db, conversation.id, history, source.attributes):
@@ -58,7 +55,6 @@ async def create_persistent_contact_association(
 async def resolve_source_contact(
     services: Services,
     instance: str,
-    settings: InstanceSettings,
     wanted: PersistentChat,
     customer: CustomerOfChat,
     *,
@@ -86,7 +82,7 @@ async def resolve_source_contact(
     source_id = resource_id(wanted.source_contact_id)
     await find_contact_after_writes(services, instance, source_id)
     found = await past.find_rehydrated_past(services.db, instance, source_id)
-    if found is None or not may_continue(services, settings, found[1], customer):
+    if found is None or not may_continue(services, found[1], customer):
         raise NotFound(f"{source_member}: there is no contact {source_id!r} that can be continued.")
     contact, conversation, history = found
     if conversation.id == current:

@@ -49,6 +49,10 @@ def configuration(keys: PublishedKeys) -> str:
     queue = "queue"
     customer_identity = "claimed"
     reconnection = {{}}
+    [instances.demo.workstreams.open-once]
+    mode = "persistent"
+    queue = "queue"
+    one_chat_per_customer = true
     [instances.fixed.customer_identity]
     issuer = "{ISSUER}"
     [instances.fixed.customer_identity.keys]
@@ -162,6 +166,7 @@ REFUSED: dict[str, Callable[[], str]] = {
     "empty subject": lambda: signed(claims("")),
     "long subject": lambda: signed(claims("c" * 129)),
     "subject that cannot be stored": lambda: signed(claims("crm\x00")),
+    "half of a character as subject": lambda: signed(claims("crm\ud800")),
     "nonsense": lambda: "nonsense",
     "empty": lambda: "",
 }
@@ -234,26 +239,25 @@ def past(shop: Api) -> Chat:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_past_of_a_signed_customer_stays_with_signed_customers(shop: Api, past: Chat, way: str) -> None:
-    own = start(shop, "signed", token=proven("crm-1"), **given(past, way))
-    assert attributes(shop, started(own)) == {"account": "secret"}
-    for workstream, customer, token in (
-        ("signed", None, proven("crm-2")),
-        ("open", "crm-1", None),
-        # from there it could be continued without a token
-        ("open", "crm-1", proven("crm-1")),
-        ("open", None, None),
-    ):
-        refused = start(shop, workstream, customer, token, **given(past, way))
-        assert_refused(refused, *NOT_FOUND, f"there is no contact '{past.contact_id}' that can be continued.")
+    for workstream in ("signed", "open"):
+        own = started(start(shop, workstream, token=proven("crm-1"), **given(past, way)))
+        assert attributes(shop, own) == {"account": "secret"}
+        shop.end(own)
+        for source in (past, own):
+            for where, customer, token in (
+                ("signed", None, proven("crm-2")),
+                ("open", "crm-1", None),
+                ("open", None, proven("crm-2")),
+                ("open", None, None),
+            ):
+                refused = start(shop, where, customer, token, **given(source, way))
+                assert_refused(refused, *NOT_FOUND, f"there is no contact '{source.contact_id}' that can be continued.")
 
 
 def test_past_of_a_signed_customer_is_associated_with_signed_chats_alone(shop: Api, past: Chat) -> None:
-    assert associated(shop, started(start(shop, "signed", token=proven("crm-1"))), past).is_success
-    for workstream, customer, token in (
-        ("signed", None, proven("crm-2")),
-        ("open", "crm-1", None),
-        ("open", "crm-1", proven("crm-1")),
-    ):
+    for workstream in ("signed", "open"):
+        assert associated(shop, started(start(shop, workstream, token=proven("crm-1"))), past).is_success
+    for workstream, customer, token in (("signed", None, proven("crm-2")), ("open", "crm-1", None)):
         chat = started(start(shop, workstream, customer, token))
         assert_refused(associated(shop, chat, past), *NOT_FOUND, "can be continued")
         assert attributes(shop, chat) == {}
@@ -305,6 +309,39 @@ def test_link_to_the_chat_of_a_signed_customer_needs_a_token(shop: Api) -> None:
     assert_refused(by_link(shop, link, customer_token="nonsense"), *DENIED, "is not valid")
     found = by_link(shop, link, customer_token=proven("crm-7")).raise_for_status().json()
     assert found["chat"]["ContactId"] == chat.contact_id
+
+
+@pytest.mark.parametrize("change", ["without the key", "deleted"])
+def test_chats_of_a_signed_customer_stay_so_when_the_workstream_changes(
+    tmp_path: Path, keys: PublishedKeys, change: str
+) -> None:
+    with served(tmp_path, configuration(keys)) as shop:
+        past = started(start(shop, "signed", token=proven("crm-1")))
+        link, end = create_link(shop, past), started(start(shop, "signed", token=proven("crm-1")))
+        shop.end(end)
+        table, headers = "/v1/instances/demo/workstreams/signed", {"authorization": f"Bearer {SECRET}"}
+        if change == "deleted":
+            shop.http.delete(table, headers=headers).raise_for_status()
+            assert by_link(shop, link).raise_for_status().json()["reason"] == "unknown"
+        else:
+            without: dict[str, Any] = {"mode": "persistent", "queue": "queue", "reconnection": {}}
+            shop.http.put(table, headers=headers, json=without).raise_for_status()
+            assert_refused(by_link(shop, link), *DENIED, "customer_token: is needed")
+            assert returning(shop, "signed", customer_id="crm-1").json()["chat"] is None
+            assert start(shop, "signed", "crm-1").is_success
+        for way in WAYS:
+            assert_refused(start(shop, "open", "crm-1", **given(end, way)), *NOT_FOUND)
+            assert start(shop, "open", token=proven("crm-1"), **given(end, way)).is_success
+
+
+def test_open_chat_and_repeats_of_a_signed_customer_need_a_token_where_others_need_none(shop: Api) -> None:
+    client_token = {"ClientToken": f"{uuid4()}"}
+    signed_chat = started(start(shop, "open", token=proven("crm-11"), **client_token))
+    assert started(start(shop, "open", "crm-11", **client_token)).contact_id != signed_chat.contact_id
+    first = started(start(shop, "open-once", token=proven("crm-12")))
+    assert started(start(shop, "open-once", token=proven("crm-12"))).contact_id == first.contact_id
+    assert_refused(start(shop, "open-once", "crm-12"), *DENIED, f"{MEMBER}is needed, because a signed token")
+    assert returning(shop, "open-once", customer_id="crm-12").json()["chat"] is None
 
 
 def test_token_is_not_needed_elsewhere_and_verified_all_the_same(shop: Api) -> None:

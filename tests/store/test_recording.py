@@ -65,6 +65,7 @@ async def test_opened_conversation_has_its_contact_and_customer(db: Database) ->
         mode=Mode.PERSISTENT,
         state=State.OPEN,
         customer_id="crm-7",
+        is_customer_signed=False,
         attributes={"locale": "fr"},
         segment_attributes={"connect:Subtype": {"ValueString": "connect:Chat"}},
         content_types=("text/plain", "text/markdown"),
