@@ -42,6 +42,9 @@ OWN_OPERATIONS = "/v1/"
 HOLD_SECONDS = 0.2
 """How long a refusal is held back. So a client that repeats it without a pause slows down, and takes no time from others."""
 
+REFUSALS_PER_SECOND = 150
+"""How many refusals are answered at most while many are held back: a client with many connections takes no more than that."""
+
 MAX_HELD = 1_000
 """How many refusals are held back at once. Further ones are answered at once."""
 
@@ -130,7 +133,7 @@ class RequestLimits:
         if self._held < MAX_HELD:
             self._held += 1
             try:
-                await asyncio.sleep(HOLD_SECONDS)
+                await asyncio.sleep(max(HOLD_SECONDS, self._held / REFUSALS_PER_SECOND))
             finally:
                 self._held -= 1
         raise TooFast(message, ceil(wait))

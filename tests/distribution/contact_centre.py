@@ -13,7 +13,7 @@ from uuid import uuid4
 from configuration.current import Configuration
 from configuration.schema.instances import InstanceSettings
 from domain.conversation import ConversationOpening, State
-from domain.events import AcceptOffer, Close, Command, Connect, End, RejectOffer
+from domain.events import AcceptOffer, Command, Connect, End, RejectOffer
 from domain.routing import AgentStatus
 from engine.client import ConversationClient
 from routing.agent_status import set_agent_status
@@ -135,8 +135,9 @@ class ContactCentre:
         for chat in chats:
             if not (await chat.state()).ended:
                 await chat.do(End(by="operator"))
-            if (await chat.state()).state is State.WRAP_UP:
-                await chat.do(Close())
+            if (await chat.state()).state is State.WRAP_UP and await chat.close():
+                # refused, because the wrap-up has ended by itself meanwhile
+                assert (await chat.state()).state is State.CLOSED
 
     async def row(self, chat: Chat) -> RoutingRow:
         """The routing row of a chat."""
