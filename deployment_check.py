@@ -200,7 +200,7 @@ async def _look_at_keys(url: str) -> Finding:
         keys = await published_keys(url)
     except UNREADABLE as error:
         return Finding("keys", f"{url} cannot be read: {plain_reason(error)}", is_wrong=True)
-    return Finding("keys", f"{len(keys)} that may verify tokens at {url}")
+    return Finding("keys", f"{len(keys)} that may verify tokens at {url}", is_wrong=not keys)
 
 
 def clock_finding(part: str, difference: timedelta | None) -> Finding:

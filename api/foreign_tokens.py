@@ -57,7 +57,7 @@ class ForeignTokens:
             claims = _claims(token, key, issuer.issuer, audience)
             _require_present(claims)
         except jwt.PyJWTError as reason:
-            logger.info("a token for %s is refused: %s", issuer.issuer, str(reason) or type(reason).__name__)
+            logger.info("a token for %s is refused: %s", issuer.issuer, _reason(reason))
             raise UnknownToken(NOT_VALID) from None
         return claims
 
@@ -67,20 +67,28 @@ class ForeignTokens:
         else:
             key = public_key_of_pem(issuer.keys[key_id]) if key_id in issuer.keys else None
         if key is None:
-            raise jwt.InvalidTokenError("the issuer has no key with the token's kid")
+            raise _Refused("the issuer has no key with the token's kid")
         return key
+
+
+class _Refused(jwt.InvalidTokenError):
+    """A reason in our own words. The library's can quote the token, so the log has only their kind."""
+
+
+def _reason(error: jwt.PyJWTError) -> str:
+    return str(error) if isinstance(error, _Refused) else type(error).__name__
 
 
 def _key_id(token: str) -> str:
     # before anything is read: a header can be nested deeply
     if len(token) > MAX_LENGTH or len(token.partition(".")[0]) > MAX_HEADER_LENGTH:
-        raise jwt.InvalidTokenError("it is too long")
+        raise _Refused("it is too long")
     header = jwt.get_unverified_header(token)
     if str(header.get("typ", _TYPES[0])).lower().removeprefix("application/") not in _TYPES:
-        raise jwt.InvalidTokenError("it is a token for something else, by its typ")
+        raise _Refused("it is a token for something else, by its typ")
     key_id = header.get("kid")
     if not isinstance(key_id, str):
-        raise jwt.InvalidTokenError("it has no kid")
+        raise _Refused("it has no kid")
     return key_id
 
 
@@ -95,12 +103,12 @@ def _require_present(claims: dict[str, Any]) -> None:
     """Require that the token is valid now, and not for ever."""
     now, end = time(), claims.get("exp")
     if not _is_instant(end) or end > now + LONGEST_LIFE.total_seconds():
-        raise jwt.InvalidTokenError("it has no proper end")
+        raise _Refused("it has no proper end")
     if end <= now:
-        raise jwt.ExpiredSignatureError("it has expired")
+        raise _Refused("it has expired")
     begin = claims.get("nbf", now)
     if not _is_instant(begin) or begin > now + CLOCK_SKEW.total_seconds():
-        raise jwt.ImmatureSignatureError("it is not valid yet")
+        raise _Refused("it is not valid yet")
 
 
 def _is_instant(value: object) -> TypeGuard[float]:

@@ -15,9 +15,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from http import HTTPStatus
 from time import monotonic
+from typing import Any, cast
 
 import httpx
-from jwt import PyJWKSet
+from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
 from configuration.schema.public_keys import PublicKey, public_key
@@ -103,10 +104,10 @@ class KeySets(PeriodicTasks):
 
 
 async def published_keys(url: str) -> Mapping[str, PublicKey]:
-    """Return the keys at an address that may verify tokens, by their id. There is at least one.
+    """Return the keys at an address that may verify tokens, by their id. An issuer can take all of them out.
 
     Raises:
-        UNREADABLE: there is no complete answer within `READ_SECONDS`, or none that is a JWKS with such a key.
+        UNREADABLE: there is no complete answer within `READ_SECONDS`, or none that is a JWKS.
     """
     return _keys_in(await _document(url))
 
@@ -131,16 +132,23 @@ async def _document(url: str) -> bytes:
 
 def _keys_in(document: bytes) -> dict[str, PublicKey]:
     try:
-        content = json.loads(document)
-        published = PyJWKSet.from_dict(content).keys
-    except (AttributeError, KeyError, TypeError, RecursionError):
-        raise ValueError("the answer is no JWKS") from None
-    found = {
+        published: Any = json.loads(document)["keys"]
+    except (KeyError, TypeError, RecursionError):
+        published = None
+    if not isinstance(published, list):
+        raise ValueError("the answer is no JWKS")
+    entries = map(_entry, cast("list[Any]", published))
+    return {
         entry.key_id: key
-        for entry in published
-        if isinstance(entry.key_id, str) and entry.public_key_use in (None, "sig")
+        for entry in entries
+        if entry and isinstance(entry.key_id, str) and entry.public_key_use in (None, "sig")
         if (key := public_key(entry.key)) and key.algorithm == entry.algorithm_name
     }
-    if not found:
-        raise ValueError("the answer has no key for RS256 or ES256 with an id")
-    return found
+
+
+def _entry(published: Any) -> PyJWK | None:
+    """Return one entry of a set. None: the library cannot read it. It does not spoil the others."""
+    try:
+        return PyJWK.from_dict(published)
+    except (PyJWTError, AttributeError, KeyError, NotImplementedError, TypeError, ValueError):
+        return None

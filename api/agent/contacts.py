@@ -65,7 +65,7 @@ async def join_chat(contact_id: ContactId, services: ServicesInRequest, agent: B
         contact_id=contact_id,
         initial_contact_id=conversation.id,
         participant_id=me.id,
-        participant_token=participant_token(services, me.id, conversation.id, agent.identity),
+        participant_token=participant_token(services, me.id, conversation.id, agent.identity, agent.expires_at),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -18,7 +19,11 @@ _AGENT = "agent"
 
 
 def participant_token(
-    services: Services, participant_id: str, conversation_id: str, agent_identity: str | None = None
+    services: Services,
+    participant_id: str,
+    conversation_id: str,
+    agent_identity: str | None = None,
+    until: datetime | None = None,
 ) -> str:
     """Return a token with which a participant's client creates connections, any number of times.
 
@@ -27,11 +32,17 @@ def participant_token(
         participant_id: the participant.
         conversation_id: their conversation.
         agent_identity: of an agent, whose token ends with this identity; None for all others.
+        until: when it must have ended. None: after `participant_token_life`, which is the longest.
     """
-    life = services.settings.participant_token_life
+    life = life_until(services.settings.participant_token_life, until)
     return services.tokens.make(
         TokenKind.PARTICIPANT, participant_id, life, chat=conversation_id, **of_agent(agent_identity)
     )
+
+
+def life_until(longest: timedelta, until: datetime | None) -> timedelta:
+    """How long a token is valid that must have ended at an instant; None: for the longest time."""
+    return longest if until is None else min(longest, until - datetime.now(UTC))
 
 
 def of_agent(identity: str | None) -> dict[str, str]:
@@ -71,6 +82,7 @@ async def _session(
     if session is None:
         raise AccessDenied(f"The {kind} token's participant does not exist.")
     require_same_agent(claims, session)
+    request.state.valid_until = datetime.fromtimestamp(claims["exp"], UTC)
     INSTANCE.set(session.conversation.instance)
     CONTACT.set(session.contact_id)
     return session

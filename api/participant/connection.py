@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request
 from api.bodies import JsonBody
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
-from api.participant.authentication import ByConnectionToken, ByParticipantToken, of_agent
+from api.participant.authentication import ByConnectionToken, ByParticipantToken, life_until, of_agent
 from api.participant.socket import PATH
 from api.tokens import TokenKind
 from domain.errors import AccessDenied, ConversationEnded, MalformedRequest, TooFast
@@ -60,7 +60,9 @@ async def create_participant_connection(
         connect = Connect(by=session.participant.id, at=datetime.now(UTC))
         await services.engine.signal(session.conversation.id, connect)
     ids = session.participant.id, session.conversation.id
-    return connection_data(request, services, *ids, body.type or (), session.agent_identity)
+    # what an agent may do ends with their agent token, and the participant token of an agent ends with that
+    until = request.state.valid_until if session.agent_identity else None
+    return connection_data(request, services, *ids, body.type or (), session.agent_identity, until)
 
 
 @router.post("/participant/disconnect")
@@ -89,10 +91,11 @@ def connection_data(
     conversation_id: str,
     types: Collection[str],
     agent_identity: str | None = None,
+    until: datetime | None = None,
 ) -> dict[str, Any]:
     """Return a socket URL, which is good once, and a connection token, for the types that the request names.
 
-    Those of an agent end with `agent_identity`.
+    Those of an agent end with `agent_identity`, and at `until`, as does the socket. None: as the settings say.
 
     Raises:
         TooFast: the participant has too many open sockets.
@@ -103,13 +106,14 @@ def connection_data(
         present, most = services.open_sockets.of(participant_id), services.settings.sockets_per_participant
         if present >= most:
             raise TooFast(f"The participant has {present} open WebSockets; at most {most} are allowed.")
+        end = {} if until is None else {"until": int(until.timestamp())}
         token = services.tokens.make(
-            TokenKind.SOCKET, participant_id, SOCKET_URL_LIFE, jti=uuid4().hex, **of_agent(agent_identity)
+            TokenKind.SOCKET, participant_id, SOCKET_URL_LIFE, jti=uuid4().hex, **of_agent(agent_identity), **end
         )
         url = f"{_socket_base(request, services)}{PATH}?token={token}"
         data["Websocket"] = {"Url": url, "ConnectionExpiry": iso(now + SOCKET_URL_LIFE)}
     if "CONNECTION_CREDENTIALS" in types:
-        life = services.settings.connection_token_life
+        life = life_until(services.settings.connection_token_life, until)
         token = services.tokens.make(
             TokenKind.CONNECTION, participant_id, life, chat=conversation_id, **of_agent(agent_identity)
         )

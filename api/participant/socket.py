@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from math import inf
+from time import time
 
 from fastapi import APIRouter
 from starlette.websockets import WebSocket
@@ -39,18 +41,18 @@ async def participant_websocket(websocket: WebSocket, services: ServicesInReques
     """Serve one socket. Refuses it before it opens: clients reconnect without pause to sockets that open and close again."""
     try:
         async with services.limits.checking_token(websocket):
-            session = await _session(services, token)
+            session, until = await _session(services, token)
     except AccessDenied as denied:
         await refuse_socket(websocket, denied)
         return
     INSTANCE.set(session.conversation.instance)
     CONTACT.set(session.contact_id)
     with services.open_sockets.counted(session.participant.id, services.settings.sockets_per_participant):
-        await _ParticipantSocket(websocket, services, session).serve()
+        await _ParticipantSocket(websocket, services, session, until).serve()
 
 
-async def _session(services: Services, token: str) -> Session:
-    """Return the participant of a socket URL, which is used with this.
+async def _session(services: Services, token: str) -> tuple[Session, float]:
+    """Return the participant of a socket URL, which is used with this, and when the socket ends, in seconds since 1970.
 
     Raises:
         AccessDenied: the token is not valid or was used before, the chat has ended, or the participant has left it.
@@ -63,14 +65,14 @@ async def _session(services: Services, token: str) -> Session:
     require_same_agent(claims, session)
     if not await services.single_use.take_token(claims):
         raise AccessDenied("The socket URL has been used. Each socket needs a new one.")
-    return session
+    return session, claims.get("until", inf)
 
 
 class _ParticipantSocket:
     """The protocol of one open socket."""
 
-    def __init__(self, websocket: WebSocket, services: Services, session: Session) -> None:
-        self._parts = services
+    def __init__(self, websocket: WebSocket, services: Services, session: Session, until: float) -> None:
+        self._parts, self._until = services, until
         participant_id, conversation_id = session.participant.id, session.conversation.id
         self._socket = ClientSocket(
             websocket, f"participant {participant_id} in {conversation_id}", services.metrics.participant_sockets
@@ -84,12 +86,16 @@ class _ParticipantSocket:
     async def serve(self) -> None:
         """Serve until either side closes the socket."""
         async with self._socket.opened():
-            limit = asyncio.get_running_loop().call_later(SUBSCRIBE_SECONDS, self._require_subscription)
+            loop = asyncio.get_running_loop()
+            limit = loop.call_later(SUBSCRIBE_SECONDS, self._require_subscription)
+            end = None if self._until == inf else loop.call_later(self._until - time(), self._socket.close)
             try:
                 with self._parts.open_sockets.holding(self):
                     await self._socket.read(self._receive)
             finally:
                 limit.cancel()
+                if end is not None:
+                    end.cancel()
                 if self._is_subscribed:
                     self._parts.transcripts.leave(self._subscriber)
                     self._parts.connections.closed(

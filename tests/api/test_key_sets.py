@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -133,13 +134,41 @@ ANSWERS: dict[str, Callable[[PublishedKeys], Callable[[BaseHTTPRequestHandler], 
     "no JSON": saying(b"<html>"),
     "no UTF-8": saying(b"\xff\xfe\xfa"),
     "a list": saying(b"[]"),
-    "no keys": saying(b'{"keys": []}'),
     "keys that are a number": saying(b'{"keys": 1}'),
-    "keys without an id": saying(b'{"keys": [{"kty": "oct", "k": "AAAA"}]}'),
-    "keys of no shape": saying(b'{"keys": [1, null, {}, {"kty": ["RSA"]}, {"kty": "RSA", "n": 1}]}'),
-    "secret key": saying(b'{"keys": [{"kty": "oct", "kid": "rsa", "k": "AAAA"}]}'),
     "deeply nested": saying(b"[" * 100_000),
 }
+
+
+@pytest.mark.parametrize("published", [[], [{"kty": "oct", "kid": "rsa", "k": "AAAA"}], [{"kty": "oct", "k": "AAAA"}]])
+@pytest.mark.usefixtures("no_pause")
+async def test_issuer_can_take_all_keys_out(issuer: PublishedKeys, published: list[Any]) -> None:
+    keys = KeySet(issuer.url)
+    assert await keys.find("rsa")
+    issuer.answer = lambda handler: send(handler, json.dumps({"keys": published}).encode())
+    await keys.read()
+    assert await keys.find("rsa") is None
+
+
+ODD: list[Any] = [
+    *(1, None, {}, [], {"kty": ["RSA"]}, {"kty": "RSA", "n": 1}, {"kty": "oct", "kid": "odd"}),
+    {"kty": "oct", "kid": "odd", "k": "AAAA", "alg": "none"},
+    {"kty": "EC", "kid": "odd", "crv": "P-256", "x": "AA", "y": "AA"},
+]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=json.dumps)
+async def test_key_that_nobody_can_read_does_not_spoil_the_others(issuer: PublishedKeys, odd: Any) -> None:
+    issuer.answer = lambda handler: send(handler, json.dumps({"keys": [odd, published("rsa", "rsa")]}).encode())
+    assert await KeySet(issuer.url).find("rsa")
+
+
+@pytest.mark.parametrize("alg", ["none", ["RS256"], 1, "HS256"])
+async def test_key_with_an_odd_algorithm_does_not_spoil_the_others(issuer: PublishedKeys, alg: Any) -> None:
+    odd = {**published("ec", "odd"), "alg": alg}
+    issuer.answer = lambda handler: send(handler, json.dumps({"keys": [odd, published("rsa", "rsa")]}).encode())
+    keys = KeySet(issuer.url)
+    assert await keys.find("rsa")
+    assert await keys.find("odd") is None
 
 
 @pytest.mark.parametrize("what", ANSWERS)

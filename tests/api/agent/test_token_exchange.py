@@ -14,9 +14,12 @@ from typing import Any
 import httpx
 import jwt
 import pytest
+from websockets.sync.client import connect
 
 from api.foreign_tokens import MAX_HEADER_LENGTH, MAX_LENGTH, NOT_VALID
 from tests.api.calls import Api, assert_refused, served
+from tests.api.test_right_to_read import frames_until_closed
+from tests.api.test_websocket import subscribe
 from tests.api.token_issuer import AUDIENCE, ISSUER, PublishedKeys, claims, private_key, public_pem, published, signed
 from tests.compat.chats import eventually
 from tests.stack import SECRET
@@ -378,6 +381,31 @@ def test_reason_of_a_refusal_is_in_the_log_alone(tmp_path: Path, issuer: Publish
     with served(tmp_path, configuration(issuer), PERENNIAL_LOG_LEVEL="info") as team:
         token = signed(claims(aud="another application"))
         assert_refused(exchange(team, token), *DENIED, NOT_VALID)
-        eventually(lambda: f"a token for {ISSUER} is refused: Audience doesn't match" in team.stack.log(), "the reason")
+        eventually(lambda: f"a token for {ISSUER} is refused: InvalidAudienceError" in team.stack.log(), "the reason")
         assert token not in team.stack.log()
         assert "HTTP Request" not in team.stack.log()
+
+
+def test_log_has_nothing_of_a_token_that_its_sender_can_choose(tmp_path: Path, issuer: PublishedKeys) -> None:
+    with served(tmp_path, configuration(issuer), PERENNIAL_LOG_LEVEL="info") as team:
+        assert_refused(exchange(team, signed(claims(), crit=["\nchosen"])), *DENIED, NOT_VALID)
+        eventually(lambda: f"a token for {ISSUER} is refused" in team.stack.log(), "the reason")
+        assert "chosen" not in team.stack.log()
+
+
+def test_agent_does_nothing_in_chats_after_the_end_of_the_agent_token(team: Api) -> None:
+    chat, end = team.start("live"), int(time.time()) + 6
+    signed_in = exchange(team, signed(claims(exp=end))).raise_for_status().json()
+    team.send("AssociateContactWithUser", {"UserId": "a1"}, chat=chat).raise_for_status()
+    headers = {"authorization": f"Bearer {signed_in['token']}"}
+    joined = team.http.post(f"/v1/agent/contacts/{chat.contact_id}/session", headers=headers).raise_for_status().json()
+    body = {"Type": ["WEBSOCKET", "CONNECTION_CREDENTIALS"]}
+    made = team.send("CreateParticipantConnection", body, token=joined["ParticipantToken"]).raise_for_status().json()
+    connection = made["ConnectionCredentials"]["ConnectionToken"]
+    for token in (joined["ParticipantToken"], connection):
+        assert jwt.decode(token, options={"verify_signature": False})["exp"] <= end
+    with connect(made["Websocket"]["Url"]) as socket:
+        subscribe(socket)
+        frames_until_closed(socket)
+    assert time.time() >= end - 1
+    assert_refused(team.send("GetTranscript", {}, token=connection), *DENIED, "expired")
