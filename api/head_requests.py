@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+_SENT_METHOD = "perennial.sent_method"
+
+
+def sent_method(request: Request) -> str:
+    """Return the method as the client sent it, and signed it."""
+    return request.scope.get(_SENT_METHOD, request.method)
 
 
 class HeadRequests:
@@ -14,5 +22,5 @@ class HeadRequests:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Forward the request, a HEAD as a GET."""
         if scope["type"] == "http" and scope["method"] == "HEAD":
-            scope = {**scope, "method": "GET"}
+            scope = {**scope, "method": "GET", _SENT_METHOD: "HEAD"}
         await self._app(scope, receive, send)

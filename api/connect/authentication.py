@@ -25,6 +25,7 @@ from fastapi import Depends, Request
 from api.bodies import read_raw_body
 from api.connect.signed_hosts import possible_hosts
 from api.dependencies import ServicesInRequest
+from api.head_requests import sent_method
 from api.single_use import MAX_ID_LENGTH, SingleUse
 from configuration.schema.access_keys import KeyRole, digest_of
 from domain.errors import AccessDenied, InvalidSignature
@@ -176,7 +177,7 @@ def _copy_of(request: Request, body: bytes, host: str) -> AWSRequest:
     query = request.scope["query_string"].decode("latin-1")
     # placeholder host: botocore signs the Host header, and the client's host may not parse
     url = f"http://-{raw_path.decode('latin-1').partition('?')[0]}"
-    copy = AWSRequest(method=request.method, url=f"{url}?{query}" if query else url, data=body)
+    copy = AWSRequest(method=sent_method(request), url=f"{url}?{query}" if query else url, data=body)
     for name, value in request.headers.items():
         copy.headers[name] = host if name == "host" else value
     return copy

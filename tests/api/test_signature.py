@@ -105,6 +105,18 @@ class TestHandmadeSignature:
         signed_as_put = replace(signed, method="PUT")
         assert_refused(send_signed(api, signed_as_put, method="POST"), *NOT_MATCHING, "signature")
 
+    def test_head_is_signed_as_head(self, api: Api) -> None:
+        assert send_signed(api, SignedRequest("HEAD")).headers["x-amzn-errortype"] == "ResourceNotFoundException"
+        for signed, sent in (("GET", "HEAD"), ("HEAD", "GET")):
+            refused = send_signed(api, SignedRequest(signed), method=sent)
+            assert (refused.status_code, refused.headers["x-amzn-errortype"]) == NOT_MATCHING
+
+    def test_signed_head_may_be_repeated_as_a_get(self, api: Api) -> None:
+        signed = SignedRequest("HEAD", host=f"127.0.0.1:{api.stack.api_port}")
+        headers = signed.all_headers()
+        answers = [api.http.head(signed.path, headers=headers) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [404, 404]
+
     @pytest.mark.parametrize(
         ("invalid", "mention"),
         [
