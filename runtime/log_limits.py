@@ -1,4 +1,4 @@
-"""Limits of the log: an outage must not write a line for each attempt of each conversation."""
+"""Limits of the log: neither an outage nor a client may write a line for each of its attempts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 INTERVAL_SECONDS = 10.0
-"""In this time each warning or error is written once, and of one kind at most `LINES_OF_A_KIND`."""
+"""In this time each line is written once, and of one kind at most `LINES_OF_A_KIND`."""
 
 LINES_OF_A_KIND = 10
 
@@ -25,9 +25,9 @@ class _Kind:
 
 
 class RepeatedLines(logging.Filter):
-    """Leaves out warnings and errors that repeat, and counts them in the next line of their kind.
+    """Leaves out lines that repeat, and counts them in the next line of their kind.
 
-    A kind is the place in the code that logs. Other levels always pass.
+    A kind is the place in the code that logs. Lines of the level `debug` always pass.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class RepeatedLines(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether the line is written."""
-        if record.levelno < logging.WARNING:
+        if record.levelno < logging.INFO:
             return True
         place, now, text = (record.name, record.pathname, record.lineno), monotonic(), record.getMessage()
         kind = self._kinds.get(place)

@@ -147,9 +147,10 @@ run_and_exit(main())
         assert ended.stderr == "perennial: the port is in use\n"
 
 
-def test_same_line_is_written_once_and_counted(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("level", [logging.INFO, logging.WARNING])
+def test_same_line_is_written_once_and_counted(log: Log, monkeypatch: pytest.MonkeyPatch, level: int) -> None:
     def fail(text: str) -> None:
-        log.logger.warning("cannot do it: %s", text)
+        log.logger.log(level, "cannot do it: %s", text)
 
     for _ in range(5):
         fail("away")
@@ -167,9 +168,9 @@ def test_only_some_lines_of_a_kind_are_written_and_others_are_not_affected(log: 
     assert len(log.lines) == LINES_OF_A_KIND + 1
 
 
-def test_information_is_never_left_out(log: Log) -> None:
+def test_what_is_for_a_search_of_defects_is_never_left_out(log: Log) -> None:
     for _ in range(30):
-        log.logger.info("a socket closes")
+        log.logger.debug("a socket closes")
     assert len(log.lines) == 30
 
 

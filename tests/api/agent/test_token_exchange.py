@@ -17,6 +17,7 @@ import pytest
 from websockets.sync.client import connect
 
 from api.foreign_tokens import MAX_HEADER_LENGTH, MAX_LENGTH, NOT_VALID
+from runtime.log_limits import INTERVAL_SECONDS
 from tests.api.calls import Api, assert_refused, served
 from tests.api.test_right_to_read import frames_until_closed
 from tests.api.test_websocket import subscribe
@@ -409,3 +410,12 @@ def test_agent_does_nothing_in_chats_after_the_end_of_the_agent_token(team: Api)
         frames_until_closed(socket)
     assert time.time() >= end - 1
     assert_refused(team.send("GetTranscript", {}, token=connection), *DENIED, "expired")
+
+
+def test_refusals_without_end_fill_no_log(tmp_path: Path, issuer: PublishedKeys) -> None:
+    with served(tmp_path, configuration(issuer), PERENNIAL_LOG_LEVEL="info") as team:
+        began = time.monotonic()
+        for _ in range(40):
+            assert exchange(team, signed(claims(), kid="unknown")).is_error
+        lines = team.stack.log().count(f"a token for {ISSUER} is refused")
+        assert 1 <= lines <= 1 + (time.monotonic() - began) / INTERVAL_SECONDS
