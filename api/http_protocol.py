@@ -10,6 +10,7 @@ from asyncio import TimerHandle, Transport
 from socket import IPPROTO_TCP, TCP_NOTSENT_LOWAT, socket
 from typing import Any, cast
 
+from api.connection_limits import IdleConnections, UnreadAnswers
 from api.declined_offers import OfferDecliningProtocol
 from api.protocol_refusals import refusal
 
@@ -19,11 +20,11 @@ MAX_HEAD_BYTES = 16_384
 MAX_HEADERS = 100
 
 REQUEST_SECONDS = 20.0
-"""How long a request may take from its first byte to its last one, and a new connection until its first byte. Large requests
-have more time: `BYTES_PER_SECOND`."""
+"""How long a new connection may take until its first byte, and a request until its last one. A request that keeps to
+`BYTES_PER_SECOND` may take longer."""
 
 BYTES_PER_SECOND = 1_000
-"""The slowest rate of a client: each so many bytes give it another second."""
+"""The slowest rate of a request, in each `REQUEST_SECONDS`. What a client has sent before buys no time for later."""
 
 DISCARDED_BYTES = 1_000_000
 """How much of a body is read after the answer, which did not need it. A client that sends more is cut off."""
@@ -34,12 +35,6 @@ READ_SECONDS = 30.0
 UNSENT_BYTES = 16_384
 """How much of an answer the system may take before the client can receive it. It takes megabytes by default: then nobody could
 see whether a client reads."""
-
-UNREAD_BYTES = 64_000_000
-"""How many bytes of answers may wait for all clients of a process. Beyond that the client that reads longest is cut off."""
-
-IDLE_CONNECTIONS = 5_000
-"""How many connections of a process have no complete request. Beyond that the one that waits longest is cut off."""
 
 _INCOMPLETE = "The request did not arrive in time."
 _LARGE_HEAD = "The head of the request is too large."
@@ -52,48 +47,6 @@ def measure_readers(listening: socket) -> None:
 
 class _HeadTooLarge(Exception):
     """Ends the parser."""
-
-
-class UnreadAnswers:
-    """The connections of a process whose clients have not read their answers, the oldest first."""
-
-    def __init__(self, most: int = UNREAD_BYTES) -> None:
-        self._most = most
-        self._waiting: dict[Transport, None] = {}
-
-    def add(self, transport: Transport) -> None:
-        """Add a connection. Cuts off the oldest ones while there is too much."""
-        self._waiting[transport] = None
-        total = sum(each.get_write_buffer_size() for each in self._waiting)
-        for oldest in list(self._waiting):
-            if total <= self._most:
-                return
-            total -= oldest.get_write_buffer_size()
-            oldest.abort()
-
-    def remove(self, transport: Transport) -> None:
-        """Remove a connection. Repeated calls do nothing."""
-        self._waiting.pop(transport, None)
-
-
-class IdleConnections:
-    """The connections of a process without a complete request, the one that waits longest first."""
-
-    def __init__(self, most: int = IDLE_CONNECTIONS) -> None:
-        self._most = most
-        self._waiting: dict[Transport, None] = {}
-
-    def add(self, transport: Transport) -> None:
-        """Add a connection. Cuts off the one that waits longest if there are too many."""
-        self._waiting[transport] = None
-        if len(self._waiting) > self._most:
-            oldest = next(iter(self._waiting))
-            del self._waiting[oldest]
-            oldest.abort()
-
-    def remove(self, transport: Transport) -> None:
-        """Remove a connection. Repeated calls do nothing."""
-        self._waiting.pop(transport, None)
 
 
 class LimitedHttpProtocol(OfferDecliningProtocol):
@@ -132,8 +85,10 @@ class LimitedHttpProtocol(OfferDecliningProtocol):
             self._end_request()
         elif self._without_progress > MAX_HEAD_BYTES:
             self._refuse(431, _LARGE_HEAD)
-        elif self._request_limit is None:
-            self._wait_for_request()
+        else:
+            self._idle.receive(self.transport, len(data))
+            if self._request_limit is None:
+                self._wait_for_request()
 
     def handle_websocket_upgrade(self) -> None:
         """Pass the connection on. It has limits of its own."""
@@ -146,6 +101,7 @@ class LimitedHttpProtocol(OfferDecliningProtocol):
         """Begin a request."""
         self._is_receiving, self._has_head = True, False
         self._head_bytes = self._discarded = 0
+        self._began = self.loop.time()
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -233,12 +189,13 @@ class LimitedHttpProtocol(OfferDecliningProtocol):
         self._request_limit = self.loop.call_later(REQUEST_SECONDS, self._check_request)
 
     def _check_request(self) -> None:
-        limit = self._began + REQUEST_SECONDS + self._received / BYTES_PER_SECOND
-        left = limit - self.loop.time()
-        if self.flow.read_paused:  # the application does not read the body yet, so the client cannot send more
-            left = REQUEST_SECONDS
-        if left > 0:
+        left = self._began + REQUEST_SECONDS - self.loop.time()
+        if left > 0:  # the request has begun after the wait for it
             self._request_limit = self.loop.call_later(left, self._check_request)
+        # while the application does not read the body, the client cannot send more
+        elif self.flow.read_paused or self._received >= REQUEST_SECONDS * BYTES_PER_SECOND:
+            self._received = 0
+            self._wait_for_request()
         elif self._is_receiving:
             self._refuse(408, _INCOMPLETE)
         else:  # browsers open connections before they need them; an answer would be that to a later request

@@ -10,7 +10,8 @@ from typing import Any, cast
 import uvicorn
 from fastapi import FastAPI
 
-from api.http_protocol import IdleConnections, LimitedHttpProtocol, UnreadAnswers, measure_readers
+from api.connection_limits import IdleConnections, UnreadAnswers
+from api.http_protocol import LimitedHttpProtocol, measure_readers
 from api.websocket_protocol import ChatSocketProtocol
 from runtime.http_server import Served, served
 from runtime.ports import bound_socket

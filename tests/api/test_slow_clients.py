@@ -15,7 +15,8 @@ from fastapi import FastAPI, Request, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from api import http_protocol, server, websocket_protocol
-from api.http_protocol import MAX_HEAD_BYTES, IdleConnections, UnreadAnswers
+from api.connection_limits import IdleConnections, UnreadAnswers
+from api.http_protocol import MAX_HEAD_BYTES
 from api.server import serve
 from realtime.socket import SEND_SECONDS, ClientSocket, Frame
 from runtime.metrics import ApiMetrics
@@ -58,6 +59,11 @@ async def served(seen: Seen) -> AsyncGenerator[int]:
         received = await request.body()
         seen.headers = [name.decode() for name, _ in request.scope["headers"]]
         return Response(str(len(received)))
+
+    @app.post("/late")
+    async def late(request: Request) -> Response:
+        await asyncio.sleep(4 * SECONDS)  # for so long nobody reads the body: the very thing that is tested
+        return Response(str(len(await request.body())))
 
     @app.get("/large")
     async def large() -> Response:
@@ -195,6 +201,29 @@ async def test_large_body_at_a_fair_rate_is_taken(port: int) -> None:
             await writer.drain()
             await asyncio.sleep(SECONDS / 4)
         assert (await rest(reader)).endswith(b"100000")
+
+
+async def test_large_beginning_buys_no_time_for_silence(port: int) -> None:
+    async with connected(port) as (reader, writer):
+        await send_all(writer, POST + b"content-length: 990000\r\n\r\n", b"x" * 950_000)
+        assert status(await rest(reader)) == 408
+
+
+async def test_connection_that_has_waited_gives_its_first_request_the_whole_time(port: int) -> None:
+    async with connected(port) as (reader, writer):
+        await asyncio.sleep(SECONDS * 0.7)
+        began = monotonic()
+        await send_all(writer, POST)
+        assert status(await rest(reader)) == 408
+    assert monotonic() - began >= SECONDS * 0.9
+
+
+async def test_body_that_the_application_reads_late_is_taken(port: int) -> None:
+    async with connected(port) as (reader, writer):
+        head = POST.replace(b"/body", b"/late") + b"connection: close\r\ncontent-length: 4000000\r\n\r\n"
+        sending = asyncio.create_task(send_all(writer, head, b"x" * 4_000_000))
+        assert (await rest(reader)).endswith(b"4000000")
+        await sending
 
 
 async def test_second_request_of_a_connection_has_the_same_limits(port: int) -> None:
@@ -356,6 +385,44 @@ async def test_connections_without_a_complete_request_are_few(monkeypatch: pytes
         assert (await http.post(f"http://127.0.0.1:{port}/body", content=b"abc")).text == "3"
         for _, writer in clients + later:
             writer.close()
+
+
+async def begin_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, length: int) -> None:
+    """Send the head of a request, and wait until the server has it."""
+    writer.write(POST + b"expect: 100-continue\r\ncontent-length: %d\r\n\r\n" % length)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        assert status(await reader.readuntil(b"\r\n\r\n")) == 100
+
+
+async def test_incomplete_requests_take_a_limited_amount_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "IdleConnections", lambda: IdleConnections(most_bytes=100_000))
+    async with served(Seen()) as port:
+        quiet, *clients = [await asyncio.open_connection("127.0.0.1", port) for _ in range(6)]
+        for reader, writer in clients:
+            await begin_body(reader, writer, 40_001)
+        for _, writer in clients:
+            await send_all(writer, b"x" * 40_000)
+        for reader, _ in clients[:3]:
+            assert await rest(reader) == b""
+        for reader, writer in clients[3:]:
+            writer.write(b"x")
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                assert (await reader.readuntil(b"40001")).startswith(b"HTTP/1.1 200 ")
+        reader, writer = quiet  # it has waited longest, but has sent nothing
+        writer.write(POST + b"content-length: 3\r\nconnection: close\r\n\r\nabc")
+        assert status(await rest(reader)) == 200
+        for _, writer in (quiet, *clients):
+            writer.close()
+
+
+async def test_requests_that_are_complete_do_not_count_as_incomplete(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "IdleConnections", lambda: IdleConnections(most_bytes=1_000_000))
+    async with served(Seen()) as port, connected(port) as (reader, writer):
+        for _ in range(4):
+            await begin_body(reader, writer, 600_000)  # more than arrives in one piece
+            await send_all(writer, b"x" * 600_000)
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                assert (await reader.readuntil(b"600000")).startswith(b"HTTP/1.1 200 ")
 
 
 async def test_client_that_sends_pings_and_reads_no_pongs_takes_no_memory(quick: None) -> None:
