@@ -27,7 +27,7 @@ _LISTS = {
     "allowed_hosts": 'must be a JSON list, such as ["chat.example.org"]',
 }
 _TABLES = {
-    "access_keys": 'must be a JSON object, such as {"crm": {"secret": "at least 16 characters"}}',
+    "access_keys": 'must be a JSON object, such as {"crm": {"secret": "..."}}',
     "instances": "must be a JSON object",
     "limits": 'must be a JSON object, such as {"messages": "off"}',
 }

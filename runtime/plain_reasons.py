@@ -27,15 +27,18 @@ _NUMBER = re.compile(r"\[Errno (\d+)\]|\(os error (\d+)\)")
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 """How S3 names an error."""
 
-_UNSENT = "error sending request"
-"""What the client of the archive says when there was no answer."""
+_UNSENT = ("error sending request", "All connection attempts failed")
+"""What the clients of the archive and of keys say when there was no answer."""
+
+_UNKNOWN_HOST = re.compile(r"\[Errno -\d+\]")
+"""How a client of HTTP passes on an error of `getaddrinfo`. Only these errors have negative numbers."""
 
 
 def plain_reason(error: BaseException) -> str:
     """The reason of an error. For one that is not known here it is the first line of its text, or its type."""
-    if isinstance(error, socket.gaierror):
-        return "there is no host of this name"
     text = str(error)
+    if isinstance(error, socket.gaierror) or _UNKNOWN_HOST.match(text):
+        return "there is no host of this name"
     if isinstance(error, TimeoutError) and not text:
         return _REASONS[errno.ETIMEDOUT]
     number = getattr(error, "errno", None)
@@ -45,6 +48,6 @@ def plain_reason(error: BaseException) -> str:
         return _REASONS[number]
     if code := _CODE.search(text):
         return f"its server answers {code[1]}"
-    if _UNSENT in text:
+    if any(unsent in text for unsent in _UNSENT):
         return "its server does not answer"
     return text.partition("\n")[0] or type(error).__name__

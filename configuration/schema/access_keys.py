@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from hashlib import sha256
 from typing import Annotated, Self
 
-from pydantic import StringConstraints, model_validator
+from pydantic import AfterValidator, StringConstraints, field_validator, model_validator
 
 from configuration.schema.sections import SettingsSection
 
@@ -27,17 +28,43 @@ class KeyRole(StrEnum):
     """Read and change the configuration, export and delete the data of customers, and read the audit log."""
 
 
+_SENDABLE = re.compile(r"[!-~]([ -~]*[!-~])?")
+
+
+def _can_be_sent(secret: str) -> str:
+    # clients cannot write other characters into a bearer header, and servers remove the spaces around a header
+    if not _SENDABLE.fullmatch(secret):
+        raise ValueError("must be of printable ASCII characters, without a space at either end")
+    return secret
+
+
+def _is_of_a_secret(digest: str) -> str:
+    if digest == digest_of(""):
+        raise ValueError("is the hash of an empty secret")
+    return digest
+
+
 class AccessKeySettings(SettingsSection):
     """An access key. It has either `secret` or `secret_sha256`."""
 
-    secret: Annotated[str, StringConstraints(min_length=16)] | None = None
-    """Signs requests, or is sent as a bearer token."""
-    secret_sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+    secret: Annotated[str, StringConstraints(min_length=16), AfterValidator(_can_be_sent)] | None = None
+    """Signs requests, or is sent as a bearer token. Printable ASCII characters, without a space at either end."""
+    secret_sha256: (
+        Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$"), AfterValidator(_is_of_a_secret)] | None
+    ) = None
     """SHA-256 of a secret that is sent as a bearer token, in hexadecimal digits. A signature needs the secret itself. The digest
     has no salt, so the secret must be random."""
     instances: frozenset[str] = frozenset()
-    """The instances for which it is good. Empty: all."""
+    """The instances for which it is good. Empty, which is only the default: all."""
     roles: frozenset[KeyRole] = frozenset(KeyRole)
+
+    @field_validator("instances")
+    @classmethod
+    def _names_an_instance(cls, instances: frozenset[str]) -> frozenset[str]:
+        # who writes an empty list hardly means all
+        if not instances:
+            raise ValueError("must name an instance; leave it out for all")
+        return instances
 
     @model_validator(mode="after")
     def _has_one_secret(self) -> Self:

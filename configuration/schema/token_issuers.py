@@ -22,6 +22,12 @@ def _is_protected(url: str) -> str:
     return url
 
 
+def _has_no_password(url: str) -> str:
+    if "@" in urlsplit(url).netloc:
+        raise ValueError("must have no user and no password: addresses of keys stand in logs")
+    return url
+
+
 def _is_this_machine(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
@@ -34,7 +40,7 @@ def _is_public_key(pem: str) -> str:
     return pem
 
 
-KeySetAddress = Annotated[WebAddress, AfterValidator(_is_protected)]
+KeySetAddress = Annotated[WebAddress, AfterValidator(_is_protected), AfterValidator(_has_no_password)]
 """The address of a JWKS, a document with public keys."""
 
 Pem = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(_is_public_key)]

@@ -150,4 +150,12 @@ def test_keys_of_token_issuers_are_read(stack: Stack, tmp_path: Path) -> None:
         assert found["keys"][1] == f"2 that may verify tokens at {keys.url}"
     code, found = check(stack.folder, stack, PERENNIAL_CONFIG=str(path))
     assert code == 1
-    assert wrong(found)["keys"].startswith(f"{keys.url} cannot be read: ")
+    assert wrong(found)["keys"] == f"{keys.url} cannot be read: its server does not answer"
+
+
+def test_host_of_keys_that_does_not_exist_is_named(stack: Stack, tmp_path: Path) -> None:
+    url, path = "https://no-such-host.invalid/keys", tmp_path / "perennial.toml"
+    table = f'[instances.demo.customer_identity]\nissuer = "shop"\njwks_url = "{url}"\n'
+    path.write_text(f"{(ROOT / 'perennial.toml').read_text()}\n{table}")
+    code, found = check(stack.folder, stack, PERENNIAL_CONFIG=str(path))
+    assert (code, wrong(found)) == (1, {"keys": f"{url} cannot be read: there is no host of this name"})

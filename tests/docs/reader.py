@@ -21,6 +21,9 @@ from tests.stack import ROOT, Stack
 FILE_NAME = re.compile(r"// (\w+\.mjs)\b")
 """The first line of a JavaScript block names the file to which the block belongs."""
 
+PLACEHOLDER = '"your own"'
+"""What a reader replaces in the example of an access key."""
+
 
 class Reader:
     """Runs blocks against a running Perennial. Only the default address of the API is replaced, by that of the stack."""
@@ -81,13 +84,18 @@ def _environment(values: dict[str, str]) -> Generator[None]:
 
 def check_configuration(*blocks: Block) -> Settings:
     """Asserts that the demo configuration with the tables of blocks in it is valid, and returns it."""
-    tables = tomllib.loads((ROOT / "perennial.toml").read_text())
-    for block in blocks:
-        tables = _merged(tables, tomllib.loads(block.code))
-    settings = Settings.model_validate(tables)
+    settings = Settings.model_validate(tables_with(*(block.code for block in blocks)))
     for instance in settings.instances.values():
         check_policies(instance)
     return settings
+
+
+def tables_with(*codes: str) -> dict[str, Any]:
+    """Returns the demo configuration with the tables of these texts in it."""
+    tables = tomllib.loads((ROOT / "perennial.toml").read_text())
+    for code in codes:
+        tables = _merged(tables, tomllib.loads(code.replace(PLACEHOLDER, '"what a reader chooses"')))
+    return tables
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

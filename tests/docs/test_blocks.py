@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
+import tomllib
 
+import pytest
+from pydantic import ValidationError
+
+from configuration.schema.access_keys import AccessKeySettings
+from configuration.schema.sections import mistakes
 from tests.docs.markdown import PAGES, Page
-from tests.docs.reader import Reader, check_configuration
+from tests.docs.reader import PLACEHOLDER, Reader, check_configuration
 
 NOT_RUN = {
+    "docs/agents.md": 1,  # a token of an identity provider, see test_tokens.py
     "docs/architecture.md": 2,  # the map, and the processes of the all-in-one start
+    "docs/configuration.md": 1,  # a token of a customer, see test_tokens.py
     "docs/deployment.md": 7,  # processes, containers and databases on other machines, a restore, and a front with TLS
     "docs/development.md": 2,  # runs of chaos and of fuzzing, which take minutes
     "docs/metrics.md": 1,  # a part of the configuration of Prometheus
@@ -48,6 +55,14 @@ def test_examples_of_the_configuration_are_valid_together() -> None:
     assert demo.workstreams["live"].idle_rules
     assert demo.queues["sales"].method == "round-robin"
     assert demo.agents_serving(demo.workstreams["sales"].queue) == ["a1", "a2"]
+
+
+def test_access_key_of_the_example_is_refused_until_its_secret_is_replaced() -> None:
+    [block] = (block for page in PAGES for block in page.blocks if PLACEHOLDER in block.code)
+    key = tomllib.loads(block.code)["access_keys"]["shop"]
+    with pytest.raises(ValidationError) as refused:
+        AccessKeySettings.model_validate(key)
+    assert mistakes(refused.value) == "secret: must have at least 16 characters"
 
 
 def test_few_blocks_are_not_run() -> None:

@@ -56,7 +56,7 @@ def test_assign_ends_its_line(stack: Stack) -> None:
 def test_what_the_examples_leave_is_ignored_by_git_and_nothing_else_is() -> None:
     if not (ROOT / ".git").exists():
         pytest.skip("this is no git checkout")
-    left = ["chat.mjs", "package.json", "package-lock.json", "exported/3f0c.json", "node_modules/x"]
+    left = ["chat.mjs", "package.json", "package-lock.json", "issuer.key", "exported/3f0c.json", "node_modules/x"]
     ignored = subprocess.run(["git", "check-ignore", *left], cwd=ROOT, capture_output=True, text=True, check=False)
     assert ignored.stdout.split() == left
     tracked = ["git", "ls-files", "--cached", "--ignored", "--exclude-standard"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from configuration.schema.access_keys import digest_of
+from configuration.schema.access_keys import KeyRole, digest_of
 from configuration.schema.limits import LimitSettings, Rate, number
 from runtime import settings as settings_module
 from runtime.errors import StartupError
@@ -146,6 +146,20 @@ def test_connection_token_life_in_a_variable_may_be_seconds(monkeypatch: pytest.
     assert load_settings().connection_token_life == timedelta(hours=1)
 
 
+def test_key_is_good_for_all_instances_and_roles_if_none_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERENNIAL_ACCESS_KEYS__crm__secret", OWN)
+    key = load_settings().access_keys["crm"]
+    assert (key.instances, key.roles) == (frozenset(), frozenset(KeyRole))
+
+
+@pytest.mark.parametrize(
+    "secret", ["k" * 16, "".join(map(chr, range(ord("!"), ord("~") + 1))), "inner  spaces of a secret"]
+)
+def test_secret_that_a_bearer_header_carries_is_accepted(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
+    monkeypatch.setenv("PERENNIAL_ACCESS_KEYS__crm__secret", secret)
+    assert load_settings().access_keys["crm"].secret == secret
+
+
 def test_number_in_a_nested_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PERENNIAL_INSTANCES__demo__agents__a1__capacity", "2")
     monkeypatch.setenv("PERENNIAL_INSTANCES__demo__workstreams__live__units", "3")
@@ -213,6 +227,20 @@ WRONG = [
     ("PERENNIAL_ACCESS_KEYS__perennial__roles", "[]", "access_keys.perennial: roles: an access key needs at least one"),
     ("PERENNIAL_ACCESS_KEYS__perennial__roles", '["admin"]', "access_keys.perennial.roles"),
     ("PERENNIAL_ACCESS_KEYS__crm__secret_sha256", digest_of("perennial-demo-secret"), "have the same secret"),
+    ("PERENNIAL_ACCESS_KEYS__crm__secret_sha256", digest_of(""), "secret_sha256: is the hash of an empty secret"),
+    ("PERENNIAL_ACCESS_KEYS__perennial__instances", "[]", "instances: must name an instance; leave it out for all"),
+    *(
+        ("PERENNIAL_ACCESS_KEYS__crm__secret", secret, "access_keys.crm.secret: must be of printable ASCII characters")
+        for secret in (
+            f" {OWN}",
+            f"{OWN} ",
+            f"{OWN}\n",
+            f"{OWN}\t.",
+            f"{OWN}\x7f.",
+            "ein geheimer Schlüssel",
+            "k" * 15 + "€",
+        )
+    ),
 ]
 
 
