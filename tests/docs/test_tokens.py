@@ -50,6 +50,6 @@ def test_tokens_by_hand_are_accepted_and_the_log_says_why_another_is_not(tmp_pat
             with pytest.raises(AssertionError, match=r"AccessDeniedException.*is not valid"):
                 terminal.run(block, block.code.replace(".example.org", ".elsewhere.example.org"))
         for issuer in ("login", "shop"):
-            assert f"a token for https://{issuer}.example.org is refused: Invalid issuer" in stack.log()
+            assert f"a token for https://{issuer}.example.org is refused: InvalidIssuerError" in stack.log()
     finally:
         stack.stop()
