@@ -173,6 +173,7 @@ def _conversation(id: str, state: str, began: datetime, **values: Any) -> dict[s
         "state": state,
         "customer_id": f"customer of {id}",
         "attributes": {"topic": "bees"},
+        "is_customer_signed": False,
         "segment_attributes": {},
         "content_types": ["text/plain"],
         "started_at": began,

@@ -56,6 +56,7 @@ def rows_about(mark: str, **changes: Any) -> list[tuple[Table, dict[str, Any]]]:
         "state": "CLOSED",
         "customer_id": f"{mark}-customer",
         "attributes": {"topic": f"{mark}-topic"},
+        "is_customer_signed": False,
         "segment_attributes": {"s": f"{mark}-segment"},
         "content_types": [],
         "started_at": NOW,
