@@ -106,6 +106,8 @@ async def mark_connect_reported(db: Database, participant_id: str, process_id: s
         .values(connect_reported=True)
     )
     async with db.write() as connection:
+        # `add_connection` reads the mark and then writes it
+        await db.take_advisory_lock(connection, participant_id)
         await connection.execute(change)
 
 
