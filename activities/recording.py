@@ -142,14 +142,15 @@ class Recorder(ConversationActivities):
         return written
 
     async def _announce(self, commit: Commit, written: Written) -> None:
+        # notices come before all else: a client that receives `chat.ended` ignores later frames, and a changed record
+        # can lead to it at once
+        for notice in () if written.conflict else commit.notices:
+            frame = item_with_contact(notice.item, commit.conversation_id)
+            await self._bus.announce(Announcement(commit.conversation_id, frame, only_to=notice.to))
         if commit.snapshot:
             await self._bus.announce(Announcement(commit.conversation_id, record_changed=True))
             placement = commit.snapshot.placement
             await self._bus.announce(routing_has_changed(placement.instance, placement.queue))
-        # notices come before the transcript: a client that receives `chat.ended` ignores all later frames
-        for notice in () if written.conflict else commit.notices:
-            frame = item_with_contact(notice.item, commit.conversation_id)
-            await self._bus.announce(Announcement(commit.conversation_id, frame, only_to=notice.to))
         if commit.items:
             items = commit.items if written.items_as_given else ()
             traces = CAUSES.get().traceparents()
