@@ -70,7 +70,7 @@ class StartConversation(Value):
         except ValidationError as error:
             if isinstance(body, dict) and cast("dict[str, object]", body).get("state"):
                 raise
-            raise ApplicationError(mistakes_of(error), type=RefusalCode.MALFORMED, non_retryable=True) from error
+            raise ApplicationError(mistakes_of(error), type=RefusalCode.MALFORMED, non_retryable=True) from None
 
 
 class PolicyReference(Value):

@@ -117,7 +117,7 @@ class Conversation(SignalHandlers):
         try:
             CommandRequest.model_validate(*inputs)
         except (ValidationError, TypeError) as error:
-            raise ApplicationError(mistakes_of(error), type=RefusalCode.MALFORMED) from error
+            raise ApplicationError(mistakes_of(error), type=RefusalCode.MALFORMED) from None
 
     @workflow.query
     def status(self) -> ConversationState:

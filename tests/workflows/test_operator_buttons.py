@@ -221,9 +221,20 @@ async def test_conversation_that_a_restored_store_lacks_is_written_again(engine:
         assert await chat.end() is None
 
 
-@pytest.mark.parametrize(
-    "inputs", [[], [{}], [{"command": {"kind": "no such"}}], ["x"], [{"command": {"kind": "park"}}, 2], [None]]
-)
+MANY_MISTAKES = {"command": {"kind": "configure", "timers": ["x" * 20] * 20_000}}
+
+WRONG_INPUTS: dict[str, list[Any]] = {
+    "nothing": [],
+    "an empty object": [{}],
+    "an unknown command": [{"command": {"kind": "no such"}}],
+    "a text": ["x"],
+    "two inputs": [{"command": {"kind": "park"}}, 2],
+    "null": [None],
+    "thousands of mistakes": [MANY_MISTAKES],
+}
+
+
+@pytest.mark.parametrize("inputs", WRONG_INPUTS.values(), ids=WRONG_INPUTS)
 async def test_update_by_hand_with_wrong_input_is_refused_and_blocks_nothing(engine: Engine, inputs: list[Any]) -> None:
     async with engine.worker():
         chat = await engine.start()
