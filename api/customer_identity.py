@@ -11,6 +11,7 @@ from typing import NamedTuple
 from api.dependencies import Services
 from configuration.schema.instances import InstanceSettings
 from domain.errors import AccessDenied, UnknownToken
+from domain.value import is_storable
 from store.records import StoredConversation
 
 MAX_SUBJECT_LENGTH = 128
@@ -92,14 +93,6 @@ async def _subject(services: Services, instance: InstanceSettings, token: str, m
         # not counted by address: it is the address of the backend, and the token the customer's
         raise AccessDenied(f"{member}: is not valid.") from None
     subject = claims.get("sub")
-    if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT_LENGTH or not _can_be_stored(subject):
+    if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT_LENGTH or not is_storable(subject):
         raise AccessDenied(f"{member}: its `sub` must be a text of 1 to {MAX_SUBJECT_LENGTH} characters.")
     return subject
-
-
-def _can_be_stored(text: str) -> bool:
-    """Whether a text has neither U+0000 nor half of a surrogate pair."""
-    try:
-        return b"\0" not in text.encode()
-    except UnicodeEncodeError:
-        return False

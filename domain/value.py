@@ -38,6 +38,11 @@ Count = Annotated[int, Field(ge=0, lt=2**63)]
 _NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
+def is_storable(text: str) -> bool:
+    """Whether a text has neither U+0000, for PostgreSQL, nor half of a surrogate pair, for UTF-8."""
+    return _NOT_STORABLE.search(text) is None
+
+
 def _shown(text: str) -> str:
     return _NOT_STORABLE.sub("\ufffd", text)[:MAX_NAME]
 
