@@ -10,8 +10,8 @@ from asyncio import TimerHandle, Transport
 from socket import IPPROTO_TCP, TCP_NOTSENT_LOWAT, socket
 from typing import Any, cast
 
+from api.connection_ends import EndingProtocol
 from api.connection_limits import IdleConnections, UnreadAnswers
-from api.declined_offers import OfferDecliningProtocol
 from api.protocol_refusals import refusal
 
 MAX_HEAD_BYTES = 16_384
@@ -27,7 +27,7 @@ BYTES_PER_SECOND = 1_000
 """The slowest rate of a request, in each `REQUEST_SECONDS`. What a client has sent before buys no time for later."""
 
 DISCARDED_BYTES = 1_000_000
-"""How much of a body is read after the answer, which did not need it. A client that sends more is cut off."""
+"""How much of a body is read after the answer, which did not need it. A client that sends more has its connection ended."""
 
 READ_SECONDS = 30.0
 """In this time a client reads some of an answer that waits for it."""
@@ -49,14 +49,14 @@ class _HeadTooLarge(Exception):
     """Ends the parser."""
 
 
-class LimitedHttpProtocol(OfferDecliningProtocol):
+class LimitedHttpProtocol(EndingProtocol):
     """Cuts off clients that send or read too slowly or too much. Most requests arrive in one piece and need no timer."""
 
     def __init__(self, *args: Any, unread: UnreadAnswers, idle: IdleConnections, **options: Any) -> None:
         super().__init__(*args, **options)
         self._answers, self._idle = unread, idle
         self.url = b""
-        self._is_receiving = self._has_head = self._is_head_too_large = self._is_upgraded = False
+        self._has_head = self._is_head_too_large = self._is_upgraded = False
         self._received = self._without_progress = self._head_bytes = self._discarded = 0
         self._began = 0.0
         self._request_limit: TimerHandle | None = None
@@ -75,13 +75,15 @@ class LimitedHttpProtocol(OfferDecliningProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse a part of a request, and wait for the rest."""
+        """Parse a part of a request, and wait for the rest. What arrives at the end of the connection is dropped."""
+        if self.is_ending:
+            return
         self._received += len(data)
         self._without_progress += len(data)
         self.parse(data)
-        if self._is_upgraded or self.transport.is_closing():
+        if self._is_upgraded or self.is_ending:
             self._stop_timers(reader=False)
-        elif not self._is_receiving:
+        elif not self.is_receiving:
             self._end_request()
         elif self._without_progress > MAX_HEAD_BYTES:
             self._refuse(431, _LARGE_HEAD)
@@ -99,7 +101,7 @@ class LimitedHttpProtocol(OfferDecliningProtocol):
 
     def on_message_begin(self) -> None:
         """Begin a request."""
-        self._is_receiving, self._has_head = True, False
+        self.is_receiving, self._has_head = True, False
         self._head_bytes = self._discarded = 0
         self._began = self.loop.time()
         super().on_message_begin()
@@ -131,13 +133,13 @@ class LimitedHttpProtocol(OfferDecliningProtocol):
         if self.cycle.response_complete:
             self._discarded += len(body)
             if self._discarded > DISCARDED_BYTES:
-                self.transport.close()
+                self.end()
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         """End a request."""
         if not self.is_declined():
-            self._is_receiving = False
+            self.is_receiving = False
             self._idle.remove(self.transport)
             super().on_message_complete()
 
@@ -151,7 +153,7 @@ class LimitedHttpProtocol(OfferDecliningProtocol):
     def on_response_complete(self) -> None:
         """Wait for the next request. A client that does not read its last answer does not keep the connection open."""
         super().on_response_complete()
-        if not self.transport.is_closing():
+        if not self.is_ending:
             self._idle.add(self.transport)
         else:
             self.loop.call_later(READ_SECONDS, self.transport.abort)
@@ -196,7 +198,7 @@ class LimitedHttpProtocol(OfferDecliningProtocol):
         elif self.flow.read_paused or self._received >= REQUEST_SECONDS * BYTES_PER_SECOND:
             self._received = 0
             self._wait_for_request()
-        elif self._is_receiving:
+        elif self.is_receiving:
             self._refuse(408, _INCOMPLETE)
         else:  # browsers open connections before they need them; an answer would be that to a later request
             self._stop_timers()
@@ -231,5 +233,5 @@ class LimitedHttpProtocol(OfferDecliningProtocol):
         cycle = cast("Any", self.cycle)
         if cycle is None or cycle.response_complete or not cycle.response_started:
             self.transport.write(refusal(status, message, self.url.decode("latin-1")))
-        self.transport.close()
+        self.end()
         self.loop.call_later(READ_SECONDS, self.transport.abort)

@@ -44,8 +44,7 @@ def _change(parent: Any, key: Any, random: Random) -> None:
         case 1:
             parent[key] = None
         case 2:
-            many = min(MANY, LARGEST // len(json.dumps(parent[key])))
-            parent[key] = [parent[key]] * random.choice((2, 30, many))
+            parent[key] = _repeated(parent[key], random.choice((2, 30, MANY)))
         case 3:
             parent[key] = {text(random): parent[key]}
         case 4:
@@ -56,6 +55,12 @@ def _change(parent: Any, key: Any, random: Random) -> None:
             parent[text(random)] = anything(random)
         case _:
             parent[key] = anything(random)
+
+
+def _repeated(value: Json, times: int) -> list[Json]:
+    """Copies, no more than a body can have. They are apart: a change in one that all share would grow as often again."""
+    count = min(times, LARGEST // len(json.dumps(value)))
+    return [value, *(deepcopy(value) for _ in range(count - 1))]
 
 
 def _extended(value: Json, random: Random) -> Json:

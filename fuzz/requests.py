@@ -38,6 +38,7 @@ HEADERS = (
     {"x-amz-date": "20260231T999999Z"},
     {"authorization": "AWS4-HMAC-SHA256 Credential=/////, SignedHeaders=;;, Signature=" + "0" * 64},
     {"connection": "upgrade, http2-settings", "upgrade": "h2c"},
+    {"connection": "close"},
 )
 """Headers that programs misread."""
 

@@ -4,95 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from socket import SO_RCVBUF, SOL_SOCKET, socket
 from time import monotonic
 
 import httpx
 import psutil
 import pytest
-from fastapi import FastAPI, Request, Response
-from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from api import http_protocol, server, websocket_protocol
-from api.connection_limits import IdleConnections, UnreadAnswers
+from api import http_protocol, websocket_protocol
 from api.http_protocol import MAX_HEAD_BYTES
-from api.server import serve
-from realtime.socket import SEND_SECONDS, ClientSocket, Frame
-from runtime.metrics import ApiMetrics
-from runtime.settings import Settings
-
-SECONDS = 0.5
-"""The time limits of these tests."""
-
-PATIENCE_SECONDS = 15.0
-"""How long a client waits to be cut off. Without a limit it would wait for ever."""
-
-LARGE = 8_000_000
-"""Bytes of an answer: more than the buffers of two sockets hold."""
-
-POST = b"POST /body HTTP/1.1\r\nhost: x\r\n"
-CHUNKED = POST + b"transfer-encoding: chunked\r\n\r\n"
-UPGRADE = (
-    b"GET /socket HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
+from realtime.socket import SEND_SECONDS
+from tests.api.raw_connections import (
+    CHUNKED,
+    HANDSHAKE,
+    LARGE,
+    PATIENCE_SECONDS,
+    POST,
+    SECONDS,
+    Seen,
+    connected,
+    rest,
+    send_all,
+    served,
+    status,
+    unread_request,
 )
-HANDSHAKE = UPGRADE + b"sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-
-
-class Seen:
-    """What the application has seen."""
-
-    def __init__(self) -> None:
-        self.headers: list[str] = []
-        self.ended = asyncio.Event()
-        self.is_full = False
-        """Whether no more frames fit into the queue of the socket `answers`."""
-
-
-@asynccontextmanager
-async def served(seen: Seen) -> AsyncGenerator[int]:
-    """Serve an application as the API is served. Yields the port."""
-    app = FastAPI()
-
-    @app.post("/body")
-    async def body(request: Request) -> Response:
-        received = await request.body()
-        seen.headers = [name.decode() for name, _ in request.scope["headers"]]
-        return Response(str(len(received)))
-
-    @app.post("/late")
-    async def late(request: Request) -> Response:
-        await asyncio.sleep(4 * SECONDS)  # for so long nobody reads the body: the very thing that is tested
-        return Response(str(len(await request.body())))
-
-    @app.get("/large")
-    async def large() -> Response:
-        return Response(b"x" * LARGE)
-
-    @app.websocket("/socket")
-    async def accept(websocket: WebSocket) -> None:
-        await websocket.accept()
-        with suppress(WebSocketDisconnect):
-            while True:
-                await websocket.receive_text()
-        seen.ended.set()
-
-    @app.websocket("/answers")
-    async def answers(websocket: WebSocket) -> None:
-        client = ClientSocket(websocket, "a client", ApiMetrics().participant_sockets, max_bytes=20_000)
-
-        answer = Frame("x" * 10_000)
-
-        async def reply(_: str | None) -> None:
-            seen.is_full = not client.frames.has_room(answer)
-            await client.frames.reply(answer)
-
-        async with client.opened():
-            await client.read(reply)
-        seen.ended.set()
-
-    async with serve(app, Settings(api_port=0)) as running:
-        yield running.port
 
 
 @pytest.fixture
@@ -108,25 +45,6 @@ async def port(quick: None) -> AsyncGenerator[int]:
         yield port
 
 
-@asynccontextmanager
-async def connected(port: int) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        yield reader, writer
-    finally:
-        writer.close()
-
-
-async def rest(reader: asyncio.StreamReader) -> bytes:
-    """All that the server sends until it ends the connection."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        found = b""
-        with suppress(ConnectionError):
-            while part := await reader.read(65_536):
-                found += part
-        return found
-
-
 async def send_slowly(writer: asyncio.StreamWriter, data: bytes, pause: float = 0.02) -> None:
     """Send a byte at a time, until the server ends the connection."""
     with suppress(ConnectionError):
@@ -134,18 +52,6 @@ async def send_slowly(writer: asyncio.StreamWriter, data: bytes, pause: float = 
             writer.write(data[number : number + 1])
             await writer.drain()
             await asyncio.sleep(pause)
-
-
-async def send_all(writer: asyncio.StreamWriter, *parts: bytes) -> None:
-    """Send until the server ends the connection."""
-    with suppress(ConnectionError):
-        for part in parts:
-            writer.write(part)
-            await writer.drain()
-
-
-def status(answer: bytes) -> int:
-    return int(answer.split(b" ", 2)[1])
 
 
 @pytest.mark.parametrize(
@@ -303,15 +209,6 @@ async def test_handshake_within_the_limits_is_accepted(port: int) -> None:
             assert status(await reader.readuntil(b"\r\n\r\n")) == 101
 
 
-def unread_request(port: int) -> socket:
-    """Ask for a large answer, and do not read it."""
-    client = socket()
-    client.setsockopt(SOL_SOCKET, SO_RCVBUF, 4_096)
-    client.connect(("127.0.0.1", port))
-    client.sendall(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n")
-    return client
-
-
 @pytest.mark.parametrize("count", [1, 10])
 async def test_client_that_does_not_read_its_answer_is_cut_off(port: int, count: int) -> None:
     clients = [unread_request(port) for _ in range(count)]
@@ -343,86 +240,6 @@ async def test_client_that_reads_slowly_gets_its_answer(port: int) -> None:
             received += len(part)
             await asyncio.sleep(0.002)
     client.close()
-
-
-async def test_unread_answers_take_a_limited_amount_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "UnreadAnswers", lambda: UnreadAnswers(3 * LARGE))
-    async with served(Seen()) as port:
-        clients = [unread_request(port) for _ in range(12)]
-
-        def is_cut_off(client: socket) -> bool:
-            return not any(
-                each.laddr
-                and each.raddr
-                and each.raddr.port == client.getsockname()[1]
-                and each.status == "ESTABLISHED"
-                for each in psutil.Process().net_connections("tcp")
-            )
-
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while sum(is_cut_off(client) for client in clients) < 8:
-                await asyncio.sleep(0.05)
-        async with httpx.AsyncClient() as http:
-            assert (await http.post(f"http://127.0.0.1:{port}/body", content=b"abc")).text == "3"
-        for client in clients:
-            client.close()
-
-
-@pytest.mark.parametrize(
-    "sent", [b"", b"POST /bo", POST + b"content-length: 3\r\n\r\na", POST + b"content-length: 1\r\n\r\na"]
-)
-async def test_connections_without_a_complete_request_are_few(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
-    monkeypatch.setattr(server, "IdleConnections", lambda: IdleConnections(5))
-    async with served(Seen()) as port, httpx.AsyncClient() as http:
-        clients = [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
-        for _, writer in clients:
-            writer.write(sent)
-        later = [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
-        for reader, _ in clients:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                with suppress(ConnectionResetError):
-                    await reader.read()  # until the server ends the connection
-        assert (await http.post(f"http://127.0.0.1:{port}/body", content=b"abc")).text == "3"
-        for _, writer in clients + later:
-            writer.close()
-
-
-async def begin_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, length: int) -> None:
-    """Send the head of a request, and wait until the server has it."""
-    writer.write(POST + b"expect: 100-continue\r\ncontent-length: %d\r\n\r\n" % length)
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        assert status(await reader.readuntil(b"\r\n\r\n")) == 100
-
-
-async def test_incomplete_requests_take_a_limited_amount_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "IdleConnections", lambda: IdleConnections(most_bytes=100_000))
-    async with served(Seen()) as port:
-        quiet, *clients = [await asyncio.open_connection("127.0.0.1", port) for _ in range(6)]
-        for reader, writer in clients:
-            await begin_body(reader, writer, 40_001)
-        for _, writer in clients:
-            await send_all(writer, b"x" * 40_000)
-        for reader, _ in clients[:3]:
-            assert await rest(reader) == b""
-        for reader, writer in clients[3:]:
-            writer.write(b"x")
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                assert (await reader.readuntil(b"40001")).startswith(b"HTTP/1.1 200 ")
-        reader, writer = quiet  # it has waited longest, but has sent nothing
-        writer.write(POST + b"content-length: 3\r\nconnection: close\r\n\r\nabc")
-        assert status(await rest(reader)) == 200
-        for _, writer in (quiet, *clients):
-            writer.close()
-
-
-async def test_requests_that_are_complete_do_not_count_as_incomplete(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "IdleConnections", lambda: IdleConnections(most_bytes=1_000_000))
-    async with served(Seen()) as port, connected(port) as (reader, writer):
-        for _ in range(4):
-            await begin_body(reader, writer, 600_000)  # more than arrives in one piece
-            await send_all(writer, b"x" * 600_000)
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                assert (await reader.readuntil(b"600000")).startswith(b"HTTP/1.1 200 ")
 
 
 async def test_client_that_sends_pings_and_reads_no_pongs_takes_no_memory(quick: None) -> None:
