@@ -16,7 +16,7 @@ from pydantic_core import from_json
 from starlette.requests import ClientDisconnect
 
 from domain.errors import InvalidValue, MalformedRequest, RequestTooLarge
-from domain.mistakes import plain_message
+from domain.mistakes import name_of, plain_message
 
 MAX_BODY_BYTES = 1_000_000
 """Maximum size of a body. No operation needs more: attributes and a first message, escaped, need less than half of it."""
@@ -114,9 +114,8 @@ def parse_json(raw: bytes, model: type[Model], *, name: str = "The request body"
         kind = first["type"]
         if kind == "json_invalid":
             raise MalformedRequest(f"{name} is not valid JSON: {first['msg'].removeprefix('Invalid JSON: ')}") from None
-        member = ".".join(str(part) for part in first["loc"]) or name
         fault = MalformedRequest if kind in _SHAPE_ERRORS or kind.endswith("_type") else InvalidValue
-        raise fault(f"{member}: {plain_message(first)}") from None
+        raise fault(f"{name_of(first['loc'], name)}: {plain_message(first)}") from None
 
 
 def _require_few_values(raw: bytes) -> None:

@@ -39,7 +39,7 @@ from domain.errors import (
     UnexpectedError,
     UnknownOperation,
 )
-from domain.mistakes import plain_message
+from domain.mistakes import name_of, plain_message
 
 logger = logging.getLogger(__name__)
 
@@ -149,8 +149,7 @@ def install(app: FastAPI) -> None:
 
 def _invalid_parameter(error: ValidationException) -> MalformedRequest:
     first = error.errors()[0]
-    member = ".".join(str(part) for part in first["loc"][1:])
-    return MalformedRequest(f"{member}: {plain_message(first)}")
+    return MalformedRequest(f"{name_of(first['loc'][1:], 'The request')}: {plain_message(first)}")
 
 
 def _is_socket(request: Request) -> bool:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, FailFast, Field, ValidationError, field_validator, model_validator
 
-from domain.mistakes import mistakes_in
+from domain.mistakes import mistakes_in, name_of
 from domain.participants import ParticipantTimer, Role
 from domain.transcript import checked_content
 from domain.value import Name, ShownName, Value
@@ -252,4 +252,4 @@ def mistakes_of(error: ValidationError | TypeError) -> str:
     """The mistakes in the body of a signal, for the operator who sent it: at most three fields."""
     if isinstance(error, TypeError):
         return "takes one JSON object in UTF-8, without halves of surrogate pairs"
-    return "; ".join(f"{'.'.join(map(str, member)) or 'body'}: {message}" for member, message in mistakes_in(error)[:3])
+    return "; ".join(f"{name_of(member, 'body')}: {message}" for member, message in mistakes_in(error)[:3])

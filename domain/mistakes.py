@@ -13,6 +13,9 @@ DURATION_EXPECTED = 'must be a duration, such as "PT10M", or a number of seconds
 _INSTANT_EXPECTED = "must be an instant with a time zone, like 2026-01-31T23:59:59Z"
 _DATE_EXPECTED = "must be a date, like 2026-01-31"
 
+MAX_NAME = 200
+"""Longest name of a member in a message. Names are the sender's: one can have a million characters."""
+
 MAX_MISTAKES = 10_000
 """More mistakes than this are not listed: a list of a hundred thousand takes seconds."""
 
@@ -69,6 +72,12 @@ def mistakes_in(error: ValidationError) -> list[Mistake]:
     members = [each["loc"] for each in found]
     # pydantic counts only the valid items of a list, so a list with a wrong item may also be too short
     return [Mistake(each["loc"], plain_message(each)) for each in found if not _is_for_an_item(each, members)]
+
+
+def name_of(member: tuple[int | str, ...], otherwise: str) -> str:
+    """Return the path of a member for people, at most `MAX_NAME` characters of it. `otherwise`: the name of the whole input."""
+    name = ".".join(map(str, member)) or otherwise
+    return name if len(name) <= MAX_NAME else name[:MAX_NAME] + "..."
 
 
 def plain_message(error: Mapping[str, Any]) -> str:

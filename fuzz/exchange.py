@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 import httptools
 
@@ -36,6 +37,10 @@ class Received:
     is_whole: bool = False
 
     # what httptools calls
+
+    def on_message_begin(self) -> None:
+        """Begin an answer. It may follow "continue", which is none, in the same piece."""
+        self.headers, self.body, self.is_whole = {}, b"", False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header."""
@@ -112,9 +117,8 @@ async def read_answer(reader: asyncio.StreamReader, *, is_head: bool = False, be
             received.status = parser.get_status_code()
             if is_head and received.status >= 200:
                 received.is_whole = True
-            if received.is_whole and 100 <= received.status < 101:  # "continue": the answer follows
-                received = Received()
-                parser = httptools.HttpResponseParser(received)
+            if received.status == HTTPStatus.CONTINUE:  # the answer follows
+                received.is_whole = False
     except httptools.HttpParserUpgrade:
         received.status, received.is_whole = parser.get_status_code(), True
     except httptools.HttpParserError as error:

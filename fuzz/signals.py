@@ -21,6 +21,7 @@ from temporalio.common import RawValue
 from temporalio.service import RPCError, RPCStatusCode
 
 from fuzz.attempts import Attempt, shown
+from fuzz.encodings import LARGEST
 from fuzz.exchange import ANSWER_SECONDS
 from fuzz.mutations import mutated
 from fuzz.values import anything, text
@@ -135,4 +136,5 @@ def _payloads(body: Any, random: Random) -> list[Payload]:
 
 
 def _payload(encoding: bytes, data: bytes) -> Payload:
-    return Payload(metadata={"encoding": encoding}, data=data)
+    # Temporal refuses a signal of more than 2 MB, but an update only after its workflow task has failed for 20 s
+    return Payload(metadata={"encoding": encoding}, data=data[:LARGEST])

@@ -62,6 +62,18 @@ def test_body_with_very_many_values_is_refused_before_its_mistakes_are_listed(
     assert "more than 10000 values" in response.text
 
 
+def test_long_name_of_a_member_is_not_repeated_in_the_refusal(api: Api, chat: Chat) -> None:
+    body = {
+        "InstanceId": "demo",
+        "ContactFlowId": "support",
+        "ParticipantDetails": {"DisplayName": "C"},
+        "Attributes": {"x" * 900_000: 1},
+    }
+    response = api.send("StartChatContact", json.dumps(body).encode(), chat=chat)
+    assert response.status_code == 400
+    assert len(response.content) < 1_000
+
+
 def test_commas_in_texts_do_not_count(api: Api, chat: Chat) -> None:
     body = json.dumps({"ContentType": "text/plain", "Content": ',"\\' * 4_000}).encode()
     assert api.send("SendMessage", body, chat=chat).status_code == 200

@@ -238,8 +238,9 @@ WRONG_INPUTS: dict[str, list[Any]] = {
 async def test_update_by_hand_with_wrong_input_is_refused_and_blocks_nothing(engine: Engine, inputs: list[Any]) -> None:
     async with engine.worker():
         chat = await engine.start()
-        with pytest.raises(WorkflowUpdateFailedError):
+        with pytest.raises(WorkflowUpdateFailedError) as failed:
             await chat.handle.execute_update("ask", args=inputs)
+        assert len(str(failed.value.cause)) < 2_000
         await chat.send("goes on")
         assert (await chat.state()).refused_count == 0
 
