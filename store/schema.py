@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
     true,
 )
@@ -63,7 +64,7 @@ conversations = Table(
     Column("mode", String(16), nullable=False),
     Column("state", String(16), nullable=False),
     Column("customer_id", String(128)),
-    Column("is_customer_signed", Boolean, nullable=False),
+    Column("is_customer_signed", Boolean, nullable=False, server_default=false()),
     Column("attributes", JSON, nullable=False),
     Column("segment_attributes", JSON, nullable=False),
     Column("content_types", JSON, nullable=False),

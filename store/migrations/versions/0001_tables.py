@@ -142,7 +142,7 @@ def upgrade() -> None:
         sa.Column("mode", sa.String(length=16), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("customer_id", sa.String(length=128), nullable=True),
-        sa.Column("is_customer_signed", sa.Boolean(), nullable=False),
+        sa.Column("is_customer_signed", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("attributes", sa.JSON(), nullable=False),
         sa.Column("segment_attributes", sa.JSON(), nullable=False),
         sa.Column("content_types", sa.JSON(), nullable=False),
