@@ -70,7 +70,7 @@ class Conversation(SignalHandlers):
         """How many events at the head of the inbox may cause a refused write. Each of them is decided and written alone."""
         self._length = RunLength(start.recycle_after, before.clock)
         self._archive = ArchiveWriter(self._mark_archived)
-        self._timer = DeadlineTimer(self._nearest_deadline)
+        self._timer = DeadlineTimer(self._nearest_deadline, self._state.rules_version)
         self._nearest: tuple[ConversationState, Deadline | None] | None = None
         self._stored_attributes = search_attributes.recorded(workflow.info().typed_search_attributes)
 
@@ -92,7 +92,9 @@ class Conversation(SignalHandlers):
         self._update_search_attributes()
         while not self._is_done():
             self._timer.set()
-            await workflow.wait_condition(lambda: self._has_work() or self._is_done())
+            await workflow.wait_condition(lambda: self._has_work() or self._is_done() or self._timer.has_ended)
+            if self._timer.has_ended and not self._has_work():
+                continue
             renews = self._wants_new_run()
             if renews and self._state.rules_version == 1:
                 self._continue_as_new()

@@ -7,6 +7,10 @@ No timer is ever cancelled, because of a fault of the SDK (1.35). When a local a
 marker is recorded together with the answer, but its result reaches the workflow in the next task. A replay delivers the result at
 once. A timer that was set in the first task and cancelled after the result is then set and cancelled in one task, which yields no
 command for its events. So the replay fails, and the conversation stands still. See `tests/workflows/test_queries.py`.
+
+Since version 6 of the rules only the loop of the workflow sets timers. A worker that takes a run over can receive tasks that led
+to nothing together with the task of a command. The end of a timer then comes after the command, but before it in a replay. So a
+timer that was set at once when another one ended had another place in the replay. See `tests/workflows/test_merged_tasks.py`.
 """
 
 from __future__ import annotations
@@ -25,10 +29,14 @@ class DeadlineTimer:
 
     Args:
         nearest: the nearest deadline; None if there is none.
+        rules_version: that of the run.
     """
 
-    def __init__(self, nearest: Callable[[], Deadline | None]) -> None:
+    def __init__(self, nearest: Callable[[], Deadline | None], rules_version: int) -> None:
         self._nearest = nearest
+        self._rules_version = rules_version
+        self.has_ended = False
+        """Whether a timer has ended since the last `set`."""
         self._sleeps: dict[Deadline, asyncio.Task[None]] = {}
 
     def is_due(self) -> bool:
@@ -38,6 +46,7 @@ class DeadlineTimer:
 
     def set(self) -> None:
         """Set a timer for the nearest deadline, unless one ends as early."""
+        self.has_ended = False
         deadline = self._nearest()
         if deadline is None or deadline.due <= workflow.now():
             return
@@ -48,4 +57,7 @@ class DeadlineTimer:
     async def _sleep_until(self, deadline: Deadline) -> None:
         await workflow.sleep(deadline.due - workflow.now(), summary=operator_details.deadline_summary(deadline))
         del self._sleeps[deadline]
-        self.set()
+        if self._rules_version < 6:
+            self.set()
+        else:
+            self.has_ended = True

@@ -146,6 +146,17 @@ async def many_repeats(engine: Engine, _: WorkflowEnvironment) -> Chat:
     return chat
 
 
+async def early_timer(engine: Engine, environment: WorkflowEnvironment) -> Chat:
+    """A timer of a state that is over ends, and the loop sets the next one, under version 6 of the rules."""
+    chat = await engine.start(Mode.PERSISTENT, id="recorded-early-timer", waiting_period=timedelta(days=1))
+    await chat.do(Connect(), Assign(user="a1", name="A1"), Park(by="kim"))
+    await advance(environment, chat, hours=1)
+    await chat.do(Resume(by="kim", user="a2", name="A2"), Connect(by="agent"), Park(by="agent"))
+    await _until_next(environment, chat, Timer.WAITING)
+    await chat.handle.result()
+    return chat
+
+
 async def late_connects(engine: Engine, environment: WorkflowEnvironment) -> Chat:
     """The customer and the agent are back when their limits end, but no report says so, under version 4 of the rules."""
     chat = await engine.start(id=f"recorded-late-connects-{uuid4()}", reconnect_window=timedelta(minutes=1))
@@ -353,7 +364,7 @@ _LIVE = (
 )
 _PERSISTENT = (
     *(renewed, renewed_after_work, renewed_by_signal, parked, idle_rules, hours, returning),
-    assigned_to_absent_agents,
+    *(assigned_to_absent_agents, early_timer),
 )
 SCENARIOS: dict[str, Scenario] = {scenario.__name__: scenario for scenario in (*_LIVE, *_PERSISTENT)}
 
