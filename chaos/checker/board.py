@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from chaos.checker.evidence import Board, Breach, Evidence
 from chaos.journal import Journal
+from chaos.store import Row
 
 
 def check_board(journal: Journal, evidence: Evidence) -> Iterator[Breach]:
@@ -23,7 +24,8 @@ def overloads(board: Board) -> list[str]:
     """Agents whose conversations and offers take more than their capacity, and rows that contradict themselves."""
     loads = _loads(board, board.until)
     found = [
-        f"{agent['user']} has {loads[agent['user']]} units of {agent['capacity']}"
+        f"{agent['user']} has {loads[agent['user']]} units of {agent['capacity']} at {board.at:.3f}: "
+        + "; ".join(f"{name}={value}" for row in _held_by(board, agent["user"]) for name, value in row.items())
         for agent in board.agents
         if loads[agent["user"]] > agent["capacity"]
     ]
@@ -57,6 +59,11 @@ def waiting_beside_free(board: Board) -> set[tuple[str, str]]:
         and (row["conversation_id"], user) not in passed
         and row["bound_to"] in ("", user)
     }
+
+
+def _held_by(board: Board, user: str) -> list[Row]:
+    names = ("conversation_id", "stage", "revision", "agent", "offer_id", "offered_at", "enqueued_at", "holds_until")
+    return [{name: row.get(name) for name in names} for row in board.routing if row["holder"] == user]
 
 
 def _loads(board: Board, at: float) -> Counter[str]:
