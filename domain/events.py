@@ -163,6 +163,8 @@ class Resume(ConversationEvent):
     user: Name | None = None
     """The agent, with `name`; without it the agent who parked it."""
     name: Name | None = None
+    offer_id: Name | None = None
+    """The offer with which routing has reserved the agent's capacity; None: it has reserved none."""
 
 
 class QueuePosition(ConversationEvent):

@@ -125,7 +125,7 @@ def _apply(state: ConversationState, event: AnyEvent) -> Decision:
         case Park():
             return _agent_command(state, TransitionCause.PARKED, event)
         case Resume():
-            return _agent_command(state, TransitionCause.RESUMED, event)
+            return _resume(state, event)
         case End():
             return _end(state, event)
         case Close():
@@ -182,6 +182,14 @@ def _accept(state: ConversationState, event: AcceptOffer) -> Decision:
             refuse(state, TransitionCause.ACCEPTED, RefusalCode.CONVERSATION_ENDED) if state.ended else Decision(state)
         )
     return refuse(state, TransitionCause.ACCEPTED, RefusalCode.OFFER_OVER)
+
+
+def _resume(state: ConversationState, event: Resume) -> Decision:
+    """A parked conversation goes on with an agent, unless the agent's capacity is no longer reserved for it."""
+    over = state.past_offer(event.offer_id) if event.offer_id else None
+    if over and over.outcome is not OfferOutcome.ACCEPTED:
+        return refuse(state, TransitionCause.RESUMED, RefusalCode.OFFER_OVER)
+    return _agent_command(state, TransitionCause.RESUMED, event)
 
 
 def _assign(state: ConversationState, event: Assign) -> Decision:

@@ -282,8 +282,16 @@ class ConversationState(Value):
         if self.offer is None:
             return self
         ended = EndedOffer(id=self.offer.id, user=self.offer.user, outcome=outcome)
+        return self.replace(offer=None)._with_past_offer(ended)
+
+    def with_claim_accepted(self, offer_id: str, user: str) -> Self:
+        """This state after an agent has accepted the offer that they had claimed. The store refuses it if the offer is over."""
+        if self.offer and self.offer.id == offer_id:
+            return self.with_offer_ended(OfferOutcome.ACCEPTED)
+        return self._with_past_offer(EndedOffer(id=offer_id, user=user, outcome=OfferOutcome.ACCEPTED))
+
+    def _with_past_offer(self, ended: EndedOffer) -> Self:
         return self.replace(
-            offer=None,
             unrecorded_offers=(*self.unrecorded_offers, ended),
             past_offers=(*self.past_offers, ended)[-KEPT_OFFERS:],
         )

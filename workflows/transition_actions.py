@@ -35,7 +35,8 @@ def resume(state: ConversationState, event: AnyEvent | None) -> Decision:
     assert parked_by.user is not None
     user = event.user or parked_by.user
     name = event.name or (parked_by.name if user == parked_by.user else user)
-    return _assign_agent(state, user, name, accepted=True)
+    claimed = state.with_claim_accepted(event.offer_id, user) if event.offer_id else state
+    return _assign_agent(claimed, user, name, accepted=True)
 
 
 def accept_offer(state: ConversationState, event: AnyEvent | None) -> Decision:

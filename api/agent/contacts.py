@@ -140,7 +140,7 @@ async def _resume(
     claimed = await claim(services, agent, conversation)
     command = Resume(user=agent.user, name=agent.settings.name, by=by)
     if not isinstance(claimed, RefusalCode):
-        return await confirm_claim(services, claimed, command)
+        return await confirm_claim(services, claimed, command.model_copy(update={"offer_id": claimed.id}))
     if claimed is RefusalCode.NO_CAPACITY or (claimed is RefusalCode.TAKEN and conversation.state == "OPEN"):
         return refusal(claimed)
     # the conversation is not parked, or routing does not know it: the conversation itself gives the reason

@@ -9,7 +9,7 @@ import pytest
 from temporalio.testing import WorkflowEnvironment
 
 from domain.conversation import Mode, State
-from domain.events import AcceptOffer, Assign, Close, End, MakeOffer
+from domain.events import AcceptOffer, Assign, Close, Connect, End, MakeOffer, Park, Resume
 from domain.refusals import RefusalCode
 from domain.routing import AgentStatus, Offer, OfferOutcome
 from routing import agent_configuration
@@ -119,6 +119,29 @@ async def test_offer_that_routing_has_ended_cannot_be_accepted(engine: Engine, a
         assert refusal_code(refused) is RefusalCode.OFFER_OVER
         state, row = await chat.state(), await centre.row(chat)
         assert (state.state, state.offer, row.stage, await centre.load("a1")) == (State.OPEN, None, "queued", 0)
+        await centre.finish(chat)
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+async def test_parked_chat_is_resumed_only_while_the_agent_s_claim_holds(engine: Engine, is_over: bool) -> None:
+    """A command can come late. Meanwhile routing ends the claim, and the agent's capacity can be in use again."""
+    pick = {**PERSISTENT, "distribution": "pick"}
+    async with open_contact_centre(engine, ONE, pick=pick) as centre:
+        chat, now = await centre.start("pick"), datetime.now(UTC)
+        await chat.do(Assign(user="a1", name="A1"), Connect(by="agent"), Park(by="agent"))
+        claimed = await claim_offer(engine.db, chat.id, "a1", now)
+        assert isinstance(claimed, Offer)
+        if is_over:
+            assert await end_offer(engine.db, claimed, OfferOutcome.WITHDRAWN, now)
+        resume = Resume(by="agent", user="a1", name="A1", offer_id=claimed.id)
+        refused = [refusal_code(await chat.ask(resume)) for _ in range(2)]
+        state, row = await chat.state(), await centre.row(chat)
+        if is_over:
+            assert refused == [RefusalCode.OFFER_OVER] * 2
+            assert (state.state, row.stage, await centre.load("a1")) == (State.WAITING, "parked", 0)
+        else:
+            assert refused == [None, RefusalCode.WRONG_STATE]
+            assert (state.state, row.stage, row.offer, await centre.load("a1")) == (State.ACTIVE, "working", None, 1)
         await centre.finish(chat)
 
 
