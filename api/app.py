@@ -29,6 +29,7 @@ from api.connect import (
 from api.current_keys import CurrentKeys
 from api.dependencies import Services
 from api.direct_routes import DirectRoutes
+from api.feed import routes as feed
 from api.foreign_tokens import ForeignTokens
 from api.head_requests import HeadRequests
 from api.key_sets import KeySets
@@ -54,6 +55,7 @@ from engine.retention import Retention
 from realtime.accepted_messages import AcceptedMessages
 from realtime.agent_event_feed import AgentEventFeed
 from realtime.connections import ConnectionTracker
+from realtime.feed_waits import FeedWaits
 from realtime.open_sockets import OpenSockets
 from realtime.sessions import Sessions
 from realtime.transcript_feed import TranscriptFeed
@@ -92,6 +94,7 @@ MODULES = (
     *agent.MODULES,
     reconnections,
     contact_transcripts,
+    feed,
     # before the tables of any kind: `GET /v1/instances/{instance}/{kind}` would match `.../audit`
     customers,
     audit_log,
@@ -138,6 +141,7 @@ def build_services(
         sessions=Sessions(db, bus, engine, metrics),
         transcripts=TranscriptFeed(db, bus, metrics),
         agent_events=AgentEventFeed(db, bus),
+        feed_waits=FeedWaits(bus),
         connection_reports=connection_reports,
         connections=ConnectionTracker(
             db, connection_reports, debounce=settings.presence_debounce, lease=settings.presence_lease
@@ -150,7 +154,14 @@ def build_services(
         metrics=metrics,
         open_sockets=OpenSockets(number(settings.limits.sockets)),
         erasure=erasure,
-        retention=Retention(db, configuration, erasure, audit=settings.audit_retention, every=settings.retention_every),
+        retention=Retention(
+            db,
+            configuration,
+            erasure,
+            audit=settings.audit_retention,
+            events=settings.event_retention,
+            every=settings.retention_every,
+        ),
         stopping=Event(),
     )
 

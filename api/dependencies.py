@@ -26,6 +26,7 @@ from engine.retention import Retention
 from realtime.accepted_messages import AcceptedMessages
 from realtime.agent_event_feed import AgentEventFeed
 from realtime.connections import ConnectionTracker
+from realtime.feed_waits import FeedWaits
 from realtime.open_sockets import OpenSockets
 from realtime.sessions import Sessions
 from realtime.transcript_feed import TranscriptFeed
@@ -61,6 +62,7 @@ class Services:
     sessions: Sessions
     transcripts: TranscriptFeed
     agent_events: AgentEventFeed
+    feed_waits: FeedWaits
     connection_reports: ConnectionReports
     connections: ConnectionTracker
     accepted_messages: AcceptedMessages

@@ -42,6 +42,10 @@ class ContactNotFound(NotFound):
     """The contact does not exist (StopContact has an error of its own for this)."""
 
 
+class PositionGone(NotFound):
+    """The events after the position in the feed are deleted."""
+
+
 class UnknownOperation(Fault):
     """No operation has this method and path."""
 

@@ -1,4 +1,4 @@
-"""Deletion after a time: conversations past the retention of their workstream, and old entries of the audit log."""
+"""Deletion after a time: conversations past the retention of their workstream, old entries of the audit log, and old events."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from engine.erasure import Erasure
 from runtime.periodic import PeriodicTask, PeriodicTasks
 from store.audit import AuditEntry, delete_entries, write_entries
 from store.database import Database
+from store.feed import remove_old_events
 from store.personal_data import ended_conversations
 
 EVERY = timedelta(hours=1)
@@ -30,16 +31,19 @@ class Retention(PeriodicTasks):
         erasure: Erasure,
         *,
         audit: timedelta,
+        events: timedelta,
         every: timedelta = EVERY,
     ) -> None:
-        """Prepare. `audit` is how long entries of the audit log are kept."""
+        """Prepare. `audit` is how long entries of the audit log are kept, `events` how long those of the feed."""
         self._db = db
         self._configuration = configuration
         self._erasure = erasure
         self._audit = audit
+        self._events = events
         super().__init__(
             PeriodicTask("delete conversations past their retention", self.delete_conversations, every),
             PeriodicTask("delete old entries of the audit log", self.delete_audit_entries, every),
+            PeriodicTask("delete old events of the feed", self.delete_events, every),
         )
 
     async def delete_conversations(self) -> None:
@@ -68,3 +72,8 @@ class Retention(PeriodicTasks):
     async def delete_audit_entries(self) -> None:
         """Delete the entries of the audit log that are too old."""
         await delete_entries(self._db, datetime.now(UTC) - self._audit)
+
+    async def delete_events(self) -> None:
+        """Delete the events of the feed that are too old."""
+        for instance in self._configuration.instances:
+            await remove_old_events(self._db, instance, datetime.now(UTC) - self._events)

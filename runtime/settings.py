@@ -121,6 +121,7 @@ class Settings(BaseSettings):
     """Number of history events, roughly, after which a workflow continues as new; a quarter of them in a quiet moment."""
     cached_conversations: int = Field(default=1_000, ge=0)
     audit_retention: Positive = timedelta(days=365)
+    event_retention: Positive = timedelta(days=7)
     """How long the audit log keeps its entries."""
     retention_every: Positive = timedelta(hours=1)
     """How often conversations past the retention of their workstream, and old entries of the audit log, are deleted."""

@@ -9,6 +9,9 @@ from sqlalchemy import bindparam, select, update
 
 from store import schema
 from store.database import Database
+from store.feed_derivation import event_of_attributes
+from store.feed_writes import lock_numbers, write_events
+from store.rows import latest_contact_first
 from store.transaction import Transaction
 
 _KEEP_ATTRIBUTES = (
@@ -19,6 +22,13 @@ _KEEP_ATTRIBUTES = (
         .where(schema.conversations.c.id == schema.contacts.c.conversation_id)
         .scalar_subquery()
     )
+)
+
+_LATEST_CONTACT = (
+    select(schema.contacts.c.id)
+    .where(schema.contacts.c.conversation_id == bindparam("conversation_id"))
+    .order_by(*latest_contact_first())
+    .limit(1)
 )
 
 
@@ -39,7 +49,7 @@ async def add_attributes(connection: Transaction, conversation_id: str, added: M
 async def merge_attributes(
     db: Database, instance: str, conversation_id: str, attributes: Mapping[str, str], *, limit: int
 ) -> bool | None:
-    """Adds attributes to a conversation, or replaces those with the same keys. Locks the conversation's row.
+    """Adds attributes to a conversation, or replaces those with the same keys. Locks the checkpoint, then the conversation's row.
 
     Args:
         limit: the maximum size of all attributes afterwards, in UTF-8 bytes; see `attribute_bytes`.
@@ -50,14 +60,19 @@ async def merge_attributes(
     table = schema.conversations
     query = select(table.c.attributes).where(table.c.id == conversation_id, table.c.instance == instance)
     async with db.write() as connection:
+        await lock_numbers(connection, conversation_id)
         current = (await connection.execute(query.with_for_update())).scalar_one_or_none()
         if current is None:
             return None
         merged = {**current, **attributes}
         if attribute_bytes(merged) > limit:
             return False
+        now = datetime.now(UTC)
         change = update(table).where(table.c.id == conversation_id)
-        await connection.execute(change.values(attributes=merged, updated_at=datetime.now(UTC)))
+        await connection.execute(change.values(attributes=merged, updated_at=now))
+        latest = (await connection.execute(_LATEST_CONTACT, {"conversation_id": conversation_id})).scalar_one()
+        changed = event_of_attributes(latest, now, list(attributes))
+        await write_events(db, connection, [(conversation_id, [changed])])
     return True
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import and_, bindparam, exists, or_, select, update
 from domain.checkpoints import Conflict, ConflictKind
 from domain.contacts import InitiationMethod
 from domain.conversation import ConversationOpening, ConversationSnapshot, State
+from domain.feed import FeedEvent
 from domain.participants import Participant, ParticipantPresence, Role
 from domain.transcript import TranscriptItem
 from store import schema
@@ -19,6 +20,9 @@ from store.attributes import add_attributes, keep_attributes
 from store.checkpoints import Step, advance
 from store.connections import connected_among
 from store.database import Database
+from store.feed_derivation import events_of_change, events_of_items, events_of_opening
+from store.feed_writes import lock_numbers, write_events
+from store.record_before import record_before
 from store.records import StoredContact, StoredConversation, StoredParticipant
 from store.rows import columns, contact_of, labelled, latest_contact_first, past_columns, select_contacts, unlabelled
 from store.transaction import Transaction
@@ -92,7 +96,7 @@ class Written(NamedTuple):
 async def open_conversation(db: Database, opening: ConversationOpening) -> None:
     """Writes a conversation's first record. Idempotent: an existing record stays as it is."""
     async with db.write() as connection:
-        await _insert_opening(db, connection, opening)
+        await _write_opening(db, connection, opening)
 
 
 async def write_conversation(
@@ -112,14 +116,19 @@ async def write_conversation(
     is written. A snapshot of an older revision than the stored one is not written; its items are.
     """
     if opening:
-        await _insert_opening(db, connection, opening)
+        await _write_opening(db, connection, opening)
     if absent and (present := await connected_among(connection, absent)):
         conflict = Conflict(kind=ConflictKind.CONNECTED, participants=present)
         return Written(conflict=conflict, items_as_given=False)
     if step and (conflict := await advance(connection, step)):
         return Written(conflict=conflict, items_as_given=False)
-    is_current = snapshot is not None and await _write_snapshot(db, connection, conversation_id, snapshot)
+    if step is None:
+        await lock_numbers(connection, conversation_id)
+    changes = await _write_snapshot(db, connection, conversation_id, snapshot) if snapshot else None
+    is_current = changes is not None
     appended = await append_items(db, connection, conversation_id, items) if items else Appended()
+    events = sorted([*events_of_items(appended.written), *(changes or ())], key=lambda event: event.at)
+    await write_events(db, connection, [(conversation_id, events)])
     if snapshot and not is_current:
         logger.error("%s: revision %d is older than the stored one", conversation_id, snapshot.revision)
     return Written(is_current, appended.end, appended.as_given)
@@ -236,7 +245,13 @@ async def contacts_of_agent(db: Database, instance: str, user: str) -> list[tupl
     return [contact_of(row) for row in rows]
 
 
-async def _insert_opening(db: Database, connection: Transaction, opening: ConversationOpening) -> None:
+async def _write_opening(db: Database, connection: Transaction, opening: ConversationOpening) -> None:
+    if await _insert_opening(db, connection, opening):
+        await write_events(db, connection, [(opening.contact_id, events_of_opening(opening))])
+
+
+async def _insert_opening(db: Database, connection: Transaction, opening: ConversationOpening) -> bool:
+    """Writes the first record. Returns False when there is one."""
     conversation = {
         "id": opening.contact_id,
         "instance": opening.instance,
@@ -272,15 +287,18 @@ async def _insert_opening(db: Database, connection: Transaction, opening: Conver
         "presence": ParticipantPresence.AWAITED,
     }
     if not await db.insert_new(connection, schema.conversations, [conversation]):
-        return  # a repeated opening may have another participant id, and a conversation has one customer
+        return False  # a repeated opening may have another participant id, and a conversation has one customer
     await db.insert_new(connection, schema.contacts, [contact])
     await db.insert_new(connection, schema.participants, [customer])
+    return True
 
 
 async def _write_snapshot(
     db: Database, connection: Transaction, conversation_id: str, snapshot: ConversationSnapshot
-) -> bool:
-    """Writes a snapshot unless a newer revision is stored. Returns whether it is written."""
+) -> list[FeedEvent] | None:
+    """Writes a snapshot unless a newer revision is stored: then it returns None, else the events of what has changed."""
+    now = datetime.now(UTC)
+    before = await record_before(connection, conversation_id, snapshot)
     values = {
         "conversation_id": conversation_id,
         "revision": snapshot.revision,
@@ -288,11 +306,11 @@ async def _write_snapshot(
         "ended_at": snapshot.ended_at,
         "end_reason": snapshot.end_reason,
         "closed_at": snapshot.closed_at,
-        "updated_at": datetime.now(UTC),
+        "updated_at": now,
     }
     changed = await connection.execute(_UPDATE, values)
     if not changed.rowcount:
-        return False
+        return None
     keys = {"conversation_id": conversation_id, "instance": snapshot.placement.instance}
     contacts = [{**keys, **dict(contact)} for contact in snapshot.contacts]
     await db.upsert(connection, schema.contacts, contacts)
@@ -306,4 +324,4 @@ async def _write_snapshot(
         for participant in sorted(snapshot.participants, key=lambda participant: participant.id)
     ]
     await db.upsert(connection, schema.participants, rows)
-    return True
+    return events_of_change(conversation_id, before, snapshot, now) if before else []

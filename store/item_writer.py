@@ -10,6 +10,8 @@ from store import schema
 from store.checkpoints import Step, advance_all
 from store.conversations import Written, write_conversation
 from store.database import Database
+from store.feed_derivation import events_of_items
+from store.feed_writes import write_events
 from store.group_writer import GroupWriter, NotTogether
 from store.transcript_writes import item_rows
 
@@ -48,6 +50,9 @@ class ItemWriter:
                 raise NotTogether  # a commit is stored already, or another one stands
             if await self._db.insert_new(transaction, schema.items, rows) < len(rows):
                 raise NotTogether  # an item is stored already, or another item has its number
+            await write_events(
+                self._db, transaction, [(each.conversation_id, events_of_items(each.items)) for each in group]
+            )
         if self._on_transaction:
             self._on_transaction(len(group))
         return [Written()] * len(group)

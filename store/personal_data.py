@@ -29,7 +29,15 @@ _INTERNAL = frozenset({"revision", "past_seq", "past_items"})
 """Columns that say nothing about a person."""
 
 _DELETED = (
-    *(schema.receipts, schema.items, schema.contact_notes, schema.checkpoints, schema.participants, schema.contacts),
+    *(
+        schema.feed_events,
+        schema.receipts,
+        schema.items,
+        schema.contact_notes,
+        schema.checkpoints,
+        schema.participants,
+        schema.contacts,
+    ),
     *(schema.routing_rejections, schema.routing),
 )
 """The tables whose rows name their conversation, those that refer to another table first."""

@@ -171,6 +171,39 @@ checkpoints = Table(
     Column("state", Text, nullable=False),
 )
 
+feed_events = Table(
+    "feed_events",
+    metadata,
+    # events for backends, see `domain.feed`. Their order is that of (transaction_id, number): numbers are not visible in order.
+    # On SQLite, where one transaction follows the other, all transactions are 0
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("transaction_id", BigInteger, nullable=False),
+    Column("instance", String(100), nullable=False),
+    Column("conversation_id", String(256), nullable=False),
+    # from 1, without gaps
+    Column("seq", BigInteger, nullable=False),
+    Column("id", String(256), nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("contact_id", String(256), nullable=False),
+    Column("at", Instant, nullable=False),
+    # the transcript item that it is about
+    Column("item", BigInteger),
+    Column("data", JSON, nullable=False),
+    UniqueConstraint("conversation_id", "seq"),
+    Index("feed_events_by_position", "instance", "transaction_id", "number"),
+    # numbers of deleted rows do not come again
+    sqlite_autoincrement=True,
+)
+
+feed_starts = Table(
+    "feed_starts",
+    metadata,
+    # up to which position the events of an instance are deleted
+    Column("instance", String(100), primary_key=True),
+    Column("transaction_id", BigInteger, nullable=False),
+    Column("number", BigInteger, nullable=False),
+)
+
 client_tokens = Table(
     "client_tokens",
     metadata,

@@ -46,10 +46,12 @@ class Appended(NamedTuple):
     Attributes:
         end: the end of the transcript, when some of the items were stored already or received other numbers; else None.
         as_given: whether this call stored all items, with the numbers that they have.
+        written: the items that this call stored.
     """
 
     end: TranscriptEnd | None = None
     as_given: bool = True
+    written: Sequence[TranscriptItem] = ()
 
 
 async def transcript_end(connection: Transaction, conversation_id: str) -> TranscriptEnd | None:
@@ -66,7 +68,7 @@ async def append_items(
     insertion = db.insert_of_new(schema.items, _items.seq)
     written = set((await connection.execute(insertion, item_rows(conversation_id, items))).scalars())
     if len(written) == len(items):
-        return Appended()
+        return Appended(written=items)
     # a number was taken: remove the new items, and write them again in order at the end
     this_conversation = _items.conversation_id == conversation_id
     await connection.execute(delete(schema.items).where(this_conversation, _items.seq.in_(written)))
@@ -80,7 +82,7 @@ async def append_items(
         placed.append(item.model_copy(update={"seq": seq, "at": at}))
     if placed:
         await connection.execute(insert(schema.items), item_rows(conversation_id, placed))
-    return Appended(TranscriptEnd(seq, at), as_given=False)
+    return Appended(TranscriptEnd(seq, at), as_given=False, written=placed)
 
 
 async def _missing(

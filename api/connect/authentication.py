@@ -105,6 +105,7 @@ def _authenticated_for(role: KeyRole) -> Callable[..., Awaitable[AuthenticatedBa
 
 ByChatsKey = Annotated[AuthenticatedBackend, Depends(_authenticated_for(KeyRole.CHATS))]
 ByTranscriptsKey = Annotated[AuthenticatedBackend, Depends(_authenticated_for(KeyRole.TRANSCRIPTS))]
+ByEventsKey = Annotated[AuthenticatedBackend, Depends(_authenticated_for(KeyRole.EVENTS))]
 ByAgentsKey = Annotated[AuthenticatedBackend, Depends(_authenticated_for(KeyRole.AGENTS))]
 ByAdministrationKey = Annotated[AuthenticatedBackend, Depends(_authenticated_for(KeyRole.ADMINISTRATION))]
 

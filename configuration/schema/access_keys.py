@@ -21,6 +21,9 @@ class KeyRole(StrEnum):
     TRANSCRIPTS = "transcripts"
     """Read the transcripts of contacts."""
 
+    EVENTS = "events"
+    """Follow the events of contacts, without texts."""
+
     AGENTS = "agents"
     """Sign agents in, and set their status."""
 

@@ -114,7 +114,9 @@ async def test_retention_deletes_what_has_ended_long_ago(engine: Engine, archive
     instances = {"demo": {"workstreams": {"short": workstream, "long": {**workstream, "retention": "never"}}}}
     settings = Settings.model_validate({"instances": instances, "archive_url": archive})
     configuration = Configuration(settings.instances, engine.db, LocalBus())
-    retention = Retention(engine.db, configuration, erasure_of(engine, archive), audit=timedelta(days=365))
+    retention = Retention(
+        engine.db, configuration, erasure_of(engine, archive), audit=timedelta(days=365), events=timedelta(days=7)
+    )
     async with engine.worker(archive=archive, configuration=configuration):
         ended, kept, running = [await marked_chat(engine, workstream=name) for name in ("short", "long", "short")]
         for chat in (ended, kept):

@@ -372,6 +372,31 @@ def upgrade() -> None:
         postgresql_where=sa.text("wrapped_up_at IS NULL"),
     )
     op.create_table(
+        "feed_events",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("transaction_id", sa.BigInteger(), nullable=False),
+        sa.Column("instance", sa.String(length=100), nullable=False),
+        sa.Column("conversation_id", sa.String(length=256), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("id", sa.String(length=256), nullable=False),
+        sa.Column("type", sa.String(length=64), nullable=False),
+        sa.Column("contact_id", sa.String(length=256), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("item", sa.BigInteger(), nullable=True),
+        sa.Column("data", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("number"),
+        sa.UniqueConstraint("conversation_id", "seq"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("feed_events_by_position", "feed_events", ["instance", "transaction_id", "number"], unique=False)
+    op.create_table(
+        "feed_starts",
+        sa.Column("instance", sa.String(length=100), nullable=False),
+        sa.Column("transaction_id", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("instance"),
+    )
+    op.create_table(
         "items",
         sa.Column("conversation_id", sa.String(length=256), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),

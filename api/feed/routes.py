@@ -1,0 +1,159 @@
+"""`GET /v1/events`: the next events after a position, at once, when there are some, or as a stream."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection
+from typing import Annotated, Any
+
+from annotated_types import Interval, MaxLen, MinLen
+from fastapi import APIRouter, Depends, Header, Query
+from fastapi.responses import StreamingResponse
+
+from api.connect.authentication import AuthenticatedBackend, ByEventsKey
+from api.dependencies import Services, ServicesInRequest
+from api.feed.envelope import FeedResponse, enveloped
+from api.openapi import ACCESS_KEY, DescribedRoute, error_responses
+from configuration.schema.access_keys import KeyRole
+from domain.errors import AccessDenied, InvalidValue, PositionGone
+from domain.feed import FeedEventType
+from runtime.streams import prepend_chunk
+from store.feed import FeedPosition, page_of_feed, start_of_feed
+from wire.models import Text
+
+STREAM = "text/event-stream"
+STREAM_SECONDS = 600.0
+"""How long a stream lasts. Clients of server-sent events then come back with `Last-Event-ID`, and are authenticated again."""
+
+KEEP_ALIVE_LOOKS = 15
+"""After so many looks without an event, a stream sends a comment. A look comes every second at least."""
+
+router = APIRouter(
+    prefix="/v1",
+    tags=["events"],
+    route_class=DescribedRoute,
+    dependencies=[Depends(ACCESS_KEY)],
+    responses=error_responses(message="after: is not the `position` of an event or the `next` of an answer."),
+)
+
+Position = Annotated[
+    str | None,
+    Query(
+        description="The `position` of the last event that is known, or the `next` of an answer. Without it: all kept events."
+    ),
+]
+Types = Annotated[
+    str | None,
+    MaxLen(1_000),
+    Query(description="Types of events, or their beginnings, with commas: `message,contact.parked`."),
+]
+
+
+class _Reader:
+    """Reads events after a position, which it moves on."""
+
+    def __init__(
+        self, services: Services, instance: str, after: FeedPosition, types: Collection[str], limit: int
+    ) -> None:
+        self._services, self._instance, self.position = services, instance, after
+        self._types, self._limit = types, limit
+
+    async def page(self, *, with_content: bool) -> FeedResponse:
+        """Return the next events. Those of other types are skipped."""
+        found = await page_of_feed(self._services.db, self._instance, self.position, self._limit)
+        if found:
+            self.position = found[-1].position
+        asked = [event for event in found if not self._types or event.type in self._types]
+        shown = await enveloped(self._services.db, asked, with_content=with_content)
+        return FeedResponse(events=shown, next=str(self.position))
+
+
+@router.get("/events", response_model=FeedResponse)
+async def get_events(
+    services: ServicesInRequest,
+    caller: ByEventsKey,
+    instance: Annotated[Text, MinLen(1), MaxLen(100), Query(description="Id of the instance.", examples=["demo"])],
+    after: Position = None,
+    types: Types = None,
+    limit: Annotated[int, Interval(ge=1, le=1_000), Query(description="Maximum number of events.")] = 100,
+    wait: Annotated[float, Interval(ge=0, le=30), Query(description="Seconds to wait for an event.")] = 0,
+    content: Annotated[
+        bool, Query(description="Whether messages have their text. Needs the role `transcripts`, too.")
+    ] = False,
+    accept: Annotated[str, Header(include_in_schema=False)] = "",
+    last_event_id: Annotated[str | None, Header(description="For streams: the last `id`, which is a position.")] = None,
+) -> Any:
+    """Returns events of an instance in their order, also as server-sent events (`Accept: text/event-stream`).
+
+    Whoever goes on from `next` misses none. An event comes again when an older position is given. An answer can be empty and
+    still have another `next`, because events of other types were skipped.
+    """
+    name, _ = services.instance(instance, caller.instances, "instance")
+    _check_content(caller, content)
+    is_stream = STREAM in accept
+    start = await _position(services, name, last_event_id if is_stream and last_event_id else after)
+    reader = _Reader(services, name, start, _types(types), limit)
+    if is_stream:
+        stream = _stream(services, reader, with_content=content)
+        # read the first chunk now: until the response starts, a failure can still become an error response
+        return StreamingResponse(prepend_chunk(await anext(stream), stream), media_type=STREAM)
+    return await _next_events(services, reader, wait, with_content=content)
+
+
+async def _next_events(services: Services, reader: _Reader, wait: float, *, with_content: bool) -> FeedResponse:
+    if wait == 0:
+        return await reader.page(with_content=with_content)
+    found = FeedResponse(events=[], next=str(reader.position))
+    async for _ in services.feed_waits.looks(wait):
+        found = await reader.page(with_content=with_content)
+        if found.events or services.stopping.is_set():
+            break
+    return found
+
+
+async def _stream(services: Services, reader: _Reader, *, with_content: bool) -> AsyncIterator[bytes]:
+    yield b"retry: 1000\n\n"
+    silent = 0
+    async for _ in services.feed_waits.looks(STREAM_SECONDS):
+        while True:
+            before = reader.position
+            for event in (await reader.page(with_content=with_content)).events:
+                silent = 0
+                yield f"id: {event.position}\nevent: {event.type}\ndata: {event.model_dump_json()}\n\n".encode()
+            if reader.position == before:
+                break
+        if services.stopping.is_set():
+            return
+        silent += 1
+        if silent % KEEP_ALIVE_LOOKS == 0:
+            yield b": \n\n"
+
+
+def _check_content(caller: AuthenticatedBackend, content: bool) -> None:
+    if content and KeyRole.TRANSCRIPTS not in caller.roles:
+        raise AccessDenied(
+            f"content: the access key {caller.key_id!r} does not have the role {KeyRole.TRANSCRIPTS.value!r}."
+        )
+
+
+async def _position(services: Services, instance: str, text: str | None) -> FeedPosition:
+    start = await start_of_feed(services.db, instance)
+    if text is None:
+        return start
+    position = FeedPosition.parse(text)
+    if position is None:
+        raise InvalidValue("after: is not the `position` of an event or the `next` of an answer.")
+    if position < start:
+        raise PositionGone(
+            f"after: the events after this position are deleted. The earliest position is {str(start)!r}."
+        )
+    return position
+
+
+def _types(text: str | None) -> frozenset[str]:
+    """Return the types that a list names, whole or by their beginnings."""
+    names = [name.strip() for name in text.split(",")] if text else []
+    found = {kind.value for kind in FeedEventType for name in names if kind == name or kind.startswith(f"{name}.")}
+    for name in names:
+        if not any(kind == name or kind.startswith(f"{name}.") for kind in FeedEventType):
+            raise InvalidValue(f"types: there are no events of the type {name[:100]!r}.")
+    return frozenset(found)

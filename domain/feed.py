@@ -1,0 +1,72 @@
+"""The feed: events that tell backends what becomes of contacts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class FeedEventType(StrEnum):
+    """What an event says. Backends filter by the value; a new version of Perennial adds values, and changes none."""
+
+    CONTACT_INITIATED = "contact.initiated"
+    """A chat has begun, or a transfer, a release or a survey has begun a further contact."""
+    CONTACT_QUEUED = "contact.queued"
+    """The contact waits for an agent."""
+    CONTACT_CONNECTED = "contact.connected"
+    """The customer's client has connected for the first time (Amazon Connect: CONNECTED_TO_SYSTEM)."""
+    CONTACT_OFFER_MISSED = "contact.offer_missed"
+    """An agent has neither accepted nor rejected an offer in time."""
+    CONTACT_OFFER_REJECTED = "contact.offer_rejected"
+    """An agent has rejected an offer."""
+    CONTACT_ACCEPTED = "contact.accepted"
+    """The contact has its agent: by an offer, a pick or an assignment."""
+    CONTACT_AGENT_JOINED = "contact.agent_joined"
+    """The agent's client has connected to the chat (Amazon Connect: CONNECTED_TO_AGENT)."""
+    CONTACT_PARKED = "contact.parked"
+    """The agent has parked the chat, which waits for the customer."""
+    CONTACT_RETURNED = "contact.returned"
+    """A parked chat is back in its queue or with an agent."""
+    CONTACT_TRANSFERRED = "contact.transferred"
+    """The contact has ended, because the chat goes on in another queue or with another agent."""
+    CONTACT_RELEASED = "contact.released"
+    """The contact has ended, because its agent has given the chat back to its queue."""
+    CONTACT_DISCONNECTED = "contact.disconnected"
+    """The contact has ended, for any other reason."""
+    CONTACT_COMPLETED = "contact.completed"
+    """The wrap-up of the contact has ended (Amazon Connect: COMPLETED)."""
+    CONTACT_DATA_UPDATED = "contact.data_updated"
+    """Attributes have changed."""
+    CONVERSATION_REHYDRATED = "conversation.rehydrated"
+    """The chat continues an earlier one."""
+    CONVERSATION_CLOSED = "conversation.closed"
+    """Nothing more comes of the chat."""
+    CUSTOMER_CONNECTED = "customer.connected"
+    """The customer's client is connected."""
+    CUSTOMER_LOST = "customer.lost"
+    """The customer's client is no longer connected."""
+    MESSAGE_CREATED = "message.created"
+    """The transcript has a new message."""
+    SURVEY_ANSWERED = "survey.answered"
+    """The customer has answered questions of the survey."""
+
+
+class FeedEvent(NamedTuple):
+    """An event before it is written. The store numbers it.
+
+    Attributes:
+        id: the id of the event. The event of a message has that of the message.
+        contact_id: the contact that it is about.
+        at: when it became true (UTC).
+        data: facts without texts, names and attributes.
+        item: the number of the transcript item that it is about; None for all others.
+    """
+
+    id: str
+    type: FeedEventType
+    contact_id: str
+    at: datetime
+    data: Mapping[str, object]
+    item: int | None = None

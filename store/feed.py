@@ -1,0 +1,132 @@
+"""Reads the feed: events of an instance in the order of their transactions, and their removal after a time.
+
+An event with a smaller number can become visible after one with a larger number: its transaction takes longer. So events are
+ordered by transaction and number, and are read only as far as no transaction runs that is older.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import takewhile
+from typing import Any, NamedTuple, Self
+
+from sqlalchemy import RowMapping, and_, bindparam, delete, exists, literal_column, select, tuple_
+
+from domain.feed import FeedEventType
+from store import schema
+from store.database import Database
+
+_event = schema.feed_events.c
+_start = schema.feed_starts.c
+
+REMOVED_AT_ONCE = 5_000
+
+
+class FeedPosition(NamedTuple):
+    """A place in the feed of an instance: that of an event, or the beginning."""
+
+    transaction_id: int = 0
+    number: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """Read a position as `str` writes it; None when it is none."""
+        parts = text.split("-")
+        if len(parts) != 2 or not all(part.isascii() and part.isdecimal() and len(part) <= 18 for part in parts):
+            return None
+        return cls(*map(int, parts))
+
+    def __str__(self) -> str:
+        return f"{self.transaction_id}-{self.number}"
+
+
+class StoredEvent(NamedTuple):
+    """An event of the feed. `seq`: its number in its conversation, from 1."""
+
+    position: FeedPosition
+    instance: str
+    conversation_id: str
+    seq: int
+    id: str
+    type: FeedEventType
+    contact_id: str
+    at: datetime
+    item: int | None
+    data: Mapping[str, Any]
+
+
+_POSITION = tuple_(_event.transaction_id, _event.number)
+_PAGE = (
+    select(
+        *(_event.transaction_id, _event.number, _event.instance, _event.conversation_id, _event.seq, _event.id),
+        *(_event.type, _event.contact_id, _event.at, _event.item, _event.data),
+    )
+    .where(_event.instance == bindparam("instance"))
+    .where(tuple_(bindparam("transaction_id"), bindparam("number")) < _POSITION)
+    .order_by(_event.transaction_id, _event.number)
+    .limit(bindparam("limit"))
+)
+_OLDEST_RUNNING: Any = literal_column("CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)")
+_PAGE_ON_POSTGRES = _PAGE.where(_event.transaction_id < _OLDEST_RUNNING)
+_START = select(_start.transaction_id, _start.number).where(_start.instance == bindparam("instance"))
+
+
+async def start_of_feed(db: Database, instance: str) -> FeedPosition:
+    """The position after which the events of an instance are kept."""
+    rows = await db.rows(_START, {"instance": instance})
+    return FeedPosition(*rows[0]) if rows else FeedPosition()
+
+
+async def page_of_feed(db: Database, instance: str, after: FeedPosition, limit: int) -> list[StoredEvent]:
+    """The next events after a position, at most `limit`, in order. More can come later, but only after these."""
+    query = _PAGE_ON_POSTGRES if db.is_postgres else _PAGE
+    keys = {"instance": instance, "transaction_id": after.transaction_id, "number": after.number, "limit": limit}
+    return [_event_of(row) for row in await db.mappings(query, keys)]
+
+
+def _event_of(row: RowMapping) -> StoredEvent:
+    facts = {name: row[name] for name in StoredEvent._fields if name != "position"}
+    facts["type"] = FeedEventType(row["type"])
+    return StoredEvent(FeedPosition(row["transaction_id"], row["number"]), **facts)
+
+
+async def contents_of(
+    db: Database, events: Sequence[StoredEvent]
+) -> dict[tuple[str, int], tuple[str | None, str | None]]:
+    """By conversation and item, the content and the sender's name of those items that events are about and that still exist."""
+    item = schema.items.c
+    keys = [(event.conversation_id, event.item) for event in events if event.item is not None]
+    if not keys:
+        return {}
+    query = select(item.conversation_id, item.seq, item.content, item.name).where(
+        tuple_(item.conversation_id, item.seq).in_(keys)
+    )
+    return {(row[0], row[1]): (row[2], row[3]) for row in await db.rows(query)}
+
+
+async def remove_old_events(db: Database, instance: str, before: datetime) -> None:
+    """Delete the events of an instance that are older than an instant. Idempotent.
+
+    The last event of a conversation that is not closed stays, because the next one is numbered after it. It is before the start
+    of the feed, so nobody reads it.
+    """
+    while (last := await _end_of_old(db, instance, before)) is not None:
+        later = schema.feed_events.alias()
+        has_later = exists().where(later.c.conversation_id == _event.conversation_id, later.c.seq > _event.seq)
+        is_closed = exists().where(
+            schema.conversations.c.id == _event.conversation_id, schema.conversations.c.closed_at.is_not(None)
+        )
+        is_old = and_(_event.instance == instance, tuple_(*last) >= _POSITION)
+        async with db.write(limited=False) as connection:
+            start = {"instance": instance, "transaction_id": last.transaction_id, "number": last.number}
+            await db.upsert(connection, schema.feed_starts, [start])
+            await connection.execute(delete(schema.feed_events).where(is_old, has_later | is_closed))
+
+
+async def _end_of_old(db: Database, instance: str, before: datetime) -> FeedPosition | None:
+    """The position of the last of the next old events; None when there are none after the start of the feed."""
+    start = await start_of_feed(db, instance)
+    page = await page_of_feed(db, instance, start, REMOVED_AT_ONCE)
+    old = list(takewhile(lambda event: event.at < before, page))
+    return old[-1].position if old else None
