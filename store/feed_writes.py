@@ -57,10 +57,9 @@ async def write_events(
     rows = [_row(conversation, place, event) for conversation, own in events for place, event in enumerate(own, 1)]
     if not rows:
         return
-    if db.is_postgres:
-        await connection.execute(_INSERT_ON_POSTGRES, {name: [row[name] for row in rows] for name in rows[0]})
-    else:
-        await connection.execute(_INSERT_ON_SQLITE, rows)
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    statement, parameters = (_INSERT_ON_POSTGRES, columns) if db.is_postgres else (_INSERT_ON_SQLITE, rows)
+    await connection.execute(statement, parameters)
 
 
 def _row(conversation_id: str, place: int, event: FeedEvent) -> dict[str, Any]:

@@ -133,4 +133,5 @@ def path_of(operation: str, target: Target) -> str:
         "customer_id": target.tenants.customer_of(target.chat),
     }
     path = re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], operation.partition(" ")[2])
-    return f"{path}?instance=one" if operation == "GET /v1/contacts/{contact_id}/transcript" else path
+    needs_instance = operation in ("GET /v1/contacts/{contact_id}/transcript", "GET /v1/events")
+    return f"{path}?instance=one" if needs_instance else path

@@ -17,6 +17,7 @@ from store import (
     connections,
     conversations,
     customers,
+    feed,
     inspection,
     notes,
     past,
@@ -171,6 +172,13 @@ async def work_of_an_agent(db: Database) -> None:
     await merge_attributes(db, INSTANCE, CHAT, {"mood": "calm"}, limit=32_000)
 
 
+async def feed_of_events(db: Database) -> None:
+    """Pages of the feed, with texts, and the removal of old events."""
+    page = await feed.page_of_feed(db, INSTANCE, await feed.start_of_feed(db, INSTANCE), PAGE)
+    await feed.contents_of(db, page)
+    await feed.remove_old_events(db, INSTANCE, datetime.now(UTC) - timedelta(days=7))
+
+
 async def search_of_contacts(db: Database) -> None:
     """SearchContacts: pages by each instant, by agent and by queue, in both directions, and by attributes."""
     now = datetime.now(UTC)
@@ -282,6 +290,7 @@ STORE_WORK = (
     transcript_of_a_chat,
     end_of_a_contact,
     work_of_an_agent,
+    feed_of_events,
     search_of_contacts,
     connections_of_participants,
     changes_of_the_configuration,
