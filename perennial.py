@@ -57,6 +57,7 @@ DURABILITIES = {
 async def run(settings: Settings) -> None:
     """Run until Ctrl-C or SIGTERM; then stop API, worker and Temporal, in this order."""
     began, stop = monotonic(), stop_on_signals(lambda: end_server(settings))
+    settings = settings.model_copy(update={"webhook_loopback": True})  # receivers of a first try run on this machine
     check_no_other_server(settings)
     with own_data_dir(settings.data_dir):
         check_port(settings.api_host, settings.api_port, "The API", "PERENNIAL_API_PORT")

@@ -42,12 +42,17 @@ from runtime.temporal import ask_for_namespace, connect, register_search_attribu
 from runtime.waiting import Patience
 from runtime.worker_port import DEFAULT_WORKER_PORT, serve_worker_port
 from store.database import Database
+from webhooks.hand_over import hand_over
+from webhooks.receivers import Receivers
+from webhooks.sender import WebhookSender
+from webhooks.tries import WebhookTries
 from workflows.conversation import Conversation
 from workflows.details_on_request import DetailsOnRequest
 from workflows.payloads import reads_signals
 from workflows.runner import ConversationRunner
 from workflows.search_attributes import KEYS
 from workflows.trace_headers import TraceHeaders
+from workflows.webhook import Webhook
 
 WORKER_EXIT = "the worker to finish its activities (store, archive)"
 """What the exit of the worker waits for."""
@@ -81,13 +86,18 @@ async def build_worker(
     client = Client(**config)
     recorder, hours_reader = Recorder(db, bus, configuration, metrics), OpeningHoursReader(configuration)
     archiver = TranscriptArchiver(db, opened_archive(settings), metrics)
+    receivers = Receivers(hosts=settings.webhook_hosts, loopback=settings.webhook_loopback)
+    tries = WebhookTries(db, configuration, receivers)
+    sender = WebhookSender(
+        db, bus, configuration, receivers, partial(hand_over, client, settings.temporal_task_queue), metrics
+    )
     worker = Worker(
         client,
         task_queue=settings.temporal_task_queue,
-        workflows=[Conversation],
+        workflows=[Conversation, Webhook],
         workflow_runner=ConversationRunner(),
         interceptors=[DetailsOnRequest(), *([TraceHeaders(), CommitTraces()] if tracing.is_on() else [])],
-        activities=[recorder.record, hours_reader.opening_hours, archiver.archive],
+        activities=[recorder.record, hours_reader.opening_hours, archiver.archive, tries.try_webhook],
         max_cached_workflows=settings.cached_conversations,
         max_concurrent_workflow_tasks=MAX_TASKS,
         # a conversation whose worker was killed waits this long before another worker takes it over
@@ -97,10 +107,11 @@ async def build_worker(
         activity_task_poller_behavior=PollerBehaviorAutoscaling(),
     )
     try:
-        async with worker:
+        async with worker, run_in_background(sender):
             yield worker
     finally:
         await recorder.finish()
+        await receivers.close()
 
 
 async def run(settings: Settings, parent_socket: int | None = None) -> None:
@@ -114,6 +125,9 @@ async def run(settings: Settings, parent_socket: int | None = None) -> None:
     stop = stop_on_signals()
     parent_bus = SocketBus()
     if parent_socket is not None:
+        settings = settings.model_copy(
+            update={"webhook_loopback": True}
+        )  # receivers of a first try run on this machine
         await parent_bus.attach(socket.socket(fileno=parent_socket), on_lost=lambda: os._exit(1))
     # a worker of the all-in-one start shares the machine with others, so its port must not be a fixed one
     default_port = DEFAULT_WORKER_PORT if parent_socket is None else 0

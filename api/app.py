@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 
 from api import agent, browser_pages, contact_transcripts, errors, reconnections, request_ids
-from api.administration import audit_log, customers
+from api.administration import audit_log, customers, webhooks
 from api.administration import routes as administration
 from api.client_tokens import ClientTokens
 from api.codec import Codec
@@ -76,6 +76,7 @@ from runtime.settings import Settings
 from runtime.version import VERSION
 from store.database import Database
 from store.receipt_writer import ReceiptWriter
+from webhooks.receivers import Receivers
 
 MODULES = (
     chats,
@@ -98,6 +99,7 @@ MODULES = (
     # before the tables of any kind: `GET /v1/instances/{instance}/{kind}` would match `.../audit`
     customers,
     audit_log,
+    webhooks,
     administration,
 )
 """The modules with operations, each with a `router`."""
@@ -142,6 +144,7 @@ def build_services(
         transcripts=TranscriptFeed(db, bus, metrics),
         agent_events=AgentEventFeed(db, bus),
         feed_waits=FeedWaits(bus),
+        receivers=Receivers(hosts=settings.webhook_hosts, loopback=settings.webhook_loopback),
         connection_reports=connection_reports,
         connections=ConnectionTracker(
             db, connection_reports, debounce=settings.presence_debounce, lease=settings.presence_lease
@@ -180,6 +183,7 @@ def create_app(services: Services, temporal_ui: str | None = None, sdk: SdkMetri
         async with run_in_background(*services.background):
             services.readiness.started(_checks(services), services.loops)
             yield
+        await services.receivers.close()
 
     app = FastAPI(
         title="Perennial",

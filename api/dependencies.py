@@ -41,6 +41,7 @@ from runtime.periodic import PeriodicTask, PeriodicTasks, Startable
 from runtime.settings import Settings
 from store.database import Database
 from store.receipt_writer import ReceiptWriter
+from webhooks.receivers import Receivers
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class Services:
     transcripts: TranscriptFeed
     agent_events: AgentEventFeed
     feed_waits: FeedWaits
+    receivers: Receivers
     connection_reports: ConnectionReports
     connections: ConnectionTracker
     accepted_messages: AcceptedMessages

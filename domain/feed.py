@@ -70,3 +70,8 @@ class FeedEvent(NamedTuple):
     at: datetime
     data: Mapping[str, object]
     item: int | None = None
+
+
+def types_named(name: str) -> frozenset[FeedEventType]:
+    """Return the types with a name, or that begin with it and a dot; none for an unknown one."""
+    return frozenset(kind for kind in FeedEventType if kind == name or kind.startswith(f"{name}."))

@@ -125,10 +125,18 @@ class WorkerMetrics(ProcessMetrics):
         self.offers_ended = self._counter("offers_ended", "Offers that have ended.", "outcome")
         self.archive_seconds = self._seconds("archive_duration", "Writing of transcript files.")
         self.failed_files = self._counter("archive_failed", "Attempts to write a transcript file that failed.")
+        self.webhook_attempts = self._counter(
+            "webhook_attempts", "Attempts to deliver an event to a webhook.", "result"
+        )
+        _begin_at_zero(self.webhook_attempts, ("delivered", "failed"))
         _begin_at_zero(self.conflicts, ConflictKind)
         _begin_at_zero(self.offers_ended, OfferOutcome)
         self._seconds_of_items = self.commit_seconds.labels("items")
         self._seconds_of_records = self.commit_seconds.labels("record")
+
+    def note_webhook(self, *, is_done: bool) -> None:
+        """Note an attempt to deliver an event."""
+        self.webhook_attempts.labels("delivered" if is_done else "failed").inc()
 
     def note_commit(self, items: int, *, has_record: bool, seconds: float) -> None:
         """Note a commit that the store has answered."""

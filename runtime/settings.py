@@ -121,8 +121,13 @@ class Settings(BaseSettings):
     """Number of history events, roughly, after which a workflow continues as new; a quarter of them in a quiet moment."""
     cached_conversations: int = Field(default=1_000, ge=0)
     audit_retention: Positive = timedelta(days=365)
-    event_retention: Positive = timedelta(days=7)
     """How long the audit log keeps its entries."""
+    event_retention: Positive = timedelta(days=7)
+    """How long the feed keeps its events."""
+    webhook_hosts: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = ()
+    """The only hosts to which webhooks are sent. None: all, but for addresses of this machine and of its link."""
+    webhook_loopback: bool = False
+    """Whether webhooks may reach addresses of this machine. The all-in-one start allows it."""
     retention_every: Positive = timedelta(hours=1)
     """How often conversations past the retention of their workstream, and old entries of the audit log, are deleted."""
     log_format: Literal["text", "json"] = "text"

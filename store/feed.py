@@ -16,6 +16,7 @@ from sqlalchemy import RowMapping, and_, bindparam, delete, exists, literal_colu
 from domain.feed import FeedEventType
 from store import schema
 from store.database import Database
+from store.transaction import Transaction
 
 _event = schema.feed_events.c
 _start = schema.feed_starts.c
@@ -69,6 +70,13 @@ _PAGE = (
 )
 _OLDEST_RUNNING: Any = literal_column("CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)")
 _PAGE_ON_POSTGRES = _PAGE.where(_event.transaction_id < _OLDEST_RUNNING)
+_END = (
+    select(_event.transaction_id, _event.number)
+    .where(_event.instance == bindparam("instance"))
+    .order_by(_event.transaction_id.desc(), _event.number.desc())
+    .limit(1)
+)
+_END_ON_POSTGRES = _END.where(_event.transaction_id < _OLDEST_RUNNING)
 _START = select(_start.transaction_id, _start.number).where(_start.instance == bindparam("instance"))
 
 
@@ -76,6 +84,13 @@ async def start_of_feed(db: Database, instance: str) -> FeedPosition:
     """The position after which the events of an instance are kept."""
     rows = await db.rows(_START, {"instance": instance})
     return FeedPosition(*rows[0]) if rows else FeedPosition()
+
+
+async def end_of_feed(db: Database, connection: Transaction, instance: str) -> FeedPosition:
+    """A position before all events that are not visible yet, and after the others."""
+    query = _END_ON_POSTGRES if db.is_postgres else _END
+    found = (await connection.execute(query, {"instance": instance})).one_or_none()
+    return FeedPosition(*found) if found else FeedPosition()
 
 
 async def page_of_feed(db: Database, instance: str, after: FeedPosition, limit: int) -> list[StoredEvent]:

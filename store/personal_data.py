@@ -31,6 +31,7 @@ _INTERNAL = frozenset({"revision", "past_seq", "past_items"})
 _DELETED = (
     *(
         schema.feed_events,
+        schema.webhook_deliveries,
         schema.receipts,
         schema.items,
         schema.contact_notes,

@@ -204,6 +204,42 @@ feed_starts = Table(
     Column("number", BigInteger, nullable=False),
 )
 
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("instance", String(100), primary_key=True),
+    Column("name", String(100), primary_key=True),
+    # all events up to this position are delivered, or not wanted
+    Column("transaction_id", BigInteger, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    # see `store.webhooks.WebhookState`
+    Column("state", String(16), nullable=False),
+    Column("since", Instant, nullable=False),
+    # the process that sends
+    Column("process_id", String(64)),
+    Column("lease_until", Instant),
+)
+
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    # the last attempts to deliver, for people
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("instance", String(100), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("conversation_id", String(256), nullable=False, index=True),
+    Column("event_id", String(256), nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("at", Instant, nullable=False),
+    # null: there was no answer
+    Column("status", Integer),
+    Column("milliseconds", Integer, nullable=False),
+    # the beginning of the answer, or why there was none
+    Column("answer", Text, nullable=False),
+    Index("webhook_deliveries_by_webhook", "instance", "name", "number"),
+    sqlite_autoincrement=True,
+)
+
 client_tokens = Table(
     "client_tokens",
     metadata,

@@ -11,13 +11,15 @@ from fastapi.responses import StreamingResponse
 
 from api.connect.authentication import AuthenticatedBackend, ByEventsKey
 from api.dependencies import Services, ServicesInRequest
-from api.feed.envelope import FeedResponse, enveloped
+from api.feed.positions import known_position
+from api.feed.responses import FeedEventResponse, FeedResponse
 from api.openapi import ACCESS_KEY, DescribedRoute, error_responses
 from configuration.schema.access_keys import KeyRole
-from domain.errors import AccessDenied, InvalidValue, PositionGone
-from domain.feed import FeedEventType
+from domain.errors import AccessDenied, InvalidValue
+from domain.feed import FeedEventType, types_named
 from runtime.streams import prepend_chunk
-from store.feed import FeedPosition, page_of_feed, start_of_feed
+from store.feed import FeedPosition, page_of_feed
+from wire.cloud_events import cloud_events
 from wire.models import Text
 
 STREAM = "text/event-stream"
@@ -52,7 +54,7 @@ class _Reader:
     """Reads events after a position, which it moves on."""
 
     def __init__(
-        self, services: Services, instance: str, after: FeedPosition, types: Collection[str], limit: int
+        self, services: Services, instance: str, after: FeedPosition, types: Collection[FeedEventType], limit: int
     ) -> None:
         self._services, self._instance, self.position = services, instance, after
         self._types, self._limit = types, limit
@@ -63,8 +65,8 @@ class _Reader:
         if found:
             self.position = found[-1].position
         asked = [event for event in found if not self._types or event.type in self._types]
-        shown = await enveloped(self._services.db, asked, with_content=with_content)
-        return FeedResponse(events=shown, next=str(self.position))
+        shown = await cloud_events(self._services.db, asked, with_content=with_content)
+        return FeedResponse(events=[FeedEventResponse(**each) for each in shown], next=str(self.position))
 
 
 @router.get("/events", response_model=FeedResponse)
@@ -90,7 +92,7 @@ async def get_events(
     name, _ = services.instance(instance, caller.instances, "instance")
     _check_content(caller, content)
     is_stream = STREAM in accept
-    start = await _position(services, name, last_event_id if is_stream and last_event_id else after)
+    start = await known_position(services.db, name, last_event_id if is_stream and last_event_id else after)
     reader = _Reader(services, name, start, _types(types), limit)
     if is_stream:
         stream = _stream(services, reader, with_content=content)
@@ -135,25 +137,11 @@ def _check_content(caller: AuthenticatedBackend, content: bool) -> None:
         )
 
 
-async def _position(services: Services, instance: str, text: str | None) -> FeedPosition:
-    start = await start_of_feed(services.db, instance)
-    if text is None:
-        return start
-    position = FeedPosition.parse(text)
-    if position is None:
-        raise InvalidValue("after: is not the `position` of an event or the `next` of an answer.")
-    if position < start:
-        raise PositionGone(
-            f"after: the events after this position are deleted. The earliest position is {str(start)!r}."
-        )
-    return position
-
-
-def _types(text: str | None) -> frozenset[str]:
+def _types(text: str | None) -> frozenset[FeedEventType]:
     """Return the types that a list names, whole or by their beginnings."""
-    names = [name.strip() for name in text.split(",")] if text else []
-    found = {kind.value for kind in FeedEventType for name in names if kind == name or kind.startswith(f"{name}.")}
-    for name in names:
-        if not any(kind == name or kind.startswith(f"{name}.") for kind in FeedEventType):
+    found = frozenset[FeedEventType]()
+    for name in map(str.strip, text.split(",")) if text else ():
+        if not (named := types_named(name)):
             raise InvalidValue(f"types: there are no events of the type {name[:100]!r}.")
-    return frozenset(found)
+        found |= named
+    return found

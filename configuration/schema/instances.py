@@ -10,6 +10,7 @@ from configuration.schema.limits import InstanceLimits
 from configuration.schema.schedules import ScheduleSettings
 from configuration.schema.sections import Identifier, Number, SettingsSection
 from configuration.schema.token_issuers import CustomerIdentitySettings, IdentityProviderSettings
+from configuration.schema.webhooks import WebhookSettings
 from configuration.schema.workstreams import WorkstreamSettings
 
 OTHER_QUEUES = "(other)"
@@ -47,6 +48,8 @@ class InstanceSettings(SettingsSection):
     queues: dict[Identifier, QueueSettings] = Field(default_factory=dict)
     workstreams: dict[Identifier, WorkstreamSettings] = Field(min_length=1)
     agents: dict[Identifier, AgentSettings] = Field(default_factory=dict)
+    webhooks: dict[Identifier, WebhookSettings] = Field(default_factory=dict)
+    """Where events are sent."""
     limits: InstanceLimits = InstanceLimits()
 
     @field_validator("queues")

@@ -2,46 +2,21 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import Annotated, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from configuration.schema.public_keys import public_key_of_pem
 from configuration.schema.sections import SettingsSection
-from configuration.schema.workstreams import WebAddress
+from configuration.schema.web_addresses import ProtectedAddress
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=r"^[^\x00]*$")]
-
-
-def _is_protected(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme != "https" and not _is_this_machine(parts.hostname or ""):
-        raise ValueError("must be https://...; http:// is for addresses of this machine, for development")
-    return url
-
-
-def _has_no_password(url: str) -> str:
-    if "@" in urlsplit(url).netloc:
-        raise ValueError("must have no user and no password: addresses of keys stand in logs")
-    return url
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _is_public_key(pem: str) -> str:
     public_key_of_pem(pem)
     return pem
 
-
-KeySetAddress = Annotated[WebAddress, AfterValidator(_is_protected), AfterValidator(_has_no_password)]
-"""The address of a JWKS, a document with public keys."""
 
 Pem = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(_is_public_key)]
 
@@ -50,7 +25,8 @@ class TokenIssuerSettings(SettingsSection):
     """An issuer of tokens (`iss`), with its public keys: either at an address, or here by their `kid`."""
 
     issuer: Name
-    jwks_url: KeySetAddress | None = None
+    jwks_url: ProtectedAddress | None = None
+    """The address of a JWKS, a document with public keys."""
     keys: dict[Name, Pem] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -83,6 +83,7 @@ BODIES: Mapping[str, Body] = {
     "POST /v1/reconnections": lambda _: {"instance": "one", "workstream": WORKSTREAM, "customer_id": "nobody"},
     "POST /v1/contacts/{contact_id}/reconnect-link": lambda _: {"instance": "one"},
     "PUT /v1/instances/{instance}/{kind}/{name}": lambda _: {},
+    "POST /v1/instances/{instance}/webhooks/{webhook}/replay": lambda _: {"after": "0-0"},
     "PUT /v1/agent/status": lambda _: {"status": "offline"},
     "POST /v1/agent/contacts/{contact_id}/transfer": lambda _: {"queue": "spare"},
     "POST /v1/agent/contacts/{contact_id}/notes": lambda _: {"text": "a note"},
@@ -130,6 +131,7 @@ def path_of(operation: str, target: Target) -> str:
         "offer_id": target.offer_id,
         "kind": "queues",
         "name": "spare",
+        "webhook": "hook",
         "customer_id": target.tenants.customer_of(target.chat),
     }
     path = re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], operation.partition(" ")[2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -20,6 +21,7 @@ T = TypeVar("T")
 
 ALL_ROLES, OTHER_TENANT = "secret-of-all-roles", "secret-of-the-other-tenant"
 SAID, SAID_LATER = "a sentence of the customer", "a sentence said later"
+WEBHOOK_SECRET = "whsec_" + b64encode(b"a secret of the webhook of one").decode()
 WORKSTREAM, OFFERED = "given", "offered"
 
 
@@ -67,6 +69,8 @@ offered = {{ name = "Offered", queues = ["offered"], capacity = 1000 }}
 other = {{ name = "Other", queues = ["spare"] }}
 removed = {{ name = "Removed", queues = [] }}
 supervisor = {{ name = "Supervisor", queues = [], supervisor = true }}
+[instances.one.webhooks]
+hook = {{ url = "http://127.0.0.1:9/hook", secrets = ["{WEBHOOK_SECRET}"], types = ["survey"] }}
 [instances.two.workstreams]
 given = {{ mode = "persistent", queue = "given", distribution = "pick" }}
 [instances.two.queues]

@@ -56,7 +56,7 @@ def test_keys_from_elsewhere_need_https(url: str) -> None:
 @pytest.mark.parametrize("user", ["me:secret", "me", ":secret", ""])
 def test_address_of_keys_has_no_password(user: str) -> None:
     url = f"https://{user}@login.example.org/keys"
-    expected = "identity_provider.jwks_url: must have no user and no password: addresses of keys stand in logs"
+    expected = "identity_provider.jwks_url: must have no user and no password: addresses stand in logs"
     assert mistake(identity_provider={**PROVIDER, "jwks_url": url}) == expected
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import tomllib
+from base64 import b64encode
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -22,6 +23,8 @@ FILE_NAME = re.compile(r"// (\w+\.mjs)\b")
 """The first line of a JavaScript block names the file to which the block belongs."""
 
 PLACEHOLDER = '"your own"'
+WEBHOOK_SECRET = '"whsec_{}"'.format(b64encode(b"what a reader chooses at random").decode())
+WEBHOOK_PLACEHOLDER = '"whsec_your own"'
 """What a reader replaces in the example of an access key."""
 
 
@@ -94,7 +97,8 @@ def tables_with(*codes: str) -> dict[str, Any]:
     """Returns the demo configuration with the tables of these texts in it."""
     tables = tomllib.loads((ROOT / "perennial.toml").read_text())
     for code in codes:
-        tables = _merged(tables, tomllib.loads(code.replace(PLACEHOLDER, '"what a reader chooses"')))
+        chosen = code.replace(PLACEHOLDER, '"what a reader chooses"').replace(WEBHOOK_PLACEHOLDER, WEBHOOK_SECRET)
+        tables = _merged(tables, tomllib.loads(chosen))
     return tables
 
 

@@ -29,7 +29,7 @@ NOW = datetime(2026, 11, 27, 3, tzinfo=UTC)
 
 IMPERSONAL = {
     *("agents", "agent_queues", "configured_agents", "configuration_changes", "configuration_revisions"),
-    *("processes", "routing_leases", "audit", "agent_identities", "single_uses", "feed_starts"),
+    *("processes", "routing_leases", "audit", "agent_identities", "single_uses", "feed_starts", "webhooks"),
 }
 """The tables that have nothing about a conversation. A new table is either here, or deleted with its conversation."""
 
@@ -106,6 +106,17 @@ def rows_about(mark: str, **changes: Any) -> list[tuple[Table, dict[str, Any]]]:
             schema.feed_events,
             {**of_conversation, "seq": 1, "instance": INSTANCE, "transaction_id": 0, "contact_id": contact, "at": NOW}
             | {"id": f"{mark}-item", "type": "message.created", "data": {}},
+        ),
+        (
+            schema.webhook_deliveries,
+            {
+                **of_conversation,
+                "instance": INSTANCE,
+                "name": "crm",
+                "event_id": f"{mark}-item",
+                "type": "message.created",
+            }
+            | {"at": NOW, "status": 500, "milliseconds": 1, "answer": f"{mark}-answer"},
         ),
         (schema.client_tokens, {"id": f"{mark}-token", "digest": "d", "resource_id": contact, "used_at": NOW}),
         (schema.receipts, {**of_conversation, "seq": 1, "participant_id": person, "read_at": NOW}),

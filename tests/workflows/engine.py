@@ -77,7 +77,12 @@ class Engine:
             configuration: a changeable configuration instead of `instances`.
         """
         settings = Settings.model_validate(
-            {"cached_conversations": cached, "archive_url": archive, "instances": instances or {}}
+            {
+                "cached_conversations": cached,
+                "archive_url": archive,
+                "instances": instances or {},
+                "webhook_loopback": True,
+            }
         )
         bus = bus or LocalBus()
         configuration = configuration or Configuration(settings.instances, self.db, bus)

@@ -397,6 +397,37 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("instance"),
     )
     op.create_table(
+        "webhooks",
+        sa.Column("instance", sa.String(length=100), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("transaction_id", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("process_id", sa.String(length=64), nullable=True),
+        sa.Column("lease_until", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("instance", "name"),
+    )
+    op.create_table(
+        "webhook_deliveries",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("instance", sa.String(length=100), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("conversation_id", sa.String(length=256), nullable=False),
+        sa.Column("event_id", sa.String(length=256), nullable=False),
+        sa.Column("type", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("milliseconds", sa.Integer(), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("number"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(
+        op.f("ix_webhook_deliveries_conversation_id"), "webhook_deliveries", ["conversation_id"], unique=False
+    )
+    op.create_index("webhook_deliveries_by_webhook", "webhook_deliveries", ["instance", "name", "number"], unique=False)
+    op.create_table(
         "items",
         sa.Column("conversation_id", sa.String(length=256), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),

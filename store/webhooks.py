@@ -1,0 +1,162 @@
+"""Webhooks in the store: how far each is, who sends for it, and its last deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
+
+from store import schema
+from store.database import Database
+from store.feed import FeedPosition, end_of_feed
+
+_webhook = schema.webhooks.c
+_delivery = schema.webhook_deliveries.c
+
+KEPT_DELIVERIES = 1_000
+"""How many deliveries of a webhook are kept for people."""
+
+MAX_ANSWER = 1_000
+"""How many characters of an answer are kept."""
+
+
+class WebhookState(StrEnum):
+    """Whether events are sent. In each state but the first, the workflow of the webhook decides what comes next."""
+
+    SENDING = "sending"
+    FAILING = "failing"
+    PAUSED = "paused"
+    DISABLED = "disabled"
+
+
+class WebhookKey(NamedTuple):
+    """A webhook: its instance, and its name in the configuration."""
+
+    instance: str
+    name: str
+
+
+class StoredWebhook(NamedTuple):
+    """How far a webhook is. `since`: when it came into its state."""
+
+    position: FeedPosition
+    state: WebhookState
+    since: datetime
+
+
+class Delivery(NamedTuple):
+    """An attempt to deliver an event.
+
+    Attributes:
+        status: the status of the answer; None without one.
+        answer: the beginning of the answer, or why there was none.
+    """
+
+    conversation_id: str
+    event_id: str
+    type: str
+    at: datetime
+    status: int | None
+    milliseconds: int
+    answer: str
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the receiver has the event."""
+        return self.status is not None and 200 <= self.status < 300
+
+
+def _is(key: WebhookKey) -> ColumnElement[bool]:
+    return and_(_webhook.instance == key.instance, _webhook.name == key.name)
+
+
+async def take_webhook(
+    db: Database, key: WebhookKey, process_id: str, until: datetime, now: datetime
+) -> StoredWebhook | None:
+    """Take the lease of a webhook, or renew it. A new webhook begins at the end of the feed.
+
+    Returns:
+        How far it is; None when another process sends for it.
+    """
+    is_free = or_(_webhook.process_id.is_(None), _webhook.process_id == process_id, _webhook.lease_until <= now)
+    change = (
+        update(schema.webhooks)
+        .where(_is(key), is_free)
+        .values(process_id=process_id, lease_until=until)
+        .returning(_webhook.transaction_id, _webhook.number, _webhook.state, _webhook.since)
+    )
+    async with db.write() as connection:
+        if found := (await connection.execute(change)).one_or_none():
+            return StoredWebhook(FeedPosition(*found[:2]), WebhookState(found[2]), found[3])
+        end = await end_of_feed(db, connection, key.instance)
+        row = {
+            **key._asdict(),
+            **end._asdict(),
+            "state": WebhookState.SENDING,
+            "since": now,
+            "process_id": process_id,
+            "lease_until": until,
+        }
+        is_new = await db.insert_new(connection, schema.webhooks, [row])
+        return StoredWebhook(end, WebhookState.SENDING, now) if is_new else None
+
+
+async def find_webhook(db: Database, key: WebhookKey) -> StoredWebhook | None:
+    """How far a webhook is; None when it has never been sent for."""
+    query = select(_webhook.transaction_id, _webhook.number, _webhook.state, _webhook.since).where(_is(key))
+    rows = await db.rows(query)
+    return StoredWebhook(FeedPosition(*rows[0][:2]), WebhookState(rows[0][2]), rows[0][3]) if rows else None
+
+
+async def move_webhook(
+    db: Database, key: WebhookKey, before: FeedPosition, after: FeedPosition, deliveries: Sequence[Delivery]
+) -> None:
+    """Note that all events up to a position are delivered, and what the deliveries were.
+
+    When somebody has moved the webhook from `before` meanwhile, it stays where it is.
+    """
+    is_there = and_(_webhook.transaction_id == before.transaction_id, _webhook.number == before.number)
+    change = update(schema.webhooks).where(_is(key), is_there).values(after._asdict())
+    async with db.write() as connection:
+        await connection.execute(change)
+        if deliveries:
+            rows = [{**key._asdict(), **each._asdict()} for each in deliveries]
+            await connection.execute(insert(schema.webhook_deliveries), rows)
+
+
+async def set_webhook_state(db: Database, key: WebhookKey, state: WebhookState, now: datetime) -> None:
+    """Set the state of a webhook. Idempotent."""
+    change = update(schema.webhooks).where(_is(key), _webhook.state != state)
+    async with db.write() as connection:
+        await connection.execute(change.values(state=state, since=now))
+
+
+async def replay_webhook(db: Database, key: WebhookKey, position: FeedPosition) -> bool:
+    """Have all events after a position delivered, or delivered again. Returns False for an unknown webhook."""
+    change = update(schema.webhooks).where(_is(key)).values(position._asdict())
+    async with db.write() as connection:
+        return bool((await connection.execute(change)).rowcount)
+
+
+async def last_deliveries(db: Database, key: WebhookKey, limit: int) -> list[Delivery]:
+    """The last deliveries of a webhook, the latest first."""
+    query = (
+        select(*(_delivery[name] for name in Delivery._fields))
+        .where(_delivery.instance == key.instance, _delivery.name == key.name)
+        .order_by(_delivery.number.desc())
+        .limit(limit)
+    )
+    return [Delivery(*row) for row in await db.rows(query)]
+
+
+async def delete_old_deliveries(db: Database, key: WebhookKey) -> None:
+    """Delete all deliveries of a webhook but the last `KEPT_DELIVERIES`."""
+    own = (_delivery.instance == key.instance, _delivery.name == key.name)
+    oldest = select(_delivery.number).where(*own).order_by(_delivery.number.desc()).offset(KEPT_DELIVERIES).limit(1)
+    rows = await db.rows(oldest)
+    if rows:
+        async with db.write() as connection:
+            await connection.execute(delete(schema.webhook_deliveries).where(*own, _delivery.number <= rows[0][0]))

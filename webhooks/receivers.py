@@ -1,0 +1,135 @@
+"""Requests to the receivers of webhooks. Only addresses outside of the machine are reached, and no redirect is followed."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Collection, Mapping
+from ipaddress import ip_address
+from typing import NamedTuple
+
+import httpx
+
+from runtime.plain_reasons import plain_reason
+from store.webhooks import MAX_ANSWER
+
+ANSWER_SECONDS = 15.0
+"""In this time a receiver answers."""
+
+UNSENT = (OSError, httpx.HTTPError, httpx.InvalidURL, UnicodeError)
+"""The errors of requests without an answer."""
+
+
+class Answer(NamedTuple):
+    """What a receiver answers.
+
+    Attributes:
+        status: the status; None without an answer.
+        text: the beginning of the answer, or why there is none.
+        retry_after: for how many seconds it asks; None when it does not.
+    """
+
+    status: int | None
+    text: str
+    retry_after: float | None = None
+
+
+class UnreachableAddress(OSError):
+    """A receiver has an address to which nothing is sent."""
+
+
+class Receivers:
+    """Sends requests. The address of a host is looked up once for a request, checked, and then used."""
+
+    def __init__(self, *, hosts: Collection[str], loopback: bool) -> None:
+        """Prepare.
+
+        Args:
+            hosts: the only hosts that are reached; none: all.
+            loopback: whether addresses of this machine are reached, too.
+        """
+        self._hosts, self._loopback = hosts, loopback
+        self._client: httpx.AsyncClient | None = None
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Send a request, and return the beginning of the answer. Raises nothing: a failure is an answer without status."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await self._post(httpx.URL(url), body, headers)
+        except TimeoutError:
+            return Answer(None, f"no answer within {ANSWER_SECONDS:.0f} s")
+        except UNSENT as problem:
+            return Answer(None, plain_reason(problem)[:MAX_ANSWER])
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._client:
+            await self._client.aclose()
+
+    async def _post(self, url: httpx.URL, body: bytes, headers: Mapping[str, str]) -> Answer:
+        address = await self._address(url)
+        client = self._client = self._client or httpx.AsyncClient(
+            verify=await asyncio.to_thread(ssl.create_default_context),
+            timeout=None,  # noqa: S113 - the whole request has a limit
+            limits=httpx.Limits(keepalive_expiry=30),
+        )
+        request = client.build_request(
+            "POST",
+            url.copy_with(host=address),
+            content=body,
+            headers={
+                "content-type": "application/json",
+                "accept-encoding": "identity",
+                **headers,
+                "host": _host_of(url),
+            },
+            extensions={"sni_hostname": url.host},
+        )
+        response = await client.send(request, stream=True)
+        try:
+            return Answer(response.status_code, await _beginning(response), _retry_after(response))
+        finally:
+            await response.aclose()
+
+    async def _address(self, url: httpx.URL) -> str:
+        """Return the address of a host.
+
+        Raises:
+            UnreachableAddress: nothing is sent there.
+        """
+        if self._hosts and url.host not in self._hosts:
+            raise UnreachableAddress(f"the host {url.host!r} is not among PERENNIAL_WEBHOOK_HOSTS")
+        found = await asyncio.get_running_loop().getaddrinfo(url.host, url.port or 443, proto=6)
+        address = str(found[0][4][0])
+        if not self._may_reach(address):
+            raise UnreachableAddress(f"{url.host} has the address {address}, which is of this machine or its link")
+        return address
+
+    def _may_reach(self, address: str) -> bool:
+        ip = ip_address(address)
+        ip = getattr(ip, "ipv4_mapped", None) or ip
+        if ip.is_loopback:
+            return self._loopback
+        return not (ip.is_link_local or ip.is_multicast or ip.is_unspecified or ip.is_reserved or address in _METADATA)
+
+
+_METADATA = frozenset({"fd00:ec2::254", "100.100.100.200", "168.63.129.16"})
+"""Where clouds tell a machine its secrets, besides the addresses of the link."""
+
+
+def _host_of(url: httpx.URL) -> str:
+    return url.netloc.decode("ascii")
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    text = response.headers.get("retry-after", "")
+    return float(text) if text.isascii() and text.isdecimal() and len(text) < 7 else None
+
+
+async def _beginning(response: httpx.Response) -> str:
+    body = b""
+    async for part in response.aiter_raw():
+        body += part
+        if len(body) >= MAX_ANSWER:
+            break
+    return body[:MAX_ANSWER].decode("utf-8", "replace").replace("\0", "")

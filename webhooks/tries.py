@@ -1,0 +1,72 @@
+"""The activity of a webhook that fails: one try to deliver its next event."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from temporalio import activity
+
+from activities.outages import store_may_be_away
+from configuration.current import Configuration
+from runtime.logs import INSTANCE
+from store.database import Database
+from store.webhooks import StoredWebhook, WebhookKey, WebhookState, find_webhook, move_webhook, set_webhook_state
+from webhooks.deliveries import Attempt, deliver
+from webhooks.receivers import Receivers
+from webhooks.sender import next_event
+from workflows.webhook_contract import Try, TryOutcome, TryResult, WebhookActivities
+
+
+class WebhookTries(WebhookActivities):
+    """Implements the activity on a store, the current configuration, and the receivers."""
+
+    def __init__(self, db: Database, configuration: Configuration, receivers: Receivers) -> None:
+        self._db, self._configuration, self._receivers = db, configuration, receivers
+
+    @activity.defn
+    async def try_webhook(self, wanted: Try) -> TryResult:
+        """Note the state of a webhook, and try to deliver its next event. After a success the workers send again.
+
+        Raises:
+            ApplicationError: the store is away. The caller retries.
+        """
+        INSTANCE.set(wanted.instance)
+        with store_may_be_away():
+            return await self._try(wanted, WebhookKey(wanted.instance, wanted.name))
+
+    async def _try(self, wanted: Try, key: WebhookKey) -> TryResult:
+        webhook = await find_webhook(self._db, key)
+        instance = self._configuration.instances.get(key.instance)
+        settings = instance.webhooks.get(key.name) if instance else None
+        if webhook is None or settings is None:
+            return TryResult(outcome=TryOutcome.REMOVED, reason="the configuration does not have it any more")
+        if wanted.state:
+            await set_webhook_state(self._db, key, WebhookState(wanted.state), datetime.now(UTC))
+        if wanted.skips and (skipped := await next_event(self._db, key, settings, webhook.position)):
+            await move_webhook(self._db, key, webhook.position, skipped.event.position, ())
+            webhook = StoredWebhook(skipped.event.position, webhook.state, webhook.since)
+        if not wanted.sends:
+            return TryResult(outcome=TryOutcome.NOTED)
+        sent = await next_event(self._db, key, settings, webhook.position)
+        if sent is None:
+            return await self._go_on(key)
+        attempt = await deliver(self._receivers, settings, sent)
+        is_done = attempt.delivery.is_done
+        after = sent.event.position if is_done else webhook.position
+        await move_webhook(self._db, key, webhook.position, after, [attempt.delivery])
+        return await self._go_on(key) if is_done else _failed(attempt)
+
+    async def _go_on(self, key: WebhookKey) -> TryResult:
+        await set_webhook_state(self._db, key, WebhookState.SENDING, datetime.now(UTC))
+        return TryResult(outcome=TryOutcome.DELIVERED)
+
+
+def _failed(attempt: Attempt) -> TryResult:
+    delivery = attempt.delivery
+    status = f"{delivery.status} " if delivery.status else ""
+    return TryResult(
+        outcome=TryOutcome.GONE if attempt.is_last else TryOutcome.FAILED,
+        reason=f"{status}{delivery.answer}"[:200],
+        event_id=delivery.event_id,
+        retry_after=attempt.retry_after,
+    )

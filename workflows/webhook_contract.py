@@ -1,0 +1,93 @@
+"""The contract of the workflow of a webhook that fails: its input, its state, and the signature of its activity."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from temporalio import activity
+
+from domain.value import Value
+
+WORKFLOW = "Webhook"
+
+
+def workflow_id(instance: str, name: str) -> str:
+    """The id of the workflow of a webhook."""
+    return f"webhook/{instance}/{name}"
+
+
+class FailingWebhook(Value):
+    """A webhook whose next event cannot be delivered. `attempts`: those of the workflow so far."""
+
+    instance: str
+    name: str
+    attempts: int = 0
+
+
+class Try(Value):
+    """What the activity does.
+
+    Attributes:
+        state: the state that the store gets first; None: it stays.
+        sends: whether to try to deliver the next event.
+        skips: whether to pass over the next event first.
+    """
+
+    instance: str
+    name: str
+    state: str | None = None
+    sends: bool = True
+    skips: bool = False
+
+
+class TryOutcome(StrEnum):
+    """What came of a try."""
+
+    DELIVERED = "delivered"
+    """The next event is delivered, or there is none. The workers send again."""
+    FAILED = "failed"
+    GONE = "gone"
+    """The receiver wants no more."""
+    REMOVED = "removed"
+    """The configuration has the webhook no more."""
+    NOTED = "noted"
+    """Nothing was sent."""
+
+
+class TryResult(Value):
+    """What came of a try, and why."""
+
+    outcome: TryOutcome
+    reason: str = ""
+    event_id: str = ""
+    retry_after: float | None = None
+
+
+class WebhookStatus(Value):
+    """What operators see of a webhook that fails.
+
+    Attributes:
+        state: `failing`, `paused` or `disabled`.
+        reason: what the receiver last answered, or why it did not.
+        event_id: the event that cannot be delivered.
+        since: when it began to fail.
+        attempts: the attempts of this workflow.
+        next_try: when the next one is; None without one.
+    """
+
+    state: str
+    reason: str
+    event_id: str
+    since: datetime
+    attempts: int
+    next_try: datetime | None
+
+
+class WebhookActivities:
+    """The signature of the activity; `webhooks/` implements it."""
+
+    @activity.defn
+    async def try_webhook(self, wanted: Try) -> TryResult:
+        """Try to deliver the next event of a webhook, and note the state of the webhook. Can deliver an event twice."""
+        raise NotImplementedError
