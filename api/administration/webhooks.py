@@ -55,7 +55,7 @@ NameInPath = Annotated[str, Path(alias="webhook", description="Name of the webho
 
 
 class WebhookResponse(ResponseBody):
-    """A webhook. `state`: `sending`, `failing`, `paused` or `disabled`; null before its first start, as `since` and `position`."""
+    """A webhook. `state`: `sending`, `failing`, `paused` or `disabled`. `state`, `since`, `position`: null before its start."""
 
     model_config = example(_WEBHOOK)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,13 +10,16 @@ import httpx
 import pytest
 
 from tests.chatjs.conftest import chatjs as chatjs
-from tests.docs.reader import Reader
+from tests.docs.reader import WEBHOOK_SECRET, Reader
 from tests.stack import SECRET, Stack
 
 
 @pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp("docs") / "data")
+    # docs/webhooks.md asks for a webhook that its readers have configured; nothing listens there
+    webhook = {"url": "http://127.0.0.1:9/hook", "secrets": [json.loads(WEBHOOK_SECRET)], "types": ["survey"]}
+    variables = {"PERENNIAL_INSTANCES__demo__webhooks__crm": json.dumps(webhook)}
+    stack = Stack(tmp_path_factory.mktemp("docs") / "data", variables)
     stack.start()
     yield stack
     assert "Traceback" not in stack.log()
