@@ -32,6 +32,7 @@ class Deployment:
         doors: the URLs under which clients reach the API processes, through links.
         temporal: the address of Temporal, without a link.
         store: the URL of the store, without a link.
+        receiver: the port of the receiver of the webhook.
     """
 
     folder: Path
@@ -40,6 +41,7 @@ class Deployment:
     doors: list[str] = field(default_factory=list[str])
     temporal: str = ""
     store: str = ""
+    receiver: int = field(default_factory=free_port)
 
     @property
     def archive(self) -> Path:
@@ -68,7 +70,7 @@ class Deployment:
 async def deployed(shape: str, durability: str, folder: Path) -> AsyncGenerator[Deployment, None]:
     """Run a deployment for the time of the block."""
     deployment = Deployment(folder)
-    (folder / "perennial.toml").write_text(configuration())
+    (folder / "perennial.toml").write_text(configuration(deployment.receiver))
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("PERENNIAL_", "TEMPORAL_"))},
         **SETTINGS,

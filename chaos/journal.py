@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 from time import time
+from typing import NamedTuple
 
 
 class Outcome(StrEnum):
@@ -107,6 +108,15 @@ class FaultRecord:
     lifted: float = 0.0
 
 
+class FollowedEvent(NamedTuple):
+    """An event of the feed, as a reader or the receiver of the webhook got it."""
+
+    chat: str
+    seq: int
+    type: str
+    id: str
+
+
 @dataclass
 class Journal:
     """All that happened in a run, as seen from outside.
@@ -115,6 +125,8 @@ class Journal:
         numbers: the numbers of the events that each desk has received, in the order of their arrival.
         answers: how many answers had each status; 0 stands for no answer.
         errors: the requests that were answered with 500.
+        followed: the events of the feed, in its order.
+        received: the events that the webhook has delivered, in the order of their arrival. One can come again.
         stuck: what people waited for in vain when everything worked again.
         board: what was wrong on the routing board at any moment.
     """
@@ -127,6 +139,8 @@ class Journal:
     answers: Counter[int] = field(default_factory=Counter[int])
     done: Counter[str] = field(default_factory=Counter[str])
     errors: list[str] = field(default_factory=list[str])
+    followed: list[FollowedEvent] = field(default_factory=list[FollowedEvent])
+    received: list[FollowedEvent] = field(default_factory=list[FollowedEvent])
     stuck: list[str] = field(default_factory=list[str])
     board: list[str] = field(default_factory=list[str])
     began: float = field(default_factory=time)

@@ -21,6 +21,7 @@ from chaos.customers import Customer, Customers
 from chaos.deployment import Deployment, deployed
 from chaos.desks import Desk
 from chaos.faults import Schedule
+from chaos.followers import FeedReader, WebhookReceiver
 from chaos.journal import Journal
 from chaos.settings import DEATH, DESKS, RECONNECT_WINDOW
 
@@ -82,12 +83,16 @@ class _People:
             return Caller(session, deployment.doors, Random(f"{plan.seed} {name}"), journal)
 
         self.customers = Customers([caller(f"customer {number}") for number in range(plan.places)], journal)
+        self._reader = FeedReader(caller("reader"), journal)
+        self._receiver = WebhookReceiver(deployment.receiver, journal)
         self._desks = [Desk(user, caller(user), journal) for user in DESKS]
         self._schedule = Schedule(deployment, plan.shape, Random(f"{plan.seed} faults"), journal)
         self._deployment, self._journal = deployment, journal
 
     async def work(self, seconds: float, tell: Callable[[str], None]) -> None:
         """Let people use the deployment while faults hit it."""
+        await self._receiver.begin()
+        self._reader.begin()
         await asyncio.gather(*(desk.begin() for desk in self._desks))
         self.customers.begin()
         schedule = asyncio.create_task(self._schedule.run(seconds))
@@ -109,12 +114,16 @@ class _People:
         await asyncio.gather(*map(self._last_words, self.customers.customers))
         await self._within(SETTLE_SECONDS, "waiting chats do not end", self._until_settled())
         await asyncio.sleep(REST_SECONDS)
+        await self._reader.finish()
+        await self._receiver.finish()
 
     async def close(self) -> None:
         """Everybody goes home."""
         await self.customers.stop()
         await asyncio.gather(*(desk.close() for desk in self._desks))
         await self.customers.close()
+        await self._reader.stop()
+        await self._receiver.stop()
 
     async def _settle(self) -> None:
         await self.customers.settle()

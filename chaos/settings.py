@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 SECRET = "perennial-demo-secret"
+WEBHOOK_SECRET = "whsec_" + b64encode(b"the same secret in all runs").decode()
 INSTANCE = "demo"
 LIVE, PERSISTENT = "live", "persistent"
 """The workstreams, and their queues."""
@@ -44,6 +47,7 @@ SETTINGS = {
     "PERENNIAL_STOP_NOTICE": "PT1S",
     "PERENNIAL_STOP_TIME": "PT10S",
     "PERENNIAL_WORKER_PORT": "0",
+    "PERENNIAL_WEBHOOK_LOOPBACK": "true",
     **{f"PERENNIAL_LIMITS__{limit}": "off" for limit in LIMITS},
     "PERENNIAL_RECYCLE_AFTER": "400",
     "PERENNIAL_TOKEN_KEYS": '["the same token key in all API processes"]',
@@ -69,6 +73,12 @@ after = {silence}
 action = "close"
 text = "Nobody is here any more."
 """
+_WEBHOOK = """
+[instances.{instance}.webhooks.receiver]
+url = "http://127.0.0.1:{port}/hook"
+secrets = ["{secret}"]
+max_in_flight = 50
+"""
 _AGENT = """
 [instances.{instance}.agents.{name}]
 name = "{name}"
@@ -76,11 +86,12 @@ capacity = {capacity}
 """
 
 
-def configuration() -> str:
-    """The configuration file: a live and a persistent workstream, and the agents."""
+def configuration(receiver: int) -> str:
+    """The configuration file: a live and a persistent workstream, the agents, and the webhook to a port of this machine."""
     values = {"instance": INSTANCE, "wrap_up": WRAP_UP, "grace": AGENT_GRACE, "offer": OFFER_WITHIN}
     live = _WORKSTREAM.format(name=LIVE, **values)
     live += _LIVE_ONLY.format(instance=INSTANCE, window=RECONNECT_WINDOW, silence=SILENCE)
     agents = "".join(_AGENT.format(instance=INSTANCE, name=name, capacity=CAPACITY) for name in DESKS)
     key = f'[access_keys.perennial]\nsecret = "{SECRET}"\n'
-    return key + live + _WORKSTREAM.format(name=PERSISTENT, **values) + agents
+    webhook = _WEBHOOK.format(instance=INSTANCE, port=receiver, secret=WEBHOOK_SECRET)
+    return key + live + _WORKSTREAM.format(name=PERSISTENT, **values) + agents + webhook

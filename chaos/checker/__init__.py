@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from chaos.checker import archive, board, engine, liveness, messages, presence, processes, sockets, timers
+from chaos.checker import archive, board, engine, events, liveness, messages, presence, processes, sockets, timers
 from chaos.checker.evidence import Breach, Evidence
 from chaos.journal import Journal
 
@@ -14,6 +14,8 @@ CHECKS: tuple[Check, ...] = (
     messages.check_messages,
     messages.check_transcripts,
     messages.check_pasts,
+    events.check_feed,
+    events.check_webhook,
     sockets.check_sockets,
     sockets.check_desks,
     timers.check_lost_customers,

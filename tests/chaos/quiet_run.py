@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from chaos.checker.evidence import Board, Evidence, Item, RunState
-from chaos.journal import ChatRecord, FaultRecord, Journal, Outcome, SentMessage, ShownFrame, SocketRecord
+from chaos.journal import (
+    ChatRecord,
+    FaultRecord,
+    FollowedEvent,
+    Journal,
+    Outcome,
+    SentMessage,
+    ShownFrame,
+    SocketRecord,
+)
 from chaos.settings import SILENCE, WRAP_UP
 
 BEGAN = 1_800_000_000.0
@@ -18,6 +27,8 @@ def quiet_run() -> tuple[Journal, Evidence]:
     journal, evidence = Journal(began=BEGAN, ended=BEGAN + 100), Evidence(at=BEGAN + 120)
     _ended_chat(journal, evidence)
     _open_chat(journal, evidence)
+    for chat in (ENDED, OPEN):
+        _tell(journal, evidence, chat)
     journal.numbers["a1"] = [7, 8, 9]
     journal.faults = [FaultRecord("kill", "worker-1", BEGAN + 60, BEGAN + 62)]
     board = Board(
@@ -129,6 +140,17 @@ def _message(chat: str, text: str, role: str, at: float) -> Item:
 
 def _frame(item: Item) -> ShownFrame:
     return ShownFrame(item.id, item.type, item.content_type, item.at + 0.05)
+
+
+def _tell(journal: Journal, evidence: Evidence, chat: str) -> None:
+    """The events of a chat: a beginning, its messages, and its end."""
+    told = [("contact.initiated", f"{chat} begins")]
+    told += [("message.created", item.id) for item in evidence.transcripts[chat] if item.type == "MESSAGE"]
+    if evidence.conversations[chat]["state"] == "CLOSED":
+        told.append(("conversation.closed", f"{chat} ends"))
+    events = [FollowedEvent(chat, seq, kind, id) for seq, (kind, id) in enumerate(told, 1)]
+    journal.followed += events
+    journal.received += [events[0], *events]
 
 
 def _put(evidence: Evidence, chat: str, items: list[Item]) -> None:

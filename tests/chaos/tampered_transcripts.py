@@ -42,6 +42,36 @@ def misplaced(_: Journal, evidence: Evidence) -> None:
     items[1], items[2] = items[2]._replace(at=items[1].at), items[1]._replace(at=items[2].at)
 
 
+@breaks("hole in the feed")
+def untold(journal: Journal, _: Evidence) -> None:
+    journal.followed.pop(1)
+
+
+@breaks("hole in the feed")
+def told_out_of_order(journal: Journal, _: Evidence) -> None:
+    journal.followed[0], journal.followed[1] = journal.followed[1], journal.followed[0]
+
+
+@breaks("feed unlike the transcript")
+def another_message_told(journal: Journal, _: Evidence) -> None:
+    journal.followed[1] = journal.followed[1]._replace(id="another")
+
+
+@breaks("feed unlike the record")
+def end_untold(journal: Journal, evidence: Evidence) -> None:
+    journal.followed = [event for event in journal.followed if event.type != "conversation.closed"]
+
+
+@breaks("event not delivered")
+def undelivered(journal: Journal, _: Evidence) -> None:
+    journal.received.pop()
+
+
+@breaks("webhook out of order")
+def delivered_out_of_order(journal: Journal, _: Evidence) -> None:
+    journal.received[-1], journal.received[-2] = journal.received[-2], journal.received[-1]
+
+
 @breaks("no transcript")
 def unreadable(_: Journal, evidence: Evidence) -> None:
     del evidence.transcripts[OPEN]
