@@ -37,13 +37,13 @@ logger = logging.getLogger(__name__)
 LEASE = timedelta(seconds=60)
 """How long a worker sends for a webhook without renewing its lease. It renews it before each page."""
 
-PAGE = 100
+PAGE = 300
 """How many events are sent before the position is noted. After the death of a worker at most so many are sent again."""
 
 PAGE_TIME = timedelta(seconds=40)
 """After this time no delivery of a page begins any more. The lease lasts for the last one."""
 
-PAUSES = (1.0, 4.0)
+PAUSES = (0.2, 3.0)
 """The seconds between the three attempts of a sender."""
 
 MAX_PAUSE = 10.0
