@@ -21,10 +21,15 @@ from api.connect import (
     chats,
     contact_search,
     contacts,
+    current_metrics,
+    flows,
     metrics,
     participant_timers,
+    queues,
     rehydration,
     transfers,
+    user_data,
+    users,
 )
 from api.current_keys import CurrentKeys
 from api.dependencies import Services
@@ -85,6 +90,11 @@ MODULES = (
     participant_timers,
     metrics,
     agent_status,
+    users,
+    queues,
+    current_metrics,
+    user_data,
+    flows,
     connection,
     messages,
     transcript,

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from api.bodies import JsonBody
+from api.connect.arns import contact_arn
 from api.connect.authentication import ByChatsKey
 from api.connect.recordings import recordings_of
 from api.connect.requests import MAX_ATTRIBUTE_BYTES, AssociateContactWithUser, UpdateContactAttributes
@@ -23,7 +24,7 @@ from domain.instants import epoch_seconds
 from runtime.bus import Announcement
 from store.attributes import merge_attributes
 from store.records import StoredContact, StoredConversation
-from wire.models import AWS_ACCOUNT, without_none
+from wire.models import without_none
 
 router = APIRouter(route_class=DescribedRoute)
 
@@ -145,8 +146,3 @@ def _describe(contact: StoredContact, conversation: StoredConversation) -> dict[
         SegmentAttributes=conversation.segment_attributes or None,
         Attributes=conversation.attributes or None,
     )
-
-
-def contact_arn(instance: str, contact_id: str) -> str:
-    """Return the ARN of a contact. Region and account are placeholders."""
-    return f"arn:aws:connect:local:{AWS_ACCOUNT}:instance/{instance}/contact/{contact_id}"

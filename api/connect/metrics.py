@@ -10,8 +10,8 @@ from annotated_types import MaxLen, MinLen
 from fastapi import APIRouter
 
 from api.bodies import JsonBody
+from api.connect.arns import contact_arn
 from api.connect.authentication import ByChatsKey
-from api.connect.contacts import contact_arn
 from api.contact_lookup import find_contact_after_writes
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute

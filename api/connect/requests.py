@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from domain.transcript import ContentType, checked_content
 from store.attributes import attribute_bytes
-from wire.models import ClientToken, ContactId, InstanceId, OrDefault, Text, UserId, WireModel
+from wire.models import ClientToken, ContactId, FlowId, InstanceId, OrDefault, QueueId, Text, UserId, WireModel
 
 MAX_ATTRIBUTE_BYTES = 32_768
 """Size of a contact's attributes: all keys and values together, in UTF-8 bytes (StartChatContact)."""
@@ -35,7 +35,6 @@ def _without_customer_token(attributes: dict[str, str]) -> dict[str, str]:
 
 AttributeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32767}$")]
 Attributes = Annotated[dict[AttributeName, Text], AfterValidator(_within_limit)]
-FlowId = Annotated[Text, MinLen(1), MaxLen(500)]
 SegmentAttributeName = Annotated[Text, MinLen(1), MaxLen(128)]
 
 
@@ -184,7 +183,7 @@ class TransferContact(WireModel):
     instance_id: InstanceId
     contact_id: ContactId
     contact_flow_id: FlowId
-    queue_id: Annotated[Text, MinLen(1), MaxLen(256)] | None = None
+    queue_id: QueueId | None = None
     user_id: UserId | None = None
     client_token: ClientToken | None = None
 
