@@ -65,7 +65,7 @@ class CreatePersistentContactAssociation(PersistentChat):
 
 
 class ParticipantConfiguration(WireModel):
-    """How text of bots arrives. Has no effect."""
+    """How messages of bots arrive: always COMPLETE. INCREMENTAL is refused (400)."""
 
     response_mode: Literal["INCREMENTAL", "COMPLETE"] | None = None
 
@@ -144,6 +144,7 @@ class StartChatContact(WireModel):
     segment_attributes: OrDefault[SegmentAttributes] = Field(default_factory=dict)
     customer_id: Annotated[Text, MinLen(1), MaxLen(128)] | None = None
     disconnect_on_customer_exit: Annotated[list[Literal["AGENT"]], MinLen(1), MaxLen(1)] | None = None
+    """The agent always leaves when the customer ends the chat. Refused (400) where the customer cannot end it."""
     connection_types: Annotated[list[ConnectionType], MinLen(1), MaxLen(2)] | None = None
     chat_streaming_configuration: StreamingConfiguration | None = None
 
