@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, NamedTuple, Self, TypeVar
 
 from annotated_types import MaxLen, MinLen
 from pydantic import AfterValidator, BaseModel, ConfigDict, GetCoreSchemaHandler, model_validator
@@ -12,6 +12,19 @@ from pydantic_core import PydanticCustomError, PydanticUseDefault, core_schema
 from domain.mistakes import MAX_NAME
 
 T = TypeVar("T")
+
+
+class Remark(NamedTuple):
+    """What docs/api.md says of a member that is not simply honoured. It marks the member's type, and checks nothing."""
+
+    text: str
+
+
+NO_EFFECT = Remark("no effect")
+"""Marks a member that is accepted, and of which nothing follows."""
+
+REFUSED = Remark("refused")
+"""Marks a member that is known and refused."""
 
 AWS_ACCOUNT = "000000000000"
 """A placeholder in ARNs and `AWSAccountId`, because there is no AWS account."""

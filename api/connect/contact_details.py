@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from annotated_types import MaxLen, MinLen
 from fastapi import APIRouter, Query
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from api.bodies import JsonBody
 from api.connect.authentication import ByChatsKey
@@ -20,7 +21,7 @@ from api.paths import ContactIdInPath, InstanceIdInPath
 from domain.errors import InvalidValue
 from store.contact_details import ContactDetails, change_details
 from store.records import ContactReference
-from wire.models import ContactId, InstanceId, OnlyServedMembers, OrDefault, Text, WireModel, without_none
+from wire.models import ContactId, InstanceId, OnlyServedMembers, OrDefault, Remark, Text, WireModel, without_none
 
 router = APIRouter(route_class=DescribedRoute)
 
@@ -59,7 +60,7 @@ _MEMBERS: Mapping[str, str] = {"URL": "Url", "NUMBER": "Number", "STRING": "Stri
 class Reference(OnlyServedMembers):
     """A reference of a contact."""
 
-    type: StoredReferenceType
+    type: Annotated[StoredReferenceType, Remark("URL, NUMBER, STRING, DATE, EMAIL")]
     value: OrDefault[Annotated[Text, MaxLen(4096)]] = ""
 
 
@@ -73,7 +74,7 @@ class UpdateContact(OnlyServedMembers):
     @model_validator(mode="after")
     def _has_something(self) -> Self:
         if self.name is None and self.description is None and not self.references:
-            raise ValueError("must have at least one of Name, Description, References")
+            raise PydanticCustomError("incomplete", "must have at least one of Name, Description, References")
         return self
 
 

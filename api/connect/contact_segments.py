@@ -19,7 +19,7 @@ from domain.errors import MalformedRequest
 from domain.instants import iso
 from domain.transcript import ItemType, TranscriptItem
 from store.transcript import PageStart, page
-from wire.models import OnlyServedMembers, Text, without_none
+from wire.models import OnlyServedMembers, Remark, Text, without_none
 
 router = APIRouter(route_class=DescribedRoute)
 
@@ -43,8 +43,10 @@ class ListRealtimeContactAnalysisSegments(OnlyServedMembers):
 
     max_results: Annotated[int, Interval(ge=1, le=100)] | None = None
     next_token: Annotated[Text, MinLen(1), MaxLen(100_000)] | None = None
-    output_type: Literal["Raw", "Redacted"]
-    segment_types: Annotated[list[SegmentType], MaxLen(7)]
+    output_type: Annotated[Literal["Raw", "Redacted"], Remark("Raw only")]
+    segment_types: Annotated[
+        list[SegmentType], MaxLen(7), Remark("Transcript and Event; there are none of other types")
+    ]
 
 
 @router.post("/contact/list-real-time-analysis-segments-v2/{InstanceId}/{ContactId}")

@@ -9,7 +9,7 @@ from annotated_types import Interval, MaxLen, MinLen
 from pydantic import Field, model_validator
 
 from api.connect.pages import NextToken
-from wire.models import OnlyServedMembers, OrDefault, QueueId, UserId, WireModel
+from wire.models import OnlyServedMembers, OrDefault, QueueId, Remark, UserId, WireModel
 
 Channel = Literal["VOICE", "CHAT", "TASK", "EMAIL"]
 CurrentMetricName = Literal[
@@ -94,7 +94,10 @@ class GetCurrentMetricData(OnlyServedMembers):
     """POST /metrics/current/{InstanceId}."""
 
     filters: MetricFilters
-    groupings: OrDefault[Annotated[tuple[Grouping, ...], MaxLen(2)]] = ()
+    groupings: Annotated[
+        OrDefault[Annotated[tuple[Grouping, ...], MaxLen(2)]],
+        Remark("QUEUE, CHANNEL, both, or QUEUE and AGENT_STATUS"),
+    ] = ()
     current_metrics: Annotated[list[CurrentMetric], MinLen(1), MaxLen(100)]
     next_token: NextToken | None = None
     max_results: PageSize | None = None

@@ -10,7 +10,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from api.connect.pages import NextToken
 from domain.errors import MalformedRequest
-from wire.models import InstanceId, OnlyServedMembers, OrDefault, Text
+from wire.models import InstanceId, OnlyServedMembers, OrDefault, Remark, Text
 
 MAX_CONDITIONS = 100
 """The most conditions of a search. Each is compared with each user or queue."""
@@ -85,7 +85,7 @@ class SearchUsers(OnlyServedMembers):
     instance_id: InstanceId
     next_token: NextToken | None = None
     max_results: Annotated[int, Interval(ge=1, le=500)] | None = None
-    search_filter: NoFilter | None = None
+    search_filter: Annotated[NoFilter | None, Remark("an empty one only")] = None
     search_criteria: OrDefault[Criteria] = Field(default_factory=Criteria)
 
 
@@ -95,5 +95,5 @@ class SearchQueues(OnlyServedMembers):
     instance_id: InstanceId
     next_token: NextToken | None = None
     max_results: Annotated[int, Interval(ge=1, le=500)] | None = None
-    search_filter: NoFilter | None = None
+    search_filter: Annotated[NoFilter | None, Remark("an empty one only")] = None
     search_criteria: OrDefault[Criteria] = Field(default_factory=Criteria)
