@@ -142,7 +142,7 @@ async def _placement_columns(connection: Transaction, placement: Placement, now:
     }
 
 
-def _priorities(row: RoutingRow | None, placement: Placement) -> dict[str, int | None]:
+def _priorities(row: RoutingRow | None, placement: Placement) -> dict[str, Any]:
     """Returns the columns of the priority. One that a backend has set counts until another contact follows."""
     kept = row.set_priority if row and row.contact_id == placement.contact_id else None
     return {"set_priority": kept, "priority": placement.priority if kept is None else kept}
