@@ -35,7 +35,7 @@ _GROUPINGS = ((), ("QUEUE",), ("CHANNEL",), ("QUEUE", "CHANNEL"), ("CHANNEL", "Q
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
+class InstanceBoard:
     """What there is in an instance at an instant.
 
     Attributes:
@@ -61,7 +61,7 @@ class Group:
         free: what each agent has left of the capacity, in units.
     """
 
-    board: Board
+    board: InstanceBoard
     queues: Collection[str]
     agents: Sequence[AgentOnBoard]
     held: Sequence[HeldContact]
@@ -181,9 +181,11 @@ def _check_supported(body: GetCurrentMetricData) -> None:
         raise MalformedRequest("SortCriteria: ESTIMATED_WAIT_TIME needs the grouping QUEUE.")
 
 
-async def _read_board(db: Database, instance: str, settings: InstanceSettings, waits_of: Sequence[str]) -> Board:
+async def _read_board(
+    db: Database, instance: str, settings: InstanceSettings, waits_of: Sequence[str]
+) -> InstanceBoard:
     now = datetime.now(UTC)
-    return Board(
+    return InstanceBoard(
         settings,
         at=now,
         agents=await agents_on_board(db, instance),
@@ -193,7 +195,7 @@ async def _read_board(db: Database, instance: str, settings: InstanceSettings, w
     )
 
 
-def _groups(board: Board, queues: Sequence[str], groupings: Sequence[str]) -> list[Group]:
+def _groups(board: InstanceBoard, queues: Sequence[str], groupings: Sequence[str]) -> list[Group]:
     free = {agent.user: agent.capacity for agent in board.agents}
     for each in board.held:
         if each.user in free:

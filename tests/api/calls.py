@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 import httpx
 
 from api.tokens import Tokens, token_keys
+from tests.api.resource_bodies import resource_bodies
 from tests.compat.chats import EVENT, Chat
 from tests.stack import SECRET, Stack
 
@@ -197,6 +198,7 @@ def token_for(operation: str, chat: Chat | None) -> str | None:
 def valid_body(operation: str, chat: Chat) -> dict[str, Json]:
     """Return a valid body of an operation."""
     return {
+        **resource_bodies(chat),
         "StartChatContact": {
             "InstanceId": "demo",
             "ContactFlowId": "persistent",
@@ -249,35 +251,6 @@ def valid_body(operation: str, chat: Chat) -> dict[str, Json]:
         },
         # the present status; an available agent would receive offers of other tests' chats
         "PutUserStatus": {"AgentStatusId": "offline"},
-        "SearchUsers": {
-            "InstanceId": "demo",
-            "SearchCriteria": {"StringCondition": {"FieldName": "Username", "Value": "a1"}},
-        },
-        "SearchQueues": {
-            "InstanceId": "demo",
-            "SearchCriteria": {"StringCondition": {"FieldName": "Name", "Value": "live"}},
-        },
-        "GetCurrentMetricData": {
-            "Filters": {"Queues": ["persistent"], "Channels": ["CHAT"]},
-            "Groupings": ["QUEUE"],
-            "CurrentMetrics": [{"Name": "CONTACTS_IN_QUEUE", "Unit": "COUNT"}],
-            "SortCriteria": [{"SortByMetric": "CONTACTS_IN_QUEUE", "SortOrder": "ASCENDING"}],
-        },
-        "GetCurrentUserData": {"Filters": {"Agents": ["a1"], "ContactFilter": {"ContactStates": ["CONNECTED"]}}},
-        "UpdateContact": {
-            "Name": "An order",
-            "Description": "It is late.",
-            "References": {"order": {"Type": "URL", "Value": "https://shop.example/7"}},
-        },
-        "TagContact": {"InstanceId": "demo", "ContactId": chat.contact_id, "Tags": {"a": "1"}},
-        "UntagContact": {},
-        "UpdateContactRoutingData": {"RoutingCriteria": None, "QueuePriority": 5},
-        "DismissUserContact": {"ContactId": chat.contact_id},
-        "ListRealtimeContactAnalysisSegmentsV2": {
-            "NextToken": None,
-            "OutputType": "Raw",
-            "SegmentTypes": ["Transcript", "Event"],
-        },
         "SignIn": {"instance": "demo", "user": "a1"},
         "Reconnect": {"instance": "demo", "workstream": "persistent", "customer_id": f"crm-{chat.contact_id}"},
         "CreateParticipantConnection": {"Type": ["WEBSOCKET", "CONNECTION_CREDENTIALS"]},
