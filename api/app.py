@@ -17,6 +17,7 @@ from api.client_tokens import ClientTokens
 from api.codec import Codec
 from api.connect import (
     agent_status,
+    agent_statuses,
     bots,
     chats,
     contact_details,
@@ -94,6 +95,7 @@ MODULES = (
     participant_timers,
     metrics,
     agent_status,
+    agent_statuses,
     users,
     queues,
     current_metrics,

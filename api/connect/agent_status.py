@@ -1,39 +1,28 @@
-"""ListAgentStatuses, and PutUserStatus: a backend sets the status of an agent."""
+"""PutUserStatus and DismissUserContact: a backend sets the status of an agent, or clears their desk of a contact."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from annotated_types import MaxLen, MinLen
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 
 from api.agent.agent_status import change_agent_status
 from api.audit import AuditedRoute, begin_audit
 from api.bodies import JsonBody
-from api.connect.arns import resource_arn
 from api.connect.authentication import ByAgentsKey
-from api.connect.pages import MaxResultsInQuery, NextTokenInQuery, Pages
+from api.connect.contacts import find_contact
+from api.connect.users import require_user
 from api.dependencies import ServicesInRequest
 from api.paths import InstanceIdInPath, UserIdInPath, resource_id
-from configuration.schema.instances import InstanceSettings
-from domain.errors import NotFound
+from api.refusals import execute_or_raise
+from domain.conversation import State
+from domain.errors import MalformedRequest, NotFound
+from domain.events import Close
 from domain.routing import AgentStatus
-from wire.models import Text, WireModel, without_none
+from wire.models import ContactId, Text, WireModel
 
 router = APIRouter(route_class=AuditedRoute)
-
-STATUS_NAMES: Mapping[AgentStatus, str] = {
-    AgentStatus.AVAILABLE: "Available",
-    AgentStatus.BUSY: "Busy",
-    AgentStatus.DO_NOT_DISTURB: "Do not disturb",
-    AgentStatus.AWAY: "Away",
-    AgentStatus.OFFLINE: "Offline",
-}
-"""The names of the statuses for people. "Available" and "Offline" are those of Amazon Connect, which programs compare."""
-
-StatusType = Literal["ROUTABLE", "CUSTOM", "OFFLINE"]
-StatusTypes = Annotated[Annotated[list[StatusType], MaxLen(3)] | None, Query(alias="AgentStatusTypes")]
 
 
 class PutUserStatus(WireModel):
@@ -42,30 +31,10 @@ class PutUserStatus(WireModel):
     agent_status_id: Annotated[Text, MinLen(1), MaxLen(256)]
 
 
-@router.get("/agent-status/{InstanceId}")
-async def list_agent_statuses(
-    instance_id: InstanceIdInPath,
-    services: ServicesInRequest,
-    caller: ByAgentsKey,
-    types: StatusTypes = None,
-    next_token: NextTokenInQuery = None,
-    max_results: MaxResultsInQuery = None,
-) -> dict[str, Any]:
-    """ListAgentStatuses, by id. Routable are those in which some workstream offers chats."""
-    instance, settings = services.instance(instance_id, caller.instances)
-    listed = {status for status in AgentStatus if not types or _type_of(settings, status) in types}
-    pages = Pages(services, f"agent statuses of {instance}", sorted(types or ()))
-    page, following = pages.of_names(listed, next_token, max_results)
-    statuses = [
-        {
-            "Id": status.value,
-            "Arn": status_arn(instance, status),
-            "Name": STATUS_NAMES[status],
-            "Type": _type_of(settings, status),
-        }
-        for status in map(AgentStatus, page)
-    ]
-    return without_none(AgentStatusSummaryList=statuses, NextToken=following)
+class DismissUserContact(WireModel):
+    """POST /users/{InstanceId}/{UserId}/contact."""
+
+    contact_id: ContactId
 
 
 @router.put("/users/{InstanceId}/{UserId}/status")
@@ -81,25 +50,33 @@ async def put_user_status(
     instance, settings = services.instance(instance_id, caller.instances)
     user, status = resource_id(user_id), resource_id(body.agent_status_id)
     begin_audit(request, instance, caller.actor).target = f"agents/{user}"
-    if user not in settings.agents:
-        raise NotFound(f"UserId: instance {instance!r} has no agent {user!r}.")
+    require_user(instance, settings, user)
     if status not in list(AgentStatus):
         raise NotFound(f"AgentStatusId: there is no status {status!r}; there are {', '.join(AgentStatus)}.")
     await change_agent_status(services, instance, user, AgentStatus(status), when_free=True)
     return {}
 
 
-def status_arn(instance: str, status: AgentStatus) -> str:
-    """Return the ARN of an agent status."""
-    return resource_arn(instance, "agent-state", status)
-
-
-def is_productive(settings: InstanceSettings, status: AgentStatus) -> bool:
-    """Whether some workstream of the instance offers chats to agents with a status."""
-    return any(status in workstream.allowed_statuses for workstream in settings.workstreams.values())
-
-
-def _type_of(settings: InstanceSettings, status: AgentStatus) -> StatusType:
-    if status is AgentStatus.OFFLINE:
-        return "OFFLINE"
-    return "ROUTABLE" if is_productive(settings, status) else "CUSTOM"
+@router.post("/users/{InstanceId}/{UserId}/contact")
+async def dismiss_user_contact(
+    request: Request,
+    instance_id: InstanceIdInPath,
+    user_id: UserIdInPath,
+    services: ServicesInRequest,
+    caller: ByAgentsKey,
+    body: JsonBody[DismissUserContact],
+) -> dict[str, Any]:
+    """DismissUserContact: closes the wrap-up of an ended contact. A missed or rejected one holds nothing, so nothing happens."""
+    instance, settings = services.instance(instance_id, caller.instances)
+    user = resource_id(user_id)
+    audited = begin_audit(request, instance, caller.actor)
+    require_user(instance, settings, user)
+    contact, conversation = await find_contact(services, instance, body.contact_id)
+    audited.target = f"agents/{user}/contacts/{contact.id}"
+    if contact.agent_user != user:
+        return {}
+    if contact.ended_at is None:
+        raise MalformedRequest("ContactId: the agent has this contact now; it can be dismissed after its end.")
+    if conversation.state == State.WRAP_UP and contact.wrapped_up_at is None:
+        await execute_or_raise(services.engine, conversation.id, Close(by=caller.actor), "ContactId")
+    return {}

@@ -1,4 +1,4 @@
-"""UpdateContactRoutingData: the priority of a contact in its queue. DismissUserContact: an agent's desk without a contact."""
+"""UpdateContactRoutingData: the priority of a contact in its queue."""
 
 from __future__ import annotations
 
@@ -9,21 +9,18 @@ from annotated_types import Interval
 from fastapi import APIRouter
 
 from api.bodies import JsonBody
-from api.connect.authentication import ByAgentsKey, ByChatsKey
+from api.connect.authentication import ByChatsKey
 from api.connect.contacts import find_contact
 from api.connect.metrics import PLACEMENT_TIMEOUT
-from api.connect.users import require_user
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
-from api.paths import ContactIdInPath, InstanceIdInPath, UserIdInPath, resource_id
-from api.refusals import execute_or_raise
+from api.paths import ContactIdInPath, InstanceIdInPath
 from domain.conversation import State
-from domain.errors import InvalidValue, MalformedRequest
-from domain.events import Close
+from domain.errors import InvalidValue
 from routing.priorities import set_priority
 from runtime.bus import routing_has_changed
 from store.records import StoredContact, StoredConversation
-from wire.models import ContactId, OnlyServedMembers, WireModel
+from wire.models import OnlyServedMembers
 
 router = APIRouter(route_class=DescribedRoute)
 
@@ -32,12 +29,6 @@ class UpdateContactRoutingData(OnlyServedMembers):
     """POST /contacts/{InstanceId}/{ContactId}/routing-data."""
 
     queue_priority: Annotated[int, Interval(ge=1, lt=2**63)]
-
-
-class DismissUserContact(WireModel):
-    """POST /users/{InstanceId}/{UserId}/contact."""
-
-    contact_id: ContactId
 
 
 @router.post("/contacts/{InstanceId}/{ContactId}/routing-data")
@@ -73,25 +64,3 @@ async def _set_priority(
             break
         await asyncio.sleep(0.05)
     raise InvalidValue("ContactId: the contact is in no queue and with no agent.")
-
-
-@router.post("/users/{InstanceId}/{UserId}/contact")
-async def dismiss_user_contact(
-    instance_id: InstanceIdInPath,
-    user_id: UserIdInPath,
-    services: ServicesInRequest,
-    caller: ByAgentsKey,
-    body: JsonBody[DismissUserContact],
-) -> dict[str, Any]:
-    """DismissUserContact: closes the wrap-up of an ended contact. A missed or rejected one holds nothing, so nothing happens."""
-    instance, settings = services.instance(instance_id, caller.instances)
-    user = resource_id(user_id)
-    require_user(instance, settings, user)
-    contact, conversation = await find_contact(services, instance, body.contact_id)
-    if contact.agent_user != user:
-        return {}
-    if contact.ended_at is None:
-        raise MalformedRequest("ContactId: the agent has this contact now; it can be dismissed after its end.")
-    if conversation.state == State.WRAP_UP and contact.wrapped_up_at is None:
-        await execute_or_raise(services.engine, conversation.id, Close(by=caller.actor), "ContactId")
-    return {}

@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from api.bodies import JsonBody
-from api.connect.agent_status import is_productive, status_arn
+from api.connect.agent_statuses import is_productive, status_arn
 from api.connect.arns import resource_arn
 from api.connect.authentication import ByChatsKey
 from api.connect.metric_requests import CurrentMetric, CurrentMetricName, GetCurrentMetricData

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from api.bodies import JsonBody
-from api.connect.agent_status import STATUS_NAMES, is_productive, status_arn
+from api.connect.agent_statuses import STATUS_NAMES, is_productive, status_arn
 from api.connect.arns import resource_arn
 from api.connect.authentication import ByAgentsKey
 from api.connect.metric_requests import ContactState, GetCurrentUserData, UserDataFilters
