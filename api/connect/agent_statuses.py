@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 
 from annotated_types import MaxLen
@@ -44,7 +44,9 @@ async def list_agent_statuses(
 ) -> dict[str, Any]:
     """ListAgentStatuses, by id. Routable are those in which some workstream offers chats."""
     instance, settings = services.instance(instance_id, caller.instances)
-    listed = {status for status in AgentStatus if not types or _type_of(settings, status) in types}
+    routable = routable_statuses(settings)
+    type_of = {status: _type_of(status, routable) for status in AgentStatus}
+    listed = {status for status in AgentStatus if not types or type_of[status] in types}
     pages = Pages(services, f"agent statuses of {instance}", sorted(types or ()))
     page, following = pages.of_names(listed, next_token, max_results)
     statuses = [
@@ -52,7 +54,7 @@ async def list_agent_statuses(
             "Id": status.value,
             "Arn": status_arn(instance, status),
             "Name": STATUS_NAMES[status],
-            "Type": _type_of(settings, status),
+            "Type": type_of[status],
         }
         for status in map(AgentStatus, page)
     ]
@@ -64,12 +66,13 @@ def status_arn(instance: str, status: AgentStatus) -> str:
     return resource_arn(instance, "agent-state", status)
 
 
-def is_productive(settings: InstanceSettings, status: AgentStatus) -> bool:
-    """Whether some workstream of the instance offers chats to agents with a status."""
-    return any(status in workstream.allowed_statuses for workstream in settings.workstreams.values())
+def routable_statuses(settings: InstanceSettings) -> frozenset[AgentStatus]:
+    """Return the statuses in which some workstream of the instance offers chats to agents."""
+    named = (status for workstream in settings.workstreams.values() for status in workstream.allowed_statuses)
+    return frozenset(map(AgentStatus, named))
 
 
-def _type_of(settings: InstanceSettings, status: AgentStatus) -> StatusType:
+def _type_of(status: AgentStatus, routable: Collection[AgentStatus]) -> StatusType:
     if status is AgentStatus.OFFLINE:
         return "OFFLINE"
-    return "ROUTABLE" if is_productive(settings, status) else "CUSTOM"
+    return "ROUTABLE" if status in routable else "CUSTOM"

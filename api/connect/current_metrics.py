@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from api.bodies import JsonBody
-from api.connect.agent_statuses import is_productive, status_arn
+from api.connect.agent_statuses import routable_statuses, status_arn
 from api.connect.arns import resource_arn
 from api.connect.authentication import ByChatsKey
 from api.connect.metric_requests import CurrentMetric, CurrentMetricName, GetCurrentMetricData
@@ -39,13 +39,16 @@ class InstanceBoard:
     """What there is in an instance at an instant.
 
     Attributes:
+        routable: the statuses in which some workstream offers chats.
+        least_units: what a conversation uses of a capacity at least.
         held: what uses the agents' capacity.
         waiting: how many contacts wait in each queue, and since when the first does; without empty queues.
         waits: the average of the latest waits in seconds, by queue; empty if nobody asks.
     """
 
-    settings: InstanceSettings
     at: datetime
+    routable: frozenset[AgentStatus]
+    least_units: int
     agents: Sequence[AgentOnBoard]
     held: Sequence[HeldContact]
     waiting: Mapping[str, tuple[int, datetime]]
@@ -87,17 +90,15 @@ def _online(group: Group) -> list[AgentOnBoard]:
 
 
 def _taking(group: Group) -> list[AgentOnBoard]:
-    settings = group.board.settings
-    return [agent for agent in group.agents if agent.takes_offers and is_productive(settings, agent.status)]
+    return [agent for agent in group.agents if agent.takes_offers and agent.status in group.board.routable]
 
 
 def _available(group: Group) -> float:
-    least = min(workstream.units for workstream in group.board.settings.workstreams.values())
-    return sum(group.free[agent.user] >= least for agent in _taking(group))
+    return sum(group.free[agent.user] >= group.board.least_units for agent in _taking(group))
 
 
 def _staffed(group: Group) -> float:
-    return sum(is_productive(group.board.settings, agent.status) for agent in group.agents)
+    return sum(agent.status in group.board.routable for agent in group.agents)
 
 
 def _oldest(group: Group) -> float:
@@ -148,7 +149,7 @@ async def get_current_metric_data(
     start, size = pages.position(body.next_token) or 0, body.max_results or DEFAULT_RESULTS
     names = [metric.name for metric in body.current_metrics]
     board = await _read_board(services.db, instance, settings, queues if "ESTIMATED_WAIT_TIME" in names else ())
-    groups = [] if body.filters.excludes_chats else _groups(board, queues, body.groupings)
+    groups = [] if body.filters.excludes_chats else _groups(settings, board, queues, body.groupings)
     by, is_descending = body.order
     groups.sort(key=lambda group: METRICS[by](group) or 0, reverse=is_descending)
     following = pages.token(start + size) if len(groups) > start + size else None
@@ -186,8 +187,9 @@ async def _read_board(
 ) -> InstanceBoard:
     now = datetime.now(UTC)
     return InstanceBoard(
-        settings,
         at=now,
+        routable=routable_statuses(settings),
+        least_units=min(workstream.units for workstream in settings.workstreams.values()),
         agents=await agents_on_board(db, instance),
         held=await held_contacts(db, instance, now),
         waiting=await queue_lengths(db, instance),
@@ -195,16 +197,20 @@ async def _read_board(
     )
 
 
-def _groups(board: InstanceBoard, queues: Sequence[str], groupings: Sequence[str]) -> list[Group]:
+def _groups(
+    settings: InstanceSettings, board: InstanceBoard, queues: Sequence[str], groupings: Sequence[str]
+) -> list[Group]:
     free = {agent.user: agent.capacity for agent in board.agents}
+    held: dict[str, list[HeldContact]] = {}
     for each in board.held:
+        held.setdefault(each.queue, []).append(each)
         if each.user in free:
             free[each.user] -= each.units
 
     def group(*names: str) -> Group:
-        users = {user for name in names for user in board.settings.agents_serving(name)}
+        users = {user for name in names for user in settings.agents_serving(name)}
         agents = [agent for agent in board.agents if agent.user in users]
-        return Group(board, names, agents, [each for each in board.held if each.queue in names], free)
+        return Group(board, names, agents, [each for name in names for each in held.get(name, ())], free)
 
     if "QUEUE" not in groupings:
         return [group(*queues)]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter
 
 from api.bodies import JsonBody
-from api.connect.agent_statuses import STATUS_NAMES, is_productive, status_arn
+from api.connect.agent_statuses import STATUS_NAMES, routable_statuses, status_arn
 from api.connect.arns import resource_arn
 from api.connect.authentication import ByAgentsKey
 from api.connect.metric_requests import ContactState, GetCurrentUserData, UserDataFilters
@@ -46,11 +46,12 @@ async def get_current_user_data(
         for agent in await agents_on_board(services.db, instance)
         if agent.user in users and _is_listed(agent, contacts.get(agent.user, ()), body.filters.states)
     }
+    routable = routable_statuses(settings)
     pages = Pages(services, f"user data of {instance}", body.filters.model_dump(mode="json"))
     page, following = pages.of_names(agents, body.next_token, body.max_results)
     return without_none(
         UserDataList=[
-            _user_data(instance, settings, agents[user], contacts.get(user, ()), body.filters.states) for user in page
+            _user_data(instance, routable, agents[user], contacts.get(user, ()), body.filters.states) for user in page
         ],
         ApproximateTotalCount=len(agents),
         NextToken=following,
@@ -82,13 +83,13 @@ def _state(contact: HeldContact) -> ContactState:
 
 def _user_data(
     instance: str,
-    settings: InstanceSettings,
+    routable: Collection[AgentStatus],
     agent: AgentOnBoard,
     contacts: Sequence[HeldContact],
     states: Sequence[ContactState],
 ) -> dict[str, Any]:
     load = sum(contact.units for contact in contacts)
-    takes_more = agent.takes_offers and is_productive(settings, agent.status)
+    takes_more = agent.takes_offers and agent.status in routable
     return without_none(
         User={"Id": agent.user, "Arn": resource_arn(instance, "agent", agent.user)},
         Status={
