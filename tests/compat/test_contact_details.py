@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import pytest
 from botocore.exceptions import ClientError
 
 from tests.compat.chat_client import ChatClient, describe, expect_error
 from tests.compat.chat_client import start_chat as start_client
 from tests.compat.chats import EVENT, INSTANCE, Chat, eventually, join_as_agent, send_message, start_chat
-from tests.stack import Stack
+from tests.stack import SECRET, Stack
 
 EVERY_TYPE = ["URL", "NUMBER", "STRING", "DATE", "EMAIL", "ATTACHMENT"]
 
@@ -54,6 +55,22 @@ def test_references_are_listed_by_type(connect: Any, chat: Chat) -> None:
     ]
     urls = connect.list_contact_references(**contact(chat), ReferenceTypes=["URL"])["ReferenceSummaryList"]
     assert urls == [{"Url": {"Name": "order", "Value": "https://shop.example/7"}}]
+
+
+def test_agent_reads_what_backends_have_noted(stack: Stack, connect: Any, participant: Any) -> None:
+    chat = start_chat(connect)
+    join_as_agent(stack, connect, participant, chat)
+    noted = {"Name": "Order 7", "References": {"order": {"Type": "URL", "Value": "https://shop.example/7"}}}
+    connect.update_contact(**contact(chat), **noted)
+    key = {"authorization": f"Bearer {SECRET}"}
+    body = {"instance": INSTANCE, "user": "a1"}
+    token = httpx.post(f"{stack.url}/v1/agents/sign-in", json=body, headers=key).json()["token"]
+    listed = httpx.get(f"{stack.url}/v1/agent/contacts", headers={"authorization": f"Bearer {token}"}).json()[
+        "contacts"
+    ]
+    (found,) = (each for each in listed if each["contact_id"] == chat.contact_id)
+    assert (found["name"], found["description"]) == ("Order 7", None)
+    assert found["references"] == {"order": {"type": "URL", "value": "https://shop.example/7"}}
 
 
 def test_references_have_pages(connect: Any, chat: Chat) -> None:
