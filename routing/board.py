@@ -82,7 +82,7 @@ async def agents_on_board(db: Database, instance: str) -> list[AgentOnBoard]:
 
 
 async def held_contacts(db: Database, instance: str, now: datetime) -> list[HeldContact]:
-    """What uses the capacity of an instance's agents, by agent and in the order in which it began."""
+    """What uses the capacity of an instance's agents, in no particular order."""
     query = (
         select(
             *(_routing.holder, _routing.contact_id, _routing.queue, _routing.stage, _routing.offer_id.is_not(None)),
@@ -91,7 +91,6 @@ async def held_contacts(db: Database, instance: str, now: datetime) -> list[Held
         )
         .join(schema.contacts, _contact.id == _routing.contact_id)
         .where(_routing.instance == instance, _routing.holder.is_not(None), _routing.holds_until > now)
-        .order_by(_routing.holder, _routing.enqueued_at, _routing.contact_id)
     )
     return [
         HeldContact(user, contact, queue, RoutingStage(stage), bool(offered), *rest)

@@ -39,7 +39,8 @@ async def get_current_user_data(
     instance, settings = services.instance(instance_id, caller.instances)
     users = _wanted_users(instance, settings, body.filters)
     contacts: dict[str, list[HeldContact]] = {}
-    for contact in await held_contacts(services.db, instance, datetime.now(UTC)):
+    held = await held_contacts(services.db, instance, datetime.now(UTC))
+    for contact in sorted(held, key=lambda each: (each.since, each.contact_id)):
         contacts.setdefault(contact.user, []).append(contact)
     agents = {
         agent.user: agent
