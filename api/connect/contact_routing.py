@@ -16,7 +16,7 @@ from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
 from api.paths import ContactIdInPath, InstanceIdInPath
 from domain.conversation import State
-from domain.errors import InvalidValue
+from domain.errors import InvalidValue, MalformedRequest
 from routing.priorities import set_priority
 from runtime.bus import routing_has_changed
 from store.records import StoredContact, StoredConversation
@@ -28,7 +28,7 @@ router = APIRouter(route_class=DescribedRoute)
 class UpdateContactRoutingData(OnlyServedMembers):
     """POST /contacts/{InstanceId}/{ContactId}/routing-data."""
 
-    queue_priority: Annotated[int, Interval(ge=1, lt=2**63)]
+    queue_priority: Annotated[int, Interval(ge=1, lt=2**63)] | None = None
 
 
 @router.post("/contacts/{InstanceId}/{ContactId}/routing-data")
@@ -42,6 +42,8 @@ async def update_contact_routing_data(
     """UpdateContactRoutingData. The priority counts until another contact follows this one, as after a transfer."""
     instance, _ = services.instance(instance_id, caller.instances)
     contact, conversation = await find_contact(services, instance, contact_id)
+    if body.queue_priority is None:
+        raise MalformedRequest("QueuePriority: is missing.")
     place = await _set_priority(services, contact, conversation, body.queue_priority)
     await services.bus.announce(routing_has_changed(*place))
     return {}

@@ -133,7 +133,13 @@ class Api:
             fresh = self.start()
             self.send("AssociateContactWithUser", {"UserId": "a1"}, chat=fresh).raise_for_status()
             return fresh
-        changing = ("StopContact", "DisconnectParticipant", "CreateParticipant", "GetContactMetrics")
+        changing = (
+            "StopContact",
+            "DisconnectParticipant",
+            "CreateParticipant",
+            "GetContactMetrics",
+            "DismissUserContact",
+        )
         return self.start() if operation in changing else chat
 
     def end(self, chat: Chat) -> None:

@@ -38,7 +38,6 @@ DIFFERENCES: Mapping[tuple[str, str, str], str] = {
     ("UpdateContact", "References{}.Type", "EMAIL_MESSAGE*"): "there is no e-mail",
     ("GetContactMetrics", "ContactId", "too long"): "contact ids have 256 characters in all other operations",
     ("GetContactMetrics", "*Id", "strange"): "what is no id is not found",
-    ("UpdateContactRoutingData", "QueuePriority", "absent"): "the other member is not served",
     ("GetCurrentMetricData", "CurrentMetrics[[]].Name", "absent"): "MetricId is not served",
     ("GetCurrentMetricData", "CurrentMetrics[[]].Name", "OLDEST_CONTACT_AGE"): _OF_THE_METRIC,
     ("GetCurrentMetricData", "CurrentMetrics[[]].Name", "ESTIMATED_WAIT_TIME"): _OF_THE_METRIC,
