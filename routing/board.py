@@ -10,7 +10,7 @@ from sqlalchemy import func, select, union_all
 
 from domain.instants import MILLISECOND
 from domain.routing import AgentStatus, RoutingStage
-from routing.queues import latest_waits
+from routing.queues import LAST_WAITS, latest_waits
 from store import schema
 from store.database import Database
 
@@ -98,15 +98,18 @@ async def held_contacts(db: Database, instance: str, now: datetime) -> list[Held
     ]
 
 
-async def average_waits(db: Database, instance: str, queues: Sequence[str], since: datetime) -> dict[str, float]:
+async def average_waits(
+    db: Database, instance: str, queues: Sequence[str], since: datetime, *, last: int = LAST_WAITS
+) -> dict[str, float]:
     """The average wait in seconds of the contacts that were last assigned from each queue; a queue without any is missing.
 
     Args:
         since: only assignments at or after this instant count.
+        last: the maximum number of assignments of a queue that count.
     """
     found: dict[str, float] = {}
     for start in range(0, len(queues), MAX_QUEUES):
-        latest = [latest_waits(instance, queue, since).subquery() for queue in queues[start : start + MAX_QUEUES]]
+        latest = [latest_waits(instance, queue, since, last).subquery() for queue in queues[start : start + MAX_QUEUES]]
         each = [
             select(waits.c.queue, func.count(), func.sum(waits.c.milliseconds)).group_by(waits.c.queue)
             for waits in latest

@@ -137,7 +137,7 @@ async def queues_and_positions(db: Database) -> None:
     await queues.contacts_ahead(db, first.conversation_id)
     await supervision.queued_since(db, first.conversation_id)
     await queues.average_wait(db, INSTANCE, SUPPORT, now - queues.WAIT_WINDOW, last=5)
-    await board.average_waits(db, INSTANCE, [SUPPORT, LONG], now - queues.WAIT_WINDOW)
+    await board.average_waits(db, INSTANCE, [SUPPORT, LONG], now - queues.WAIT_WINDOW, last=5)
     await put(db, placement("urgent", queue=SUPPORT, enqueued_at=now), now)
     assert await set_priority(db, "urgent", "urgent", 1) == (INSTANCE, SUPPORT)
     await remove_from_routing(db, "urgent", now)
