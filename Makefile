@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 SEED ?= 1
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --require-hashes
 
-.PHONY: help install run test test-deployment test-postgres test-browser fuzz chaos chaos-long lint audit format lock histories bench bench-long day
+.PHONY: help install run api-page test test-deployment test-postgres test-browser fuzz chaos chaos-long lint audit format lock histories bench bench-long day
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ install: $(VENV)/run.stamp  ## Set up .venv: Perennial, and boto3 for the exampl
 
 run: $(VENV)/run.stamp  ## Run everything on this machine: Temporal server and UI, worker, API, SQLite
 	@exec $(BIN)/python -m perennial
+
+api-page: $(VENV)/dev.stamp  ## Write docs/api.md from botocore's models and the routes
+	@$(BIN)/python -m api.reference > docs/api.md.new && mv docs/api.md.new docs/api.md
 
 test: $(VENV)/dev.stamp  ## Run the tests on real parts (ChatJS comes from npm; Node comes with the test dependencies)
 	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile -m "not chaos and not browser" --ignore tests/deployment

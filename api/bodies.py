@@ -26,7 +26,7 @@ MAX_BODY_VALUES = 10_000
 
 _TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
-_SHAPE_ERRORS = frozenset({"missing", "extra_forbidden"})
+_SHAPE_ERRORS = frozenset({"missing", "extra_forbidden", "not_served", "incomplete"})
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -13,7 +13,7 @@ from fastapi import Path
 from pydantic import BeforeValidator
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from wire.models import ContactId, InstanceId, UserId
+from wire.models import ContactId, FlowId, InstanceId, QueueId, UserId
 
 
 class EncodedSlashes:
@@ -44,4 +44,6 @@ def resource_id(value: str) -> str:
 InstanceIdInPath = Annotated[InstanceId, BeforeValidator(decoded_slashes), Path(alias="InstanceId")]
 ContactIdInPath = Annotated[ContactId, BeforeValidator(decoded_slashes), Path(alias="ContactId")]
 InitialContactIdInPath = Annotated[ContactId, BeforeValidator(decoded_slashes), Path(alias="InitialContactId")]
+QueueIdInPath = Annotated[QueueId, BeforeValidator(decoded_slashes), Path(alias="QueueId")]
+FlowIdInPath = Annotated[FlowId, BeforeValidator(decoded_slashes), Path(alias="ContactFlowId")]
 UserIdInPath = Annotated[UserId, BeforeValidator(decoded_slashes), Path(alias="UserId")]

@@ -34,6 +34,8 @@ CONTROL_RATES = {
     ("POST", "/contact/stop"): "contacts",
     ("GET", "/contacts/{InstanceId}/{ContactId}"): "contacts",
     ("POST", "/search-contacts"): "searches",
+    ("POST", "/metrics/current/{InstanceId}"): "metrics",
+    ("POST", "/metrics/userdata/{InstanceId}"): "metrics",
 }
 """The rates of operations of backends that have one of their own, by method and path."""
 

@@ -59,7 +59,7 @@ async def write_placement(db: Database, connection: Transaction, placement: Plac
     row = await find_row(connection, placement.conversation_id)
     if row and row.revision > placement.revision:
         return
-    columns = await _placement_columns(connection, placement, now)
+    columns = await _placement_columns(connection, placement, now) | _priorities(row, placement)
     if row and not placement.ended_offers and _is_unchanged(row, columns):
         change = update(schema.routing).where(_routing.conversation_id == placement.conversation_id)
         await connection.execute(change.values(revision=placement.revision))
@@ -67,6 +67,7 @@ async def write_placement(db: Database, connection: Transaction, placement: Plac
     previous = await previous_agent(connection, row)
     row = await _lock_agents_and_row(db, connection, row, placement, (columns["holder"], previous, placement.agent))
     await _check_accepted_offer(connection, row, placement)
+    columns |= _priorities(row, placement)
     await _write_change(db, connection, row, placement, columns, now)
     await write_placement_events(connection, row, placement, previous, now)
 
@@ -133,13 +134,18 @@ async def _placement_columns(connection: Transaction, placement: Placement, now:
         "agent": placement.agent,
         "units": placement.units,
         "in_turn": not placement.ahead,
-        "priority": placement.priority,
         "enqueued_at": whole_milliseconds(placement.enqueued_at),
         "bound_to": bound_to,
         "bound_until": bound_until,
         "holder": placement.agent if holds_until else None,
         "holds_until": holds_until,
     }
+
+
+def _priorities(row: RoutingRow | None, placement: Placement) -> dict[str, Any]:
+    """Returns the columns of the priority. One that a backend has set counts until another contact follows."""
+    kept = row.set_priority if row and row.contact_id == placement.contact_id else None
+    return {"set_priority": kept, "priority": placement.priority if kept is None else kept}
 
 
 def _is_unchanged(row: RoutingRow, columns: dict[str, Any]) -> bool:

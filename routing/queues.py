@@ -22,6 +22,9 @@ _waits = schema.routing_waits.c
 WAIT_WINDOW = timedelta(hours=48)
 """Older waits do not count in the average wait, and are deleted."""
 
+LAST_WAITS = 50
+"""How many waits count in the average of a queue."""
+
 
 async def queued_contacts(db: Database, instance: str, queue: str, limit: int = 100) -> list[QueuedContact]:
     """The first `limit` contacts of a queue in its order, without those that are offered to an agent."""
@@ -90,7 +93,7 @@ async def queues_with_work_for(db: Database, instance: str, user: str) -> list[s
 
 
 async def average_wait(
-    db: Database, instance: str, queue: str, since: datetime, *, last: int = 50, at_least: int = 1
+    db: Database, instance: str, queue: str, since: datetime, *, last: int = LAST_WAITS, at_least: int = 1
 ) -> timedelta | None:
     """The average wait of the contacts that were last assigned from a queue.
 
@@ -102,16 +105,20 @@ async def average_wait(
     Returns:
         None when fewer than `at_least` assignments count.
     """
-    latest = (
-        select(_waits.milliseconds)
-        .where(_waits.instance == instance, _waits.queue == queue, _waits.assigned_at >= since)
-        .order_by(_waits.assigned_at.desc())
-        .limit(last)
-        .subquery()
-    )
+    latest = latest_waits(instance, queue, since, last).subquery()
     async with db.read() as connection:
         count, total = (await connection.execute(select(func.count(), func.sum(latest.c.milliseconds)))).one()
     return int(total) * MILLISECOND / count if count >= max(at_least, 1) else None
+
+
+def latest_waits(instance: str, queue: str, since: datetime, last: int = LAST_WAITS) -> Select[*tuple[Any, ...]]:
+    """Builds the query for the waits of the contacts that were last assigned from a queue, with the queue."""
+    return (
+        select(_waits.queue, _waits.milliseconds)
+        .where(_waits.instance == instance, _waits.queue == queue, _waits.assigned_at >= since)
+        .order_by(_waits.assigned_at.desc())
+        .limit(last)
+    )
 
 
 async def delete_waits(db: Database, before: datetime) -> None:

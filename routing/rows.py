@@ -35,6 +35,7 @@ class RoutingRow:
     units: int
     in_turn: bool
     priority: int
+    set_priority: int | None
     enqueued_at: datetime
     bound_to: str
     bound_until: datetime | None

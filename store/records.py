@@ -48,16 +48,28 @@ class StoredConversation(Value):
         return self.state in INTERACTION_ENDED
 
 
+class ContactReference(Value):
+    """A reference of a contact, such as a URL, by the type that it has on the wire."""
+
+    type: str
+    value: str
+
+
 class StoredContact(Contact):
     """A row of `contacts`.
 
     Attributes:
         attributes: those of the conversation when this contact ended and another one followed; None while none has followed.
+        name: a name that a backend gave it; so with `description`, and with `references` and `tags` by their keys.
     """
 
     conversation_id: str
     related_contact_id: str | None = None
     attributes: Mapping[str, str] | None = None
+    name: str | None = None
+    description: str | None = None
+    references: Mapping[str, ContactReference] | None = None
+    tags: Mapping[str, str] | None = None
 
 
 class StoredParticipant(Participant):

@@ -90,6 +90,8 @@ conversations = Table(
     # those that may be deleted, and those that continue another one
     _partial_index("conversations_closed", "closed_at IS NOT NULL", "instance", "workstream", "closed_at"),
     _partial_index("conversations_with_past", "past_id IS NOT NULL", "past_id"),
+    # the conversations of a chain of rehydrations, without the first one
+    _partial_index("conversations_by_association", "association_id IS NOT NULL", "association_id"),
 )
 
 contacts = Table(
@@ -113,6 +115,11 @@ contacts = Table(
     Column("end_reason", String(64)),
     # those of the conversation when this contact ended and another one followed
     Column("attributes", JSON),
+    # what backends note about it; no decision of the workflow needs it
+    Column("name", String(1024)),
+    Column("description", Text),
+    Column("references", JSON),
+    Column("tags", JSON),
     # the contacts of a conversation, the latest of which is asked for most
     Index("contacts_by_conversation", "conversation_id", "initiated_at", "last_seq"),
     # time ranges and sort orders of a contact search
@@ -370,6 +377,8 @@ routing = Table(
     # false: ahead of all others in the queue
     Column("in_turn", Boolean, nullable=False),
     Column("priority", Integer, nullable=False),
+    # the priority that a backend has set for this contact; null: that of the placement counts
+    Column("set_priority", Integer),
     Column("enqueued_at", Instant, nullable=False),
     # the only agent who may be offered it, until `bound_until`; '': any agent
     Column("bound_to", String(256), nullable=False),

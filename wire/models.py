@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, Self, TypeVar
 
 from annotated_types import MaxLen, MinLen
-from pydantic import AfterValidator, BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic import AfterValidator, BaseModel, ConfigDict, GetCoreSchemaHandler, model_validator
 from pydantic.alias_generators import to_pascal
-from pydantic_core import PydanticUseDefault, core_schema
+from pydantic_core import PydanticCustomError, PydanticUseDefault, core_schema
+
+from domain.mistakes import MAX_NAME
 
 T = TypeVar("T")
+
+
+class Remark(NamedTuple):
+    """What docs/api.md says of a member that is not simply honoured. It marks the member's type, and checks nothing."""
+
+    text: str
+
+
+NO_EFFECT = Remark("no effect")
+"""Marks a member that is accepted, and of which nothing follows."""
+
+REFUSED = Remark("refused")
+"""Marks a member that is known and refused."""
 
 AWS_ACCOUNT = "000000000000"
 """A placeholder in ARNs and `AWSAccountId`, because there is no AWS account."""
@@ -22,6 +37,22 @@ class WireModel(BaseModel):
     """
 
     model_config = ConfigDict(alias_generator=to_pascal, frozen=True, extra="ignore", strict=True)
+
+
+class OnlyServedMembers(WireModel):
+    """Base of bodies, and of structures within them, whose other members are refused, and not ignored.
+
+    Without a filter a search would find too much, and without a value a change would be incomplete. `null` counts as absent.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    @model_validator(mode="after")
+    def _has_no_others(self) -> Self:
+        others = ", ".join(name for name, value in (self.model_extra or {}).items() if value is not None)
+        if others:
+            raise PydanticCustomError("not_served", "{others} is not served here", {"others": others[:MAX_NAME]})
+        return self
 
 
 def _without_null_character(text: str) -> str:
@@ -52,6 +83,8 @@ OrDefault = Annotated[T, _NullIsAbsent]
 Text = Annotated[str, AfterValidator(_without_null_character)]
 InstanceId = Annotated[Text, MinLen(1), MaxLen(100)]
 ContactId = Annotated[Text, MinLen(1), MaxLen(256)]
+QueueId = Annotated[Text, MinLen(1), MaxLen(256)]
+FlowId = Annotated[Text, MinLen(1), MaxLen(500)]
 UserId = Annotated[Text, MinLen(1), MaxLen(256)]
 ClientToken = Annotated[Text, MaxLen(500)]
 

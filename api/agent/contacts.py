@@ -193,4 +193,7 @@ def _response(contact: StoredContact, conversation: StoredConversation, customer
         ended_at=contact.ended_at,
         # later attributes are of a contact that is not the agent's: the answers of a survey about them, for example
         attributes=dict(customer.attributes if contact.attributes is None else contact.attributes),
+        name=contact.name,
+        description=contact.description,
+        references=dict(contact.references or {}),
     )

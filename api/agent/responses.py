@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_pascal
 from api.openapi import ResponseBody, example
 from domain.instants import iso
 from domain.routing import AgentStatus
+from store.records import ContactReference
 
 Instant = Annotated[
     datetime, PlainSerializer(iso, return_type=str), WithJsonSchema({"type": "string", "format": "date-time"})
@@ -26,6 +27,9 @@ _AGENT_CONTACT: dict[str, Any] = {
     "started_at": _AT,
     "ended_at": None,
     "attributes": {"tier": "gold"},
+    "name": "Order 7",
+    "description": None,
+    "references": {"order": {"type": "URL", "value": "https://shop.example/7"}},
 }
 _OPEN_CONTACT: dict[str, Any] = {
     **_CONTACT,
@@ -129,6 +133,9 @@ class ContactResponse(ResponseBody):
     started_at: Instant
     ended_at: Instant | None
     attributes: dict[str, str]
+    name: str | None
+    description: str | None
+    references: dict[str, ContactReference]
 
 
 class ContactsResponse(ResponseBody):

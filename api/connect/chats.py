@@ -29,7 +29,9 @@ from api.openapi import DescribedRoute
 from api.participant.authentication import participant_token
 from api.participant.connection import connection_data
 from api.paths import resource_id
+from configuration.policies import workstream_policy
 from configuration.schema.instances import InstanceSettings
+from configuration.schema.workstreams import WorkstreamSettings
 from domain.conversation import ConversationOpening, RehydratedPast
 from domain.errors import AccessDenied, ContactNotFound, ConversationEnded, InvalidValue, MalformedRequest, NotFound
 from domain.events import End, Message
@@ -61,7 +63,7 @@ async def start_chat_contact(
     workstream = settings.workstreams.get(workstream_id)
     if workstream is None:
         raise NotFound(f"ContactFlowId: instance {instance!r} has no workstream {workstream_id!r}.")
-    _check_supported(body)
+    _check_supported(body, settings, workstream)
     body, customer = await _with_customer(services, settings, workstream_id, body)
 
     # a repeat without the token that named the customer is another request
@@ -151,7 +153,14 @@ async def _start(
         await conversations.open_conversation(services.db, new)
 
 
-def _check_supported(body: StartChatContact) -> None:
+def _check_supported(body: StartChatContact, settings: InstanceSettings, workstream: WorkstreamSettings) -> None:
+    mode = body.participant_configuration and body.participant_configuration.response_mode
+    if mode == "INCREMENTAL":
+        raise MalformedRequest(
+            "ParticipantConfiguration.ResponseMode: INCREMENTAL is not served here; messages are complete."
+        )
+    if body.disconnect_on_customer_exit and not workstream_policy(settings, workstream, None).customer_may_end:
+        raise MalformedRequest("DisconnectOnCustomerExit: the customer cannot end a chat of this workstream.")
     if body.persistent_chat and body.related_contact_id:
         raise MalformedRequest("PersistentChat and RelatedContactId cannot both be given.")
     if body.chat_streaming_configuration:

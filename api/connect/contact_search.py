@@ -15,8 +15,8 @@ from typing import Any, Literal
 from fastapi import APIRouter
 
 from api.bodies import JsonBody
+from api.connect.arns import contact_arn
 from api.connect.authentication import ByChatsKey
-from api.connect.contacts import contact_arn
 from api.connect.search_requests import SearchContacts
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from api.bodies import JsonBody
+from api.connect.arns import contact_arn
 from api.connect.authentication import ByChatsKey
 from api.connect.recordings import recordings_of
 from api.connect.requests import MAX_ATTRIBUTE_BYTES, AssociateContactWithUser, UpdateContactAttributes
@@ -23,7 +24,7 @@ from domain.instants import epoch_seconds
 from runtime.bus import Announcement
 from store.attributes import merge_attributes
 from store.records import StoredContact, StoredConversation
-from wire.models import AWS_ACCOUNT, without_none
+from wire.models import without_none
 
 router = APIRouter(route_class=DescribedRoute)
 
@@ -49,7 +50,7 @@ async def describe_contact(
 ) -> dict[str, Any]:
     """DescribeContact."""
     instance, _ = services.instance(instance_id, caller.instances)
-    contact, conversation = await _find_contact(services, instance, contact_id)
+    contact, conversation = await find_contact(services, instance, contact_id)
     recordings = recordings_of(instance, contact, services.settings.archive_address)
     return {"Contact": _describe(contact, conversation) | without_none(Recordings=recordings)}
 
@@ -63,7 +64,7 @@ async def get_contact_attributes(
 ) -> dict[str, Any]:
     """GetContactAttributes."""
     instance, _ = services.instance(instance_id, caller.instances)
-    _, conversation = await _find_contact(services, instance, initial_contact_id, "InitialContactId")
+    _, conversation = await find_contact(services, instance, initial_contact_id, "InitialContactId")
     return {"Attributes": conversation.attributes}
 
 
@@ -96,7 +97,7 @@ async def associate_contact_with_user(
 ) -> dict[str, Any]:
     """AssociateContactWithUser: assigns a waiting chat to an agent."""
     instance, settings = services.instance(instance_id, caller.instances)
-    _, conversation = await _find_contact(services, instance, contact_id)
+    _, conversation = await find_contact(services, instance, contact_id)
     user = resource_id(body.user_id)
     agent = settings.agents.get(user)
     if agent is None:
@@ -106,9 +107,14 @@ async def associate_contact_with_user(
     return {}
 
 
-async def _find_contact(
+async def find_contact(
     services: ServicesInRequest, instance: str, contact_id: str, member: str = "ContactId"
 ) -> tuple[StoredContact, StoredConversation]:
+    """Find a contact, given by id or ARN, and its conversation, once its accepted messages are recorded.
+
+    Raises:
+        NotFound: the instance has no such contact.
+    """
     found = await find_contact_after_writes(services, instance, resource_id(contact_id))
     if found is None:
         raise NotFound(f"{member}: instance {instance!r} has no contact {contact_id!r}.")
@@ -125,6 +131,8 @@ def _describe(contact: StoredContact, conversation: StoredConversation) -> dict[
         ContactAssociationId=conversation.association_id or conversation.id,
         RelatedContactId=contact.related_contact_id,
         InitiationMethod=contact.initiation_method,
+        Name=contact.name,
+        Description=contact.description,
         Channel="CHAT",
         QueueInfo=without_none(Id=contact.queue, EnqueueTimestamp=epoch_seconds(contact.enqueued_at)),
         AgentInfo=without_none(
@@ -144,9 +152,5 @@ def _describe(contact: StoredContact, conversation: StoredConversation) -> dict[
         CustomerId=conversation.customer_id,
         SegmentAttributes=conversation.segment_attributes or None,
         Attributes=conversation.attributes or None,
+        Tags=contact.tags or None,
     )
-
-
-def contact_arn(instance: str, contact_id: str) -> str:
-    """Return the ARN of a contact. Region and account are placeholders."""
-    return f"arn:aws:connect:local:{AWS_ACCOUNT}:instance/{instance}/contact/{contact_id}"

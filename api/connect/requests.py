@@ -11,7 +11,20 @@ from pydantic_core import to_json
 
 from domain.transcript import ContentType, checked_content
 from store.attributes import attribute_bytes
-from wire.models import ClientToken, ContactId, InstanceId, OrDefault, Text, UserId, WireModel
+from wire.models import (
+    NO_EFFECT,
+    REFUSED,
+    ClientToken,
+    ContactId,
+    FlowId,
+    InstanceId,
+    OrDefault,
+    QueueId,
+    Remark,
+    Text,
+    UserId,
+    WireModel,
+)
 
 MAX_ATTRIBUTE_BYTES = 32_768
 """Size of a contact's attributes: all keys and values together, in UTF-8 bytes (StartChatContact)."""
@@ -35,7 +48,6 @@ def _without_customer_token(attributes: dict[str, str]) -> dict[str, str]:
 
 AttributeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32767}$")]
 Attributes = Annotated[dict[AttributeName, Text], AfterValidator(_within_limit)]
-FlowId = Annotated[Text, MinLen(1), MaxLen(500)]
 SegmentAttributeName = Annotated[Text, MinLen(1), MaxLen(128)]
 
 
@@ -66,9 +78,9 @@ class CreatePersistentContactAssociation(PersistentChat):
 
 
 class ParticipantConfiguration(WireModel):
-    """How text of bots arrives. Has no effect."""
+    """How messages of bots arrive: always COMPLETE. INCREMENTAL is refused (400)."""
 
-    response_mode: Literal["INCREMENTAL", "COMPLETE"] | None = None
+    response_mode: Annotated[Literal["INCREMENTAL", "COMPLETE"] | None, Remark("COMPLETE only")] = None
 
 
 MAX_SEGMENT_DEPTH = 50
@@ -144,9 +156,14 @@ class StartChatContact(WireModel):
     participant_configuration: ParticipantConfiguration | None = None
     segment_attributes: OrDefault[SegmentAttributes] = Field(default_factory=dict)
     customer_id: Annotated[Text, MinLen(1), MaxLen(128)] | None = None
-    disconnect_on_customer_exit: Annotated[list[Literal["AGENT"]], MinLen(1), MaxLen(1)] | None = None
-    connection_types: Annotated[list[ConnectionType], MinLen(1), MaxLen(2)] | None = None
-    chat_streaming_configuration: StreamingConfiguration | None = None
+    disconnect_on_customer_exit: Annotated[
+        Annotated[list[Literal["AGENT"]], MinLen(1), MaxLen(1)] | None,
+        Remark("always so; refused where the customer cannot end the chat"),
+    ] = None
+    connection_types: Annotated[
+        Annotated[list[ConnectionType], MinLen(1), MaxLen(2)] | None, Remark("WEBSOCKET and CONNECTION_CREDENTIALS")
+    ] = None
+    chat_streaming_configuration: Annotated[StreamingConfiguration | None, REFUSED] = None
 
     @model_validator(mode="after")
     def _supports_initial_message(self) -> Self:
@@ -167,7 +184,7 @@ class StopContact(WireModel):
 
     instance_id: InstanceId
     contact_id: ContactId
-    disconnect_reason: DisconnectReason | None = None
+    disconnect_reason: Annotated[DisconnectReason | None, NO_EFFECT] = None
 
 
 class UpdateContactAttributes(WireModel):
@@ -183,8 +200,8 @@ class TransferContact(WireModel):
 
     instance_id: InstanceId
     contact_id: ContactId
-    contact_flow_id: FlowId
-    queue_id: Annotated[Text, MinLen(1), MaxLen(256)] | None = None
+    contact_flow_id: Annotated[FlowId, Remark("must exist; the chat keeps its own")]
+    queue_id: QueueId | None = None
     user_id: UserId | None = None
     client_token: ClientToken | None = None
 
@@ -199,9 +216,11 @@ class ParticipantCapabilities(WireModel):
 class ParticipantToAdd(WireModel):
     """The participant who joins. In chats this must be a `CUSTOM_BOT`."""
 
-    participant_role: Literal["AGENT", "CUSTOMER", "SYSTEM", "CUSTOM_BOT", "SUPERVISOR"] | None = None
+    participant_role: Annotated[
+        Literal["AGENT", "CUSTOMER", "SYSTEM", "CUSTOM_BOT", "SUPERVISOR"] | None, Remark("CUSTOM_BOT only")
+    ] = None
     display_name: Annotated[Text, MinLen(1), MaxLen(256)] | None = None
-    participant_capabilities: ParticipantCapabilities | None = None
+    participant_capabilities: Annotated[ParticipantCapabilities | None, NO_EFFECT] = None
 
 
 class CreateParticipant(WireModel):

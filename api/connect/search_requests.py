@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, PlainSerializer, PlainValidator, model_v
 from pydantic_core import PydanticCustomError
 
 from domain.instants import EPOCH, epoch_milliseconds
-from wire.models import InstanceId, OrDefault, Text, WireModel
+from wire.models import InstanceId, OrDefault, Remark, Text, WireModel
 
 
 def _instant(value: object) -> datetime:
@@ -92,18 +92,21 @@ class SearchCriteria(WireModel):
     searchable_contact_attributes: SearchableContactAttributes | None = None
 
 
+SortField = Literal[
+    "INITIATION_TIMESTAMP",
+    "SCHEDULED_TIMESTAMP",
+    "CONNECTED_TO_AGENT_TIMESTAMP",
+    "DISCONNECT_TIMESTAMP",
+    "INITIATION_METHOD",
+    "CHANNEL",
+    "EXPIRY_TIMESTAMP",
+]
+
+
 class Sort(WireModel):
     """Order of the results."""
 
-    field_name: Literal[
-        "INITIATION_TIMESTAMP",
-        "SCHEDULED_TIMESTAMP",
-        "CONNECTED_TO_AGENT_TIMESTAMP",
-        "DISCONNECT_TIMESTAMP",
-        "INITIATION_METHOD",
-        "CHANNEL",
-        "EXPIRY_TIMESTAMP",
-    ]
+    field_name: Annotated[SortField, Remark("INITIATION_TIMESTAMP, CONNECTED_TO_AGENT_TIMESTAMP, DISCONNECT_TIMESTAMP")]
     order: Literal["ASCENDING", "DESCENDING"]
 
 

@@ -9,8 +9,8 @@ from fastapi import APIRouter
 
 from api.bodies import JsonBody
 from api.client_tokens import token_request
+from api.connect.arns import contact_arn
 from api.connect.authentication import ByChatsKey
-from api.connect.contacts import contact_arn
 from api.connect.queue_hours import require_open_queue
 from api.connect.requests import TransferContact
 from api.dependencies import Services, ServicesInRequest

@@ -22,7 +22,7 @@ from domain.instants import iso
 from realtime.sessions import Session
 from runtime.bus import Announcement
 from wire.frames import CHAT_ENDED, transient_event
-from wire.models import ClientToken, OrDefault, WireModel
+from wire.models import NO_EFFECT, ClientToken, OrDefault, Remark, WireModel
 
 router = APIRouter(route_class=DescribedRoute)
 
@@ -33,14 +33,17 @@ SOCKET_URL_LIFE = timedelta(seconds=100)
 class CreateParticipantConnection(WireModel):
     """POST /participant/connection. The ChatJS of an agent also calls it without `Type`, to count as connected."""
 
-    type: Annotated[list[Literal["WEBSOCKET", "CONNECTION_CREDENTIALS", "WEBRTC_CONNECTION"]], MinLen(1)] | None = None
+    type: Annotated[
+        Annotated[list[Literal["WEBSOCKET", "CONNECTION_CREDENTIALS", "WEBRTC_CONNECTION"]], MinLen(1)] | None,
+        Remark("WEBSOCKET and CONNECTION_CREDENTIALS"),
+    ] = None
     connect_participant: OrDefault[bool] = False
 
 
 class DisconnectParticipant(WireModel):
     """POST /participant/disconnect."""
 
-    client_token: ClientToken | None = None
+    client_token: Annotated[ClientToken | None, NO_EFFECT] = None
 
 
 @router.post("/participant/connection")

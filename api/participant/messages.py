@@ -27,7 +27,7 @@ from store import transcript
 from store.receipt_writer import ReceiptRequest
 from store.records import Receipt
 from wire.frames import DELIVERED, READ, TYPING, receipt_event, transient_event
-from wire.models import ClientToken, Text, WireModel
+from wire.models import NO_EFFECT, ClientToken, Remark, Text, WireModel
 
 router = APIRouter(route_class=DescribedRoute)
 
@@ -53,9 +53,9 @@ class SendMessage(WireModel):
 class SendEvent(WireModel):
     """POST /participant/event. ChatJS sends the same ClientToken with every receipt, so it does not make events idempotent."""
 
-    content_type: EventContentType
+    content_type: Annotated[EventContentType, Remark("connection.acknowledged has no effect")]
     content: Annotated[Text, MinLen(1), MaxLen(16_384)] | None = None
-    client_token: ClientToken | None = None
+    client_token: Annotated[ClientToken | None, NO_EFFECT] = None
 
 
 class MessageReference(WireModel):

@@ -16,7 +16,7 @@ class KeyRole(StrEnum):
     """What a backend may do with an access key."""
 
     CHATS = "chats"
-    """Start, find, change, transfer and stop chats, and take part in them as a bot."""
+    """Start, find, change, transfer and stop chats, take part in them as a bot, and look up what they need."""
 
     TRANSCRIPTS = "transcripts"
     """Read the transcripts of contacts."""
@@ -25,7 +25,7 @@ class KeyRole(StrEnum):
     """Follow the events of contacts, without texts."""
 
     AGENTS = "agents"
-    """Sign agents in, and set their status."""
+    """Sign agents in, set their status, see what they do, and close their wrap-ups."""
 
     ADMINISTRATION = "administration"
     """Read and change the configuration, export and delete the data of customers, and read the audit log."""

@@ -81,6 +81,8 @@ class LimitSettings(SettingsSection):
     """StopContact and DescribeContact, each for itself."""
     searches: RateLimit = rate("0.5/1")
     """SearchContacts."""
+    metrics: RateLimit = rate("5/8")
+    """GetCurrentMetricData and GetCurrentUserData, each for itself."""
     controls: RateLimit = rate("2/5")
     """Each other operation of Amazon Connect."""
     backends: RateLimit = rate("10/15")

@@ -79,6 +79,18 @@ BODIES: Mapping[str, Body] = {
     },
     "POST /metrics/contact": lambda target: _contact(target, Metrics=[{"Name": "POSITION_IN_QUEUE"}]),
     "PUT /users/{InstanceId}/{UserId}/status": lambda _: {"AgentStatusId": "offline"},
+    "POST /search-users": lambda _: INSTANCE,
+    "POST /search-queues": lambda _: INSTANCE,
+    "POST /metrics/current/{InstanceId}": lambda _: {"Filters": {}, "CurrentMetrics": [{"Name": "CONTACTS_IN_QUEUE"}]},
+    "POST /metrics/userdata/{InstanceId}": lambda _: {"Filters": {}},
+    "POST /contacts/{InstanceId}/{ContactId}": lambda _: {"Name": "an order"},
+    "POST /contact/tags": lambda target: _contact(target, Tags={"a": "1"}),
+    "POST /contacts/{InstanceId}/{ContactId}/routing-data": lambda _: {"QueuePriority": 1},
+    "POST /users/{InstanceId}/{UserId}/contact": lambda target: {"ContactId": target.chat.contact_id},
+    "POST /contact/list-real-time-analysis-segments-v2/{InstanceId}/{ContactId}": lambda _: {
+        "OutputType": "Raw",
+        "SegmentTypes": ["Transcript"],
+    },
     "POST /v1/agents/sign-in": lambda _: {"instance": "one", "user": "other"},
     "POST /v1/reconnections": lambda _: {"instance": "one", "workstream": WORKSTREAM, "customer_id": "nobody"},
     "POST /v1/contacts/{contact_id}/reconnect-link": lambda _: {"instance": "one"},
@@ -111,6 +123,16 @@ SUBJECTS: Mapping[str, Callable[[Tenants], Chat]] = {
 """The operations that are not possible for a chat that an agent has now."""
 
 
+QUERIES: Mapping[str, Callable[[Target], str]] = {
+    "GET /v1/contacts/{contact_id}/transcript": lambda _: "instance=one",
+    "GET /v1/events": lambda _: "instance=one",
+    "DELETE /contact/tags/{InstanceId}/{ContactId}": lambda _: "TagKeys=a",
+    "GET /contact/references/{InstanceId}/{ContactId}": lambda _: "referenceTypes=URL",
+    "GET /contact/associated/{InstanceId}": lambda target: f"contactId={target.chat.contact_id}",
+}
+"""The queries of the operations that need one."""
+
+
 def subject_of(operation: str, tenants: Tenants) -> Target:
     """A chat of the agent `holder`, or one that waits, so that the operation is possible."""
     make = SUBJECTS.get(operation)
@@ -126,6 +148,8 @@ def path_of(operation: str, target: Target) -> str:
         "InitialContactId": target.chat.contact_id,
         "contact_id": target.chat.contact_id,
         "UserId": target.user,
+        "QueueId": "spare",
+        "ContactFlowId": WORKSTREAM,
         "user": target.user,
         "queue": "shelf",
         "offer_id": target.offer_id,
@@ -135,5 +159,4 @@ def path_of(operation: str, target: Target) -> str:
         "customer_id": target.tenants.customer_of(target.chat),
     }
     path = re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], operation.partition(" ")[2])
-    needs_instance = operation in ("GET /v1/contacts/{contact_id}/transcript", "GET /v1/events")
-    return f"{path}?instance=one" if needs_instance else path
+    return f"{path}?{QUERIES[operation](target)}" if operation in QUERIES else path

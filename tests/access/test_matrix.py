@@ -21,7 +21,7 @@ from tests.api.calls import served
 
 CELLS = read_cells()
 AGENT_SOCKET = "GET /v1/agent/socket"
-OWN_AFFAIRS = ("GET /v1/agent", "PUT /v1/agent/status", "POST /v1/agent/socket-ticket", AGENT_SOCKET)
+OWN_AFFAIRS = ("GET /instance", "GET /v1/agent", "PUT /v1/agent/status", "POST /v1/agent/socket-ticket", AGENT_SOCKET)
 """Operations that are about the caller alone."""
 ABOUT_CHATS = ("Agents", "Offers", "Queues", "Supervisors")
 EFFECTIVE = ("yes", "all", "until then")

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 import httpx
 
 from api.tokens import Tokens, token_keys
+from tests.api.resource_bodies import resource_bodies
 from tests.compat.chats import EVENT, Chat
 from tests.stack import SECRET, Stack
 
@@ -37,6 +38,30 @@ ROUTES = {
     "UpdateParticipantRoleConfig": ("PUT", "/contact/participant-role-config/{InstanceId}/{ContactId}"),
     "GetContactMetrics": ("POST", "/metrics/contact"),
     "PutUserStatus": ("PUT", "/users/{InstanceId}/{UserId}/status"),
+    "ListAgentStatuses": ("GET", "/agent-status/{InstanceId}"),
+    "DescribeUser": ("GET", "/users/{InstanceId}/{UserId}"),
+    "ListUsers": ("GET", "/users-summary/{InstanceId}"),
+    "SearchUsers": ("POST", "/search-users"),
+    "ListQueues": ("GET", "/queues-summary/{InstanceId}"),
+    "DescribeQueue": ("GET", "/queues/{InstanceId}/{QueueId}"),
+    "SearchQueues": ("POST", "/search-queues"),
+    "GetCurrentMetricData": ("POST", "/metrics/current/{InstanceId}"),
+    "GetCurrentUserData": ("POST", "/metrics/userdata/{InstanceId}"),
+    "ListContactFlows": ("GET", "/contact-flows-summary/{InstanceId}"),
+    "DescribeContactFlow": ("GET", "/contact-flows/{InstanceId}/{ContactFlowId}"),
+    "ListInstances": ("GET", "/instance"),
+    "DescribeInstance": ("GET", "/instance/{InstanceId}"),
+    "UpdateContact": ("POST", "/contacts/{InstanceId}/{ContactId}"),
+    "TagContact": ("POST", "/contact/tags"),
+    "UntagContact": ("DELETE", "/contact/tags/{InstanceId}/{ContactId}"),
+    "ListContactReferences": ("GET", "/contact/references/{InstanceId}/{ContactId}"),
+    "ListAssociatedContacts": ("GET", "/contact/associated/{InstanceId}"),
+    "UpdateContactRoutingData": ("POST", "/contacts/{InstanceId}/{ContactId}/routing-data"),
+    "DismissUserContact": ("POST", "/users/{InstanceId}/{UserId}/contact"),
+    "ListRealtimeContactAnalysisSegmentsV2": (
+        "POST",
+        "/contact/list-real-time-analysis-segments-v2/{InstanceId}/{ContactId}",
+    ),
     "SignIn": ("POST", "/v1/agents/sign-in"),
     "Reconnect": ("POST", "/v1/reconnections"),
     "CreateParticipantConnection": ("POST", "/participant/connection"),
@@ -49,7 +74,7 @@ OWN_OPERATIONS = ("SignIn", "Reconnect")
 """Operations of Perennial that Amazon Connect does not have."""
 NEEDS_ENDED_CHAT = "CreatePersistentContactAssociation"
 """It needs an ended chat as source, so it has no generally valid body. See tests/compat/test_rehydration.py."""
-WITH_BODY = [name for name, (method, _) in ROUTES.items() if method != "GET" and name != NEEDS_ENDED_CHAT]
+WITH_BODY = [name for name, (method, _) in ROUTES.items() if method in ("POST", "PUT") and name != NEEDS_ENDED_CHAT]
 PARTICIPANT_OPERATIONS = [name for name, (_, path) in ROUTES.items() if path.startswith("/participant/")]
 CONTROL_OPERATIONS = [name for name in ROUTES if name not in PARTICIPANT_OPERATIONS]
 
@@ -73,12 +98,11 @@ class Api:
     ) -> httpx.Response:
         """Call an operation with its normal credentials, or with `token` instead."""
         method, template = ROUTES[operation]
-        ids = {"InstanceId": "demo", "ContactId": "-", "InitialContactId": "-", "UserId": "a1"}
-        if chat:
-            ids |= {"ContactId": chat.contact_id, "InitialContactId": chat.contact_id}
+        ids = path_ids(chat)
         return self.http.request(
             method,
             template.format_map(ids | dict(path or {})),
+            params=query_of(operation, ids),
             content=body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode(),
             headers={
                 "content-type": "application/json",
@@ -109,7 +133,13 @@ class Api:
             fresh = self.start()
             self.send("AssociateContactWithUser", {"UserId": "a1"}, chat=fresh).raise_for_status()
             return fresh
-        changing = ("StopContact", "DisconnectParticipant", "CreateParticipant", "GetContactMetrics")
+        changing = (
+            "StopContact",
+            "DisconnectParticipant",
+            "CreateParticipant",
+            "GetContactMetrics",
+            "DismissUserContact",
+        )
         return self.start() if operation in changing else chat
 
     def end(self, chat: Chat) -> None:
@@ -141,6 +171,22 @@ def served_whatever_it_logs(folder: Path, configuration: str, **settings: str) -
     assert running.stop() == 0, running.log()
 
 
+def path_ids(chat: Chat | None) -> dict[str, str]:
+    """Return what stands in paths: a chat, and an agent, a queue and a workstream of the demo."""
+    contact = chat.contact_id if chat else "-"
+    demo = {"InstanceId": "demo", "UserId": "a1", "QueueId": "persistent", "ContactFlowId": "persistent"}
+    return {**demo, "ContactId": contact, "InitialContactId": contact}
+
+
+def query_of(operation: str, ids: Mapping[str, str]) -> dict[str, str]:
+    """Return the query that an operation needs."""
+    return {
+        "UntagContact": {"TagKeys": "a"},
+        "ListContactReferences": {"referenceTypes": "URL"},
+        "ListAssociatedContacts": {"contactId": ids["ContactId"]},
+    }.get(operation, {})
+
+
 def credentials(operation: str, token: str | None) -> dict[str, str]:
     """Return the header that authenticates the caller."""
     if operation in PARTICIPANT_OPERATIONS:
@@ -158,6 +204,7 @@ def token_for(operation: str, chat: Chat | None) -> str | None:
 def valid_body(operation: str, chat: Chat) -> dict[str, Json]:
     """Return a valid body of an operation."""
     return {
+        **resource_bodies(chat),
         "StartChatContact": {
             "InstanceId": "demo",
             "ContactFlowId": "persistent",

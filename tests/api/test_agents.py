@@ -116,6 +116,9 @@ def test_assigned_contact_is_listed_for_its_agent_only(api: Api, a1: AgentTokenC
         "started_at": shown["started_at"],
         "ended_at": None,
         "attributes": {"topic": "bees"},
+        "name": None,
+        "description": None,
+        "references": {},
     }
     assert shown["started_at"].endswith("Z")
     assert chat.contact_id not in a2.contacts()

@@ -8,7 +8,16 @@ from uuid import uuid4
 
 import pytest
 
-from tests.api.calls import CONTROL_OPERATIONS, ROUTES, WITH_BODY, Api, assert_refused, shape_error, valid_body
+from tests.api.calls import (
+    CONTROL_OPERATIONS,
+    ROUTES,
+    WITH_BODY,
+    Api,
+    assert_refused,
+    path_ids,
+    shape_error,
+    valid_body,
+)
 from tests.compat.chats import Chat, eventually
 
 DEPTH = 10_000
@@ -142,7 +151,7 @@ def test_content_type_of_request_is_ignored(api: Api, chat: Chat, operation: str
 def test_client_disconnect_during_request_causes_no_error(api: Api, chat: Chat, operation: str) -> None:
     log_start = len(api.stack.log())
     method, path = ROUTES[operation]
-    path = path.format(InstanceId="demo", ContactId=chat.contact_id, UserId="a1")
+    path = path.format_map(path_ids(chat))
     bearer = f"x-amz-bearer: {chat.participant_token if 'Connection' in operation else chat.token}"
     key = "authorization: Bearer perennial-demo-secret" if operation in CONTROL_OPERATIONS else bearer
     with socket.create_connection(("127.0.0.1", api.stack.api_port)) as connection:

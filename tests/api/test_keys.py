@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.api.calls import CONTROL_OPERATIONS, Api, assert_refused, valid_body, with_member
+from tests.api.calls import CONTROL_OPERATIONS, ROUTES, Api, assert_refused, valid_body, with_member
 from tests.compat.chats import Chat
 
 ALL, ONE, HASHED = "secret-of-the-key-all", "secret-of-the-key-one", "secret-of-the-key-hashed"
@@ -32,19 +32,27 @@ def start_chat(tenants: Api, instance: str, secret: str = ALL, client_token: str
 
 def send(tenants: Api, operation: str, instance: str, contact_id: str, secret: str, *, in_path: str = "") -> Any:
     chat = Chat(contact_id, "", "", "")
-    ids = {"InstanceId": in_path or instance}
-    if operation in ("DescribeContact", "GetContactAttributes"):
+    ids = {"InstanceId": in_path or instance, "QueueId": "queue"}
+    if ROUTES[operation][0] in ("GET", "DELETE"):
         return tenants.send(operation, chat=chat, token=secret, path=ids)
     body = valid_body(operation, chat)
     body |= {name: instance for name in ("InstanceId", "instance") if name in body}
     return tenants.send(operation, body, chat=chat, token=secret, path=ids)
 
 
-EXPECTED_STATUS = {"TransferContact": 404, "CreatePersistentContactAssociation": 404}
+EXPECTED_STATUS = {"TransferContact": 404, "CreatePersistentContactAssociation": 404, "GetCurrentMetricData": 404}
 """Status of a request whose key was accepted. 404: the tenants lack the queue, and the source contact does not exist."""
 
 
-@pytest.mark.parametrize("operation", CONTROL_OPERATIONS)
+ABOUT_NO_CONTACT = {
+    *("StartChatContact", "SignIn", "SearchContacts", "Reconnect", "PutUserStatus", "ListAgentStatuses"),
+    *("DescribeUser", "ListUsers", "SearchUsers", "ListQueues", "DescribeQueue", "SearchQueues"),
+    *("GetCurrentMetricData", "GetCurrentUserData", "ListContactFlows", "DescribeContactFlow", "DescribeInstance"),
+}
+"""Operations whose request names no contact."""
+
+
+@pytest.mark.parametrize("operation", [name for name in CONTROL_OPERATIONS if name != "ListInstances"])
 def test_limited_key_reaches_its_own_tenant_only(tenants: Api, operation: str) -> None:
     contacts = {name: start_chat(tenants, name)["ContactId"] for name in ("one", "two")}
     assert send(tenants, operation, "one", contacts["one"], ONE).status_code == EXPECTED_STATUS.get(operation, 200)
@@ -56,7 +64,7 @@ def test_limited_key_reaches_its_own_tenant_only(tenants: Api, operation: str) -
         )
         assert unknown.json() == {**refused.json(), "Message": refused.json()["Message"].replace("'two'", "'x'")}
     # the own instance gives no access to contacts of another tenant
-    if operation not in ("StartChatContact", "SignIn", "SearchContacts", "Reconnect", "PutUserStatus"):
+    if operation not in ABOUT_NO_CONTACT:
         response = send(tenants, operation, "one", contacts["two"], ONE)
         assert response.status_code == (410 if operation == "StopContact" else 404)
     assert send(tenants, operation, "two", contacts["two"], ALL).status_code == EXPECTED_STATUS.get(operation, 200)

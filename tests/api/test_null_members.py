@@ -13,7 +13,23 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from api import agent, reconnections
 from api.bodies import BodyReader
-from api.connect import agent_status, bots, chats, contact_search, contacts, metrics, participant_timers, rehydration
+from api.connect import (
+    agent_status,
+    bots,
+    chats,
+    contact_details,
+    contact_routing,
+    contact_search,
+    contact_segments,
+    contacts,
+    current_metrics,
+    metrics,
+    participant_timers,
+    queues,
+    rehydration,
+    user_data,
+    users,
+)
 from api.connect import transfers as connect_transfers
 from api.participant import connection, messages, transcript
 from tests.api.calls import Api, assert_refused, valid_body, with_member
@@ -21,6 +37,7 @@ from tests.compat.chats import Chat
 
 MODULES = (
     *(agent_status, bots, chats, contact_search, contacts, metrics, participant_timers, rehydration),
+    *(contact_details, contact_routing, contact_segments, current_metrics, queues, user_data, users),
     *(connect_transfers, connection, messages, transcript, reconnections, *agent.MODULES),
 )
 

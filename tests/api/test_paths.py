@@ -19,7 +19,14 @@ from tests.compat.chats import Chat
 from tests.stack import Stack
 
 IDS = [(operation, member) for operation, (_, path) in ROUTES.items() for member in re.findall(r"{(\w+)}", path)]
-MAX_LENGTHS = {"InstanceId": 100, "ContactId": 256, "InitialContactId": 256, "UserId": 256}
+MAX_LENGTHS = {
+    "InstanceId": 100,
+    "ContactId": 256,
+    "InitialContactId": 256,
+    "UserId": 256,
+    "QueueId": 256,
+    "ContactFlowId": 500,
+}
 SERVICES = {"connect": "InvalidRequestException", "connectparticipant": "ValidationException"}
 
 

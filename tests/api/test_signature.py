@@ -15,7 +15,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.api.calls import CONTROL_OPERATIONS, ROUTES, Api, assert_refused, served, valid_body
+from tests.api.calls import CONTROL_OPERATIONS, ROUTES, Api, assert_refused, path_ids, served, valid_body
 from tests.api.signing import SignedRequest
 from tests.compat.chats import INSTANCE, Chat
 from tests.stack import KEY_ID, SECRET
@@ -293,8 +293,7 @@ class TestBearer:
     @pytest.mark.parametrize("operation", CONTROL_OPERATIONS)
     def test_every_operation_requires_the_key(self, api: Api, chat: Chat, operation: str) -> None:
         method, template = ROUTES[operation]
-        ids = {"ContactId": chat.contact_id, "InitialContactId": chat.contact_id, "UserId": "a1"}
-        path = template.format(InstanceId="demo", **ids)
+        path = template.format_map(path_ids(chat))
         body = valid_body(operation, chat) if method != "GET" else None
         for header in ("", "Bearer", f"Bearer {SECRET}x", f"Bearer {KEY_ID}", f"Basic {SECRET}", SECRET):
             refused = api.http.request(method, path, json=body, headers={"authorization": header})

@@ -45,6 +45,9 @@ def check_shape(shape: Any, value: object, where: str = "response") -> None:
                 check_shape(shape.value, member, f"{where}.{name}")
         case "string":
             _check_string(shape, value, where)
+        case "timestamp" if shape.serialization.get("timestampFormat") == "iso8601":
+            assert isinstance(value, str), f"{where} is not a text: {value!r}"
+            assert ISO_MILLISECONDS.fullmatch(value), f"{where} is not in UTC to the millisecond: {value!r}"
         case "timestamp":
             assert isinstance(value, int | float), f"{where} is not an epoch number: {value!r}"
             assert not isinstance(value, bool), f"{where} is not an epoch number: {value!r}"

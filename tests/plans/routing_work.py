@@ -7,18 +7,21 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from domain.routing import AgentStatus, OfferOutcome, RoutingStage
-from routing import agent_events, agent_status, agents, disconnected_agents, offers, queues, supervision
+from routing import agent_events, agent_status, agents, board, disconnected_agents, offers, queues, supervision
 from routing.agent_events import AgentId
 from routing.connection_reports import connection_id
 from routing.leases import Lease, end_leases, holds_lease, leases, take_lease
 from routing.placement import remove_from_routing
+from routing.priorities import set_priority
 from routing.records import OfferRules, RoutedAgent
 from routing.rows import lock_agents
 from routing.sent_positions import delete_sent_positions, record_sent_position, sent_positions
+from store.associated_contacts import ContactPosition, associated_contacts
 from store.connections import add_connection
 from store.contact_search import ContactSearch, count_contacts
+from store.conversations import find_conversation
 from store.database import Database
-from tests.plans.filled_store import ANN, BOB, LONG, PARKED, SUPPORT
+from tests.plans.filled_store import ANN, BOB, CHAT, LONG, PARKED, SUPPORT
 from tests.postgres import waits_for_a_lock
 from tests.routing.routing_records import placement, put, report_offer_end, update_placement
 from tests.store.sample_records import INSTANCE
@@ -134,6 +137,10 @@ async def queues_and_positions(db: Database) -> None:
     await queues.contacts_ahead(db, first.conversation_id)
     await supervision.queued_since(db, first.conversation_id)
     await queues.average_wait(db, INSTANCE, SUPPORT, now - queues.WAIT_WINDOW, last=5)
+    await board.average_waits(db, INSTANCE, [SUPPORT, LONG], now - queues.WAIT_WINDOW, last=5)
+    await put(db, placement("urgent", queue=SUPPORT, enqueued_at=now), now)
+    assert await set_priority(db, "urgent", "urgent", 1) == (INSTANCE, SUPPORT)
+    await remove_from_routing(db, "urgent", now)
     await queues.delete_waits(db, now - queues.WAIT_WINDOW)
     await sent_positions(db, ["waiting-1", "waiting-2"])
     for position in (3, 2):
@@ -184,6 +191,12 @@ async def lists_of_all(db: Database) -> None:
     now = datetime.now(UTC)
     await supervision.queue_lengths(db, INSTANCE)
     await agents.agents_by_status(db, INSTANCE)
+    await board.agents_on_board(db, INSTANCE)
+    await board.held_contacts(db, INSTANCE, now)
+    chat = await find_conversation(db, CHAT)
+    assert chat
+    first, *_ = await associated_contacts(db, chat, 5)
+    await associated_contacts(db, chat, 5, ContactPosition(first[0].initiated_at, first[0].id))
     staff = [
         RoutedAgent(state.user, state.name, 5, frozenset({SUPPORT}))
         for state in await agents.agent_states(db, INSTANCE, now)

@@ -31,6 +31,7 @@ from store.audit import AuditEntry
 from store.checkpoints import Step, find_checkpoint
 from store.client_tokens import TokenUse
 from store.configuration import ConfigurationChange
+from store.contact_details import change_details
 from store.contact_search import (
     AttributeCriterion,
     ContactInstant,
@@ -170,6 +171,9 @@ async def work_of_an_agent(db: Database) -> None:
     await notes.add_note(db, note)
     await notes.contact_notes(db, CHAT)
     await merge_attributes(db, INSTANCE, CHAT, {"mood": "calm"}, limit=32_000)
+    found_contact = await conversations.find_contact(db, INSTANCE, CHAT)
+    assert found_contact
+    await change_details(db, found_contact[0], lambda details: replace(details, name="an order"))
 
 
 async def feed_of_events(db: Database) -> None:

@@ -198,6 +198,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("closed_at IS NOT NULL"),
     )
     op.create_index(
+        "conversations_by_association",
+        "conversations",
+        ["association_id"],
+        unique=False,
+        sqlite_where=sa.text("association_id IS NOT NULL"),
+        postgresql_where=sa.text("association_id IS NOT NULL"),
+    )
+    op.create_index(
         "conversations_with_past",
         "conversations",
         ["past_id"],
@@ -233,6 +241,7 @@ def upgrade() -> None:
         sa.Column("units", sa.Integer(), nullable=False),
         sa.Column("in_turn", sa.Boolean(), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("set_priority", sa.Integer(), nullable=True),
         sa.Column("enqueued_at", sa.BigInteger(), nullable=False),
         sa.Column("bound_to", sa.String(length=256), nullable=False),
         sa.Column("bound_until", sa.BigInteger(), nullable=True),
@@ -348,6 +357,10 @@ def upgrade() -> None:
         sa.Column("last_seq", sa.BigInteger(), nullable=True),
         sa.Column("end_reason", sa.String(length=64), nullable=True),
         sa.Column("attributes", sa.JSON(), nullable=True),
+        sa.Column("name", sa.String(length=1024), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("references", sa.JSON(), nullable=True),
+        sa.Column("tags", sa.JSON(), nullable=True),
         sa.ForeignKeyConstraint(
             ["conversation_id"],
             ["conversations.id"],
