@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from itertools import takewhile
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import RowMapping, and_, bindparam, delete, exists, literal_column, select, tuple_
+from sqlalchemy import RowMapping, Select, bindparam, case, delete, exists, func, literal_column, select, tuple_
 
 from domain.feed import FeedEventType
 from store import schema
 from store.database import Database
+from store.pairs import PAIRS, among_pairs
 from store.transaction import Transaction
 
 _event = schema.feed_events.c
@@ -77,6 +79,20 @@ _END = (
     .limit(1)
 )
 _END_ON_POSTGRES = _END.where(_event.transaction_id < _OLDEST_RUNNING)
+_IS_CLOSED = exists().where(
+    schema.conversations.c.id == _event.conversation_id, schema.conversations.c.closed_at.is_not(None)
+)
+# up to which number the events of each conversation may go: before the last one, or after it if it is closed
+_ENDS = (
+    select(_event.conversation_id, func.max(_event.seq) + case((_IS_CLOSED, 1), else_=0))
+    .where(_event.conversation_id.in_(bindparam("chats", expanding=True)))
+    .group_by(_event.conversation_id)
+)
+_REMOVE = delete(schema.feed_events).where(
+    _event.conversation_id == bindparam("chat"),
+    _event.seq < bindparam("end"),
+    tuple_(bindparam("transaction_id"), bindparam("number")) >= _POSITION,
+)
 _START = select(_start.transaction_id, _start.number).where(_start.instance == bindparam("instance"))
 
 
@@ -110,38 +126,40 @@ async def contents_of(
     db: Database, events: Sequence[StoredEvent]
 ) -> dict[tuple[str, int], tuple[str | None, str | None]]:
     """By conversation and item, the content and the sender's name of those items that events are about and that still exist."""
-    item = schema.items.c
     keys = [(event.conversation_id, event.item) for event in events if event.item is not None]
     if not keys:
         return {}
-    query = select(item.conversation_id, item.seq, item.content, item.name).where(
-        tuple_(item.conversation_id, item.seq).in_(keys)
-    )
-    return {(row[0], row[1]): (row[2], row[3]) for row in await db.rows(query)}
+    rows = await db.rows(_contents(postgres=db.is_postgres), {PAIRS: keys})
+    return {(row[0], row[1]): (row[2], row[3]) for row in rows}
 
 
-async def remove_old_events(db: Database, instance: str, before: datetime) -> None:
+@cache
+def _contents(*, postgres: bool) -> Select[*tuple[Any, ...]]:
+    item = schema.items.c
+    query = select(item.conversation_id, item.seq, item.content, item.name)
+    return among_pairs(query, item.conversation_id, item.seq, postgres=postgres)
+
+
+async def remove_old_events(db: Database, instance: str, before: datetime, at_once: int = REMOVED_AT_ONCE) -> None:
     """Delete the events of an instance that are older than an instant. Idempotent.
 
     The last event of a conversation that is not closed stays, because the next one is numbered after it. It is before the start
     of the feed, so nobody reads it.
     """
-    while (last := await _end_of_old(db, instance, before)) is not None:
-        later = schema.feed_events.alias()
-        has_later = exists().where(later.c.conversation_id == _event.conversation_id, later.c.seq > _event.seq)
-        is_closed = exists().where(
-            schema.conversations.c.id == _event.conversation_id, schema.conversations.c.closed_at.is_not(None)
-        )
-        is_old = and_(_event.instance == instance, tuple_(*last) >= _POSITION)
+    while old := await _next_old_events(db, instance, before, at_once):
+        last = old[-1].position
+        chats = {event.conversation_id for event in old}
         async with db.write(limited=False) as connection:
             start = {"instance": instance, "transaction_id": last.transaction_id, "number": last.number}
             await db.upsert(connection, schema.feed_starts, [start])
-            await connection.execute(delete(schema.feed_events).where(is_old, has_later | is_closed))
+            ends = {row[0]: row[1] for row in await connection.execute(_ENDS, {"chats": list(chats)})}
+            removed = [{"chat": chat, "end": end, **last._asdict()} for chat, end in ends.items()]
+            await connection.execute(_REMOVE, removed)
 
 
-async def _end_of_old(db: Database, instance: str, before: datetime) -> FeedPosition | None:
-    """The position of the last of the next old events; None when there are none after the start of the feed."""
+async def _next_old_events(db: Database, instance: str, before: datetime, at_once: int) -> list[StoredEvent]:
     start = await start_of_feed(db, instance)
-    page = await page_of_feed(db, instance, start, REMOVED_AT_ONCE)
-    old = list(takewhile(lambda event: event.at < before, page))
-    return old[-1].position if old else None
+    first = await page_of_feed(db, instance, start, 1)
+    if not first or first[0].at >= before:
+        return []
+    return list(takewhile(lambda event: event.at < before, await page_of_feed(db, instance, start, at_once)))

@@ -152,10 +152,10 @@ async def last_deliveries(db: Database, key: WebhookKey, limit: int) -> list[Del
     return [Delivery(*row) for row in await db.rows(query)]
 
 
-async def delete_old_deliveries(db: Database, key: WebhookKey) -> None:
-    """Delete all deliveries of a webhook but the last `KEPT_DELIVERIES`."""
+async def delete_old_deliveries(db: Database, key: WebhookKey, keep: int = KEPT_DELIVERIES) -> None:
+    """Delete all deliveries of a webhook but the last ones."""
     own = (_delivery.instance == key.instance, _delivery.name == key.name)
-    oldest = select(_delivery.number).where(*own).order_by(_delivery.number.desc()).offset(KEPT_DELIVERIES).limit(1)
+    oldest = select(_delivery.number).where(*own).order_by(_delivery.number.desc()).offset(keep).limit(1)
     rows = await db.rows(oldest)
     if rows:
         async with db.write() as connection:

@@ -61,6 +61,8 @@ def _rows(size: int, now: datetime) -> Iterator[Row]:
         yield schema.sent_positions, {"contact_id": f"waiting-{n}", "position": size - n, "at": now}
         yield schema.audit, _audit_entry(n, now)
         yield schema.client_tokens, {"id": f"token-{n}", "digest": "d", "resource_id": f"waiting-{n}", "used_at": now}
+        yield schema.feed_events, _event(n, now - timedelta(hours=10) + timedelta(seconds=n))
+        yield schema.webhook_deliveries, _delivery(n, began)
         yield schema.single_uses, {"id": f"use-{n}", "expires_at": now + timedelta(hours=1)}
     yield from _open_chat("own", "ACTIVE", now, stage="working", agent=ANN)
     yield from _open_chat("own-parked", "WAITING", now, stage="parked", agent=ANN, queue=PARKED)
@@ -69,6 +71,16 @@ def _rows(size: int, now: datetime) -> Iterator[Row]:
         yield schema.processes, {"id": process, "lease_until": now + timedelta(hours=lease_left)}
     yield schema.connections, _connection("own-customer", PROCESS)
     yield schema.configuration_revisions, {"instance": INSTANCE, "revision": 0}
+
+
+def _event(n: int, at: datetime) -> dict[str, Any]:
+    chat = {"conversation_id": f"idle-{n}", "contact_id": f"idle-{n}", "instance": INSTANCE, "seq": 1}
+    return {**chat, "transaction_id": 0, "id": f"event-{n}", "type": "message.created", "at": at, "item": 1, "data": {}}
+
+
+def _delivery(n: int, at: datetime) -> dict[str, Any]:
+    event = {"conversation_id": f"idle-{n}", "event_id": f"event-{n}", "type": "message.created", "at": at}
+    return {**event, "instance": INSTANCE, "name": f"hook-{n}", "status": 200, "milliseconds": 1, "answer": ""}
 
 
 def _staff(size: int, now: datetime) -> Iterator[Row]:

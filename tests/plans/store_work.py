@@ -25,6 +25,7 @@ from store import (
     receipts,
     single_uses,
     transcript,
+    webhooks,
 )
 from store.attributes import merge_attributes
 from store.audit import AuditEntry
@@ -183,6 +184,26 @@ async def feed_of_events(db: Database) -> None:
     await feed.remove_old_events(db, INSTANCE, datetime.now(UTC) - timedelta(days=7))
 
 
+async def removal_of_old_events(db: Database) -> None:
+    """The first events are too old."""
+    first = await feed.page_of_feed(db, INSTANCE, feed.FeedPosition(), 4)
+    await feed.remove_old_events(db, INSTANCE, first[-1].at, at_once=2)
+
+
+async def deliveries_of_a_webhook(db: Database) -> None:
+    """The lease, a page of deliveries, a state, a replay, and the list for people."""
+    key, now = webhooks.WebhookKey(INSTANCE, "hook"), datetime.now(UTC)
+    taken = [await webhooks.take_webhook(db, key, PROCESS, now + timedelta(minutes=1), now) for _ in range(2)][-1]
+    assert taken
+    assert await webhooks.find_webhook(db, key)
+    delivery = webhooks.Delivery("idle-1", "event-1", "message.created", now, 200, 1, "")
+    await webhooks.move_webhook(db, key, taken.position, taken.position, [delivery] * 3)
+    await webhooks.set_webhook_state(db, key, webhooks.WebhookState.FAILING, now)
+    assert await webhooks.replay_webhook(db, key, taken.position)
+    await webhooks.last_deliveries(db, key, PAGE)
+    await webhooks.delete_old_deliveries(db, key, keep=1)
+
+
 async def search_of_contacts(db: Database) -> None:
     """SearchContacts: pages by each instant, by agent and by queue, in both directions, and by attributes."""
     now = datetime.now(UTC)
@@ -295,6 +316,8 @@ STORE_WORK = (
     end_of_a_contact,
     work_of_an_agent,
     feed_of_events,
+    deliveries_of_a_webhook,
+    removal_of_old_events,
     search_of_contacts,
     connections_of_participants,
     changes_of_the_configuration,
