@@ -18,6 +18,7 @@ from functools import partial
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
+from activities.attachment_scans import AttachmentScanner
 from activities.commit_traces import CommitTraces
 from activities.opening_hours import OpeningHoursReader
 from activities.recording import Recorder
@@ -42,6 +43,7 @@ from runtime.temporal import ask_for_namespace, connect, register_search_attribu
 from runtime.waiting import Patience
 from runtime.worker_port import DEFAULT_WORKER_PORT, serve_worker_port
 from store.database import Database
+from workflows.attachment_check import AttachmentCheck
 from workflows.conversation import Conversation
 from workflows.details_on_request import DetailsOnRequest
 from workflows.payloads import reads_signals
@@ -80,14 +82,21 @@ async def build_worker(
     config["data_converter"] = reads_signals(client.data_converter)
     client = Client(**config)
     recorder, hours_reader = Recorder(db, bus, configuration, metrics), OpeningHoursReader(configuration)
-    archiver = TranscriptArchiver(db, opened_archive(settings), metrics)
+    archive = opened_archive(settings)
+    archiver, scanner = (
+        TranscriptArchiver(db, archive, metrics),
+        AttachmentScanner(archive, settings.attachment_scanner),
+    )
     worker = Worker(
         client,
         task_queue=settings.temporal_task_queue,
-        workflows=[Conversation],
+        workflows=[Conversation, AttachmentCheck],
         workflow_runner=ConversationRunner(),
         interceptors=[DetailsOnRequest(), *([TraceHeaders(), CommitTraces()] if tracing.is_on() else [])],
-        activities=[recorder.record, hours_reader.opening_hours, archiver.archive],
+        activities=[
+            *(recorder.record, hours_reader.opening_hours, archiver.archive),
+            *(scanner.scan, scanner.discard),
+        ],
         max_cached_workflows=settings.cached_conversations,
         max_concurrent_workflow_tasks=MAX_TASKS,
         # a conversation whose worker was killed waits this long before another worker takes it over
