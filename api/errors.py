@@ -38,6 +38,7 @@ from domain.errors import (
     Unavailable,
     UnexpectedError,
     UnknownOperation,
+    UploadChanged,
 )
 from domain.mistakes import name_of, plain_message
 
@@ -73,6 +74,7 @@ ERROR_FORMATS: dict[type[Fault], ErrorFormat] = {
     NotFound: ErrorFormat(404, "ResourceNotFoundException", "ResourceNotFoundException"),
     UnknownOperation: ErrorFormat(404, "UnknownOperationException", "UnknownOperationException"),
     TokenReused: ErrorFormat(409, "IdempotencyException", "ConflictException"),
+    UploadChanged: ErrorFormat(409, "InvalidRequestException", "ConflictException"),
     ContactNotFound: ErrorFormat(410, "ContactNotFoundException", "ResourceNotFoundException"),
     RequestTooLarge: ErrorFormat(413, "InvalidRequestException", "ValidationException"),
     Throttled: ErrorFormat(429, "ThrottlingException", "ThrottlingException"),

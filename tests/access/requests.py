@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from tests.access.tenants import SAID, SAID_LATER, WORKSTREAM, Tenants
 from tests.compat.chats import EVENT, Chat
@@ -95,6 +96,17 @@ BODIES: Mapping[str, Body] = {
     "POST /participant/event": lambda _: {"ContentType": EVENT + "typing"},
     "POST /participant/transcript": lambda _: {"MaxResults": 100},
     "POST /participant/disconnect": lambda _: {},
+    "POST /participant/start-attachment-upload": lambda _: {
+        "AttachmentName": "hello.txt",
+        "AttachmentSizeInBytes": 5,
+        "ContentType": "text/plain",
+        "ClientToken": f"{uuid4()}",
+    },
+    "POST /participant/complete-attachment-upload": lambda target: {
+        "AttachmentIds": [target.tenants.attachment_of(target.chat)],
+        "ClientToken": "again",
+    },
+    "POST /participant/attachment": lambda target: {"AttachmentId": target.tenants.attachment_of(target.chat)},
 }
 """The bodies of the operations that have one."""
 
@@ -131,6 +143,7 @@ def path_of(operation: str, target: Target) -> str:
         "kind": "queues",
         "name": "spare",
         "customer_id": target.tenants.customer_of(target.chat),
+        "attachment_id": target.tenants.attachment_of(target.chat),
     }
     path = re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], operation.partition(" ")[2])
-    return f"{path}?instance=one" if operation == "GET /v1/contacts/{contact_id}/transcript" else path
+    return f"{path}?instance=one" if operation.startswith("GET /v1/contacts/") else path

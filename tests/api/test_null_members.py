@@ -15,13 +15,13 @@ from api import agent, reconnections
 from api.bodies import BodyReader
 from api.connect import agent_status, bots, chats, contact_search, contacts, metrics, participant_timers, rehydration
 from api.connect import transfers as connect_transfers
-from api.participant import connection, messages, transcript
+from api.participant import attachments, connection, messages, transcript
 from tests.api.calls import Api, assert_refused, valid_body, with_member
 from tests.compat.chats import Chat
 
 MODULES = (
     *(agent_status, bots, chats, contact_search, contacts, metrics, participant_timers, rehydration),
-    *(connect_transfers, connection, messages, transcript, reconnections, *agent.MODULES),
+    *(connect_transfers, attachments, connection, messages, transcript, reconnections, *agent.MODULES),
 )
 
 
