@@ -18,6 +18,7 @@ from functools import partial
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
+from activities.attachment_scans import AttachmentScanner
 from activities.commit_traces import CommitTraces
 from activities.opening_hours import OpeningHoursReader
 from activities.recording import Recorder
@@ -46,6 +47,7 @@ from webhooks.hand_over import hand_over
 from webhooks.receivers import Receivers
 from webhooks.sender import WebhookSender
 from webhooks.tries import WebhookTries
+from workflows.attachment_check import AttachmentCheck
 from workflows.conversation import Conversation
 from workflows.details_on_request import DetailsOnRequest
 from workflows.payloads import reads_signals
@@ -85,7 +87,11 @@ async def build_worker(
     config["data_converter"] = reads_signals(client.data_converter)
     client = Client(**config)
     recorder, hours_reader = Recorder(db, bus, configuration, metrics), OpeningHoursReader(configuration)
-    archiver = TranscriptArchiver(db, opened_archive(settings), metrics)
+    archive = opened_archive(settings)
+    archiver, scanner = (
+        TranscriptArchiver(db, archive, metrics),
+        AttachmentScanner(archive, settings.attachment_scanner),
+    )
     receivers = Receivers(hosts=settings.webhook_hosts, loopback=settings.webhook_loopback)
     tries = WebhookTries(db, configuration, receivers)
     sender = WebhookSender(
@@ -94,10 +100,13 @@ async def build_worker(
     worker = Worker(
         client,
         task_queue=settings.temporal_task_queue,
-        workflows=[Conversation, Webhook],
+        workflows=[Conversation, AttachmentCheck, Webhook],
         workflow_runner=ConversationRunner(),
         interceptors=[DetailsOnRequest(), *([TraceHeaders(), CommitTraces()] if tracing.is_on() else [])],
-        activities=[recorder.record, hours_reader.opening_hours, archiver.archive, tries.try_webhook],
+        activities=[
+            *(recorder.record, hours_reader.opening_hours, archiver.archive),
+            *(scanner.scan, scanner.discard, tries.try_webhook),
+        ],
         max_cached_workflows=settings.cached_conversations,
         max_concurrent_workflow_tasks=MAX_TASKS,
         # a conversation whose worker was killed waits this long before another worker takes it over

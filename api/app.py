@@ -5,12 +5,12 @@ from __future__ import annotations
 from asyncio import Event
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cache, partial
 
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 
-from api import agent, browser_pages, contact_transcripts, errors, reconnections, request_ids
+from api import agent, browser_pages, contact_attachments, contact_transcripts, errors, reconnections, request_ids
 from api.administration import audit_log, customers, webhooks
 from api.administration import routes as administration
 from api.client_tokens import ClientTokens
@@ -45,7 +45,7 @@ from api.head_requests import HeadRequests
 from api.key_sets import KeySets
 from api.known_hosts import KnownHosts
 from api.origins import Origins
-from api.participant import connection, messages, socket, transcript
+from api.participant import attachments, connection, files, messages, socket, transcript
 from api.participant.arrival import MessagesInOrder
 from api.paths import EncodedSlashes
 from api.request_limits import RequestLimits
@@ -58,6 +58,7 @@ from api.tokens import Tokens, token_keys
 from api.trusted_proxies import TrustedProxies
 from configuration.current import Configuration
 from configuration.schema.limits import number
+from engine.attachments import Attachments
 from engine.client import ConversationClient
 from engine.erasure import Erasure
 from engine.lost_conversations import LostConversations
@@ -111,11 +112,14 @@ MODULES = (
     connection,
     messages,
     transcript,
+    attachments,
+    files,
     socket,
     *agent.MODULES,
     reconnections,
     contact_transcripts,
     feed,
+    contact_attachments,
     # before the tables of any kind: `GET /v1/instances/{instance}/{kind}` would match `.../audit`
     customers,
     audit_log,
@@ -144,7 +148,8 @@ def build_services(
     metrics = metrics or ApiMetrics()
     engine.subscribe_lost(LostConversations(db, configuration, engine).end)
     connection_reports = ConnectionReports(db, bus, engine, grace=settings.agent_disconnect_grace)
-    erasure = Erasure(db, engine, partial(opened_archive, settings))
+    archive = cache(partial(opened_archive, settings))
+    erasure = Erasure(db, engine, archive)
     tokens = Tokens(token_keys(settings.token_keys, settings.data_dir))
     key_sets = KeySets()
     return Services(
@@ -177,6 +182,14 @@ def build_services(
         metrics=metrics,
         open_sockets=OpenSockets(number(settings.limits.sockets)),
         erasure=erasure,
+        attachments=Attachments(
+            db,
+            engine,
+            configuration,
+            archive,
+            are_checked=settings.attachment_scanner is not None,
+            every=settings.retention_every,
+        ),
         retention=Retention(
             db,
             configuration,

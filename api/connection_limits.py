@@ -11,10 +11,13 @@ IDLE_CONNECTIONS = 5_000
 """How many connections of a process have no complete request. Beyond that the one that waits longest is cut off."""
 
 INCOMPLETE_BYTES = 64_000_000
-"""How many bytes of incomplete requests a process receives. Beyond that the connection whose request began first is cut off.
+"""How many bytes of incomplete requests a process holds. Beyond that the connection whose request began first is cut off.
 
 Bodies have 1 MB at most, and most have a few KB and arrive in one piece: so many bytes are room for 64 of the largest uploads, or
 thousands of others, at once. The process takes about three times as much memory for them: parts are joined and copied."""
+
+RELEASE = "perennial.release"
+"""The key of the scope with the function to which an application that keeps no bodies tells how many bytes it has passed on."""
 
 
 class UnreadAnswers:
@@ -61,6 +64,15 @@ class IdleConnections:
         self._all_received += size
         while self._all_received > self._most_bytes:
             self._cut_off(next(iter(self._received)))
+
+    def release(self, transport: Transport, size: int) -> None:
+        """Forget bytes that the process does not hold any more, because the application has passed them on."""
+        held = self._received.get(transport, 0)
+        self._all_received -= min(size, held)
+        if held > size:
+            self._received[transport] = held - size
+        else:  # a connection of which nothing is held is not cut off
+            self._received.pop(transport, None)
 
     def remove(self, transport: Transport) -> None:
         """Remove a connection, and forget its bytes. Repeated calls do nothing."""

@@ -20,6 +20,7 @@ from api.tokens import Tokens
 from configuration.current import Configuration
 from configuration.schema.instances import InstanceSettings
 from domain.errors import NotFound
+from engine.attachments import Attachments
 from engine.client import ConversationClient
 from engine.erasure import Erasure
 from engine.retention import Retention
@@ -75,6 +76,7 @@ class Services:
     metrics: ApiMetrics
     open_sockets: OpenSockets
     erasure: Erasure
+    attachments: Attachments
     retention: Retention
     stopping: Event
     """Is set once the process takes no new connections."""
@@ -93,6 +95,7 @@ class Services:
             self.client_tokens,
             self.single_use,
             self.retention,
+            self.attachments,
             self.keys,
             self.key_sets,
         )

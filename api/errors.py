@@ -39,6 +39,7 @@ from domain.errors import (
     Unavailable,
     UnexpectedError,
     UnknownOperation,
+    UploadChanged,
 )
 from domain.mistakes import name_of, plain_message
 
@@ -75,6 +76,7 @@ ERROR_FORMATS: dict[type[Fault], ErrorFormat] = {
     UnknownOperation: ErrorFormat(404, "UnknownOperationException", "UnknownOperationException"),
     PositionGone: ErrorFormat(410, "ResourceNotFoundException", "ResourceNotFoundException"),
     TokenReused: ErrorFormat(409, "IdempotencyException", "ConflictException"),
+    UploadChanged: ErrorFormat(409, "InvalidRequestException", "ConflictException"),
     ContactNotFound: ErrorFormat(410, "ContactNotFoundException", "ResourceNotFoundException"),
     RequestTooLarge: ErrorFormat(413, "InvalidRequestException", "ValidationException"),
     Throttled: ErrorFormat(429, "ThrottlingException", "ThrottlingException"),

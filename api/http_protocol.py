@@ -7,11 +7,12 @@ a head without end takes memory and time from all others.
 from __future__ import annotations
 
 from asyncio import TimerHandle, Transport
+from functools import partial
 from socket import IPPROTO_TCP, TCP_NOTSENT_LOWAT, socket
 from typing import Any, cast
 
 from api.connection_ends import EndingProtocol
-from api.connection_limits import IdleConnections, UnreadAnswers
+from api.connection_limits import RELEASE, IdleConnections, UnreadAnswers
 from api.protocol_refusals import refusal
 
 MAX_HEAD_BYTES = 16_384
@@ -125,6 +126,7 @@ class LimitedHttpProtocol(EndingProtocol):
         self._has_head = True
         self._head_bytes = self._without_progress = 0
         if not self.is_declined():
+            cast("dict[str, Any]", self.scope)[RELEASE] = partial(self._idle.release, self.transport)
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

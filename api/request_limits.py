@@ -26,6 +26,10 @@ PARTICIPANT_RATES = {
     "/participant/transcript": "transcripts",
     "/participant/connection": "connections",
     "/participant/disconnect": "disconnects",
+    "/participant/start-attachment-upload": "attachments",
+    "/participant/complete-attachment-upload": "attachments",
+    "/participant/attachment": "downloads",
+    "/participant/file": "downloads",
 }
 """The rate of each operation of the participant plane, by its path."""
 

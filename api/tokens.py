@@ -38,6 +38,8 @@ class TokenKind(StrEnum):
     TICKET = "ticket"
     PAGE = "page"
     RECONNECT = "reconnect"
+    UPLOAD = "upload"
+    DOWNLOAD = "download"
 
 
 WITHOUT_END = frozenset({TokenKind.PAGE, TokenKind.RECONNECT})

@@ -63,6 +63,13 @@ class TokenReused(Fault):
         )
 
 
+class UploadChanged(Fault):
+    """The upload that is completed is replaced by another one at the same time."""
+
+    def __init__(self) -> None:
+        super().__init__("AttachmentIds: another upload of the file has just arrived. Complete it again.")
+
+
 class Throttled(Fault):
     """Too many requests or connections at once. The caller may retry after `retry_after` seconds."""
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, FailFast, Field, ValidationError, field_validator, model_validator
 
+from domain.attachments import Attachment, AttachmentStatus
 from domain.mistakes import mistakes_in, name_of
 from domain.participants import ParticipantTimer, Role
 from domain.transcript import checked_content
@@ -25,7 +26,10 @@ class ConversationEvent(Value):
 
 
 class Message(ConversationEvent):
-    """A message. With an `id`, minted when the message was accepted, it is recorded in any state."""
+    """A message. With an `id`, minted when the message was accepted, it is recorded in any state.
+
+    With an `attachment` it is that file. Its content, the name of the file, is not recorded: it is for operators.
+    """
 
     kind: Literal["message"] = "message"
     id: Name | None = None
@@ -34,6 +38,7 @@ class Message(ConversationEvent):
     role: Role | None = None
     """The sender's role when the message was accepted, with `name`, in case the sender leaves before it is recorded."""
     name: ShownName | None = None
+    attachment: Attachment | None = None
 
     @field_validator("content")
     @classmethod
@@ -41,6 +46,11 @@ class Message(ConversationEvent):
         if "\x00" in content:
             raise ValueError("must not contain U+0000")
         return checked_content(content)
+
+    def with_verdict(self, status: AttachmentStatus, at: datetime) -> Message:
+        """The message of an attachment with the verdict on its file, which takes its place at the instant of the verdict."""
+        assert self.attachment
+        return self._with_fields({"attachment": self.attachment.with_status(status), "at": at})
 
 
 class Messages(Value):

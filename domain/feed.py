@@ -49,6 +49,10 @@ class FeedEventType(StrEnum):
     """The customer's client is no longer connected."""
     MESSAGE_CREATED = "message.created"
     """The transcript has a new message."""
+    ATTACHMENT_APPROVED = "attachment.approved"
+    """The transcript has a new file."""
+    ATTACHMENT_REJECTED = "attachment.rejected"
+    """The scanner has rejected a file. Nobody can read it."""
     SURVEY_ANSWERED = "survey.answered"
     """The customer has answered questions of the survey."""
 

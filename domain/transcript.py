@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic_core import to_json
 
+from domain.attachments import Attachment
 from domain.participants import Role
 from domain.value import Value
 
@@ -53,6 +54,7 @@ class ItemType(StrEnum):
     """Kinds of transcript items (`Type` on the wire)."""
 
     MESSAGE = "MESSAGE"
+    ATTACHMENT = "ATTACHMENT"
     EVENT = "EVENT"
 
 
@@ -80,6 +82,7 @@ class TranscriptItem(Value):
         seq: the item's number; strictly increasing within a conversation. 0 for the item of a notice.
         at: when it was recorded (UTC, whole milliseconds); strictly increasing with `seq`.
         trigger: the rule by which the system wrote it; None for items of people.
+        attachment: the file of an `ATTACHMENT`, which has its content type and no content; None for other items.
     """
 
     id: str
@@ -93,6 +96,7 @@ class TranscriptItem(Value):
     role: Role
     name: str | None = None
     trigger: str | None = None
+    attachment: Attachment | None = None
 
 
 class Notice(Value):

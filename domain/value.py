@@ -35,6 +35,9 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME, patte
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 """A number that the store keeps in 64 bits."""
 
+REORDERING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+"""Bidirectional classes of invisible characters that reorder the text around them (Unicode)."""
+
 _NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
 
 

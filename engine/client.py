@@ -26,7 +26,7 @@ from domain.errors import ConversationEnded, EngineUnavailable
 from domain.events import AnyEvent, Command, Message, Messages
 from domain.policy import Policy
 from domain.refusals import Refusal
-from engine import ended_runs
+from engine import attachment_checks, ended_runs
 from engine.calls import PASSING, fault_of, repeated
 from engine.command_turns import CommandTurns
 from engine.message_batches import MessageBatches
@@ -37,6 +37,7 @@ from runtime.temporal import ask_for_namespace
 from runtime.tracing import span
 from store.records import StoredConversation
 from workflows import operator_details, search_attributes
+from workflows.attachment_check import CheckAttachment
 from workflows.checkpoint_states import opening_of
 from workflows.contract import ASK, STATUS, WORKFLOW, CommandRequest, CommandResult, Predecessor, StartConversation
 from workflows.state import ConversationState
@@ -153,6 +154,10 @@ class ConversationClient:
         """Send a message. Returns once it is durable: the transcript will contain it exactly once, by its `id`."""
         with self._traces.sending(conversation_id, message):
             await self._batches.add(conversation_id, message)
+
+    async def check_attachment(self, job: CheckAttachment) -> bool:
+        """Have an attachment checked, and the conversation told the verdict. See `attachment_checks.check`."""
+        return await attachment_checks.check(self._client, self._settings.temporal_task_queue, job, RPC_TIMEOUT)
 
     async def signal(self, conversation_id: str, event: AnyEvent) -> None:
         """Send an event without waiting for its effect. Returns once Temporal has stored it."""

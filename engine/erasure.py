@@ -12,13 +12,16 @@ from obstore.exceptions import BaseError
 
 from domain.errors import ConversationEnded, Unavailable
 from domain.events import Close, Command, End
+from engine.attachment_files import AttachmentFiles
 from engine.client import ConversationClient
 from runtime.archive import Archive
 from runtime.errors import StartupError
+from store.attachments import attachments_of
 from store.conversations import find_conversation
 from store.database import Database
 from store.personal_data import contacts_of, erase_conversation, erase_traces, ids_within
 from wire.transcript_paths import transcript_path
+from workflows.attachment_check import check_id
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +75,7 @@ class Erasure:
         self._db = db
         self._engine = engine
         self._archive = archive
+        self._attachments = AttachmentFiles(archive)
 
     async def delete(self, instance: str, ids: Sequence[str], by: str) -> Deleted:
         """End conversations, and delete all that there is about them. Idempotent; unknown ids do nothing.
@@ -133,8 +137,10 @@ class Erasure:
     async def _delete_ended(self, instance: str, conversation_id: str) -> Deleted:
         # the record last: with it a repeated request finds what is left
         files = await self._delete_files(instance, conversation_id)
-        runs = await self._engine.delete_runs(conversation_id)
-        return Deleted(*await erase_conversation(self._db, conversation_id), files, runs)
+        deleted = Deleted(files=files, runs=await self._engine.delete_runs(conversation_id))
+        for attachment in await attachments_of(self._db, conversation_id):
+            deleted += Deleted(runs=await self._engine.delete_runs(check_id(attachment.id)))
+        return deleted + Deleted(*await erase_conversation(self._db, conversation_id))
 
     async def _delete_files(self, instance: str, conversation_id: str) -> int:
         contacts = await contacts_of(self._db, conversation_id)
@@ -142,7 +148,9 @@ class Erasure:
             archive = self._archive() if contacts else None
             if archive is None:
                 return 0
-            return sum([await archive.delete(transcript_path(instance, contact)) for contact in contacts])
+            files = [await archive.delete(transcript_path(instance, contact)) for contact in contacts]
         except (BaseError, OSError, StartupError) as error:
             logger.warning("%s: its transcript files cannot be deleted: %s", conversation_id, type(error).__name__)
             raise Unavailable("The archive does not answer at the moment. Try again.") from error
+        attachments = await attachments_of(self._db, conversation_id)
+        return sum(files) + sum([await self._attachments.discard(each) for each in attachments])

@@ -231,7 +231,7 @@ def _frames(item: TranscriptItem, participant_id: str, conversation_id: str) -> 
     bot, whether the chat continues or not.
     """
     # the system's messages have the instant of their cause, which can lie in the past
-    is_sent = item.type is ItemType.MESSAGE and item.participant_id is not None
+    is_sent = item.type is not ItemType.EVENT and item.participant_id is not None
     frame = _frame(item, conversation_id, item.at if is_sent else None)
     if item.participant_id != participant_id:
         return [frame]

@@ -1,4 +1,4 @@
-"""The archive: transcripts as files, in a local folder or in S3-compatible storage.
+"""The archive: transcripts and attachments as files, in a local folder or in S3-compatible storage.
 
 Both use obstore (Rust's `object_store`): it is asynchronous and typed, streams in bounded memory, replaces files atomically,
 and needs no other package. boto3 would need a thread and a temporary file for the same.
@@ -7,13 +7,14 @@ and needs no other package. boto3 would need a thread and a temporary file for t
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, unquote, urlsplit
 from uuid import uuid4
 
-from obstore import delete_async, get_async, put_async
+import obstore
+from obstore import delete_async, get_async, put_async, rename_async
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
@@ -36,6 +37,10 @@ REQUEST_LIMIT = timedelta(seconds=30)
 
 RETRY_LIMIT = timedelta(seconds=15)
 """Time for which a failed request is retried. After that the activity fails, and operators can see its retries."""
+
+
+CHUNK_BYTES = 256 * 1024
+"""Size of the pieces in which a file is read."""
 
 
 class Archive:
@@ -71,7 +76,7 @@ class Archive:
             chunk_size=PART_BYTES,
             max_concurrency=PARTS_AT_ONCE,
         )
-        return f"{self._address}/{path if isinstance(self._store, S3Store) else quote(path)}"
+        return self.address_of(path)
 
     async def delete(self, path: str) -> bool:
         """Delete a file. Returns whether there was one; S3 does not tell, so there it is always True.
@@ -84,6 +89,57 @@ class Archive:
         except FileNotFoundError:
             return False
         return True
+
+    async def read(self, path: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """Yield the bytes of a file from `start` until before `end`, in pieces. None: to its end.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            obstore.exceptions.BaseError, OSError: the file could not be read.
+        """
+        # a range without an end, or an empty one, is an error for some stores
+        ranged = {"range": (start, end)} if end is not None else {"range": {"offset": start}} if start else None
+        found = await get_async(self._store, path, options=cast("Any", ranged))
+        async for piece in found.stream(min_chunk_size=CHUNK_BYTES):
+            yield bytes(piece)
+
+    async def size_of(self, path: str) -> int | None:
+        """Return the size of a file in bytes; None when there is none.
+
+        Raises:
+            obstore.exceptions.BaseError, OSError: the archive could not be read.
+        """
+        try:
+            return (await obstore.head_async(self._store, path))["size"]
+        except FileNotFoundError:
+            return None
+
+    async def move(self, source: str, target: str) -> bool:
+        """Move a file, which replaces an existing one. Returns whether there was a file to move.
+
+        Raises:
+            obstore.exceptions.BaseError, OSError: the file could not be moved.
+        """
+        try:
+            await rename_async(self._store, source, target)
+        except FileNotFoundError:
+            return False
+        return True
+
+    async def files_before(self, folder: str, before: datetime) -> AsyncIterator[str]:
+        """Yield the paths of the files in a folder that were last written before an instant.
+
+        Raises:
+            obstore.exceptions.BaseError, OSError: the folder could not be read.
+        """
+        async for page in obstore.list(self._store, folder):
+            for file in page:
+                if file["last_modified"] < before:
+                    yield file["path"]
+
+    def address_of(self, path: str) -> str:
+        """Return the URL of a file."""
+        return f"{self._address}/{path if isinstance(self._store, S3Store) else quote(path)}"
 
     async def probe(self) -> None:
         """Write, read and delete a file, as a check that the archive can be used.

@@ -26,6 +26,7 @@ from sqlalchemy.engine import make_url
 from configuration.schema.access_keys import AccessKeySettings, digest_of
 from configuration.schema.instances import InstanceSettings
 from configuration.schema.limits import LimitSettings
+from configuration.schema.scanners import ScannerAddress
 from configuration.schema.sections import Identifier, Positive, Seconds, mistakes
 from runtime.environment import wrong_variable
 from runtime.errors import StartupError
@@ -75,6 +76,9 @@ class Settings(BaseSettings):
     `transcripts` in the data folder. S3 is configured by `AWS_*` variables (`AWS_ACCESS_KEY_ID`, `AWS_REGION`...)."""
     archive_endpoint: str | None = None
     """Base URL of an S3-compatible server (`https://minio.example.org:9000`). None: Amazon S3."""
+    attachment_scanner: ScannerAddress = None
+    """What looks at each attachment before others see it: `clamd://host:port`, or the URL of an HTTP service that takes the
+    requests of Amazon Connect. None: nothing does."""
     token_keys: tuple[Secret, ...] = ()
     """Secrets of tokens: the first signs, all verify. `python -m api` needs them. Without any, the all-in-one process generates
     one and keeps it in the data folder."""

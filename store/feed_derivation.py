@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4, uuid5
 
+from domain.attachments import AttachmentStatus
 from domain.contacts import Contact, EndReason
 from domain.conversation import ConversationOpening, ConversationSnapshot, State
 from domain.feed import FeedEvent, FeedEventType
@@ -67,17 +68,21 @@ def events_of_opening(opening: ConversationOpening) -> list[FeedEvent]:
 def events_of_items(items: Iterable[TranscriptItem]) -> list[FeedEvent]:
     """Return the events of new transcript items. Those of the system's events follow from the record."""
     return [
-        FeedEvent(
-            item.id,
-            FeedEventType.MESSAGE_CREATED,
-            item.contact_id,
-            item.at,
-            {"participant_id": item.participant_id, "role": item.role, "content_type": item.content_type},
-            item.seq,
-        )
+        FeedEvent(item.id, kind, item.contact_id, item.at, _facts_of(item), item.seq)
         for item in items
-        if item.type is ItemType.MESSAGE
+        if (kind := _type_of(item))
     ]
+
+
+def _type_of(item: TranscriptItem) -> FeedEventType | None:
+    if item.attachment:
+        is_approved = item.attachment.status is AttachmentStatus.APPROVED
+        return FeedEventType.ATTACHMENT_APPROVED if is_approved else FeedEventType.ATTACHMENT_REJECTED
+    return FeedEventType.MESSAGE_CREATED if item.type is ItemType.MESSAGE else None
+
+
+def _facts_of(item: TranscriptItem) -> dict[str, object]:
+    return {"participant_id": item.participant_id, "role": item.role, "content_type": item.content_type}
 
 
 def events_of_change(

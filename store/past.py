@@ -39,6 +39,7 @@ _contacts = schema.contacts.c
 _items = schema.items.c
 _START_ID, _START_SEQ = bindparam("start_id", type_=String), bindparam("start_seq", type_=BigInteger)
 _WANTED = bindparam("wanted", type_=BigInteger)
+_WANTED_ID = bindparam("wanted_id", type_=String)
 
 
 class PastPosition(NamedTuple):
@@ -151,6 +152,16 @@ async def page_of_past(db: Database, start: PastPosition, limit: int) -> tuple[l
     return page, PastPosition(past_id, past_seq) if past_id and past_seq else None
 
 
+async def last_visible(db: Database, start: PastPosition, conversation_id: str) -> int | None:
+    """The number of the last item of an earlier conversation that is visible from a position; None when none of it is.
+
+    Walks back to that conversation, so it should belong to the same chain (`association_id`).
+    """
+    values = {"start_id": start.conversation_id, "start_seq": start.seq, "wanted_id": conversation_id}
+    rows = await db.rows(_LAST_VISIBLE, values)
+    return rows[0][0] if rows else None
+
+
 def _item(row: RowMapping) -> TranscriptItem:
     return TranscriptItem(**{name: row[name] for name in TranscriptItem.model_fields})
 
@@ -217,5 +228,21 @@ def _seqs_backwards(conversation_id: ColumnElement[str], last_seq: ColumnElement
     return query.order_by(item.seq.desc())
 
 
-_PAGE = _page_query()
+def _last_visible_query() -> Select[int]:
+    """Builds the query for the last visible item of one conversation: a walk that stops there."""
+    first, earlier = schema.conversations, schema.conversations.alias("earlier")
+    walk = (
+        select(first.c.id, _START_SEQ.label("seq"), first.c.past_id, first.c.past_seq)
+        .where(first.c.id == _START_ID)
+        .cte("chain", recursive=True)
+    )
+    walk = walk.union_all(
+        select(earlier.c.id, walk.c.past_seq, earlier.c.past_id, earlier.c.past_seq)
+        .join(earlier, earlier.c.id == walk.c.past_id)
+        .where(walk.c.id != _WANTED_ID)
+    )
+    return select(walk.c.seq).where(walk.c.id == _WANTED_ID)
+
+
+_PAGE, _LAST_VISIBLE = _page_query(), _last_visible_query()
 """Built once, because building takes longer than running it."""

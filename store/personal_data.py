@@ -22,6 +22,7 @@ EXPORTED: tuple[tuple[Table, tuple[str, ...]], ...] = (
     (schema.items, ("seq",)),
     (schema.receipts, ("seq", "participant_id")),
     (schema.contact_notes, ("at", "id")),
+    (schema.attachments, ("started_at", "id")),
 )
 """The tables of an export beside that of the conversations, each with the order of its rows."""
 
@@ -29,16 +30,9 @@ _INTERNAL = frozenset({"revision", "past_seq", "past_items"})
 """Columns that say nothing about a person."""
 
 _DELETED = (
-    *(
-        schema.feed_events,
-        schema.webhook_deliveries,
-        schema.receipts,
-        schema.items,
-        schema.contact_notes,
-        schema.checkpoints,
-        schema.participants,
-        schema.contacts,
-    ),
+    *(schema.feed_events, schema.webhook_deliveries),
+    *(schema.receipts, schema.items, schema.attachments, schema.contact_notes, schema.checkpoints),
+    *(schema.participants, schema.contacts),
     *(schema.routing_rejections, schema.routing),
 )
 """The tables whose rows name their conversation, those that refer to another table first."""

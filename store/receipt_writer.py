@@ -92,7 +92,7 @@ class ReceiptWriter:
     async def _find_messages(self, group: Sequence[ReceiptRequest]) -> list[TranscriptItem | None]:
         names = [(each.conversation_id, each.message_id) for each in group]
         found = await transcript.find_items(self._db, set(names))
-        messages = {name: item for name, item in found.items() if item.type is ItemType.MESSAGE}
+        messages = {name: item for name, item in found.items() if item.type is not ItemType.EVENT}
         return [messages.get(name) for name in names]
 
 

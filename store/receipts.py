@@ -37,7 +37,7 @@ _NEW_RECEIPTS = select(
     _CONVERSATION.label("conversation_id"), _items.seq, _PARTICIPANT.label("participant_id"), _AT.label("delivered_at")
 ).where(
     _items.conversation_id == _CONVERSATION,
-    _items.type == ItemType.MESSAGE,
+    _items.type != ItemType.EVENT,
     and_(_items.seq > _AFTER, _items.seq <= _UNTIL),
     _items.participant_id.is_distinct_from(_PARTICIPANT),
 )

@@ -163,8 +163,32 @@ items = Table(
     Column("role", String(16), nullable=False),
     Column("name", String(256)),
     Column("trigger", String(64)),
+    # what the item shows of a file
+    Column("attachment", JSON(none_as_null=True)),
     UniqueConstraint("conversation_id", "id"),
     Index("items_by_time", "conversation_id", "at"),
+)
+
+attachments = Table(
+    "attachments",
+    metadata,
+    # the files of conversations, from the start of their upload
+    Column("id", String(64), primary_key=True),
+    Column("conversation_id", ForeignKey("conversations.id"), nullable=False),
+    Column("instance", String(100), nullable=False),
+    Column("contact_id", String(256), nullable=False),
+    Column("participant_id", String(256), nullable=False),
+    Column("name", String(256), nullable=False),
+    Column("content_type", String(100), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    # the upload that counts, once it is complete, and when it was accepted
+    Column("upload", String(64)),
+    Column("accepted_at", Instant),
+    # when its item was known to stand in the transcript
+    Column("recorded_at", Instant),
+    Index("attachments_by_conversation", "conversation_id", "started_at"),
+    _partial_index("attachments_unrecorded", "recorded_at IS NULL", "started_at"),
 )
 
 checkpoints = Table(

@@ -122,4 +122,11 @@ def _second_id(id: str) -> str:
 
 def item_rows(conversation_id: str, items: Iterable[TranscriptItem]) -> list[dict[str, object]]:
     """Returns the rows of items in the table `items`."""
-    return [{"conversation_id": conversation_id, **dict(item)} for item in items]
+    return [
+        {
+            **dict(item),
+            "conversation_id": conversation_id,
+            "attachment": item.attachment and item.attachment.model_dump(),
+        }
+        for item in items
+    ]

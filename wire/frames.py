@@ -14,6 +14,9 @@ from store.records import Receipt, StoredParticipant
 from wire.items import metadata
 from wire.models import without_none
 
+ATTACHMENT = "application/vnd.amazonaws.connect.message.attachment"
+"""The content type of the frame of an attachment. The item itself has none."""
+
 TYPING = EVENT_PREFIX + "typing"
 DELIVERED = EVENT_PREFIX + "message.delivered"
 READ = EVENT_PREFIX + "message.read"
@@ -63,7 +66,8 @@ def receipt_event(item: TranscriptItem, receipt: Receipt, at: datetime, conversa
 
 def chat_frame(item: dict[str, Any]) -> str:
     """Build the frame for an item. Its content is a JSON string; ChatJS drops anything else."""
-    return json.dumps({"topic": "aws/chat", "contentType": "application/json", "content": json.dumps(item)})
+    content_type = ATTACHMENT if "Attachments" in item else "application/json"
+    return json.dumps({"topic": "aws/chat", "contentType": content_type, "content": json.dumps(item)})
 
 
 def subscribed(topics: list[str], *, success: bool) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from domain.attachments import Attachment
 from domain.instants import iso
 from domain.transcript import TranscriptItem
 from store.records import Receipt
@@ -15,7 +16,8 @@ def item_without_contact(item: TranscriptItem, receipts: Sequence[Receipt] = ())
     members = {
         "AbsoluteTime": iso(item.at),
         "Content": item.content,
-        "ContentType": item.content_type,
+        "ContentType": None if item.attachment else item.content_type,
+        "Attachments": [_attachment(item.attachment)] if item.attachment else None,
         "Id": item.id,
         "Type": item.type,
         "ParticipantId": item.participant_id,
@@ -34,6 +36,16 @@ def item_with_contact(item: TranscriptItem, conversation_id: str, receipts: Sequ
 def item_with_related_contact(item: TranscriptItem, receipts: Sequence[Receipt] = ()) -> dict[str, Any]:
     """Builds an item of an earlier conversation, for a transcript page. Its own contact is `RelatedContactId`."""
     return {**item_without_contact(item, receipts), "RelatedContactId": item.contact_id}
+
+
+def _attachment(attachment: Attachment) -> dict[str, str]:
+    """Builds the only entry of `Attachments`. Clients drop an item without name, type or id, so a rejected file has them, too."""
+    return {
+        "AttachmentId": attachment.id,
+        "AttachmentName": attachment.name,
+        "ContentType": attachment.content_type,
+        "Status": attachment.status,
+    }
 
 
 def metadata(message_id: str, receipts: Sequence[Receipt]) -> dict[str, Any]:

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from domain.attachments import AttachmentStatus
 from domain.participants import Role
 from domain.transcript import EVENT_PREFIX, EventType, ItemType, TranscriptItem
+from domain.value import REORDERING
 from store.records import Receipt, StoredContact, StoredConversation, StoredParticipant
 from wire.items import item_without_contact
 from wire.models import AWS_ACCOUNT
@@ -35,8 +37,6 @@ _EVENTS: dict[str, str] = {
 }
 _SYSTEM_NAMES = frozenset({"system", "systemmessage"})
 """The names of the system, as letters. A person with such a name is shown in quotation marks."""
-_REORDERING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
-"""Bidirectional classes of invisible characters that reorder the text around them (Unicode)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +136,9 @@ def _sentence(item: TranscriptItem, author: str) -> str:
             if name == EventType.CHAT_ENDED
             else author + _EVENTS.get(name, ": " + name.replace(".", " "))
         )
+    if item.attachment:
+        was_rejected = item.attachment.status is AttachmentStatus.REJECTED
+        return f"{author} sent a file{', which was rejected' if was_rejected else ''}: {_single_line(item.attachment.name)}"
     if item.content is None:
         return f"{author} sent {item.content_type}"
     return f"{author}: {_single_line(item.content)}"
@@ -155,5 +158,5 @@ def _single_line(text: str) -> str:
 def _visible_character(character: str) -> str:
     if character == "\t":
         return " "
-    is_control = unicodedata.category(character) == "Cc" or unicodedata.bidirectional(character) in _REORDERING
+    is_control = unicodedata.category(character) == "Cc" or unicodedata.bidirectional(character) in REORDERING
     return "\ufffd" if is_control else character

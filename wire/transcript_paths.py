@@ -15,10 +15,10 @@ MAX_NAME_BYTES = 200
 def transcript_path(instance: str, contact: StoredContact) -> str:
     """Return `<instance>/<YYYY>/<MM>/<DD>/<contact_id>.json`, with the UTC date on which the contact began."""
     day = contact.initiated_at.astimezone(UTC)
-    return f"{_name(instance)}/{day:%Y/%m/%d}/{_name(contact.id)}.json"
+    return f"{file_name(instance)}/{day:%Y/%m/%d}/{file_name(contact.id)}.json"
 
 
-def _name(id: str) -> str:
+def file_name(id: str) -> str:
     """Converts any id to the name of one file or folder. Short ids of letters, digits, `-` and `_` stay unchanged."""
     name = quote(id, safe="")
     if name.startswith("."):

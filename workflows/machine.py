@@ -139,14 +139,17 @@ def _apply(state: ConversationState, event: AnyEvent) -> Decision:
 
 
 def _receive_message(state: ConversationState, message: Message) -> Decision:
-    """A message. A message of the customer also answers the survey, or returns a parked conversation to its queue."""
+    """A message. A message of the customer also answers the survey, or returns a parked conversation to its queue.
+
+    A file is no answer: it is recorded, and the question stays.
+    """
     sender, survey_open = state.participant(message.by), state.survey_open
     recorded = record_message(state, message)
     if not recorded.items or sender is None or sender.role is not Role.CUSTOMER:
         return recorded
     if state.state is State.WAITING:
         return recorded.then(lambda s: _transition(s, TransitionCause.CUSTOMER_RETURNED, message))
-    if not survey_open or state.survey_by_bot:
+    if not survey_open or state.survey_by_bot or message.attachment:
         return recorded
     answered = recorded.then(lambda s: record_answer(s, message))
     return answered.then(_end_survey) if answered.state.survey_answered else answered

@@ -50,11 +50,12 @@ def record_message(state: ConversationState, message: Message, *, proves_presenc
 def _append_message(state: ConversationState, message: Message, sender: TrackedParticipant | None) -> Decision:
     state, item = next_item(
         state,
-        type=ItemType.MESSAGE,
-        content_type=message.content_type,
-        content=message.content,
+        type=ItemType.ATTACHMENT if message.attachment else ItemType.MESSAGE,
+        content_type=message.attachment.content_type if message.attachment else message.content_type,
+        content=None if message.attachment else message.content,
         participant=sender,
         id=message.id,
+        attachment=message.attachment,
     )
     if state.ended:  # it was accepted before the end: the file of the contact must be written again
         state = mark_for_archive(state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from domain.attachments import Attachment
 from domain.instants import MILLISECOND, whole_milliseconds
 from domain.participants import Role
 from domain.transcript import SYSTEM_NAME, ItemType, TranscriptItem
@@ -20,17 +21,19 @@ def next_item(
     participant: TrackedParticipant | None = None,
     id: str | None = None,
     trigger: str | None = None,
+    attachment: Attachment | None = None,
 ) -> tuple[ConversationState, TranscriptItem]:
     """Create the next transcript item. Returns it with the state after it.
 
     Args:
         state: the conversation before the item.
-        type: whether it is a message or an event.
+        type: whether it is a message, an attachment or an event.
         content_type: its content type.
-        content: its text; None for an event.
+        content: its text; None for an attachment and for an event.
         participant: its sender; None for the system.
         id: its id; None derives one from its number.
         trigger: the cause of a message of the system.
+        attachment: the file of an attachment.
     """
     seq, at = state.seq + 1, _next_instant(state)
     item = TranscriptItem(
@@ -45,6 +48,7 @@ def next_item(
         role=participant.role if participant else Role.SYSTEM,
         name=participant.name if participant else SYSTEM_NAME,
         trigger=trigger,
+        attachment=attachment,
     )
     return state.replace(seq=seq, last_item_at=at), item
 

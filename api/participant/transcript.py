@@ -74,7 +74,7 @@ async def get_transcript(
     """GetTranscript. Also of an ended chat, until the connection token expires."""
     await services.accepted_messages.wait_until_recorded(session.conversation.id)
     await _require_contact_of_this_chat(services, session, body.contact_id)
-    until = await _last_readable(services, session)
+    until = await last_readable(services, session)
     start = await _start(services, session, body, until)
     limit = body.max_results or DEFAULT_RESULTS
     if isinstance(start, PastPosition):
@@ -90,7 +90,7 @@ async def get_transcript(
     )
 
 
-async def _last_readable(services: Services, session: Session) -> int:
+async def last_readable(services: Services, session: Session) -> int:
     """Return the number of the last item that the participant may read."""
     if session.participant.role == Role.CUSTOMER:
         return NO_ITEM_LATER
@@ -151,7 +151,7 @@ def fitting(items: Sequence[TranscriptItem]) -> int:
 async def _receipts(
     services: Services, page: Sequence[tuple[str, TranscriptItem]]
 ) -> dict[tuple[str, int], list[Receipt]]:
-    messages = [(conversation_id, item.seq) for conversation_id, item in page if item.type == "MESSAGE"]
+    messages = [(conversation_id, item.seq) for conversation_id, item in page if item.type != "EVENT"]
     return await receipts.receipts_of(services.db, messages) if messages else {}
 
 

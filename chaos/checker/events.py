@@ -12,19 +12,19 @@ CLOSED = "conversation.closed"
 
 
 def check_feed(journal: Journal, evidence: Evidence) -> Iterator[Breach]:
-    """The numbers of a chat have no gap and come in order; its messages are those of the transcript; its end is told."""
+    """The numbers of a chat have no gap and come in order; its messages are those of the transcript; the end of a chat has an event."""
     events = _by_chat(journal.followed)
     for chat in journal.chats:
         own = events[chat]
         if [event.seq for event in own] != list(range(1, len(own) + 1)):
             yield Breach("hole in the feed", chat, f"{[event.seq for event in own]}")
-        told = [event.id for event in own if event.type == "message.created"]
+        messages = [event.id for event in own if event.type == "message.created"]
         items = [item.id for item in evidence.transcripts.get(chat, ()) if item.type == "MESSAGE"]
-        if told != items:
-            yield Breach("feed unlike the transcript", chat, f"{len(told)} messages are told, {len(items)} shown")
+        if messages != items:
+            yield Breach("feed unlike the transcript", chat, f"{len(messages)} messages have an event, {len(items)} are shown")
         is_closed = evidence.conversations.get(chat, {}).get("state") == "CLOSED"
         if is_closed != any(event.type == CLOSED for event in own):
-            yield Breach("feed unlike the record", chat, "its end is told, and it is open, or the other way round")
+            yield Breach("feed unlike the record", chat, "it has the event of its end and is open, or the reverse")
 
 
 def check_webhook(journal: Journal, _: Evidence) -> Iterator[Breach]:

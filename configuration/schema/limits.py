@@ -74,6 +74,10 @@ class LimitSettings(SettingsSection):
     """CreateParticipantConnection."""
     disconnects: RateLimit = rate("3/5")
     """DisconnectParticipant."""
+    attachments: RateLimit = rate("2/5")
+    """StartAttachmentUpload and CompleteAttachmentUpload together."""
+    downloads: RateLimit = rate("8/12")
+    """GetAttachment, and each transfer of a file."""
     # for each access key
     starts: RateLimit = rate("5/8")
     """StartChatContact."""

@@ -6,8 +6,18 @@ from datetime import timedelta
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, PlainSerializer, StringConstraints, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 
+from configuration.schema.limits import OFF
 from configuration.schema.sections import (
     NEVER,
     Identifier,
@@ -20,6 +30,7 @@ from configuration.schema.sections import (
     Positive,
     SettingsSection,
 )
+from domain.attachments import DEFAULT_BYTES, KINDS, MAX_BYTES
 from domain.conversation import Mode
 from domain.routing import DEFAULT_PRIORITY, OFFER_DURATION
 
@@ -29,6 +40,12 @@ OfferableStatus = Literal["available", "busy", "busy-do-not-disturb"]
 _LIVE_TEXTS = ("position_in_queue", "next_in_line", "average_wait")
 ACTIONS = {"customer": ("remind", "warn", "close"), "agent": ("remind", "release")}
 """The actions of idle rules, by the silent party."""
+
+
+def _is_known_extension(extension: str) -> str:
+    if extension not in KINDS:
+        raise ValueError(f"must be one of {', '.join(KINDS)}")
+    return extension
 
 
 class MessageSettings(SettingsSection):
@@ -134,6 +151,41 @@ class SurveySettings(SettingsSection):
         return questions
 
 
+Extension = Annotated[str, StringConstraints(to_lower=True), AfterValidator(_is_known_extension)]
+
+
+class AttachmentSettings(SettingsSection):
+    """The files that people in a chat may send, by the extensions of their names."""
+
+    extensions: Annotated[frozenset[Extension], Field(min_length=1), PlainSerializer(sorted, when_used="json")] = (
+        frozenset(KINDS)
+    )
+    max_bytes: Annotated[int, Field(ge=1, le=MAX_BYTES), Number] = DEFAULT_BYTES
+
+
+NO_FILES = AttachmentSettings.model_construct(extensions=frozenset[str]())
+"""The value of what is configured as `"off"`: no kind of file."""
+
+
+def _rules(value: object) -> object:
+    if value == OFF:
+        return NO_FILES
+    if not isinstance(value, dict | AttachmentSettings):
+        raise ValueError('must be a table, or "off"')
+    return value  # pyright: ignore[reportUnknownVariableType]
+
+
+AttachmentRules = Annotated[
+    AttachmentSettings,
+    BeforeValidator(_rules),
+    PlainSerializer(
+        lambda rules: rules.model_dump(mode="json", exclude_unset=True) if rules.extensions else OFF, when_used="json"
+    ),
+    WithJsonSchema({"anyOf": [{"const": OFF}, AttachmentSettings.model_json_schema()]}),
+]
+"""What files a chat takes; `NO_FILES` (`"off"`) takes none."""
+
+
 class WorkstreamSettings(SettingsSection):
     """The policy of a kind of conversation. None: the default of the mode, see `domain.policy.DEFAULTS`.
 
@@ -184,6 +236,10 @@ class WorkstreamSettings(SettingsSection):
     over_capacity: bool = True
     """Whether an agent without free capacity may resume a parked conversation, or pick one."""
     survey: SurveySettings | None = None
+    attachments: AttachmentRules = AttachmentSettings()
+    """The files that the people in a chat may send."""
+    bots_read_attachments: bool = False
+    """Whether bots may get the files. On Amazon Connect they never may."""
     retention: Limit = NEVER
     """How long after its end a conversation is kept. Then all that there is about it is deleted."""
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from tests.access.tenants import SAID, SAID_LATER, WORKSTREAM, Tenants
 from tests.compat.chats import EVENT, Chat
@@ -108,6 +109,17 @@ BODIES: Mapping[str, Body] = {
     "POST /participant/event": lambda _: {"ContentType": EVENT + "typing"},
     "POST /participant/transcript": lambda _: {"MaxResults": 100},
     "POST /participant/disconnect": lambda _: {},
+    "POST /participant/start-attachment-upload": lambda _: {
+        "AttachmentName": "hello.txt",
+        "AttachmentSizeInBytes": 5,
+        "ContentType": "text/plain",
+        "ClientToken": f"{uuid4()}",
+    },
+    "POST /participant/complete-attachment-upload": lambda target: {
+        "AttachmentIds": [target.tenants.attachment_of(target.chat)],
+        "ClientToken": "again",
+    },
+    "POST /participant/attachment": lambda target: {"AttachmentId": target.tenants.attachment_of(target.chat)},
 }
 """The bodies of the operations that have one."""
 
@@ -126,6 +138,7 @@ SUBJECTS: Mapping[str, Callable[[Tenants], Chat]] = {
 QUERIES: Mapping[str, Callable[[Target], str]] = {
     "GET /v1/contacts/{contact_id}/transcript": lambda _: "instance=one",
     "GET /v1/events": lambda _: "instance=one",
+    "GET /v1/contacts/{contact_id}/attachments/{attachment_id}": lambda _: "instance=one",
     "DELETE /contact/tags/{InstanceId}/{ContactId}": lambda _: "TagKeys=a",
     "GET /contact/references/{InstanceId}/{ContactId}": lambda _: "referenceTypes=URL",
     "GET /contact/associated/{InstanceId}": lambda target: f"contactId={target.chat.contact_id}",
@@ -157,6 +170,7 @@ def path_of(operation: str, target: Target) -> str:
         "name": "spare",
         "webhook": "hook",
         "customer_id": target.tenants.customer_of(target.chat),
+        "attachment_id": target.tenants.attachment_of(target.chat),
     }
     path = re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], operation.partition(" ")[2])
     return f"{path}?{QUERIES[operation](target)}" if operation in QUERIES else path

@@ -94,6 +94,7 @@ class Tenants:
         self.api = api
         self._tokens: dict[str, str] = {}
         self._customers: dict[str, str] = {}
+        self._attachments: dict[str, str] = {}
         self._kept: dict[object, Any] = {}
 
     def kept(self, key: object, make: Callable[[], T]) -> T:
@@ -128,7 +129,22 @@ class Tenants:
         chat = Chat(started["ContactId"], started["ParticipantId"], started["ParticipantToken"], token)
         self._customers[chat.contact_id] = customer
         self.say(chat, said)
+        self._attachments[chat.contact_id] = self._attach(chat)
         return chat
+
+    def attachment_of(self, chat: Chat) -> str:
+        """The id of the file that the customer of a chat has sent."""
+        return self._attachments[chat.contact_id]
+
+    def _attach(self, chat: Chat) -> str:
+        members = {"AttachmentName": "bees.txt", "AttachmentSizeInBytes": 4, "ContentType": "text/plain"}
+        headers = {"x-amz-bearer": chat.token}
+        path = "/participant/start-attachment-upload"
+        started = self.send("POST", path, headers, {**members, "ClientToken": "1"})
+        self.api.http.put(started["UploadMetadata"]["Url"], content=b"bees").raise_for_status()
+        body = {"AttachmentIds": [started["AttachmentId"]], "ClientToken": "1"}
+        self.send("POST", "/participant/complete-attachment-upload", headers, body)
+        return started["AttachmentId"]
 
     def customer_of(self, chat: Chat) -> str:
         """The `CustomerId` of a chat, which is also the name of the customer."""

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 import httpx
 
+from api.participant.attachments import NAMESPACE
 from api.tokens import Tokens, token_keys
 from tests.api.resource_bodies import resource_bodies
 from tests.compat.chats import EVENT, Chat
@@ -68,6 +69,9 @@ ROUTES = {
     "SendMessage": ("POST", "/participant/message"),
     "SendEvent": ("POST", "/participant/event"),
     "GetTranscript": ("POST", "/participant/transcript"),
+    "StartAttachmentUpload": ("POST", "/participant/start-attachment-upload"),
+    "CompleteAttachmentUpload": ("POST", "/participant/complete-attachment-upload"),
+    "GetAttachment": ("POST", "/participant/attachment"),
     "DisconnectParticipant": ("POST", "/participant/disconnect"),
 }
 OWN_OPERATIONS = ("SignIn", "Reconnect")
@@ -133,14 +137,24 @@ class Api:
             fresh = self.start()
             self.send("AssociateContactWithUser", {"UserId": "a1"}, chat=fresh).raise_for_status()
             return fresh
+        if operation in ("CompleteAttachmentUpload", "GetAttachment"):
+            fresh = self.start()
+            self.upload(fresh, is_completed=operation == "GetAttachment")
+            return fresh
         changing = (
-            "StopContact",
-            "DisconnectParticipant",
-            "CreateParticipant",
-            "GetContactMetrics",
-            "DismissUserContact",
+            *("StopContact", "DisconnectParticipant", "CreateParticipant", "GetContactMetrics"),
+            *("DismissUserContact", "StartAttachmentUpload"),
         )
         return self.start() if operation in changing else chat
+
+    def upload(self, chat: Chat, *, is_completed: bool) -> None:
+        """Upload the attachment of `valid_body`."""
+        started = self.send("StartAttachmentUpload", valid_body("StartAttachmentUpload", chat), chat=chat)
+        url = started.raise_for_status().json()["UploadMetadata"]["Url"]
+        self.http.put(url, content=b"hello").raise_for_status()
+        if is_completed:
+            body = valid_body("CompleteAttachmentUpload", chat)
+            self.send("CompleteAttachmentUpload", body, chat=chat).raise_for_status()
 
     def end(self, chat: Chat) -> None:
         """Stop a chat."""
@@ -263,8 +277,21 @@ def valid_body(operation: str, chat: Chat) -> dict[str, Json]:
         "SendMessage": {"ContentType": "text/plain", "Content": "hello"},
         "SendEvent": {"ContentType": EVENT + "typing"},
         "GetTranscript": {"StartPosition": {}},
+        "StartAttachmentUpload": {
+            "AttachmentName": "hello.txt",
+            "AttachmentSizeInBytes": 5,
+            "ContentType": "text/plain",
+            "ClientToken": "attachment",
+        },
+        "CompleteAttachmentUpload": {"AttachmentIds": [attachment_id(chat)], "ClientToken": "complete"},
+        "GetAttachment": {"AttachmentId": attachment_id(chat)},
         "DisconnectParticipant": {},
     }[operation]
+
+
+def attachment_id(chat: Chat) -> str:
+    """Return the id of the attachment of `valid_body`, which derives from participant and ClientToken."""
+    return str(uuid5(NAMESPACE, f"{chat.participant_id}/attachment"))
 
 
 def timer(role: str, kind: str, **value: Json) -> Json:

@@ -10,6 +10,7 @@ from socket import SO_RCVBUF, SOL_SOCKET, socket
 from fastapi import FastAPI, Request, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from api.connection_limits import RELEASE
 from api.server import serve
 from realtime.socket import ClientSocket, Frame
 from runtime.metrics import ApiMetrics
@@ -38,6 +39,8 @@ class Seen:
     def __init__(self) -> None:
         self.headers: list[str] = []
         self.ended = asyncio.Event()
+        self.passed_on = 0
+        """How many bytes of a body the application has passed on."""
         self.is_full = False
         """Whether no more frames fit into the queue of the socket `answers`."""
 
@@ -52,6 +55,15 @@ async def served(seen: Seen) -> AsyncGenerator[int]:
         received = await request.body()
         seen.headers = [name.decode() for name, _ in request.scope["headers"]]
         return Response(str(len(received)))
+
+    @app.post("/streamed")
+    async def streamed(request: Request) -> Response:
+        size = 0
+        async for piece in request.stream():
+            size += len(piece)
+            request.scope[RELEASE](len(piece))
+            seen.passed_on = size
+        return Response(str(size))
 
     @app.post("/late")
     async def late(request: Request) -> Response:

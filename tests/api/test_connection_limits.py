@@ -104,3 +104,34 @@ async def test_requests_that_are_complete_do_not_count_as_incomplete(monkeypatch
             await send_all(writer, b"x" * 600_000)
             async with asyncio.timeout(PATIENCE_SECONDS):
                 assert (await reader.readuntil(b"600000")).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_a_body_that_is_passed_on_takes_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "IdleConnections", lambda: IdleConnections(most_bytes=600_000))
+    seen = Seen()
+    async with served(seen) as port, connected(port) as (reader, writer), connected(port) as (_, other):
+        head = POST.replace(b"/body", b"/streamed") + b"expect: 100-continue\r\ncontent-length: 3000000\r\n\r\n"
+        writer.write(head)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            assert status(await reader.readuntil(b"\r\n\r\n")) == 100
+        for _ in range(29):
+            await send_all(writer, b"x" * 100_000)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while seen.passed_on < 2_900_000:
+                await asyncio.sleep(0.01)
+        # the bytes of others still count, and this one, which holds none, is not cut off for them
+        other.write(POST + b"content-length: 900000\r\n\r\n")
+        await send_all(other, *(b"x" * 80_000 for _ in range(10)))
+        await send_all(writer, b"x" * 100_000)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            assert (await reader.readuntil(b"3000000")).startswith(b"HTTP/1.1 200 ")
+
+
+def test_more_is_never_released_than_was_received() -> None:
+    idle, transport = IdleConnections(most_bytes=10), asyncio.Transport()
+    idle.receive(transport, 5)
+    idle.release(transport, 8)
+    idle.release(transport, 8)
+    idle.receive(transport, 10)
+    with pytest.raises(NotImplementedError):  # it is cut off, which this base class cannot be
+        idle.receive(transport, 1)

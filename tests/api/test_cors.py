@@ -166,7 +166,7 @@ def test_refusals_are_readable_from_an_allowed_origin(api: Api, chat: Chat, ende
         (400, api.send("SendMessage", {}, chat=chat, headers=ORIGIN)),
         (400, api.send("GetTranscript", b"{", chat=chat, headers=ORIGIN)),
         (413, api.send("SendMessage", b"x" * 1_100_000, chat=chat, headers=ORIGIN)),
-        (400, api.http.post("/participant/start-attachment-upload", headers=ORIGIN)),
+        (400, api.http.post("/participant/authentication-url", headers=ORIGIN)),
         (404, api.http.post("/participant/nowhere", headers=ORIGIN)),
         (403, api.http.get("/v1/agent/contacts", headers=ORIGIN)),
     )

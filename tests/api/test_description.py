@@ -10,7 +10,7 @@ from api.agent import responses
 from api.openapi import ResponseBody
 from tests.api.calls import Api
 
-NOT_JSON = {"/v1/contacts/{contact_id}/transcript"}
+NOT_JSON = {"/v1/contacts/{contact_id}/transcript", "/v1/contacts/{contact_id}/attachments/{attachment_id}"}
 
 
 @pytest.fixture(scope="module")

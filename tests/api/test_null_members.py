@@ -31,14 +31,14 @@ from api.connect import (
     users,
 )
 from api.connect import transfers as connect_transfers
-from api.participant import connection, messages, transcript
+from api.participant import attachments, connection, messages, transcript
 from tests.api.calls import Api, assert_refused, valid_body, with_member
 from tests.compat.chats import Chat
 
 MODULES = (
     *(agent_status, bots, chats, contact_search, contacts, metrics, participant_timers, rehydration),
     *(contact_details, contact_routing, contact_segments, current_metrics, queues, user_data, users),
-    *(connect_transfers, connection, messages, transcript, reconnections, *agent.MODULES),
+    *(connect_transfers, attachments, connection, messages, transcript, reconnections, *agent.MODULES),
 )
 
 

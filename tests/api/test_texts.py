@@ -88,6 +88,11 @@ TEXTS = (
     StringMember("GetTranscript", "NextToken", 1000, (400, V)),
     StringMember("GetTranscript", "StartPosition.Id", 256, (400, V)),
     StringMember("GetTranscript", "StartPosition.AbsoluteTime", 100, (400, V)),
+    StringMember("StartAttachmentUpload", "AttachmentName", 256, (400, V), required=True),
+    StringMember("StartAttachmentUpload", "ContentType", 255, (400, V), required=True),
+    StringMember("StartAttachmentUpload", "ClientToken", 500, required=True),
+    StringMember("CompleteAttachmentUpload", "ClientToken", 500, required=True),
+    StringMember("GetAttachment", "AttachmentId", 256, (400, V), required=True),
     StringMember("DisconnectParticipant", "ClientToken", 500, min_length=0),
 )
 CHOICES = (
@@ -105,6 +110,7 @@ CHOICES = (
     StringMember("SendEvent", "ContentType", 100, required=True),
     StringMember("GetTranscript", "ScanDirection", None),
     StringMember("GetTranscript", "SortOrder", None),
+    StringMember("GetAttachment", "UrlContentDisposition", None),
 )
 """String members with a fixed set of allowed values."""
 

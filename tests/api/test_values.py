@@ -69,6 +69,7 @@ ACCEPTED: list[tuple[str, str, Any]] = [
     ("UpdateParticipantRoleConfig", TIMERS, ALL_TIMERS),
     *[("GetTranscript", "MaxResults", count) for count in (0, 1, 100)],
     *[("GetTranscript", "StartPosition", {"MostRecent": count}) for count in (0, 1, 100)],
+    *[("StartAttachmentUpload", "AttachmentSizeInBytes", size) for size in (1, 20 * 1024 * 1024)],
     *[(operation, "Unknown", {"deep": [HUGE // 10**300]}) for operation in ("StartChatContact", "SendMessage")],
 ]
 
@@ -167,6 +168,11 @@ REFUSED: list[tuple[str, str, Any, str]] = [
     *[("GetTranscript", "MaxResults", value, V) for value in (-1, 101, HUGE, "10", 1.5, True, [])],
     *[("GetTranscript", "StartPosition", {"MostRecent": n}, V) for n in (-1, 101, HUGE, "1", 1.5, True)],
     *[("GetTranscript", "StartPosition", value, V) for value in ("x", [], 1)],
+    *[("StartAttachmentUpload", "AttachmentSizeInBytes", n, V) for n in (ABSENT_STATUSES, None, 0, -1, HUGE, 2**25)],
+    *[("StartAttachmentUpload", "AttachmentSizeInBytes", n, V) for n in ("5", 5.5, True, [5], {})],
+    *[("CompleteAttachmentUpload", "AttachmentIds", ids, V) for ids in (ABSENT_STATUSES, None, [], "x", {}, 1)],
+    *[("CompleteAttachmentUpload", "AttachmentIds", ids, V) for ids in ([1], [None], [""], ["x"], ["x", "y"], ["\0"])],
+    *[("GetAttachment", "UrlExpiryInSeconds", n, V) for n in (4, 301, 0, -1, HUGE, "60", 60.5, True, [60])],
     ("GetTranscript", "StartPosition", {"Id": "x", "AbsoluteTime": "2026-01-31T00:00:00.000Z"}, V),
 ]
 

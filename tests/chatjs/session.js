@@ -24,10 +24,23 @@ globalThis.chatSession = (emit) => {
     return [...names];
   }
 
+  // JSON has no files
+  function withFile(argument) {
+    if (!argument?.file) return argument;
+    const { name, type, base64 } = argument.file;
+    return { attachment: new File([Uint8Array.from(atob(base64), (byte) => byte.charCodeAt(0))], name, { type }) };
+  }
+
+  async function withoutBlob(value) {
+    if (!(value instanceof Blob)) return value;
+    const bytes = new Uint8Array(await value.arrayBuffer());
+    return { type: value.type, base64: btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")) };
+  }
+
   return async function perform({ id, method, args }) {
     try {
-      const value = method === "create" ? create(...args) : await session[method](...args);
-      emit({ answer: id, value: value?.data ?? value ?? null });
+      const value = method === "create" ? create(...args) : await session[method](...args.map(withFile));
+      emit({ answer: id, value: (await withoutBlob(value?.data ?? value)) ?? null });
     } catch (error) {
       emit({ answer: id, refused: error instanceof Error ? { ...error, message: error.message } : error });
     }

@@ -7,6 +7,9 @@ import re
 from typing import Any
 
 ISO_MILLISECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+ISO_SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+WHOLE_SECONDS = ("StartAttachmentUpload.UploadMetadata.UrlExpiry",)
+"""The instants that have no milliseconds on AWS."""
 ISO_SHAPES = ("Instant", "ISO8601Datetime")
 PLAUSIBLE_EPOCH_SECONDS = range(1_700_000_000, 4_000_000_000)
 
@@ -82,7 +85,9 @@ def _check_string(shape: Any, value: object, where: str) -> None:
     assert len(value) >= shape.metadata.get("min", 0), f"{where} is too short: {value!r}"
     assert len(value) <= shape.metadata.get("max", len(value)), f"{where} is too long: {len(value)}"
     assert value in (shape.enum or [value]), f"{where} is not one of {shape.enum}: {value!r}"
-    if shape.name in ISO_SHAPES:
+    if where in WHOLE_SECONDS:
+        assert ISO_SECONDS.fullmatch(value), f"{where} is not in UTC in whole seconds: {value!r}"
+    elif shape.name in ISO_SHAPES:
         assert ISO_MILLISECONDS.fullmatch(value), f"{where} is not in UTC to the millisecond: {value!r}"
 
 

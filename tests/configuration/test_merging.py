@@ -83,6 +83,8 @@ same_agent_wait = "PT90S"
 wrap_up_holds = 30
 over_capacity = false
 retention = "P90D"
+attachments = { extensions = ["pdf", "PNG"], max_bytes = 5_000_000 }
+bots_read_attachments = true
 [workstreams.full.survey]
 deadline = 60
 thanks = "Thanks"
@@ -99,6 +101,7 @@ after = 300
 action = "release"
 [workstreams.bare]
 mode = "persistent"
+attachments = "off"
 queue = "q"
 waiting_period = "never"
 reconnection = {}

@@ -63,6 +63,8 @@ def _rows(size: int, now: datetime) -> Iterator[Row]:
         yield schema.client_tokens, {"id": f"token-{n}", "digest": "d", "resource_id": f"waiting-{n}", "used_at": now}
         yield schema.feed_events, _event(n, now - timedelta(hours=10) + timedelta(seconds=n))
         yield schema.webhook_deliveries, _delivery(n, began)
+        yield schema.attachments, _attachment(f"recorded-{n}", f"idle-{n}", began, recorded_at=began)
+        yield schema.attachments, _attachment(f"begun-{n}", f"waiting-{n}", now)
         yield schema.single_uses, {"id": f"use-{n}", "expires_at": now + timedelta(hours=1)}
     yield from _open_chat("own", "ACTIVE", now, stage="working", agent=ANN)
     yield from _open_chat("own-parked", "WAITING", now, stage="parked", agent=ANN, queue=PARKED)
@@ -239,6 +241,24 @@ def _item(conversation_id: str, seq: int, began: datetime) -> dict[str, Any]:
         "participant_id": f"{conversation_id}-customer",
         "role": "CUSTOMER",
         "name": "Ada",
+    }
+
+
+def _attachment(id: str, conversation_id: str, began: datetime, **values: Any) -> dict[str, Any]:
+    return {
+        "id": id,
+        "conversation_id": conversation_id,
+        "instance": INSTANCE,
+        "contact_id": conversation_id,
+        "participant_id": f"{conversation_id}-customer",
+        "name": "bees.txt",
+        "content_type": "text/plain",
+        "size": 9,
+        "started_at": began,
+        "upload": None,
+        "accepted_at": None,
+        "recorded_at": None,
+        **values,
     }
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from routing import queue_positions
 from store.database import Database
+from tests.plans.attachment_work import attachments_of_a_chat
 from tests.plans.conftest import LARGE, SMALL
 from tests.plans.observation import Observation, Place, all_places, observed
 from tests.plans.periodic_work import Tasks, all_sites, periodic_tasks
@@ -44,7 +45,7 @@ async def observe(url: str, *works: Work) -> Observation:
 @pytest.fixture(scope="session")
 async def observations(stores: dict[int, str]) -> dict[int, Observation]:
     """The costs of all statements by the size of the store."""
-    return {size: await observe(url, *STORE_WORK, *ROUTING_WORK) for size, url in stores.items()}
+    return {size: await observe(url, *STORE_WORK, attachments_of_a_chat, *ROUTING_WORK) for size, url in stores.items()}
 
 
 @pytest.fixture(scope="session")

@@ -200,6 +200,8 @@ WRONG = [
     ("PERENNIAL_LIMITS__MESAGES", "10/15", "limits.mesages: "),
     ("PERENNIAL_INSTANCES__demo__limits__open_chats", "none", "instances.demo.limits.open_chats: "),
     ("PERENNIAL_PUBLIC_URL", "chat.example.org", "public_url: must begin with http:// or https://"),
+    ("PERENNIAL_ATTACHMENT_SCANNER", "clamd://scanner", "attachment_scanner: must be clamd://host:port, http"),
+    ("PERENNIAL_ATTACHMENT_SCANNER", "scanner:3310", "attachment_scanner: must be clamd://host:port, http"),
     ("PERENNIAL_PUBLIC_URL", "https://", "public_url: must begin with http:// or https://"),
     ("PERENNIAL_ALLOWED_ORIGINS", "https://shop.example.org", "PERENNIAL_ALLOWED_ORIGINS must be a JSON list, such as"),
     (

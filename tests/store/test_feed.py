@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+import pytest
+
 from domain.checkpoints import Checkpoint
 from domain.contacts import EndReason
 from domain.participants import ParticipantPresence
@@ -72,6 +74,17 @@ async def test_messages_have_an_event_each_and_only_once(db: Database) -> None:
     assert [(event.id, event.seq, event.item) for event in messages] == [("item-1", 3, 1), ("item-3", 4, 3)]
     assert "content" not in messages[0].data
     assert await contents_of(db, messages) == {("c", 1): ("text 1", "Zoë"), ("c", 3): ("text 3", "Zoë")}
+
+
+@pytest.mark.parametrize("status", ["APPROVED", "REJECTED"])
+async def test_file_has_an_event_with_its_verdict(db: Database, status: str) -> None:
+    await open_conversation(db, opening())
+    file = {"id": "f", "name": "a.pdf", "content_type": "application/pdf", "size": 3, "status": status}
+    attachment = item(1, type="ATTACHMENT", content=None, content_type="application/pdf", attachment=file)
+    await record(db, "c", items=[attachment])
+    last = (await feed(db))[-1]
+    assert (last.type, last.item) == (f"attachment.{status.lower()}", 1)
+    assert "a.pdf" not in str(last.data)
 
 
 async def test_commits_that_share_a_transaction_have_their_events(db: Database) -> None:

@@ -130,6 +130,11 @@ def rows_about(mark: str, **changes: Any) -> list[tuple[Table, dict[str, Any]]]:
             {"id": f"{mark}-note", **of_conversation, "contact_id": contact, "user": "ann", "at": NOW}
             | {"text": f"{mark}-text"},
         ),
+        (
+            schema.attachments,
+            {"id": f"{mark}-file", **of_conversation, "instance": INSTANCE, "contact_id": contact, "started_at": NOW}
+            | {"participant_id": person, "name": f"{mark}-file.txt", "content_type": "text/plain", "size": 1},
+        ),
         (schema.sent_positions, {"contact_id": contact, "position": 1, "at": NOW}),
     ]
 
@@ -217,7 +222,19 @@ async def test_an_export_has_all_that_was_said(own: Database) -> None:
     await write(own, *rows_about("ada"))
     exported = await exported_conversation(own, "ada-conversation")
     assert exported
-    for mark in ("customer", "topic", "segment", "name", "content", "text", "contact", "person", "note", "item"):
+    for mark in (
+        "customer",
+        "topic",
+        "segment",
+        "name",
+        "content",
+        "text",
+        "contact",
+        "person",
+        "note",
+        "item",
+        "file.txt",
+    ):
         assert f"ada-{mark}" in str(exported), mark
     assert "ada-state" not in str(exported)
     assert len(exported["receipts"]) == 1

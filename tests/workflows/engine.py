@@ -66,6 +66,7 @@ class Engine:
         bus: LocalBus | None = None,
         instances: dict[str, Any] | None = None,
         configuration: Configuration | None = None,
+        scanner: str | None = None,
     ) -> AsyncGenerator[Worker, None]:
         """Run a worker as `python -m worker` builds it.
 
@@ -75,6 +76,7 @@ class Engine:
             bus: the bus of its announcements.
             instances: the configured instances.
             configuration: a changeable configuration instead of `instances`.
+            scanner: the address of the scanner of attachments.
         """
         settings = Settings.model_validate(
             {
@@ -82,6 +84,7 @@ class Engine:
                 "archive_url": archive,
                 "instances": instances or {},
                 "webhook_loopback": True,
+                "attachment_scanner": scanner,
             }
         )
         bus = bus or LocalBus()

@@ -454,6 +454,7 @@ def upgrade() -> None:
         sa.Column("role", sa.String(length=16), nullable=False),
         sa.Column("name", sa.String(length=256), nullable=True),
         sa.Column("trigger", sa.String(length=64), nullable=True),
+        sa.Column("attachment", sa.JSON(none_as_null=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["conversation_id"],
             ["conversations.id"],
@@ -462,6 +463,35 @@ def upgrade() -> None:
         sa.UniqueConstraint("conversation_id", "id"),
     )
     op.create_index("items_by_time", "items", ["conversation_id", "at"], unique=False)
+    op.create_table(
+        "attachments",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("conversation_id", sa.String(length=256), nullable=False),
+        sa.Column("instance", sa.String(length=100), nullable=False),
+        sa.Column("contact_id", sa.String(length=256), nullable=False),
+        sa.Column("participant_id", sa.String(length=256), nullable=False),
+        sa.Column("name", sa.String(length=256), nullable=False),
+        sa.Column("content_type", sa.String(length=100), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=False),
+        sa.Column("upload", sa.String(length=64), nullable=True),
+        sa.Column("accepted_at", sa.BigInteger(), nullable=True),
+        sa.Column("recorded_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["conversation_id"],
+            ["conversations.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("attachments_by_conversation", "attachments", ["conversation_id", "started_at"], unique=False)
+    op.create_index(
+        "attachments_unrecorded",
+        "attachments",
+        ["started_at"],
+        unique=False,
+        sqlite_where=sa.text("recorded_at IS NULL"),
+        postgresql_where=sa.text("recorded_at IS NULL"),
+    )
     op.create_table(
         "checkpoints",
         sa.Column("conversation_id", sa.String(length=256), nullable=False),

@@ -1,0 +1,185 @@
+"""The attachments of conversations: an upload is received, accepted and sent, and what comes to nothing is deleted.
+
+Each step can be repeated after a crash: the row says how far it is, and the item has the id of the attachment.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+
+from configuration.current import Configuration
+from domain.attachments import KINDS, Attachment, extension_of
+from domain.errors import AccessDenied, ConversationEnded, InvalidValue, UploadChanged
+from domain.events import Message
+from domain.instants import epoch_milliseconds
+from engine.attachment_files import AttachmentFiles
+from engine.client import ConversationClient
+from runtime.archive import Archive
+from runtime.periodic import PeriodicTask, PeriodicTasks
+from store import attachments, conversations, transcript
+from store.attachments import StoredAttachment
+from store.database import Database
+from store.records import StoredParticipant
+from wire.attachment_files import attachment_path, staging_folder
+from workflows.attachment_check import CheckAttachment
+
+logger = logging.getLogger(__name__)
+
+RESERVED = timedelta(hours=1)
+"""How long an upload may take until it is completed. Then its place is given back."""
+
+LEFTOVER_AGE = timedelta(days=1)
+"""After this time an upload that came to nothing is deleted."""
+
+AT_ONCE = 500
+
+
+class Attachments(PeriodicTasks):
+    """The attachments of all conversations. Leftovers are deleted in the background."""
+
+    def __init__(
+        self,
+        db: Database,
+        engine: ConversationClient,
+        configuration: Configuration,
+        archive: Callable[[], Archive | None],
+        *,
+        are_checked: bool,
+        every: timedelta,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            db: the store.
+            engine: the client of the conversations.
+            configuration: that of the instances.
+            archive: returns the archive; None: there are no attachments.
+            are_checked: whether a scanner looks at each file.
+            every: how often leftovers are deleted.
+        """
+        self.files = AttachmentFiles(archive)
+        self.are_checked = are_checked
+        self._db = db
+        self._engine = engine
+        self._configuration = configuration
+        self._archive = archive
+        super().__init__(PeriodicTask("delete leftovers of uploads", self.delete_leftovers, every))
+
+    async def receive(self, attachment: StoredAttachment, body: AsyncIterator[bytes]) -> None:
+        """Write an upload, which replaces an earlier one that is not accepted.
+
+        Raises:
+            InvalidValue: it does not have the announced size.
+            AccessDenied: an earlier one was accepted meanwhile, or the conversation is deleted.
+            Unavailable: the archive does not answer.
+        """
+        upload = await self.files.stage(attachment, body)
+        before = await attachments.note_upload(self._db, attachment.id, upload)
+        replaced = upload if before is None else before.upload
+        if replaced is not None:
+            await self.files.discard_upload(attachment, replaced)
+        if before is None:
+            raise AccessDenied("The upload is complete already.")
+
+    async def accept(self, attachment: StoredAttachment) -> None:
+        """Accept the present upload, and put its file in its place. Idempotent.
+
+        Raises:
+            InvalidValue: nothing was uploaded, too late, or another kind of file.
+            UploadChanged: another upload has just arrived.
+            Unavailable: the archive does not answer.
+        """
+        if attachment.accepted_at is None:
+            upload = await self._checked_upload(attachment)
+            if not await attachments.accept(self._db, attachment.id, upload, datetime.now(UTC)):
+                raise UploadChanged
+        if not await self.files.keep(attachment):
+            raise InvalidValue(f"AttachmentIds: nothing was uploaded for {attachment.name!r}.")
+
+    async def stands(self, attachment: StoredAttachment) -> bool:
+        """Whether the item of an attachment stands in the transcript."""
+        if await transcript.find_item(self._db, attachment.conversation_id, attachment.id) is None:
+            return False
+        await attachments.mark_recorded(self._db, attachment.id, datetime.now(UTC))
+        return True
+
+    async def send(self, attachment: StoredAttachment, sender: StoredParticipant) -> None:
+        """Send an accepted attachment, or have it checked first. Idempotent. Once it returns, the item is sure to stand.
+
+        Raises:
+            ConversationEnded: the conversation's workflow has ended. The file is deleted.
+            EngineUnavailable: Temporal does not answer.
+        """
+        message = _message(attachment, sender)
+        if self.are_checked:
+            job = CheckAttachment(
+                conversation_id=attachment.conversation_id,
+                instance=attachment.instance,
+                path=attachment_path(attachment),
+                began_at=epoch_milliseconds(attachment.started_at),
+                message=message,
+            )
+            if not await self._engine.check_attachment(job):
+                return
+        else:
+            try:
+                await self._engine.send_message(attachment.conversation_id, message)
+            except ConversationEnded:
+                await self._discard(attachment)
+                raise
+        await attachments.mark_recorded(self._db, attachment.id, datetime.now(UTC))
+
+    async def delete_leftovers(self) -> None:
+        """Delete what was uploaded a day ago and came to nothing, and send what was accepted and not sent."""
+        archive, before = self._archive(), datetime.now(UTC) - LEFTOVER_AGE
+        if archive is None:
+            return
+        for attachment in await attachments.unrecorded_before(self._db, before, AT_ONCE):
+            await self._settle(attachment)
+        for instance in self._configuration.instances:
+            async for path in archive.files_before(staging_folder(instance), before):
+                await archive.delete(path)
+
+    async def _settle(self, attachment: StoredAttachment) -> None:
+        if await self.stands(attachment):
+            return
+        sender = await conversations.find_participant(self._db, attachment.participant_id)
+        if attachment.accepted_at is None or sender is None or not await self.files.keep(attachment):
+            await self._discard(attachment)
+            return
+        try:
+            await self.send(attachment, sender[0])
+        except ConversationEnded:
+            logger.info("%s: an upload was accepted and never sent; its file is deleted", attachment.conversation_id)
+
+    async def _checked_upload(self, attachment: StoredAttachment) -> str:
+        name, upload = attachment.name, attachment.upload
+        if attachment.started_at < datetime.now(UTC) - RESERVED:
+            raise InvalidValue(f"AttachmentIds: the upload of {name!r} began too long ago. Begin it again.")
+        head = await self.files.head(attachment, upload) if upload else None
+        if upload is None or head is None:
+            raise InvalidValue(f"AttachmentIds: nothing was uploaded for {name!r}.")
+        if not KINDS[extension_of(name)].fits(head):
+            raise InvalidValue(f"AttachmentIds: {name!r} is not a {extension_of(name)} file inside.")
+        return upload
+
+    async def _discard(self, attachment: StoredAttachment) -> None:
+        await self.files.discard(attachment)
+        await attachments.forget(self._db, attachment.id)
+
+
+def _message(attachment: StoredAttachment, sender: StoredParticipant) -> Message:
+    return Message(
+        id=attachment.id,
+        at=datetime.now(UTC),
+        by=sender.id,
+        role=sender.role,
+        name=sender.name,
+        content=attachment.name,
+        content_type=attachment.content_type,
+        attachment=Attachment(
+            id=attachment.id, name=attachment.name, content_type=attachment.content_type, size=attachment.size
+        ),
+    )
