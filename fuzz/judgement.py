@@ -47,6 +47,9 @@ PARTICIPANT_ERRORS = {
     503: {"InternalServerException"},
 }
 
+WITHOUT_BODY = "/participant/file"
+"""Downloads of files. Their errors have no body, because ChatJS takes any body for the file."""
+
 UNREAD = (400, 408, 431)
 """With these a request is refused that nobody can read, and the connection ends. Its plane may not be known."""
 
@@ -82,7 +85,7 @@ def _wrong_error(received: Received, path: str, is_head: bool) -> str | None:
         return f"status {received.status} has the error {name}"
     if received.status in OVERLOAD and not received.headers.get("retry-after", "").isdecimal():
         return f"status {received.status} has no Retry-After"
-    if is_head:
+    if is_head or (path.startswith(WITHOUT_BODY) and not received.body):
         return None
     body = _json(received)
     if not isinstance(body, dict) or body.keys() != {"__type", "Message"} or body["__type"] != name:

@@ -65,7 +65,7 @@ class Webhook:
             await self._ask(state="failing", skips=skips)
             self._attempts += 1
             if self._has_given_up():
-                self._state = "disabled"
+                self._state, self._next_try = "disabled", None
                 await self._ask(state="disabled", sends=False)
         return self._last.outcome
 

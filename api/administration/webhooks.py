@@ -98,6 +98,8 @@ class DeliveriesResponse(ResponseBody):
 class ReplayRequest(BaseModel):
     """After which position of the feed events are sent again."""
 
+    model_config = example({"after": "0-317"})
+
     after: Annotated[Text, Field(max_length=40)]
 
 

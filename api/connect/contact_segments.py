@@ -34,7 +34,7 @@ SegmentType = Literal[
     "PostContactSummary",
     "ExtractedInformation",
 ]
-_TYPES = {ItemType.MESSAGE: "Transcript", ItemType.EVENT: "Event"}
+_TYPES = {ItemType.MESSAGE: "Transcript", ItemType.EVENT: "Event", ItemType.ATTACHMENT: "Attachments"}
 """The type of segment of each type of item. There are no segments of other types."""
 
 
@@ -45,7 +45,7 @@ class ListRealtimeContactAnalysisSegments(OnlyServedMembers):
     next_token: Annotated[Text, MinLen(1), MaxLen(100_000)] | None = None
     output_type: Annotated[Literal["Raw", "Redacted"], Remark("Raw only")]
     segment_types: Annotated[
-        list[SegmentType], MaxLen(7), Remark("Transcript and Event; there are none of other types")
+        list[SegmentType], MaxLen(7), Remark("Transcript, Event and Attachments; there are none of other types")
     ]
 
 
@@ -87,6 +87,14 @@ def _segment(item: TranscriptItem) -> dict[str, Any]:
     )
     if item.type == ItemType.EVENT:
         return {"Event": {**shared, "EventType": item.content_type}}
+    if item.attachment:
+        file = {
+            "AttachmentId": item.attachment.id,
+            "AttachmentName": item.attachment.name,
+            "ContentType": item.attachment.content_type,
+            "Status": item.attachment.status,
+        }
+        return {"Attachments": {**shared, "Attachments": [file]}}
     # the model wants a participant for each message, and the system is none
     sender = item.participant_id or item.role
     return {

@@ -12,7 +12,7 @@ CLOSED = "conversation.closed"
 
 
 def check_feed(journal: Journal, evidence: Evidence) -> Iterator[Breach]:
-    """The numbers of a chat have no gap and come in order; its messages are those of the transcript; the end of a chat has an event."""
+    """The numbers of a chat have no gap and come in order; its messages are those of the transcript; its end has an event."""
     events = _by_chat(journal.followed)
     for chat in journal.chats:
         own = events[chat]
@@ -21,7 +21,9 @@ def check_feed(journal: Journal, evidence: Evidence) -> Iterator[Breach]:
         messages = [event.id for event in own if event.type == "message.created"]
         items = [item.id for item in evidence.transcripts.get(chat, ()) if item.type == "MESSAGE"]
         if messages != items:
-            yield Breach("feed unlike the transcript", chat, f"{len(messages)} messages have an event, {len(items)} are shown")
+            yield Breach(
+                "feed unlike the transcript", chat, f"{len(messages)} messages have an event, {len(items)} are shown"
+            )
         is_closed = evidence.conversations.get(chat, {}).get("state") == "CLOSED"
         if is_closed != any(event.type == CLOSED for event in own):
             yield Breach("feed unlike the record", chat, "it has the event of its end and is open, or the reverse")

@@ -147,6 +147,11 @@ BODIES: Mapping[str, list[dict[str, Any]]] = {
             "ClientToken": "t",
         }
     ],
+    "StartAttachmentUpload": [
+        {"AttachmentName": "a.txt", "AttachmentSizeInBytes": 5, "ContentType": "text/plain", "ClientToken": "t"}
+    ],
+    "CompleteAttachmentUpload": [{"AttachmentIds": ["a"], "ClientToken": "t"}],
+    "GetAttachment": [{"AttachmentId": "a", "UrlExpiryInSeconds": 60, "UrlContentDisposition": "INLINE"}],
     "GetTranscript": [
         {
             "ContactId": "c",

@@ -157,7 +157,7 @@ def _largest_value(leaf: Any, name: str) -> Any:
         texts = ("𝄞" * (4_096 if name == "content" else size) for size in LARGEST)
         return next((taken for text in texts if (taken := accepted(leaf, text)) is not None), None)
     if kind is int:
-        return next(n for power in (200, 63, 62, 31, 30) if (n := accepted(leaf, 2**power - 1)) is not None)
+        return next(n for power in (200, 63, 62, 31, 30, 26) if (n := accepted(leaf, 2**power - 1)) is not None)
     if kind is timedelta:
         return next(d for d in (timedelta.max, timedelta(minutes=480)) if accepted(leaf, d) is not None)
     if isinstance(kind, type) and issubclass(kind, StrEnum):
@@ -166,6 +166,8 @@ def _largest_value(leaf: Any, name: str) -> Any:
         return get_args(kind)[0]
     if kind is bool:
         return False
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return largest(kind)
     return datetime.max.replace(tzinfo=UTC)
 
 
