@@ -30,7 +30,12 @@ EFFECTIVE = ("yes", "all", "until then")
 
 @pytest.fixture(scope="module")
 def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenants]:
-    with served(tmp_path_factory.mktemp("access"), CONFIGURATION, PERENNIAL_AGENT_DISCONNECT_GRACE="P1D") as api:
+    with served(
+        tmp_path_factory.mktemp("access"),
+        CONFIGURATION,
+        PERENNIAL_AGENT_DISCONNECT_GRACE="P1D",
+        PERENNIAL_PRESENCE_DEBOUNCE="P1D",
+    ) as api:
         yield Tenants(api)
 
 
