@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 from starlette.responses import Response
 
 from api.connect.authentication import ByTranscriptsKey
-from api.contact_lookup import find_contact_after_writes
+from api.contact_lookup import contact_in_path
 from api.contact_transcripts import InstanceName
 from api.dependencies import ServicesInRequest
 from api.file_responses import file_response
@@ -48,11 +48,9 @@ async def get_contact_attachment(
 ) -> Response:
     """Returns a file that a participant has sent, also after the end of the chat. For backends, with their access key."""
     name, _ = services.instance(instance, caller.instances, "instance")
-    contact = await find_contact_after_writes(services, name, contact_id)
-    if contact is None:
-        raise NotFound(f"contact_id: instance {name!r} has no contact {contact_id!r}.")
+    _, conversation = await contact_in_path(services, name, contact_id)
     found = await attachments.find_attachment(services.db, attachment_id)
-    item = await transcript.find_item(services.db, contact[1].id, attachment_id)
+    item = await transcript.find_item(services.db, conversation.id, attachment_id)
     is_there = item is not None and item.contact_id == contact_id and item.attachment is not None
     if found is None or item is None or not is_there:
         raise NotFound(f"attachment_id: contact {contact_id!r} has no attachment {attachment_id!r}.")

@@ -9,10 +9,9 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
 
 from api.connect.authentication import ByTranscriptsKey
-from api.contact_lookup import find_contact_after_writes
+from api.contact_lookup import contact_in_path
 from api.dependencies import ServicesInRequest
 from api.openapi import ACCESS_KEY, DescribedRoute, error_responses
-from domain.errors import NotFound
 from runtime.streams import prepend_chunk
 from store.conversations import participants_of_contact
 from store.transcript import pages_of_contact
@@ -50,10 +49,7 @@ async def get_contact_transcript(
 ) -> StreamingResponse:
     """Returns the transcript of a contact up to now, also of a running chat. For backends, with their access key."""
     name, _ = services.instance(instance, caller.instances, "instance")
-    found = await find_contact_after_writes(services, name, contact_id)
-    if found is None:
-        raise NotFound(f"contact_id: instance {name!r} has no contact {contact_id!r}.")
-    contact, conversation = found
+    contact, conversation = await contact_in_path(services, name, contact_id)
     subject = TranscriptSubject(contact, conversation, await participants_of_contact(services.db, contact))
     render, media_type = _RENDERERS[format]
     content = render(subject, pages_of_contact(services.db, contact))

@@ -11,8 +11,8 @@ from runtime.bus import Announcement, Bus
 LOOK_SECONDS = 1.0
 """How often a reader looks for events whose announcement was lost, or which older transactions still hold back."""
 
-GATHER_SECONDS = 0.05
-"""How long after an announcement a reader looks, so that one look serves several."""
+GATHER_SECONDS = 0.2
+"""How long after an announcement a reader looks, so that one look serves several. Each reader costs so many queries at most."""
 
 MAX_READERS = 200
 """How many readers wait in a process."""

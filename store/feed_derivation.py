@@ -38,13 +38,11 @@ class RecordBefore(NamedTuple):
     """What the store has of a conversation before a commit.
 
     Attributes:
-        revision: the revision of the record.
         state: the state.
         contacts: the stored contacts among those of the commit, by id.
         presences: by id the presence of the participants.
     """
 
-    revision: int
     state: State
     contacts: Mapping[str, Contact]
     presences: Mapping[str, ParticipantPresence]

@@ -243,7 +243,7 @@ webhooks = Table(
     # all events up to this position are delivered, or not wanted
     Column("transaction_id", BigInteger, nullable=False),
     Column("number", BigInteger, nullable=False),
-    # see `store.webhooks.WebhookState`
+    # see `domain.webhooks.WebhookState`
     Column("state", String(16), nullable=False),
     Column("since", Instant, nullable=False),
     # the process that sends

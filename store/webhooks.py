@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, insert, or_, select, update
 
+from domain.webhooks import WebhookState
 from store import schema
 from store.database import Database
 from store.feed import FeedPosition, end_of_feed
@@ -23,15 +23,6 @@ MAX_ANSWER = 1_000
 """How many characters of an answer are kept."""
 
 
-class WebhookState(StrEnum):
-    """Whether events are sent. In each state but the first, the workflow of the webhook decides what comes next."""
-
-    SENDING = "sending"
-    FAILING = "failing"
-    PAUSED = "paused"
-    DISABLED = "disabled"
-
-
 class WebhookKey(NamedTuple):
     """A webhook: its instance, and its name in the configuration."""
 
@@ -40,11 +31,22 @@ class WebhookKey(NamedTuple):
 
 
 class StoredWebhook(NamedTuple):
-    """How far a webhook is. `since`: when it came into its state."""
+    """How far a webhook is.
+
+    Attributes:
+        since: when it came into its state.
+        process_id: the process that sends, until `lease_until`; None when none has begun.
+    """
 
     position: FeedPosition
     state: WebhookState
     since: datetime
+    process_id: str | None
+    lease_until: datetime | None
+
+    def is_free_for(self, process_id: str, now: datetime) -> bool:
+        """Whether a process may send: no other has the lease."""
+        return self.process_id in (None, process_id) or self.lease_until is None or self.lease_until <= now
 
 
 class Delivery(NamedTuple):
@@ -69,6 +71,17 @@ class Delivery(NamedTuple):
         return self.status is not None and 200 <= self.status < 300
 
 
+_COLUMNS = (
+    *(_webhook.transaction_id, _webhook.number, _webhook.state, _webhook.since),
+    *(_webhook.process_id, _webhook.lease_until),
+)
+
+
+def _stored(row: Row[*tuple[Any, ...]]) -> StoredWebhook:
+    transaction_id, number, state, *rest = row
+    return StoredWebhook(FeedPosition(transaction_id, number), WebhookState(state), *rest)
+
+
 def _is(key: WebhookKey) -> ColumnElement[bool]:
     return and_(_webhook.instance == key.instance, _webhook.name == key.name)
 
@@ -86,11 +99,11 @@ async def take_webhook(
         update(schema.webhooks)
         .where(_is(key), is_free)
         .values(process_id=process_id, lease_until=until)
-        .returning(_webhook.transaction_id, _webhook.number, _webhook.state, _webhook.since)
+        .returning(*_COLUMNS)
     )
     async with db.write() as connection:
         if found := (await connection.execute(change)).one_or_none():
-            return StoredWebhook(FeedPosition(*found[:2]), WebhookState(found[2]), found[3])
+            return _stored(found)
         end = await end_of_feed(db, connection, key.instance)
         row = {
             **key._asdict(),
@@ -101,14 +114,13 @@ async def take_webhook(
             "lease_until": until,
         }
         is_new = await db.insert_new(connection, schema.webhooks, [row])
-        return StoredWebhook(end, WebhookState.SENDING, now) if is_new else None
+        return StoredWebhook(end, WebhookState.SENDING, now, process_id, until) if is_new else None
 
 
 async def find_webhook(db: Database, key: WebhookKey) -> StoredWebhook | None:
     """How far a webhook is; None when it has never been sent for."""
-    query = select(_webhook.transaction_id, _webhook.number, _webhook.state, _webhook.since).where(_is(key))
-    rows = await db.rows(query)
-    return StoredWebhook(FeedPosition(*rows[0][:2]), WebhookState(rows[0][2]), rows[0][3]) if rows else None
+    rows = await db.rows(select(*_COLUMNS).where(_is(key)))
+    return _stored(rows[0]) if rows else None
 
 
 async def move_webhook(

@@ -15,6 +15,7 @@ from uuid import uuid4
 from configuration.current import Configuration
 from configuration.schema.webhooks import WebhookSettings
 from domain.errors import StoreUnavailable
+from domain.webhooks import WebhookState
 from runtime.bus import Announcement, Bus
 from runtime.metrics import WorkerMetrics
 from runtime.periodic import PeriodicTask, PeriodicTasks
@@ -23,8 +24,8 @@ from store.feed import FeedPosition, StoredEvent, page_of_feed
 from store.webhooks import (
     Delivery,
     WebhookKey,
-    WebhookState,
     delete_old_deliveries,
+    find_webhook,
     move_webhook,
     set_webhook_state,
     take_webhook,
@@ -35,7 +36,8 @@ from webhooks.receivers import Receivers
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=60)
-"""How long a worker sends for a webhook without renewing its lease. It renews it before each page."""
+"""How long a worker sends for a webhook without renewing its lease. It renews it before each page. As often the workflow of a
+webhook that fails is looked for."""
 
 PAGE = 300
 """How many events are sent before the position is noted. After the death of a worker at most so many are sent again."""
@@ -74,6 +76,8 @@ class WebhookSender(PeriodicTasks):
         self._running: dict[WebhookKey, asyncio.Task[None]] = {}
         self._delivered: dict[WebhookKey, tuple[FeedPosition, set[str]]] = {}
         """Positions of webhooks, and the events after them that are delivered already."""
+        self._handed_over: dict[WebhookKey, datetime] = {}
+        """When the workflow of a webhook was last started, or found to run."""
         self._look = PeriodicTask("look for events to send to webhooks", self.look, LOOK_EVERY)
         super().__init__(self._look)
         bus.subscribe(self._wake)
@@ -116,12 +120,10 @@ class WebhookSender(PeriodicTasks):
     async def _send_page(self, key: WebhookKey, settings: WebhookSettings) -> bool:
         """Send the next events. Returns whether there can be more at once."""
         now = datetime.now(UTC)
-        webhook = await take_webhook(self._db, key, self._process, now + LEASE, now)
-        if webhook is None:
+        if not await self._has_work(key, now):
             return False
-        if webhook.state is not WebhookState.SENDING:
-            if now - webhook.since > LEASE:
-                await self._hand_over(key)  # an operator can have ended its workflow
+        webhook = await take_webhook(self._db, key, self._process, now + LEASE, now)
+        if webhook is None or webhook.state is not WebhookState.SENDING:
             return False
         page = await page_of_feed(self._db, key.instance, webhook.position, PAGE)
         if not page:
@@ -139,6 +141,21 @@ class WebhookSender(PeriodicTasks):
             await self._hand_over(key)
             await set_webhook_state(self._db, key, WebhookState.FAILING, datetime.now(UTC))
         return not failed
+
+    async def _has_work(self, key: WebhookKey, now: datetime) -> bool:
+        """Whether to take the lease. It only reads: most looks find nothing, and a write would wait for those of messages."""
+        webhook = await find_webhook(self._db, key)
+        if webhook is None:
+            return True  # it begins now
+        if not webhook.is_free_for(self._process, now):
+            return False
+        if webhook.state is WebhookState.SENDING:
+            return bool(await page_of_feed(self._db, key.instance, webhook.position, 1))
+        # an operator can have ended its workflow
+        if now - max(webhook.since, self._handed_over.get(key, webhook.since)) > LEASE:
+            self._handed_over[key] = now
+            await self._hand_over(key)
+        return False
 
     def _known(self, key: WebhookKey, position: FeedPosition) -> set[str]:
         """The events after a position that are delivered already. A replay moves the webhook, and sends them again."""

@@ -8,9 +8,10 @@ from temporalio import activity
 
 from activities.outages import store_may_be_away
 from configuration.current import Configuration
+from domain.webhooks import WebhookState
 from runtime.logs import INSTANCE
 from store.database import Database
-from store.webhooks import StoredWebhook, WebhookKey, WebhookState, find_webhook, move_webhook, set_webhook_state
+from store.webhooks import WebhookKey, find_webhook, move_webhook, set_webhook_state
 from webhooks.deliveries import Attempt, deliver
 from webhooks.receivers import Receivers
 from webhooks.sender import next_event
@@ -40,20 +41,19 @@ class WebhookTries(WebhookActivities):
         settings = instance.webhooks.get(key.name) if instance else None
         if webhook is None or settings is None:
             return TryResult(outcome=TryOutcome.REMOVED, reason="the configuration does not have it any more")
-        if wanted.state:
-            await set_webhook_state(self._db, key, WebhookState(wanted.state), datetime.now(UTC))
-        if wanted.skips and (skipped := await next_event(self._db, key, settings, webhook.position)):
-            await move_webhook(self._db, key, webhook.position, skipped.event.position, ())
-            webhook = StoredWebhook(skipped.event.position, webhook.state, webhook.since)
+        await set_webhook_state(self._db, key, wanted.state, datetime.now(UTC))
         if not wanted.sends:
             return TryResult(outcome=TryOutcome.NOTED)
-        sent = await next_event(self._db, key, settings, webhook.position)
+        position = webhook.position
+        if wanted.skips and (skipped := await next_event(self._db, key, settings, position)):
+            await move_webhook(self._db, key, position, skipped.event.position, ())
+            position = skipped.event.position
+        sent = await next_event(self._db, key, settings, position)
         if sent is None:
             return await self._go_on(key)
         attempt = await deliver(self._receivers, settings, sent)
         is_done = attempt.delivery.is_done
-        after = sent.event.position if is_done else webhook.position
-        await move_webhook(self._db, key, webhook.position, after, [attempt.delivery])
+        await move_webhook(self._db, key, position, sent.event.position if is_done else position, [attempt.delivery])
         return await self._go_on(key) if is_done else _failed(attempt)
 
     async def _go_on(self, key: WebhookKey) -> TryResult:

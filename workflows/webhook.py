@@ -14,6 +14,7 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 
 with workflow.unsafe.imports_passed_through():
+    from domain.webhooks import WebhookState
     from workflows.webhook_contract import (
         WORKFLOW,
         FailingWebhook,
@@ -46,8 +47,8 @@ class Webhook:
     def __init__(self, start: FailingWebhook) -> None:
         self._webhook = start
         self._since = workflow.now()
-        self._attempts = start.attempts
-        self._state = "failing"
+        self._attempts = 0
+        self._state = WebhookState.FAILING
         self._last = TryResult(outcome=TryOutcome.FAILED)
         self._next_try: datetime | None = None
         self._is_hurried = self._skips = False
@@ -55,18 +56,18 @@ class Webhook:
     @workflow.run
     async def run(self, start: FailingWebhook) -> str:
         """Try until an event is delivered, or the webhook is removed. Returns what ended it."""
-        await self._ask(state="failing", sends=False)
+        await self._ask(WebhookState.FAILING, sends=False)
         while self._last.outcome not in _OVER:
             await self._wait()
             self._is_hurried, skips, self._skips = False, self._skips, False
-            if self._state == "paused":
-                await self._ask(state="paused", sends=False)
+            if self._state is WebhookState.PAUSED:
+                await self._ask(WebhookState.PAUSED, sends=False)
                 continue
-            await self._ask(state="failing", skips=skips)
+            await self._ask(WebhookState.FAILING, skips=skips)
             self._attempts += 1
             if self._has_given_up():
-                self._state, self._next_try = "disabled", None
-                await self._ask(state="disabled", sends=False)
+                self._state, self._next_try = WebhookState.DISABLED, None
+                await self._ask(WebhookState.DISABLED, sends=False)
         return self._last.outcome
 
     @workflow.signal
@@ -77,13 +78,13 @@ class Webhook:
     @workflow.signal
     def pause(self, *_: Any) -> None:
         """Send nothing until `resume`."""
-        self._state = "paused"
+        self._state = WebhookState.PAUSED
         self._is_hurried = True
 
     @workflow.signal
     def resume(self, *_: Any) -> None:
         """Go on after `pause`, or after the webhook was disabled: at once, and with a new schedule."""
-        self._state = "failing"
+        self._state = WebhookState.FAILING
         self._attempts = 0
         self._is_hurried = True
 
@@ -108,7 +109,7 @@ class Webhook:
         """Wait for the next try, or for a signal."""
         if self._is_hurried:
             return
-        if self._state != "failing":
+        if self._state is not WebhookState.FAILING:
             self._next_try = None
             self._tell()
             await workflow.wait_condition(lambda: self._is_hurried)
@@ -124,7 +125,7 @@ class Webhook:
         is_last = self._attempts >= len(SCHEDULE)
         return self._last.outcome is TryOutcome.GONE or (self._last.outcome is TryOutcome.FAILED and is_last)
 
-    async def _ask(self, *, state: str, sends: bool = True, skips: bool = False) -> None:
+    async def _ask(self, state: WebhookState, *, sends: bool = True, skips: bool = False) -> None:
         wanted = Try(instance=self._webhook.instance, name=self._webhook.name, state=state, sends=sends, skips=skips)
         result = await workflow.execute_activity_method(
             WebhookActivities.try_webhook,

@@ -8,6 +8,7 @@ from enum import StrEnum
 from temporalio import activity
 
 from domain.value import Value
+from domain.webhooks import WebhookState
 
 WORKFLOW = "Webhook"
 
@@ -18,25 +19,24 @@ def workflow_id(instance: str, name: str) -> str:
 
 
 class FailingWebhook(Value):
-    """A webhook whose next event cannot be delivered. `attempts`: those of the workflow so far."""
+    """A webhook whose next event cannot be delivered."""
 
     instance: str
     name: str
-    attempts: int = 0
 
 
 class Try(Value):
     """What the activity does.
 
     Attributes:
-        state: the state that the store gets first; None: it stays.
+        state: the state that the store gets first.
         sends: whether to try to deliver the next event.
         skips: whether to pass over the next event first.
     """
 
     instance: str
     name: str
-    state: str | None = None
+    state: WebhookState
     sends: bool = True
     skips: bool = False
 
@@ -68,7 +68,6 @@ class WebhookStatus(Value):
     """What operators see of a webhook that fails.
 
     Attributes:
-        state: `failing`, `paused` or `disabled`.
         reason: what the receiver last answered, or why it did not.
         event_id: the event that cannot be delivered.
         since: when it began to fail.
@@ -76,7 +75,7 @@ class WebhookStatus(Value):
         next_try: when the next one is; None without one.
     """
 
-    state: str
+    state: WebhookState
     reason: str
     event_id: str
     since: datetime

@@ -79,21 +79,17 @@ class NoFilter(OnlyServedMembers):
     """A filter by tags and the like, which nothing here has: only an empty one is served."""
 
 
-class SearchUsers(OnlyServedMembers):
+class _Search(OnlyServedMembers):
+    instance_id: InstanceId
+    next_token: NextToken | None = None
+    max_results: Annotated[int, Interval(ge=1, le=500)] | None = None
+    search_filter: Annotated[NoFilter | None, Remark("an empty one only")] = None
+    search_criteria: OrDefault[Criteria] = Field(default_factory=Criteria)
+
+
+class SearchUsers(_Search):
     """POST /search-users."""
 
-    instance_id: InstanceId
-    next_token: NextToken | None = None
-    max_results: Annotated[int, Interval(ge=1, le=500)] | None = None
-    search_filter: Annotated[NoFilter | None, Remark("an empty one only")] = None
-    search_criteria: OrDefault[Criteria] = Field(default_factory=Criteria)
 
-
-class SearchQueues(OnlyServedMembers):
+class SearchQueues(_Search):
     """POST /search-queues."""
-
-    instance_id: InstanceId
-    next_token: NextToken | None = None
-    max_results: Annotated[int, Interval(ge=1, le=500)] | None = None
-    search_filter: Annotated[NoFilter | None, Remark("an empty one only")] = None
-    search_criteria: OrDefault[Criteria] = Field(default_factory=Criteria)

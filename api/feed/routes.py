@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection
 from typing import Annotated, Any
 
-from annotated_types import Interval, MaxLen, MinLen
+from annotated_types import Interval, MaxLen
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi.responses import StreamingResponse
 
 from api.connect.authentication import AuthenticatedBackend, ByEventsKey
+from api.contact_transcripts import InstanceName
 from api.dependencies import Services, ServicesInRequest
 from api.feed.positions import known_position
 from api.feed.responses import FeedEventResponse, FeedResponse
@@ -20,7 +21,6 @@ from domain.feed import FeedEventType, types_named
 from runtime.streams import prepend_chunk
 from store.feed import FeedPosition, page_of_feed
 from wire.cloud_events import cloud_events
-from wire.models import Text
 
 STREAM = "text/event-stream"
 STREAM_SECONDS = 600.0
@@ -73,7 +73,7 @@ class _Reader:
 async def get_events(
     services: ServicesInRequest,
     caller: ByEventsKey,
-    instance: Annotated[Text, MinLen(1), MaxLen(100), Query(description="Id of the instance.", examples=["demo"])],
+    instance: InstanceName,
     after: Position = None,
     types: Types = None,
     limit: Annotated[int, Interval(ge=1, le=1_000), Query(description="Maximum number of events.")] = 100,

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from domain.checkpoints import Checkpoint, ConflictKind
 from domain.participants import Participant, Role
 from domain.transcript import TranscriptItem
+from domain.webhooks import WebhookState
 from routing.placement import write_placement
 from store import (
     agent_identities,
@@ -198,7 +199,7 @@ async def deliveries_of_a_webhook(db: Database) -> None:
     assert await webhooks.find_webhook(db, key)
     delivery = webhooks.Delivery("idle-1", "event-1", "message.created", now, 200, 1, "")
     await webhooks.move_webhook(db, key, taken.position, taken.position, [delivery] * 3)
-    await webhooks.set_webhook_state(db, key, webhooks.WebhookState.FAILING, now)
+    await webhooks.set_webhook_state(db, key, WebhookState.FAILING, now)
     assert await webhooks.replay_webhook(db, key, taken.position)
     await webhooks.last_deliveries(db, key, PAGE)
     await webhooks.delete_old_deliveries(db, key, keep=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -9,11 +10,13 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import event, literal, select
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 from temporalio.service import RPCError
 
+from domain.webhooks import WebhookState
 from store.feed import start_of_feed
-from store.webhooks import WebhookKey, WebhookState, find_webhook, last_deliveries, replay_webhook
+from store.webhooks import WebhookKey, find_webhook, last_deliveries, replay_webhook
 from tests.webhooks.receiver import SECRET, Receiver, receiving
 from tests.workflows.engine import Engine, eventually
 from webhooks import sender
@@ -198,6 +201,47 @@ async def test_receiver_that_is_gone_disables_the_webhook(engine: Engine) -> Non
         assert len(receiver.attempts) < 3 * 5
         await workflow_of(engine, key).signal("retry_now")
         await status_of(engine, key, "disabled")
+
+
+async def test_webhook_whose_workflow_was_ended_has_it_again(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sender, "LEASE", timedelta(seconds=1))
+    async with hooked(engine) as (receiver, key):
+        id = await fail(engine, receiver, key)
+        before = (await workflow_of(engine, key).describe()).run_id
+        await workflow_of(engine, key).terminate()
+
+        async def runs_again() -> bool | None:
+            found = await workflow_of(engine, key).describe()
+            return True if found.run_id != before and found.status is WorkflowExecutionStatus.RUNNING else None
+
+        await eventually(runs_again, "the workflow runs again")
+        receiver.status = 200
+        await workflow_of(engine, key).signal("retry_now")
+        await arrived(receiver, id, "message.created")
+
+
+async def test_looks_without_events_write_nothing(engine: Engine) -> None:
+    async with hooked(engine) as (receiver, _):
+        chat = await engine.start(greeting="hello")
+        await arrived(receiver, chat.id, "message.created")
+        writes: list[str] = []
+
+        def note(connection: object, cursor: object, statement: str, *_: object) -> None:
+            if "webhooks" in statement and not statement.startswith("SELECT"):
+                writes.append(statement)
+
+        async def has_settled() -> bool | None:
+            before = len(writes)
+            for _ in range(5):
+                await engine.db.rows(select(literal(1)))
+                await asyncio.sleep(
+                    2 * sender.LOOK_EVERY.total_seconds()
+                )  # time for looks: the very thing that is tested
+            return True if len(writes) == before else None
+
+        event.listen(engine.db.engine, "before_cursor_execute", note)
+        await eventually(has_settled, "looks write nothing")
+        event.remove(engine.db.engine, "before_cursor_execute", note)
 
 
 async def test_wrong_signals_by_hand_change_nothing(engine: Engine) -> None:
