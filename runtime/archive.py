@@ -30,7 +30,7 @@ PART_BYTES = 8 * 1024 * 1024
 """Size of the parts of a multipart upload; S3 allows 5 MiB and more, and at most 10,000 parts."""
 
 PARTS_AT_ONCE = 4
-"""ServicesInRequest of one file that are uploaded at the same time."""
+"""Parts of one file that are uploaded at the same time."""
 
 REQUEST_LIMIT = timedelta(seconds=30)
 """Timeout of one request to S3."""

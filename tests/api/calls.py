@@ -19,7 +19,7 @@ from tests.compat.chats import EVENT, Chat
 from tests.stack import SECRET, Stack
 
 Json = Any
-ABSENT_STATUSES = object()
+ABSENT = object()
 """Marks a member to leave out."""
 
 ROUTES = {
@@ -304,7 +304,7 @@ def with_member(body: dict[str, Json], member: str, value: Json) -> dict[str, Js
     name, _, rest = member.partition(".")
     if rest:
         return {**body, name: with_member(body.get(name, {}), rest, value)}
-    return {key: old for key, old in body.items() if key != name} | ({} if value is ABSENT_STATUSES else {name: value})
+    return {key: old for key, old in body.items() if key != name} | ({} if value is ABSENT else {name: value})
 
 
 def assert_refused(response: httpx.Response, status: int, name: str, mention: str = "") -> None:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from api.tokens import TokenKind
-from tests.api.calls import ABSENT_STATUSES, Api, assert_refused, valid_body, with_member
+from tests.api.calls import ABSENT, Api, assert_refused, valid_body, with_member
 from tests.compat.chats import Chat
 
 IR, IP = "InvalidRequestException", "InvalidParameterException"
@@ -44,7 +44,7 @@ ACCEPTED: list[tuple[str, Any]] = [
     *[("TimeRange.EndTime", at) for at in (4_000_000_000, 4e9, LAST, 253_402_300_799)],
     ("TimeRange", {"Type": "INITIATION_TIMESTAMP", "StartTime": LAST, "EndTime": LAST}),
     *[("MaxResults", n) for n in (1, 100, None)],
-    *[("SearchCriteria", value) for value in (ABSENT_STATUSES, {}, {"Name": None})],
+    *[("SearchCriteria", value) for value in (ABSENT, {}, {"Name": None})],
     *[("SearchCriteria.AgentIds", ids) for ids in ([], ["a1"] * 100, ["€" * 256])],
     *[("SearchCriteria.QueueIds", ids) for ids in ([], ["live"] * 100, [""], ["€" * 1000])],
     *[("SearchCriteria.Channels", value) for value in ([], ["VOICE", "CHAT", "TASK", "EMAIL"], ["CHAT"] * 101)],
@@ -52,20 +52,16 @@ ACCEPTED: list[tuple[str, Any]] = [
     *[(CRITERIA, value) for value in ([], [ONE] * 15, [{"Key": "€" * 100, "Values": ["€" * 100, ""] * 10}])],
     *[(CRITERIA, [{"Key": key, "Values": []}]) for key in ('"', "$", "a.b", "\\", "'", "[0]")],
     *[(f"{ATTRIBUTES}.MatchType", f"MATCH_{how}") for how in ("ALL", "ANY", "EXACT", "NONE")],
-    (f"{ATTRIBUTES}.MatchType", ABSENT_STATUSES),
-    *[("Sort", value) for value in (ABSENT_STATUSES, None)],
+    (f"{ATTRIBUTES}.MatchType", ABSENT),
+    *[("Sort", value) for value in (ABSENT, None)],
     *[("Sort.FieldName", f"{name}_TIMESTAMP") for name in ("INITIATION", "CONNECTED_TO_AGENT", "DISCONNECT")],
     ("Sort.Order", "DESCENDING"),
     ("Unknown", 1),
 ]
 
 REFUSED: list[tuple[str, Any, str]] = [
-    *[("TimeRange", value, IR) for value in (ABSENT_STATUSES, None, "x", [], 1)],
-    *[
-        (f"TimeRange.{end}", value, IR)
-        for end in ("StartTime", "EndTime")
-        for value in (ABSENT_STATUSES, None, True, [], {})
-    ],
+    *[("TimeRange", value, IR) for value in (ABSENT, None, "x", [], 1)],
+    *[(f"TimeRange.{end}", value, IR) for end in ("StartTime", "EndTime") for value in (ABSENT, None, True, [], {})],
     *[("TimeRange.StartTime", value, IP) for value in (10**400, -(10**15), 1e308, math.nan, math.inf, -math.inf)],
     *[("TimeRange.EndTime", value, IP) for value in ("", "x", "0", "2026-02-30T00:00:00Z", "a\0", "1790000000.5")],
     *[("TimeRange.EndTime", value, IP) for value in ("0001-01-01T00:00:00+14:00", 253_402_300_800)],
@@ -99,10 +95,10 @@ REFUSED: list[tuple[str, Any, str]] = [
 
 
 def short_id(value: Any) -> str:
-    return "absent" if value is ABSENT_STATUSES else f"{value}"[:40]
+    return "absent" if value is ABSENT else f"{value}"[:40]
 
 
-def search_body(member: str = "Unknown", value: Any = ABSENT_STATUSES) -> dict[str, Any]:
+def search_body(member: str = "Unknown", value: Any = ABSENT) -> dict[str, Any]:
     return with_member(valid_body("SearchContacts", NOBODY), member, value)
 
 
@@ -160,7 +156,7 @@ def next_token(api: Api) -> str:
         ("SearchCriteria.InitiationMethods", ["API"]),
         (CRITERIA, [{"Key": "a", "Values": ["2"]}]),
         (f"{ATTRIBUTES}.MatchType", "MATCH_ANY"),
-        ("Sort", ABSENT_STATUSES),
+        ("Sort", ABSENT),
         ("Sort.Order", "DESCENDING"),
         ("Sort.FieldName", "DISCONNECT_TIMESTAMP"),
     ],

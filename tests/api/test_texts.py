@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.api.calls import ABSENT_STATUSES, Api, assert_refused, shape_error, valid_body, value_error, with_member
+from tests.api.calls import ABSENT, Api, assert_refused, shape_error, valid_body, value_error, with_member
 from tests.compat.chats import EVENT, Chat
 
 IR, IP, V = "InvalidRequestException", "InvalidParameterException", "ValidationException"
@@ -187,7 +187,7 @@ def test_unknown_choice_is_refused(api: Api, chat: Chat, choice: StringMember) -
 
 def test_missing_required_member_is_refused(api: Api, chat: Chat, any_string: StringMember) -> None:
     if any_string.required:
-        response = api.send(any_string.operation, body_with(any_string, chat, ABSENT_STATUSES), chat=chat)
+        response = api.send(any_string.operation, body_with(any_string, chat, ABSENT), chat=chat)
         assert_refused(response, 400, shape_error(any_string.operation), any_string.member)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.api.calls import (
-    ABSENT_STATUSES,
+    ABSENT,
     Api,
     assert_refused,
     shape_error,
@@ -76,7 +76,7 @@ ACCEPTED: list[tuple[str, str, Any]] = [
 REFUSED: list[tuple[str, str, Any, str]] = [
     *[("StartChatContact", "ChatDurationInMinutes", n, IP) for n in (59, 0, -1, 10_081, HUGE)],
     *[("StartChatContact", "ChatDurationInMinutes", n, IR) for n in ("60", 60.5, True, [60], {})],
-    *[("StartChatContact", "ParticipantDetails", value, IR) for value in (ABSENT_STATUSES, None, "Ada", [], 1)],
+    *[("StartChatContact", "ParticipantDetails", value, IR) for value in (ABSENT, None, "Ada", [], 1)],
     *[("StartChatContact", "InitialMessage", value, IR) for value in ("hello", ["hello"], {}, 1)],
     *[("StartChatContact", "SupportedMessagingContentTypes", value, IP) for value in ([], ["text/markdown"])],
     *[("StartChatContact", "SupportedMessagingContentTypes", value, IR) for value in ("text/plain", {}, 1)],
@@ -112,7 +112,7 @@ REFUSED: list[tuple[str, str, Any, str]] = [
     *[("StartChatContact", "SegmentAttributes", {"a": {"ValueInteger": n}}, IR) for n in ("1", 1.5, True)],
     *[("StartChatContact", "SegmentAttributes", value, IR) for value in ("a", [], {"a": "x"}, {"a": None})],
     *[("StopContact", "DisconnectReason", value, IR) for value in ("because", [], 1)],
-    *[("UpdateContactAttributes", "Attributes", value, IR) for value in (ABSENT_STATUSES, None, "a=1", [], {"a": 1})],
+    *[("UpdateContactAttributes", "Attributes", value, IR) for value in (ABSENT, None, "a=1", [], {"a": 1})],
     *[("UpdateContactAttributes", "Attributes", {key: "x"}, IP) for key in ("", "a b", "ä", "a\n")],
     ("UpdateContactAttributes", "Attributes", {"b": "é" * 16_384}, IP),
     ("UpdateContactAttributes", "Attributes", {"b": "x" * 32_768}, IP),
@@ -141,36 +141,24 @@ REFUSED: list[tuple[str, str, Any, str]] = [
         ("UpdateParticipantRoleConfig", TIMERS, [timer("AGENT", x, **{MINUTES: 2})], IP)
         for x in ("DISCONNECT", "idle", "")
     ],
-    *[
-        ("UpdateParticipantRoleConfig", TIMERS, value, IR)
-        for value in (ABSENT_STATUSES, None, {}, "x", 1, [1], [None], [{}])
-    ],
-    *[
-        ("UpdateParticipantRoleConfig", "ChannelConfiguration.Chat", value, IR)
-        for value in (ABSENT_STATUSES, None, [], "x", 1)
-    ],
+    *[("UpdateParticipantRoleConfig", TIMERS, value, IR) for value in (ABSENT, None, {}, "x", 1, [1], [None], [{}])],
+    *[("UpdateParticipantRoleConfig", "ChannelConfiguration.Chat", value, IR) for value in (ABSENT, None, [], "x", 1)],
     ("UpdateParticipantRoleConfig", "ChannelConfiguration.Voice", {}, IR),
-    *[
-        ("UpdateParticipantRoleConfig", "ChannelConfiguration", value, IR)
-        for value in (ABSENT_STATUSES, None, {}, [], "x", 1)
-    ],
-    *[("GetContactMetrics", "Metrics", value, IR) for value in (ABSENT_STATUSES, None, {}, "x", 1, [1], [None], [{}])],
+    *[("UpdateParticipantRoleConfig", "ChannelConfiguration", value, IR) for value in (ABSENT, None, {}, [], "x", 1)],
+    *[("GetContactMetrics", "Metrics", value, IR) for value in (ABSENT, None, {}, "x", 1, [1], [None], [{}])],
     *[("GetContactMetrics", "Metrics", value, IP) for value in ([], [{"Name": "LENGTH"}], [{"Name": ""}])],
-    *[("GetContactMetrics", "ContactId", value, IR) for value in (ABSENT_STATUSES, None, {}, 1)],
-    *[("PutUserStatus", "AgentStatusId", value, IR) for value in (ABSENT_STATUSES, None, {}, [], 1)],
+    *[("GetContactMetrics", "ContactId", value, IR) for value in (ABSENT, None, {}, 1)],
+    *[("PutUserStatus", "AgentStatusId", value, IR) for value in (ABSENT, None, {}, [], 1)],
     *[("PutUserStatus", "AgentStatusId", value, IP) for value in ("", "x" * 257, "a\0")],
-    *[
-        ("CreateParticipantConnection", "Type", value, V)
-        for value in (ABSENT_STATUSES, None, [], ["SMOKE"], "WEBSOCKET", {}, 1)
-    ],
+    *[("CreateParticipantConnection", "Type", value, V) for value in (ABSENT, None, [], ["SMOKE"], "WEBSOCKET", {}, 1)],
     *[("CreateParticipantConnection", "Type", value, V) for value in ([1], [None], ["WEBRTC_CONNECTION"])],
     *[("CreateParticipantConnection", "ConnectParticipant", value, V) for value in ("true", 1, [], {})],
     *[("GetTranscript", "MaxResults", value, V) for value in (-1, 101, HUGE, "10", 1.5, True, [])],
     *[("GetTranscript", "StartPosition", {"MostRecent": n}, V) for n in (-1, 101, HUGE, "1", 1.5, True)],
     *[("GetTranscript", "StartPosition", value, V) for value in ("x", [], 1)],
-    *[("StartAttachmentUpload", "AttachmentSizeInBytes", n, V) for n in (ABSENT_STATUSES, None, 0, -1, HUGE, 2**25)],
+    *[("StartAttachmentUpload", "AttachmentSizeInBytes", n, V) for n in (ABSENT, None, 0, -1, HUGE, 2**25)],
     *[("StartAttachmentUpload", "AttachmentSizeInBytes", n, V) for n in ("5", 5.5, True, [5], {})],
-    *[("CompleteAttachmentUpload", "AttachmentIds", ids, V) for ids in (ABSENT_STATUSES, None, [], "x", {}, 1)],
+    *[("CompleteAttachmentUpload", "AttachmentIds", ids, V) for ids in (ABSENT, None, [], "x", {}, 1)],
     *[("CompleteAttachmentUpload", "AttachmentIds", ids, V) for ids in ([1], [None], [""], ["x"], ["x", "y"], ["\0"])],
     *[("GetAttachment", "UrlExpiryInSeconds", n, V) for n in (4, 301, 0, -1, HUGE, "60", 60.5, True, [60])],
     ("GetTranscript", "StartPosition", {"Id": "x", "AbsoluteTime": "2026-01-31T00:00:00.000Z"}, V),
@@ -178,7 +166,7 @@ REFUSED: list[tuple[str, str, Any, str]] = [
 
 
 def short_id(value: Any) -> str:
-    return "absent" if value is ABSENT_STATUSES else f"{value}"[:40]
+    return "absent" if value is ABSENT else f"{value}"[:40]
 
 
 @pytest.mark.parametrize(("operation", "member", "value"), ACCEPTED, ids=short_id)
