@@ -28,7 +28,7 @@ def main() -> int:
     journals: list[Journal] = []
     failed: list[str] = []
     for seed in arguments.seeds:
-        plan = Plan(seed, arguments.seconds, arguments.shape, arguments.durability, arguments.places)
+        plan = Plan(seed, arguments.seconds, arguments.shape, arguments.durability, arguments.places, arguments.talk)
         command = f"python -m chaos {_options(plan)}"
         _tell(f"== {command}")
         folder = Path(tempfile.mkdtemp(prefix="chaos-"))
@@ -70,7 +70,7 @@ def _tell(line: str) -> None:
 
 def _options(plan: Plan) -> str:
     values = f"--seed {plan.seed} --seconds {plan.seconds:g} --shape {plan.shape}"
-    return f"{values} --durability {plan.durability} --places {plan.places}"
+    return f"{values} --durability {plan.durability} --places {plan.places} --talk {plan.talk}"
 
 
 def _seeds(text: str) -> list[int]:
@@ -89,6 +89,7 @@ def _arguments() -> argparse.Namespace:
         "--durability", choices=[DEFAULT, POWER], default=DEFAULT, help="whether the disk is waited for"
     )
     parser.add_argument("--places", type=int, default=PLACES, help=f"customers at a time (default: {PLACES})")
+    parser.add_argument("--talk", type=int, default=1, help="how many times the usual messages a chat has (default: 1)")
     return parser.parse_args()
 
 

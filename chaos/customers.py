@@ -65,9 +65,9 @@ class Line:
 class Customer:
     """A customer in one chat."""
 
-    def __init__(self, caller: Caller, record: ChatRecord, journal: Journal) -> None:
+    def __init__(self, caller: Caller, record: ChatRecord, journal: Journal, talk: int) -> None:
         self.record = record
-        self._random, self._journal = caller.random, journal
+        self._random, self._journal, self._talk = caller.random, journal, talk
         self.seat = Seated(caller, record.participant_token)
         self.socket = StayingSocket(self.seat, record.id, record.participant, "CUSTOMER", journal)
         self.line = Line(self.seat, record.id, f"{record.participant}/c", journal)
@@ -76,7 +76,7 @@ class Customer:
         """Write until everything is said, then leave the chat in one of several ways."""
         await self.socket.opened.wait()
         self.record.past = self.socket.past
-        for _ in range(self._random.randint(*MESSAGES)):
+        for _ in range(self._random.randint(*MESSAGES) * self._talk):
             if self.socket.over.is_set():
                 return
             message = await self.line.say()
@@ -127,9 +127,9 @@ class Customer:
 class Customers:
     """All customers: some places, on each of which one customer follows another."""
 
-    def __init__(self, callers: list[Caller], journal: Journal) -> None:
+    def __init__(self, callers: list[Caller], journal: Journal, talk: int) -> None:
         self.customers: list[Customer] = []
-        self._callers, self._journal = callers, journal
+        self._callers, self._journal, self._talk = callers, journal, talk
         self._tasks: list[asyncio.Task[None]] = []
 
     def begin(self) -> None:
@@ -160,7 +160,7 @@ class Customers:
                 await asyncio.sleep(1.0)
                 source = ""
                 continue
-            customer = Customer(caller, record, self._journal)
+            customer = Customer(caller, record, self._journal, self._talk)
             self.customers.append(customer)
             self._journal.done["rehydrations" if source else "chats"] += 1
             await customer.take_part()

@@ -25,9 +25,9 @@ ENDINGS = {"end": 54, "park": 18, "transfer": 10, "release": 7, "vanish": 4, "wa
 class Desk:
     """An agent at work."""
 
-    def __init__(self, user: str, caller: Caller, journal: Journal) -> None:
+    def __init__(self, user: str, caller: Caller, journal: Journal, talk: int) -> None:
         self.user = user
-        self._caller, self._random, self._journal = caller, caller.random, journal
+        self._caller, self._random, self._journal, self._factor = caller, caller.random, journal, talk
         self._numbers = journal.numbers.setdefault(user, [])
         self._bearer: dict[str, str] = {}
         self._busy: dict[str, asyncio.Task[None]] = {}
@@ -128,7 +128,7 @@ class Desk:
             return
         try:
             await self._until(socket, socket.opened)
-            for _ in range(self._random.randint(*MESSAGES)):
+            for _ in range(self._random.randint(*MESSAGES) * self._factor):
                 await asyncio.sleep(self._random.uniform(*THINK))
                 if socket.over.is_set() or (await line.say()).outcome is Outcome.REFUSED:
                     break

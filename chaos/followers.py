@@ -66,8 +66,9 @@ class WebhookReceiver:
 
     def __init__(self, port: int, journal: Journal) -> None:
         self._port, self._journal = port, journal
-        self._seen: set[str] = set()
-        self._arrived = asyncio.Event()
+        self._failed: set[str] = set()
+        self._missing: set[FollowedEvent] = set()
+        self._complete = asyncio.Event()
         self._runner: web.AppRunner | None = None
 
     async def begin(self) -> None:
@@ -80,13 +81,10 @@ class WebhookReceiver:
 
     async def finish(self) -> None:
         """Wait until all events that the feed has shown are received."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(CAUGHT_UP_SECONDS):
-                missing = {*self._journal.followed} - {*self._journal.received}
-                while missing:
-                    await self._arrived.wait()
-                    self._arrived.clear()
-                    missing -= {*self._journal.received}
+        self._missing = {*self._journal.followed} - {*self._journal.received}
+        if self._missing:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._complete.wait(), CAUGHT_UP_SECONDS)
 
     async def stop(self) -> None:
         """Stop listening."""
@@ -94,13 +92,18 @@ class WebhookReceiver:
             await self._runner.cleanup()
 
     async def _receive(self, request: web.Request) -> web.Response:
-        event = _event(json.loads(await request.read()))
+        try:
+            event = _event(json.loads(await request.read()))
+        except ConnectionError:  # its worker was killed
+            return web.Response(status=503)
         key = f"{event.chat} {event.seq}"
-        if crc32(key.encode()) % 3 == 0 and key not in self._seen:
-            self._seen.add(key)
+        if crc32(key.encode()) % 3 == 0 and key not in self._failed:
+            self._failed.add(key)
             return web.Response(status=503)
         self._journal.received.append(event)
-        self._arrived.set()
+        self._missing.discard(event)
+        if not self._missing:
+            self._complete.set()
         return web.Response()
 
 

@@ -35,13 +35,20 @@ BOARD_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run is made of. The same plan has the same people and the same faults."""
+    """What a run is made of. The same plan has the same people and the same faults.
+
+    Attributes:
+        seconds: how long faults are injected.
+        places: customers at a time.
+        talk: how many times the usual messages everybody writes in a chat.
+    """
 
     seed: int
     seconds: float
     shape: str
     durability: str
     places: int
+    talk: int
 
 
 @dataclass
@@ -82,10 +89,11 @@ class _People:
         def caller(name: str) -> Caller:
             return Caller(session, deployment.doors, Random(f"{plan.seed} {name}"), journal)
 
-        self.customers = Customers([caller(f"customer {number}") for number in range(plan.places)], journal)
+        callers = [caller(f"customer {number}") for number in range(plan.places)]
+        self.customers = Customers(callers, journal, plan.talk)
         self._reader = FeedReader(caller("reader"), journal)
         self._receiver = WebhookReceiver(deployment.receiver, journal)
-        self._desks = [Desk(user, caller(user), journal) for user in DESKS]
+        self._desks = [Desk(user, caller(user), journal, plan.talk) for user in DESKS]
         self._schedule = Schedule(deployment, plan.shape, Random(f"{plan.seed} faults"), journal)
         self._deployment, self._journal = deployment, journal
 

@@ -240,7 +240,19 @@ class ConnectionTracker(PeriodicTasks):
                         self._db, participant.participant_id, connection.process_id, now, if_dead_since=dead_since
                     )
             if is_lost:
-                await self._report_loss(participant, connection.disconnected_at or now)
+                at = connection.disconnected_at or now
+                if not connection.is_connect_reported:
+                    await self._report_connect_of_dead_process(participant, connection, at)
+                await self._report_loss(participant, at)
+
+    async def _report_connect_of_dead_process(
+        self, participant: ParticipantKey, connection: connections.Connection, at: datetime
+    ) -> None:
+        """Report the connect before its loss: without it the loss would belong to an earlier absence, and prolong nothing."""
+        id, conversation = participant
+        await self._call_until_done(lambda: self._observer.connected(conversation, id, at))
+        async with self._writes:
+            await connections.mark_connect_reported(self._db, id, connection.process_id)
 
     def _lock_of(self, participant: ParticipantKey) -> asyncio.Lock:
         """The lock that orders the reports about one participant. It exists while a report holds it or waits for it."""

@@ -91,20 +91,21 @@ async def add_connection(db: Database, participant_id: str, conversation_id: str
 
 
 async def connected_among(transaction: Transaction, participant_ids: Sequence[str]) -> tuple[str, ...]:
-    """Those of the participants who have a connection, also one that is not reported to the conversation yet."""
-    connected = (_connections.participant_id.in_(participant_ids), _connections.disconnected_at.is_(None))
-    found = await transaction.execute(select(_connections.participant_id).where(*connected).distinct())
+    """Those of the participants who have a connection, also one that is not reported to the conversation yet.
+
+    A lost connection counts, too, until its connect is reported. So its loss, which is reported after it, begins a new absence.
+    """
+    is_open = _connections.disconnected_at.is_(None)
+    counted = or_(is_open, _connections.connect_reported.is_(False))
+    these = _connections.participant_id.in_(participant_ids)
+    found = await transaction.execute(select(_connections.participant_id).where(these, counted).distinct())
     return tuple(found.scalars())
 
 
 async def mark_connect_reported(db: Database, participant_id: str, process_id: str) -> None:
-    """Record that a connect is reported to the conversation. Does nothing if the connection is lost."""
+    """Record that a connect is reported to the conversation, also one of a connection that is lost since then."""
     this_connection = (_connections.participant_id == participant_id, _connections.process_id == process_id)
-    change = (
-        update(schema.connections)
-        .where(*this_connection, _connections.disconnected_at.is_(None))
-        .values(connect_reported=True)
-    )
+    change = update(schema.connections).where(*this_connection).values(connect_reported=True)
     async with db.write() as connection:
         # `add_connection` reads the mark and then writes it
         await db.take_advisory_lock(connection, participant_id)

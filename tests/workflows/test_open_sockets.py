@@ -76,6 +76,26 @@ async def test_loss_and_return_reported_after_the_window_do_not_end_the_chat(
         assert await chat.contents() == ["participant.joined"]
 
 
+async def test_return_and_second_loss_that_are_not_reported_yet_do_not_end_the_chat(
+    environment: WorkflowEnvironment, engine: Engine
+) -> None:
+    async with engine.worker():
+        chat = await active_chat(engine, agent_grace=None)
+        customer = (await disconnect_customer(chat)).customer.id
+        await open_socket(chat, customer)
+        lost_at = await current_time(environment, chat) + timedelta(minutes=2)
+        await connections.mark_connection_lost(chat.engine.db, customer, API, lost_at)
+        await advance(environment, chat, minutes=3, seconds=10)
+        await chat.wait_until(customer_is_connected, "the return is found")
+        await chat.signal("connect", {"by": customer, "at": lost_at.isoformat()})
+        await connections.mark_connect_reported(chat.engine.db, customer, API)
+        await chat.signal("disconnect", {"by": customer, "at": lost_at.isoformat()})
+        await chat.wait_until(lambda s: s.customer.presence is ParticipantPresence.AWAY, "the second loss is decided")
+        await advance(environment, chat, minutes=3, seconds=10)
+        ended = await chat.wait_until(lambda s: s.ended, "the second window closes")
+        assert (ended.ended_at or lost_at) >= lost_at + timedelta(minutes=3)
+
+
 async def test_customer_whose_first_connect_is_not_reported_yet_counts_as_joined(
     environment: WorkflowEnvironment, engine: Engine
 ) -> None:
