@@ -44,8 +44,11 @@ from runtime.waiting import Patience
 from runtime.worker_port import DEFAULT_WORKER_PORT, serve_worker_port
 from store.database import Database
 from webhooks.hand_over import hand_over
+from webhooks.known_endpoints import KnownEndpoints
 from webhooks.receivers import Receivers
 from webhooks.sender import WebhookSender
+from webhooks.streamed_chats import StreamedChats
+from webhooks.transient_items import TransientItems
 from webhooks.tries import WebhookTries
 from workflows.attachment_check import AttachmentCheck
 from workflows.conversation import Conversation
@@ -94,9 +97,11 @@ async def build_worker(
     )
     receivers = Receivers(hosts=settings.webhook_hosts, loopback=settings.webhook_loopback)
     tries = WebhookTries(db, configuration, receivers)
-    sender = WebhookSender(
-        db, bus, configuration, receivers, partial(hand_over, client, settings.temporal_task_queue), metrics
-    )
+    chats = StreamedChats(db)
+    endpoints = KnownEndpoints(db, configuration, chats)
+    hands_over = partial(hand_over, client, settings.temporal_task_queue)
+    sender = WebhookSender(db, bus, endpoints, chats, receivers, hands_over, metrics)
+    transient = TransientItems(db, bus, endpoints, chats, receivers, sender.take)
     worker = Worker(
         client,
         task_queue=settings.temporal_task_queue,
@@ -116,7 +121,7 @@ async def build_worker(
         activity_task_poller_behavior=PollerBehaviorAutoscaling(),
     )
     try:
-        async with worker, run_in_background(sender):
+        async with worker, run_in_background(sender, transient):
             yield worker
     finally:
         await recorder.finish()

@@ -16,7 +16,7 @@ from uuid import UUID, uuid4, uuid5
 
 from pydantic import BaseModel
 
-from domain.errors import InvalidValue, MalformedRequest, NotFound, QuotaExceeded, TokenReused
+from domain.errors import InvalidValue, LimitReached, MalformedRequest, NotFound, QuotaExceeded, TokenReused
 from runtime.periodic import PeriodicTask, PeriodicTasks
 from store import client_tokens as store
 from store.client_tokens import TokenUse
@@ -27,7 +27,7 @@ TOKEN_LIFE = timedelta(days=7)
 
 CLEANUP_EVERY = timedelta(hours=1)
 
-_REFUSALS = (InvalidValue, MalformedRequest, NotFound, QuotaExceeded)
+_REFUSALS = (InvalidValue, LimitReached, MalformedRequest, NotFound, QuotaExceeded)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,15 @@ def handed_over(participant_id: str, seq: int) -> Announcement:
     return Announcement(HANDED_OVER, {"participant": participant_id, "seq": seq})
 
 
+STREAMS = "streams"
+"""The topic of chats that are streamed from now on, or no longer."""
+
+
+def stream_has_changed(instance: str, topic: str, conversation_id: str, stream_id: str | None) -> Announcement:
+    """The announcement that a chat is streamed to a topic. `stream_id`: None when that has ended."""
+    return Announcement(STREAMS, {"key": [instance, topic], "conversation": conversation_id, "stream": stream_id})
+
+
 LOOK_INTO_THE_STORE = Announcement("look_into_the_store")
 """Announcements were lost: whatever is kept or awaited must be read anew."""
 

@@ -17,6 +17,9 @@ from store import schema
 from store.database import Database
 from store.transaction import Transaction
 
+STREAMING = "streaming"
+"""The process of connections that are no sockets: those of customers who hear their chat by message streaming. It never dies."""
+
 _connections = schema.connections.c
 _processes = schema.processes.c
 
@@ -49,7 +52,7 @@ def _dead_processes() -> Select[str]:
     following = select(func.min(next)).where(next > found.c.id).scalar_subquery()
     found = found.union_all(select(following).where(found.c.id.is_not(None)))
     alive = exists().where(_processes.id == found.c.id, _processes.lease_until >= _BEFORE)
-    return select(found.c.id).where(found.c.id.is_not(None), ~alive)
+    return select(found.c.id).where(found.c.id.is_not(None), found.c.id != STREAMING, ~alive)
 
 
 _BEFORE = bindparam("before", type_=schema.Instant)
@@ -88,6 +91,17 @@ async def add_connection(db: Database, participant_id: str, conversation_id: str
         reported = (await connection.execute(query)).scalar_one()
         await db.upsert(connection, schema.connections, [{**row, "connect_reported": reported}])
     return not reported
+
+
+async def streaming_participant(db: Database, conversation_id: str) -> str | None:
+    """The participant of a conversation who is connected by message streaming; None without one."""
+    query = (
+        select(_connections.participant_id)
+        .join(schema.participants, schema.participants.c.id == _connections.participant_id)
+        .where(schema.participants.c.conversation_id == conversation_id, _connections.process_id == STREAMING)
+    )
+    rows = await db.rows(query)
+    return rows[0][0] if rows else None
 
 
 async def connected_among(transaction: Transaction, participant_ids: Sequence[str]) -> tuple[str, ...]:

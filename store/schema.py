@@ -239,8 +239,9 @@ webhooks = Table(
     "webhooks",
     metadata,
     Column("instance", String(100), primary_key=True),
-    Column("name", String(100), primary_key=True),
-    # all events up to this position are delivered, or not wanted
+    # of a topic, the ARN
+    Column("name", String(350), primary_key=True),
+    # all events up to this position are delivered, or not wanted. Of a topic it means nothing: each of its streams has its own
     Column("transaction_id", BigInteger, nullable=False),
     Column("number", BigInteger, nullable=False),
     # see `domain.webhooks.WebhookState`
@@ -257,7 +258,7 @@ webhook_deliveries = Table(
     # the last attempts to deliver, for people
     Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
     Column("instance", String(100), nullable=False),
-    Column("name", String(100), nullable=False),
+    Column("name", String(350), nullable=False),
     Column("conversation_id", String(256), nullable=False, index=True),
     Column("event_id", String(256), nullable=False),
     Column("type", String(64), nullable=False),
@@ -269,6 +270,24 @@ webhook_deliveries = Table(
     Column("answer", Text, nullable=False),
     Index("webhook_deliveries_by_webhook", "instance", "name", "number"),
     sqlite_autoincrement=True,
+)
+
+streams = Table(
+    "streams",
+    metadata,
+    # the chats whose items are sent to topics, see `store.streams`
+    Column("id", String(64), primary_key=True),
+    Column("conversation_id", ForeignKey("conversations.id"), nullable=False, index=True),
+    Column("instance", String(100), nullable=False),
+    Column("topic", String(350), nullable=False),
+    Column("started_at", Instant, nullable=False),
+    # the number of the last item that is delivered, or was there before the stream
+    Column("delivered_seq", BigInteger, nullable=False),
+    # the number of the last item that belongs to a stopped stream; null: it goes on
+    Column("last_seq", BigInteger),
+    # when its last item was delivered
+    Column("finished_at", Instant),
+    _partial_index("streams_unfinished", "finished_at IS NULL", "instance", "topic", "started_at", "id"),
 )
 
 client_tokens = Table(

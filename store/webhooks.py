@@ -12,6 +12,7 @@ from domain.webhooks import WebhookState
 from store import schema
 from store.database import Database
 from store.feed import FeedPosition, end_of_feed
+from store.transaction import Transaction
 
 _webhook = schema.webhooks.c
 _delivery = schema.webhook_deliveries.c
@@ -24,7 +25,7 @@ MAX_ANSWER = 1_000
 
 
 class WebhookKey(NamedTuple):
-    """A webhook: its instance, and its name in the configuration."""
+    """A webhook or a topic: its instance, and its name in the configuration, which is the ARN of a topic."""
 
     instance: str
     name: str
@@ -134,9 +135,14 @@ async def move_webhook(
     change = update(schema.webhooks).where(_is(key), is_there).values(after._asdict())
     async with db.write() as connection:
         await connection.execute(change)
-        if deliveries:
-            rows = [{**key._asdict(), **each._asdict()} for each in deliveries]
-            await connection.execute(insert(schema.webhook_deliveries), rows)
+        await write_deliveries(connection, key, deliveries)
+
+
+async def write_deliveries(connection: Transaction, key: WebhookKey, deliveries: Sequence[Delivery]) -> None:
+    """Keep deliveries for people."""
+    if deliveries:
+        rows = [{**key._asdict(), **each._asdict()} for each in deliveries]
+        await connection.execute(insert(schema.webhook_deliveries), rows)
 
 
 async def set_webhook_state(db: Database, key: WebhookKey, state: WebhookState, now: datetime) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from time import perf_counter
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from configuration.schema.webhooks import WebhookSettings
+from configuration.schema.webhooks import ReceiverSettings, WebhookSettings
 from domain.instants import iso
 from store.database import Database
 from store.feed import StoredEvent
@@ -25,10 +26,13 @@ GONE = 410
 
 
 class Outgoing(NamedTuple):
-    """An event and the body that carries it."""
+    """Something that is sent. `id`: the same for each attempt. `headers`: those besides the ones of the signature."""
 
-    event: StoredEvent
+    conversation_id: str
+    id: str
+    type: str
     body: bytes
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 class Attempt(NamedTuple):
@@ -47,13 +51,20 @@ async def outgoing(db: Database, settings: WebhookSettings, events: Sequence[Sto
     """Return those events that a webhook wants, with their bodies."""
     wanted = [event for event in events if event.type in settings.wanted]
     shapes = await cloud_events(db, wanted, with_content=settings.content)
-    return [Outgoing(event, _json(shape)) for event, shape in zip(wanted, shapes, strict=True)]
+    return [
+        Outgoing(event.conversation_id, event.id, event.type, _json(shape))
+        for event, shape in zip(wanted, shapes, strict=True)
+    ]
 
 
-async def deliver(receivers: Receivers, settings: WebhookSettings, sent: Outgoing) -> Attempt:
-    """Try once to deliver an event. Raises nothing."""
-    event = sent.event
-    return await _send(receivers, settings, sent.body, (event.conversation_id, event.id, event.type))
+async def deliver(receivers: Receivers, settings: ReceiverSettings, sent: Outgoing) -> Attempt:
+    """Try once to deliver something. Raises nothing."""
+    now, began = datetime.now(UTC), perf_counter()
+    headers = {**sent.headers, **signed_headers(settings.secrets, sent.id, now, sent.body)}
+    answer = await receivers.post(settings.url, sent.body, headers)
+    milliseconds = int((perf_counter() - began) * 1_000)
+    subject = sent.conversation_id, sent.id, sent.type
+    return Attempt(Delivery(*subject, now, answer.status, milliseconds, answer.text), answer.retry_after)
 
 
 async def deliver_test(
@@ -69,14 +80,7 @@ async def deliver_test(
         "datacontenttype": "application/json",
         "data": {},
     }
-    return (await _send(receivers, settings, _json(shape), ("", event_id, TEST))).delivery
-
-
-async def _send(receivers: Receivers, settings: WebhookSettings, body: bytes, subject: tuple[str, str, str]) -> Attempt:
-    now, began = datetime.now(UTC), perf_counter()
-    answer = await receivers.post(settings.url, body, signed_headers(settings.secrets, subject[1], now, body))
-    milliseconds = int((perf_counter() - began) * 1_000)
-    return Attempt(Delivery(*subject, now, answer.status, milliseconds, answer.text), answer.retry_after)
+    return (await deliver(receivers, settings, Outgoing("", event_id, TEST, _json(shape)))).delivery
 
 
 def _json(shape: dict[str, Any]) -> bytes:

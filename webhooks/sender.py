@@ -1,7 +1,7 @@
-"""Sends events to webhooks, from all workers: each webhook has one sender at a time.
+"""Sends to webhooks and topics, from all workers: each has one sender at a time.
 
 An event is sent once the one before it of the same conversation is delivered. Three failures of an event hand the webhook over to
-its workflow (`workflows.webhook`), which operators see.
+its workflow (`workflows.webhook`), which operators see. All of it holds for the items of a topic, too.
 """
 
 from __future__ import annotations
@@ -12,26 +12,27 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from configuration.current import Configuration
-from configuration.schema.webhooks import WebhookSettings
+from configuration.schema.webhooks import ReceiverSettings
 from domain.errors import StoreUnavailable
 from domain.webhooks import WebhookState
-from runtime.bus import Announcement, Bus
+from runtime.bus import STREAMS, Announcement, Bus
 from runtime.metrics import WorkerMetrics
 from runtime.periodic import PeriodicTask, PeriodicTasks
 from store.database import Database
-from store.feed import FeedPosition, StoredEvent, page_of_feed
 from store.webhooks import (
     Delivery,
+    StoredWebhook,
     WebhookKey,
     delete_old_deliveries,
     find_webhook,
-    move_webhook,
     set_webhook_state,
     take_webhook,
 )
-from webhooks.deliveries import Outgoing, deliver, outgoing
+from webhooks.deliveries import Outgoing, deliver
+from webhooks.endpoints import Endpoint
+from webhooks.known_endpoints import KnownEndpoints
 from webhooks.receivers import Receivers
+from webhooks.streamed_chats import StreamedChats
 
 logger = logging.getLogger(__name__)
 
@@ -64,18 +65,17 @@ class WebhookSender(PeriodicTasks):
         self,
         db: Database,
         bus: Bus,
-        configuration: Configuration,
+        endpoints: KnownEndpoints,
+        chats: StreamedChats,
         receivers: Receivers,
         hand_over: HandOver,
         metrics: WorkerMetrics | None = None,
     ) -> None:
-        self._db, self._configuration, self._receivers = db, configuration, receivers
-        self._hand_over = hand_over
+        self._db, self._endpoints, self._chats = db, endpoints, chats
+        self._receivers, self._hand_over = receivers, hand_over
         self._metrics = metrics or WorkerMetrics()
         self._process = uuid4().hex
         self._running: dict[WebhookKey, asyncio.Task[None]] = {}
-        self._delivered: dict[WebhookKey, tuple[FeedPosition, set[str]]] = {}
-        """Positions of webhooks, and the events after them that are delivered already."""
         self._handed_over: dict[WebhookKey, datetime] = {}
         """When the workflow of a webhook was last started, or found to run."""
         self._look = PeriodicTask("look for events to send to webhooks", self.look, LOOK_EVERY)
@@ -83,12 +83,10 @@ class WebhookSender(PeriodicTasks):
         bus.subscribe(self._wake)
 
     async def look(self) -> None:
-        """Begin to send for each webhook for which this process does not send yet."""
-        for instance, settings in self._configuration.instances.items():
-            for name in settings.webhooks:
-                key = WebhookKey(instance, name)
-                if key not in self._running:
-                    self._running[key] = asyncio.create_task(self._run(key), name=f"webhook {name}")
+        """Begin to send to each endpoint to which this process does not send yet."""
+        for key in self._endpoints:
+            if key not in self._running:
+                self._running[key] = asyncio.create_task(self._run(key), name=f"webhook {key.name}")
 
     async def stop(self) -> None:
         """Stop sending. A delivery that is under way is broken off, and comes again."""
@@ -99,12 +97,13 @@ class WebhookSender(PeriodicTasks):
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _wake(self, announcement: Announcement) -> None:
-        if announcement.transcript_has_grown or announcement.record_changed:
+        self._chats.receive(announcement)
+        if announcement.transcript_has_grown or announcement.record_changed or announcement.conversation_id == STREAMS:
             self._look.wake()
 
     async def _run(self, key: WebhookKey) -> None:
         try:
-            while (settings := self._settings(key)) and await self._send_page(key, settings):
+            while (endpoint := self._endpoints.find(key)) and await self._send_page(key, endpoint):
                 pass
         except StoreUnavailable:
             pass  # the store itself logs that it is away
@@ -113,28 +112,17 @@ class WebhookSender(PeriodicTasks):
         finally:
             del self._running[key]
 
-    def _settings(self, key: WebhookKey) -> WebhookSettings | None:
-        instance = self._configuration.instances.get(key.instance)
-        return instance.webhooks.get(key.name) if instance else None
-
-    async def _send_page(self, key: WebhookKey, settings: WebhookSettings) -> bool:
-        """Send the next events. Returns whether there can be more at once."""
+    async def _send_page(self, key: WebhookKey, endpoint: Endpoint) -> bool:
+        """Send what comes next. Returns whether there can be more at once."""
         now = datetime.now(UTC)
-        if not await self._has_work(key, now):
+        if not await self._has_work(key, endpoint, now):
             return False
-        webhook = await take_webhook(self._db, key, self._process, now + LEASE, now)
-        if webhook is None or webhook.state is not WebhookState.SENDING:
+        webhook = await self.take(key, now)
+        page = await endpoint.page(webhook, PAGE) if webhook else None
+        if page is None:
             return False
-        page = await page_of_feed(self._db, key.instance, webhook.position, PAGE)
-        if not page:
-            return False
-        known = self._known(key, webhook.position)
-        sent = [each for each in await outgoing(self._db, settings, page) if each.event.id not in known]
-        deliveries, failed = await self._send_all(settings, sent, now + PAGE_TIME)
-        known.update(each.event_id for each in deliveries if each.is_done)
-        after = _end_of_delivered(page, [each.event for each in sent if each.event.id not in known], webhook.position)
-        self._delivered[key] = after, known if after != page[-1].position else set()
-        await move_webhook(self._db, key, webhook.position, after, deliveries)
+        deliveries, failed = await self._send_all(endpoint.settings, page.sent, now + PAGE_TIME)
+        await page.note({each.event_id for each in deliveries if each.is_done}, deliveries)
         await delete_old_deliveries(self._db, key)
         if failed:
             logger.warning("the webhook %s of %s fails: %s", key.name, key.instance, failed.answer.split("\n")[0])
@@ -142,7 +130,12 @@ class WebhookSender(PeriodicTasks):
             await set_webhook_state(self._db, key, WebhookState.FAILING, datetime.now(UTC))
         return not failed
 
-    async def _has_work(self, key: WebhookKey, now: datetime) -> bool:
+    async def take(self, key: WebhookKey, now: datetime) -> StoredWebhook | None:
+        """Take the lease of an endpoint, or renew it. Returns None when nothing may be sent from here."""
+        webhook = await take_webhook(self._db, key, self._process, now + LEASE, now)
+        return webhook if webhook and webhook.state is WebhookState.SENDING else None
+
+    async def _has_work(self, key: WebhookKey, endpoint: Endpoint, now: datetime) -> bool:
         """Whether to take the lease. It only reads: most looks find nothing, and a write would wait for those of messages."""
         webhook = await find_webhook(self._db, key)
         if webhook is None:
@@ -150,20 +143,15 @@ class WebhookSender(PeriodicTasks):
         if not webhook.is_free_for(self._process, now):
             return False
         if webhook.state is WebhookState.SENDING:
-            return bool(await page_of_feed(self._db, key.instance, webhook.position, 1))
+            return await endpoint.has_more(webhook)
         # an operator can have ended its workflow
         if now - max(webhook.since, self._handed_over.get(key, webhook.since)) > LEASE:
             self._handed_over[key] = now
             await self._hand_over(key)
         return False
 
-    def _known(self, key: WebhookKey, position: FeedPosition) -> set[str]:
-        """The events after a position that are delivered already. A replay moves the webhook, and sends them again."""
-        at, known = self._delivered.get(key, (position, set()))
-        return known if at == position else set()
-
     async def _send_all(
-        self, settings: WebhookSettings, sent: Sequence[Outgoing], until: datetime
+        self, settings: ReceiverSettings, sent: Sequence[Outgoing], until: datetime
     ) -> tuple[list[Delivery], Delivery | None]:
         """Send events: those of a conversation one after the other, and of several at the same time.
 
@@ -172,7 +160,7 @@ class WebhookSender(PeriodicTasks):
         """
         conversations: dict[str, list[Outgoing]] = {}
         for each in sent:
-            conversations.setdefault(each.event.conversation_id, []).append(each)
+            conversations.setdefault(each.conversation_id, []).append(each)
         free = asyncio.Semaphore(settings.max_in_flight)
         attempts: list[Delivery] = []
         failures: list[Delivery] = []
@@ -189,7 +177,7 @@ class WebhookSender(PeriodicTasks):
         await asyncio.gather(*map(send, conversations.values()))
         return attempts, failures[0] if failures else None
 
-    async def _send(self, settings: WebhookSettings, sent: Outgoing, attempts: list[Delivery]) -> Delivery | None:
+    async def _send(self, settings: ReceiverSettings, sent: Outgoing, attempts: list[Delivery]) -> Delivery | None:
         """Send one event, with three attempts. Returns the last one if it failed."""
         pauses = iter(PAUSES)
         while True:
@@ -202,18 +190,3 @@ class WebhookSender(PeriodicTasks):
             if pause is None or attempt.is_last:
                 return attempt.delivery
             await asyncio.sleep(min(max(pause, attempt.retry_after or 0), MAX_PAUSE))
-
-
-def _end_of_delivered(page: Sequence[StoredEvent], missing: Sequence[StoredEvent], start: FeedPosition) -> FeedPosition:
-    """The position of the last event before all missing ones; `start` when there is none."""
-    done = [event for event in page if not missing or event.position < missing[0].position]
-    return done[-1].position if done else start
-
-
-async def next_event(db: Database, key: WebhookKey, settings: WebhookSettings, after: FeedPosition) -> Outgoing | None:
-    """Return the next event that a webhook wants, after a position; None when there is none."""
-    while page := await page_of_feed(db, key.instance, after, PAGE):
-        if found := await outgoing(db, settings, page):
-            return found[0]
-        after = page[-1].position
-    return None

@@ -11,10 +11,13 @@ from configuration.current import Configuration
 from domain.webhooks import WebhookState
 from runtime.logs import INSTANCE
 from store.database import Database
-from store.webhooks import WebhookKey, find_webhook, move_webhook, set_webhook_state
+from store.webhooks import WebhookKey, find_webhook, set_webhook_state
 from webhooks.deliveries import Attempt, deliver
+from webhooks.endpoints import Endpoint, Page
+from webhooks.known_endpoints import KnownEndpoints
 from webhooks.receivers import Receivers
-from webhooks.sender import next_event
+from webhooks.sender import PAGE
+from webhooks.streamed_chats import StreamedChats
 from workflows.webhook_contract import Try, TryOutcome, TryResult, WebhookActivities
 
 
@@ -22,7 +25,8 @@ class WebhookTries(WebhookActivities):
     """Implements the activity on a store, the current configuration, and the receivers."""
 
     def __init__(self, db: Database, configuration: Configuration, receivers: Receivers) -> None:
-        self._db, self._configuration, self._receivers = db, configuration, receivers
+        self._db, self._receivers = db, receivers
+        self._endpoints = KnownEndpoints(db, configuration, StreamedChats(db, look_seconds=0))
 
     @activity.defn
     async def try_webhook(self, wanted: Try) -> TryResult:
@@ -36,25 +40,29 @@ class WebhookTries(WebhookActivities):
             return await self._try(wanted, WebhookKey(wanted.instance, wanted.name))
 
     async def _try(self, wanted: Try, key: WebhookKey) -> TryResult:
-        webhook = await find_webhook(self._db, key)
-        instance = self._configuration.instances.get(key.instance)
-        settings = instance.webhooks.get(key.name) if instance else None
-        if webhook is None or settings is None:
+        endpoint = self._endpoints.find(key)
+        if endpoint is None or await find_webhook(self._db, key) is None:
             return TryResult(outcome=TryOutcome.REMOVED, reason="the configuration does not have it any more")
         await set_webhook_state(self._db, key, wanted.state, datetime.now(UTC))
         if not wanted.sends:
             return TryResult(outcome=TryOutcome.NOTED)
-        position = webhook.position
-        if wanted.skips and (skipped := await next_event(self._db, key, settings, position)):
-            await move_webhook(self._db, key, position, skipped.event.position, ())
-            position = skipped.event.position
-        sent = await next_event(self._db, key, settings, position)
-        if sent is None:
+        if wanted.skips and (skipped := await self._next_page(key, endpoint)):
+            await skipped.note({skipped.sent[0].id}, ())
+        page = await self._next_page(key, endpoint)
+        if page is None:
             return await self._go_on(key)
-        attempt = await deliver(self._receivers, settings, sent)
+        attempt = await deliver(self._receivers, endpoint.settings, page.sent[0])
         is_done = attempt.delivery.is_done
-        await move_webhook(self._db, key, position, sent.event.position if is_done else position, [attempt.delivery])
+        await page.note({page.sent[0].id} if is_done else (), [attempt.delivery])
         return await self._go_on(key) if is_done else _failed(attempt)
+
+    async def _next_page(self, key: WebhookKey, endpoint: Endpoint) -> Page | None:
+        """Return the next page that has something to send; None when there is none. Passes over what is not wanted."""
+        while (webhook := await find_webhook(self._db, key)) and (page := await endpoint.page(webhook, PAGE)):
+            if page.sent:
+                return page
+            await page.note((), ())
+        return None
 
     async def _go_on(self, key: WebhookKey) -> TryResult:
         await set_webhook_state(self._db, key, WebhookState.SENDING, datetime.now(UTC))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 from fastapi import APIRouter, Request
 
@@ -23,6 +23,7 @@ from api.connect.requests import (
     StopContact,
     segment_attributes_json,
 )
+from api.connect.streaming import begin, require_topic
 from api.customer_identity import SIGNED_CHAT, CustomerOfChat, known_customer, may_continue
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
@@ -38,6 +39,7 @@ from domain.events import End, Message
 from domain.participants import Role
 from store import conversations
 from store.attributes import attribute_bytes
+from store.streams import NewStream
 from wire.models import without_none
 
 router = APIRouter(route_class=DescribedRoute)
@@ -64,6 +66,8 @@ async def start_chat_contact(
     if workstream is None:
         raise NotFound(f"ContactFlowId: instance {instance!r} has no workstream {workstream_id!r}.")
     _check_supported(body, settings, workstream)
+    streaming = body.chat_streaming_configuration
+    topic = require_topic(instance, settings, streaming) if streaming else None
     body, customer = await _with_customer(services, settings, workstream_id, body)
 
     # a repeat without the token that named the customer is another request
@@ -107,11 +111,18 @@ async def start_chat_contact(
         async with services.client_tokens.claim(repeatable, conversation.id):
             pass  # the answer is the customer's open chat, also when the request is repeated after its end
     assert contact_id
+    streaming_id = None
+    if topic and not (conversation and conversation.ended_at):
+        stream_id = str(uuid5(_NAMESPACE, f"{contact_id}/{repeatable.token_id or uuid4()}"))
+        # the customer's open chat, which another request has started, is streamed from here on
+        is_whole = conversation is None or earlier is not None
+        streaming_id = await begin(services, NewStream(stream_id, contact_id, instance, topic, is_whole))
     return without_none(
         ContactId=contact_id,
         ParticipantId=_customer_participant_id(contact_id),
         ParticipantToken=participant_token(services, _customer_participant_id(contact_id), contact_id),
         ContinuedFromContactId=continued_from,
+        StreamingId=streaming_id,
         **await _connection(request, services, contact_id, frozenset(body.connection_types or ())),
     )
 
@@ -163,8 +174,6 @@ def _check_supported(body: StartChatContact, settings: InstanceSettings, workstr
         raise MalformedRequest("DisconnectOnCustomerExit: the customer cannot end a chat of this workstream.")
     if body.persistent_chat and body.related_contact_id:
         raise MalformedRequest("PersistentChat and RelatedContactId cannot both be given.")
-    if body.chat_streaming_configuration:
-        raise MalformedRequest("ChatStreamingConfiguration: message streaming is not served here.")
 
 
 def _customer_participant_id(contact_id: str) -> str:

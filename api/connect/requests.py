@@ -13,7 +13,6 @@ from domain.transcript import ContentType, checked_content
 from store.attributes import attribute_bytes
 from wire.models import (
     NO_EFFECT,
-    REFUSED,
     ClientToken,
     ContactId,
     FlowId,
@@ -126,7 +125,7 @@ SegmentAttributes = Annotated[
 
 
 class StreamingConfiguration(WireModel):
-    """Endpoint of a stream of the chat. A request with it is refused (400)."""
+    """The topic to which a chat is streamed: one that the configuration has."""
 
     streaming_endpoint_arn: Annotated[Text, MinLen(1), MaxLen(350)]
 
@@ -163,7 +162,7 @@ class StartChatContact(WireModel):
     connection_types: Annotated[
         Annotated[list[ConnectionType], MinLen(1), MaxLen(2)] | None, Remark("WEBSOCKET and CONNECTION_CREDENTIALS")
     ] = None
-    chat_streaming_configuration: Annotated[StreamingConfiguration | None, REFUSED] = None
+    chat_streaming_configuration: StreamingConfiguration | None = None
 
     @model_validator(mode="after")
     def _supports_initial_message(self) -> Self:

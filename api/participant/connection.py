@@ -19,8 +19,11 @@ from api.tokens import TokenKind
 from domain.errors import AccessDenied, ConversationEnded, MalformedRequest, TooFast
 from domain.events import Connect, End, Leave
 from domain.instants import iso
+from domain.participants import Role
 from realtime.sessions import Session
+from realtime.streamed_presence import begin_streamed_presence
 from runtime.bus import Announcement
+from store.streams import is_streamed
 from wire.frames import CHAT_ENDED, transient_event
 from wire.models import NO_EFFECT, ClientToken, OrDefault, Remark, WireModel
 
@@ -60,8 +63,7 @@ async def create_participant_connection(
     if "WEBRTC_CONNECTION" in (body.type or ()):
         raise MalformedRequest("Type: WEBRTC_CONNECTION is not served for chats.")
     if body.connect_participant:
-        connect = Connect(by=session.participant.id, at=datetime.now(UTC))
-        await services.engine.signal(session.conversation.id, connect)
+        await _connect(services, session)
     ids = session.participant.id, session.conversation.id
     # what an agent may do ends with their agent token, and the participant token of an agent ends with that
     until = request.state.valid_until if session.agent_identity else None
@@ -133,6 +135,19 @@ def _socket_base(request: Request, services: Services) -> str:
         return f"wss://{url.netloc}"
     host = "127.0.0.1" if url.hostname in ("localhost", "::1") else url.hostname
     return f"ws://{host}:{url.port}" if url.port else f"ws://{host}"
+
+
+async def _connect(services: Services, session: Session) -> None:
+    """Have a participant count as connected without a socket. Of customers it is for those whose chat is streamed."""
+    ids = session.conversation.id, session.participant.id
+    if session.participant.role != Role.CUSTOMER:
+        await services.engine.signal(ids[0], Connect(by=ids[1], at=datetime.now(UTC)))
+    elif await is_streamed(services.db, ids[0]):
+        await begin_streamed_presence(services.db, services.connection_reports, *ids)
+    else:
+        raise MalformedRequest(
+            "ConnectParticipant: the customer's chat must be streamed first (StartContactStreaming)."
+        )
 
 
 async def _leave(services: Services, session: Session) -> None:

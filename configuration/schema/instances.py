@@ -10,6 +10,7 @@ from configuration.schema.limits import InstanceLimits
 from configuration.schema.schedules import ScheduleSettings
 from configuration.schema.sections import Identifier, Number, SettingsSection
 from configuration.schema.token_issuers import CustomerIdentitySettings, IdentityProviderSettings
+from configuration.schema.topics import Topic, TopicArn
 from configuration.schema.webhooks import WebhookSettings
 from configuration.schema.workstreams import WorkstreamSettings
 
@@ -50,6 +51,8 @@ class InstanceSettings(SettingsSection):
     agents: dict[Identifier, AgentSettings] = Field(default_factory=dict)
     webhooks: dict[Identifier, WebhookSettings] = Field(default_factory=dict)
     """Where events are sent."""
+    topics: dict[TopicArn, Topic] = Field(default_factory=dict)
+    """Where the items of streamed chats are sent."""
     limits: InstanceLimits = InstanceLimits()
 
     @field_validator("queues")

@@ -46,11 +46,21 @@ def _are_types(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-class WebhookSettings(SettingsSection):
-    """A webhook: an address that gets each event of the instance by POST, signed as Standard Webhooks says."""
+Secrets = tuple[Annotated[str, AfterValidator(_is_secret)], ...]
+
+
+class ReceiverSettings(SettingsSection):
+    """An address that gets something by POST, signed as Standard Webhooks says."""
 
     url: ProtectedAddress
-    secrets: Annotated[tuple[Annotated[str, AfterValidator(_is_secret)], ...], Field(min_length=1, max_length=2)]
+    secrets: Secrets
+    max_in_flight: int
+
+
+class WebhookSettings(ReceiverSettings):
+    """A webhook: an address that gets each event of the instance."""
+
+    secrets: Annotated[Secrets, Field(min_length=1, max_length=2)]
     """The secrets that sign. Two while one takes the place of the other."""
     types: Annotated[tuple[str, ...], AfterValidator(_are_types)] = ()
     """Types of events, or their beginnings, such as `contact`. None: all."""

@@ -325,6 +325,31 @@ def upgrade() -> None:
     )
     op.create_index("routing_waits_by_time", "routing_waits", ["assigned_at"], unique=False)
     op.create_table(
+        "streams",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("conversation_id", sa.String(length=256), nullable=False),
+        sa.Column("instance", sa.String(length=100), nullable=False),
+        sa.Column("topic", sa.String(length=350), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=False),
+        sa.Column("delivered_seq", sa.BigInteger(), nullable=False),
+        sa.Column("last_seq", sa.BigInteger(), nullable=True),
+        sa.Column("finished_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["conversation_id"],
+            ["conversations.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_streams_conversation_id"), "streams", ["conversation_id"], unique=False)
+    op.create_index(
+        "streams_unfinished",
+        "streams",
+        ["instance", "topic", "started_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("finished_at IS NULL"),
+        postgresql_where=sa.text("finished_at IS NULL"),
+    )
+    op.create_table(
         "contact_notes",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("conversation_id", sa.String(length=256), nullable=False),
@@ -412,7 +437,7 @@ def upgrade() -> None:
     op.create_table(
         "webhooks",
         sa.Column("instance", sa.String(length=100), nullable=False),
-        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("name", sa.String(length=350), nullable=False),
         sa.Column("transaction_id", sa.BigInteger(), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
@@ -425,7 +450,7 @@ def upgrade() -> None:
         "webhook_deliveries",
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("instance", sa.String(length=100), nullable=False),
-        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("name", sa.String(length=350), nullable=False),
         sa.Column("conversation_id", sa.String(length=256), nullable=False),
         sa.Column("event_id", sa.String(length=256), nullable=False),
         sa.Column("type", sa.String(length=64), nullable=False),
