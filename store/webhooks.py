@@ -118,6 +118,13 @@ async def take_webhook(
         return StoredWebhook(end, WebhookState.SENDING, now, process_id, until) if is_new else None
 
 
+async def release_webhooks(db: Database, process_id: str, now: datetime) -> None:
+    """End all leases of a process."""
+    change = update(schema.webhooks).where(_webhook.process_id == process_id, _webhook.lease_until > now)
+    async with db.write() as connection:
+        await connection.execute(change.values(lease_until=now))
+
+
 async def find_webhook(db: Database, key: WebhookKey) -> StoredWebhook | None:
     """How far a webhook is; None when it has never been sent for."""
     rows = await db.rows(select(*_COLUMNS).where(_is(key)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import traceback
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.stack import Stack
+from tests.stack import TOPIC, Stack
 
 pytest_plugins = ["workflows.replay_plugin"]
 
@@ -61,8 +62,13 @@ def _already_reported(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """One running Perennial for all tests that do not stop it. A lost connection counts after 300 ms."""
-    running = Stack(tmp_path_factory.mktemp("stack"), {"PERENNIAL_PRESENCE_DEBOUNCE": "PT0.3S"})
+    """One running Perennial for all tests that do not stop it. A lost connection counts after 300 ms.
+
+    Nothing listens at the address of its topic.
+    """
+    topics = json.dumps({TOPIC: "http://127.0.0.1:9/sns"})
+    settings = {"PERENNIAL_PRESENCE_DEBOUNCE": "PT0.3S", "PERENNIAL_INSTANCES__demo__topics": topics}
+    running = Stack(tmp_path_factory.mktemp("stack"), settings)
     running.start()
     yield running
     assert running.stop() == 0, running.log()

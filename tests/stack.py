@@ -26,6 +26,9 @@ KEY_ID, SECRET = "perennial", "perennial-demo-secret"
 TOKEN_KEYS = '["the same token key in all API processes"]'
 """`PERENNIAL_TOKEN_KEYS` for API processes that run apart; they refuse to start without."""
 
+TOPIC = "arn:aws:sns:us-east-1:123456789012:chat"
+"""The topic of the demo in tests."""
+
 READY_SECONDS = 90
 LOG_LINES = 15
 

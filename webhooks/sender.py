@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -25,6 +26,7 @@ from store.webhooks import (
     WebhookKey,
     delete_old_deliveries,
     find_webhook,
+    release_webhooks,
     set_webhook_state,
     take_webhook,
 )
@@ -36,15 +38,20 @@ from webhooks.streamed_chats import StreamedChats
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=60)
-"""How long a worker sends for a webhook without renewing its lease. It renews it before each page. As often the workflow of a
-webhook that fails is looked for."""
+LEASE = timedelta(seconds=15)
+"""How long a worker may send without renewing its lease. After the death of a worker, another one sends after this time."""
+
+RENEWALS = 3
+"""How often a lease is renewed in its time while a page is sent."""
+
+WORKFLOW_LOOK = timedelta(seconds=60)
+"""How often the workflow of a webhook that fails is looked for."""
 
 PAGE = 300
 """How many events are sent before the position is noted. After the death of a worker at most so many are sent again."""
 
 PAGE_TIME = timedelta(seconds=40)
-"""After this time no delivery of a page begins any more. The lease lasts for the last one."""
+"""After this time no delivery of a page begins any more."""
 
 PAUSES = (0.2, 3.0)
 """The seconds between the three attempts of a sender."""
@@ -76,6 +83,8 @@ class WebhookSender(PeriodicTasks):
         self._metrics = metrics or WorkerMetrics()
         self._process = uuid4().hex
         self._running: dict[WebhookKey, asyncio.Task[None]] = {}
+        self._leases: dict[WebhookKey, datetime] = {}
+        """Until when this process may send."""
         self._handed_over: dict[WebhookKey, datetime] = {}
         """When the workflow of a webhook was last started, or found to run."""
         self._look = PeriodicTask("look for events to send to webhooks", self.look, LOOK_EVERY)
@@ -89,12 +98,14 @@ class WebhookSender(PeriodicTasks):
                 self._running[key] = asyncio.create_task(self._run(key), name=f"webhook {key.name}")
 
     async def stop(self) -> None:
-        """Stop sending. A delivery that is under way is broken off, and comes again."""
+        """Stop sending, and let other workers send. A delivery that is under way is broken off, and comes again."""
         await super().stop()
         tasks = list(self._running.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        with suppress(StoreUnavailable):
+            await release_webhooks(self._db, self._process, datetime.now(UTC))
 
     def _wake(self, announcement: Announcement) -> None:
         self._chats.receive(announcement)
@@ -121,7 +132,10 @@ class WebhookSender(PeriodicTasks):
         page = await endpoint.page(webhook, PAGE) if webhook else None
         if page is None:
             return False
-        deliveries, failed = await self._send_all(endpoint.settings, page.sent, now + PAGE_TIME)
+        async with self._renewed(key):
+            deliveries, failed = await self._send_all(
+                endpoint.settings, page.sent, lambda: datetime.now(UTC) < min(now + PAGE_TIME, self._leases[key])
+            )
         await page.note({each.event_id for each in deliveries if each.is_done}, deliveries)
         await delete_old_deliveries(self._db, key)
         if failed:
@@ -133,7 +147,25 @@ class WebhookSender(PeriodicTasks):
     async def take(self, key: WebhookKey, now: datetime) -> StoredWebhook | None:
         """Take the lease of an endpoint, or renew it. Returns None when nothing may be sent from here."""
         webhook = await take_webhook(self._db, key, self._process, now + LEASE, now)
+        if webhook:
+            self._leases[key] = now + LEASE
         return webhook if webhook and webhook.state is WebhookState.SENDING else None
+
+    @asynccontextmanager
+    async def _renewed(self, key: WebhookKey) -> AsyncGenerator[None]:
+        """Renew the lease for the time of the block. If that fails, it ends, and no further delivery begins."""
+
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(LEASE.total_seconds() / RENEWALS)
+                with suppress(StoreUnavailable):
+                    await self.take(key, datetime.now(UTC))
+
+        renewal = asyncio.create_task(renew())
+        try:
+            yield
+        finally:
+            renewal.cancel()
 
     async def _has_work(self, key: WebhookKey, endpoint: Endpoint, now: datetime) -> bool:
         """Whether to take the lease. It only reads: most looks find nothing, and a write would wait for those of messages."""
@@ -145,15 +177,15 @@ class WebhookSender(PeriodicTasks):
         if webhook.state is WebhookState.SENDING:
             return await endpoint.has_more(webhook)
         # an operator can have ended its workflow
-        if now - max(webhook.since, self._handed_over.get(key, webhook.since)) > LEASE:
+        if now - max(webhook.since, self._handed_over.get(key, webhook.since)) > WORKFLOW_LOOK:
             self._handed_over[key] = now
             await self._hand_over(key)
         return False
 
     async def _send_all(
-        self, settings: ReceiverSettings, sent: Sequence[Outgoing], until: datetime
+        self, settings: ReceiverSettings, sent: Sequence[Outgoing], may_send: Callable[[], bool]
     ) -> tuple[list[Delivery], Delivery | None]:
-        """Send events: those of a conversation one after the other, and of several at the same time.
+        """Send events: those of a conversation one after the other, and of several at the same time, while `may_send` is true.
 
         Returns:
             All attempts, and one that failed for the last time; None when there is none.
@@ -168,7 +200,7 @@ class WebhookSender(PeriodicTasks):
         async def send(own: Sequence[Outgoing]) -> None:
             for each in own:
                 async with free:
-                    if failures or datetime.now(UTC) > until:
+                    if failures or not may_send():
                         return
                     if failure := await self._send(settings, each, attempts):
                         failures.append(failure)

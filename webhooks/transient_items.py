@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 MAX_IN_FLIGHT = 50
 """How many of them a process sends at the same time. The others are dropped."""
 
-ASK_EVERY = timedelta(seconds=20)
+ASK_EVERY = timedelta(seconds=5)
 """How long the answer to the question counts whether this process may send."""
 
 Take = Callable[[WebhookKey, datetime], Awaitable[StoredWebhook | None]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 from uuid import uuid4
@@ -17,7 +18,8 @@ from api.bodies import JsonBody
 from api.dependencies import Services, ServicesInRequest
 from api.feed.positions import known_position
 from api.openapi import ACCESS_KEY, EmptyResponse, ResponseBody, error_responses, example
-from configuration.schema.webhooks import WebhookSettings
+from configuration.schema.topics import TopicSettings
+from configuration.schema.webhooks import ReceiverSettings, WebhookSettings
 from domain.errors import NotFound
 from store.webhooks import (
     Delivery,
@@ -55,7 +57,7 @@ NameInPath = Annotated[str, Path(alias="webhook", description="Name of the webho
 
 
 class WebhookResponse(ResponseBody):
-    """A webhook. `state`: `sending`, `failing`, `paused` or `disabled`. `state`, `since`, `position`: null before its start."""
+    """A webhook or topic. `state`: `sending`, `failing`, `paused` or `disabled`. The last three are null before its start."""
 
     model_config = example(_WEBHOOK)
 
@@ -105,9 +107,9 @@ class ReplayRequest(BaseModel):
 
 @router.get("")
 async def get_webhooks(services: ServicesInRequest, admin: ByAdministrator) -> WebhooksResponse:
-    """Returns the webhooks of an instance, and how far each is."""
+    """Returns the webhooks and topics of an instance, and how far each is. A topic has no position of its own."""
     shown: list[WebhookResponse] = []
-    for name, settings in services.configuration.instances[admin.instance].webhooks.items():
+    for name, settings in _endpoints(services, admin).items():
         shown.append(_shown(name, settings, await find_webhook(services.db, WebhookKey(admin.instance, name))))
     return WebhooksResponse(webhooks=shown)
 
@@ -119,8 +121,9 @@ async def get_deliveries(
     admin: ByAdministrator,
     limit: Annotated[int, Interval(ge=1, le=1_000), Query(description="Maximum number of attempts.")] = 100,
 ) -> DeliveriesResponse:
-    """Returns the last attempts to deliver events. The last 1,000 are kept."""
-    _settings(services, admin, name)
+    """Returns the last attempts to deliver events, or items to a topic. The last 1,000 are kept."""
+    if name not in _endpoints(services, admin):
+        raise _no_webhook(admin, name)
     found = await last_deliveries(services.db, WebhookKey(admin.instance, name), limit)
     return DeliveriesResponse(deliveries=[_delivery(each) for each in found])
 
@@ -148,16 +151,24 @@ async def send_test(name: NameInPath, services: ServicesInRequest, admin: ByAdmi
 def _settings(services: Services, admin: InstanceAdministrator, name: str) -> WebhookSettings:
     found = services.configuration.instances[admin.instance].webhooks.get(name)
     if found is None:
-        raise NotFound(f"webhook: instance {admin.instance!r} has no webhook {name[:100]!r}.")
+        raise _no_webhook(admin, name)
     return found
 
 
-def _shown(name: str, settings: WebhookSettings, found: StoredWebhook | None) -> WebhookResponse:
+def _endpoints(services: Services, admin: InstanceAdministrator) -> Mapping[str, ReceiverSettings]:
+    instance = services.configuration.instances[admin.instance]
+    return {**instance.webhooks, **instance.topics}
+
+
+def _no_webhook(admin: InstanceAdministrator, name: str) -> NotFound:
+    return NotFound(f"webhook: instance {admin.instance!r} has no webhook {name[:100]!r}.")
+
+
+def _shown(name: str, settings: ReceiverSettings, found: StoredWebhook | None) -> WebhookResponse:
     if found is None:
         return WebhookResponse(name=name, url=settings.url, state=None, since=None, position=None)
-    return WebhookResponse(
-        name=name, url=settings.url, state=found.state, since=found.since, position=str(found.position)
-    )
+    position = None if isinstance(settings, TopicSettings) else str(found.position)
+    return WebhookResponse(name=name, url=settings.url, state=found.state, since=found.since, position=position)
 
 
 def _delivery(delivery: Delivery) -> DeliveryResponse:

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from tests.access.tenants import SAID, SAID_LATER, WORKSTREAM, Tenants
 from tests.compat.chats import EVENT, Chat
+from tests.stack import TOPIC
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,10 @@ BODIES: Mapping[str, Body] = {
         "TimeRange": {"Type": "INITIATION_TIMESTAMP", "StartTime": 0, "EndTime": 4_000_000_000},
         "Sort": {"FieldName": "INITIATION_TIMESTAMP", "Order": "DESCENDING"},
     },
+    "POST /contact/start-streaming": lambda target: _contact(
+        target, ChatStreamingConfiguration={"StreamingEndpointArn": TOPIC}, ClientToken=f"{uuid4()}"
+    ),
+    "POST /contact/stop-streaming": lambda target: _contact(target, StreamingId=target.tenants.stream_of(target.chat)),
     "POST /contact/transfer": lambda target: _contact(target, ContactFlowId=WORKSTREAM, QueueId="spare"),
     "POST /contact/create-participant": lambda target: _contact(
         target, ParticipantDetails={"ParticipantRole": "CUSTOM_BOT", "DisplayName": "Bot"}

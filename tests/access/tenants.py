@@ -15,6 +15,7 @@ from configuration.schema.access_keys import KeyRole
 from tests.api.calls import Api
 from tests.api.token_issuer import AUDIENCE, ISSUER, claims, public_pem, signed
 from tests.compat.chats import Chat, eventually
+from tests.stack import TOPIC
 
 Headers = dict[str, str]
 T = TypeVar("T")
@@ -71,6 +72,8 @@ removed = {{ name = "Removed", queues = [] }}
 supervisor = {{ name = "Supervisor", queues = [], supervisor = true }}
 [instances.one.webhooks]
 hook = {{ url = "http://127.0.0.1:9/hook", secrets = ["{WEBHOOK_SECRET}"], types = ["survey"] }}
+[instances.one.topics]
+"{TOPIC}" = "http://127.0.0.1:9/sns"
 [instances.two.workstreams]
 given = {{ mode = "persistent", queue = "given", distribution = "pick" }}
 [instances.two.queues]
@@ -135,6 +138,12 @@ class Tenants:
     def attachment_of(self, chat: Chat) -> str:
         """The id of the file that the customer of a chat has sent."""
         return self._attachments[chat.contact_id]
+
+    def stream_of(self, chat: Chat) -> str:
+        """The id of the stream of a chat."""
+        body = {"InstanceId": "one", "ContactId": chat.contact_id, "ClientToken": "stream"}
+        topic = {"ChatStreamingConfiguration": {"StreamingEndpointArn": TOPIC}}
+        return self.send("POST", "/contact/start-streaming", bearer(ALL_ROLES), {**body, **topic})["StreamingId"]
 
     def _attach(self, chat: Chat) -> str:
         members = {"AttachmentName": "bees.txt", "AttachmentSizeInBytes": 4, "ContentType": "text/plain"}

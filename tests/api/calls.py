@@ -16,7 +16,7 @@ from api.participant.attachments import NAMESPACE
 from api.tokens import Tokens, token_keys
 from tests.api.resource_bodies import resource_bodies
 from tests.compat.chats import EVENT, Chat
-from tests.stack import SECRET, Stack
+from tests.stack import SECRET, TOPIC, Stack
 
 Json = Any
 ABSENT = object()
@@ -36,6 +36,8 @@ ROUTES = {
         "POST",
         "/contact/persistent-contact-association/{InstanceId}/{InitialContactId}",
     ),
+    "StartContactStreaming": ("POST", "/contact/start-streaming"),
+    "StopContactStreaming": ("POST", "/contact/stop-streaming"),
     "UpdateParticipantRoleConfig": ("PUT", "/contact/participant-role-config/{InstanceId}/{ContactId}"),
     "GetContactMetrics": ("POST", "/metrics/contact"),
     "PutUserStatus": ("PUT", "/users/{InstanceId}/{UserId}/status"),
@@ -78,7 +80,13 @@ OWN_OPERATIONS = ("SignIn", "Reconnect")
 """Operations of Perennial that Amazon Connect does not have."""
 NEEDS_ENDED_CHAT = "CreatePersistentContactAssociation"
 """It needs an ended chat as source, so it has no generally valid body. See tests/compat/test_rehydration.py."""
-WITH_BODY = [name for name, (method, _) in ROUTES.items() if method in ("POST", "PUT") and name != NEEDS_ENDED_CHAT]
+NEEDS_STREAM = "StopContactStreaming"
+"""It needs the id of a stream. See tests/compat/test_streaming.py."""
+WITH_BODY = [
+    name
+    for name, (method, _) in ROUTES.items()
+    if method in ("POST", "PUT") and name not in (NEEDS_ENDED_CHAT, NEEDS_STREAM)
+]
 PARTICIPANT_OPERATIONS = [name for name, (_, path) in ROUTES.items() if path.startswith("/participant/")]
 CONTROL_OPERATIONS = [name for name in ROUTES if name not in PARTICIPANT_OPERATIONS]
 
@@ -253,6 +261,13 @@ def valid_body(operation: str, chat: Chat) -> dict[str, Json]:
             "ParticipantDetails": {"ParticipantRole": "CUSTOM_BOT", "DisplayName": "Bot"},
             "ClientToken": f"{uuid4()}",
         },
+        "StartContactStreaming": {
+            "InstanceId": "demo",
+            "ContactId": chat.contact_id,
+            "ChatStreamingConfiguration": {"StreamingEndpointArn": TOPIC},
+            "ClientToken": f"{uuid4()}",
+        },
+        "StopContactStreaming": {"InstanceId": "demo", "ContactId": chat.contact_id, "StreamingId": "unknown"},
         "CreatePersistentContactAssociation": {"RehydrationType": "FROM_SEGMENT", "SourceContactId": "unknown"},
         "UpdateParticipantRoleConfig": {
             "ChannelConfiguration": {

@@ -28,6 +28,7 @@ BODIES: Mapping[str, list[dict[str, Any]]] = {
             "CustomerId": "x",
             "DisconnectOnCustomerExit": ["AGENT"],
             "ConnectionTypes": ["WEBSOCKET"],
+            "ChatStreamingConfiguration": {"StreamingEndpointArn": "arn"},
         },
         *(
             {
@@ -108,6 +109,10 @@ BODIES: Mapping[str, list[dict[str, Any]]] = {
         }
         for users in ({"Queues": ["q"]}, {"Agents": ["a"]})
     ],
+    "StartContactStreaming": [
+        {**_CHAT, "ChatStreamingConfiguration": {"StreamingEndpointArn": "arn"}, "ClientToken": "t"}
+    ],
+    "StopContactStreaming": [{**_CHAT, "StreamingId": "s"}],
     "PutUserStatus": [{"AgentStatusId": "offline"}],
     "SearchUsers": [
         {

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from api.bodies import JsonBody
 from api.openapi import DescribedRoute, inline_schema
-from tests.api.calls import NEEDS_ENDED_CHAT, ROUTES, WITH_BODY, Api
+from tests.api.calls import NEEDS_ENDED_CHAT, NEEDS_STREAM, ROUTES, WITH_BODY, Api
 
 
 class Tree(BaseModel):
@@ -21,7 +21,7 @@ class Tree(BaseModel):
 
 def test_every_operation_with_a_body_shows_it(api: Api) -> None:
     paths: dict[str, Any] = api.http.get("/openapi.json").raise_for_status().json()["paths"]
-    for name in (*WITH_BODY, NEEDS_ENDED_CHAT):
+    for name in (*WITH_BODY, NEEDS_ENDED_CHAT, NEEDS_STREAM):
         method, path = ROUTES[name]
         body = paths[path][method.lower()]["requestBody"]
         assert body["required"], name

@@ -204,7 +204,7 @@ async def test_receiver_that_is_gone_disables_the_webhook(engine: Engine) -> Non
 
 
 async def test_webhook_whose_workflow_was_ended_has_it_again(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sender, "LEASE", timedelta(seconds=1))
+    monkeypatch.setattr(sender, "WORKFLOW_LOOK", timedelta(seconds=1))
     async with hooked(engine) as (receiver, key):
         id = await fail(engine, receiver, key)
         before = (await workflow_of(engine, key).describe()).run_id
