@@ -35,6 +35,8 @@ PARTICIPANT_RATES = {
 
 CONTROL_RATES = {
     ("PUT", "/contact/chat"): "starts",
+    ("POST", "/contact/start-streaming"): "starts",
+    ("POST", "/contact/stop-streaming"): "starts",
     ("POST", "/contact/stop"): "contacts",
     ("GET", "/contacts/{InstanceId}/{ContactId}"): "contacts",
     ("POST", "/search-contacts"): "searches",

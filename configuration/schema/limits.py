@@ -80,7 +80,7 @@ class LimitSettings(SettingsSection):
     """GetAttachment, and each transfer of a file."""
     # for each access key
     starts: RateLimit = rate("5/8")
-    """StartChatContact."""
+    """StartChatContact, StartContactStreaming and StopContactStreaming, each for itself."""
     contacts: RateLimit = rate("10/15")
     """StopContact and DescribeContact, each for itself."""
     searches: RateLimit = rate("0.5/1")

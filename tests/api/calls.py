@@ -81,7 +81,7 @@ OWN_OPERATIONS = ("SignIn", "Reconnect")
 NEEDS_ENDED_CHAT = "CreatePersistentContactAssociation"
 """It needs an ended chat as source, so it has no generally valid body. See tests/compat/test_rehydration.py."""
 NEEDS_STREAM = "StopContactStreaming"
-"""It needs the id of a stream. See tests/compat/test_streaming.py."""
+"""It needs the id of a stream. See tests/streaming/test_operations.py."""
 WITH_BODY = [
     name
     for name, (method, _) in ROUTES.items()

@@ -15,6 +15,7 @@ from configuration.errors import InvalidConfiguration
 from configuration.merging import SECTIONS, apply_changes, merge, section_as_json, sections_of
 from configuration.schema.instances import InstanceSettings
 from configuration.schema.token_issuers import CustomerIdentitySettings, IdentityProviderSettings
+from configuration.schema.topics import TopicSettings
 from configuration.schema.webhooks import WebhookSettings
 from runtime.settings import Settings
 from store.configuration import ConfigurationChange
@@ -42,6 +43,12 @@ secrets = ["whsec_d2hhdCBhIHJlYWRlciBjaG9vc2VzIGF0IHJhbmRvbQ=="]
 types = ["message", "contact.parked"]
 content = true
 max_in_flight = 2
+[topics]
+"arn:aws:sns:us-east-1:123456789012:log" = "https://log.example.org/items"
+[topics."arn:aws:sns:us-east-1:123456789012:chat"]
+url = "https://bridge.example.org/items"
+secrets = ["whsec_d2hhdCBhIHJlYWRlciBjaG9vc2VzIGF0IHJhbmRvbQ=="]
+max_in_flight = 3
 [hours.office]
 time_zone = "Europe/Vienna"
 weekly = { mon = ["08:00-12:00", "13:00-24:00"], fri = ["22:00-02:00"], sat = ["00:00-24:00"], sun = ["08:00-08:00"] }
@@ -157,6 +164,8 @@ def test_full_file_uses_every_key() -> None:
     assert provider.model_fields_set | {"keys"} == set(IdentityProviderSettings.model_fields)
     assert customers.model_fields_set | {"jwks_url"} == set(CustomerIdentitySettings.model_fields)
     assert instance().webhooks["crm"].model_fields_set == set(WebhookSettings.model_fields)
+    topic = instance().topics["arn:aws:sns:us-east-1:123456789012:chat"]
+    assert topic.model_fields_set == set(TopicSettings.model_fields)
 
 
 def test_shown_sections_have_normalised_values() -> None:

@@ -11,14 +11,17 @@ import pytest
 
 from tests.chatjs.conftest import chatjs as chatjs
 from tests.docs.reader import WEBHOOK_SECRET, Reader
-from tests.stack import SECRET, Stack
+from tests.stack import SECRET, TOPIC, Stack
 
 
 @pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    # docs/webhooks.md asks for a webhook that its readers have configured; nothing listens there
+    # docs/webhooks.md and docs/streaming.md ask for what their readers have configured; nothing listens there
     webhook = {"url": "http://127.0.0.1:9/hook", "secrets": [json.loads(WEBHOOK_SECRET)], "types": ["survey"]}
-    variables = {"PERENNIAL_INSTANCES__demo__webhooks__crm": json.dumps(webhook)}
+    variables = {
+        "PERENNIAL_INSTANCES__demo__webhooks__crm": json.dumps(webhook),
+        "PERENNIAL_INSTANCES__demo__topics": json.dumps({TOPIC: "http://127.0.0.1:9/items"}),
+    }
     stack = Stack(tmp_path_factory.mktemp("docs") / "data", variables)
     stack.start()
     yield stack

@@ -27,6 +27,7 @@ SUPPORT, LONG, PARKED = "support", "long", "parked"
 """Queues: an empty one that all agents serve, a long one that nobody serves, and that of the parked chats."""
 
 WORKSTREAM = "flow-1"
+TOPIC = "arn:aws:sns:us-east-1:123456789012:chat"
 PROCESS, OTHER_PROCESS, DEAD_PROCESS = "this-process", "other-process", "dead-process"
 ROWS_AT_ONCE = 5_000
 
@@ -63,6 +64,8 @@ def _rows(size: int, now: datetime) -> Iterator[Row]:
         yield schema.client_tokens, {"id": f"token-{n}", "digest": "d", "resource_id": f"waiting-{n}", "used_at": now}
         yield schema.feed_events, _event(n, now - timedelta(hours=10) + timedelta(seconds=n))
         yield schema.webhook_deliveries, _delivery(n, began)
+        yield schema.streams, _stream(f"finished-{n}", f"idle-{n}", began, finished_at=now)
+        yield schema.streams, _stream(f"other-{n}", f"idle-{n}", began, topic=f"topic-{n}")
         yield schema.attachments, _attachment(f"recorded-{n}", f"idle-{n}", began, recorded_at=began)
         yield schema.attachments, _attachment(f"begun-{n}", f"waiting-{n}", now)
         yield schema.single_uses, {"id": f"use-{n}", "expires_at": now + timedelta(hours=1)}
@@ -83,6 +86,11 @@ def _event(n: int, at: datetime) -> dict[str, Any]:
 def _delivery(n: int, at: datetime) -> dict[str, Any]:
     event = {"conversation_id": f"idle-{n}", "event_id": f"event-{n}", "type": "message.created", "at": at}
     return {**event, "instance": INSTANCE, "name": f"hook-{n}", "status": 200, "milliseconds": 1, "answer": ""}
+
+
+def _stream(id: str, conversation_id: str, at: datetime, topic: str = TOPIC, **values: Any) -> dict[str, Any]:
+    stream = {"id": id, "conversation_id": conversation_id, "instance": INSTANCE, "topic": topic, "started_at": at}
+    return {**stream, "delivered_seq": 0, "last_seq": None, "finished_at": None, **values}
 
 
 def _staff(size: int, now: datetime) -> Iterator[Row]:

@@ -25,6 +25,7 @@ from store import (
     personal_data,
     receipts,
     single_uses,
+    streams,
     transcript,
     webhooks,
 )
@@ -49,7 +50,7 @@ from store.open_records import count_active, open_records, recorded_state
 from store.past import PastPosition
 from store.receipts import Acknowledgement
 from store.transcript import PageStart
-from tests.plans.filled_store import ANN, BOB, CHAT, CUSTOMER, DEAD_PROCESS, PROCESS, SUPPORT, WORKSTREAM
+from tests.plans.filled_store import ANN, BOB, CHAT, CUSTOMER, DEAD_PROCESS, PROCESS, SUPPORT, TOPIC, WORKSTREAM
 from tests.store.sample_records import CONNECTED, INSTANCE, contact, item, opening, record, snapshot
 
 CHAT_CUSTOMER = f"{CHAT}-customer"
@@ -203,6 +204,24 @@ async def deliveries_of_a_webhook(db: Database) -> None:
     assert await webhooks.replay_webhook(db, key, taken.position)
     await webhooks.last_deliveries(db, key, PAGE)
     await webhooks.delete_old_deliveries(db, key, keep=1)
+    await webhooks.release_webhooks(db, PROCESS, now)
+
+
+async def streams_of_a_chat(db: Database) -> None:
+    """A stream of a whole chat and one of what follows, a page of the topic, its progress, and the stop."""
+    now, key = datetime.now(UTC), webhooks.WebhookKey(INSTANCE, TOPIC)
+    for whole, topic in ((True, TOPIC), (False, "another")):
+        new = streams.NewStream(f"new-{topic}", CHAT, INSTANCE, topic, whole)
+        assert await streams.start_stream(db, new, now) == new.id
+    assert await streams.is_streamed(db, CHAT)
+    [first, *_] = await streams.next_items(db, key, PAGE)
+    assert await streams.next_items(db, key, PAGE, [CHAT])
+    progress = streams.Progress(first.stream_id, first.item.seq, is_over=False)
+    delivery = webhooks.Delivery(CHAT, "event-1", "MESSAGE", now, 200, 1, "")
+    await streams.advance_streams(db, key, [progress], [delivery], now)
+    assert await streams.stop_stream(db, CHAT, first.stream_id, now) == TOPIC
+    await connections.add_connection(db, CHAT_CUSTOMER, CHAT, connections.STREAMING)
+    assert await connections.streaming_participant(db, CHAT) == CHAT_CUSTOMER
 
 
 async def search_of_contacts(db: Database) -> None:
@@ -318,6 +337,7 @@ STORE_WORK = (
     work_of_an_agent,
     feed_of_events,
     deliveries_of_a_webhook,
+    streams_of_a_chat,
     removal_of_old_events,
     search_of_contacts,
     connections_of_participants,

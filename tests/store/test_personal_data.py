@@ -118,6 +118,11 @@ def rows_about(mark: str, **changes: Any) -> list[tuple[Table, dict[str, Any]]]:
             }
             | {"at": NOW, "status": 500, "milliseconds": 1, "answer": f"{mark}-answer"},
         ),
+        (
+            schema.streams,
+            {"id": f"{mark}-stream", **of_conversation, "instance": INSTANCE, "topic": "chat"}
+            | {"started_at": NOW, "delivered_seq": 0},
+        ),
         (schema.client_tokens, {"id": f"{mark}-token", "digest": "d", "resource_id": contact, "used_at": NOW}),
         (schema.receipts, {**of_conversation, "seq": 1, "participant_id": person, "read_at": NOW}),
         (schema.connections, {"participant_id": person, "process_id": "p", **of_conversation}),
