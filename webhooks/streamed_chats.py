@@ -19,7 +19,8 @@ from store.webhooks import WebhookKey
 LOOK_SECONDS = 2.0
 """How often all streams of a topic are looked at. It costs one step in an index for each."""
 
-REMEMBERED_CHATS = 100_000
+REMEMBERED_CHATS = 50_000
+"""How many chats a process remembers. The look at all streams finds the others."""
 
 
 class StreamedChats:
@@ -45,7 +46,7 @@ class StreamedChats:
             self._note(WebhookKey(*changed["key"]), changed["conversation"], changed["stream"])
         elif announcement.transcript_has_grown:
             for key in self._streams.get(announcement.conversation_id, ()):
-                self._grown[key].add(announcement.conversation_id)
+                self._mark(key, announcement.conversation_id)
 
     async def next_items(self, key: WebhookKey, limit: int) -> list[StreamedItem]:
         """The next items for a topic, at most `limit`. They come again until the store says that they are delivered."""
@@ -64,7 +65,7 @@ class StreamedChats:
         return found
 
     def _note(self, key: WebhookKey, conversation_id: str, stream_id: str | None) -> None:
-        self._grown[key].add(conversation_id)
+        self._mark(key, conversation_id)
         if stream_id is None:
             self.forget(key, conversation_id)
             return
@@ -72,6 +73,12 @@ class StreamedChats:
         self._streams.move_to_end(conversation_id)
         while len(self._streams) > REMEMBERED_CHATS:
             self._streams.popitem(last=False)
+
+    def _mark(self, key: WebhookKey, conversation_id: str) -> None:
+        grown = self._grown[key]
+        grown.add(conversation_id)
+        if len(grown) > REMEMBERED_CHATS:  # another worker sends for this topic
+            grown.clear()
 
     def forget(self, key: WebhookKey, conversation_id: str) -> None:
         """Forget a stream that has ended. What it has not delivered is found nevertheless."""

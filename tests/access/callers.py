@@ -199,6 +199,7 @@ def _seat(tenants: Tenants, who: str, chat: Chat, participant_token: str) -> Sea
 
 def _customer_seat(tenants: Tenants) -> Seat:
     chat = tenants.given_to("holder")
+    tenants.stream_of(chat)  # so the customer can connect as agents do
     return _seat(tenants, "customer", chat, chat.participant_token)
 
 

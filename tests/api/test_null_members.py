@@ -27,6 +27,7 @@ from api.connect import (
     participant_timers,
     queues,
     rehydration,
+    streaming,
     user_data,
     users,
 )
@@ -37,7 +38,7 @@ from tests.compat.chats import Chat
 
 MODULES = (
     *(agent_status, bots, chats, contact_search, contacts, metrics, participant_timers, rehydration),
-    *(contact_details, contact_routing, contact_segments, current_metrics, queues, user_data, users),
+    *(contact_details, contact_routing, contact_segments, current_metrics, queues, streaming, user_data, users),
     *(connect_transfers, attachments, connection, messages, transcript, reconnections, *agent.MODULES),
 )
 

@@ -16,7 +16,7 @@ from tests.stack import ROOT
 from wire.models import NO_EFFECT, REFUSED, OnlyServedMembers
 
 OPERATIONS = [operation for service in SERVICES for operation in served_operations(service)]
-ONLY_TO_BE_REFUSED = {"search_filter", "streaming_endpoint_arn"}
+ONLY_TO_BE_REFUSED = {"search_filter"}
 """Members of which it only counts that they are there, or are empty."""
 SHOWN_AS_THEY_ARE = {"value_string", "value_integer", "value_arn"}
 """Members of values that are stored as a whole."""

@@ -38,7 +38,7 @@ TEXTS = (
     StringMember("StartChatContact", "SegmentAttributes.a.ValueArn", 1024, min_length=0),
     StringMember("StartChatContact", "SegmentAttributes.a.ValueMap.b.ValueString", 1024, min_length=0),
     StringMember("StartChatContact", "CustomerId", 128),
-    StringMember("StartChatContact", "ChatStreamingConfiguration.StreamingEndpointArn", 350, (400, IR), required=True),
+    StringMember("StartChatContact", "ChatStreamingConfiguration.StreamingEndpointArn", 350, NOT_FOUND, required=True),
     StringMember("StartChatContact", "Attributes.a", None, min_length=0),
     StringMember("StopContact", "InstanceId", 100, NOT_FOUND, required=True),
     StringMember("StopContact", "ContactId", 256, (410, "ContactNotFoundException"), required=True),
@@ -54,6 +54,12 @@ TEXTS = (
     StringMember("TransferContact", "ContactFlowId", 500, NOT_FOUND, required=True),
     StringMember("TransferContact", "QueueId", 256, NOT_FOUND),
     StringMember("TransferContact", "UserId", 256, (400, IR)),
+    StringMember("StartContactStreaming", "InstanceId", 100, NOT_FOUND, required=True),
+    StringMember("StartContactStreaming", "ContactId", 256, NOT_FOUND, required=True),
+    StringMember(
+        "StartContactStreaming", "ChatStreamingConfiguration.StreamingEndpointArn", 350, NOT_FOUND, required=True
+    ),
+    StringMember("StartContactStreaming", "ClientToken", 500, min_length=0),
     StringMember("CreateParticipant", "InstanceId", 100, NOT_FOUND, required=True),
     StringMember("CreateParticipant", "ContactId", 256, NOT_FOUND, required=True),
     StringMember("CreateParticipant", "ParticipantDetails.DisplayName", 256),

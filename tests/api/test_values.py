@@ -61,7 +61,6 @@ ACCEPTED: list[tuple[str, str, Any]] = [
     ("StartChatContact", "SegmentAttributes", {"a": {"ValueInteger": 2**31 - 1}, "b": {"ValueInteger": -(2**31)}}),
     ("StartChatContact", "SegmentAttributes", {"a": nested_attribute(49)}),
     ("UpdateContactAttributes", "Attributes", {}),
-    ("CreateParticipantConnection", "ConnectParticipant", True),
     ("CreateParticipantConnection", "Type", ["WEBSOCKET"] * 5),
     *[("UpdateParticipantRoleConfig", TIMERS, idle_timer(**{MINUTES: minutes})) for minutes in (2, 480)],
     ("UpdateParticipantRoleConfig", TIMERS, idle_timer(ParticipantTimerAction="Unset")),

@@ -23,7 +23,7 @@ from tests.compat.chats import (
 )
 from tests.compat.shapes import validate_responses
 from tests.compat.test_contacts import describe_contact, without_metadata
-from tests.stack import Stack
+from tests.stack import TOPIC, Stack
 
 CONTENT_TYPES = {
     "text/plain": "plain é€😀",
@@ -102,7 +102,7 @@ def test_older_connection_tokens_remain_valid(connect: Any, participant: Any) ->
 
 
 def test_connect_participant_without_type_records_the_join(connect: Any, participant: Any) -> None:
-    chat = start_chat(connect)
+    chat = start_chat(connect, ChatStreamingConfiguration={"StreamingEndpointArn": TOPIC})
     connected = participant.create_participant_connection(
         ParticipantToken=chat.participant_token, ConnectParticipant=True
     )

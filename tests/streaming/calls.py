@@ -26,11 +26,11 @@ def stop_streaming(connect: Any, chat: Chat, stream: str) -> None:
     connect.stop_contact_streaming(InstanceId=INSTANCE, ContactId=chat.contact_id, StreamingId=stream)
 
 
-def streamed_chat(connect: Any, topic: str = TOPICS[0], **members: Any) -> tuple[Chat, str]:
+def streamed_chat(connect: Any, topic: str = TOPICS[0], workstream: str = "live", **members: Any) -> tuple[Chat, str]:
     """A chat that is streamed from the first item on, and the id of its stream."""
     started = connect.start_chat_contact(
         InstanceId=INSTANCE,
-        ContactFlowId="live",
+        ContactFlowId=workstream,
         ParticipantDetails={"DisplayName": "Ada"},
         ConnectionTypes=["CONNECTION_CREDENTIALS"],
         ChatStreamingConfiguration={"StreamingEndpointArn": topic},

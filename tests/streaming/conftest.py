@@ -24,14 +24,14 @@ def subscriber() -> Iterator[Subscriber]:
 
 @pytest.fixture(scope="package")
 def streaming(subscriber: Subscriber, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A Perennial with three topics, where a customer who is away is lost after two seconds."""
+    """A Perennial with three topics, and with the workstream `hasty`, where a customer who is away is soon lost."""
     topic = {"url": subscriber.url, "secrets": [SECRET]}
     running = Stack(
         tmp_path_factory.mktemp("streaming"),
         {
             "PERENNIAL_INSTANCES__demo__topics": json.dumps(dict.fromkeys(TOPICS, topic)),
-            "PERENNIAL_INSTANCES__demo__workstreams__live": json.dumps(
-                {"mode": "live", "queue": "live", "connect_within": "PT2S", "reconnect_window": "PT2S"}
+            "PERENNIAL_INSTANCES__demo__workstreams__hasty": json.dumps(
+                {"mode": "live", "queue": "live", "connect_within": "PT10S", "reconnect_window": "PT2S"}
             ),
             "PERENNIAL_PRESENCE_DEBOUNCE": "PT0.1S",
         },

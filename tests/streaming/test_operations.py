@@ -91,10 +91,10 @@ def test_a_streamed_customer_is_never_away(
     streaming: Stack, connect: Any, participant: Any, subscriber: Subscriber
 ) -> None:
     """Nobody is at a socket for longer than the first connect and the reconnect window may take: a chat beside it ends."""
-    chat, _ = streamed_chat(connect)
+    chat, _ = streamed_chat(connect, workstream="hasty")
     connect_by_stream(participant, chat)
     agent = join_as_agent(streaming, connect, participant, chat)
-    beside = start_chat(connect)
+    beside = start_chat(connect, "hasty")
     wait_until_ended(connect, beside)
     send_message(participant, agent, "still there?")
     arrived(subscriber, chat, has_text("still there?"))
@@ -102,12 +102,12 @@ def test_a_streamed_customer_is_never_away(
 
 
 def test_with_the_last_stream_the_customer_is_away(streaming: Stack, connect: Any, participant: Any) -> None:
-    chat, stream = streamed_chat(connect)
+    chat, stream = streamed_chat(connect, workstream="hasty")
     second = start_streaming(connect, chat, TOPICS[1])
     connect_by_stream(participant, chat)
     join_as_agent(streaming, connect, participant, chat)
     stop_streaming(connect, chat, stream)
-    beside = start_chat(connect)
+    beside = start_chat(connect, "hasty")
     wait_until_ended(connect, beside)
     assert "DisconnectTimestamp" not in describe(connect, chat)
     stop_streaming(connect, chat, second)

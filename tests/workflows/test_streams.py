@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import event
 from temporalio.client import WorkflowHandle
 from temporalio.service import RPCError
 
@@ -274,3 +275,23 @@ async def test_a_topic_that_failed_sends_again(engine: Engine) -> None:
         await eventually(sending, "the worker sends again")
         await chat.send("after it")
         await topic.arrived(chat, lambda item: item.get("Content") == "after it")
+
+
+async def test_a_chat_without_a_stream_causes_no_statement_about_streams(engine: Engine) -> None:
+    async with subscribed(engine) as topic:
+        streamed, chat = await begun(engine), await begun(engine)
+        await topic.stream(streamed, whole=True)
+        about: list[str] = []
+
+        def note(connection: object, cursor: object, statement: str, parameters: object, *_: object) -> None:
+            if "streams" in statement and chat.id in str(parameters):
+                about.append(statement)
+
+        event.listen(engine.db.engine, "before_cursor_execute", note)
+        try:
+            for each in (chat, streamed):
+                await each.send("a message")
+            await topic.arrived(streamed, lambda item: item.get("Content") == "a message")
+        finally:
+            event.remove(engine.db.engine, "before_cursor_execute", note)
+        assert about == []

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from tests.api.calls import Api
+from tests.api.calls import Api, valid_body
 from tests.compat.chats import Chat
 
 DENIED = (403, "AccessDeniedException")
@@ -72,6 +72,7 @@ def send_message(api: Api, chat: Chat, text: str) -> None:
 def start_survey(api: Api, chat: Chat) -> Chat:
     """Let the agent end the chat, so that its survey starts; return the contact of the survey."""
     api.send("AssociateContactWithUser", {"UserId": "a1"}, chat=chat).raise_for_status()
+    api.send("StartContactStreaming", valid_body("StartContactStreaming", chat)).raise_for_status()
     body = {"Type": ["CONNECTION_CREDENTIALS"], "ConnectParticipant": True}
     api.send("CreateParticipantConnection", body, chat=chat).raise_for_status()
     act(api, "end", chat).raise_for_status()

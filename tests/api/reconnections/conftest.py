@@ -8,6 +8,7 @@ import pytest
 
 from tests.api.calls import Api, served
 from tests.api.reconnections.calls import LATE_URL
+from tests.stack import TOPIC
 
 CONFIG = """
 [access_keys.perennial]
@@ -36,6 +37,9 @@ reconnect_window = "PT1H"
 reconnection = {}
 survey = { questions = [{ key = "score", text = "How was it?" }] }
 
+[instances.demo.topics]
+"TOPIC" = "http://127.0.0.1:9/sns"
+
 [instances.demo.agents]
 a1 = { name = "Agent One" }
 a2 = { name = "Agent Two" }
@@ -50,5 +54,7 @@ reconnection = {}
 
 @pytest.fixture(scope="package")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    with served(tmp_path_factory.mktemp("reconnections"), CONFIG.replace("LATE", LATE_URL)) as api:
+    with served(
+        tmp_path_factory.mktemp("reconnections"), CONFIG.replace("LATE", LATE_URL).replace("TOPIC", TOPIC)
+    ) as api:
         yield api
