@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from store import schema
 from store.connections import (
+    STREAMING,
     Connection,
     add_connection,
     connections_of,
@@ -215,6 +216,14 @@ async def test_orphans_are_returned_up_to_a_limit(db: Database) -> None:
             assert await mark_connection_lost(db, connection.participant_id, connection.process_id, after(0)) is True
             await remove_disconnected(db, connection.participant_id, after(0))
     assert sorted(found) == [f"p{n}" for n in range(5)]
+
+
+async def test_connection_by_message_streaming_dies_with_no_process(db: Database) -> None:
+    await add_connection(db, "ann", "c", STREAMING)
+    await mark_connect_reported(db, "ann", STREAMING)
+    assert await connections_of_dead_processes(db, after(10)) == []
+    assert await mark_connection_lost(db, "ann", STREAMING, after(1)) is True
+    assert [found.process_id for found in await connections_of_dead_processes(db, after(10))] == [STREAMING]
 
 
 async def test_dead_processes_are_deleted_when_they_have_no_connections(db: Database) -> None:
