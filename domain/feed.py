@@ -57,6 +57,20 @@ class FeedEventType(StrEnum):
     """The customer has answered questions of the survey."""
 
 
+CONTACT_EVENTS: Mapping[FeedEventType, str] = {
+    FeedEventType.CONTACT_INITIATED: "INITIATED",
+    FeedEventType.CONTACT_CONNECTED: "CONNECTED_TO_SYSTEM",
+    FeedEventType.CONTACT_DATA_UPDATED: "CONTACT_DATA_UPDATED",
+    FeedEventType.CONTACT_QUEUED: "QUEUED",
+    FeedEventType.CONTACT_AGENT_JOINED: "CONNECTED_TO_AGENT",
+    FeedEventType.CONTACT_TRANSFERRED: "DISCONNECTED",
+    FeedEventType.CONTACT_RELEASED: "DISCONNECTED",
+    FeedEventType.CONTACT_DISCONNECTED: "DISCONNECTED",
+    FeedEventType.CONTACT_COMPLETED: "COMPLETED",
+}
+"""The types that Amazon Connect knows, with the `eventType` of its contact events."""
+
+
 class FeedEvent(NamedTuple):
     """An event before it is written. The store numbers it.
 

@@ -39,9 +39,10 @@ qr3Rbs6qfwQFEdmj3x5KQiNYsMaqkVds8icSwwV5D5wJXgH/wF3jgoNdtg==
 [webhooks.crm]
 url = "https://crm.example.org/hook"
 secrets = ["whsec_d2hhdCBhIHJlYWRlciBjaG9vc2VzIGF0IHJhbmRvbQ=="]
-types = ["message", "contact.parked"]
+types = ["message", "contact.queued"]
 content = true
 max_in_flight = 2
+format = "eventbridge"
 [hours.office]
 time_zone = "Europe/Vienna"
 weekly = { mon = ["08:00-12:00", "13:00-24:00"], fri = ["22:00-02:00"], sat = ["00:00-24:00"], sun = ["08:00-08:00"] }

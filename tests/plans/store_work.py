@@ -182,6 +182,7 @@ async def feed_of_events(db: Database) -> None:
     """Pages of the feed, with texts, and the removal of old events."""
     page = await feed.page_of_feed(db, INSTANCE, await feed.start_of_feed(db, INSTANCE), PAGE)
     await feed.contents_of(db, page)
+    await feed.contacts_of(db, page)
     await feed.remove_old_events(db, INSTANCE, datetime.now(UTC) - timedelta(days=7))
 
 

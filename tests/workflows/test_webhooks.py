@@ -111,6 +111,23 @@ async def test_only_wanted_types_arrive_and_texts_on_request(engine: Engine) -> 
         assert [event["data"]["content"] for event in receiver.of(chat.id)] == ["hello", "Grüße \U0001f41d", "end"]
 
 
+async def test_contact_events_of_amazon_connect_arrive_signed(engine: Engine) -> None:
+    async with hooked(engine, format="eventbridge") as (receiver, _):
+        chat = await engine.start(greeting="hello")
+        await chat.assign()
+        await chat.end()
+        await chat.close()
+
+        async def told() -> list[str] | None:
+            details = [event["detail"] for event in receiver.events if event["detail"]["contactId"] == chat.id]
+            found = [detail["eventType"] for detail in details]
+            return found if "COMPLETED" in found else None
+
+        types = await eventually(told, "COMPLETED arrives")
+        assert types[0] == "INITIATED"
+        assert types[-2:] == ["DISCONNECTED", "COMPLETED"]
+
+
 async def test_chats_at_once_each_keep_their_order(engine: Engine) -> None:
     async with hooked(engine, max_in_flight=3) as (receiver, _):
         chats = [await engine.start(greeting="0") for _ in range(8)]
