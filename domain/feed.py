@@ -17,6 +17,8 @@ class FeedEventType(StrEnum):
     """The contact waits for an agent."""
     CONTACT_CONNECTED = "contact.connected"
     """The customer's client has connected for the first time (Amazon Connect: CONNECTED_TO_SYSTEM)."""
+    CONTACT_OFFERED = "contact.offered"
+    """Routing has offered the contact to an agent. What an agent picks or resumes is not offered."""
     CONTACT_OFFER_MISSED = "contact.offer_missed"
     """An agent has neither accepted nor rejected an offer in time."""
     CONTACT_OFFER_REJECTED = "contact.offer_rejected"
@@ -53,9 +55,18 @@ class FeedEventType(StrEnum):
     """The transcript has a new file."""
     ATTACHMENT_REJECTED = "attachment.rejected"
     """The scanner has rejected a file. Nobody can read it."""
+    RECEIPT_READ = "receipt.read"
+    """A participant has read a message, and all before it."""
+    ARCHIVE_WRITTEN = "archive.written"
+    """The transcript file of a contact is in the archive."""
+    AGENT_PRESENCE = "agent.presence"
+    """The status of an agent has changed, or the one that follows when the agent is free. Belongs to no conversation."""
     SURVEY_ANSWERED = "survey.answered"
     """The customer has answered questions of the survey."""
 
+
+WITHOUT_CONVERSATION = frozenset({FeedEventType.AGENT_PRESENCE})
+"""The types that are about an agent. Their events are numbered for each agent."""
 
 CONTACT_EVENTS: Mapping[FeedEventType, str] = {
     FeedEventType.CONTACT_INITIATED: "INITIATED",
@@ -76,7 +87,7 @@ class FeedEvent(NamedTuple):
 
     Attributes:
         id: the id of the event. The event of a message has that of the message.
-        contact_id: the contact that it is about.
+        contact_id: the contact that it is about, or the agent.
         at: when it became true (UTC).
         data: facts without texts, names and attributes.
         item: the number of the transcript item that it is about; None for all others.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from domain.feed import WITHOUT_CONVERSATION
 from domain.instants import iso
 from store.database import Database
 from store.feed import StoredEvent, contents_of
@@ -51,7 +52,7 @@ def _cloud_event(event: StoredEvent, contents: dict[tuple[str, int], tuple[str |
         "subject": event.contact_id,
         "time": iso(event.at),
         "datacontenttype": "application/json",
-        "conversation": event.conversation_id,
+        "conversation": None if event.type in WITHOUT_CONVERSATION else event.conversation_id,
         "seq": event.seq,
         "position": str(event.position),
         "data": data,

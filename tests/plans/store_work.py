@@ -43,6 +43,8 @@ from store.contact_search import (
     search_position,
 )
 from store.database import Database
+from store.feed_derivation import event_of_archive
+from store.feed_writes import write_event_once
 from store.item_writer import ItemWriter
 from store.notes import ContactNote
 from store.open_records import count_active, open_records, recorded_state
@@ -99,7 +101,7 @@ async def messages_of_a_chat(db: Database) -> None:
     await writer.append(CHAT, [_item(CHAT, head + 1, id="another-item")])
     await transcript.find_items(db, [(CHAT, "new-item"), ("idle-1", "item-1")])
     for read in (False, True):
-        message = Acknowledgement(CHAT, f"{CHAT}-agent", head + 2, read=read, at=datetime.now(UTC))
+        message = Acknowledgement(CHAT, f"{CHAT}-agent", head + 2, "new-item", CHAT, read=read, at=datetime.now(UTC))
         assert await receipts.acknowledge(db, [message]) == [True]
 
 
@@ -184,6 +186,9 @@ async def feed_of_events(db: Database) -> None:
     await feed.contents_of(db, page)
     await feed.contacts_of(db, page)
     await feed.remove_old_events(db, INSTANCE, datetime.now(UTC) - timedelta(days=7))
+    written = event_of_archive(CHAT, CHAT, "file:///transcript.json", datetime.now(UTC))
+    for _ in range(2):
+        await write_event_once(db, CHAT, written)
 
 
 async def removal_of_old_events(db: Database) -> None:
