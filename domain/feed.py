@@ -49,6 +49,8 @@ class FeedEventType(StrEnum):
     """The customer's client is connected."""
     CUSTOMER_LOST = "customer.lost"
     """The customer's client is no longer connected."""
+    CUSTOMER_UNREACHED = "customer.unreached"
+    """Words of an agent or a bot have waited for a customer who is away, as long as the workstream says. Once for an absence."""
     MESSAGE_CREATED = "message.created"
     """The transcript has a new message."""
     ATTACHMENT_APPROVED = "attachment.approved"

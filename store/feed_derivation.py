@@ -15,7 +15,7 @@ from domain.attachments import AttachmentStatus
 from domain.contacts import Contact, EndReason
 from domain.conversation import ConversationOpening, ConversationSnapshot, State
 from domain.feed import FeedEvent, FeedEventType
-from domain.instants import iso
+from domain.instants import epoch_milliseconds, iso
 from domain.participants import ParticipantPresence, Role
 from domain.routing import Offer, OfferOutcome
 from domain.transcript import ItemType, TranscriptItem
@@ -128,6 +128,14 @@ def event_of_reading(conversation_id: str, read: ReadMessage) -> FeedEvent:
     facts = {"participant_id": read.participant_id, "role": read.role, "message_id": read.message_id}
     subject = f"{conversation_id}/{read.participant_id}/{read.message_id}"
     return _event(subject, FeedEventType.RECEIPT_READ, read.contact_id, read.at, facts)
+
+
+def event_of_unreached(
+    conversation_id: str, contact_id: str, lost_at: datetime, at: datetime, facts: Mapping[str, object]
+) -> FeedEvent:
+    """Return the event of a customer who is not reached. It has the same id for the same absence."""
+    subject = f"{conversation_id}/{epoch_milliseconds(lost_at)}"
+    return _event(subject, FeedEventType.CUSTOMER_UNREACHED, contact_id, at, facts)
 
 
 def event_of_archive(conversation_id: str, contact_id: str, location: str, at: datetime) -> FeedEvent:

@@ -70,6 +70,7 @@ customer_may_end = false
 one_chat_per_customer = true
 customer_identity = "signed"
 reconnect_window = "P36525D"
+unreached_after = "PT10M"
 reconnection = { portal_url = "https://example.org/chat?x=1", redirect_url = "http://127.0.0.1:1/" }
 texts = { greeting = { en = "Hi", DE = "Hallo", "*" = "!" }, ended = "", agent_joined = "Süß\\u2028" }
 distribution = "pick"
