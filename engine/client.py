@@ -31,6 +31,7 @@ from engine.calls import PASSING, fault_of, repeated
 from engine.command_turns import CommandTurns
 from engine.message_batches import MessageBatches
 from engine.message_traces import MessageTraces
+from engine.webhook_signals import signal_webhook
 from runtime.metrics import ApiMetrics
 from runtime.settings import Settings
 from runtime.temporal import ask_for_namespace
@@ -41,6 +42,7 @@ from workflows.attachment_check import CheckAttachment
 from workflows.checkpoint_states import opening_of
 from workflows.contract import ASK, STATUS, WORKFLOW, CommandRequest, CommandResult, Predecessor, StartConversation
 from workflows.state import ConversationState
+from workflows.webhook_contract import WebhookSignal
 
 RPC_TIMEOUT = timedelta(seconds=10)
 DROPPED = PASSING | {RPCStatusCode.FAILED_PRECONDITION}
@@ -158,6 +160,10 @@ class ConversationClient:
     async def check_attachment(self, job: CheckAttachment) -> bool:
         """Have an attachment checked, and the conversation told the verdict. See `attachment_checks.check`."""
         return await attachment_checks.check(self._client, self._settings.temporal_task_queue, job, RPC_TIMEOUT)
+
+    async def signal_webhook(self, instance: str, name: str, signal: WebhookSignal) -> bool:
+        """Signal the workflow of a webhook. Returns False when the webhook does not fail. See `webhook_signals`."""
+        return await signal_webhook(self._client, instance, name, signal)
 
     async def signal(self, conversation_id: str, event: AnyEvent) -> None:
         """Send an event without waiting for its effect. Returns once Temporal has stored it."""

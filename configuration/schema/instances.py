@@ -48,7 +48,7 @@ class InstanceSettings(SettingsSection):
     queues: dict[Identifier, QueueSettings] = Field(default_factory=dict)
     workstreams: dict[Identifier, WorkstreamSettings] = Field(min_length=1)
     agents: dict[Identifier, AgentSettings] = Field(default_factory=dict)
-    webhooks: dict[Identifier, WebhookSettings] = Field(default_factory=dict)
+    webhooks: dict[Identifier, WebhookSettings] = Field(default_factory=dict, max_length=50)
     """Where events are sent."""
     limits: InstanceLimits = InstanceLimits()
 

@@ -14,14 +14,18 @@ from sqlalchemy import event, literal, select
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 from temporalio.service import RPCError
 
+from configuration.current import Configuration
+from configuration.schema.instances import InstanceSettings
 from domain.webhooks import WebhookState
+from engine.webhook_signals import signal_webhook
+from runtime.bus import LocalBus
 from store.feed import start_of_feed
 from store.webhooks import WebhookKey, find_webhook, last_deliveries, replay_webhook
 from tests.webhooks.receiver import SECRET, Receiver, receiving
 from tests.workflows.engine import Engine, eventually
 from webhooks import sender
 from workflows import webhook
-from workflows.webhook_contract import WebhookStatus, workflow_id
+from workflows.webhook_contract import WebhookSignal, WebhookStatus, workflow_id
 
 
 @pytest.fixture(autouse=True)
@@ -208,6 +212,34 @@ async def test_webhook_is_disabled_after_the_last_try(engine: Engine) -> None:
         receiver.status = 200
         await workflow_of(engine, key).signal("resume")
         await arrived(receiver, id, "message.created")
+
+
+async def test_webhook_of_a_running_worker_is_taken_up_and_enabled_again(engine: Engine) -> None:
+    instance = InstanceSettings.model_validate({"workstreams": {"live": {"mode": "live", "queue": "live"}}})
+    configuration = Configuration({"demo": instance}, engine.db, LocalBus())
+    key = WebhookKey("demo", f"hook-{uuid4().hex[:8]}")
+
+    async def in_state(state: WebhookState) -> None:
+        async def find() -> bool | None:
+            found = await find_webhook(engine.db, key)
+            return True if found and found.state is state else None
+
+        await eventually(find, f"the webhook is {state}")
+
+    async with receiving() as receiver, engine.worker(configuration=configuration):
+        await configuration.change("demo", "webhooks", key.name, {"url": receiver.url, "secrets": [SECRET]}, by="key")
+        await in_state(WebhookState.SENDING)
+        assert not await signal_webhook(engine.client, *key, WebhookSignal.RESUME)
+        receiver.status = 410
+        chat = await engine.start(greeting="hello")
+        await in_state(WebhookState.FAILING)
+        assert await signal_webhook(engine.client, *key, WebhookSignal.RETRY_NOW)
+        await in_state(WebhookState.DISABLED)
+        receiver.status = 200
+        assert await signal_webhook(engine.client, *key, WebhookSignal.RESUME)
+        events = await arrived(receiver, chat.id, "message.created")
+        assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+        await in_state(WebhookState.SENDING)
 
 
 async def test_receiver_that_is_gone_disables_the_webhook(engine: Engine) -> None:
