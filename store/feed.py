@@ -96,6 +96,9 @@ _REMOVE = delete(schema.feed_events).where(
     tuple_(bindparam("transaction_id"), bindparam("number")) >= _POSITION,
 )
 _CONTACTS = select_contacts().where(schema.contacts.c.id.in_(bindparam("ids", expanding=True)))
+_HIDDEN = select(func.min(_event.at)).where(
+    _event.instance == bindparam("instance"), _event.transaction_id >= _OLDEST_RUNNING
+)
 _START = select(_start.transaction_id, _start.number).where(_start.instance == bindparam("instance"))
 
 
@@ -123,6 +126,13 @@ def _event_of(row: RowMapping) -> StoredEvent:
     facts = {name: row[name] for name in StoredEvent._fields if name != "position"}
     facts["type"] = FeedEventType(row["type"])
     return StoredEvent(FeedPosition(row["transaction_id"], row["number"]), **facts)
+
+
+async def oldest_hidden_event(db: Database, instance: str) -> datetime | None:
+    """When the oldest event happened that is written, and held back by an older transaction; None without one."""
+    if not db.is_postgres:
+        return None
+    return (await db.rows(_HIDDEN, {"instance": instance}))[0][0]
 
 
 async def contents_of(

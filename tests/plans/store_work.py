@@ -11,6 +11,7 @@ from domain.transcript import TranscriptItem
 from domain.webhooks import WebhookState
 from routing.placement import write_placement
 from store import (
+    absences,
     agent_identities,
     audit,
     client_tokens,
@@ -43,7 +44,7 @@ from store.contact_search import (
     search_position,
 )
 from store.database import Database
-from store.feed_derivation import event_of_archive
+from store.feed_derivation import event_of_archive, event_of_unreached
 from store.feed_writes import write_event_once
 from store.item_writer import ItemWriter
 from store.notes import ContactNote
@@ -185,6 +186,7 @@ async def feed_of_events(db: Database) -> None:
     page = await feed.page_of_feed(db, INSTANCE, await feed.start_of_feed(db, INSTANCE), PAGE)
     await feed.contents_of(db, page)
     await feed.contacts_of(db, page)
+    await feed.oldest_hidden_event(db, INSTANCE)
     await feed.remove_old_events(db, INSTANCE, datetime.now(UTC) - timedelta(days=7))
     written = event_of_archive(CHAT, CHAT, "file:///transcript.json", datetime.now(UTC))
     for _ in range(2):
@@ -209,6 +211,7 @@ async def deliveries_of_a_webhook(db: Database) -> None:
     assert await webhooks.replay_webhook(db, key, taken.position)
     await webhooks.last_deliveries(db, key, PAGE)
     await webhooks.delete_old_deliveries(db, key, keep=1)
+    await webhooks.remove_webhook(db, key)
 
 
 async def search_of_contacts(db: Database) -> None:
@@ -245,6 +248,20 @@ async def connections_of_participants(db: Database) -> None:
     await connections.mark_connection_lost(db, "own-parked-customer", DEAD_PROCESS, now, if_dead_since=now)
     await connections.remove_disconnected(db, "own-parked-customer", now)
     await connections.delete_dead_processes(db, now)
+
+
+async def absences_of_customers(db: Database) -> None:
+    """Customers who are away: those to look at, and what becomes of each."""
+    now = datetime.now(UTC)
+    for chat in (CHAT, "idle-4", "idle-5"):
+        await connections.add_connection(db, f"{chat}-customer", chat, PROCESS)
+        await connections.mark_connection_lost(db, f"{chat}-customer", PROCESS, now)
+    first, second, third = await absences.due_absences(db, now, 3)
+    await absences.waiting_message(db, first)
+    await absences.check_later(db, [(first, now + timedelta(hours=1))])
+    changed = event_of_unreached(second.conversation_id, second.conversation_id, now, now, {})
+    assert await absences.tell(db, second, changed)
+    await absences.forget(db, [third])
 
 
 async def changes_of_the_configuration(db: Database) -> None:
@@ -327,6 +344,7 @@ STORE_WORK = (
     removal_of_old_events,
     search_of_contacts,
     connections_of_participants,
+    absences_of_customers,
     changes_of_the_configuration,
     deletion_of_a_conversation,
     entries_of_the_audit_log,
