@@ -158,7 +158,6 @@ async def test_webhook_of_the_file_is_changed_in_the_file(tmp_path: Path) -> Non
         ({"url": 1}, "url"),
         ({"types": ["nothing"]}, "types"),
         ({"types": ["message"], "format": "eventbridge"}, "types"),
-        ({"format": "sns"}, "format"),
         ({"max_in_flight": 0}, "max_in_flight"),
         ({"secrets": ["whsec_AAAA"]}, "secrets"),
     ],
@@ -167,6 +166,12 @@ async def test_mistake_names_its_key(tmp_path: Path, settings: dict[str, Any], m
     async with administered(tmp_path) as hooks:
         assert_refused(await hooks.send("PUT", "/shop", {**NEW, **settings}), *REFUSED, message)
         assert "shop" not in hooks.configuration.instances["i"].webhooks
+
+
+async def test_unknown_format_is_refused(tmp_path: Path) -> None:
+    async with administered(tmp_path) as hooks:
+        refused = await hooks.send("PUT", "/shop", {**NEW, "format": "sns"})
+        assert_refused(refused, 400, "InvalidParameterException", "format: must be 'cloudevents' or 'eventbridge'")
 
 
 async def test_name_must_be_an_identifier(tmp_path: Path) -> None:
