@@ -21,3 +21,12 @@ class WebhookFormat(StrEnum):
     """CloudEvents 1.0, as the feed shows events."""
     EVENTBRIDGE = "eventbridge"
     """Contact events of Amazon Connect, as EventBridge delivers them. Only events that Amazon Connect knows have this form."""
+
+
+class WebhookSignal(StrEnum):
+    """What the workflow of a webhook that fails can be asked to do."""
+
+    RETRY_NOW = "retry_now"
+    PAUSE = "pause"
+    RESUME = "resume"
+    SKIP = "skip"

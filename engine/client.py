@@ -26,6 +26,7 @@ from domain.errors import ConversationEnded, EngineUnavailable
 from domain.events import AnyEvent, Command, Message, Messages
 from domain.policy import Policy
 from domain.refusals import Refusal
+from domain.webhooks import WebhookSignal
 from engine import attachment_checks, ended_runs
 from engine.calls import PASSING, fault_of, repeated
 from engine.command_turns import CommandTurns
@@ -42,7 +43,6 @@ from workflows.attachment_check import CheckAttachment
 from workflows.checkpoint_states import opening_of
 from workflows.contract import ASK, STATUS, WORKFLOW, CommandRequest, CommandResult, Predecessor, StartConversation
 from workflows.state import ConversationState
-from workflows.webhook_contract import WebhookSignal
 
 RPC_TIMEOUT = timedelta(seconds=10)
 DROPPED = PASSING | {RPCStatusCode.FAILED_PRECONDITION}

@@ -6,8 +6,9 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from domain.errors import ConversationEnded, EngineUnavailable
+from domain.webhooks import WebhookSignal
 from engine.calls import fault_of, repeated
-from workflows.webhook_contract import WebhookSignal, workflow_id
+from workflows.webhook_contract import workflow_id
 
 
 async def signal_webhook(client: Client, instance: str, name: str, signal: WebhookSignal) -> bool:

@@ -18,15 +18,6 @@ def workflow_id(instance: str, name: str) -> str:
     return f"webhook/{instance}/{name}"
 
 
-class WebhookSignal(StrEnum):
-    """The signals of the workflow."""
-
-    RETRY_NOW = "retry_now"
-    PAUSE = "pause"
-    RESUME = "resume"
-    SKIP = "skip"
-
-
 class FailingWebhook(Value):
     """A webhook whose next event cannot be delivered."""
 

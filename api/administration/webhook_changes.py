@@ -26,10 +26,9 @@ from configuration.merging import section_as_json
 from configuration.schema.sections import Identifier
 from configuration.schema.webhooks import SECRET_PREFIX, WebhookSettings
 from domain.errors import EngineUnavailable, MalformedRequest, NotFound
-from domain.webhooks import WebhookFormat, WebhookState
+from domain.webhooks import WebhookFormat, WebhookSignal, WebhookState
 from store.webhooks import WebhookKey, find_webhook, remove_webhook, set_webhook_state
 from wire.models import Text
-from workflows.webhook_contract import WebhookSignal
 
 KIND = "webhooks"
 SECRET_BYTES = 32

@@ -16,7 +16,7 @@ from temporalio.service import RPCError
 
 from configuration.current import Configuration
 from configuration.schema.instances import InstanceSettings
-from domain.webhooks import WebhookState
+from domain.webhooks import WebhookSignal, WebhookState
 from engine.webhook_signals import signal_webhook
 from runtime.bus import LocalBus
 from store.feed import start_of_feed
@@ -25,7 +25,7 @@ from tests.webhooks.receiver import SECRET, Receiver, receiving
 from tests.workflows.engine import Engine, eventually
 from webhooks import sender
 from workflows import webhook
-from workflows.webhook_contract import WebhookSignal, WebhookStatus, workflow_id
+from workflows.webhook_contract import WebhookStatus, workflow_id
 
 
 @pytest.fixture(autouse=True)
