@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -23,8 +23,12 @@ from activities.commit_traces import CommitTraces
 from activities.opening_hours import OpeningHoursReader
 from activities.recording import Recorder
 from activities.transcript_files import TranscriptArchiver
+from api.current_keys import CurrentKeys
+from api.reconnect_links import ReconnectLinks
+from api.tokens import Tokens, token_keys
 from bootstrap import opened_resources
 from configuration.current import Configuration
+from engine.unreached_customers import UnreachedCustomers
 from runtime import tracing
 from runtime.archive import opened_archive
 from runtime.bus import WORKER_RUNS, Bus
@@ -32,7 +36,7 @@ from runtime.child_process import PARENT_SOCKET
 from runtime.health import Readiness, answers, is_listening
 from runtime.metrics import StateCollector, WorkerMetrics
 from runtime.metrics_page import MetricsPage
-from runtime.periodic import run_in_background
+from runtime.periodic import PeriodicTask, PeriodicTasks, run_in_background
 from runtime.ports import base_url
 from runtime.probes import probe_routes
 from runtime.process import ReportedExit, command_line, limit_stop, report_progress, run_process, stop_on_signals
@@ -77,11 +81,13 @@ async def build_worker(
     bus: Bus,
     configuration: Configuration,
     metrics: WorkerMetrics | None = None,
+    on_loops: Callable[[Iterable[PeriodicTask]], None] = lambda loops: None,
 ) -> AsyncGenerator[Worker]:
     """Run the worker with its workflow and activities for the time of the block. At its end all writes have ended.
 
     Args:
         metrics: where the activities count. None: nowhere.
+        on_loops: gets the periodic tasks before they start.
 
     Raises:
         StartupError: the transcript archive cannot be used.
@@ -102,6 +108,8 @@ async def build_worker(
     hands_over = partial(hand_over, client, settings.temporal_task_queue)
     sender = WebhookSender(db, bus, endpoints, chats, receivers, hands_over, metrics)
     transient = TransientItems(db, bus, endpoints, chats, receivers, sender.take)
+    background = [sender, transient, *_watch(settings, db, configuration)]
+    on_loops(loop for part in background for loop in part.loops)
     worker = Worker(
         client,
         task_queue=settings.temporal_task_queue,
@@ -121,11 +129,20 @@ async def build_worker(
         activity_task_poller_behavior=PollerBehaviorAutoscaling(),
     )
     try:
-        async with worker, run_in_background(sender, transient):
+        async with worker, run_in_background(*background):
             yield worker
     finally:
         await recorder.finish()
         await receivers.close()
+
+
+def _watch(settings: Settings, db: Database, configuration: Configuration) -> list[PeriodicTasks]:
+    """The watch for customers who are not reached. Without the token keys its events have no links."""
+    if not settings.token_keys:
+        return [UnreachedCustomers(db, configuration, None)]
+    tokens = Tokens(settings.token_keys)
+    links = ReconnectLinks(tokens, settings.reconnect_link_life)
+    return [CurrentKeys(settings, tokens), UnreachedCustomers(db, configuration, links.make)]
 
 
 async def run(settings: Settings, parent_socket: int | None = None) -> None:
@@ -139,9 +156,9 @@ async def run(settings: Settings, parent_socket: int | None = None) -> None:
     stop = stop_on_signals()
     parent_bus = SocketBus()
     if parent_socket is not None:
-        settings = settings.model_copy(
-            update={"webhook_loopback": True}
-        )  # receivers of a first try run on this machine
+        # receivers of a first try run on this machine, and the keys are those of the parent
+        keys = token_keys(settings.token_keys, settings.data_dir)
+        settings = settings.model_copy(update={"webhook_loopback": True, "token_keys": keys})
         await parent_bus.attach(socket.socket(fileno=parent_socket), on_lost=lambda: os._exit(1))
     # a worker of the all-in-one start shares the machine with others, so its port must not be a fixed one
     default_port = DEFAULT_WORKER_PORT if parent_socket is None else 0
@@ -163,12 +180,12 @@ async def _work(
     metrics: WorkerMetrics,
     stop: asyncio.Event,
 ) -> None:
-    patience = Patience(stop)
+    patience, loops = Patience(stop), list[PeriodicTask]()
     await patience(partial(register_search_attributes, client, KEYS))
     async with (
         run_in_background(parent_bus),
         ReportedExit(opened_resources(settings, parent_bus, patience), "the store to close") as resources,
-        ReportedExit(build_worker(client, settings, *resources, metrics), WORKER_EXIT),
+        ReportedExit(build_worker(client, settings, *resources, metrics, loops.extend), WORKER_EXIT),
     ):
         await parent_bus.announce(WORKER_RUNS)
         host = client.service_client.config.target_host
@@ -180,7 +197,7 @@ async def _work(
                 "engine": answers(partial(ask_for_namespace, client, timedelta(seconds=1))),
                 "bus": is_listening(bus),
             },
-            configuration.loops,
+            [*configuration.loops, *loops],
         )
         await stop.wait()
         readiness.stopping()

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from weakref import WeakValueDictionary
 
 from obstore.exceptions import BaseError
@@ -19,6 +20,8 @@ from runtime.metrics import WorkerMetrics
 from runtime.plain_reasons import plain_reason
 from store import conversations
 from store.database import Database
+from store.feed_derivation import event_of_archive
+from store.feed_writes import write_event_once
 from store.transcript import last_of_contact, pages_of_contact
 from wire.transcript_files import Entry, TranscriptSubject, transcript_json
 from wire.transcript_paths import transcript_path
@@ -88,7 +91,10 @@ class TranscriptArchiver(ConversationActivities):
                 content = transcript_json(subject, pages)
                 address = await archive.put(transcript_path(job.instance, contact), content, "application/json")
                 if await last_of_contact(self._db, contact) <= pages.last:
-                    return address
+                    break
+        written = event_of_archive(conversation.id, contact.id, address, datetime.now(UTC))
+        await write_event_once(self._db, conversation.id, written)
+        return address
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 
 from api import agent, browser_pages, contact_attachments, contact_transcripts, errors, reconnections, request_ids
-from api.administration import audit_log, customers, webhooks
+from api.administration import audit_log, customers, webhook_changes, webhooks
 from api.administration import routes as administration
 from api.client_tokens import ClientTokens
 from api.codec import Codec
@@ -88,6 +88,7 @@ from runtime.settings import Settings
 from runtime.version import VERSION
 from store.database import Database
 from store.receipt_writer import ReceiptWriter
+from webhooks.figures import FeedFigures
 from webhooks.receivers import Receivers
 
 MODULES = (
@@ -126,6 +127,7 @@ MODULES = (
     customers,
     audit_log,
     webhooks,
+    webhook_changes,
     administration,
 )
 """The modules with operations, each with a `router`."""
@@ -260,9 +262,11 @@ def create_app(services: Services, temporal_ui: str | None = None, sdk: SdkMetri
 
 def _metrics_page(services: Services, sdk: SdkMetrics | None) -> MetricsPage:
     registry, figures = services.metrics.registry, RoutingFigures(services.db, services.configuration)
+    feed = FeedFigures(services.db, services.configuration)
     registry.register(figures)
+    registry.register(feed)
     registry.register(StateCollector(services.readiness))
-    return MetricsPage(registry, (services.readiness.problems, figures.look), sdk)
+    return MetricsPage(registry, (services.readiness.problems, figures.look, feed.look), sdk)
 
 
 def _checks(services: Services) -> dict[str, Check]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
-from urllib.parse import urlencode, urlsplit
 
 from annotated_types import MaxLen, MinLen
 from fastapi import APIRouter, Depends
@@ -21,6 +20,7 @@ from api.dependencies import Services, ServicesInRequest
 from api.openapi import ACCESS_KEY, DescribedRoute, ResponseBody, error_responses, example
 from api.participant.authentication import participant_token
 from api.paths import resource_id
+from api.reconnect_links import ReconnectLinks
 from api.tokens import TokenKind
 from configuration.schema.instances import InstanceSettings
 from domain.contacts import EndReason
@@ -38,9 +38,6 @@ router = APIRouter(
     dependencies=[Depends(ACCESS_KEY)],
     responses=error_responses(message="contact_id: the workstream 'live' has no reconnection."),
 )
-
-LINK_PARAMETER = "reconnect_id"
-"""Query parameter of a link. The portal page identifies the chat by it."""
 
 EXPIRED_REASONS: frozenset[str] = frozenset(
     {
@@ -154,12 +151,8 @@ def reconnect_link(services: Services, instance: InstanceSettings, conversation:
     if conversation.interaction_ended:
         raise MalformedRequest("contact_id: the chat has ended.")
     life = services.settings.reconnect_link_life
-    # not `exp`: an expired link must still identify its chat, because its workstream has the redirect URL
-    until = int((datetime.now(UTC) + life).timestamp())
-    reconnect_id = services.tokens.make(TokenKind.RECONNECT, conversation.id, until=until)
-    portal = workstream.reconnection.portal_url
-    url = _with_parameter(portal, reconnect_id) if portal else None
-    return LinkResponse(reconnect_id=reconnect_id, url=url, expires_in=int(life.total_seconds()))
+    link = ReconnectLinks(services.tokens, life).make(conversation.id, workstream.reconnection.portal_url)
+    return LinkResponse(reconnect_id=link.reconnect_id, url=link.url, expires_in=int(life.total_seconds()))
 
 
 async def _by_link(
@@ -237,8 +230,3 @@ def _redirect_url(instance: InstanceSettings, workstream_id: str) -> str | None:
     """Page for customers without a chat to return to. None means that the client should offer a new chat."""
     workstream = instance.workstreams.get(workstream_id)
     return workstream.reconnection.redirect_url if workstream and workstream.reconnection else None
-
-
-def _with_parameter(url: str, reconnect_id: str) -> str:
-    services, parameter = urlsplit(url), urlencode({LINK_PARAMETER: reconnect_id})
-    return services._replace(query=f"{services.query}&{parameter}" if services.query else parameter).geturl()

@@ -108,4 +108,5 @@ class WebhookReceiver:
 
 
 def _event(shown: dict[str, Any]) -> FollowedEvent:
-    return FollowedEvent(shown["conversation"], shown["seq"], shown["type"], shown["id"])
+    subject = shown["conversation"] or f"agent {shown['subject']}"
+    return FollowedEvent(subject, shown["seq"], shown["type"], shown["id"])

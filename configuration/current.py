@@ -86,6 +86,11 @@ class Configuration(PeriodicTasks):
         reasons = {change.revision: reason for change, reason in loaded.merged.unfit}
         return [(change, reasons.get(change.revision)) for change in loaded.changes]
 
+    def is_of_file(self, instance: str, kind: str, name: str) -> bool:
+        """Whether a table is as the file has it: there is no change at run time."""
+        loaded = self._loaded[instance]
+        return name in sections_of(self._file[instance], kind) and loaded.without(kind, name) == loaded.changes
+
     def revision(self, instance: str) -> int:
         """The revision of an instance: the number of its changes at run time."""
         return self._loaded[instance].revision

@@ -12,6 +12,7 @@ from configuration.policies import check_policies
 from configuration.schema.instances import AgentSettings, InstanceSettings, QueueSettings
 from configuration.schema.schedules import ScheduleSettings
 from configuration.schema.sections import SettingsSection, mistakes
+from configuration.schema.webhooks import WebhookSettings
 from configuration.schema.workstreams import WorkstreamSettings
 from store.configuration import ConfigurationChange
 
@@ -20,6 +21,7 @@ SECTIONS: Mapping[str, type[SettingsSection]] = {
     "queues": QueueSettings,
     "hours": ScheduleSettings,
     "agents": AgentSettings,
+    "webhooks": WebhookSettings,
 }
 """The kinds of tables of an instance that can be changed at run time, each with its schema."""
 

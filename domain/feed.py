@@ -17,6 +17,8 @@ class FeedEventType(StrEnum):
     """The contact waits for an agent."""
     CONTACT_CONNECTED = "contact.connected"
     """The customer's client has connected for the first time (Amazon Connect: CONNECTED_TO_SYSTEM)."""
+    CONTACT_OFFERED = "contact.offered"
+    """Routing has offered the contact to an agent. What an agent picks or resumes is not offered."""
     CONTACT_OFFER_MISSED = "contact.offer_missed"
     """An agent has neither accepted nor rejected an offer in time."""
     CONTACT_OFFER_REJECTED = "contact.offer_rejected"
@@ -47,14 +49,39 @@ class FeedEventType(StrEnum):
     """The customer's client is connected."""
     CUSTOMER_LOST = "customer.lost"
     """The customer's client is no longer connected."""
+    CUSTOMER_UNREACHED = "customer.unreached"
+    """Words of an agent or a bot have waited for a customer who is away, as long as the workstream says. Once for an absence."""
     MESSAGE_CREATED = "message.created"
     """The transcript has a new message."""
     ATTACHMENT_APPROVED = "attachment.approved"
     """The transcript has a new file."""
     ATTACHMENT_REJECTED = "attachment.rejected"
     """The scanner has rejected a file. Nobody can read it."""
+    RECEIPT_READ = "receipt.read"
+    """A participant has read a message, and all before it."""
+    ARCHIVE_WRITTEN = "archive.written"
+    """The transcript file of a contact is in the archive."""
+    AGENT_PRESENCE = "agent.presence"
+    """The status of an agent has changed, or the one that follows when the agent is free. Belongs to no conversation."""
     SURVEY_ANSWERED = "survey.answered"
     """The customer has answered questions of the survey."""
+
+
+WITHOUT_CONVERSATION = frozenset({FeedEventType.AGENT_PRESENCE})
+"""The types that are about an agent. Their events are numbered for each agent."""
+
+CONTACT_EVENTS: Mapping[FeedEventType, str] = {
+    FeedEventType.CONTACT_INITIATED: "INITIATED",
+    FeedEventType.CONTACT_CONNECTED: "CONNECTED_TO_SYSTEM",
+    FeedEventType.CONTACT_DATA_UPDATED: "CONTACT_DATA_UPDATED",
+    FeedEventType.CONTACT_QUEUED: "QUEUED",
+    FeedEventType.CONTACT_AGENT_JOINED: "CONNECTED_TO_AGENT",
+    FeedEventType.CONTACT_TRANSFERRED: "DISCONNECTED",
+    FeedEventType.CONTACT_RELEASED: "DISCONNECTED",
+    FeedEventType.CONTACT_DISCONNECTED: "DISCONNECTED",
+    FeedEventType.CONTACT_COMPLETED: "COMPLETED",
+}
+"""The types that Amazon Connect knows, with the `eventType` of its contact events."""
 
 
 class FeedEvent(NamedTuple):
@@ -62,7 +89,7 @@ class FeedEvent(NamedTuple):
 
     Attributes:
         id: the id of the event. The event of a message has that of the message.
-        contact_id: the contact that it is about.
+        contact_id: the contact that it is about, or the agent.
         at: when it became true (UTC).
         data: facts without texts, names and attributes.
         item: the number of the transcript item that it is about; None for all others.

@@ -26,11 +26,13 @@ from domain.errors import ConversationEnded, EngineUnavailable
 from domain.events import AnyEvent, Command, Message, Messages
 from domain.policy import Policy
 from domain.refusals import Refusal
+from domain.webhooks import WebhookSignal
 from engine import attachment_checks, ended_runs
 from engine.calls import PASSING, fault_of, repeated
 from engine.command_turns import CommandTurns
 from engine.message_batches import MessageBatches
 from engine.message_traces import MessageTraces
+from engine.webhook_signals import signal_webhook
 from runtime.metrics import ApiMetrics
 from runtime.settings import Settings
 from runtime.temporal import ask_for_namespace
@@ -158,6 +160,10 @@ class ConversationClient:
     async def check_attachment(self, job: CheckAttachment) -> bool:
         """Have an attachment checked, and the conversation told the verdict. See `attachment_checks.check`."""
         return await attachment_checks.check(self._client, self._settings.temporal_task_queue, job, RPC_TIMEOUT)
+
+    async def signal_webhook(self, instance: str, name: str, signal: WebhookSignal) -> bool:
+        """Signal the workflow of a webhook. Returns False when the webhook does not fail. See `webhook_signals`."""
+        return await signal_webhook(self._client, instance, name, signal)
 
     async def signal(self, conversation_id: str, event: AnyEvent) -> None:
         """Send an event without waiting for its effect. Returns once Temporal has stored it."""

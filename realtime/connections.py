@@ -162,7 +162,7 @@ class ConnectionTracker(PeriodicTasks):
                 return  # the participant has reconnected, has lost a later socket, or the loss is reported already
             id = participant.participant_id
             async with self._writes:
-                is_last = await connections.mark_connection_lost(self._db, id, self._process, at)
+                is_last = await connections.mark_connection_lost(self._db, id, self._process, at, silent_since=since)
             if self._lost_at.get(participant) == at:
                 del self._lost_at[participant]
             if is_last:

@@ -39,8 +39,9 @@ agent. Its columns have two sources:
 Lock order on PostgreSQL. Every transaction takes its locks in this order, so no two of them deadlock:
 
 1. an advisory lock: one for the offers of a queue, one for the configuration of an instance's agents;
-2. rows of `agents`, in the order of their user names (`rows.lock_agents`);
-3. a row of `routing`.
+2. the row of `checkpoints` of one conversation, which numbers events of the feed (`store.feed_writes`);
+3. rows of `agents`, in the order of their user names (`rows.lock_agents`);
+4. a row of `routing`.
 
 A transaction that adds to an agent's load locks the agent before it checks the capacity, and keeps the lock until it commits.
 So two queues cannot use the same free capacity. On SQLite a write transaction excludes every other write.

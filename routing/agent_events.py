@@ -18,6 +18,8 @@ from domain.routing import AgentStatus, Offer, OfferOutcome
 from store import schema
 from store.cleanup import delete_before
 from store.database import Database
+from store.feed_derivation import event_of_presence
+from store.feed_writes import write_agent_event
 from store.pairs import PAIRS, among_pairs
 from store.transaction import Transaction
 
@@ -62,13 +64,18 @@ class AgentEvent(NamedTuple):
 
 async def write_event(
     connection: Transaction, instance: str, user: str, kind: AgentEventKind, body: Mapping[str, Any], now: datetime
-) -> None:
-    """Writes an event within the caller's transaction. Locks the agent. Writes nothing for an agent who is not configured."""
+) -> int | None:
+    """Writes an event within the caller's transaction. Locks the agent. Writes nothing for an agent who is not configured.
+
+    Returns:
+        The number of the event; None for an agent who is not configured.
+    """
     found = await connection.execute(_NEXT_SEQ, {"where_instance": instance, "where_user": user})
     seq = found.scalar_one_or_none()
     if seq is not None:
         event = {"instance": instance, "user": user, "seq": seq, "at": now, "kind": kind, "body": dict(body)}
         await connection.execute(_INSERT, event)
+    return seq
 
 
 async def write_offer_event(connection: Transaction, offer: Offer, *, claimed: bool) -> None:
@@ -88,9 +95,12 @@ async def write_outcome_event(connection: Transaction, offer: Offer, outcome: Of
 async def write_status_event(
     connection: Transaction, instance: str, user: str, status: str, next_status: str | None, now: datetime
 ) -> None:
-    """Writes the event `status`. `next_status` follows once the agent's load is zero; None when no other follows."""
+    """Writes the event `status`, also to the feed. `next_status` follows once the load is zero; None when no other follows."""
     body = {"status": status, "next_status": next_status}
-    await write_event(connection, instance, user, "status", body, now)
+    number = await write_event(connection, instance, user, "status", body, now)
+    if number is not None:
+        changed = event_of_presence(instance, user, number, status, next_status, now)
+        await write_agent_event(connection, instance, user, changed)
 
 
 async def event_heads(db: Database, agents: Collection[AgentId]) -> dict[AgentId, AgentEventHead]:

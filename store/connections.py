@@ -14,6 +14,7 @@ from typing import NamedTuple
 from sqlalchemy import Integer, Select, bindparam, delete, exists, func, or_, select, update
 
 from store import schema
+from store.absences import begin_absence, end_absence
 from store.database import Database
 from store.transaction import Transaction
 
@@ -90,6 +91,7 @@ async def add_connection(db: Database, participant_id: str, conversation_id: str
         query = select(exists().where(this_participant, _connections.connect_reported))
         reported = (await connection.execute(query)).scalar_one()
         await db.upsert(connection, schema.connections, [{**row, "connect_reported": reported}])
+        await end_absence(connection, participant_id)
     return not reported
 
 
@@ -127,7 +129,13 @@ async def mark_connect_reported(db: Database, participant_id: str, process_id: s
 
 
 async def mark_connection_lost(
-    db: Database, participant_id: str, process_id: str, at: datetime, *, if_dead_since: datetime | None = None
+    db: Database,
+    participant_id: str,
+    process_id: str,
+    at: datetime,
+    *,
+    silent_since: datetime | None = None,
+    if_dead_since: datetime | None = None,
 ) -> bool:
     """Record that a participant has lost their last connection to a process. Idempotent.
 
@@ -136,6 +144,7 @@ async def mark_connection_lost(
         participant_id: the participant.
         process_id: the process.
         at: when the connection was lost.
+        silent_since: the last sign of life of a client that fell silent, if it was earlier. The absence begins with it.
         if_dead_since: do nothing if the lease of the process was valid at this instant. None: do it in any case.
 
     Returns:
@@ -162,7 +171,10 @@ async def mark_connection_lost(
             .where(*this_connection, _connections.disconnected_at.is_(None))
             .values(disconnected_at=at)
         )
-        return bool((await connection.execute(change)).rowcount)
+        is_lost = bool((await connection.execute(change)).rowcount)
+        if is_lost:
+            await begin_absence(db, connection, participant_id, silent_since or at)
+        return is_lost
 
 
 async def remove_disconnected(db: Database, participant_id: str, at: datetime) -> None:

@@ -18,6 +18,8 @@ from domain.feed import FeedEventType
 from store import schema
 from store.database import Database
 from store.pairs import PAIRS, among_pairs
+from store.records import StoredContact, StoredConversation
+from store.rows import contact_of, select_contacts
 from store.transaction import Transaction
 
 _event = schema.feed_events.c
@@ -93,6 +95,10 @@ _REMOVE = delete(schema.feed_events).where(
     _event.seq < bindparam("end"),
     tuple_(bindparam("transaction_id"), bindparam("number")) >= _POSITION,
 )
+_CONTACTS = select_contacts().where(schema.contacts.c.id.in_(bindparam("ids", expanding=True)))
+_HIDDEN = select(func.min(_event.at)).where(
+    _event.instance == bindparam("instance"), _event.transaction_id >= _OLDEST_RUNNING
+)
 _START = select(_start.transaction_id, _start.number).where(_start.instance == bindparam("instance"))
 
 
@@ -122,6 +128,13 @@ def _event_of(row: RowMapping) -> StoredEvent:
     return StoredEvent(FeedPosition(row["transaction_id"], row["number"]), **facts)
 
 
+async def oldest_hidden_event(db: Database, instance: str) -> datetime | None:
+    """When the oldest event happened that is written, and held back by an older transaction; None without one."""
+    if not db.is_postgres:
+        return None
+    return (await db.rows(_HIDDEN, {"instance": instance}))[0][0]
+
+
 async def contents_of(
     db: Database, events: Sequence[StoredEvent]
 ) -> dict[tuple[str, int], tuple[str | None, str | None]]:
@@ -138,6 +151,15 @@ def _contents(*, postgres: bool) -> Select[*tuple[Any, ...]]:
     item = schema.items.c
     query = select(item.conversation_id, item.seq, item.content, item.name)
     return among_pairs(query, item.conversation_id, item.seq, postgres=postgres)
+
+
+async def contacts_of(
+    db: Database, events: Sequence[StoredEvent]
+) -> dict[str, tuple[StoredContact, StoredConversation]]:
+    """By their ids, the contacts that events are about, as they are at present, with their conversations."""
+    ids = {event.contact_id for event in events}
+    rows = await db.mappings(_CONTACTS, {"ids": list(ids)}) if ids else []
+    return {contact.id: (contact, conversation) for contact, conversation in map(contact_of, rows)}
 
 
 async def remove_old_events(db: Database, instance: str, before: datetime, at_once: int = REMOVED_AT_ONCE) -> None:

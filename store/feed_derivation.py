@@ -15,8 +15,9 @@ from domain.attachments import AttachmentStatus
 from domain.contacts import Contact, EndReason
 from domain.conversation import ConversationOpening, ConversationSnapshot, State
 from domain.feed import FeedEvent, FeedEventType
+from domain.instants import epoch_milliseconds, iso
 from domain.participants import ParticipantPresence, Role
-from domain.routing import OfferOutcome
+from domain.routing import Offer, OfferOutcome
 from domain.transcript import ItemType, TranscriptItem
 
 _NAMESPACE = UUID("0c1f1a6e-0d1c-5b55-9a58-3f1a5a3f7d42")
@@ -46,6 +47,16 @@ class RecordBefore(NamedTuple):
     state: State
     contacts: Mapping[str, Contact]
     presences: Mapping[str, ParticipantPresence]
+
+
+class ReadMessage(NamedTuple):
+    """A message that a participant has read."""
+
+    participant_id: str
+    role: Role
+    message_id: str
+    contact_id: str
+    at: datetime
 
 
 def events_of_opening(opening: ConversationOpening) -> list[FeedEvent]:
@@ -95,6 +106,41 @@ def events_of_change(
         answered = {"questions": sorted(snapshot.answers)}
         found.append(_event(subject, FeedEventType.SURVEY_ANSWERED, present, now, answered))
     return sorted(found, key=lambda event: event.at)
+
+
+def event_of_offer(offer: Offer) -> FeedEvent:
+    """Return the event of an offer that routing makes."""
+    facts = {"agent": offer.user, "queue": offer.queue, "until": iso(offer.until)}
+    subject = f"{offer.conversation_id}/{offer.id}"
+    return _event(subject, FeedEventType.CONTACT_OFFERED, offer.contact_id, offer.offered_at, facts)
+
+
+def event_of_presence(
+    instance: str, user: str, number: int, status: str, next_status: str | None, at: datetime
+) -> FeedEvent:
+    """Return the event of a changed agent status. `number`: that of the agent event which tells the agent."""
+    facts = {"agent": user, "status": status, "next_status": next_status}
+    return _event(f"{instance}/{number}", FeedEventType.AGENT_PRESENCE, user, at, facts)
+
+
+def event_of_reading(conversation_id: str, read: ReadMessage) -> FeedEvent:
+    """Return the event of a message that a participant has read."""
+    facts = {"participant_id": read.participant_id, "role": read.role, "message_id": read.message_id}
+    subject = f"{conversation_id}/{read.participant_id}/{read.message_id}"
+    return _event(subject, FeedEventType.RECEIPT_READ, read.contact_id, read.at, facts)
+
+
+def event_of_unreached(
+    conversation_id: str, contact_id: str, lost_at: datetime, at: datetime, facts: Mapping[str, object]
+) -> FeedEvent:
+    """Return the event of a customer who is not reached. It has the same id for the same absence."""
+    subject = f"{conversation_id}/{epoch_milliseconds(lost_at)}"
+    return _event(subject, FeedEventType.CUSTOMER_UNREACHED, contact_id, at, facts)
+
+
+def event_of_archive(conversation_id: str, contact_id: str, location: str, at: datetime) -> FeedEvent:
+    """Return the event of a transcript file. It has the same id when the file is written again."""
+    return _event(conversation_id, FeedEventType.ARCHIVE_WRITTEN, contact_id, at, {"location": location})
 
 
 def event_of_attributes(contact_id: str, at: datetime, names: Sequence[str]) -> FeedEvent:

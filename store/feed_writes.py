@@ -1,16 +1,17 @@
 """Writes events of the feed, in the transaction that makes them true.
 
 The events of a conversation are numbered from 1 without gaps. Who writes some has locked the checkpoint of the conversation, so
-that nobody else numbers at the same time.
+that nobody else numbers at the same time. Those about an agent are numbered likewise, under the lock of the agent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence, Set
 from typing import Any
 
 from pydantic_core import to_json
-from sqlalchemy import bindparam, select, text
+from sqlalchemy import BigInteger, ColumnElement, String, bindparam, func, insert, select, text
+from sqlalchemy.ext.compiler import compiles
 
 from domain.feed import FeedEvent
 from domain.instants import epoch_milliseconds
@@ -42,6 +43,58 @@ _LOCK = (
 )
 
 
+_LOCK_FREE = (
+    select(schema.checkpoints.c.conversation_id)
+    .where(schema.checkpoints.c.conversation_id.in_(bindparam("ids", expanding=True)))
+    .with_for_update(skip_locked=True)
+)
+
+
+async def lock_free_numbers(db: Database, connection: Transaction, conversation_ids: Collection[str]) -> Set[str]:
+    """Lock the checkpoints of those conversations that no other transaction has locked, and return these.
+
+    It never waits, so it needs no order. On SQLite, where nothing else writes, it returns all.
+    """
+    if not db.is_postgres or not conversation_ids:
+        return set(conversation_ids)
+    return set((await connection.execute(_LOCK_FREE, {"ids": list(conversation_ids)})).scalars())
+
+
+class _TransactionId(ColumnElement[int]):
+    """The id of the running transaction; 0 on SQLite."""
+
+    inherit_cache = True
+    type = BigInteger()
+
+
+@compiles(_TransactionId)
+def _no_transaction_id(*_: Any, **__: Any) -> str:
+    return "0"
+
+
+@compiles(_TransactionId, "postgresql")
+def _transaction_id(*_: Any, **__: Any) -> str:
+    return "CAST(CAST(pg_current_xact_id() AS text) AS bigint)"
+
+
+_event = schema.feed_events.c
+_STREAM = bindparam("stream", type_=String)
+_LAST_OF_STREAM = select(func.coalesce(func.max(_event.seq), 0)).where(_event.conversation_id == _STREAM)
+_GIVEN = ("instance", "id", "type", "contact_id", "at", "data")
+_INSERT_OF_AGENT = insert(schema.feed_events).from_select(
+    ["conversation_id", "seq", "transaction_id", *_GIVEN],
+    select(
+        _STREAM,
+        _LAST_OF_STREAM.scalar_subquery() + 1,
+        _TransactionId(),
+        *(bindparam(name, type_=_event[name].type) for name in _GIVEN),
+    ),
+)
+_FIND = select(_event.seq).where(
+    _event.conversation_id == bindparam("conversation_id"), _event.id == bindparam("event_id")
+)
+
+
 async def lock_numbers(connection: Transaction, conversation_id: str) -> None:
     """Lock the checkpoint of a conversation until the transaction ends. It comes before all other locks."""
     await connection.execute(_LOCK, {"conversation_id": conversation_id})
@@ -60,6 +113,21 @@ async def write_events(
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     statement, parameters = (_INSERT_ON_POSTGRES, columns) if db.is_postgres else (_INSERT_ON_SQLITE, rows)
     await connection.execute(statement, parameters)
+
+
+async def write_event_once(db: Database, conversation_id: str, event: FeedEvent) -> None:
+    """Write an event in a transaction of its own, unless the conversation has one with its id. Idempotent."""
+    async with db.write() as connection:
+        await lock_numbers(connection, conversation_id)
+        known = {"conversation_id": conversation_id, "event_id": event.id}
+        if (await connection.execute(_FIND, known)).first() is None:
+            await write_events(db, connection, [(conversation_id, [event])])
+
+
+async def write_agent_event(connection: Transaction, instance: str, user: str, event: FeedEvent) -> None:
+    """Write an event about an agent, whom the caller has locked. Agents have numbers of their own. Not idempotent."""
+    facts = {"id": event.id, "type": event.type, "contact_id": user, "at": event.at, "data": dict(event.data)}
+    await connection.execute(_INSERT_OF_AGENT, {"stream": f"agent/{instance}/{user}", "instance": instance, **facts})
 
 
 def _row(conversation_id: str, place: int, event: FeedEvent) -> dict[str, Any]:

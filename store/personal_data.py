@@ -30,7 +30,7 @@ _INTERNAL = frozenset({"revision", "past_seq", "past_items"})
 """Columns that say nothing about a person."""
 
 _DELETED = (
-    *(schema.feed_events, schema.webhook_deliveries, schema.streams),
+    *(schema.feed_events, schema.webhook_deliveries, schema.streams, schema.absences),
     *(schema.receipts, schema.items, schema.attachments, schema.contact_notes, schema.checkpoints),
     *(schema.participants, schema.contacts),
     *(schema.routing_rejections, schema.routing),

@@ -100,4 +100,12 @@ def _acknowledgement(request: ReceiptRequest, message: TranscriptItem | None) ->
     """Returns what is recorded for a request; None when it has no effect."""
     if message is None or message.participant_id == request.participant_id:
         return None
-    return Acknowledgement(request.conversation_id, request.participant_id, message.seq, request.read, request.at)
+    return Acknowledgement(
+        request.conversation_id,
+        request.participant_id,
+        message.seq,
+        message.id,
+        message.contact_id,
+        request.read,
+        request.at,
+    )

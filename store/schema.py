@@ -202,6 +202,17 @@ checkpoints = Table(
     Column("state", Text, nullable=False),
 )
 
+absences = Table(
+    "absences",
+    metadata,
+    # customers without a connection, see `store.absences`
+    Column("participant_id", String(256), primary_key=True),
+    Column("conversation_id", String(256), nullable=False, index=True),
+    Column("lost_at", Instant, nullable=False),
+    # when to look whether words wait for the customer. null: the feed has the event
+    Column("check_at", Instant, index=True),
+)
+
 feed_events = Table(
     "feed_events",
     metadata,

@@ -166,6 +166,14 @@ async def replay_webhook(db: Database, key: WebhookKey, position: FeedPosition) 
         return bool((await connection.execute(change)).rowcount)
 
 
+async def remove_webhook(db: Database, key: WebhookKey) -> None:
+    """Forget a webhook and its deliveries. Idempotent. One with this name begins anew at the end of the feed."""
+    async with db.write() as connection:
+        await connection.execute(delete(schema.webhooks).where(_is(key)))
+        own = (_delivery.instance == key.instance, _delivery.name == key.name)
+        await connection.execute(delete(schema.webhook_deliveries).where(*own))
+
+
 async def last_deliveries(db: Database, key: WebhookKey, limit: int) -> list[Delivery]:
     """The last deliveries of a webhook, the latest first."""
     query = (

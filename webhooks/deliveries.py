@@ -10,16 +10,14 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from configuration.schema.webhooks import ReceiverSettings, WebhookSettings
-from domain.instants import iso
+from domain.webhooks import WebhookFormat
 from store.database import Database
 from store.feed import StoredEvent
 from store.webhooks import Delivery
 from webhooks.receivers import Receivers
 from webhooks.signatures import signed_headers
-from wire.cloud_events import cloud_events
-
-TEST = "test"
-"""The type of events that only test a webhook."""
+from wire.cloud_events import TEST, cloud_event_of_test, cloud_events
+from wire.contact_events import contact_event_of_test, contact_events
 
 GONE = 410
 """With this status a receiver wants no more events (Standard Webhooks)."""
@@ -50,7 +48,8 @@ class Attempt(NamedTuple):
 async def outgoing(db: Database, settings: WebhookSettings, events: Sequence[StoredEvent]) -> list[Outgoing]:
     """Return those events that a webhook wants, with their bodies."""
     wanted = [event for event in events if event.type in settings.wanted]
-    shapes = await cloud_events(db, wanted, with_content=settings.content)
+    shapes_of = contact_events if settings.format is WebhookFormat.EVENTBRIDGE else cloud_events
+    shapes = await shapes_of(db, wanted, with_content=settings.content)
     return [
         Outgoing(event.conversation_id, event.id, event.type, _json(shape))
         for event, shape in zip(wanted, shapes, strict=True)
@@ -71,15 +70,8 @@ async def deliver_test(
     receivers: Receivers, settings: WebhookSettings, instance: str, event_id: str, at: datetime
 ) -> Delivery:
     """Try once to deliver an event that says nothing. Raises nothing."""
-    shape = {
-        "specversion": "1.0",
-        "id": event_id,
-        "source": f"/instances/{instance}",
-        "type": TEST,
-        "time": iso(at),
-        "datacontenttype": "application/json",
-        "data": {},
-    }
+    shape_of = contact_event_of_test if settings.format is WebhookFormat.EVENTBRIDGE else cloud_event_of_test
+    shape = shape_of(instance, event_id, at)
     return (await deliver(receivers, settings, Outgoing("", event_id, TEST, _json(shape)))).delivery
 
 

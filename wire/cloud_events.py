@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
+from domain.feed import WITHOUT_CONVERSATION
 from domain.instants import iso
 from store.database import Database
 from store.feed import StoredEvent, contents_of
+
+TEST = "test"
+"""The type of events that only test a webhook."""
 
 
 async def cloud_events(db: Database, events: Sequence[StoredEvent], *, with_content: bool) -> list[dict[str, Any]]:
@@ -22,6 +27,19 @@ async def cloud_events(db: Database, events: Sequence[StoredEvent], *, with_cont
     return [_cloud_event(event, contents) for event in events]
 
 
+def cloud_event_of_test(instance: str, event_id: str, at: datetime) -> dict[str, Any]:
+    """Return an event that says nothing."""
+    return {
+        "specversion": "1.0",
+        "id": event_id,
+        "source": f"/instances/{instance}",
+        "type": TEST,
+        "time": iso(at),
+        "datacontenttype": "application/json",
+        "data": {},
+    }
+
+
 def _cloud_event(event: StoredEvent, contents: dict[tuple[str, int], tuple[str | None, str | None]]) -> dict[str, Any]:
     data = dict(event.data)
     if event.item is not None and (found := contents.get((event.conversation_id, event.item))):
@@ -34,7 +52,7 @@ def _cloud_event(event: StoredEvent, contents: dict[tuple[str, int], tuple[str |
         "subject": event.contact_id,
         "time": iso(event.at),
         "datacontenttype": "application/json",
-        "conversation": event.conversation_id,
+        "conversation": None if event.type in WITHOUT_CONVERSATION else event.conversation_id,
         "seq": event.seq,
         "position": str(event.position),
         "data": data,

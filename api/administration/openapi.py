@@ -7,6 +7,9 @@ from typing import Any
 from api.openapi import Schema, inline_schema, json_content
 from configuration.merging import SECTIONS
 
+TABLES = {kind: schema for kind, schema in SECTIONS.items() if kind != "webhooks"}
+"""The kinds of tables that are shown whole. Webhooks have secrets, and operations of their own."""
+
 EXAMPLES: dict[str, dict[str, Any]] = {
     "workstreams": {
         "mode": "live",
@@ -36,10 +39,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 
 
 def _schema(kind: str) -> Schema:
-    return inline_schema(SECTIONS[kind]) | {"title": kind, "example": EXAMPLES[kind]}
+    return inline_schema(TABLES[kind]) | {"title": kind, "example": EXAMPLES[kind]}
 
 
-_ANY_TABLE: Schema = {"anyOf": [_schema(kind) for kind in SECTIONS]}
+_ANY_TABLE: Schema = {"anyOf": [_schema(kind) for kind in TABLES]}
 _TABLE = json_content(_ANY_TABLE, examples={kind: {"value": example} for kind, example in EXAMPLES.items()})
 
 TABLE_BODY: dict[str, Any] = {"required": True, **_TABLE}

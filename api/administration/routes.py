@@ -12,14 +12,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path
 
 from api.administration.administrators import ByAdministrator
-from api.administration.openapi import INSTANCE_RESPONSE, TABLE_BODY, TABLE_RESPONSE, TABLES_RESPONSE
+from api.administration.openapi import INSTANCE_RESPONSE, TABLE_BODY, TABLE_RESPONSE, TABLES, TABLES_RESPONSE
 from api.audit import AuditedRoute
 from api.bodies import JsonObject
 from api.dependencies import ServicesInRequest
 from api.openapi import ACCESS_KEY, EmptyResponse, error_responses
 from configuration.current import Configuration
 from configuration.errors import InvalidConfiguration
-from configuration.merging import SECTIONS, section_as_json, sections_of
+from configuration.merging import section_as_json, sections_of
 from configuration.schema.sections import Identifier
 from domain.errors import MalformedRequest, NotFound
 from domain.instants import iso
@@ -32,7 +32,7 @@ router = APIRouter(
     responses=error_responses(message='workstreams.live.open_age: must be a duration like PT10M or "never".'),
 )
 
-KindInPath = Annotated[str, Path(description=f"Kind of table: {', '.join(SECTIONS)}.", examples=["workstreams"])]
+KindInPath = Annotated[str, Path(description=f"Kind of table: {', '.join(TABLES)}.", examples=["workstreams"])]
 NameInPath = Annotated[str, Path(description="Name of the table, as in the file.", examples=["live"])]
 IdentifierInPath = Annotated[Identifier, Path(description="Name of the table, as in the file.", examples=["live"])]
 """A name that the audit log gets although nothing else has looked at it."""
@@ -52,8 +52,8 @@ class Administrator:
         Raises:
             NotFound: this kind does not exist.
         """
-        if kind not in SECTIONS:
-            raise NotFound(f"kind: there are no {kind!r}; there are {', '.join(SECTIONS)}.")
+        if kind not in TABLES:
+            raise NotFound(f"kind: there are no {kind!r}; there are {', '.join(TABLES)}.")
         found = sections_of(self.configuration.instances[self.instance], kind)
         return {name: section_as_json(section) for name, section in found.items()}
 
@@ -87,7 +87,7 @@ async def get_instance(admin: AsAdministrator) -> dict[str, Any]:
     return {
         "instance": admin.instance,
         "revision": configuration.revision(admin.instance),
-        **{kind: admin.tables(kind) for kind in SECTIONS},
+        **{kind: admin.tables(kind) for kind in TABLES},
         "changes": [
             {
                 "kind": change.kind,

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 from annotated_types import MaxLen
 from fastapi import APIRouter, Query
 
-from api.connect.arns import resource_arn
 from api.connect.authentication import ByAgentsKey
 from api.connect.pages import MaxResultsInQuery, NextTokenInQuery, Pages
 from api.dependencies import ServicesInRequest
@@ -16,6 +15,7 @@ from api.openapi import DescribedRoute
 from api.paths import InstanceIdInPath
 from configuration.schema.instances import InstanceSettings
 from domain.routing import AgentStatus
+from wire.arns import resource_arn
 from wire.models import without_none
 
 router = APIRouter(route_class=DescribedRoute)

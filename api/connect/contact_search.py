@@ -15,7 +15,6 @@ from typing import Any, Literal
 from fastapi import APIRouter
 
 from api.bodies import JsonBody
-from api.connect.arns import contact_arn
 from api.connect.authentication import ByChatsKey
 from api.connect.search_requests import SearchContacts
 from api.dependencies import Services, ServicesInRequest
@@ -34,6 +33,7 @@ from store.contact_search import (
     search_position,
 )
 from store.records import StoredContact, StoredConversation
+from wire.arns import contact_arn
 from wire.models import without_none
 
 router = APIRouter(route_class=DescribedRoute)

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from annotated_types import Interval
 from fastapi import APIRouter, Query
 
-from api.connect.arns import contact_arn
 from api.connect.authentication import ByChatsKey
 from api.connect.contacts import find_contact
 from api.connect.pages import DEFAULT_RESULTS, NextTokenInQuery, Pages
@@ -17,6 +16,7 @@ from api.paths import InstanceIdInPath
 from domain.instants import EPOCH, MILLISECOND, epoch_milliseconds, epoch_seconds
 from store.associated_contacts import ContactPosition, associated_contacts
 from store.records import StoredContact, StoredConversation
+from wire.arns import contact_arn
 from wire.models import ContactId, without_none
 
 router = APIRouter(route_class=DescribedRoute)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter
 
 from api.bodies import JsonBody
-from api.connect.arns import contact_arn
 from api.connect.authentication import ByChatsKey
 from api.connect.recordings import recordings_of
 from api.connect.requests import MAX_ATTRIBUTE_BYTES, AssociateContactWithUser, UpdateContactAttributes
@@ -17,31 +15,17 @@ from api.dependencies import ServicesInRequest
 from api.openapi import DescribedRoute
 from api.paths import ContactIdInPath, InitialContactIdInPath, InstanceIdInPath, resource_id
 from api.refusals import execute_or_raise
-from domain.contacts import EndReason
 from domain.errors import InvalidValue, NotFound
 from domain.events import Assign
 from domain.instants import epoch_seconds
 from runtime.bus import Announcement
 from store.attributes import merge_attributes
 from store.records import StoredContact, StoredConversation
+from wire.arns import contact_arn
+from wire.disconnect_reasons import disconnect_reason
 from wire.models import without_none
 
 router = APIRouter(route_class=DescribedRoute)
-
-_DISCONNECT_REASONS: Mapping[str, str] = {
-    EndReason.CUSTOMER_ENDED: "CUSTOMER_DISCONNECT",
-    EndReason.AGENT_ENDED: "AGENT_DISCONNECT",
-    EndReason.CUSTOMER_LOST: "OTHER",
-    EndReason.NEVER_CONNECTED: "OTHER",
-    EndReason.OPEN_TOO_LONG: "OTHER",
-    EndReason.WAITED_TOO_LONG: "OTHER",
-    EndReason.CUSTOMER_SILENT: "OTHER",
-    EndReason.AUTO_DISCONNECTED: "OTHER",
-    EndReason.AGENT_LOST: "OTHER",
-    EndReason.DURATION_REACHED: "OTHER",
-    EndReason.WORKFLOW_GONE: "OTHER",
-}
-"""Disconnect reasons of Amazon Connect for chats. A stopped chat has none, and neither has a transferred contact."""
 
 
 @router.get("/contacts/{InstanceId}/{ContactId}")
@@ -148,7 +132,7 @@ def _describe(contact: StoredContact, conversation: StoredConversation) -> dict[
         ConnectedToSystemTimestamp=epoch_seconds(contact.initiated_at),
         DisconnectTimestamp=epoch_seconds(contact.ended_at),
         LastUpdateTimestamp=epoch_seconds(conversation.updated_at),
-        DisconnectReason=_DISCONNECT_REASONS.get(contact.end_reason or ""),
+        DisconnectReason=disconnect_reason(contact.end_reason),
         CustomerId=conversation.customer_id,
         SegmentAttributes=conversation.segment_attributes or None,
         Attributes=conversation.attributes or None,

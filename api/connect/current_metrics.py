@@ -11,7 +11,6 @@ from fastapi import APIRouter
 
 from api.bodies import JsonBody
 from api.connect.agent_statuses import routable_statuses, status_arn
-from api.connect.arns import resource_arn
 from api.connect.authentication import ByChatsKey
 from api.connect.metric_requests import CurrentMetric, CurrentMetricName, GetCurrentMetricData
 from api.connect.pages import DEFAULT_RESULTS, Pages
@@ -27,6 +26,7 @@ from routing.board import AgentOnBoard, HeldContact, agents_on_board, average_wa
 from routing.queues import WAIT_WINDOW
 from routing.supervision import queue_lengths
 from store.database import Database
+from wire.arns import resource_arn
 from wire.models import without_none
 
 router = APIRouter(route_class=DescribedRoute)

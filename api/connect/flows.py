@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 from annotated_types import Interval, MaxLen
 from fastapi import APIRouter, Query
 
-from api.connect.arns import instance_arn, resource_arn
 from api.connect.authentication import ByChatsKey
 from api.connect.pages import MaxResultsInQuery, NextTokenInQuery, Pages
 from api.dependencies import ServicesInRequest
@@ -16,6 +15,7 @@ from api.openapi import DescribedRoute
 from api.paths import FlowIdInPath, InstanceIdInPath, resource_id
 from configuration.schema.instances import InstanceSettings
 from domain.errors import NotFound
+from wire.arns import instance_arn, resource_arn
 from wire.models import without_none
 
 router = APIRouter(route_class=DescribedRoute)

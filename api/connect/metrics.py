@@ -10,7 +10,6 @@ from annotated_types import MaxLen, MinLen
 from fastapi import APIRouter
 
 from api.bodies import JsonBody
-from api.connect.arns import contact_arn
 from api.connect.authentication import ByChatsKey
 from api.contact_lookup import find_contact_after_writes
 from api.dependencies import Services, ServicesInRequest
@@ -21,6 +20,7 @@ from routing import queues
 from routing.supervision import queued_since
 from store.database import Database
 from store.records import StoredContact, StoredConversation
+from wire.arns import contact_arn
 from wire.models import Text, WireModel
 
 router = APIRouter(route_class=DescribedRoute)

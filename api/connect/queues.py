@@ -8,7 +8,6 @@ from annotated_types import MaxLen
 from fastapi import APIRouter, Query
 
 from api.bodies import JsonBody
-from api.connect.arns import resource_arn
 from api.connect.authentication import ByChatsKey
 from api.connect.pages import MaxResultsInQuery, NextTokenInQuery, Pages
 from api.connect.resource_search import SearchQueues
@@ -17,6 +16,7 @@ from api.openapi import DescribedRoute
 from api.paths import InstanceIdInPath, QueueIdInPath, resource_id
 from configuration.schema.instances import InstanceSettings, QueueSettings
 from domain.errors import NotFound
+from wire.arns import resource_arn
 from wire.models import without_none
 
 router = APIRouter(route_class=DescribedRoute)

@@ -9,7 +9,6 @@ from fastapi import APIRouter
 
 from api.bodies import JsonBody
 from api.client_tokens import token_request
-from api.connect.arns import contact_arn
 from api.connect.authentication import ByChatsKey
 from api.connect.queue_hours import require_open_queue
 from api.connect.requests import TransferContact
@@ -22,6 +21,7 @@ from domain.errors import MalformedRequest, NotFound
 from domain.events import Transfer
 from store import conversations
 from store.records import StoredContact, StoredConversation
+from wire.arns import contact_arn
 
 router = APIRouter(route_class=DescribedRoute)
 

@@ -10,7 +10,6 @@ from fastapi import APIRouter
 
 from api.bodies import JsonBody
 from api.connect.agent_statuses import STATUS_NAMES, routable_statuses, status_arn
-from api.connect.arns import resource_arn
 from api.connect.authentication import ByAgentsKey
 from api.connect.metric_requests import ContactState, GetCurrentUserData, UserDataFilters
 from api.connect.pages import Pages
@@ -23,6 +22,7 @@ from configuration.schema.instances import InstanceSettings
 from domain.instants import epoch_seconds
 from domain.routing import AgentStatus, RoutingStage
 from routing.board import AgentOnBoard, HeldContact, agents_on_board, held_contacts
+from wire.arns import resource_arn
 from wire.models import without_none
 
 router = APIRouter(route_class=DescribedRoute)

@@ -7,7 +7,6 @@ from typing import Any
 from fastapi import APIRouter
 
 from api.bodies import JsonBody
-from api.connect.arns import resource_arn
 from api.connect.authentication import ByChatsKey
 from api.connect.pages import MaxResultsInQuery, NextTokenInQuery, Pages
 from api.connect.resource_search import SearchUsers
@@ -16,6 +15,7 @@ from api.openapi import DescribedRoute
 from api.paths import InstanceIdInPath, UserIdInPath, resource_id
 from configuration.schema.instances import AgentSettings, InstanceSettings
 from domain.errors import NotFound
+from wire.arns import resource_arn
 from wire.models import without_none
 
 router = APIRouter(route_class=DescribedRoute)

@@ -27,7 +27,8 @@ class FeedEventResponse(ResponseBody):
     """An event.
 
     `subject` is the contact, `conversation` the id of its first contact. `seq` counts the events of a conversation from 1 without
-    gaps. `position` is the place in the feed, for `after`. `id` is the same whenever the event is sent.
+    gaps. An event about an agent has the agent as `subject`, no `conversation`, and counts for this agent. `position` is the
+    place in the feed, for `after`. `id` is the same whenever the event is sent.
     """
 
     model_config = example(_EVENT)
@@ -39,7 +40,7 @@ class FeedEventResponse(ResponseBody):
     subject: str
     time: Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
     datacontenttype: Literal["application/json"]
-    conversation: str
+    conversation: str | None
     seq: int
     position: str
     data: dict[str, Any]

@@ -15,6 +15,7 @@ from time import perf_counter
 from bench.speed import scenarios
 from bench.speed.client import backend
 from bench.speed.context import Bench
+from bench.speed.dead_webhook import dead_webhook
 from bench.speed.idle import idle_conversations, idle_sockets
 from bench.speed.overload import overload
 from bench.speed.past import past
@@ -53,7 +54,7 @@ QUICK_EMBEDDED: Sequence[Scenario] = (
     overload,
     storm,
 )
-LONG: Sequence[Scenario] = (idle_conversations, *QUICK_EMBEDDED, steady)
+LONG: Sequence[Scenario] = (idle_conversations, *QUICK_EMBEDDED, dead_webhook, steady)
 
 
 @dataclass(frozen=True)

@@ -145,6 +145,7 @@ async def apart(folder: Path) -> AsyncGenerator[ApartProduct, None]:
                     "PERENNIAL_API_PORT": str(port),
                     "TEMPORAL_ADDRESS": temporal,
                     "PERENNIAL_STOP_TIME": STOP_TIME,
+                    "PERENNIAL_WEBHOOK_LOOPBACK": "true",
                 }
                 runs: dict[str, Callable[[], AbstractContextManager[subprocess.Popen[bytes]]]] = {
                     "temporal": lambda: temporal_server(folder, temporal_port),

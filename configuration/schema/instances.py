@@ -49,7 +49,7 @@ class InstanceSettings(SettingsSection):
     queues: dict[Identifier, QueueSettings] = Field(default_factory=dict)
     workstreams: dict[Identifier, WorkstreamSettings] = Field(min_length=1)
     agents: dict[Identifier, AgentSettings] = Field(default_factory=dict)
-    webhooks: dict[Identifier, WebhookSettings] = Field(default_factory=dict)
+    webhooks: dict[Identifier, WebhookSettings] = Field(default_factory=dict, max_length=50)
     """Where events are sent."""
     topics: dict[TopicArn, Topic] = Field(default_factory=dict)
     """Where the items of streamed chats are sent."""

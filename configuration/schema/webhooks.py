@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from base64 import b64decode
 from binascii import Error
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from configuration.schema.sections import Number, SettingsSection
 from configuration.schema.web_addresses import ProtectedAddress
-from domain.feed import FeedEventType, types_named
+from domain.feed import CONTACT_EVENTS, FeedEventType, types_named
+from domain.webhooks import WebhookFormat
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - the beginning of each secret
 """The beginning of secrets (Standard Webhooks 1.0)."""
@@ -69,7 +70,17 @@ class WebhookSettings(ReceiverSettings):
     max_in_flight: Annotated[int, Field(ge=1, le=50), Number] = 5
     """How many conversations have a delivery at the same time. Those of one conversation follow each other."""
 
+    format: WebhookFormat = WebhookFormat.CLOUDEVENTS
+    """The form of the events. `eventbridge` has only those that Amazon Connect knows."""
+
+    @model_validator(mode="after")
+    def _sends_something(self) -> Self:
+        if not self.wanted:
+            raise ValueError("types: none of them is an event of Amazon Connect, as the format eventbridge needs")
+        return self
+
     @property
     def wanted(self) -> frozenset[FeedEventType]:
         """The types that are sent."""
-        return frozenset(kind for name in self.types for kind in types_named(name)) or frozenset(FeedEventType)
+        named = frozenset(kind for name in self.types for kind in types_named(name)) or frozenset(FeedEventType)
+        return named & CONTACT_EVENTS.keys() if self.format is WebhookFormat.EVENTBRIDGE else named

@@ -212,6 +212,8 @@ class WorkstreamSettings(SettingsSection):
     customer_identity: Literal["claimed", "signed"] = "claimed"
     """Who says who a customer is: the backend alone, by the `CustomerId`, or a token that the customer's site has signed."""
     reconnection: ReconnectionSettings | None = None
+    unreached_after: Positive | None = None
+    """How long words of an agent or a bot wait for a customer who is away until the event `customer.unreached`. None: never"""
     texts: MessageSettings = MessageSettings()
     idle_rules: tuple[IdleRuleSettings, ...] = Field(default=(), max_length=20)
     distribution: Literal["push", "pick"] = "push"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from tests.access.tenants import SAID, SAID_LATER, WORKSTREAM, Tenants
+from tests.access.tenants import HOOK, SAID, SAID_LATER, WORKSTREAM, Tenants
 from tests.compat.chats import EVENT, Chat
 from tests.stack import TOPIC
 
@@ -101,6 +101,7 @@ BODIES: Mapping[str, Body] = {
     "POST /v1/reconnections": lambda _: {"instance": "one", "workstream": WORKSTREAM, "customer_id": "nobody"},
     "POST /v1/contacts/{contact_id}/reconnect-link": lambda _: {"instance": "one"},
     "PUT /v1/instances/{instance}/{kind}/{name}": lambda _: {},
+    "PUT /v1/instances/{instance}/webhooks/{webhook}": lambda _: HOOK,
     "POST /v1/instances/{instance}/webhooks/{webhook}/replay": lambda _: {"after": "0-0"},
     "PUT /v1/agent/status": lambda _: {"status": "offline"},
     "POST /v1/agent/contacts/{contact_id}/transfer": lambda _: {"queue": "spare"},
@@ -151,6 +152,11 @@ QUERIES: Mapping[str, Callable[[Target], str]] = {
 """The queries of the operations that need one."""
 
 
+_WEBHOOK = "/v1/instances/{instance}/webhooks/{webhook}"
+OF_A_NEW_WEBHOOK = (f"PUT {_WEBHOOK}", f"DELETE {_WEBHOOK}", f"POST {_WEBHOOK}/secrets")
+"""The operations that are not possible for a webhook of the file."""
+
+
 def subject_of(operation: str, tenants: Tenants) -> Target:
     """A chat of the agent `holder`, or one that waits, so that the operation is possible."""
     make = SUBJECTS.get(operation)
@@ -173,7 +179,7 @@ def path_of(operation: str, target: Target) -> str:
         "offer_id": target.offer_id,
         "kind": "queues",
         "name": "spare",
-        "webhook": "hook",
+        "webhook": target.tenants.webhook_of_backend() if operation in OF_A_NEW_WEBHOOK else "hook",
         "customer_id": target.tenants.customer_of(target.chat),
         "attachment_id": target.tenants.attachment_of(target.chat),
     }

@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 ALL_ROLES, OTHER_TENANT = "secret-of-all-roles", "secret-of-the-other-tenant"
 SAID, SAID_LATER = "a sentence of the customer", "a sentence said later"
+HOOK = {"url": "http://127.0.0.1:9/hook", "types": ["survey"]}
 WEBHOOK_SECRET = "whsec_" + b64encode(b"a secret of the webhook of one").decode()
 WORKSTREAM, OFFERED = "given", "offered"
 
@@ -109,6 +110,11 @@ class Tenants:
     def send(self, method: str, path: str, headers: Headers, body: Any = None) -> Any:
         """Send a request that must succeed, and return the body of its response."""
         return self.api.http.request(method, path, headers=headers, json=body).raise_for_status().json()
+
+    def webhook_of_backend(self) -> str:
+        """A webhook of tenant `one` that a backend has created. Returns its name."""
+        self.send("PUT", "/v1/instances/one/webhooks/made", bearer(ALL_ROLES), HOOK)
+        return "made"
 
     def start(
         self,

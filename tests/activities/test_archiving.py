@@ -19,6 +19,7 @@ from runtime.archive import PART_BYTES, Archive, opened_archive
 from runtime.errors import StartupError
 from runtime.settings import Settings
 from store.database import Database
+from store.feed import FeedPosition, page_of_feed
 from tests import sqlite
 from tests.s3 import KEY, S3
 from tests.store.sample_records import INSTANCE, item, opening, record, record_chat
@@ -88,6 +89,16 @@ async def test_repeated_archiving_writes_the_same_file(db: Database, tmp_path: P
     assert await archive(db, archive_settings) == address
     assert texts((tmp_path / "transcripts" / PATH).read_bytes())[-1] == "text 4"
     assert files(tmp_path / "transcripts") == [PATH]
+
+
+async def test_written_file_has_an_event_once(db: Database, tmp_path: Path) -> None:
+    addresses = {await archive(db, settings(tmp_path)) for _ in range(2)}
+    events = await page_of_feed(db, INSTANCE, FeedPosition(), 1_000)
+    written = [event for event in events if event.type == "archive.written"]
+    assert [(event.contact_id, event.data) for event in written] == [
+        ("c", {"location": address}) for address in addresses
+    ]
+    assert written[0].seq == len(events)
 
 
 class OvertakenArchive(Archive):

@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-import fcntl
-import subprocess
 from collections.abc import AsyncIterator, Iterator
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.chatjs.chats import Backend, Chat
-from tests.chatjs.driver import CHATJS, FOLDER, NODE, NPM, Tab
+from tests.chatjs.driver import CHATJS, FOLDER, Tab
+from tests.npm import install
 from tests.stack import Stack
-
-INSTALL_SECONDS = 100
 
 
 @pytest.fixture(scope="session")
 def chatjs() -> None:
     """Install ChatJS exactly as locked."""
-    with (FOLDER / "package-lock.json").open() as lock:  # several test processes may install at once
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        _install()
-
-
-def _install() -> None:
-    locked = sha256((FOLDER / "package-lock.json").read_bytes()).hexdigest()
-    stamp = FOLDER / "node_modules" / ".locked"
-    if stamp.exists() and stamp.read_text() == locked:
-        return
-    command = [str(NODE), str(NPM), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    completed = subprocess.run(
-        command, cwd=FOLDER, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
-    )
-    assert completed.returncode == 0, f"{' '.join(command)}:\n{completed.stderr}"
-    stamp.write_text(locked)
+    install(FOLDER)
 
 
 @pytest.fixture(scope="session")

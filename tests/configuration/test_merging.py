@@ -40,9 +40,10 @@ qr3Rbs6qfwQFEdmj3x5KQiNYsMaqkVds8icSwwV5D5wJXgH/wF3jgoNdtg==
 [webhooks.crm]
 url = "https://crm.example.org/hook"
 secrets = ["whsec_d2hhdCBhIHJlYWRlciBjaG9vc2VzIGF0IHJhbmRvbQ=="]
-types = ["message", "contact.parked"]
+types = ["message", "contact.queued"]
 content = true
 max_in_flight = 2
+format = "eventbridge"
 [topics]
 "arn:aws:sns:us-east-1:123456789012:log" = "https://log.example.org/items"
 [topics."arn:aws:sns:us-east-1:123456789012:chat"]
@@ -76,6 +77,7 @@ customer_may_end = false
 one_chat_per_customer = true
 customer_identity = "signed"
 reconnect_window = "P36525D"
+unreached_after = "PT10M"
 reconnection = { portal_url = "https://example.org/chat?x=1", redirect_url = "http://127.0.0.1:1/" }
 texts = { greeting = { en = "Hi", DE = "Hallo", "*" = "!" }, ended = "", agent_joined = "Süß\\u2028" }
 distribution = "pick"

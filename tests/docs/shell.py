@@ -16,8 +16,8 @@ from pathlib import Path
 
 from runtime.devserver import temporal_binary
 from tests.chatjs.driver import FOLDER as CHATJS_FOLDER
-from tests.chatjs.driver import NODE, NPM
 from tests.docs.markdown import Block
+from tests.npm import NODE, NPM
 from tests.stack import ROOT
 
 BLOCK_SECONDS = 60

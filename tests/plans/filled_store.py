@@ -58,6 +58,7 @@ def _rows(size: int, now: datetime) -> Iterator[Row]:
         yield from _open_chat(f"parked-{n}", "WAITING", began, stage="parked", agent=f"agent-{n}", queue=PARKED)
         yield from _open_chat(f"waiting-{n}", "OPEN", began, stage="queued", queue=LONG)
         yield schema.connections, _connection(f"idle-{n}-customer", OTHER_PROCESS)
+        yield schema.absences, _absence(f"waiting-{n}", now)
         yield schema.routing_waits, _wait(n, now)
         yield schema.sent_positions, {"contact_id": f"waiting-{n}", "position": size - n, "at": now}
         yield schema.audit, _audit_entry(n, now)
@@ -81,6 +82,11 @@ def _rows(size: int, now: datetime) -> Iterator[Row]:
 def _event(n: int, at: datetime) -> dict[str, Any]:
     chat = {"conversation_id": f"idle-{n}", "contact_id": f"idle-{n}", "instance": INSTANCE, "seq": 1}
     return {**chat, "transaction_id": 0, "id": f"event-{n}", "type": "message.created", "at": at, "item": 1, "data": {}}
+
+
+def _absence(chat: str, now: datetime) -> dict[str, Any]:
+    later = now + timedelta(hours=5)
+    return {"participant_id": f"{chat}-customer", "conversation_id": chat, "lost_at": now, "check_at": later}
 
 
 def _delivery(n: int, at: datetime) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""All periodic tasks of an API process, on a filled store where nothing happens."""
+"""All periodic tasks of an API process and of a worker, on a filled store where nothing happens."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from temporalio.client import Client
@@ -17,6 +18,7 @@ from temporalio.client import Client
 from api.app import build_services
 from configuration.current import Configuration
 from engine.client import ConversationClient
+from engine.unreached_customers import UnreachedCustomers
 from realtime.agent_event_feed import AgentEventSubscriber, DeskId
 from realtime.socket import FrameQueue
 from realtime.transcript_feed import TranscriptSubscriber
@@ -30,6 +32,8 @@ from store.database import Database
 from tests.plans.filled_store import ANN, CHAT, SUPPORT, WORKSTREAM
 from tests.store.sample_records import INSTANCE
 from tests.test_vocabulary import SOURCES
+from webhooks.receivers import Receivers
+from webhooks.sender import WebhookSender
 
 Site = tuple[Path, int]
 
@@ -75,6 +79,8 @@ async def periodic_tasks(db: Database) -> AsyncGenerator[Tasks]:
         # never connected: where nothing happens, no conversation is called
         engine = ConversationClient(await Client.connect("127.0.0.1:1", lazy=True), settings)
         services = build_services(settings, db, bus, configuration, engine)
+        WebhookSender(db, bus, configuration, Receivers(hosts=(), loopback=False), AsyncMock())
+        UnreachedCustomers(db, configuration, None)
     frames = FrameQueue(on_overflow=lambda: None)
     assert await services.transcripts.join(TranscriptSubscriber(f"{CHAT}-customer", CHAT, frames))
     identity = await begin_identity(db, INSTANCE, ANN)
@@ -94,6 +100,11 @@ async def _settings(db: Database) -> Settings:
         state.user: {"name": state.name, "capacity": state.capacity, "queues": [SUPPORT]}
         for state in await agent_states(db, INSTANCE, datetime.now(UTC))
     }
-    workstream = {"mode": "live", "queue": SUPPORT, "texts": {"position_in_queue": "{PeopleAhead} ahead of you."}}
+    workstream = {
+        "mode": "live",
+        "queue": SUPPORT,
+        "unreached_after": 60,
+        "texts": {"position_in_queue": "{PeopleAhead} ahead of you."},
+    }
     instance = {"workstreams": {WORKSTREAM: workstream}, "agents": agents}
     return Settings.model_validate({"instances": {INSTANCE: instance}, "archive_url": "off", "token_keys": ["k" * 32]})

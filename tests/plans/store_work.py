@@ -11,6 +11,7 @@ from domain.transcript import TranscriptItem
 from domain.webhooks import WebhookState
 from routing.placement import write_placement
 from store import (
+    absences,
     agent_identities,
     audit,
     client_tokens,
@@ -44,6 +45,8 @@ from store.contact_search import (
     search_position,
 )
 from store.database import Database
+from store.feed_derivation import event_of_archive, event_of_unreached
+from store.feed_writes import write_event_once
 from store.item_writer import ItemWriter
 from store.notes import ContactNote
 from store.open_records import count_active, open_records, recorded_state
@@ -100,7 +103,7 @@ async def messages_of_a_chat(db: Database) -> None:
     await writer.append(CHAT, [_item(CHAT, head + 1, id="another-item")])
     await transcript.find_items(db, [(CHAT, "new-item"), ("idle-1", "item-1")])
     for read in (False, True):
-        message = Acknowledgement(CHAT, f"{CHAT}-agent", head + 2, read=read, at=datetime.now(UTC))
+        message = Acknowledgement(CHAT, f"{CHAT}-agent", head + 2, "new-item", CHAT, read=read, at=datetime.now(UTC))
         assert await receipts.acknowledge(db, [message]) == [True]
 
 
@@ -183,7 +186,12 @@ async def feed_of_events(db: Database) -> None:
     """Pages of the feed, with texts, and the removal of old events."""
     page = await feed.page_of_feed(db, INSTANCE, await feed.start_of_feed(db, INSTANCE), PAGE)
     await feed.contents_of(db, page)
+    await feed.contacts_of(db, page)
+    await feed.oldest_hidden_event(db, INSTANCE)
     await feed.remove_old_events(db, INSTANCE, datetime.now(UTC) - timedelta(days=7))
+    written = event_of_archive(CHAT, CHAT, "file:///transcript.json", datetime.now(UTC))
+    for _ in range(2):
+        await write_event_once(db, CHAT, written)
 
 
 async def removal_of_old_events(db: Database) -> None:
@@ -205,6 +213,7 @@ async def deliveries_of_a_webhook(db: Database) -> None:
     await webhooks.last_deliveries(db, key, PAGE)
     await webhooks.delete_old_deliveries(db, key, keep=1)
     await webhooks.release_webhooks(db, PROCESS, now)
+    await webhooks.remove_webhook(db, key)
 
 
 async def streams_of_a_chat(db: Database) -> None:
@@ -258,6 +267,20 @@ async def connections_of_participants(db: Database) -> None:
     await connections.mark_connection_lost(db, "own-parked-customer", DEAD_PROCESS, now, if_dead_since=now)
     await connections.remove_disconnected(db, "own-parked-customer", now)
     await connections.delete_dead_processes(db, now)
+
+
+async def absences_of_customers(db: Database) -> None:
+    """Customers who are away: those to look at, and what becomes of each."""
+    now = datetime.now(UTC)
+    for chat in (CHAT, "idle-4", "idle-5"):
+        await connections.add_connection(db, f"{chat}-customer", chat, PROCESS)
+        await connections.mark_connection_lost(db, f"{chat}-customer", PROCESS, now)
+    first, second, third = await absences.due_absences(db, now, 3)
+    await absences.waiting_message(db, first)
+    await absences.check_later(db, [(first, now + timedelta(hours=1))])
+    changed = event_of_unreached(second.conversation_id, second.conversation_id, now, now, {})
+    assert await absences.tell(db, second, changed)
+    await absences.forget(db, [third])
 
 
 async def changes_of_the_configuration(db: Database) -> None:
@@ -341,6 +364,7 @@ STORE_WORK = (
     removal_of_old_events,
     search_of_contacts,
     connections_of_participants,
+    absences_of_customers,
     changes_of_the_configuration,
     deletion_of_a_conversation,
     entries_of_the_audit_log,

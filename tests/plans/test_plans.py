@@ -24,7 +24,14 @@ PostgreSQL reads a small table as a whole."""
 COST_OF_ONE = 50
 """The same for each agent or contact that a statement lists, counts or writes."""
 
-ON_POSTGRES_ONLY = {"lock_agents", "lock_selected_agent", "try_to_lock_agent", "clock_difference"}
+ON_POSTGRES_ONLY = {
+    "lock_agents",
+    "lock_selected_agent",
+    "try_to_lock_agent",
+    "clock_difference",
+    "lock_free_numbers",
+    "oldest_hidden_event",
+}
 """Functions that ask for what SQLite does not have: locks, and a clock of its own."""
 
 Work = Callable[[Database], Awaitable[None]]

@@ -163,7 +163,7 @@ async def test_socket_that_replaces_a_dead_one_repeats_nothing_of_which_there_is
     for number in (2, 3, 4):
         await add(db, bus, item(number, participant_id=AGENT.id, role="AGENT", name="Ann"))
         await received(dead, f"text {number}")
-    await acknowledge(db, [Acknowledgement("c", CUSTOMER.id, 3, read=False, at=datetime.now(UTC))])
+    await acknowledge(db, [Acknowledgement("c", CUSTOMER.id, 3, "item-3", "c", read=False, at=datetime.now(UTC))])
     monkeypatch.setattr(transcript_feed, "HEARTBEAT_TIMEOUT_SECONDS", -1)
     second = await subscribed(feed, CUSTOMER.id)
     assert await received(second, "text 4") == [("text 4", False)]

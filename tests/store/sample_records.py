@@ -152,12 +152,16 @@ async def record_chat(db: Database, *seqs: int) -> None:
 
 async def deliver(db: Database, seq: int, at: float, participant_id: str = "c-agent") -> bool:
     """Record that a participant of the conversation "c" has received a message. Returns whether it is new."""
-    return (await acknowledge(db, [Acknowledgement("c", participant_id, seq, read=False, at=after(at))]))[0]
+    return (
+        await acknowledge(db, [Acknowledgement("c", participant_id, seq, f"item-{seq}", "c", read=False, at=after(at))])
+    )[0]
 
 
 async def read(db: Database, seq: int, at: float, participant_id: str = "c-agent") -> bool:
     """Record that a participant of the conversation "c" has read a message. Returns whether it is new."""
-    return (await acknowledge(db, [Acknowledgement("c", participant_id, seq, read=True, at=after(at))]))[0]
+    return (
+        await acknowledge(db, [Acknowledgement("c", participant_id, seq, f"item-{seq}", "c", read=True, at=after(at))])
+    )[0]
 
 
 async def add_contact(db: Database, conversation: str, id: str, **values: Any) -> None:

@@ -140,6 +140,7 @@ def rows_about(mark: str, **changes: Any) -> list[tuple[Table, dict[str, Any]]]:
             {"id": f"{mark}-file", **of_conversation, "instance": INSTANCE, "contact_id": contact, "started_at": NOW}
             | {"participant_id": person, "name": f"{mark}-file.txt", "content_type": "text/plain", "size": 1},
         ),
+        (schema.absences, {"participant_id": person, **of_conversation, "lost_at": NOW}),
         (schema.sent_positions, {"contact_id": contact, "position": 1, "at": NOW}),
     ]
 

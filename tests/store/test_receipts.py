@@ -204,7 +204,10 @@ async def test_group_is_recorded_as_if_each_were_recorded_alone(db: Database, se
     steps = [(chance.choice(("agent", "customer")), chance.randint(1, 12), chance.random() < 0.5) for _ in range(10)]
 
     def in_chat(chat: str) -> list[Acknowledgement]:
-        return [Acknowledgement(chat, f"{chat}-{who}", seq, read, after(n)) for n, (who, seq, read) in enumerate(steps)]
+        return [
+            Acknowledgement(chat, f"{chat}-{who}", seq, f"item-{seq}", chat, read, after(n))
+            for n, (who, seq, read) in enumerate(steps)
+        ]
 
     together = await acknowledge(db, in_chat("c"))
     alone = [new for each in in_chat("d") for new in await acknowledge(db, [each])]
@@ -220,7 +223,9 @@ async def test_no_acknowledgements_write_nothing(db: Database) -> None:
 
 
 async def acknowledge_by_both(db: Database) -> None:
-    await acknowledge(db, [Acknowledgement("c", id, 1, read=True, at=after(9)) for id in ("c-customer", "c-agent")])
+    await acknowledge(
+        db, [Acknowledgement("c", id, 1, "item-1", "c", read=True, at=after(9)) for id in ("c-customer", "c-agent")]
+    )
 
 
 async def record_both(db: Database) -> None:

@@ -14,7 +14,11 @@ from sqlalchemy import event, literal, select
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 from temporalio.service import RPCError
 
-from domain.webhooks import WebhookState
+from configuration.current import Configuration
+from configuration.schema.instances import InstanceSettings
+from domain.webhooks import WebhookSignal, WebhookState
+from engine.webhook_signals import signal_webhook
+from runtime.bus import LocalBus
 from store.feed import start_of_feed
 from store.webhooks import WebhookKey, find_webhook, last_deliveries, replay_webhook
 from tests.webhooks.receiver import SECRET, Receiver, receiving
@@ -111,6 +115,23 @@ async def test_only_wanted_types_arrive_and_texts_on_request(engine: Engine) -> 
         assert [event["data"]["content"] for event in receiver.of(chat.id)] == ["hello", "Grüße \U0001f41d", "end"]
 
 
+async def test_contact_events_of_amazon_connect_arrive_signed(engine: Engine) -> None:
+    async with hooked(engine, format="eventbridge") as (receiver, _):
+        chat = await engine.start(greeting="hello")
+        await chat.assign()
+        await chat.end()
+        await chat.close()
+
+        async def told() -> list[str] | None:
+            details = [event["detail"] for event in receiver.events if event["detail"]["contactId"] == chat.id]
+            found = [detail["eventType"] for detail in details]
+            return found if "COMPLETED" in found else None
+
+        types = await eventually(told, "COMPLETED arrives")
+        assert types[0] == "INITIATED"
+        assert types[-2:] == ["DISCONNECTED", "COMPLETED"]
+
+
 async def test_chats_at_once_each_keep_their_order(engine: Engine) -> None:
     async with hooked(engine, max_in_flight=3) as (receiver, _):
         chats = [await engine.start(greeting="0") for _ in range(8)]
@@ -191,6 +212,34 @@ async def test_webhook_is_disabled_after_the_last_try(engine: Engine) -> None:
         receiver.status = 200
         await workflow_of(engine, key).signal("resume")
         await arrived(receiver, id, "message.created")
+
+
+async def test_webhook_of_a_running_worker_is_taken_up_and_enabled_again(engine: Engine) -> None:
+    instance = InstanceSettings.model_validate({"workstreams": {"live": {"mode": "live", "queue": "live"}}})
+    configuration = Configuration({"demo": instance}, engine.db, LocalBus())
+    key = WebhookKey("demo", f"hook-{uuid4().hex[:8]}")
+
+    async def in_state(state: WebhookState) -> None:
+        async def find() -> bool | None:
+            found = await find_webhook(engine.db, key)
+            return True if found and found.state is state else None
+
+        await eventually(find, f"the webhook is {state}")
+
+    async with receiving() as receiver, engine.worker(configuration=configuration):
+        await configuration.change("demo", "webhooks", key.name, {"url": receiver.url, "secrets": [SECRET]}, by="key")
+        await in_state(WebhookState.SENDING)
+        assert not await signal_webhook(engine.client, *key, WebhookSignal.RESUME)
+        receiver.status = 410
+        chat = await engine.start(greeting="hello")
+        await in_state(WebhookState.FAILING)
+        assert await signal_webhook(engine.client, *key, WebhookSignal.RETRY_NOW)
+        await in_state(WebhookState.DISABLED)
+        receiver.status = 200
+        assert await signal_webhook(engine.client, *key, WebhookSignal.RESUME)
+        events = await arrived(receiver, chat.id, "message.created")
+        assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+        await in_state(WebhookState.SENDING)
 
 
 async def test_receiver_that_is_gone_disables_the_webhook(engine: Engine) -> None:

@@ -8,7 +8,7 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
-from tests.chatjs.driver import NODE, NPM
+from tests.npm import NODE, NPM
 from tests.stack import ROOT
 
 LOCKS = Path(__file__).parent

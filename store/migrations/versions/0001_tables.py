@@ -76,6 +76,16 @@ def upgrade() -> None:
         postgresql_where=sa.text("next_status IS NOT NULL"),
     )
     op.create_table(
+        "absences",
+        sa.Column("participant_id", sa.String(length=256), nullable=False),
+        sa.Column("conversation_id", sa.String(length=256), nullable=False),
+        sa.Column("lost_at", sa.BigInteger(), nullable=False),
+        sa.Column("check_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("participant_id"),
+    )
+    op.create_index(op.f("ix_absences_check_at"), "absences", ["check_at"], unique=False)
+    op.create_index(op.f("ix_absences_conversation_id"), "absences", ["conversation_id"], unique=False)
+    op.create_table(
         "sent_positions",
         sa.Column("contact_id", sa.String(length=256), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),

@@ -1,4 +1,4 @@
-"""ARNs of resources. A request names a resource by its id or its ARN (`api.paths.resource_id`); an answer has both.
+"""ARNs of resources. A request names a resource by its id or its ARN; an answer has both.
 
 An id is the name by which the configuration knows the resource. Region and account are placeholders.
 """

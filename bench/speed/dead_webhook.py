@@ -1,0 +1,78 @@
+"""SendMessage under a constant load of events, while a webhook gets all of them and its receiver never answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import AsyncExitStack
+from time import perf_counter
+from uuid import uuid4
+
+from bench.speed.client import BACKEND, INSTANCE, Chat, open_socket
+from bench.speed.context import Bench
+from bench.speed.measurements import STARTS_AT_ONCE, concurrently, percentile
+from bench.speed.report import Row
+
+CHATS = 50
+MESSAGES_PER_SECOND = 120
+"""With a reading of each by the agent, twice as many events: about what two cores bear beside this client."""
+READ = "application/vnd.amazonaws.connect.event.message.read"
+HOOK = f"/v1/instances/{INSTANCE}/webhooks/dead"
+
+
+async def dead_webhook(bench: Bench) -> list[Row]:
+    """The p99 of SendMessage with a dead webhook against without one, in turn."""
+    seconds = 30 if bench.is_long else 10
+    chats = await concurrently(STARTS_AT_ONCE, [bench.backend.start_with_agent for _ in range(CHATS)])
+    await _send_steadily(chats, 3)
+    found: dict[str, list[float]] = {"with": [], "without": []}
+    silent = await asyncio.start_server(_never_answer, "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+    http = chats[0].customer.http
+    async with AsyncExitStack() as sockets:
+        for chat in chats:
+            assert chat.agent
+            sockets.push_async_callback((await open_socket(chat.agent)).close)
+        for _ in range(bench.rounds):
+            found["without"].append(1000 * percentile(await _send_steadily(chats, seconds), 0.99))
+            await http.call("PUT", HOOK, {"url": f"http://127.0.0.1:{port}/"}, **BACKEND)
+            await asyncio.sleep(5)  # all workers have taken it up
+            found["with"].append(1000 * percentile(await _send_steadily(chats, seconds), 0.99))
+            await http.call("DELETE", HOOK, **BACKEND)
+    silent.close()
+    return [
+        Row("events/s beside a dead webhook", [2.0 * MESSAGES_PER_SECOND]),
+        Row(
+            "SendMessage beside a dead webhook, p99 ms",
+            found["with"],
+            found["without"],
+            "without one",
+            1.1,
+            more_is_better=False,
+        ),
+    ]
+
+
+async def _send_steadily(chats: list[Chat], seconds: int) -> list[float]:
+    """Send at a constant rate, and have the agent read each message. Return the seconds of the calls of SendMessage."""
+    run, taken = uuid4().hex[:8], list[float]()
+
+    async def send(number: int) -> None:
+        chat, began = chats[number % len(chats)], perf_counter()
+        message = await chat.customer.send(f"{run}-{number}")
+        taken.append(perf_counter() - began)
+        assert chat.agent
+        await chat.agent.send_event(READ, json.dumps({"messageId": message}))
+
+    began = perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for number in range(MESSAGES_PER_SECOND * seconds):
+            await asyncio.sleep(began + number / MESSAGES_PER_SECOND - perf_counter())
+            group.create_task(send(number))
+    return taken
+
+
+async def _never_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while await reader.read(65_536):
+        pass
+    writer.close()

@@ -1,0 +1,7 @@
+"""An empty store for every test, on both backends."""
+
+from __future__ import annotations
+
+from tests.store.conftest import db, fresh, migrated, url
+
+__all__ = ["db", "fresh", "migrated", "url"]
