@@ -416,18 +416,22 @@ routing = Table(
     Column("offer_until", Instant),
     # whether the conversation was notified of the offer
     Column("delivered", Boolean, nullable=False),
+    # the seconds that a backend has added to the wait of this contact, for its place in the queue only
+    Column("time_adjustment", BigInteger, nullable=False, default=0),
+    # `enqueued_at`, so many seconds earlier: by it the queue is ordered
+    Column("queued_since", Instant, nullable=False),
     # the first conversation of each kind in a queue, and the following ones
     _partial_index(
         "routing_by_kind",
         _IS_QUEUED,
         *("instance", "queue", "workstream", "bound_to", "units"),
-        *("in_turn", "priority", "enqueued_at", "conversation_id"),
+        *("in_turn", "priority", "queued_since", "conversation_id"),
     ),
     # the conversations of a queue, in order
     _partial_index(
         "routing_by_order",
         _IS_QUEUED,
-        *("instance", "queue", "in_turn", "priority", "enqueued_at", "conversation_id"),
+        *("instance", "queue", "in_turn", "priority", "queued_since", "conversation_id"),
     ),
     # affinities that have expired
     _partial_index(

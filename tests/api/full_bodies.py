@@ -85,7 +85,7 @@ BODIES: Mapping[str, list[dict[str, Any]]] = {
     "TagContact": [{**_CHAT, "Tags": {"a": "1"}}],
     "UpdateContactAttributes": [{"InstanceId": "i", "InitialContactId": "c", "Attributes": {"a": "1"}}],
     "AssociateContactWithUser": [{"UserId": "u"}],
-    "UpdateContactRoutingData": [{"QueuePriority": 1}],
+    "UpdateContactRoutingData": [{"QueuePriority": 1}, {"QueueTimeAdjustmentSeconds": 60}],
     "ListRealtimeContactAnalysisSegmentsV2": [
         {"MaxResults": 1, "NextToken": "t", "OutputType": "Raw", "SegmentTypes": ["Event"]}
     ],

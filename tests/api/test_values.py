@@ -116,6 +116,10 @@ REFUSED: list[tuple[str, str, Any, str]] = [
     *[("UpdateContactAttributes", "Attributes", {key: "x"}, IP) for key in ("", "a b", "ä", "a\n")],
     ("UpdateContactAttributes", "Attributes", {"b": "é" * 16_384}, IP),
     ("UpdateContactAttributes", "Attributes", {"b": "x" * 32_768}, IP),
+    *[("MonitorContact", "AllowedMonitorCapabilities", value, IP) for value in (["WHISPER"], ["BARGE"] * 3, ["barge"])],
+    *[("MonitorContact", "AllowedMonitorCapabilities", value, IR) for value in ("BARGE", {}, 1)],
+    *[("UpdateContactRoutingData", "QueueTimeAdjustmentSeconds", n, IP) for n in (2**31, -(2**31) - 1, HUGE, 60)],
+    *[("UpdateContactRoutingData", "QueueTimeAdjustmentSeconds", n, IR) for n in ("1", 1.5, True, [1], {})],
     *[("UpdateParticipantRoleConfig", TIMERS, idle_timer(**{MINUTES: n}), IP) for n in (1, 0, -2, 481, HUGE)],
     *[("UpdateParticipantRoleConfig", TIMERS, idle_timer(**{MINUTES: n}), IR) for n in ("2", 2.5, True, [2], {})],
     *[

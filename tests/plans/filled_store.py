@@ -176,6 +176,8 @@ def _open_chat(
         },
     )
 
+            "time_adjustment": 0,
+            "queued_since": began,
 
 def _conversation(id: str, state: str, began: datetime, **values: Any) -> dict[str, Any]:
     return {

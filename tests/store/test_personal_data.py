@@ -90,6 +90,8 @@ def rows_about(mark: str, **changes: Any) -> list[tuple[Table, dict[str, Any]]]:
         "in_turn": True,
         "priority": 5,
         "enqueued_at": NOW,
+        "time_adjustment": 0,
+        "queued_since": NOW,
         "bound_to": "",
         "delivered": False,
     }
