@@ -86,6 +86,7 @@ from runtime.sdk_metrics import SdkMetrics
 from runtime.settings import Settings
 from runtime.version import VERSION
 from store.database import Database
+from runtime.signed_uploads import SignedUploads
 from store.receipt_writer import ReceiptWriter
 from webhooks.receivers import Receivers
 
@@ -193,6 +194,7 @@ def build_services(
         retention=Retention(
             db,
             configuration,
+            signed_uploads=SignedUploads(settings) if settings.attachment_uploads == "s3" else None,
             erasure,
             audit=settings.audit_retention,
             events=settings.event_retention,

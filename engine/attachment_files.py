@@ -52,7 +52,13 @@ class AttachmentFiles:
 
     async def head(self, attachment: StoredAttachment, upload: str) -> bytes | None:
         """Return the first bytes of an upload; None when there is none of the right size."""
-        path = staged_path(attachment, upload)
+        return await self._head_of(attachment, staged_path(attachment, upload))
+
+    async def kept_head(self, attachment: StoredAttachment) -> bytes | None:
+        """Return the first bytes of the file in its place; None when there is none of the right size."""
+        return await self._head_of(attachment, attachment_path(attachment))
+
+    async def _head_of(self, attachment: StoredAttachment, path: str) -> bytes | None:
         with _archive_may_be_away():
             if await self._opened.size_of(path) != attachment.size:
                 return None
