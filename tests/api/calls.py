@@ -38,6 +38,7 @@ ROUTES = {
     ),
     "UpdateParticipantRoleConfig": ("PUT", "/contact/participant-role-config/{InstanceId}/{ContactId}"),
     "GetContactMetrics": ("POST", "/metrics/contact"),
+    "MonitorContact": ("POST", "/contact/monitor"),
     "PutUserStatus": ("PUT", "/users/{InstanceId}/{UserId}/status"),
     "ListAgentStatuses": ("GET", "/agent-status/{InstanceId}"),
     "DescribeUser": ("GET", "/users/{InstanceId}/{UserId}"),
@@ -143,7 +144,7 @@ class Api:
             return fresh
         changing = (
             *("StopContact", "DisconnectParticipant", "CreateParticipant", "GetContactMetrics"),
-            *("DismissUserContact", "StartAttachmentUpload"),
+            *("DismissUserContact", "StartAttachmentUpload", "MonitorContact"),
         )
         return self.start() if operation in changing else chat
 

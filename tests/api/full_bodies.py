@@ -108,6 +108,9 @@ BODIES: Mapping[str, list[dict[str, Any]]] = {
         }
         for users in ({"Queues": ["q"]}, {"Agents": ["a"]})
     ],
+    "MonitorContact": [
+        {**_CHAT, "UserId": "u", "AllowedMonitorCapabilities": ["SILENT_MONITOR", "BARGE"], "ClientToken": "t"}
+    ],
     "PutUserStatus": [{"AgentStatusId": "offline"}],
     "SearchUsers": [
         {

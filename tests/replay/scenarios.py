@@ -361,7 +361,7 @@ async def reconfigured(engine: Engine, _: WorkflowEnvironment) -> Chat:
 
 
 async def supervised(engine: Engine, _: WorkflowEnvironment) -> Chat:
-    """A supervisor joins, speaks, leaves, joins again and goes with a contact, and joins the next one, under version 7 of the rules."""
+    """A supervisor joins, leaves, and joins again until the contact ends, then the next one, under version 7 of the rules."""
     chat = await engine.start(id=f"recorded-supervised-{uuid4()}")
     supervisor = f"{chat.id}-supervisor"
     joins = Barge(participant_id=supervisor, contact_id=chat.id, user="s1", name="S1")

@@ -66,7 +66,9 @@ def test_supervisor_goes_with_the_contact(mode: Mode, before: tuple[AnyEvent, ..
 
 
 def test_supervisor_stays_while_the_contact_goes_on() -> None:
-    chat = SimulatedChat(new_state(Mode.PERSISTENT)).after(*WITH_AGENT, JOINS, Park(), Message(by="customer", content="!"))
+    chat = SimulatedChat(new_state(Mode.PERSISTENT)).after(
+        *WITH_AGENT, JOINS, Park(), Message(by="customer", content="!")
+    )
     assert [each.id for each in chat.state.supervisors] == [SUPERVISOR]
 
 

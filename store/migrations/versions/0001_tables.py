@@ -527,6 +527,25 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_participants_conversation_id"), "participants", ["conversation_id"], unique=False)
     op.create_table(
+        "monitors",
+        sa.Column("participant_id", sa.String(length=256), nullable=False),
+        sa.Column("conversation_id", sa.String(length=256), nullable=False),
+        sa.Column("contact_id", sa.String(length=256), nullable=False),
+        sa.Column("may_barge", sa.Boolean(), nullable=False),
+        sa.Column("lost_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["conversation_id"],
+            ["conversations.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["participant_id"],
+            ["participants.id"],
+        ),
+        sa.PrimaryKeyConstraint("participant_id"),
+    )
+    op.create_index(op.f("ix_monitors_conversation_id"), "monitors", ["conversation_id"], unique=False)
+    op.create_index(op.f("ix_monitors_lost_at"), "monitors", ["lost_at"], unique=False)
+    op.create_table(
         "audit",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("instance", sa.String(length=100), nullable=False),
