@@ -14,7 +14,7 @@ from domain.attachments import KINDS, Attachment, extension_of
 from domain.errors import AccessDenied, ConversationEnded, InvalidValue, UploadChanged
 from domain.events import Message
 from domain.instants import epoch_milliseconds
-from engine.attachment_files import AttachmentFiles
+from engine.attachment_files import AttachmentFiles, archive_may_be_away
 from engine.client import ConversationClient
 from runtime.archive import Archive
 from runtime.periodic import PeriodicTask, PeriodicTasks
@@ -75,12 +75,16 @@ class Attachments(PeriodicTasks):
         """Return a URL with which the client writes the upload to the archive; None when uploads pass through the API.
 
         A later PUT replaces an earlier one until the completion. What it then writes is not looked at, and deleted after a day.
+
+        Raises:
+            Unavailable: there are no credentials of the archive.
         """
         if self._signed_uploads is None:
             return None
         if attachment.upload is None:
             await attachments.note_upload(self._db, attachment.id, DIRECT)
-        return await self._signed_uploads.url(staged_path(attachment, DIRECT), upload_headers(attachment), life)
+        with archive_may_be_away():
+            return await self._signed_uploads.url(staged_path(attachment, DIRECT), upload_headers(attachment), life)
 
     async def receive(self, attachment: StoredAttachment, body: AsyncIterator[bytes]) -> None:
         """Write an upload, which replaces an earlier one that is not accepted.

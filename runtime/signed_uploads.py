@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 
 from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
+from botocore.exceptions import BotoCoreError
 from botocore.session import Session
 
 from runtime.settings import Settings
@@ -40,15 +41,25 @@ class SignedUploads:
             path: the path within the archive.
             headers: what the client must send; all of them are signed.
             life: how long the URL is valid.
+
+        Raises:
+            OSError: there are no credentials, or they cannot be read.
         """
         return await asyncio.to_thread(
             self._sign, path, headers, life
         )  # credentials of a machine are read over its network
 
     def _sign(self, path: str, headers: Mapping[str, str], life: timedelta) -> str:
-        if self._credentials is None:
-            self._credentials = Session().get_credentials()
         request: Any = AWSRequest("PUT", f"{self._folder}/{quote(path)}", dict(headers))
-        frozen = self._credentials.get_frozen_credentials()
-        S3SigV4QueryAuth(frozen, "s3", self._region, int(life.total_seconds())).add_auth(request)
+        S3SigV4QueryAuth(self._frozen(), "s3", self._region, int(life.total_seconds())).add_auth(request)
         return request.url
+
+    def _frozen(self) -> Any:
+        """Return the present credentials. Those of a machine change every few hours."""
+        try:
+            self._credentials = self._credentials or Session().get_credentials()
+            if self._credentials is None:
+                raise OSError("there are no credentials of AWS")
+            return self._credentials.get_frozen_credentials()
+        except BotoCoreError as error:
+            raise OSError(f"the credentials of AWS cannot be read: {error}") from error
