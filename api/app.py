@@ -29,6 +29,7 @@ from api.connect import (
     current_metrics,
     flows,
     metrics,
+    monitoring,
     participant_timers,
     queues,
     rehydration,
@@ -74,6 +75,7 @@ from realtime.transcript_feed import TranscriptFeed
 from routing.connection_reports import ConnectionReports
 from routing.dispatcher import Dispatcher
 from routing.figures import RoutingFigures
+from routing.monitoring import Monitoring
 from routing.queue_positions import QueuePositions
 from runtime import tracing
 from runtime.archive import opened_archive
@@ -85,6 +87,7 @@ from runtime.periodic import run_in_background
 from runtime.probes import probe_routes
 from runtime.sdk_metrics import SdkMetrics
 from runtime.settings import Settings
+from runtime.signed_uploads import SignedUploads
 from runtime.version import VERSION
 from store.database import Database
 from store.receipt_writer import ReceiptWriter
@@ -111,6 +114,7 @@ MODULES = (
     contact_tree,
     contact_routing,
     contact_segments,
+    monitoring,
     streaming,
     connection,
     messages,
@@ -175,6 +179,7 @@ def build_services(
         feed_waits=FeedWaits(bus),
         receivers=Receivers(hosts=settings.webhook_hosts, loopback=settings.webhook_loopback),
         connection_reports=connection_reports,
+        monitoring=Monitoring(db, bus, engine, grace=settings.agent_disconnect_grace),
         connections=ConnectionTracker(
             db, connection_reports, debounce=settings.presence_debounce, lease=settings.presence_lease
         ),
@@ -193,6 +198,7 @@ def build_services(
             archive,
             are_checked=settings.attachment_scanner is not None,
             every=settings.retention_every,
+            signed_uploads=SignedUploads(settings) if settings.attachment_uploads == "s3" else None,
         ),
         retention=Retention(
             db,

@@ -33,6 +33,7 @@ from realtime.sessions import Sessions
 from realtime.transcript_feed import TranscriptFeed
 from routing.connection_reports import ConnectionReports
 from routing.dispatcher import Dispatcher
+from routing.monitoring import Monitoring
 from routing.queue_positions import QueuePositions
 from runtime.bus import Bus
 from runtime.health import Readiness
@@ -67,6 +68,7 @@ class Services:
     feed_waits: FeedWaits
     receivers: Receivers
     connection_reports: ConnectionReports
+    monitoring: Monitoring
     connections: ConnectionTracker
     accepted_messages: AcceptedMessages
     receipts: ReceiptWriter
@@ -89,6 +91,7 @@ class Services:
             self.transcripts,
             self.agent_events,
             self.connection_reports,
+            self.monitoring,
             self.connections,
             self.dispatcher,
             self.queue_positions,

@@ -63,6 +63,13 @@ class TokenReused(Fault):
         )
 
 
+class NoReceipts(Fault):
+    """Receipts are not possible while a supervisor takes part in the chat."""
+
+    def __init__(self) -> None:
+        super().__init__("There are no receipts while a supervisor takes part in the chat.")
+
+
 class UploadChanged(Fault):
     """The upload that is completed is replaced by another one at the same time."""
 

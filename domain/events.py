@@ -145,8 +145,18 @@ class Invite(ConversationEvent):
     name: Name
 
 
+class Barge(ConversationEvent):
+    """A supervisor joins a contact, so that all see them, and they can speak."""
+
+    kind: Literal["barge"] = "barge"
+    participant_id: Name
+    contact_id: Name
+    user: Name
+    name: Name
+
+
 class Leave(ConversationEvent):
-    """A bot leaves."""
+    """A bot or a supervisor leaves."""
 
     kind: Literal["leave"] = "leave"
 
@@ -239,6 +249,7 @@ _Command = (
     | Transfer
     | Release
     | Invite
+    | Barge
     | Leave
     | Park
     | Resume

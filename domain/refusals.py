@@ -32,6 +32,8 @@ class RefusalCode(StrEnum):
     UNKNOWN_AGENT = "unknown_agent"
     QUEUE_NOT_SERVED = "queue_not_served"
     NO_CAPACITY = "no_capacity"
+    CONTACT_ENDED = "contact_ended"
+    OLD_RULES = "old_rules"
 
     @property
     def template(self) -> str:
@@ -61,7 +63,7 @@ _TEMPLATES = {
     RefusalCode.NOT_A_PARTICIPANT: "by: {by!r} is not a participant of this conversation",
     RefusalCode.PARTICIPANT_LEFT: "by: the participant has left the conversation",
     RefusalCode.NO_AGENT: "by: there is no agent; an operator gives their own name",
-    RefusalCode.NOT_A_BOT: "by: {by!r} is not a bot of this conversation",
+    RefusalCode.NOT_A_BOT: "by: {by!r} is neither a bot nor a supervisor of this conversation",
     RefusalCode.TOO_MANY_BOTS: "at most {limit} bots can join",
     RefusalCode.PARTICIPANT_ID_TAKEN: "participant_id: {participant_id!r} is already in use",
     RefusalCode.OFFER_OVER: "the offer is over",
@@ -74,4 +76,6 @@ _TEMPLATES = {
     RefusalCode.UNKNOWN_AGENT: "there is no such agent",
     RefusalCode.QUEUE_NOT_SERVED: "you do not serve its queue",
     RefusalCode.NO_CAPACITY: "you have no capacity left",
+    RefusalCode.CONTACT_ENDED: "the contact has ended",
+    RefusalCode.OLD_RULES: "the conversation follows rules of before the last upgrade, until it continues as new",
 }

@@ -44,7 +44,7 @@ class AttachmentFiles:
             InvalidValue: the body has more or fewer bytes than the attachment.
         """
         upload = uuid4().hex
-        with _archive_may_be_away(), TemporaryFile() as file:
+        with archive_may_be_away(), TemporaryFile() as file:
             await _fill(file, body, attachment.size)
             async with self._slots:
                 await self._opened.put(staged_path(attachment, upload), _content(file), attachment.content_type)
@@ -52,8 +52,14 @@ class AttachmentFiles:
 
     async def head(self, attachment: StoredAttachment, upload: str) -> bytes | None:
         """Return the first bytes of an upload; None when there is none of the right size."""
-        path = staged_path(attachment, upload)
-        with _archive_may_be_away():
+        return await self._head_of(attachment, staged_path(attachment, upload))
+
+    async def kept_head(self, attachment: StoredAttachment) -> bytes | None:
+        """Return the first bytes of the file in its place; None when there is none of the right size."""
+        return await self._head_of(attachment, attachment_path(attachment))
+
+    async def _head_of(self, attachment: StoredAttachment, path: str) -> bytes | None:
+        with archive_may_be_away():
             if await self._opened.size_of(path) != attachment.size:
                 return None
             return b"".join([piece async for piece in self._opened.read(path, 0, min(HEAD_BYTES, attachment.size))])
@@ -61,14 +67,14 @@ class AttachmentFiles:
     async def keep(self, attachment: StoredAttachment) -> bool:
         """Move the accepted upload to its place. Idempotent. Returns whether the file is there."""
         path, upload = attachment_path(attachment), attachment.upload
-        with _archive_may_be_away():
+        with archive_may_be_away():
             moved = upload is not None and await self._opened.move(staged_path(attachment, upload), path)
             return moved or await self._opened.size_of(path) is not None
 
     async def read(self, attachment: StoredAttachment, start: int, end: int) -> AsyncIterator[bytes] | None:
         """Return the bytes from `start` until before `end`, in pieces; None when the file is gone."""
         content = self._opened.read(attachment_path(attachment), start, end)
-        with _archive_may_be_away():
+        with archive_may_be_away():
             try:
                 # read the first piece now: until the response starts, a failure can still become an error
                 return prepend_chunk(await anext(content), content)
@@ -77,7 +83,7 @@ class AttachmentFiles:
 
     async def discard_upload(self, attachment: StoredAttachment, upload: str) -> None:
         """Delete one upload that does not count. Repeated calls do nothing."""
-        with _archive_may_be_away():
+        with archive_may_be_away():
             await self._opened.delete(staged_path(attachment, upload))
 
     async def discard(self, attachment: StoredAttachment) -> int:
@@ -85,7 +91,7 @@ class AttachmentFiles:
         paths = [attachment_path(attachment)]
         if attachment.upload:
             paths.append(staged_path(attachment, attachment.upload))
-        with _archive_may_be_away():
+        with archive_may_be_away():
             # S3 does not tell whether there was a file, so only those that exist are deleted
             found = [path for path in paths if await self._opened.size_of(path) is not None]
             return sum([await self._opened.delete(path) for path in found])
@@ -121,7 +127,8 @@ async def _content(file: IO[bytes]) -> AsyncIterator[bytes]:
 
 
 @contextmanager
-def _archive_may_be_away() -> Generator[None]:
+def archive_may_be_away() -> Generator[None]:
+    """Raise `Unavailable` for a failure of the archive within the block."""
     try:
         yield
     except (BaseError, OSError, StartupError) as error:

@@ -14,15 +14,16 @@ from domain.attachments import KINDS, Attachment, extension_of
 from domain.errors import AccessDenied, ConversationEnded, InvalidValue, UploadChanged
 from domain.events import Message
 from domain.instants import epoch_milliseconds
-from engine.attachment_files import AttachmentFiles
+from engine.attachment_files import AttachmentFiles, archive_may_be_away
 from engine.client import ConversationClient
 from runtime.archive import Archive
 from runtime.periodic import PeriodicTask, PeriodicTasks
+from runtime.signed_uploads import SignedUploads
 from store import attachments, conversations, transcript
 from store.attachments import StoredAttachment
 from store.database import Database
 from store.records import StoredParticipant
-from wire.attachment_files import attachment_path, staging_folder
+from wire.attachment_files import DIRECT, attachment_path, staged_path, staging_folder, upload_headers
 from workflows.attachment_check import CheckAttachment
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class Attachments(PeriodicTasks):
         *,
         are_checked: bool,
         every: timedelta,
+        signed_uploads: SignedUploads | None = None,
     ) -> None:
         """Prepare.
 
@@ -58,14 +60,31 @@ class Attachments(PeriodicTasks):
             archive: returns the archive; None: there are no attachments.
             are_checked: whether a scanner looks at each file.
             every: how often leftovers are deleted.
+            signed_uploads: makes the URLs with which clients write to the archive; None: uploads pass through the API.
         """
         self.files = AttachmentFiles(archive)
         self.are_checked = are_checked
+        self._signed_uploads = signed_uploads
         self._db = db
         self._engine = engine
         self._configuration = configuration
         self._archive = archive
         super().__init__(PeriodicTask("delete leftovers of uploads", self.delete_leftovers, every))
+
+    async def signed_url(self, attachment: StoredAttachment, life: timedelta) -> str | None:
+        """Return a URL with which the client writes the upload to the archive; None when uploads pass through the API.
+
+        A later PUT replaces an earlier one until the completion. What it then writes is not looked at, and deleted after a day.
+
+        Raises:
+            Unavailable: there are no credentials of the archive.
+        """
+        if self._signed_uploads is None:
+            return None
+        if attachment.upload is None:
+            await attachments.note_upload(self._db, attachment.id, DIRECT)
+        with archive_may_be_away():
+            return await self._signed_uploads.url(staged_path(attachment, DIRECT), upload_headers(attachment), life)
 
     async def receive(self, attachment: StoredAttachment, body: AsyncIterator[bytes]) -> None:
         """Write an upload, which replaces an earlier one that is not accepted.
@@ -87,7 +106,7 @@ class Attachments(PeriodicTasks):
         """Accept the present upload, and put its file in its place. Idempotent.
 
         Raises:
-            InvalidValue: nothing was uploaded, too late, or another kind of file.
+            InvalidValue: nothing was uploaded, too late, something else than announced, or another kind of file.
             UploadChanged: another upload has just arrived.
             Unavailable: the archive does not answer.
         """
@@ -97,6 +116,10 @@ class Attachments(PeriodicTasks):
                 raise UploadChanged
         if not await self.files.keep(attachment):
             raise InvalidValue(f"AttachmentIds: nothing was uploaded for {attachment.name!r}.")
+        # its client can have replaced it between the check and the move, and cannot write to its place
+        if attachment.upload == DIRECT and not _is_as_announced(attachment, await self.files.kept_head(attachment)):
+            await self._discard(attachment)
+            raise InvalidValue(f"AttachmentIds: {attachment.name!r} was replaced by something else. Send it again.")
 
     async def stands(self, attachment: StoredAttachment) -> bool:
         """Whether the item of an attachment stands in the transcript."""
@@ -161,13 +184,18 @@ class Attachments(PeriodicTasks):
         head = await self.files.head(attachment, upload) if upload else None
         if upload is None or head is None:
             raise InvalidValue(f"AttachmentIds: nothing was uploaded for {name!r}.")
-        if not KINDS[extension_of(name)].fits(head):
+        if not _is_as_announced(attachment, head):
             raise InvalidValue(f"AttachmentIds: {name!r} is not a {extension_of(name)} file inside.")
         return upload
 
     async def _discard(self, attachment: StoredAttachment) -> None:
         await self.files.discard(attachment)
         await attachments.forget(self._db, attachment.id)
+
+
+def _is_as_announced(attachment: StoredAttachment, head: bytes | None) -> bool:
+    """Whether the first bytes of a file of the announced size, None without one, are those of its kind."""
+    return head is not None and KINDS[extension_of(attachment.name)].fits(head)
 
 
 def _message(attachment: StoredAttachment, sender: StoredParticipant) -> Message:

@@ -63,7 +63,10 @@ class ConnectionObserver(Protocol):
 
 
 class ParticipantKey(NamedTuple):
-    """Key of a client's connections: a participant of a conversation, or an agent (conversation id `AGENT_CONNECTIONS`)."""
+    """Key of a client's connections: a participant of a conversation, or an agent (conversation id `AGENT_CONNECTIONS`).
+
+    A supervisor who monitors a contact has the conversation id `SUPERVISOR_CONNECTIONS`.
+    """
 
     participant_id: str
     conversation_id: str

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
 
-from domain.errors import ConversationEnded
+from domain.errors import AccessDenied, ConversationEnded
+from domain.participants import Role
 from engine.client import ConversationClient
 from runtime.bus import LOOK_INTO_THE_STORE, Announcement, Bus
 from runtime.metrics import ApiMetrics
@@ -23,12 +24,19 @@ MAX_CONVERSATIONS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """An authenticated participant, their conversation, its latest contact, and the agent's identity (None: not an agent)."""
+    """An authenticated participant.
+
+    Attributes:
+        contact_id: the latest contact of the conversation.
+        agent_identity: of an agent or a supervisor; None of all others.
+        has_supervisor: whether a supervisor takes part in the chat, so that all see them.
+    """
 
     participant: StoredParticipant
     conversation: StoredConversation
     contact_id: str
     agent_identity: str | None = None
+    has_supervisor: bool = False
 
     @property
     def is_over(self) -> bool:
@@ -40,6 +48,22 @@ class Session:
         """When the participant left a chat that went on without them; None if they did not. Later items are not theirs."""
         left, ended = self.participant.left_at, self.conversation.ended_at
         return left if left is not None and (ended is None or left < ended) else None
+
+    @property
+    def is_supervisor(self) -> bool:
+        """Whether the participant is a supervisor, silent or not."""
+        return self.participant.role is Role.SUPERVISOR
+
+    def require_voice(self) -> None:
+        """Check that the participant may send something.
+
+        Raises:
+            ConversationEnded: as `require_active`.
+            AccessDenied: they are a supervisor who monitors silently.
+        """
+        self.require_active()
+        if self.is_supervisor and self.participant.joined_at is None:
+            raise AccessDenied("A supervisor who monitors silently sends nothing. Barge in first.")
 
     def require_active(self) -> None:
         """Check that the chat has not ended and the participant has not left it.

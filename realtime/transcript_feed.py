@@ -28,6 +28,8 @@ REMEMBERED_PARTICIPANTS = 20_000
 HEARTBEAT_TIMEOUT_SECONDS = 15.0
 """Time without a heartbeat, after the first one, after which a socket counts as dead. ChatJS sends one every 10 s."""
 
+_GUESTS = (Role.CUSTOM_BOT, Role.SUPERVISOR)
+
 _GONE = ""
 """The identity of a participant who has left. No agent has it."""
 
@@ -54,7 +56,9 @@ class TranscriptSubscriber:
     traces: FrameTraces | None = None
     """The traces to which the frames of new items belong. The feed sets them."""
     may_leave_early: bool = False
-    """Whether the chat can go on without this participant: an agent or a bot."""
+    """Whether the chat can go on without this participant: an agent, a bot or a supervisor."""
+    ends_with_contact: bool = False
+    """Whether items of a contact that follows are not for this participant: a supervisor monitors one contact."""
     _only_contact: str | None = None
     _received: int = 0
     _sent_at_heartbeat: int = 0
@@ -91,8 +95,17 @@ class TranscriptSubscriber:
         if self._only_contact in (None, entry.contact_id):
             self.frames.put(_frame(entry, self.key))
 
+    def deliver_rest(self, entries: Sequence[TranscriptItem]) -> None:
+        """Queue the last items of the contact: the store has its end already."""
+        for entry in entries:
+            if entry.seq > self.cursor:
+                self.cursor = entry.seq
+                self.deliver(entry)
+
     def deliver(self, entry: TranscriptItem) -> None:
         """Queue a new item, and the end of the chat if the participant leaves with it."""
+        if self.ends_with_contact and self._only_contact != entry.contact_id:
+            return
         first, *others = _frames(entry, self.participant_id, self.key)
         if self.traces and (on_sent := self.traces.of(entry.id)):
             first = replace(first, on_sent=on_sent)
@@ -150,7 +163,7 @@ class TranscriptFeed(Feed[str, TranscriptItem, TranscriptSubscriber]):
         found = await conversations.find_participant(self._db, subscriber.participant_id)
         if found is None:
             return None
-        participant, conversation, contact_id, agent_identity = found
+        participant, conversation, contact_id, agent_identity, _ = found
         if agent_identity != subscriber.agent_identity:
             return None
         subscriber.may_leave_early = participant.role != "CUSTOMER"
@@ -161,7 +174,9 @@ class TranscriptFeed(Feed[str, TranscriptItem, TranscriptSubscriber]):
             return None
         # an agent has the other contacts in the transcript; each `transfer.succeeded` makes the ChatJS of an agent unsubscribe
         subscriber.traces = self._traces
-        subscriber.begin(resume_point, only_contact=contact_id if participant.role == "AGENT" else None)
+        is_at_work = participant.role in (Role.AGENT, Role.SUPERVISOR)
+        subscriber.begin(resume_point, only_contact=contact_id if is_at_work else None)
+        subscriber.ends_with_contact = participant.role is Role.SUPERVISOR
         for frame in subscriber.welcome(conversation, contact_id):
             subscriber.frames.put(frame)
         return head
@@ -179,7 +194,10 @@ class TranscriptFeed(Feed[str, TranscriptItem, TranscriptSubscriber]):
             return
         present = await conversations.present_participants(self._db, {each.participant_id for each in guarded})
         for subscriber in guarded:
-            if present.get(subscriber.participant_id, _GONE) != subscriber.agent_identity:
+            identity = present.get(subscriber.participant_id, _GONE)
+            if identity != subscriber.agent_identity:
+                if subscriber.ends_with_contact and identity == _GONE:
+                    subscriber.deliver_rest(pending)
                 self.leave(subscriber)
                 subscriber.frames.put(_end_for_one(subscriber.key, subscriber.key))
 
@@ -228,7 +246,7 @@ def _frames(item: TranscriptItem, participant_id: str, conversation_id: str) -> 
 
     After a transfer the agent's last frame is `transfer.succeeded`. If the agent leaves for another reason that has a trigger
     (survey, parking, their own silence), the chat continues without them, and their last frame is `chat.ended`. So it is for a
-    bot, whether the chat continues or not.
+    bot or a supervisor, whether the chat continues or not.
     """
     # the system's messages have the instant of their cause, which can lie in the past
     is_sent = item.type is not ItemType.EVENT and item.participant_id is not None
@@ -237,7 +255,7 @@ def _frames(item: TranscriptItem, participant_id: str, conversation_id: str) -> 
         return [frame]
     if item.content_type == TRANSFERRED:
         return [replace(frame, last=True)]
-    if item.content_type == LEFT and (item.trigger is not None or item.role is Role.CUSTOM_BOT):
+    if item.content_type == LEFT and (item.trigger is not None or item.role in _GUESTS):
         return [frame, _end_for_one(conversation_id, item.contact_id)]
     return [frame]
 

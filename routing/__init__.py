@@ -35,6 +35,7 @@ agent. Its columns have two sources:
 | `queue_positions`     | the periodic task that sends queue positions to customers                                |
 | `sent_positions`      | the last queue position that was sent to each customer                                   |
 | `supervision`         | open contacts and queue lengths for supervisors                                          |
+| `monitoring`          | supervisors who monitor a contact: silently, then visibly, until they leave or are lost  |
 
 Lock order on PostgreSQL. Every transaction takes its locks in this order, so no two of them deadlock:
 

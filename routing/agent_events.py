@@ -23,7 +23,7 @@ from store.feed_writes import write_agent_event
 from store.pairs import PAIRS, among_pairs
 from store.transaction import Transaction
 
-AgentEventKind = Literal["offer", "offer-over", "assigned", "returned", "state", "status"]
+AgentEventKind = Literal["offer", "offer-over", "assigned", "returned", "state", "status", "monitor"]
 
 _agents, _events = schema.agents.c, schema.agent_events.c
 _NEXT_SEQ = (

@@ -1,5 +1,7 @@
 """Reports of connects and disconnects: those of participants go to their conversations, those of agents change routing.
 
+Those of supervisors stay here: the conversation does not know whether they are connected (`routing.monitoring`).
+
 The connection tracker counts the connections of agents together with those of participants. An agent without a connection gets no
 offers, and is set offline after the grace period.
 """
@@ -16,9 +18,13 @@ from routing.offer_withdrawal import withdraw_offers
 from runtime.bus import Bus, routing_has_changed
 from runtime.periodic import PeriodicTask, PeriodicTasks
 from store.database import Database
+from store.monitors import note_monitor_connected, note_monitor_lost
 
 AGENT_CONNECTIONS = "agents"
 """The conversation id in the records of agents' connections. No conversation has it, because conversation ids are UUIDs."""
+
+SUPERVISOR_CONNECTIONS = "supervisors"
+"""The conversation id in the records of the connections of supervisors to the contacts that they monitor."""
 
 OFFLINE_CHECK_INTERVAL = timedelta(seconds=2)
 EVENT_CLEANUP_INTERVAL = timedelta(minutes=10)
@@ -48,7 +54,10 @@ class ConnectionReports(PeriodicTasks):
         super().__init__(offline, cleanup)
 
     async def connected(self, conversation_id: str, participant_id: str, at: datetime) -> None:
-        """Signal the connect of a participant to the conversation, or record that an agent is connected."""
+        """Signal the connect of a participant to the conversation, or record that of an agent or a supervisor."""
+        if conversation_id == SUPERVISOR_CONNECTIONS:
+            await note_monitor_connected(self._db, participant_id)
+            return
         if conversation_id != AGENT_CONNECTIONS:
             await self._engine.signal(conversation_id, Connect(by=participant_id, at=at))
             return
@@ -59,7 +68,13 @@ class ConnectionReports(PeriodicTasks):
     async def disconnected(
         self, conversation_id: str, participant_id: str, at: datetime, since: datetime | None = None
     ) -> None:
-        """Signal the disconnect of a participant to the conversation, or record that of an agent and withdraw their offers."""
+        """Signal the disconnect of a participant to the conversation, or record that of a supervisor or an agent.
+
+        The offers of the agent are withdrawn.
+        """
+        if conversation_id == SUPERVISOR_CONNECTIONS:
+            await note_monitor_lost(self._db, participant_id, at)
+            return
         if conversation_id != AGENT_CONNECTIONS:
             await self._engine.signal(conversation_id, Disconnect(by=participant_id, at=at, since=since))
             return

@@ -19,7 +19,7 @@ from routing.affinity import affinity_of
 from routing.agent_events import AgentId, ended_offer
 from routing.agent_status import apply_offer_outcome, note_assignment, note_contact_gone, set_away
 from routing.placement_events import previous_agent, write_placement_events
-from routing.rows import NO_OFFER, RoutingRow, find_row, lock_agents_and_row
+from routing.rows import NO_OFFER, RoutingRow, find_row, lock_agents_and_row, queued_since
 from store import schema
 from store.database import Database
 from store.transaction import Transaction
@@ -59,7 +59,7 @@ async def write_placement(db: Database, connection: Transaction, placement: Plac
     row = await find_row(connection, placement.conversation_id)
     if row and row.revision > placement.revision:
         return
-    columns = await _placement_columns(connection, placement, now) | _priorities(row, placement)
+    columns = await _placement_columns(connection, placement, now) | _rank_columns(row, placement)
     if row and not placement.ended_offers and _is_unchanged(row, columns):
         change = update(schema.routing).where(_routing.conversation_id == placement.conversation_id)
         await connection.execute(change.values(revision=placement.revision))
@@ -67,7 +67,7 @@ async def write_placement(db: Database, connection: Transaction, placement: Plac
     previous = await previous_agent(connection, row)
     row = await _lock_agents_and_row(db, connection, row, placement, (columns["holder"], previous, placement.agent))
     await _check_accepted_offer(connection, row, placement)
-    columns |= _priorities(row, placement)
+    columns |= _rank_columns(row, placement)
     await _write_change(db, connection, row, placement, columns, now)
     await write_placement_events(connection, row, placement, previous, now)
 
@@ -142,10 +142,16 @@ async def _placement_columns(connection: Transaction, placement: Placement, now:
     }
 
 
-def _priorities(row: RoutingRow | None, placement: Placement) -> dict[str, Any]:
-    """Returns the columns of the priority. One that a backend has set counts until another contact follows."""
-    kept = row.set_priority if row and row.contact_id == placement.contact_id else None
-    return {"set_priority": kept, "priority": placement.priority if kept is None else kept}
+def _rank_columns(row: RoutingRow | None, placement: Placement) -> dict[str, Any]:
+    """Returns the columns of the place in the queue. What a backend has set counts until another contact follows."""
+    kept = row if row and row.contact_id == placement.contact_id else None
+    set_priority, adjustment = (kept.set_priority, kept.time_adjustment) if kept else (None, 0)
+    return {
+        "set_priority": set_priority,
+        "priority": placement.priority if set_priority is None else set_priority,
+        "time_adjustment": adjustment,
+        "queued_since": queued_since(whole_milliseconds(placement.enqueued_at), adjustment),
+    }
 
 
 def _is_unchanged(row: RoutingRow, columns: dict[str, Any]) -> bool:

@@ -68,7 +68,7 @@ async def queues_with_work(db: Database) -> list[tuple[str, str]]:
 
 @cache
 def _queues_with_work() -> Select[*tuple[Any, ...]]:
-    first = first_rows(is_queued, ("instance", "queue"), ("in_turn", "priority", "enqueued_at", "conversation_id"))
+    first = first_rows(is_queued, ("instance", "queue"), ("in_turn", "priority", "queued_since", "conversation_id"))
     return select(first.c.instance, first.c.queue).where(first.c.queue.is_not(None))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, FromClause, and_, literal_column, select
 
@@ -37,6 +37,8 @@ class RoutingRow:
     priority: int
     set_priority: int | None
     enqueued_at: datetime
+    time_adjustment: int
+    queued_since: datetime
     bound_to: str
     bound_until: datetime | None
     holder: str | None
@@ -125,4 +127,9 @@ def has_affinity(table: FromClause) -> ColumnElement[bool]:
 
 def queue_order(table: FromClause) -> tuple[ColumnElement[object], ...]:
     """The columns by which a queue is ordered."""
-    return (table.c.in_turn, table.c.priority, table.c.enqueued_at, table.c.conversation_id)
+    return (table.c.in_turn, table.c.priority, table.c.queued_since, table.c.conversation_id)
+
+
+def queued_since(enqueued_at: datetime, time_adjustment: int) -> datetime:
+    """Return since when a contact counts as waiting, for its place in the queue. `time_adjustment`: seconds added to its wait."""
+    return enqueued_at - timedelta(seconds=time_adjustment)

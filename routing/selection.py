@@ -33,12 +33,12 @@ class QueuedCandidate:
     units: int
     in_turn: bool
     priority: int
-    enqueued_at: datetime
+    queued_since: datetime
 
     @property
     def rank(self) -> tuple[bool, int, datetime, str]:
         """The sort key in the queue, as `rows.queue_order`."""
-        return self.in_turn, self.priority, self.enqueued_at, self.conversation_id
+        return self.in_turn, self.priority, self.queued_since, self.conversation_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from routing.rows import has_affinity, is_queued, queue_order
 from store import schema
 from store.schema import Instant
 
-_CANDIDATE = ("conversation_id", "workstream", "bound_to", "units", "in_turn", "priority", "enqueued_at")
+_CANDIDATE = ("conversation_id", "workstream", "bound_to", "units", "in_turn", "priority", "queued_since")
 _KIND = ("workstream", "bound_to", "units")
-_RANK = ("in_turn", "priority", "enqueued_at", "conversation_id")
+_RANK = ("in_turn", "priority", "queued_since", "conversation_id")
 
 _INSTANCE, _QUEUE, _NOW = bindparam("instance"), bindparam("queue"), bindparam("now", type_=Instant)
 _REJECTED_AFTER = bindparam("rejected_after", type_=Instant)

@@ -79,6 +79,8 @@ class Settings(BaseSettings):
     attachment_scanner: ScannerAddress = None
     """What looks at each attachment before others see it: `clamd://host:port`, or the URL of an HTTP service that takes the
     requests of Amazon Connect. None: nothing does."""
+    attachment_uploads: Literal["api", "s3"] = "api"
+    """Where clients send attachments: through the API, or straight to the archive in S3, by signed URLs."""
     token_keys: tuple[Secret, ...] = ()
     """Secrets of tokens: the first signs, all verify. `python -m api` needs them. Without any, the all-in-one process generates
     one and keeps it in the data folder."""
@@ -170,6 +172,12 @@ class Settings(BaseSettings):
     def _notice_is_part_of_stop(self) -> Self:
         if self.stop_notice >= self.stop_time:
             raise ValueError("stop_notice must be shorter than stop_time, of which it is a part")
+        return self
+
+    @model_validator(mode="after")
+    def _uploads_to_s3_need_s3(self) -> Self:
+        if self.attachment_uploads == "s3" and not (self.archive_url or "").startswith("s3://"):
+            raise ValueError("attachment_uploads can be s3 only if archive_url begins with s3://")
         return self
 
     @field_validator("access_keys")

@@ -22,6 +22,7 @@ from store.connections import connected_among
 from store.database import Database
 from store.feed_derivation import events_of_change, events_of_items, events_of_opening
 from store.feed_writes import lock_numbers, write_events
+from store.monitors import end_monitors_of_contact
 from store.record_before import record_before
 from store.records import StoredContact, StoredConversation, StoredParticipant
 from store.rows import columns, contact_of, labelled, latest_contact_first, past_columns, select_contacts, unlabelled
@@ -43,6 +44,13 @@ _LATEST_CONTACT = (
     .limit(1)
     .scalar_subquery()
 )
+_supervisors = schema.participants.alias("supervisors").c
+_HAS_SUPERVISOR = exists().where(
+    _supervisors.conversation_id == schema.participants.c.conversation_id,
+    _supervisors.role == Role.SUPERVISOR,
+    _supervisors.joined_at.is_not(None),
+    _supervisors.left_at.is_(None),
+)
 _IS_THIS_AGENT = and_(
     schema.agent_identities.c.instance == schema.conversations.c.instance,
     schema.agent_identities.c.user == schema.participants.c.user,
@@ -53,6 +61,7 @@ _PARTICIPANT = (
         *labelled(schema.conversations, StoredConversation),
         _LATEST_CONTACT.label("contact"),
         schema.agent_identities.c.id.label("agent_identity"),
+        _HAS_SUPERVISOR.label("has_supervisor"),
     )
     .join(schema.conversations, schema.conversations.c.id == schema.participants.c.conversation_id)
     .outerjoin(schema.agent_identities, _IS_THIS_AGENT)
@@ -148,11 +157,12 @@ async def find_contact(db: Database, instance: str, contact_id: str) -> tuple[St
 
 async def find_participant(
     db: Database, participant_id: str
-) -> tuple[StoredParticipant, StoredConversation, str, str | None] | None:
+) -> tuple[StoredParticipant, StoredConversation, str, str | None, bool] | None:
     """A participant; None when there is no such participant.
 
     Returns:
-        The participant, the conversation, the id of its latest contact, and the present identity of the agent, if it is one.
+        The participant, the conversation, the id of its latest contact, the present identity of the agent or supervisor, if it
+        is one, and whether a supervisor takes part.
     """
     rows = await db.mappings(_PARTICIPANT, {"participant_id": participant_id})
     if not rows:
@@ -163,6 +173,7 @@ async def find_participant(
         StoredConversation(**unlabelled(row, schema.conversations, StoredConversation)),
         row["contact"],
         row["agent_identity"],
+        row["has_supervisor"],
     )
 
 
@@ -198,9 +209,10 @@ async def attributes_before_survey(db: Database, conversation_id: str) -> Mappin
 
 
 async def participant_of_user(db: Database, conversation_id: str, user: str) -> StoredParticipant | None:
-    """The participant of a conversation that belongs to an agent; None when the agent never took part."""
+    """The participant of a conversation that belongs to an agent; None when the agent never took part as its agent."""
+    participant = schema.participants.c
     query = select(*columns(schema.participants, StoredParticipant)).where(
-        schema.participants.c.conversation_id == conversation_id, schema.participants.c.user == user
+        participant.conversation_id == conversation_id, participant.user == user, participant.role == Role.AGENT
     )
     async with db.read() as connection:
         row = (await connection.execute(query)).mappings().one_or_none()
@@ -215,7 +227,7 @@ async def participants_of_contact(db: Database, contact: StoredContact) -> list[
         item.contact_id == contact.id,
         item.participant_id == participant.id,
     )
-    is_agent = and_(participant.user.is_not(None), participant.user == contact.agent_user)
+    is_agent = and_(participant.role == Role.AGENT, participant.user == contact.agent_user)
     query = (
         select(*columns(schema.participants, StoredParticipant))
         .where(participant.conversation_id == contact.conversation_id)
@@ -324,4 +336,9 @@ async def _write_snapshot(
         for participant in sorted(snapshot.participants, key=lambda participant: participant.id)
     ]
     await db.upsert(connection, schema.participants, rows)
-    return events_of_change(conversation_id, before, snapshot, now) if before else []
+    if before is None:
+        return []
+    for contact in snapshot.contacts:
+        if contact.ended_at and before.is_open(contact.id):
+            await end_monitors_of_contact(connection, conversation_id, contact.id, contact.ended_at)
+    return events_of_change(conversation_id, before, snapshot, now)

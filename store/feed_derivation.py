@@ -48,6 +48,11 @@ class RecordBefore(NamedTuple):
     contacts: Mapping[str, Contact]
     presences: Mapping[str, ParticipantPresence]
 
+    def is_open(self, contact_id: str) -> bool:
+        """Whether a contact had not ended before the commit."""
+        known = self.contacts.get(contact_id)
+        return known is None or known.ended_at is None
+
 
 class ReadMessage(NamedTuple):
     """A message that a participant has read."""
@@ -164,7 +169,7 @@ def _of_contacts(subject: str, before: RecordBefore, snapshot: ConversationSnaps
             yield _event(subject, FeedEventType.CONTACT_ACCEPTED, contact.id, accepted_at, agent)
         if contact.agent_connected_at and (known is None or known.agent_connected_at is None):
             yield _event(subject, FeedEventType.CONTACT_AGENT_JOINED, contact.id, contact.agent_connected_at, agent)
-        if contact.ended_at and (known is None or known.ended_at is None):
+        if contact.ended_at and before.is_open(contact.id):
             reason = contact.end_reason
             kind = (
                 _FOLLOWED.get(reason, FeedEventType.CONTACT_DISCONNECTED)

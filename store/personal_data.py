@@ -32,7 +32,7 @@ _INTERNAL = frozenset({"revision", "past_seq", "past_items"})
 _DELETED = (
     *(schema.feed_events, schema.webhook_deliveries, schema.streams, schema.absences),
     *(schema.receipts, schema.items, schema.attachments, schema.contact_notes, schema.checkpoints),
-    *(schema.participants, schema.contacts),
+    *(schema.monitors, schema.participants, schema.contacts),
     *(schema.routing_rejections, schema.routing),
 )
 """The tables whose rows name their conversation, those that refer to another table first."""

@@ -148,6 +148,18 @@ participants = Table(
     Column("read_seq", BigInteger, nullable=False, default=0),
 )
 
+monitors = Table(
+    "monitors",
+    metadata,
+    # supervisors who monitor a contact; a row goes when they leave, or the contact ends
+    Column("participant_id", ForeignKey("participants.id"), primary_key=True),
+    Column("conversation_id", ForeignKey("conversations.id"), nullable=False, index=True),
+    Column("contact_id", String(256), nullable=False),
+    Column("may_barge", Boolean, nullable=False),
+    # since when they have no connection
+    Column("lost_at", Instant, index=True),
+)
+
 items = Table(
     "items",
     metadata,
@@ -434,6 +446,10 @@ routing = Table(
     # the priority that a backend has set for this contact; null: that of the placement counts
     Column("set_priority", Integer),
     Column("enqueued_at", Instant, nullable=False),
+    # the seconds that a backend has added to the wait of this contact, for its place in the queue only
+    Column("time_adjustment", BigInteger, nullable=False, default=0),
+    # `enqueued_at`, so many seconds earlier: by it the queue is ordered
+    Column("queued_since", Instant, nullable=False),
     # the only agent who may be offered it, until `bound_until`; '': any agent
     Column("bound_to", String(256), nullable=False),
     Column("bound_until", Instant),
@@ -451,13 +467,13 @@ routing = Table(
         "routing_by_kind",
         _IS_QUEUED,
         *("instance", "queue", "workstream", "bound_to", "units"),
-        *("in_turn", "priority", "enqueued_at", "conversation_id"),
+        *("in_turn", "priority", "queued_since", "conversation_id"),
     ),
     # the conversations of a queue, in order
     _partial_index(
         "routing_by_order",
         _IS_QUEUED,
-        *("instance", "queue", "in_turn", "priority", "enqueued_at", "conversation_id"),
+        *("instance", "queue", "in_turn", "priority", "queued_since", "conversation_id"),
     ),
     # affinities that have expired
     _partial_index(

@@ -33,6 +33,10 @@ def staged_path(attachment: StoredAttachment, upload: str) -> str:
     return f"{staging_folder(attachment.instance)}/{file_name(attachment.id)}.{file_name(upload)}"
 
 
+DIRECT = "direct"
+"""The name of the upload of a client that writes to the archive by itself: a repeat of its request gets the same place."""
+
+
 def upload_headers(attachment: StoredAttachment) -> dict[str, str]:
     """Return the headers that a client sends with its upload. The iOS client sends only names that Amazon's storage has."""
     return {

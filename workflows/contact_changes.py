@@ -43,10 +43,11 @@ def remove_agent(state: ConversationState) -> ConversationState:
     return departed.replace(agent=None, agent_since=None)
 
 
-def remove_bot(state: ConversationState, bot: TrackedParticipant) -> ConversationState:
-    """Make a bot a former participant."""
-    bots = tuple(other for other in state.bots if other.id != bot.id)
-    return _with_departure(state, bot).replace(bots=bots)
+def remove_guest(state: ConversationState, guest: TrackedParticipant) -> ConversationState:
+    """Make a bot or a supervisor a former participant."""
+    bots = tuple(other for other in state.bots if other.id != guest.id)
+    supervisors = tuple(other for other in state.supervisors if other.id != guest.id)
+    return _with_departure(state, guest).replace(bots=bots, supervisors=supervisors)
 
 
 def _with_departure(state: ConversationState, participant: TrackedParticipant) -> ConversationState:

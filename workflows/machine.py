@@ -14,6 +14,7 @@ from domain.events import (
     AcceptOffer,
     AnyEvent,
     Assign,
+    Barge,
     Close,
     Configure,
     Connect,
@@ -41,7 +42,7 @@ from workflows.change_notes import transition_note
 from workflows.decision import Decision, automated_message, refuse
 from workflows.idle_rules import next_action_is, remind
 from workflows.participant_timers import configure_timers, mark_idle
-from workflows.participation import connect, connect_found, disconnect, invite_bot, leave, record_message
+from workflows.participation import barge, connect, connect_found, disconnect, invite_bot, leave, record_message
 from workflows.queueing import announce_position, end_offer, make_offer, record_opening_hours
 from workflows.state import ConversationState
 from workflows.survey import record_answer
@@ -106,6 +107,8 @@ def _apply(state: ConversationState, event: AnyEvent) -> Decision:
             return disconnect(state, event)
         case Invite():
             return invite_bot(state, event)
+        case Barge():
+            return barge(state, event)
         case Leave():
             return _leave(state, event)
         case Assign():
@@ -156,7 +159,7 @@ def _receive_message(state: ConversationState, message: Message) -> Decision:
 
 
 def _leave(state: ConversationState, event: Leave) -> Decision:
-    """A bot leaves. If it conducted the survey, the survey ends."""
+    """A bot or a supervisor leaves. If the bot conducted the survey, the survey ends. No supervisor is part of a survey."""
     left = leave(state, event)
     return left.then(_end_survey) if state.survey_open and state.survey_by_bot else left
 
@@ -235,7 +238,7 @@ def _owner_moves(state: ConversationState, event: Park | Release | Resume | Tran
 
 
 def _end(state: ConversationState, event: End) -> Decision:
-    """The end of the chat: by the customer, by the agent or a bot, or stopped by any other sender."""
+    """The end of the chat: by the customer, by the agent, a bot or a supervisor, or stopped by any other sender."""
     if event.by in state.former_participants:
         return refuse(state, "end", RefusalCode.PARTICIPANT_LEFT)
     participant = state.participant(event.by)

@@ -1,14 +1,14 @@
-"""What a message, a connect, a disconnect, or a bot that joins or leaves changes within a state."""
+"""What a message, a connect, a disconnect, or a bot or supervisor who joins or leaves changes within a state."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from domain.events import Connect, Disconnect, Invite, Leave, Message
+from domain.events import Barge, Connect, Disconnect, Invite, Leave, Message
 from domain.participants import ParticipantPresence, Role
 from domain.refusals import RefusalCode
 from domain.transcript import EventType, ItemType
-from workflows.contact_changes import mark_for_archive, remove_bot
+from workflows.contact_changes import mark_for_archive, remove_guest
 from workflows.decision import Decision, automated_message, departure_item, event_item, refuse
 from workflows.participant_timers import record_speech
 from workflows.state import KEPT_MESSAGE_IDS, MAX_BOTS, ConversationState
@@ -97,14 +97,42 @@ def invite_bot(state: ConversationState, event: Invite) -> Decision:
     return _join(state.replace(bots=(*state.bots, bot), former_participants=former), bot)
 
 
+def barge(state: ConversationState, event: Barge) -> Decision:
+    """A supervisor joins. They count as connected until they leave, or the contact ends. Repeating it changes nothing."""
+    if state.rules_version < 7:
+        return refuse(state, "barge", RefusalCode.OLD_RULES)
+    if any(supervisor.id == event.participant_id for supervisor in state.supervisors) and not state.ended:
+        return Decision(state)
+    if state.ended:
+        return refuse(state, "barge", RefusalCode.CONVERSATION_ENDED)
+    if state.contact_id != event.contact_id:
+        return refuse(state, "barge", RefusalCode.CONTACT_ENDED)
+    if event.participant_id in RESERVED_IDS or state.participant(event.participant_id):
+        return refuse(state, "barge", RefusalCode.PARTICIPANT_ID_TAKEN, participant_id=event.participant_id)
+    supervisor = TrackedParticipant(
+        id=event.participant_id, role=Role.SUPERVISOR, name=event.name, user=event.user, since=state.clock
+    )
+    former = tuple(id for id in state.former_participants if id != supervisor.id)
+    joining = state.replace(supervisors=(*state.supervisors, supervisor), former_participants=former)
+    return _join(joining.with_change_note(f"supervisor {event.user} joined"), supervisor)
+
+
 def leave(state: ConversationState, event: Leave) -> Decision:
-    """A bot leaves. After the end of the chat this changes nothing, because all participants left with it."""
-    bot = next((bot for bot in state.bots if bot.id == event.by), None)
-    if bot is None:
+    """A bot or a supervisor leaves. After the end of the chat this changes nothing, because all left with it."""
+    guest = next((each for each in (*state.bots, *state.supervisors) if each.id == event.by), None)
+    if guest is None:
         return refuse(state, "leave", RefusalCode.NOT_A_BOT, by=event.by)
     if state.ended:
         return Decision(state)
-    return departure_item(state, bot, trigger="left").then(lambda s: Decision(remove_bot(s, bot)))
+    return departure_item(state, guest, trigger="left").then(lambda s: Decision(remove_guest(s, guest)))
+
+
+def dismiss_supervisors(state: ConversationState) -> Decision:
+    """The supervisors leave, because their contact ends and another one follows it."""
+    decision = Decision(state)
+    for supervisor in state.supervisors:
+        decision = decision.then(lambda s, leaving=supervisor: leave(s, Leave(by=leaving.id)))
+    return decision
 
 
 def connect(state: ConversationState, event: Connect) -> Decision:
@@ -152,6 +180,7 @@ def _away_since(state: ConversationState, participant: TrackedParticipant, event
     """The beginning of the absence. Since version 4 of the rules it is the last sign of life of a client that fell silent."""
     if state.rules_version < 4 or event.since is None:
         return state.clock
-    spoke_at = state.speech(participant.role).last_message_at if participant.role is not Role.CUSTOM_BOT else None
+    speaks_in_turn = participant.role in (Role.CUSTOMER, Role.AGENT)
+    spoke_at = state.speech(participant.role).last_message_at if speaks_in_turn else None
     signs_of_life = filter(None, (event.since, participant.since, spoke_at))
     return min(state.clock, max(signs_of_life))

@@ -11,13 +11,14 @@ next run, after continue-as-new, begins under the present version.
 | 4 | an open socket outweighs a late report (`Commit.absent`); a connect has its own instant; `Timer.ASSIGNED` |
 | 5 | the bytes of signals count (`RunLength`); a run hands over up to 1 MB of events; a round has a limit (`ROUND_ENTRIES`) |
 | 6 | only the loop of the workflow sets timers (`DeadlineTimer`) |
+| 7 | supervisors join (`Barge`) |
 
-To add version 7:
+To add version 8:
 
-1. Set `RULES_VERSION = 7` and decide it by a patch: `if workflow.patched("rules-7"): return 7`, before the other versions.
+1. Set `RULES_VERSION = 8` and decide it by a patch: `if workflow.patched("rules-8"): return 8`, before the other versions.
 2. Branch on `state.rules_version` at each rule that differs, and nowhere else.
 3. Add a scenario to `tests/replay/scenarios.py` and record it with `make histories`. The histories of older versions stay.
-4. Replace all workers. New conversations begin under version 7. Busy ones move by themselves; the signal `renew` moves the rest.
+4. Replace all workers. New conversations begin under version 8. Busy ones move by themselves; the signal `renew` moves the rest.
 
 To retire version 1:
 
@@ -27,14 +28,14 @@ To retire version 1:
 3. Delete the branches and the histories of version 1, and replace `workflow.patched("rules-2")` by
    `workflow.deprecate_patch("rules-2")`. Delete that call too after another such wait.
 
-`tests/replay/test_rules_versions.py` demonstrates these steps with a version 7.
+`tests/replay/test_rules_versions.py` demonstrates these steps with a version 8.
 """
 
 from __future__ import annotations
 
 from temporalio import workflow
 
-RULES_VERSION = 6
+RULES_VERSION = 7
 """The present version of the rules."""
 
 
@@ -44,8 +45,10 @@ def decide_rules_version() -> int:
     The input of the run does not decide: while workers are replaced, an older worker can begin a run that a newer process
     started.
     """
-    if workflow.patched("rules-6"):
+    if workflow.patched("rules-7"):
         return RULES_VERSION
+    if workflow.patched("rules-6"):
+        return 6
     if workflow.patched("rules-5"):
         return 5
     if workflow.patched("rules-4"):

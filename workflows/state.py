@@ -89,8 +89,10 @@ class ConversationState(Value):
     unrecorded_answers: tuple[tuple[str, str], ...] = ()
     unrecorded_offers: tuple[EndedOffer, ...] = ()
     former_participants: tuple[str, ...] = ()
-    """The ids of agents and bots who have left."""
+    """The ids of agents, bots and supervisors who have left."""
     bots: tuple[TrackedParticipant, ...] = ()
+    supervisors: tuple[TrackedParticipant, ...] = ()
+    """The supervisors who take part in the present contact. Those who monitor it silently are not known here."""
     found_connected: tuple[str, ...] = ()
     """The ids of participants who count as away, but have an open socket. Only until the next write."""
     unarchived: tuple[UnarchivedContact, ...] = ()
@@ -170,7 +172,7 @@ class ConversationState(Value):
     def participants(self) -> tuple[TrackedParticipant, ...]:
         """The present participants, the customer first."""
         agents = () if self.agent is None else (self.agent,)
-        return (self.customer, *agents, *self.bots)
+        return (self.customer, *agents, *self.bots, *self.supervisors)
 
     @property
     def contact_ids(self) -> tuple[str, ...]:
@@ -241,7 +243,9 @@ class ConversationState(Value):
         """This state with the entry of a present participant replaced."""
         match participant.role:
             case Role.CUSTOM_BOT:
-                return self.replace(bots=tuple(participant if b.id == participant.id else b for b in self.bots))
+                return self.replace(bots=_replaced(self.bots, participant))
+            case Role.SUPERVISOR:
+                return self.replace(supervisors=_replaced(self.supervisors, participant))
             case Role.CUSTOMER:
                 return self.replace(customer=participant)
             case _:
@@ -301,6 +305,12 @@ class ConversationState(Value):
         if self.offer and self.offer.id == offer.id:
             return self.with_offer_ended(offer.outcome)
         return self.replace(past_offers=(*self.past_offers, offer)[-KEPT_OFFERS:])
+
+
+def _replaced(
+    participants: tuple[TrackedParticipant, ...], changed: TrackedParticipant
+) -> tuple[TrackedParticipant, ...]:
+    return tuple(changed if each.id == changed.id else each for each in participants)
 
 
 def derived_id(conversation: str, name: str) -> str:

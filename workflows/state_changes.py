@@ -56,6 +56,7 @@ class StateChanges(TypedDict, total=False):
     unrecorded_offers: tuple[EndedOffer, ...]
     former_participants: tuple[str, ...]
     bots: tuple[TrackedParticipant, ...]
+    supervisors: tuple[TrackedParticipant, ...]
     found_connected: tuple[str, ...]
     unarchived: tuple[UnarchivedContact, ...]
     served_contact: Contact | None

@@ -12,6 +12,7 @@ from domain.routing import EndedOffer, OfferOutcome
 from domain.transcript import EventType
 from workflows.contact_changes import begin_contact, mark_for_archive, remove_agent
 from workflows.decision import Decision, automated_message, departure_item, event_item, send_notice
+from workflows.participation import dismiss_supervisors
 from workflows.state import ConversationState, derived_id
 from workflows.state_parts import TrackedParticipant
 from workflows.survey import TRIGGER as SURVEY
@@ -48,9 +49,8 @@ def accept_offer(state: ConversationState, event: AnyEvent | None) -> Decision:
 def _assign_agent(state: ConversationState, user: str, name: str, *, accepted: bool = False) -> Decision:
     """Assign the conversation. A contact has one agent: if another agent parked it, it continues as a new contact."""
     if state.parked_by and state.parked_by.user != user:
-        state = begin_contact(
-            state, _next_contact_id(state), InitiationMethod.TRANSFER, state.queue, EndReason.TRANSFERRED
-        )
+        dismissed = dismiss_supervisors(state).then(lambda s: Decision(_begin_contact_of_another_agent(s)))
+        return dismissed.then(lambda s: _assign_agent(s, user, name, accepted=accepted))
     id = derived_id(state.id, f"agent/{user}")
     has_offer = state.offer is not None and state.offer.user == user
     outcome = OfferOutcome.ACCEPTED if has_offer else OfferOutcome.WITHDRAWN
@@ -68,11 +68,17 @@ def _assign_agent(state: ConversationState, user: str, name: str, *, accepted: b
     return automated_message(assigned, "agent_assigned")
 
 
+def _begin_contact_of_another_agent(state: ConversationState) -> ConversationState:
+    next_id, reason = _next_contact_id(state), EndReason.TRANSFERRED
+    return begin_contact(state, next_id, InitiationMethod.TRANSFER, state.queue, reason)
+
+
 def transfer(state: ConversationState, event: AnyEvent | None) -> Decision:
     """End the present contact and begin one in the named queue, with the named agent if there is one."""
     assert isinstance(event, Transfer)
     agent, contact_id = state.agent, event.contact_id or _next_contact_id(state)
     decision = departure_item(state, agent) if agent else Decision(state)
+    decision = decision.then(dismiss_supervisors)
     decision = decision.then(lambda s: event_item(s, EventType.TRANSFERRED, agent))
     decision = decision.then(lambda s: automated_message(s, "transferred", QueueName=event.queue)).then(
         lambda s: Decision(begin_contact(s, contact_id, InitiationMethod.TRANSFER, event.queue, EndReason.TRANSFERRED))
@@ -102,6 +108,7 @@ def requeue(reason: EndReason, trigger: str) -> TransitionAction:
     def action(state: ConversationState, event: AnyEvent | None) -> Decision:
         assert state.agent is not None
         left = departure_item(state, state.agent, trigger=trigger).then(lambda s: automated_message(s, trigger))
+        left = left.then(dismiss_supervisors)
         return left.then(lambda s: Decision(_begin_queued_contact(s, reason)))
 
     return action
@@ -209,7 +216,8 @@ def _end_or_begin_survey(state: ConversationState, event: AnyEvent | None, reaso
     agent, survey = state.agent, state.policy.survey
     if survey is None or agent is None or state.customer.joined_at is None:
         return end_chat(reason)(state, event)
-    begun = departure_item(state, agent, trigger=SURVEY).then(lambda s: Decision(_begin_survey(s, reason)))
+    left = departure_item(state, agent, trigger=SURVEY).then(dismiss_supervisors)
+    begun = left.then(lambda s: Decision(_begin_survey(s, reason)))
     return begun if state.survey_by_bot else begun.then(ask_question)
 
 

@@ -4,6 +4,7 @@ from api.agent import (
     agent_status,
     authentication,
     contacts,
+    monitoring,
     notes,
     offers,
     queue_transfers,
@@ -23,6 +24,7 @@ MODULES = (
     offers,
     queues,
     supervision,
+    monitoring,
     queue_transfers,
     socket,
 )

@@ -26,6 +26,7 @@ from domain.refusals import Refusal, RefusalCode, refusal
 from runtime.logs import CONTACT, INSTANCE
 from store import conversations
 from store.customers import CustomerSummary, customer_summaries
+from store.monitors import Monitor, find_monitor
 from store.records import StoredContact, StoredConversation, StoredParticipant
 from wire.models import ContactId
 
@@ -55,17 +56,29 @@ async def list_contacts(services: ServicesInRequest, agent: ByAgentToken) -> Con
 
 @router.post("/{contact_id}/session")
 async def join_chat(contact_id: ContactId, services: ServicesInRequest, agent: ByAgentToken) -> ChatDetailsResponse:
-    """Returns the `chatDetails` with which ChatJS joins the chat: `ChatSession.create({type: "AGENT", chatDetails})`."""
+    """Returns the `chatDetails` with which ChatJS joins the chat: `ChatSession.create({type: "AGENT", chatDetails})`.
+
+    A supervisor gets those of a contact that they monitor, too.
+    """
+    if monitor := await find_own_monitor(services, agent, contact_id):
+        return _chat_details(services, agent, contact_id, monitor.conversation_id, monitor.participant_id)
     contact, conversation, me = await find_own_contact(services, agent, contact_id)
     if contact.ended_at is not None:
         raise ConversationEnded
     if me.left_at is not None:
         raise MalformedRequest("contact_id: you have left the chat; resume it first.")
+    return _chat_details(services, agent, contact_id, conversation.id, me.id)
+
+
+def _chat_details(
+    services: Services, agent: SignedInAgent, contact_id: str, conversation_id: str, participant_id: str
+) -> ChatDetailsResponse:
+    token = participant_token(services, participant_id, conversation_id, agent.identity, agent.expires_at)
     return ChatDetailsResponse(
         contact_id=contact_id,
-        initial_contact_id=conversation.id,
-        participant_id=me.id,
-        participant_token=participant_token(services, me.id, conversation.id, agent.identity, agent.expires_at),
+        initial_contact_id=conversation_id,
+        participant_id=participant_id,
+        participant_token=token,
     )
 
 
@@ -164,6 +177,15 @@ async def find_own_contact(
     INSTANCE.set(agent.instance)
     CONTACT.set(contact_id)
     return *found, participant
+
+
+async def find_own_monitor(services: Services, agent: SignedInAgent, contact_id: str) -> Monitor | None:
+    """Return what the agent, as a supervisor, monitors in a contact; None when they do not."""
+    if not agent.settings.supervisor:
+        return None
+    found = await conversations.find_contact(services.db, agent.instance, contact_id)
+    monitor = found and await find_monitor(services.db, found[1].id, agent.user)
+    return monitor if monitor and monitor.contact_id == contact_id else None
 
 
 async def current_contact(services: Services, agent: SignedInAgent, conversation_id: str) -> ContactResponse | None:

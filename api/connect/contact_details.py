@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
 from annotated_types import MaxLen, MinLen
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from api.bodies import JsonBody
+from api.connect.attachment_references import attachment_references
 from api.connect.authentication import ByChatsKey
 from api.connect.contacts import find_contact
 from api.connect.pages import NextTokenInQuery, Pages
@@ -152,14 +153,18 @@ async def list_contact_references(
     contact_id: ContactIdInPath,
     services: ServicesInRequest,
     caller: ByChatsKey,
+    request: Request,
     types: Annotated[list[ReferenceType], MaxLen(6), Query(alias="referenceTypes")],
     next_token: NextTokenInQuery = None,
 ) -> dict[str, Any]:
-    """ListContactReferences: those of the given types, by key."""
+    """ListContactReferences: those of the given types, by key, and the files of the contact, by name."""
     instance, _ = services.instance(instance_id, caller.instances)
     contact, _ = await find_contact(services, instance, contact_id)
-    found = {key: one for key, one in (contact.references or {}).items() if one.type in types}
+    noted = {key: one for key, one in (contact.references or {}).items() if one.type in types}
+    found = {key: {_MEMBERS[one.type]: {"Name": key, "Value": one.value}} for key, one in noted.items()}
+    if "ATTACHMENT" in types:
+        files = await attachment_references(services, request, contact)
+        found |= {key: {"Attachment": file} for key, file in files.items()}
     pages = Pages(services, f"references of {contact.id}", sorted(types))
     page, following = pages.of_names(found, next_token, None)
-    references = [{_MEMBERS[found[key].type]: {"Name": key, "Value": found[key].value}} for key in page]
-    return without_none(ReferenceSummaryList=references, NextToken=following)
+    return without_none(ReferenceSummaryList=[found[key] for key in page], NextToken=following)

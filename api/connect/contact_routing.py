@@ -1,8 +1,10 @@
-"""UpdateContactRoutingData: the priority of a contact in its queue."""
+"""UpdateContactRoutingData: the place of a contact in its queue."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any
 
 from annotated_types import Interval
@@ -17,7 +19,7 @@ from api.openapi import DescribedRoute
 from api.paths import ContactIdInPath, InstanceIdInPath
 from domain.conversation import State
 from domain.errors import InvalidValue, MalformedRequest
-from routing.priorities import set_priority
+from routing.priorities import adjust_wait, set_priority
 from runtime.bus import routing_has_changed
 from store.records import StoredContact, StoredConversation
 from wire.models import OnlyServedMembers
@@ -29,6 +31,7 @@ class UpdateContactRoutingData(OnlyServedMembers):
     """POST /contacts/{InstanceId}/{ContactId}/routing-data."""
 
     queue_priority: Annotated[int, Interval(ge=1, lt=2**63)] | None = None
+    queue_time_adjustment_seconds: Annotated[int, Interval(ge=-(2**31), lt=2**31)] | None = None
 
 
 @router.post("/contacts/{InstanceId}/{ContactId}/routing-data")
@@ -39,20 +42,34 @@ async def update_contact_routing_data(
     caller: ByChatsKey,
     body: JsonBody[UpdateContactRoutingData],
 ) -> dict[str, Any]:
-    """UpdateContactRoutingData. The priority counts until another contact follows this one, as after a transfer."""
+    """UpdateContactRoutingData. It counts until another contact follows this one, as after a transfer."""
     instance, _ = services.instance(instance_id, caller.instances)
     contact, conversation = await find_contact(services, instance, contact_id)
-    if body.queue_priority is None:
-        raise MalformedRequest("QueuePriority: is missing.")
-    place = await _set_priority(services, contact, conversation, body.queue_priority)
+    place = await _change_place(services, contact, conversation, _change_of(services, body))
     await services.bus.announce(routing_has_changed(*place))
     return {}
 
 
-async def _set_priority(
-    services: Services, contact: StoredContact, conversation: StoredConversation, priority: int
+PlaceChange = Callable[[str, str], Awaitable[tuple[str, str] | None]]
+"""Changes the place of a contact, by the ids of conversation and contact. Returns instance and queue; None: it has none."""
+
+
+def _change_of(services: Services, body: UpdateContactRoutingData) -> PlaceChange:
+    """Return the change that a request names: exactly one, as on AWS."""
+    priority, seconds = body.queue_priority, body.queue_time_adjustment_seconds
+    if priority is not None and seconds is not None:
+        raise InvalidValue("QueuePriority and QueueTimeAdjustmentSeconds: only one of them can be given.")
+    if priority is not None:
+        return partial(set_priority, services.db, priority=priority)
+    if seconds is not None:
+        return partial(adjust_wait, services.db, seconds=seconds)
+    raise MalformedRequest("QueuePriority or QueueTimeAdjustmentSeconds: one of them must be given.")
+
+
+async def _change_place(
+    services: Services, contact: StoredContact, conversation: StoredConversation, change: PlaceChange
 ) -> tuple[str, str]:
-    """Set the priority, and return instance and queue. A new chat appears in its queue within `PLACEMENT_TIMEOUT`.
+    """Change the place, and return instance and queue. A new chat appears in its queue within `PLACEMENT_TIMEOUT`.
 
     Raises:
         InvalidValue: the contact has no place in routing.
@@ -60,7 +77,7 @@ async def _set_priority(
     clock = asyncio.get_running_loop()
     deadline = clock.time() + PLACEMENT_TIMEOUT
     while contact.ended_at is None:
-        if place := await set_priority(services.db, conversation.id, contact.id, priority):
+        if place := await change(conversation.id, contact.id):
             return place
         if conversation.state != State.OPEN or clock.time() > deadline:
             break

@@ -74,7 +74,7 @@ async def start_attachment_upload(
     request: Request, services: ServicesInRequest, session: ByConnectionToken, body: JsonBody[StartAttachmentUpload]
 ) -> dict[str, Any]:
     """StartAttachmentUpload. A repeat under the same ClientToken has the same id, and another URL."""
-    session.require_active()
+    session.require_voice()
     workstream = _workstream(services, session)
     rules = workstream.attachments if workstream else NO_FILES
     if not (rules.extensions and services.engine.archives):
@@ -97,7 +97,9 @@ async def start_attachment_upload(
         raise QuotaExceeded(f"This chat has {MAX_ATTACHMENTS} attachments, and can have no more.")
     if (found.name, found.size, found.content_type) != (new.name, new.size, new.content_type):
         raise TokenReused
-    url = file_url(request, services, TokenKind.UPLOAD, found.id, session.participant.id, UPLOAD_LIFE)
+    url = await services.attachments.signed_url(found, UPLOAD_LIFE)
+    if url is None:
+        url = file_url(request, services, TokenKind.UPLOAD, found.id, session.participant.id, UPLOAD_LIFE)
     expiry = (now + UPLOAD_LIFE).strftime("%Y-%m-%dT%H:%M:%SZ")
     upload = {"Url": url, "UrlExpiry": expiry, "HeadersToInclude": upload_headers(found)}
     return {"AttachmentId": found.id, "UploadMetadata": upload}
@@ -111,7 +113,7 @@ async def complete_attachment_upload(
 
     With a scanner the item comes with its verdict. The response waits for it 10 seconds at most.
     """
-    session.require_active()
+    session.require_voice()
     [id] = body.attachment_ids
     found = await attachments.find_attachment(services.db, id)
     if found is None or found.participant_id != session.participant.id:
@@ -192,8 +194,8 @@ async def _last_of_past(services: Services, session: Session, found: StoredAttac
 
 
 async def _is_hidden_survey(services: Services, session: Session, item: TranscriptItem) -> bool:
-    is_agent = session.participant.role is Role.AGENT
-    return is_agent and bool(await conversations.survey_contacts(services.db, {item.contact_id}))
+    is_at_work = session.participant.role in (Role.AGENT, Role.SUPERVISOR)
+    return is_at_work and bool(await conversations.survey_contacts(services.db, {item.contact_id}))
 
 
 def _unknown(member: str, id: str) -> InvalidValue:

@@ -62,7 +62,7 @@ async def create_participant_connection(
         raise MalformedRequest("Type: at least one type of connection must be named.")
     if "WEBRTC_CONNECTION" in (body.type or ()):
         raise MalformedRequest("Type: WEBRTC_CONNECTION is not served for chats.")
-    if body.connect_participant:
+    if body.connect_participant and not session.is_supervisor:
         await _connect(services, session)
     ids = session.participant.id, session.conversation.id
     # what an agent may do ends with their agent token, and the participant token of an agent ends with that
@@ -74,7 +74,13 @@ async def create_participant_connection(
 async def disconnect_participant(
     services: ServicesInRequest, session: ByConnectionToken, body: JsonBody[DisconnectParticipant]
 ) -> dict[str, Any]:
-    """DisconnectParticipant. An agent ends the chat; a customer ends it if the policy allows, and leaves it otherwise."""
+    """DisconnectParticipant. An agent ends the chat; a customer ends it if the policy allows, and leaves it otherwise.
+
+    A bot or a supervisor only leaves.
+    """
+    if session.is_supervisor:
+        await services.monitoring.leave(session.participant.id, session.conversation.id)
+        return {}
     command = Leave if session.participant.role == "CUSTOM_BOT" else End
     try:
         refused = await services.engine.execute_command(

@@ -16,7 +16,7 @@ from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute
 from api.participant.arrival import place_in_line
 from api.participant.authentication import ByConnectionToken
-from domain.errors import InvalidValue, MalformedRequest, Throttled, TokenReused
+from domain.errors import InvalidValue, MalformedRequest, NoReceipts, Throttled, TokenReused
 from domain.events import Message
 from domain.instants import iso
 from domain.participants import Role
@@ -69,7 +69,7 @@ async def send_message(
     request: Request, services: ServicesInRequest, session: ByConnectionToken, body: JsonBody[SendMessage]
 ) -> dict[str, Any]:
     """SendMessage. After a 200 response the transcript will contain the message exactly once, even if processes die."""
-    session.require_active()
+    session.require_voice()
     allowed = session.conversation.content_types
     if allowed and body.content_type not in allowed:
         raise InvalidValue(f"ContentType: this chat supports {', '.join(allowed)} only.")
@@ -101,7 +101,7 @@ async def send_event(
     services: ServicesInRequest, session: ByConnectionToken, body: JsonBody[SendEvent]
 ) -> dict[str, Any]:
     """SendEvent. Typing goes to sockets only. A receipt is stored with its message before the response."""
-    session.require_active()
+    session.require_voice()
     now = datetime.now(UTC)
     if body.content_type == TYPING:
         await _send_typing(services, session)
@@ -132,6 +132,8 @@ async def _send_typing(services: Services, session: Session) -> None:
 
 
 async def _record_receipt(services: Services, session: Session, body: SendEvent, now: datetime) -> None:
+    if session.has_supervisor:
+        raise NoReceipts
     read, message_id = body.content_type == READ, _message_id(body.content)
     request = ReceiptRequest(session.conversation.id, session.participant.id, message_id, read, now)
     try:

@@ -19,6 +19,7 @@ from realtime.open_sockets import HEAD_START_SECONDS
 from realtime.sessions import Session
 from realtime.socket import UNUSED, ClientSocket, Frame
 from realtime.transcript_feed import TranscriptSubscriber
+from routing.connection_reports import SUPERVISOR_CONNECTIONS
 from runtime.logs import CONTACT, INSTANCE
 from store import conversations
 from store.records import StoredConversation
@@ -78,6 +79,8 @@ class _ParticipantSocket:
             websocket, f"participant {participant_id} in {conversation_id}", services.metrics.participant_sockets
         )
         self._frames = self._socket.frames
+        # the conversation does not know whether a supervisor is connected
+        self._counted_in = SUPERVISOR_CONNECTIONS if session.is_supervisor else conversation_id
         self._subscriber = TranscriptSubscriber(
             participant_id, conversation_id, self._frames, _welcome, session.agent_identity
         )
@@ -99,7 +102,7 @@ class _ParticipantSocket:
                 if self._is_subscribed:
                     self._parts.transcripts.leave(self._subscriber)
                     self._parts.connections.closed(
-                        self._subscriber.participant_id, self._subscriber.key, silent_since=self._socket.silent_since
+                        self._subscriber.participant_id, self._counted_in, silent_since=self._socket.silent_since
                     )
 
     async def hand_over(self) -> None:
@@ -139,7 +142,7 @@ class _ParticipantSocket:
             await self._frames.reply(SUBSCRIBED)
         elif await self._parts.transcripts.join(self._subscriber):
             self._is_subscribed = True
-            self._parts.connections.opened(self._subscriber.participant_id, self._subscriber.key)
+            self._parts.connections.opened(self._subscriber.participant_id, self._counted_in)
         else:
             self._socket.close()  # the client then requests another socket, and the error response gives the reason
 

@@ -4,7 +4,8 @@ A page has the items from a position on, in one direction. `NextToken` has the p
 is signed, and belongs to one conversation. A backward scan first reads the current conversation, then, with further tokens, the
 past. `StartPosition` and `ContactId` do not reach the past, as on Amazon Connect.
 
-An agent or bot who has left a chat that goes on reads what was said until then, and nothing later. No agent reads a survey.
+An agent, bot or supervisor who has left a chat that goes on reads what was said until then, and nothing later. Surveys are
+read by customers and bots only.
 """
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ async def _past_page(
     page, rest = await page_of_past(services.db, start, limit)
     if (count := fitting([each.item for each in page])) < len(page):
         page, rest = page[:count], PastPosition(page[count].conversation_id, page[count].item.seq)
-    if session.participant.role == Role.AGENT:
+    if session.participant.role in (Role.AGENT, Role.SUPERVISOR):
         surveys = await conversations.survey_contacts(services.db, {each.item.contact_id for each in page})
         page = [each for each in page if each.item.contact_id not in surveys]
     found = await _receipts(services, page)

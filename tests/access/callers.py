@@ -220,6 +220,16 @@ def _bot_seat(tenants: Tenants) -> Seat:
     return _seat(tenants, "bot", chat, made["ParticipantCredentials"]["ParticipantToken"])
 
 
+def _silent_seat(tenants: Tenants) -> Seat:
+    chat = tenants.given_to("holder")
+    body = {"InstanceId": "one", "ContactId": chat.contact_id, "UserId": "supervisor"}
+    tenants.send("POST", "/contact/monitor", bearer(ALL_ROLES), body)
+    path = f"/v1/agent/contacts/{chat.contact_id}/session"
+    return _seat(
+        tenants, "supervisor", chat, tenants.send("POST", path, tenants.agent("supervisor"))["ParticipantToken"]
+    )
+
+
 def _invalid_participants(tenants: Tenants, operation: str, role: str) -> Sequence[Caller]:
     seat = _customer_seat(tenants)
     target, chat = Target(tenants, seat.chat), seat.chat
@@ -362,6 +372,7 @@ PLANES: Mapping[str, Mapping[str, Callers]] = {
         "agent taken out": _after(_agent_to_be_removed, _take_out),
         "bot": _after(_bot_seat, _say_later),
         "bot that left": _after(_bot_seat, _leave),
+        "silent supervisor": _after(_silent_seat, _say_later),
     },
 }
 """By the heading above a table, and the head of a column."""

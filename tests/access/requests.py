@@ -83,6 +83,7 @@ BODIES: Mapping[str, Body] = {
             }
         }
     },
+    "POST /contact/monitor": lambda target: _contact(target, UserId="supervisor"),
     "POST /metrics/contact": lambda target: _contact(target, Metrics=[{"Name": "POSITION_IN_QUEUE"}]),
     "PUT /users/{InstanceId}/{UserId}/status": lambda _: {"AgentStatusId": "offline"},
     "POST /search-users": lambda _: INSTANCE,

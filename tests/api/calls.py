@@ -40,6 +40,7 @@ ROUTES = {
     "StopContactStreaming": ("POST", "/contact/stop-streaming"),
     "UpdateParticipantRoleConfig": ("PUT", "/contact/participant-role-config/{InstanceId}/{ContactId}"),
     "GetContactMetrics": ("POST", "/metrics/contact"),
+    "MonitorContact": ("POST", "/contact/monitor"),
     "PutUserStatus": ("PUT", "/users/{InstanceId}/{UserId}/status"),
     "ListAgentStatuses": ("GET", "/agent-status/{InstanceId}"),
     "DescribeUser": ("GET", "/users/{InstanceId}/{UserId}"),
@@ -151,7 +152,7 @@ class Api:
             return fresh
         changing = (
             *("StopContact", "DisconnectParticipant", "CreateParticipant", "GetContactMetrics"),
-            *("DismissUserContact", "StartAttachmentUpload"),
+            *("DismissUserContact", "StartAttachmentUpload", "MonitorContact"),
         )
         return self.start() if operation in changing else chat
 

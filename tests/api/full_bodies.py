@@ -86,7 +86,7 @@ BODIES: Mapping[str, list[dict[str, Any]]] = {
     "TagContact": [{**_CHAT, "Tags": {"a": "1"}}],
     "UpdateContactAttributes": [{"InstanceId": "i", "InitialContactId": "c", "Attributes": {"a": "1"}}],
     "AssociateContactWithUser": [{"UserId": "u"}],
-    "UpdateContactRoutingData": [{"QueuePriority": 1}],
+    "UpdateContactRoutingData": [{"QueuePriority": 1}, {"QueueTimeAdjustmentSeconds": 60}],
     "ListRealtimeContactAnalysisSegmentsV2": [
         {"MaxResults": 1, "NextToken": "t", "OutputType": "Raw", "SegmentTypes": ["Event"]}
     ],
@@ -108,6 +108,9 @@ BODIES: Mapping[str, list[dict[str, Any]]] = {
             "MaxResults": 1,
         }
         for users in ({"Queues": ["q"]}, {"Agents": ["a"]})
+    ],
+    "MonitorContact": [
+        {**_CHAT, "UserId": "u", "AllowedMonitorCapabilities": ["SILENT_MONITOR", "BARGE"], "ClientToken": "t"}
     ],
     "StartContactStreaming": [
         {**_CHAT, "ChatStreamingConfiguration": {"StreamingEndpointArn": "arn"}, "ClientToken": "t"}

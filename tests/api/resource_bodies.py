@@ -33,6 +33,7 @@ def resource_bodies(chat: Chat) -> dict[str, dict[str, Any]]:
         "TagContact": {"InstanceId": "demo", "ContactId": chat.contact_id, "Tags": {"a": "1"}},
         "UntagContact": {},
         "UpdateContactRoutingData": {"RoutingCriteria": None, "QueuePriority": 5},
+        "MonitorContact": {"InstanceId": "demo", "ContactId": chat.contact_id, "UserId": "s1"},
         "DismissUserContact": {"ContactId": chat.contact_id},
         "ListRealtimeContactAnalysisSegmentsV2": {
             "NextToken": None,

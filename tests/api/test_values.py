@@ -61,6 +61,10 @@ ACCEPTED: list[tuple[str, str, Any]] = [
     ("StartChatContact", "SegmentAttributes", {"a": {"ValueInteger": 2**31 - 1}, "b": {"ValueInteger": -(2**31)}}),
     ("StartChatContact", "SegmentAttributes", {"a": nested_attribute(49)}),
     ("UpdateContactAttributes", "Attributes", {}),
+    *[
+        ("MonitorContact", "AllowedMonitorCapabilities", value)
+        for value in (None, [], ["BARGE"], ["SILENT_MONITOR", "BARGE"])
+    ],
     ("CreateParticipantConnection", "Type", ["WEBSOCKET"] * 5),
     *[("UpdateParticipantRoleConfig", TIMERS, idle_timer(**{MINUTES: minutes})) for minutes in (2, 480)],
     ("UpdateParticipantRoleConfig", TIMERS, idle_timer(ParticipantTimerAction="Unset")),
@@ -111,6 +115,10 @@ REFUSED: list[tuple[str, str, Any, str]] = [
     *[("StartChatContact", "SegmentAttributes", {"a": {"ValueInteger": n}}, IR) for n in ("1", 1.5, True)],
     *[("StartChatContact", "SegmentAttributes", value, IR) for value in ("a", [], {"a": "x"}, {"a": None})],
     *[("StopContact", "DisconnectReason", value, IR) for value in ("because", [], 1)],
+    *[("MonitorContact", "AllowedMonitorCapabilities", value, IP) for value in (["WHISPER"], ["BARGE"] * 3, ["barge"])],
+    *[("MonitorContact", "AllowedMonitorCapabilities", value, IR) for value in ("BARGE", {}, 1)],
+    *[("UpdateContactRoutingData", "QueueTimeAdjustmentSeconds", n, IP) for n in (2**31, -(2**31) - 1, HUGE, 60)],
+    *[("UpdateContactRoutingData", "QueueTimeAdjustmentSeconds", n, IR) for n in ("1", 1.5, True, [1], {})],
     *[("UpdateContactAttributes", "Attributes", value, IR) for value in (ABSENT, None, "a=1", [], {"a": 1})],
     *[("UpdateContactAttributes", "Attributes", {key: "x"}, IP) for key in ("", "a b", "ä", "a\n")],
     ("UpdateContactAttributes", "Attributes", {"b": "é" * 16_384}, IP),

@@ -9,7 +9,7 @@ import httpx
 
 from tests.stack import SECRET, Stack
 
-INSTANCE, AGENT, OTHER_AGENT = "demo", "a1", "a2"
+INSTANCE, AGENT, OTHER_AGENT, SUPERVISOR = "demo", "a1", "a2", "s1"
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class Chat:
 
 
 class Backend:
-    """A backend with the demo key. Both demo agents are signed in."""
+    """A backend with the demo key. Both demo agents and the supervisor are signed in."""
 
     def __init__(self, stack: Stack) -> None:
         self._connect = stack.connect()
         self._http = httpx.Client(base_url=stack.url, timeout=20)
-        self._agent_headers = {user: self._sign_in(user) for user in (AGENT, OTHER_AGENT)}
+        self._agent_headers = {user: self._sign_in(user) for user in (AGENT, OTHER_AGENT, SUPERVISOR)}
 
     def start(self, flow: str = "live", name: str = "Ada", **members: Any) -> Chat:
         """Start a chat and assign it to the agent."""
@@ -50,6 +50,21 @@ class Backend:
     def session(self, contact: str, user: str) -> dict[str, Any]:
         """Return the session with which an agent joins a contact."""
         return self._post(f"/v1/agent/contacts/{contact}/session", self._agent_headers[user])
+
+    def monitor(self, contact: str) -> dict[str, Any]:
+        """Call MonitorContact for the supervisor, who may barge in. Returns the session with which they monitor the contact."""
+        self._connect.monitor_contact(
+            InstanceId=INSTANCE,
+            ContactId=contact,
+            UserId=SUPERVISOR,
+            AllowedMonitorCapabilities=["SILENT_MONITOR", "BARGE"],
+        )
+        return self.session(contact, SUPERVISOR)
+
+    def supervise(self, contact: str, action: str) -> None:
+        """Have the supervisor barge into a contact that they monitor, or leave it."""
+        path = f"/v1/supervision/contacts/{contact}/monitor/{action}"
+        self._post(path, self._agent_headers[SUPERVISOR])
 
     def end(self, contact: str, user: str = AGENT) -> None:
         """End the chat as an agent."""

@@ -13,7 +13,7 @@ from tests.api.uploads import SAMPLES
 from tests.compat.chat_client import ChatClient, start_chat
 from tests.compat.chats import Chat, join_as_agent
 from tests.compat.chats import start_chat as start
-from tests.stack import Stack
+from tests.stack import SECRET, Stack
 
 IOS_HEADERS = {
     *("Content-Type", "Content-Length", "Content-Disposition", "Content-Encoding", "x-amz-acl"),
@@ -115,3 +115,35 @@ def test_what_came_after_the_continued_contact_stays_hidden(stack: Stack, partic
     assert content_of(participant, later.token, before) == SAMPLES["txt"][1]
     with pytest.raises(ClientError, match="no attachment"):
         participant.get_attachment(ConnectionToken=later.token, AttachmentId=after)
+
+
+def test_files_are_references_of_their_contact(stack: Stack, connect: Any, participant: Any) -> None:
+    chat = start(connect)
+    join_as_agent(stack, connect, participant, chat)
+    id = send_file(participant, chat.token, "bees.txt", *SAMPLES["txt"])
+    send_file(participant, chat.token, "bees.txt", *SAMPLES["txt"])
+    started = participant.start_attachment_upload(
+        ConnectionToken=chat.token,
+        AttachmentName="never.txt",
+        AttachmentSizeInBytes=1,
+        ContentType="text/plain",
+        ClientToken="never",
+    )
+    assert started["AttachmentId"]
+    members = {"InstanceId": "demo", "ContactId": chat.contact_id}
+    connect.update_contact(**members, References={"order": {"Type": "URL", "Value": "https://shop.example/7"}})
+    listed = connect.list_contact_references(**members, ReferenceTypes=["ATTACHMENT", "URL"])["ReferenceSummaryList"]
+    files = [each["Attachment"] for each in listed if "Attachment" in each]
+    assert [(file["Name"], file["Status"]) for file in files] == [("bees.txt", "APPROVED")] * 2
+    assert len(listed) == 3
+    [own] = [file for file in files if file["Arn"].endswith(f"/attachment/{id}")]
+    content = httpx.get(own["Value"], headers={"authorization": f"Bearer {SECRET}"}).raise_for_status().content
+    assert content == SAMPLES["txt"][1]
+    assert httpx.get(own["Value"]).status_code == 403
+    moved = connect.transfer_contact(**members, ContactFlowId="live", UserId="a2")["ContactId"]
+    for contact, count in ((moved, 0), (chat.contact_id, 2)):
+        found = connect.list_contact_references(InstanceId="demo", ContactId=contact, ReferenceTypes=["ATTACHMENT"])
+        assert len(found["ReferenceSummaryList"]) == count
+    assert connect.list_contact_references(**members, ReferenceTypes=["URL"])["ReferenceSummaryList"][0].keys() == {
+        "Url"
+    }

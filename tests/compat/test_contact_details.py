@@ -6,7 +6,6 @@ from typing import Any
 
 import httpx
 import pytest
-from botocore.exceptions import ClientError
 
 from tests.compat.chat_client import ChatClient, describe, expect_error
 from tests.compat.chat_client import start_chat as start_client
@@ -186,9 +185,19 @@ def test_priority_moves_a_contact_in_its_queue(stack: Stack, connect: Any) -> No
     assert position(last) < position(first)
     connect.update_contact_routing_data(**contact(last), QueuePriority=2**62)
     assert position(last) > position(first)
-    with pytest.raises(ClientError, match="QueueTimeAdjustmentSeconds is not served"):
-        # the model of the operation has no error for it
-        stack.connect().update_contact_routing_data(**contact(last), QueueTimeAdjustmentSeconds=60)
+    connect.update_contact_routing_data(**contact(last), QueuePriority=5)
+    connect.update_contact_routing_data(**contact(last), QueueTimeAdjustmentSeconds=3600)
+    assert position(last) < position(first)
+    connect.update_contact_routing_data(**contact(last), QueueTimeAdjustmentSeconds=-3600)
+    assert position(last) > position(first)
+    both = {"QueuePriority": 1, "QueueTimeAdjustmentSeconds": 60}
+    expect_error("InvalidParameterException", connect.update_contact_routing_data, **contact(last), **both)
+    expect_error(
+        "InvalidParameterException",
+        connect.update_contact_routing_data,
+        **contact(last),
+        QueueTimeAdjustmentSeconds=2**31,
+    )
     for chat in chats:
         connect.stop_contact(**contact(chat))
         eventually(lambda chat=chat: "DisconnectTimestamp" in describe(stack, chat.contact_id), "end")

@@ -62,6 +62,13 @@ def _rows(size: int, now: datetime) -> Iterator[Row]:
         yield schema.routing_waits, _wait(n, now)
         yield schema.sent_positions, {"contact_id": f"waiting-{n}", "position": size - n, "at": now}
         yield schema.audit, _audit_entry(n, now)
+        monitored = {
+            "conversation_id": f"waiting-{n}",
+            "contact_id": f"waiting-{n}",
+            "may_barge": False,
+            "lost_at": now,
+        }
+        yield schema.monitors, {"participant_id": f"waiting-{n}-customer", **monitored}
         yield schema.client_tokens, {"id": f"token-{n}", "digest": "d", "resource_id": f"waiting-{n}", "used_at": now}
         yield schema.feed_events, _event(n, now - timedelta(hours=10) + timedelta(seconds=n))
         yield schema.webhook_deliveries, _delivery(n, began)
@@ -183,6 +190,8 @@ def _open_chat(
             "in_turn": True,
             "priority": 5,
             "enqueued_at": began,
+            "time_adjustment": 0,
+            "queued_since": began,
             "bound_to": "",
             "holder": agent if works else None,
             "holds_until": FOREVER if works else None,

@@ -12,7 +12,7 @@ from routing.agent_events import AgentId
 from routing.connection_reports import connection_id
 from routing.leases import Lease, end_leases, holds_lease, leases, take_lease
 from routing.placement import remove_from_routing
-from routing.priorities import set_priority
+from routing.priorities import adjust_wait, set_priority
 from routing.records import OfferRules, RoutedAgent
 from routing.rows import lock_agents
 from routing.sent_positions import delete_sent_positions, record_sent_position, sent_positions
@@ -140,6 +140,7 @@ async def queues_and_positions(db: Database) -> None:
     await board.average_waits(db, INSTANCE, [SUPPORT, LONG], now - queues.WAIT_WINDOW, last=5)
     await put(db, placement("urgent", queue=SUPPORT, enqueued_at=now), now)
     assert await set_priority(db, "urgent", "urgent", 1) == (INSTANCE, SUPPORT)
+    assert await adjust_wait(db, "urgent", "urgent", 60) == (INSTANCE, SUPPORT)
     await remove_from_routing(db, "urgent", now)
     await queues.delete_waits(db, now - queues.WAIT_WINDOW)
     await sent_positions(db, ["waiting-1", "waiting-2"])

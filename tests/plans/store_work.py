@@ -21,6 +21,7 @@ from store import (
     customers,
     feed,
     inspection,
+    monitors,
     notes,
     past,
     personal_data,
@@ -48,6 +49,7 @@ from store.database import Database
 from store.feed_derivation import event_of_archive, event_of_unreached
 from store.feed_writes import write_event_once
 from store.item_writer import ItemWriter
+from store.monitors import Begun, Monitor
 from store.notes import ContactNote
 from store.open_records import count_active, open_records, recorded_state
 from store.past import PastPosition
@@ -348,7 +350,25 @@ async def credentials(db: Database) -> None:
     await single_uses.delete_expired(db, now + timedelta(minutes=1))
 
 
+async def supervisors_of_a_chat(db: Database) -> None:
+    """A supervisor who monitors a contact, connects, is lost and leaves."""
+    now = datetime.now(UTC)
+    monitor = Monitor("new-supervisor", CHAT, CHAT, "new", "New", may_barge=True)
+    async with db.write() as connection:
+        assert await monitors.begin_monitor(connection, monitor, 5, now) is Begun.NEW
+    async with db.write() as connection:
+        assert await monitors.begin_monitor(connection, monitor, 5, now) is Begun.PRESENT
+    assert await monitors.find_monitor(db, CHAT, "new") == monitor
+    await monitors.note_monitor_connected(db, monitor.participant_id)
+    await monitors.note_monitor_lost(db, monitor.participant_id, now)
+    assert len(await monitors.monitors_lost_before(db, now + timedelta(minutes=1))) == 1
+    async with db.write() as connection:
+        await monitors.end_monitors_of_contact(connection, CHAT, CHAT, now)
+    await monitors.end_monitor(db, monitor.participant_id, now)
+
+
 STORE_WORK = (
+    supervisors_of_a_chat,
     credentials,
     check_of_the_store,
     start_within_the_limit,

@@ -13,10 +13,12 @@ from domain.conversation import Mode, State
 from domain.events import (
     AcceptOffer,
     Assign,
+    Barge,
     Close,
     Connect,
     Disconnect,
     End,
+    Leave,
     Park,
     RejectOffer,
     Release,
@@ -358,9 +360,22 @@ async def reconfigured(engine: Engine, _: WorkflowEnvironment) -> Chat:
     return chat
 
 
+async def supervised(engine: Engine, _: WorkflowEnvironment) -> Chat:
+    """A supervisor joins, leaves, and joins again until the contact ends, then the next one, under version 7 of the rules."""
+    chat = await engine.start(id=f"recorded-supervised-{uuid4()}")
+    supervisor = f"{chat.id}-supervisor"
+    joins = Barge(participant_id=supervisor, contact_id=chat.id, user="s1", name="S1")
+    await chat.do(*WITH_AGENT, joins)
+    await chat.send("May I?", supervisor)
+    await chat.do(Leave(by=supervisor), joins, Transfer(contact_id=f"{chat.id}-2", queue="live", user="a2", name="A2"))
+    await chat.do(joins.model_copy(update={"contact_id": f"{chat.id}-2"}), End(by="agent"), Close())
+    await chat.handle.result()
+    return chat
+
+
 _LIVE = (
     *(chat, reconnect, timeout, outage, cancelled, contacts, agent_lost, participant_timers, offered, reconfigured),
-    *(survey_answers, late_connects, many_repeats),
+    *(survey_answers, late_connects, many_repeats, supervised),
 )
 _PERSISTENT = (
     *(renewed, renewed_after_work, renewed_by_signal, parked, idle_rules, hours, returning),

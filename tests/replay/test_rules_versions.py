@@ -1,6 +1,6 @@
-"""A worked example of a change of the rules: version 7 no longer lets operators park a conversation.
+"""A worked example of a change of the rules: version 8 no longer lets operators park a conversation.
 
-It follows the steps of `workflows/rules_version.py`. The tests patch the code as version 7 would change it, and run it without
+It follows the steps of `workflows/rules_version.py`. The tests patch the code as version 8 would change it, and run it without
 the sandbox, which would import the modules again without the patches.
 """
 
@@ -39,14 +39,14 @@ from workflows.state import ConversationState
 Decide = Callable[[ConversationState, AnyEvent, datetime], Decision]
 
 
-def decide_version_7() -> int:
-    """The decision of code that knows version 7."""
-    return 7 if workflow.patched("rules-7") else decide_rules_version()
+def decide_version_8() -> int:
+    """The decision of code that knows version 8."""
+    return 8 if workflow.patched("rules-8") else decide_rules_version()
 
 
 def decide_by_version(state: ConversationState, event: AnyEvent, now: datetime) -> Decision:
-    """The machine of code that knows version 7: the old rule stays, behind a branch."""
-    return decide_without_branch(state, event, now) if state.rules_version >= 7 else decide(state, event, now)
+    """The machine of code that knows version 8: the old rule stays, behind a branch."""
+    return decide_without_branch(state, event, now) if state.rules_version >= 8 else decide(state, event, now)
 
 
 def decide_without_branch(state: ConversationState, event: AnyEvent, now: datetime) -> Decision:
@@ -57,17 +57,17 @@ def decide_without_branch(state: ConversationState, event: AnyEvent, now: dateti
 
 
 @contextmanager
-def code_of_version_7(decide: Decide = decide_by_version) -> Generator[None]:
+def code_of_version_8(decide: Decide = decide_by_version) -> Generator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("workflows.conversation.decide_rules_version", decide_version_7)
+        patch.setattr("workflows.conversation.decide_rules_version", decide_version_8)
         patch.setattr("workflows.rounds.decide", decide)
         patch.setattr("worker.Worker", partial(Worker, workflow_runner=UnsandboxedWorkflowRunner()))
         yield
 
 
 @asynccontextmanager
-async def worker_of_version_7(engine: Engine) -> AsyncGenerator[None, None]:
-    with code_of_version_7():
+async def worker_of_version_8(engine: Engine) -> AsyncGenerator[None, None]:
+    with code_of_version_8():
         async with engine.worker():
             yield
 
@@ -92,16 +92,16 @@ async def count_running(engine: Engine, workstream: str, version: int) -> int:
 
 
 async def wait_for_counts(engine: Engine, workstream: str, *expected: int) -> None:
-    """Wait until the visibility of the server shows these counts for the present version and version 7."""
+    """Wait until the visibility of the server shows these counts for the present version and version 8."""
 
     async def check() -> bool | None:
         return (
             True
-            if [await count_running(engine, workstream, version) for version in (RULES_VERSION, 7)] == [*expected]
+            if [await count_running(engine, workstream, version) for version in (RULES_VERSION, 8)] == [*expected]
             else None
         )
 
-    await eventually(check, f"{expected} conversations of the present version and version 7")
+    await eventually(check, f"{expected} conversations of the present version and version 8")
 
 
 def parked_by_operator() -> Park:
@@ -117,51 +117,51 @@ async def test_running_conversation_keeps_its_rules_until_it_is_renewed(engine: 
     async with engine.worker():
         old = await start()
         await old.do(*WITH_AGENT, parked_by_operator(), Resume())
-    async with worker_of_version_7(engine):  # it replays the run that the present version recorded
+    async with worker_of_version_8(engine):  # it replays the run that the present version recorded
         await old.do(parked_by_operator(), Resume())
         assert (await old.state()).rules_version == RULES_VERSION
         new = await start()
         await new.do(*WITH_AGENT)
         assert await new.ask(parked_by_operator()) is not None
-        assert (await new.state()).rules_version == 7
+        assert (await new.state()).rules_version == 8
         await wait_for_counts(engine, workstream, 1, 1)
         await old.renew()
-        assert (await old.state()).rules_version == 7
+        assert (await old.state()).rules_version == 8
         assert await old.ask(parked_by_operator()) is not None
         await old.do(Park())
         await wait_for_counts(engine, workstream, 0, 2)
-    async with worker_of_version_7(engine):  # it replays the runs of version 7
+    async with worker_of_version_8(engine):  # it replays the runs of version 8
         await old.do(Resume())
         assert (await old.state()).state is State.ACTIVE
-    with code_of_version_7():
+    with code_of_version_8():
         for chat, runs in ((old, 2), (new, 1)):
             found = await run_histories(chat)
             assert len(found) == runs
             for history in found:
                 await replay(history)
     first, _ = await run_histories(old)
-    with code_of_version_7(decide_without_branch), pytest.raises(NondeterminismError):
+    with code_of_version_8(decide_without_branch), pytest.raises(NondeterminismError):
         await replay(first)
 
 
 async def test_conversation_without_a_run_begins_under_the_version_of_its_worker(engine: Engine) -> None:
     workstream = f"rules-{uuid4()}"
-    chat = await engine.start(Mode.PERSISTENT, workstream=workstream)  # by a process that does not know version 7
+    chat = await engine.start(Mode.PERSISTENT, workstream=workstream)  # by a process that does not know version 8
     await wait_for_counts(engine, workstream, 1, 0)
-    async with worker_of_version_7(engine):
+    async with worker_of_version_8(engine):
         await chat.do(*WITH_AGENT)
-        assert (await chat.state()).rules_version == 7
+        assert (await chat.state()).rules_version == 8
         await wait_for_counts(engine, workstream, 0, 1)
 
 
 @pytest.mark.parametrize("path", recorded(), ids=lambda path: path.stem)
-async def test_recorded_history_keeps_its_version_under_code_of_version_7(path: Path) -> None:
+async def test_recorded_history_keeps_its_version_under_code_of_version_8(path: Path) -> None:
     versions: set[int] = set()
 
     def collect_versions(state: ConversationState, event: AnyEvent, now: datetime) -> Decision:
         versions.add(state.rules_version)
         return decide_by_version(state, event, now)
 
-    with code_of_version_7(collect_versions):
+    with code_of_version_8(collect_versions):
         await replay(read_history(path))
     assert versions == {read_decisions(path).final_state.rules_version}

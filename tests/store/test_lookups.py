@@ -75,8 +75,8 @@ async def test_participant_is_found_with_the_conversation_and_its_latest_contact
     await add_contact(db, "c", "leg-2", initiated_at=after(60))
     found = await find_participant(db, "c-agent")
     assert found is not None
-    participant, conversation, contact, identity = found
-    assert identity is None
+    participant, conversation, contact, identity, has_supervisor = found
+    assert (identity, has_supervisor) == (None, False)
     assert (participant.id, participant.role, participant.user, conversation.id, contact) == (
         "c-agent",
         "AGENT",

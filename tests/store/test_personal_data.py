@@ -90,6 +90,8 @@ def rows_about(mark: str, **changes: Any) -> list[tuple[Table, dict[str, Any]]]:
         "in_turn": True,
         "priority": 5,
         "enqueued_at": NOW,
+        "time_adjustment": 0,
+        "queued_since": NOW,
         "bound_to": "",
         "delivered": False,
     }
@@ -100,6 +102,7 @@ def rows_about(mark: str, **changes: Any) -> list[tuple[Table, dict[str, Any]]]:
         (schema.conversations, conversation),
         (schema.contacts, {"id": contact, **of_conversation, "instance": INSTANCE, **method}),
         (schema.participants, participant),
+        (schema.monitors, {"participant_id": person, **of_conversation, "contact_id": contact, "may_barge": True}),
         (schema.items, item),
         (schema.checkpoints, {**of_conversation, "run_id": "r", "number": 1, "consumed": 0, "state": f"{mark}-state"}),
         (

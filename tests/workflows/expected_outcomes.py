@@ -66,6 +66,8 @@ resume: customer               | no     no         no         no      no      no
 resume: bot                    | no     no         no         no      no      no     no    | no      no      |
 invite: another bot            | in     in         in         no      in      in     no    | in      in      |
 invite: same bot               | =      =          =          =       =       =      =     | =       =       |
+barge: present contact         | in     in         in         no      no      no     no    | in      in      |
+barge: another contact         | no     no         no         no      no      no     no    | no      no      |
 leave: bot                     | in     in         in         =       in      in     =     | in      in      |
 leave: bot of the survey       | in     in         in         =       WRAP_UP CLOSED =     | in      in      | agent ended
 leave: customer                | no     no         no         no      no      no     no    | no      no      |

@@ -13,6 +13,7 @@ from domain.events import (
     AcceptOffer,
     AnyEvent,
     Assign,
+    Barge,
     Close,
     Configure,
     Connect,
@@ -103,6 +104,7 @@ def all_events(conversation: str) -> list[AnyEvent]:
         for n, (by, role) in enumerate(3 * [("customer", Role.CUSTOMER), *((agent, Role.AGENT) for agent in agents)])
         for content in ("good", "2")[n % 2 :][:1]
     ]
+    contacts = [conversation, *(f"{conversation}/t{n}" for n in range(4))]
     return [
         *(2 * [Connect(by=by) for by in participants]),
         *(Connect(by=by) for by in actors),
@@ -125,6 +127,8 @@ def all_events(conversation: str) -> list[AnyEvent]:
         *(3 * [Invite(participant_id=bot, name="Bot") for bot in BOTS]),
         *(Invite(participant_id=id, name="Bot") for id in ("customer", f"{conversation}-customer")),
         *(Invite(participant_id=id, name="Bot") for id in ("b3", "b4", "b5", "b6")),
+        *(2 * [Barge(participant_id="s1", contact_id=contact, user="s1", name="S1") for contact in contacts]),
+        *(Leave(by="s1"), Message(by="s1", content="May I?")),
         *(3 * [Leave(by=bot) for bot in BOTS]),
         *(Leave(by=by) for by in actors),
         *(3 * [End(by="agent"), End(by="customer")]),

@@ -253,6 +253,8 @@ def upgrade() -> None:
         sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("set_priority", sa.Integer(), nullable=True),
         sa.Column("enqueued_at", sa.BigInteger(), nullable=False),
+        sa.Column("time_adjustment", sa.BigInteger(), nullable=False),
+        sa.Column("queued_since", sa.BigInteger(), nullable=False),
         sa.Column("bound_to", sa.String(length=256), nullable=False),
         sa.Column("bound_until", sa.BigInteger(), nullable=True),
         sa.Column("holder", sa.String(length=256), nullable=True),
@@ -285,7 +287,7 @@ def upgrade() -> None:
             "units",
             "in_turn",
             "priority",
-            "enqueued_at",
+            "queued_since",
             "conversation_id",
         ],
         unique=False,
@@ -303,7 +305,7 @@ def upgrade() -> None:
     op.create_index(
         "routing_by_order",
         "routing",
-        ["instance", "queue", "in_turn", "priority", "enqueued_at", "conversation_id"],
+        ["instance", "queue", "in_turn", "priority", "queued_since", "conversation_id"],
         unique=False,
         sqlite_where=sa.text("stage = 'queued' AND offer_id IS NULL"),
         postgresql_where=sa.text("stage = 'queued' AND offer_id IS NULL"),
@@ -559,6 +561,25 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(op.f("ix_participants_conversation_id"), "participants", ["conversation_id"], unique=False)
+    op.create_table(
+        "monitors",
+        sa.Column("participant_id", sa.String(length=256), nullable=False),
+        sa.Column("conversation_id", sa.String(length=256), nullable=False),
+        sa.Column("contact_id", sa.String(length=256), nullable=False),
+        sa.Column("may_barge", sa.Boolean(), nullable=False),
+        sa.Column("lost_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["conversation_id"],
+            ["conversations.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["participant_id"],
+            ["participants.id"],
+        ),
+        sa.PrimaryKeyConstraint("participant_id"),
+    )
+    op.create_index(op.f("ix_monitors_conversation_id"), "monitors", ["conversation_id"], unique=False)
+    op.create_index(op.f("ix_monitors_lost_at"), "monitors", ["lost_at"], unique=False)
     op.create_table(
         "audit",
         sa.Column("id", sa.String(length=64), nullable=False),

@@ -86,6 +86,10 @@ queues = ["bobs", "both"]
 [instances.demo.agents.cat]
 name = "Cat, who has no socket"
 queues = ["cats"]
+[instances.demo.agents.sue]
+name = "Sue"
+supervisor = true
+queues = []
 """
 
 
@@ -128,7 +132,7 @@ def supervisor(api: Api) -> AgentClient:
 
 @pytest.fixture(scope="module")
 def agent_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """A Perennial with three agents. Ann and Bob each serve their own queue and one together; Cat has no socket."""
+    """Three agents and a supervisor. Ann and Bob each serve their own queue and one together; Cat has no socket."""
     settings = {
         "PERENNIAL_PRESENCE_DEBOUNCE": "PT0.3S",
         "PERENNIAL_AGENT_DISCONNECT_GRACE": f"PT{GRACE_SECONDS}S",
