@@ -108,7 +108,7 @@ async def build_worker(
     hands_over = partial(hand_over, client, settings.temporal_task_queue)
     sender = WebhookSender(db, bus, endpoints, chats, receivers, hands_over, metrics)
     transient = TransientItems(db, bus, endpoints, chats, receivers, sender.take)
-    background = [sender, transient, *_watch(settings, db, configuration)]
+    background = [sender, *_watch(settings, db, configuration)]
     on_loops(loop for part in background for loop in part.loops)
     worker = Worker(
         client,
@@ -129,7 +129,7 @@ async def build_worker(
         activity_task_poller_behavior=PollerBehaviorAutoscaling(),
     )
     try:
-        async with worker, run_in_background(*background):
+        async with worker, run_in_background(transient, *background):
             yield worker
     finally:
         await recorder.finish()

@@ -7,11 +7,11 @@ from urllib.parse import quote
 
 from fastapi import Request
 
-from api.connect.arns import contact_arn
 from api.dependencies import Services
 from domain.attachments import AttachmentStatus
 from store import attachments, transcript
 from store.records import StoredContact
+from wire.arns import contact_arn
 
 
 async def attachment_references(

@@ -11,7 +11,6 @@ from fastapi import APIRouter, Request
 from api.audit import AuditedRoute, begin_audit
 from api.bodies import JsonBody
 from api.client_tokens import token_request
-from api.connect.arns import contact_arn
 from api.connect.authentication import ByAgentsKey
 from api.connect.contacts import find_contact
 from api.connect.users import require_user
@@ -21,6 +20,7 @@ from api.refusals import refusal_error
 from domain.errors import AccessDenied, MalformedRequest
 from routing.monitoring import supervisor_id
 from store.monitors import Monitor
+from wire.arns import contact_arn
 from wire.models import ClientToken, ContactId, InstanceId, Remark, UserId, WireModel
 
 router = APIRouter(route_class=AuditedRoute)
