@@ -221,9 +221,11 @@ async def deliveries_of_a_webhook(db: Database) -> None:
 async def streams_of_a_chat(db: Database) -> None:
     """A stream of a whole chat and one of what follows, a page of the topic, its progress, and the stop."""
     now, key = datetime.now(UTC), webhooks.WebhookKey(INSTANCE, TOPIC)
-    for whole, topic in ((True, TOPIC), (False, "another")):
+    for whole, topic in ((False, TOPIC), (True, "another")):
         new = streams.NewStream(f"new-{topic}", CHAT, INSTANCE, topic, whole)
         assert await streams.start_stream(db, new, now) == new.id
+    head = (await transcript.heads(db, [CHAT]))[CHAT]
+    await ItemWriter(db).append(CHAT, [_item(CHAT, head + 1, id="streamed-item")])
     assert await streams.is_streamed(db, CHAT)
     [first, *_] = await streams.next_items(db, key, PAGE)
     assert await streams.next_items(db, key, PAGE, [CHAT])
