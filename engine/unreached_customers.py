@@ -17,7 +17,7 @@ EVERY = timedelta(seconds=5)
 AT_ONCE = 200
 
 LATER = timedelta(hours=1)
-"""When an absence is looked at again whose workstream tells nobody. The configuration can change."""
+"""When an absence is looked at again whose workstream wants no event. The configuration can change."""
 
 
 class ReconnectLink(NamedTuple):
@@ -32,7 +32,7 @@ LinkMaker = Callable[[str, str | None], ReconnectLink]
 
 
 class UnreachedCustomers(PeriodicTasks):
-    """The watch of a process. Several processes may watch: each absence is told once."""
+    """The watch of a process. Several processes may watch: each absence has one event."""
 
     def __init__(self, db: Database, configuration: Configuration, make_link: LinkMaker | None) -> None:
         """Prepare. `make_link`: None in a process that does not know the token keys; events then have no link."""

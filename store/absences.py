@@ -112,7 +112,10 @@ async def end_absence(connection: Transaction, participant_id: str) -> None:
 async def due_absences(db: Database, now: datetime, limit: int) -> list[Absence]:
     """The next absences to look at, at most `limit`. None comes again after `check_later`, `tell` or `forget`."""
     rows = await db.rows(_DUE, {"now": now, "limit": limit})
-    return [Absence(*row[:5], State(row[5]), row[6]) for row in rows]
+    return [
+        Absence(participant, chat, lost_at, instance, workstream, State(state), waiting_since)
+        for participant, chat, lost_at, instance, workstream, state, waiting_since in rows
+    ]
 
 
 async def check_later(db: Database, absences: Collection[tuple[Absence, datetime]]) -> None:

@@ -41,7 +41,7 @@ router = APIRouter(
     responses=error_responses(message="webhooks.crm.url: must be https://..., or http:// for this machine."),
 )
 
-_REQUEST = {"url": "https://crm.example.org/hook", "types": ["message", "contact.parked"]}
+_REQUEST: dict[str, Any] = {"url": "https://crm.example.org/hook", "types": ["message", "contact.parked"]}
 _SETTINGS = {**_REQUEST, "content": False, "max_in_flight": 5, "format": "cloudevents", "in_file": False}
 
 NewNameInPath = Annotated[Identifier, Path(alias="webhook", description="Name of the webhook.", examples=["crm"])]

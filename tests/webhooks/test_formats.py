@@ -35,9 +35,8 @@ ARN = f"arn:aws:connect:local:000000000000:instance/{INSTANCE}"
 
 
 def hook(**changes: Any) -> WebhookSettings:
-    return WebhookSettings(
-        **{"url": "https://crm.example.org/", "secrets": [SECRET], "format": "eventbridge", **changes}
-    )
+    default = {"url": "https://crm.example.org/", "secrets": [SECRET], "format": "eventbridge"}
+    return WebhookSettings.model_validate({**default, **changes})
 
 
 async def sent(db: Database, settings: WebhookSettings) -> list[dict[str, Any]]:
@@ -53,7 +52,7 @@ async def whole_chat(db: Database) -> None:
     await record(db, "c", snapshot=snapshot(1, state="OPEN", participants=(present,), contacts=(waiting,)))
     await merge_attributes(db, INSTANCE, "c", {"topic": "bees"}, limit=1_000)
     await record(db, "c", snapshot=snapshot(2, participants=(present, AGENT)), items=[item(1)])
-    ended = {"ended_at": after(90), "end_reason": EndReason.AGENT_ENDED}
+    ended: dict[str, Any] = {"ended_at": after(90), "end_reason": EndReason.AGENT_ENDED}
     await record(db, "c", snapshot=snapshot(3, contacts=(contact(**ended, last_seq=1),), state="WRAP_UP", **ended))
     closed = contact(**ended, wrapped_up_at=after(120), last_seq=1)
     await record(db, "c", snapshot=snapshot(4, contacts=(closed,), state="CLOSED", closed_at=after(120), **ended))
