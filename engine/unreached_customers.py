@@ -37,10 +37,10 @@ class UnreachedCustomers(PeriodicTasks):
     def __init__(self, db: Database, configuration: Configuration, make_link: LinkMaker | None) -> None:
         """Prepare. `make_link`: None in a process that does not know the token keys; events then have no link."""
         self._db, self._configuration, self._make_link = db, configuration, make_link
-        super().__init__(PeriodicTask("tell of customers who are not reached", self.look, EVERY))
+        super().__init__(PeriodicTask("write events of customers who are not reached", self.look, EVERY))
 
     async def look(self) -> None:
-        """Tell of each customer for whom words have waited as long as the workstream says."""
+        """Write an event for each customer for whom words have waited as long as the workstream says."""
         if not self._is_used():
             return
         now = datetime.now(UTC)

@@ -35,7 +35,7 @@ class StartContactStreaming(WireModel):
     instance_id: InstanceId
     contact_id: ContactId
     chat_streaming_configuration: StreamingConfiguration
-    client_token: ClientToken | None = None
+    client_token: ClientToken
 
 
 class StopContactStreaming(WireModel):

@@ -84,7 +84,9 @@ def test_lone_surrogate_in_path_is_not_found(api: Api) -> None:
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH"])
 def test_unknown_path_is_refused(api: Api, method: str, path: str) -> None:
-    assert_refused(api.http.request(method, path), 404, "UnknownOperationException", method)
+    # as it is: httpx takes `//contact` for a host
+    url = api.http.base_url.copy_with(raw_path=path.encode())
+    assert_refused(api.http.request(method, url), 404, "UnknownOperationException", method)
 
 
 @pytest.mark.parametrize(
