@@ -40,7 +40,7 @@ class UnreachedCustomers(PeriodicTasks):
         super().__init__(PeriodicTask("write events of customers who are not reached", self.look, EVERY))
 
     async def look(self) -> None:
-        """Write an event for each customer for whom words have waited as long as the workstream says."""
+        """Write the event of each absence that has lasted, with unread words, for the time of its workstream."""
         if not self._is_used():
             return
         now = datetime.now(UTC)
