@@ -320,7 +320,7 @@ def test_only_changes_that_do_not_fit_are_left_out() -> None:
     ] == [unfit_changes[1]]
 
 
-@pytest.mark.parametrize("kind", SECTIONS)
+@pytest.mark.parametrize("kind", EXAMPLES)
 def test_api_examples_are_valid(kind: str) -> None:
     office = apply_changes(MINIMAL, [change("hours", "office", EXAMPLES["hours"])])
     result = apply_changes(office, [change(kind, "example", EXAMPLES[kind])])

@@ -362,8 +362,8 @@ async def supervisors_of_a_chat(db: Database) -> None:
         assert await monitors.begin_monitor(connection, monitor, 5, now) is Begun.PRESENT
     assert await monitors.find_monitor(db, CHAT, "new") == monitor
     await monitors.note_monitor_connected(db, monitor.participant_id)
-    await monitors.note_monitor_lost(db, monitor.participant_id, now)
-    assert len(await monitors.monitors_lost_before(db, now + timedelta(minutes=1))) == 1
+    await monitors.note_monitor_lost(db, monitor.participant_id, now - timedelta(days=1))
+    assert len(await monitors.monitors_lost_before(db, now - timedelta(hours=1))) == 1
     async with db.write() as connection:
         await monitors.end_monitors_of_contact(connection, CHAT, CHAT, now)
     await monitors.end_monitor(db, monitor.participant_id, now)
