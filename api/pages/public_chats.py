@@ -6,6 +6,7 @@ the source contact alone is no proof, because its id stands in links, logs and t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request
@@ -23,8 +24,10 @@ from configuration.policies import workstream_policy
 from configuration.schema.chat_pages import ChatPagesSettings
 from configuration.schema.instances import InstanceSettings
 from configuration.schema.opening_hours import opening_at
+from configuration.schema.sections import text_in_language
 from domain.errors import AccessDenied, NotFound
 from domain.instants import iso
+from domain.policy import LANGUAGE_ATTRIBUTE
 
 router = APIRouter(
     prefix="/v1/chat-pages",
@@ -35,8 +38,8 @@ router = APIRouter(
     ),
 )
 
-LANGUAGE = "language"
-"""The attribute with the customer's language, which any browser may set."""
+MAX_LANGUAGES = 10
+"""How many languages of a request are looked at."""
 
 
 @router.get("/{instance}", openapi_extra={"security": [{}]})
@@ -44,8 +47,10 @@ async def chat_pages(request: Request, services: ServicesInRequest, instance: st
     """Returns the workstreams whose chats a browser may start, and whether they are open. For anybody."""
     await services.limits.take_for_public("public_reads", request)
     name, settings, pages = public_instance(services, instance)
+    languages = [tag.split(";")[0] for tag in request.headers.get("accept-language", "").split(",")[:MAX_LANGUAGES]]
     known = [each for each in pages.workstreams if each in settings.workstreams]
-    return ChatPagesResponse(instance=name, workstreams=tuple(_public_workstream(settings, each) for each in known))
+    offered = tuple(_public_workstream(settings, pages, each, languages) for each in known)
+    return ChatPagesResponse(instance=name, workstreams=offered)
 
 
 @router.post("/chats", openapi_extra={"security": [{}]})
@@ -85,7 +90,7 @@ def public_instance(services: Services, name_or_arn: str) -> tuple[str, Instance
 def _require_public(pages: ChatPagesSettings, body: StartPublicChat) -> None:
     """Check that a browser may say what the request says."""
     body.require_public_members()
-    allowed = {*pages.attributes, CUSTOMER_TOKEN, LANGUAGE}
+    allowed = {*pages.attributes, CUSTOMER_TOKEN, LANGUAGE_ATTRIBUTE}
     if foreign := sorted(body.attributes.keys() - allowed):
         raise AccessDenied(f"Attributes.{foreign[0]}: chat_pages.attributes does not name it.")
 
@@ -106,13 +111,16 @@ def _require_proof(services: Services, instance: str, body: StartPublicChat) -> 
         raise AccessDenied("ContinuationToken: belongs to another chat.")
 
 
-def _public_workstream(settings: InstanceSettings, name: str) -> PublicWorkstream:
+def _public_workstream(
+    settings: InstanceSettings, pages: ChatPagesSettings, name: str, languages: Sequence[str]
+) -> PublicWorkstream:
     workstream = settings.workstreams[name]
     schedule = settings.schedule(workstream.queue)
     now = opening_at(schedule, datetime.now(UTC)) if schedule else None
     is_open = now is None or now.open
     return PublicWorkstream(
         workstream=name,
+        name=text_in_language(pages.names[name], *languages) if name in pages.names else None,
         mode=workstream.mode,
         is_open=is_open,
         opens_at=iso(now.until) if now and not is_open and now.until else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from annotated_types import MaxLen, MinLen
+
 from api.connect.requests import StartChatContact
 from domain.errors import AccessDenied
 from wire.models import Text

@@ -11,12 +11,14 @@ class PublicWorkstream(ResponseBody):
     """A workstream whose chats a browser may start.
 
     Attributes:
+        name: how to call it, in a language of the request; None: the page has words for each mode.
         opens_at: when its queue opens, if it is closed; None if it is open, or does not open in the near future.
         takes_chats: whether a chat can begin now. A persistent one can begin outside of the opening hours, too.
         files: the extensions of the files that can be sent.
     """
 
     workstream: str
+    name: str | None
     mode: str
     is_open: bool
     opens_at: str | None
@@ -34,6 +36,7 @@ class ChatPagesResponse(ResponseBody):
             "workstreams": [
                 {
                     "workstream": "live",
+                    "name": None,
                     "mode": "live",
                     "is_open": True,
                     "opens_at": None,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, PlainSerializer, StringConstraints
 
-from configuration.schema.sections import Identifier, Positive, SettingsSection
+from configuration.schema.sections import Identifier, LocalizedText, Positive, SettingsSection
 
 _ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:\d{1,5})?")
 
@@ -28,6 +28,8 @@ class ChatPagesSettings(SettingsSection):
 
     workstreams: tuple[Identifier, ...] = Field(min_length=1, max_length=100)
     """The workstreams whose chats may be started, in the order in which the widget shows them."""
+    names: dict[Identifier, LocalizedText] = Field(default_factory=dict)
+    """What the widget calls the workstreams. Without a name it says what their mode means."""
     origins: tuple[Origin, ...] = Field(default=(), max_length=100)
     """Origins whose pages may show the widget, besides the API's own."""
     attributes: Annotated[frozenset[PublicAttribute], PlainSerializer(sorted, when_used="json")] = frozenset()

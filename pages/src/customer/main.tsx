@@ -1,4 +1,11 @@
 import "../shared/styles/base.css";
+import "../shared/styles/chat.css";
+import "./customer.css";
 import { render } from "preact";
+import { App } from "./App";
+import { readSettings } from "./settings";
+import { Store } from "./store";
 
-render(<main class="empty">This page is not built yet.</main>, document.getElementById("page")!);
+const store = new Store(readSettings());
+render(<App store={store} />, document.getElementById("page")!);
+void store.begin();

@@ -1,38 +1,24 @@
-/** The text of a message. Plain text stays text, with links; Markdown becomes HTML that DOMPurify has cleaned. */
-import DOMPurify from "dompurify";
-import { Marked } from "marked";
-import type { ComponentChildren } from "preact";
-import { useMemo } from "preact/hooks";
+/** The text of a message. Plain text stays text, with links; Markdown becomes HTML once its libraries are there. */
+import { signal } from "@preact/signals";
+import type { ComponentChildren, ComponentType } from "preact";
 
-const marked = new Marked({ gfm: true, breaks: true, async: false });
+const markdownView = signal<ComponentType<{ text: string }> | null>(null);
+let isLoading = false;
 
-const TAGS = ["p", "br", "strong", "em", "del", "code", "pre", "blockquote", "ul", "ol", "li", "a", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td"];
-
-const purifier = DOMPurify(window);
-purifier.addHook("afterSanitizeAttributes", (node) => {
-  if (node.nodeName === "A") {
-    node.setAttribute("target", "_blank");
-    node.setAttribute("rel", "noopener noreferrer nofollow ugc");
+async function loadMarkdown(): Promise<void> {
+  if (isLoading) return;
+  isLoading = true;
+  try {
+    markdownView.value = (await import("./Markdown")).Markdown;
+  } catch {
+    isLoading = false; // the text is shown as it was written; the next message tries again
   }
-});
-
-export function RichText({ text, markdown }: { text: string; markdown: boolean }) {
-  return markdown ? <Markdown text={text} /> : <PlainText text={text} />;
 }
 
-function Markdown({ text }: { text: string }) {
-  const html = useMemo(
-    () =>
-      purifier.sanitize(marked.parse(text) as string, {
-        ALLOWED_TAGS: TAGS,
-        ALLOWED_ATTR: ["href", "start"],
-        ALLOWED_URI_REGEXP: /^(https?:|mailto:|tel:)/i,
-        ALLOW_DATA_ATTR: false,
-        ALLOW_ARIA_ATTR: false,
-      }),
-    [text],
-  );
-  return <div class="rich-text" dir="auto" dangerouslySetInnerHTML={{ __html: html }} />;
+export function RichText({ text, markdown }: { text: string; markdown: boolean }) {
+  const View = markdownView.value;
+  if (markdown && !View) void loadMarkdown();
+  return markdown && View ? <View text={text} /> : <PlainText text={text} />;
 }
 
 const LINK = /https?:\/\/[^\s<>"']+/g;

@@ -1,8 +1,9 @@
 /** One conversation of one participant: ChatJS, the transcript, and the connection in words that people understand. */
 import { computed, signal } from "@preact/signals";
+import { call } from "../api";
 import { createSession, type ChatJsSession } from "./chatjs";
 import { Transcript } from "./transcript";
-import { EVENTS, type ChatDetails, type Item } from "./wire";
+import { EVENTS, type ChatDetails, type Item, type TranscriptPage } from "./wire";
 
 /** `reconnecting`: the socket is lost, and ChatJS or this page opens another one. `closed`: nothing more can be sent. */
 export type Connection = "connecting" | "connected" | "reconnecting" | "offline" | "closed";
@@ -28,6 +29,8 @@ export class Conversation {
   onIncoming: (item: Item) => void = () => undefined;
 
   private session: ChatJsSession | null = null;
+  /** Reads the transcript once ChatJS does not: after the end of the chat. */
+  private readerToken: string | null = null;
   private olderToken: string | null = null;
   private typingTimer = 0;
   private attempt = 0;
@@ -73,6 +76,18 @@ export class Conversation {
       if (!isCurrent()) return;
       if (isRefusal(error)) this.close();
       else this.retry();
+    }
+  }
+
+  /** Show a chat that is over. Returns whether its transcript can be read with this connection token. */
+  async openEnded(token: string): Promise<boolean> {
+    this.readerToken = token;
+    this.connection.value = "closed";
+    try {
+      await this.readPage();
+      return true;
+    } catch {
+      return false;
     }
   }
 
@@ -126,7 +141,7 @@ export class Conversation {
 
   /** Load a page of what came before. */
   async loadOlder(): Promise<void> {
-    if (this.isLoadingOlder.value || !this.olderToken || !this.session) return;
+    if (this.isLoadingOlder.value || !this.olderToken) return;
     this.isLoadingOlder.value = true;
     try {
       await this.readPage(this.olderToken);
@@ -139,7 +154,7 @@ export class Conversation {
 
   /** Load all of the past, for a download. */
   async loadAll(): Promise<void> {
-    while (this.olderToken && this.session) await this.readPage(this.olderToken);
+    while (this.olderToken) await this.readPage(this.olderToken);
   }
 
   /** End the chat as a customer, or leave it where the customer may not end it. */
@@ -186,6 +201,7 @@ export class Conversation {
 
   private close(): void {
     window.clearTimeout(this.retryTimer);
+    this.readerToken = this.connectionToken;
     this.typing.value = null;
     this.connection.value = "closed";
   }
@@ -235,13 +251,7 @@ export class Conversation {
   }
 
   private async readPage(token?: string, isGap = false): Promise<{ overlaps: boolean; next: string | undefined }> {
-    if (!this.session) throw new Error("not connected");
-    const { data } = await this.session.getTranscript({
-      maxResults: PAGE,
-      scanDirection: "BACKWARD",
-      sortOrder: "ASCENDING",
-      ...(token ? { nextToken: token } : {}),
-    });
+    const data = await this.getTranscript(token);
     const items = data.Transcript ?? [];
     const overlaps = items.some((item) => this.transcript.has(item.Id));
     this.transcript.add(items);
@@ -250,6 +260,16 @@ export class Conversation {
       this.hasOlder.value = this.olderToken !== null;
     }
     return { overlaps, next: data.NextToken };
+  }
+
+  private async getTranscript(token?: string): Promise<TranscriptPage> {
+    if (this.readerToken) {
+      const body = { MaxResults: PAGE, ScanDirection: "BACKWARD", SortOrder: "ASCENDING", ...(token ? { NextToken: token } : {}) };
+      return call("POST", "participant/transcript", { headers: { "x-amz-bearer": this.readerToken }, body });
+    }
+    if (!this.session) throw new Error("not connected");
+    const page = { maxResults: PAGE, scanDirection: "BACKWARD", sortOrder: "ASCENDING", ...(token ? { nextToken: token } : {}) } as const;
+    return (await this.session.getTranscript(page)).data;
   }
 }
 
