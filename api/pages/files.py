@@ -42,6 +42,11 @@ _KEPT_FOR_A_YEAR = "public, max-age=31536000, immutable"
 _ASKED_EACH_TIME = "no-cache"
 
 
+def are_built() -> bool:
+    """Whether somebody has built the pages."""
+    return all((BUILT / f"{name}.html").is_file() for name in PAGES)
+
+
 class PageFiles(StaticFiles):
     """Scripts and styles. Their names have a digest of their content, but for the script that sites name."""
 
@@ -68,9 +73,8 @@ def page_routes(services: Services) -> list[BaseRoute]:
             headers["x-frame-options"] = "SAMEORIGIN"
         return FileResponse(path, headers=headers, media_type="text/html")
 
-    files = StaticFiles if not (BUILT / "pages").is_dir() else PageFiles
     routes: list[BaseRoute] = [Route(f"/{name}", page) for name in PAGES]
-    return [*routes, Mount(_FILES, files(directory=BUILT / "pages", check_dir=False))]
+    return [*routes, Mount(_FILES, PageFiles(directory=BUILT / "pages", check_dir=False))]
 
 
 def _sockets(request: Request, services: Services) -> str:

@@ -30,6 +30,7 @@ export function ChatView({ store, conversation }: { store: Store; conversation: 
     if (state === "reconnecting" || state === "offline" || state === "closed") announce(text(state));
   }, [conversation.connection.value]);
 
+  const isWaiting = !presence.value.agent && !presence.value.isAsked;
   const canEnd = !isClosed && (workstream?.customer_may_end ?? false);
   return (
     <div class="chat" ref={box}>
@@ -38,12 +39,12 @@ export function ChatView({ store, conversation }: { store: Store; conversation: 
           <h1 class="bar-title" dir="auto">
             {presence.value.agent && !isClosed ? presence.value.agent : text("title")}
           </h1>
-          <State conversation={conversation} isWaiting={!presence.value.agent} />
+          <State conversation={conversation} isWaiting={isWaiting} />
         </div>
         <Menu conversation={conversation} canEnd={canEnd} onEnd={() => (isEnding.value = true)} />
         <CloseButton />
       </header>
-      {!isClosed && conversation.hasOlder.value !== null && !presence.value.agent && (
+      {!isClosed && conversation.hasOlder.value !== null && isWaiting && (
         <Waiting isPersistent={workstream?.mode === "persistent"} />
       )}
       <MessageList conversation={conversation} />

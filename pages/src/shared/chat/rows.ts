@@ -2,7 +2,7 @@
 import { text } from "../texts";
 import { day, isSameDay } from "./time";
 import type { Outgoing, Progress } from "./transcript";
-import { EVENTS, type Item } from "./wire";
+import { EVENTS, INTERACTIVE, type Item } from "./wire";
 
 export interface MessageRow {
   kind: "message";
@@ -42,6 +42,7 @@ export function buildRows(
   party: "CUSTOMER" | "AGENT",
 ): Row[] {
   const rows: Row[] = [];
+  const surveys = new Set(items.filter(isQuestion).map(contactOf));
   let before: Item | null = null;
   let isFirstOfChat = items[0] !== undefined && isPast(items[0]);
   for (const item of items) {
@@ -54,7 +55,7 @@ export function buildRows(
     } else if (before && !isSameDay(before.AbsoluteTime, item.AbsoluteTime)) {
       rows.push({ kind: "line", key: `day ${item.Id}`, text: day(item.AbsoluteTime), at: item.AbsoluteTime });
     }
-    const row = rowOf(item, before, rows.at(-1), { ownId, party });
+    const row = rowOf(item, before, rows.at(-1), { ownId, party }, surveys);
     if (row) rows.push(row);
     // a past chat ends with this event; the next item is the first of another one
     if (item.ContentType === EVENTS.ended && isPast(item)) isFirstOfChat = true;
@@ -74,6 +75,15 @@ function isPast(item: Item): boolean {
   return item.ContactId === undefined;
 }
 
+/** A survey is a contact of its own, in which the system writes as a person does. */
+function isQuestion(item: Item): boolean {
+  return item.ParticipantRole === "SYSTEM" && item.ContentType === INTERACTIVE;
+}
+
+function contactOf(item: Item): string {
+  return item.ContactId ?? item.RelatedContactId ?? "";
+}
+
 function divider(item: Item, text: string): LineRow {
   return { kind: "divider", key: `divider ${item.Id}`, text, at: item.AbsoluteTime };
 }
@@ -83,13 +93,13 @@ interface Reader {
   party: "CUSTOMER" | "AGENT";
 }
 
-function rowOf(item: Item, before: Item | null, last: Row | undefined, reader: Reader): Row | null {
+function rowOf(item: Item, before: Item | null, last: Row | undefined, reader: Reader, surveys: ReadonlySet<string>): Row | null {
   if (item.Type === "EVENT") {
     const words = wordsOf(item, reader);
     return words ? { kind: "line", key: item.Id, text: words, at: item.AbsoluteTime } : null;
   }
   const isOfSystem = item.ParticipantRole === "SYSTEM";
-  if (isOfSystem && item.ContentType === "text/plain") {
+  if (isOfSystem && item.ContentType === "text/plain" && !surveys.has(contactOf(item))) {
     return { kind: "notice", key: item.Id, text: item.Content ?? "", at: item.AbsoluteTime };
   }
   const follows =
