@@ -5,6 +5,7 @@ export default defineConfig({
   base: "./",
   build: {
     target: "es2022",
+    cssTarget: ["chrome123", "firefox120", "safari17.5"], // they know light-dark()
     assetsDir: "pages/assets",
     assetsInlineLimit: 0, // no data: addresses, which the content security policy would have to allow
     modulePreload: { polyfill: false },

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from fastapi import APIRouter, Request
 
 from api.bodies import JsonBody
 from api.connect.chats import start_chat
 from api.connect.requests import CUSTOMER_TOKEN
+from api.customer_identity import known_customer, recorded_customer
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute, error_responses
 from api.pages.requests import StartPublicChat
 from api.pages.responses import ChatPagesResponse, PublicChatResponse, PublicWorkstream
+from api.participant.authentication import participant_token
 from api.paths import resource_id
 from api.tokens import TokenKind
 from configuration.policies import workstream_policy
@@ -28,6 +31,8 @@ from configuration.schema.sections import text_in_language
 from domain.errors import AccessDenied, NotFound
 from domain.instants import iso
 from domain.policy import LANGUAGE_ATTRIBUTE
+from store import conversations
+from store.customers import customer_of
 
 router = APIRouter(
     prefix="/v1/chat-pages",
@@ -57,7 +62,11 @@ async def chat_pages(request: Request, services: ServicesInRequest, instance: st
 async def start_public_chat(
     request: Request, services: ServicesInRequest, body: JsonBody[StartPublicChat]
 ) -> PublicChatResponse:
-    """Starts a chat as StartChatContact does; for anybody. `PersistentChat` needs the `ContinuationToken` of its source."""
+    """Starts a chat as StartChatContact does; for anybody.
+
+    `PersistentChat` needs the `ContinuationToken` of its source. A source that goes on is answered with itself: the customer
+    returns to it, with a new participant token.
+    """
     await services.limits.take_for_public("public_starts", request)
     instance, settings, pages = public_instance(services, body.instance_id)
     workstream = resource_id(body.contact_flow_id)
@@ -65,7 +74,9 @@ async def start_public_chat(
         raise NotFound(f"ContactFlowId: there are no public chats of a workstream {workstream!r}.")
     _require_public(pages, body)
     _require_proof(services, instance, body)
-    chat = await start_chat(request, services, instance, settings, body)
+    chat = await _running_source(services, instance, settings, body)
+    if chat is None:
+        chat = await start_chat(request, services, instance, settings, body)
     chat["ContinuationToken"] = services.tokens.make(
         TokenKind.CONTINUE, chat["ContactId"], pages.continue_within, instance=instance
     )
@@ -109,6 +120,30 @@ def _require_proof(services: Services, instance: str, body: StartPublicChat) -> 
     source = resource_id(body.persistent_chat.source_contact_id or "")
     if (claims["sub"], claims.get("instance")) != (source, instance):
         raise AccessDenied("ContinuationToken: belongs to another chat.")
+
+
+async def _running_source(
+    services: Services, instance: str, settings: InstanceSettings, body: StartPublicChat
+) -> dict[str, Any] | None:
+    """Return the response for a customer whose past chat goes on; None when the request is for a new chat.
+
+    Raises:
+        AccessDenied: a token has named the customer of the chat, and the request has none of this customer.
+    """
+    source_id = resource_id(body.persistent_chat.source_contact_id or "") if body.persistent_chat else None
+    source = await conversations.find_conversation(services.db, source_id) if source_id else None
+    if source is None or source.instance != instance or source.interaction_ended:
+        return None
+    token, named = body.attributes.get(CUSTOMER_TOKEN), recorded_customer(source)
+    await known_customer(services, settings, source.workstream, named, token, member=f"Attributes.{CUSTOMER_TOKEN}")
+    customer = await customer_of(services.db, source.id)
+    if customer is None:
+        return None
+    return {
+        "ContactId": source.id,
+        "ParticipantId": customer.id,
+        "ParticipantToken": participant_token(services, customer.id, source.id),
+    }
 
 
 def _public_workstream(

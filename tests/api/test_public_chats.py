@@ -140,6 +140,15 @@ def test_browser_that_has_started_a_chat_continues_it(shop: Api) -> None:
     shop.http.post("/contact/stop", json=again, headers=KEY).raise_for_status()
 
 
+def test_browser_returns_to_a_chat_that_goes_on(shop: Api) -> None:
+    source = start(shop)
+    chat = start(shop, PersistentChat=past(source), ContinuationToken=source["ContinuationToken"])
+    assert (chat["ContactId"], chat["ParticipantId"]) == (source["ContactId"], source["ParticipantId"])
+    assert connection_token(shop, chat)
+    stranger = body(PersistentChat=past(source), ContinuationToken=start(shop)["ContinuationToken"])
+    assert_refused(shop.http.post(PATH, json=stranger), 403, "another chat")
+
+
 def test_nobody_continues_a_chat_of_somebody_else(shop: Api) -> None:
     source, own = ended_chat(shop), ended_chat(shop)
     tokens = (

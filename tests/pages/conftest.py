@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from tests.api.calls import Api, served
 from tests.pages.agents import Agent
@@ -76,8 +76,13 @@ def http(served_pages: Api) -> httpx.Client:
     return served_pages.http
 
 
+PATIENCE_MS = 30_000
+"""How long a test waits for what it expects: the machines of CI are busy."""
+
+
 @pytest.fixture(scope="session")
 async def chromium() -> AsyncIterator[Browser]:
+    expect.set_options(timeout=PATIENCE_MS)
     async with running_chromium() as browser:
         yield browser
 

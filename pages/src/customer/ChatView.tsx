@@ -22,8 +22,8 @@ export function ChatView({ store, conversation }: { store: Store; conversation: 
   const workstream = store.workstream;
 
   useEffect(() => {
-    if (store.isVisible.value) box.current?.querySelector("textarea")?.focus({ preventScroll: true });
-  }, [store.isVisible.value, isClosed]);
+    if (store.focusRequests.value) box.current?.querySelector("textarea")?.focus({ preventScroll: true });
+  }, [store.focusRequests.value]);
 
   useEffect(() => {
     const state = conversation.connection.value;

@@ -15,8 +15,8 @@ export function StartForm({ store }: { store: Store }) {
   const workstream = offered.find((each) => each.workstream === chosen.value) ?? offered[0]!;
 
   useEffect(() => {
-    if (store.isVisible.value) first.current?.focus({ preventScroll: true });
-  }, [store.isVisible.value]);
+    if (store.focusRequests.value) first.current?.focus({ preventScroll: true });
+  }, [store.focusRequests.value]);
 
   const start = () => {
     if (!workstream.takes_chats) return;

@@ -15,6 +15,7 @@ export interface Settings {
 
 interface Options extends Partial<Omit<Settings, "instance">> {
   direction?: string;
+  theme?: string;
   texts?: Record<string, unknown>;
 }
 
@@ -24,6 +25,7 @@ export function readSettings(): Settings {
   const language = options.language || navigator.language;
   document.documentElement.lang = language;
   document.documentElement.dir = options.direction === "rtl" ? "rtl" : "ltr";
+  if (options.theme) document.documentElement.dataset.theme = options.theme;
   replaceTexts(options.texts ?? {});
   return {
     instance: new URLSearchParams(location.search).get("instance") || "demo",

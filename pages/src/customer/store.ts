@@ -2,7 +2,8 @@
 import { effect, signal } from "@preact/signals";
 import { ApiError, call } from "../shared/api";
 import { Conversation } from "../shared/chat/conversation";
-import { CONTENT_TYPES, type ChatDetails } from "../shared/chat/wire";
+import { readTemplate } from "../shared/chat/Interactive";
+import { CONTENT_TYPES, EVENTS, INTERACTIVE, type ChatDetails, type Item } from "../shared/chat/wire";
 import { text } from "../shared/texts";
 import { announce } from "../shared/ui/announce";
 import { onHost, tellHost, isFramed } from "./host";
@@ -38,14 +39,18 @@ export class Store {
   readonly isStarting = signal(false);
   readonly problem = signal<string | null>(null);
   readonly isVisible = signal(!isFramed);
+  /** Counts how often a person has asked for a view to write in; a page that comes back by itself takes no focus. */
+  readonly focusRequests = signal(0);
   readonly memory: Memory;
   private clientToken: string = crypto.randomUUID();
   private unread = 0;
+  private stopWatching: () => void = () => undefined;
 
   constructor(readonly settings: Settings) {
     this.memory = new Memory(settings.instance);
-    onHost((isOpen) => {
+    onHost((isOpen, movesFocus) => {
       this.isVisible.value = isOpen;
+      if (isOpen && movesFocus) this.focusRequests.value += 1;
       if (isOpen) this.countUnread(0);
     });
     effect(() => tellHost({ kind: "chat", hasChat: this.memory.chat.value !== null && this.memory.chat.value.endedAt === null }));
@@ -92,9 +97,9 @@ export class Store {
   /** Show the form for a new chat. */
   prepareNew(): void {
     this.problem.value = null;
-    this.conversation.value?.stop();
-    this.conversation.value = null;
+    this.leaveConversation();
     this.view.value = "start";
+    this.focusRequests.value += 1;
   }
 
   /** Forget all chats on this device. */
@@ -138,6 +143,7 @@ export class Store {
       };
       this.clientToken = crypto.randomUUID();
       this.memory.save(saved);
+      this.focusRequests.value += 1;
       await this.open(saved);
     } catch (error) {
       if (error instanceof ApiError && error.status > 0 && error.status < 500) this.clientToken = crypto.randomUUID();
@@ -149,15 +155,11 @@ export class Store {
 
   /** Show a chat. One that is over is shown as long as its transcript can be read; then the customer is welcomed back. */
   private async open(saved: SavedChat): Promise<void> {
-    this.conversation.value?.stop();
+    this.leaveConversation();
     const conversation = new Conversation("CUSTOMER", saved.details);
-    conversation.onIncoming = (item) => {
-      if (item.Type === "EVENT") return;
-      if (!this.isVisible.value) this.countUnread(this.unread + 1);
-      announce(`${item.ParticipantRole === "SYSTEM" ? "" : `${item.DisplayName}: `}${item.Content ?? item.Attachments?.[0]?.AttachmentName ?? ""}`);
-    };
+    conversation.onIncoming = (item) => this.onIncoming(item);
     this.conversation.value = conversation;
-    effect(() => {
+    this.stopWatching = effect(() => {
       const state = conversation.connection.value;
       if (this.conversation.peek() !== conversation) return;
       const token = conversation.connectionToken;
@@ -184,6 +186,22 @@ export class Store {
     const token = saved.connectionToken ?? this.memory.chat.peek()?.connectionToken ?? null;
     const isReadable = token !== null && (await conversation.openEnded(token));
     if (this.conversation.peek() === conversation) this.view.value = isReadable ? "chat" : "welcome";
+  }
+
+  private leaveConversation(): void {
+    this.stopWatching();
+    this.conversation.value?.stop();
+    this.conversation.value = null;
+  }
+
+  private onIncoming(item: Item): void {
+    if (item.Type === "EVENT") {
+      if (item.ContentType === EVENTS.joined) announce(text("joined", { name: item.DisplayName ?? "" }));
+      return;
+    }
+    if (!this.isVisible.value) this.countUnread(this.unread + 1);
+    const words = item.ContentType === INTERACTIVE ? readTemplate(item.Content ?? "")?.title : item.Content;
+    announce(`${item.ParticipantRole === "SYSTEM" ? "" : `${item.DisplayName}: `}${words ?? item.Attachments?.[0]?.AttachmentName ?? ""}`);
   }
 
   /** Another tab has begun a chat, or has seen the end of this one. */

@@ -18,6 +18,7 @@ const SVG = "http://www.w3.org/2000/svg";
   const keptChat = `perennial.has-chat.${options.instance}`;
 
   const host = document.createElement("div");
+  host.dataset.theme = options.theme;
   const root = host.attachShadow({ mode: "open" });
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(styles);
@@ -50,8 +51,9 @@ const SVG = "http://www.w3.org/2000/svg";
     badge.textContent = unread > 9 ? "9+" : String(unread);
   };
 
+  let movesFocus = false;
   const tellFrame = () => {
-    frame?.contentWindow?.postMessage({ perennial: { kind: "visibility", isOpen } }, new URL(options.address).origin);
+    frame?.contentWindow?.postMessage({ perennial: { kind: "visibility", isOpen, movesFocus } }, new URL(options.address).origin);
   };
 
   const load = () => {
@@ -63,7 +65,8 @@ const SVG = "http://www.w3.org/2000/svg";
     panel.append(frame);
   };
 
-  const show = (open: boolean, movesFocus = true) => {
+  const show = (open: boolean, byPerson = true) => {
+    movesFocus = byPerson;
     if (open) load();
     isOpen = open;
     panel.hidden = !open;
@@ -71,7 +74,7 @@ const SVG = "http://www.w3.org/2000/svg";
     if (open) unread = 0;
     label();
     tellFrame();
-    if (movesFocus) (open ? frame : button)?.focus();
+    if (byPerson) (open ? frame : button)?.focus();
   };
 
   button.addEventListener("click", () => show(!isOpen));

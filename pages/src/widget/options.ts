@@ -9,6 +9,8 @@ export interface Options {
   closeText: string;
   title: string;
   direction: "ltr" | "rtl";
+  /** `light` or `dark`; empty for what the person prefers. */
+  theme: string;
   /** The address of the chat, with all that the page of the chat needs to know. */
   address: string;
 }
@@ -28,6 +30,7 @@ export function readOptions(script: HTMLScriptElement): Options {
       name: dataset.name ?? "",
       language: dataset.language ?? document.documentElement.lang,
       direction,
+      theme: dataset.theme ?? "",
       customerToken: dataset.customerToken ?? "",
       attributes: objectOf(dataset.attributes),
       texts,
@@ -36,6 +39,7 @@ export function readOptions(script: HTMLScriptElement): Options {
   return {
     instance,
     direction,
+    theme: dataset.theme ?? "",
     position: dataset.position === "start" ? "start" : "end",
     isOpen: dataset.open !== undefined && dataset.open !== "false",
     openText: own("open", "Open chat"),

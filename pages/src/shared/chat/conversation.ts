@@ -13,6 +13,8 @@ export type Party = "CUSTOMER" | "AGENT";
 const PAGE = 30;
 const TYPING_SHOWN_MS = 12_000;
 const LONGEST_WAIT_MS = 15_000;
+const AFTER_CHATJS_MS = 1_500;
+const OLDER_AGAIN_MS = 2_000;
 const MOST_PAGES_OF_A_GAP = 40;
 
 export class Conversation {
@@ -36,6 +38,7 @@ export class Conversation {
   private attempt = 0;
   private retryTimer = 0;
   private isStopped = false;
+  private isSocketLost = true;
   private readUntil = "";
   private catchingUp: Promise<void> | null = null;
 
@@ -120,6 +123,10 @@ export class Conversation {
 
   /** An address under which a file can be read for a few minutes. */
   async addressOf(attachmentId: string): Promise<string> {
+    if (this.readerToken) {
+      const headers = { "x-amz-bearer": this.readerToken };
+      return (await call<{ Url: string }>("POST", "participant/attachment", { headers, body: { AttachmentId: attachmentId } })).Url;
+    }
     if (!this.session) throw new Error("not connected");
     return this.session.getAttachmentURL({ attachmentId });
   }
@@ -146,7 +153,8 @@ export class Conversation {
     try {
       await this.readPage(this.olderToken);
     } catch {
-      // the reader scrolls again
+      // the list asks again as long as its start is in view
+      await new Promise((resolve) => window.setTimeout(resolve, OLDER_AGAIN_MS));
     } finally {
       this.isLoadingOlder.value = false;
     }
@@ -178,18 +186,23 @@ export class Conversation {
 
   private async onEstablished(): Promise<void> {
     this.attempt = 0;
+    this.isSocketLost = false;
+    window.clearTimeout(this.retryTimer);
     this.connection.value = "connected";
     await this.catchUp();
   }
 
   private onLost(): void {
+    this.isSocketLost = true;
     if (this.connection.value !== "closed") this.connection.value = navigator.onLine ? "reconnecting" : "offline";
   }
 
   private readonly onNetwork = () => {
     if (this.connection.value === "closed") return;
     if (!navigator.onLine) this.connection.value = "offline";
-    else if (this.connection.value === "offline") this.retry(0);
+    else if (!this.isSocketLost) void this.onEstablished();
+    // ChatJS connects again by itself, unless it has given up before
+    else this.retry(AFTER_CHATJS_MS);
   };
 
   private retry(wait = Math.min(LONGEST_WAIT_MS, 500 * 2 ** this.attempt)): void {

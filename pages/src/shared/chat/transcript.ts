@@ -50,11 +50,19 @@ export class Transcript {
     const fresh = shown.filter((item) => !next.has(item.Id));
     for (const item of shown) next.set(item.Id, { ...next.get(item.Id), ...item });
     if (shown.length) this.byId.value = next;
+    for (const item of fresh) this.recognise(item);
     const ids = new Set(shown.map((item) => item.Id));
     if (this.outgoing.value.some((each) => each.id && ids.has(each.id))) {
       this.outgoing.value = this.outgoing.value.filter((each) => !each.id || !ids.has(each.id));
     }
     return fresh;
+  }
+
+  /** An own message can come by the socket before its answer has said its id. */
+  private recognise(item: Item): void {
+    if (item.ParticipantId !== this.ownId) return;
+    const message = this.outgoing.value.find((each) => each.id === null && each.problem === null && each.content === item.Content);
+    if (message) this.outgoing.value = this.outgoing.value.map((each) => (each === message ? { ...each, id: item.Id } : each));
   }
 
   has(id: string): boolean {
