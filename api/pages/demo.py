@@ -21,7 +21,6 @@ from api.request_limits import address_of
 from domain.errors import AccessDenied, NotFound
 from runtime.settings import is_loopback
 
-
 _OF_PROXIES = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto")
 """Headers that only a proxy adds. A proxy on this machine may pass on what others send."""
 

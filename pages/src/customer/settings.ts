@@ -22,7 +22,7 @@ interface Options extends Partial<Omit<Settings, "instance">> {
 /** Read the settings, and give the document its language, direction and words. */
 export function readSettings(): Settings {
   const options = readFragment();
-  const language = options.language || navigator.language;
+  const language = languageOf(options.language ?? "");
   document.documentElement.lang = language;
   document.documentElement.dir = options.direction === "rtl" ? "rtl" : "ltr";
   if (options.theme) document.documentElement.dataset.theme = options.theme;
@@ -35,6 +35,12 @@ export function readSettings(): Settings {
     customerToken: options.customerToken ?? "",
     attributes: options.attributes ?? {},
   };
+}
+
+/** The site's language. Where it names no country, the browser's tag of the same language does: it decides on dates. */
+function languageOf(wanted: string): string {
+  const own = navigator.language;
+  return wanted && !own.toLowerCase().startsWith(wanted.toLowerCase()) ? wanted : own;
 }
 
 function readFragment(): Options {

@@ -10,7 +10,7 @@ import { clock, fullTime } from "./time";
 import { INTERACTIVE, INTERACTIVE_RESPONSE, type Attachment, type Item } from "./wire";
 
 export function Message({ row, conversation, isLatest }: { row: MessageRow; conversation: Conversation; isLatest: boolean }) {
-  const { item, isOwn, follows, progress } = row;
+  const { item, isOwn, follows, isFollowed, progress } = row;
   const name = isOwn ? text("you") : nameOf(item);
   return (
     <article class={`message ${isOwn ? "message-own" : ""} ${follows ? "message-follows" : ""}`} aria-label={name}>
@@ -22,12 +22,14 @@ export function Message({ row, conversation, isLatest }: { row: MessageRow; conv
       <div class="message-body">
         <Content item={item} conversation={conversation} isLatest={isLatest} />
       </div>
-      <p class="message-foot">
-        <time dateTime={item.AbsoluteTime} title={fullTime(item.AbsoluteTime)}>
-          {clock(item.AbsoluteTime)}
-        </time>
-        {progress && <span> · {text(progress)}</span>}
-      </p>
+      {(!isFollowed || progress) && (
+        <p class="message-foot">
+          <time dateTime={item.AbsoluteTime} title={fullTime(item.AbsoluteTime)}>
+            {clock(item.AbsoluteTime)}
+          </time>
+          {progress && <span> · {text(progress)}</span>}
+        </p>
+      )}
     </article>
   );
 }

@@ -18,12 +18,13 @@ export function MessageList({ conversation }: { conversation: Conversation }) {
   const toEnd = useRef<(() => void) | null>(null);
   const lastKey = rows.value.at(-1)?.key;
 
+  useEffect(() => {
+    unseen.value = isAtEnd.value ? 0 : unseen.value + 1;
+  }, [lastKey]);
+
   // what the reader sees counts as read
   useEffect(() => {
-    if (!isAtEnd.value) {
-      unseen.value += 1;
-      return undefined;
-    }
+    if (!isAtEnd.value) return undefined;
     unseen.value = 0;
     const read = () => {
       if (document.visibilityState === "visible") conversation.markRead();
@@ -68,7 +69,7 @@ export function MessageList({ conversation }: { conversation: Conversation }) {
       {!isAtEnd.value && (
         <button type="button" class="button button-small to-end" onClick={() => toEnd.current?.()}>
           <Icon name="down" />
-          {unseen.value > 1 ? text("newMessages") : text("latest")}
+          {unseen.value > 0 ? text("newMessages") : text("latest")}
         </button>
       )}
     </div>

@@ -11,6 +11,8 @@ export interface MessageRow {
   isOwn: boolean;
   /** Whether it follows a message of the same person within a few minutes. */
   follows: boolean;
+  /** Whether the next message does. Then the time stands below that one. */
+  isFollowed: boolean;
   /** How far the message has come; null below messages of others, and where a later one says it. */
   progress: Progress | null;
 }
@@ -67,6 +69,10 @@ export function buildRows(
     rows.push({ kind: "outgoing", key: `out ${message.token}`, message, follows });
   }
   showLatestProgress(rows, progress);
+  for (const [index, row] of rows.entries()) {
+    const next = rows[index + 1];
+    if (row.kind === "message" && (next?.kind === "message" || next?.kind === "outgoing")) row.isFollowed = next.follows;
+  }
   return rows;
 }
 
@@ -107,7 +113,7 @@ function rowOf(item: Item, before: Item | null, last: Row | undefined, reader: R
     before !== null &&
     sender(before) === sender(item) &&
     Date.parse(item.AbsoluteTime) - Date.parse(before.AbsoluteTime) < TOGETHER_MS;
-  return { kind: "message", key: item.Id, item, isOwn: isOwnItem(item, reader), follows, progress: null };
+  return { kind: "message", key: item.Id, item, isOwn: isOwnItem(item, reader), follows, isFollowed: false, progress: null };
 }
 
 /** In past chats people had other participant ids. The customer's are those of the customer; an agent's may be another agent's. */

@@ -23,7 +23,7 @@ export function isSameDay(a: string, b: string): boolean {
 /** How long ago, in the largest fitting unit: `5 min. ago`. */
 export function ago(at: string): string {
   const format = new Intl.RelativeTimeFormat(language(), { style: "short", numeric: "auto" });
-  const minutes = Math.round((Date.now() - Date.parse(at)) / 60_000);
+  const minutes = Math.max(1, Math.round((Date.now() - Date.parse(at)) / 60_000));
   if (minutes < 60) return format.format(-minutes, "minute");
   if (minutes < 60 * 36) return format.format(-Math.round(minutes / 60), "hour");
   return format.format(-Math.round(minutes / 1440), "day");

@@ -1,4 +1,6 @@
 /** Words for screen readers, about what changes without a move of the focus. */
+const SAID_AFTER_MS = 10_000;
+
 let region: HTMLElement | null = null;
 
 /** Say a text politely: when the screen reader has finished what it is saying. */
@@ -13,5 +15,6 @@ export function announce(text: string): void {
   const line = document.createElement("p");
   line.textContent = text;
   region.append(line);
-  while (region.childElementCount > 3) region.firstElementChild?.remove();
+  // once said, it would only be in the way of those who read the page element by element
+  window.setTimeout(() => line.remove(), SAID_AFTER_MS);
 }
