@@ -73,10 +73,10 @@ async def start_public_chat(
     if workstream not in pages.workstreams or workstream not in settings.workstreams:
         raise NotFound(f"ContactFlowId: there are no public chats of a workstream {workstream!r}.")
     _require_public(pages, body)
-    _require_proof(services, instance, body)
+    await _require_proof(request, services, instance, body)
     chat = await _running_source(services, instance, settings, body)
     if chat is None:
-        chat = await start_chat(request, services, instance, settings, body)
+        chat = await start_chat(request, services, instance, settings, body, by_browser=True)
     chat["ContinuationToken"] = services.tokens.make(
         TokenKind.CONTINUE, chat["ContactId"], pages.continue_within, instance=instance
     )
@@ -106,7 +106,7 @@ def _require_public(pages: ChatPagesSettings, body: StartPublicChat) -> None:
         raise AccessDenied(f"Attributes.{foreign[0]}: chat_pages.attributes does not name it.")
 
 
-def _require_proof(services: Services, instance: str, body: StartPublicChat) -> None:
+async def _require_proof(request: Request, services: Services, instance: str, body: StartPublicChat) -> None:
     """Check that whoever continues a chat has started it.
 
     Raises:
@@ -116,7 +116,8 @@ def _require_proof(services: Services, instance: str, body: StartPublicChat) -> 
         return
     if body.continuation_token is None:
         raise AccessDenied("ContinuationToken: is needed to continue a chat; the chat's start has returned it.")
-    claims = services.tokens.verify(TokenKind.CONTINUE, body.continuation_token)
+    async with services.limits.checking_token(request):
+        claims = services.tokens.verify(TokenKind.CONTINUE, body.continuation_token)
     source = resource_id(body.persistent_chat.source_contact_id or "")
     if (claims["sub"], claims.get("instance")) != (source, instance):
         raise AccessDenied("ContinuationToken: belongs to another chat.")

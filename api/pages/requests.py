@@ -32,6 +32,7 @@ class StartPublicChat(StartChatContact):
             "RelatedContactId": self.related_contact_id,
             "SegmentAttributes": self.segment_attributes or None,
             "ChatDurationInMinutes": self.chat_duration_in_minutes,
+            "ChatStreamingConfiguration": self.chat_streaming_configuration,
         }
         for name, value in backends.items():
             if value is not None:

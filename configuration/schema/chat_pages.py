@@ -6,9 +6,12 @@ import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, PlainSerializer, StringConstraints
+from pydantic import AfterValidator, Field, PlainSerializer, StringConstraints, field_validator
 
 from configuration.schema.sections import Identifier, LocalizedText, Positive, SettingsSection
+
+MAX_CONTINUATION = timedelta(days=365)
+"""The longest time for which a browser can prove that a chat is its own: no token is valid for much longer."""
 
 _ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:\d{1,5})?")
 
@@ -36,3 +39,10 @@ class ChatPagesSettings(SettingsSection):
     """The attributes that a browser may set."""
     continue_within: Positive = timedelta(days=90)
     """How long after its start a chat can be continued from the browser that has started it."""
+
+    @field_validator("continue_within")
+    @classmethod
+    def _is_a_year_at_most(cls, value: timedelta) -> timedelta:
+        if value > MAX_CONTINUATION:
+            raise ValueError(f"must be at most {MAX_CONTINUATION.days} days")
+        return value

@@ -116,6 +116,7 @@ def test_first_message_and_allowed_attributes_arrive(shop: Api) -> None:
         ({"CustomerId": "crm-7"}, 403, "CustomerId"),
         ({"RelatedContactId": "3f0c"}, 403, "RelatedContactId"),
         ({"ChatDurationInMinutes": 60}, 403, "ChatDurationInMinutes"),
+        ({"ChatStreamingConfiguration": {"StreamingEndpointArn": "arn:aws:sns:x"}}, 403, "ChatStreamingConfiguration"),
         ({"SegmentAttributes": {"connect:Subtype": {"ValueString": "connect:Guide"}}}, 403, "SegmentAttributes"),
         ({"Attributes": {"topic": "bees", "vip": "yes"}}, 403, "Attributes.vip"),
         ({"ParticipantDetails": None}, 400, "ParticipantDetails"),
@@ -175,6 +176,12 @@ def test_chat_of_a_backend_is_not_continued_by_a_browser(shop: Api) -> None:
 def test_repeated_start_is_the_same_chat(shop: Api) -> None:
     first, second = start(shop, ClientToken="once"), start(shop, ClientToken="once")
     assert first["ContactId"] == second["ContactId"]
+
+
+def test_client_token_of_a_backend_gives_nothing_to_a_browser(shop: Api) -> None:
+    request = body(ClientToken="order-17")
+    of_backend = shop.http.put("/contact/chat", json=request, headers=KEY).json()
+    assert start(shop, ClientToken="order-17")["ContactId"] != of_backend["ContactId"]
 
 
 def test_page_learns_what_it_may_start(shop: Api) -> None:
