@@ -8,6 +8,8 @@ import httpx
 
 from tests.compat.chats import eventually
 
+QUEUES = ("live", "persistent", "persistent-survey")
+
 EVENT = "application/vnd.amazonaws.connect.event."
 
 
@@ -18,7 +20,8 @@ class Agent:
         self._http = http
         answer = http.post("/v1/demo/sign-in", json={"instance": instance, "user": user})
         self._headers = {"authorization": f"Bearer {answer.raise_for_status().json()['token']}"}
-        self.call("PUT", "/v1/agent/status", {"status": "available"})
+        # no offers: the chats of other tests wait in the same queues
+        self.call("PUT", "/v1/agent/status", {"status": "busy-do-not-disturb"})
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Send a request of the desk."""
@@ -26,8 +29,8 @@ class Agent:
         return answer.raise_for_status().json()
 
     def take(self, contact_id: str) -> Participant:
-        """Accept the offer of a contact, and join it."""
-        eventually(lambda: self._accepts(contact_id), "offer of the contact")
+        """Pick a contact from its queue, and join it."""
+        eventually(lambda: self._picks(contact_id), "contact in a queue")
         return self.join(contact_id)
 
     def join(self, contact_id: str) -> Participant:
@@ -44,12 +47,17 @@ class Agent:
         self.act(contact_id, "end")
         self.act(contact_id, "close")
 
-    def _accepts(self, contact_id: str) -> bool:
-        for offer in self.call("GET", "/v1/agent/offers")["offers"]:
-            if offer["contact_id"] == contact_id:
-                self.call("POST", f"/v1/agent/offers/{offer['offer_id']}/accept")
-        contacts = self.call("GET", "/v1/agent/contacts")["contacts"]
-        return any(each["contact_id"] == contact_id for each in contacts)
+    def leave(self) -> None:
+        """Finish all contacts, and go."""
+        for contact in self.call("GET", "/v1/agent/contacts")["contacts"]:
+            for action in ("end", "close"):
+                path = f"/v1/agent/contacts/{contact['contact_id']}/{action}"
+                self._http.post(path, headers=self._headers)
+        self.call("PUT", "/v1/agent/status", {"status": "offline"})
+
+    def _picks(self, contact_id: str) -> bool:
+        paths = (f"/v1/agent/queues/{queue}/contacts/{contact_id}/pick" for queue in QUEUES)
+        return any(self._http.post(path, headers=self._headers).is_success for path in paths)
 
 
 class Participant:

@@ -116,4 +116,4 @@ async def device(devices: Devices) -> Device:
 def agent(http: httpx.Client) -> Iterator[Agent]:
     agent = Agent(http)
     yield agent
-    agent.call("PUT", "/v1/agent/status", {"status": "offline"})
+    agent.leave()
