@@ -6,11 +6,13 @@ from api.agent import (
     contacts,
     notes,
     offers,
+    queue_overview,
     queue_transfers,
     queues,
     socket,
     supervision,
     token_exchange,
+    transfer_targets,
 )
 
 # notes before contacts: `POST /contacts/{contact_id}/{action}` would match `.../notes`
@@ -21,8 +23,10 @@ MODULES = (
     contacts,
     agent_status,
     offers,
+    transfer_targets,
     queues,
     supervision,
+    queue_overview,
     queue_transfers,
     socket,
 )

@@ -167,6 +167,7 @@ async def work_of_an_agent(db: Database) -> None:
     await conversations.survey_contacts(db, [CHAT, "closed-3"])
     await conversations.attributes_before_survey(db, CHAT)
     await customers.customer_of(db, CHAT)
+    await customers.customer_names(db, [CHAT, "closed-3"])
     await customers.customer_summaries(db, [conversation.id for _, conversation in found])
     note = ContactNote("note", CHAT, CHAT, ANN, datetime.now(UTC), "likes bees")
     await notes.count_notes(db, CHAT)

@@ -1,4 +1,15 @@
 import "../shared/styles/base.css";
+import "../team/team.css";
+import "./supervisor.css";
 import { render } from "preact";
+import { beginSession, session } from "../team/session";
+import { SignIn } from "../team/SignIn";
+import { Overview } from "./Overview";
 
-render(<main class="empty">This page is not built yet.</main>, document.getElementById("page")!);
+function Page() {
+  const token = session.value?.token;
+  return token ? <Overview key={token} /> : <SignIn title="Supervisor’s view" fits={(agent) => agent.supervisor} />;
+}
+
+document.title = "Supervisor";
+void beginSession().then(() => render(<Page />, document.getElementById("page")!));

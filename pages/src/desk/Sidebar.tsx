@@ -1,0 +1,71 @@
+/** The left column: the agent's own state, offers, and their conversations. */
+import { session, signOut } from "../team/session";
+import { Avatar } from "../team/SignIn";
+import { Icon } from "../shared/ui/Icon";
+import { hasSound, switchSound } from "./alerts";
+import { Contacts } from "./Contacts";
+import type { Desk } from "./desk";
+import { Offers } from "./Offers";
+import { Capacity, StatusPicker } from "./OwnState";
+
+export function Sidebar({ desk, onShortcuts }: { desk: Desk; onShortcuts: () => void }) {
+  const me = desk.me.value;
+  return (
+    <div class="desk-side">
+      <header class="side-head">
+        <div class="row">
+          {me && <Avatar name={me.name} />}
+          <h1 class="side-name" dir="auto">
+            <span class="visually-hidden">Desk of </span>
+            {me?.name ?? "Desk"}
+          </h1>
+          <div class="row push side-tools">
+            <button
+              type="button"
+              class="button button-quiet button-icon"
+              aria-pressed={hasSound.value}
+              aria-label="Sound"
+              title={hasSound.value ? "Switch the sound off" : "Switch the sound on"}
+              onClick={switchSound}
+            >
+              <Icon name={hasSound.value ? "sound" : "mute"} />
+            </button>
+            <button type="button" class="button button-quiet button-icon" aria-label="Keyboard shortcuts" title="Keyboard shortcuts" onClick={onShortcuts}>
+              <Icon name="keyboard" />
+            </button>
+            <button type="button" class="button button-quiet button-icon" aria-label="Sign out" title="Sign out" onClick={() => session.value && signOut()}>
+              <Icon name="end" />
+            </button>
+          </div>
+        </div>
+        {me && <StatusPicker desk={desk} me={me} />}
+        {me && <Capacity me={me} />}
+      </header>
+      <LinkState desk={desk} />
+      <div class="side-lists">
+        <Offers desk={desk} />
+        <Contacts desk={desk} />
+      </div>
+    </div>
+  );
+}
+
+const LINK_WORDS = {
+  reconnecting: "The connection to the server is lost. The desk connects again by itself.",
+  offline: "You are offline. The desk connects again once you are back.",
+};
+
+function LinkState({ desk }: { desk: Desk }) {
+  const link = desk.socket.link.value;
+  const isLost = link === "reconnecting" || link === "offline";
+  return (
+    <div role="status">
+      {isLost && (
+        <p class="notice notice-warning side-notice">
+          <Icon name="alert" />
+          {LINK_WORDS[link]}
+        </p>
+      )}
+    </div>
+  );
+}
