@@ -51,7 +51,8 @@ async def customer_names(db: Database, conversation_ids: Collection[str]) -> dic
     query = select(participant.conversation_id, participant.name).where(
         participant.conversation_id.in_(conversation_ids), participant.role == Role.CUSTOMER
     )
-    return {id: name for id, name in await db.rows(query)} if conversation_ids else {}
+    rows = await db.rows(query) if conversation_ids else []
+    return {row[0]: row[1] for row in rows}
 
 
 class CustomerSummary(NamedTuple):

@@ -65,7 +65,11 @@ async def list_all_queues(services: ServicesInRequest, supervisor: BySupervisor)
         count, since = waiting.get(queue, (0, None))
         serving = settings.agents_serving(queue)
         return SupervisedQueueResponse(
-            queue=queue, waiting=count, longest_since=since, agents=len(serving), present=len(at_work.intersection(serving))
+            queue=queue,
+            waiting=count,
+            longest_since=since,
+            agents=len(serving),
+            present=len(at_work.intersection(serving)),
         )
 
     return SupervisedQueuesResponse(queues=[overview(queue) for queue in sorted(settings.queue_names | waiting.keys())])
