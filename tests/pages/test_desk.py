@@ -109,7 +109,7 @@ async def test_parked_customer_returns_and_the_chat_is_resumed(devices: Devices)
 
 
 async def test_chat_is_transferred_with_its_notes_and_its_past(devices: Devices) -> None:
-    first, second = await Desk.open(await devices()), await Desk.open(await devices(), "Agent Two", "a2", "Away")
+    first, second = await Desk.open(await devices()), await Desk.open(await devices(), "Agent Two", "Away")
     customer = await (await devices()).customer()
     await customer.start("It is about honey", name="Emil")
     await first.accept("Emil")
@@ -147,7 +147,7 @@ async def test_release_gives_the_chat_back(devices: Devices) -> None:
     await expect(desk.group("Active").get_by_role("button", name="Frida")).to_be_visible()
     await desk.act("Release", "Release")
     await expect(desk.group("Active").get_by_role("button", name="Frida")).to_have_count(0)
-    other = await Desk.open(await devices(), "Agent Two", "a2")
+    other = await Desk.open(await devices(), "Agent Two")
     await other.accept("Frida")
     await other.sees("Hello")
     await other.finish("Frida")

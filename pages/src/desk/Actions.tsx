@@ -14,7 +14,7 @@ export function Actions({ desk, contact }: { desk: Desk; contact: Contact }) {
   const close = () => (asked.value = null);
   if (contact.state !== "ACTIVE") return null;
   return (
-    <div class="actions" role="toolbar" aria-label="Actions">
+    <div class="actions" role="group" aria-label="Actions">
       {contact.mode === "persistent" && (
         <Action icon="park" name="Park" hint="Set it aside until the customer writes" keys="Alt+P" disabled={isBusy} onClick={() => void desk.perform(contact, "park")} />
       )}
@@ -29,7 +29,9 @@ export function Actions({ desk, contact }: { desk: Desk; contact: Contact }) {
       )}
       {asked.value === "end" && (
         <Confirm title="End this chat?" action="End chat" isDanger onClose={close} onConfirm={() => desk.perform(contact, "end")}>
-          It ends for <strong dir="auto">{contact.customer}</strong>, and cannot be taken up again. You finish your notes in the wrap-up.
+          It ends for <strong>
+            <bdi>{contact.customer}</bdi>
+          </strong>, and cannot be taken up again. You finish your notes in the wrap-up.
         </Confirm>
       )}
     </div>
@@ -40,7 +42,7 @@ function Action(props: { icon: IconName; name: string; hint: string; keys?: stri
   return (
     <button
       type="button"
-      class="button button-small action"
+      class={`button button-small action ${props.icon === "end" ? "action-end" : ""}`}
       title={props.keys ? `${props.hint} (${props.keys})` : props.hint}
       aria-keyshortcuts={props.keys}
       disabled={props.disabled}

@@ -20,8 +20,8 @@ export function ChatPanel({ desk, contact }: { desk: Desk; contact: Contact }) {
           <Icon name="back" />
         </button>
         <div class="chat-words">
-          <h2 class="chat-title" dir="auto">
-            {contact.customer}
+          <h2 class="chat-title">
+            <bdi>{contact.customer}</bdi>
           </h2>
           <p class="chat-state">
             <StateWords contact={contact} conversation={conversation} />
@@ -94,12 +94,9 @@ function StateWords({ contact, conversation }: { contact: Contact; conversation:
         <>
           <span class="dot" /> Wrap-up
           {contact.ended_at && (
-            <>
-              , for{" "}
-              <span role="timer" aria-label="Time in wrap-up">
-                {lasting(contact.ended_at)}
-              </span>
-            </>
+            <span role="timer" aria-label="Time in wrap-up">
+              {lasting(contact.ended_at)}
+            </span>
           )}
         </>
       );

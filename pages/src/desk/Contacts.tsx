@@ -44,13 +44,13 @@ function Entry({ desk, contact }: { desk: Desk; contact: Contact }) {
   return (
     <button type="button" class={`entry ${unread ? "entry-unread" : ""}`} aria-current={isSelected ? "true" : undefined} onClick={() => desk.select(contact.contact_id)}>
       <span class="entry-line">
-        <span class="entry-name" dir="auto">
-          {contact.customer}
+        <span class="entry-name">
+          <bdi>{contact.customer}</bdi>
         </span>
         <Time contact={contact} conversation={conversation} />
       </span>
       <span class="entry-line">
-        <span class="entry-text" dir="auto">
+        <span class="entry-text">
           {contact.state === "OPEN" ? <strong>Has come back</strong> : conversation ? <Latest conversation={conversation} /> : contact.queue}
         </span>
         {unread > 0 && (
@@ -85,7 +85,7 @@ function Latest({ conversation }: { conversation: Conversation }) {
   return (
     <>
       {last.ParticipantId === conversation.details.ParticipantId && "You: "}
-      {said.slice(0, 160)}
+      <bdi>{said.slice(0, 160)}</bdi>
     </>
   );
 }

@@ -1,6 +1,6 @@
 /** The right column: what is known about the customer and the contact, notes, and what happened. */
 import type { ComponentChildren } from "preact";
-import { day, fullTime } from "../shared/chat/time";
+import { clock, day, fullTime } from "../shared/chat/time";
 import { Icon } from "../shared/ui/Icon";
 import type { Contact } from "../team/records";
 import { temporalAddress } from "../team/session";
@@ -17,8 +17,8 @@ export function Details({ desk, contact }: { desk: Desk; contact: Contact }) {
         <button type="button" class="button button-quiet button-icon only-medium" aria-label="Back to the chat" onClick={() => (desk.view.value = "chat")}>
           <Icon name="back" />
         </button>
-        <h2 class="details-title" dir="auto">
-          {contact.name ?? contact.customer}
+        <h2 class="details-title">
+          <bdi>{contact.name ?? contact.customer}</bdi>
         </h2>
       </header>
       <div class="details-body">
@@ -28,7 +28,7 @@ export function Details({ desk, contact }: { desk: Desk; contact: Contact }) {
             <dl class="facts">
               {attributes.map(([name, value]) => (
                 <Fact key={name} name={name}>
-                  <span dir="auto">{value}</span>
+                  <bdi>{value}</bdi>
                 </Fact>
               ))}
             </dl>
@@ -60,7 +60,7 @@ function ContactFacts({ contact }: { contact: Contact }) {
         <Fact name="Kind">{contact.mode === "live" ? "Live" : "Persistent"}</Fact>
         <Fact name="Started">
           <time dateTime={contact.started_at} title={fullTime(contact.started_at)}>
-            {day(contact.started_at)}, {new Date(contact.started_at).toLocaleTimeString(undefined, { timeStyle: "short" })}
+            {day(contact.started_at)}, {clock(contact.started_at)}
           </time>
         </Fact>
         {Object.entries(contact.references).map(([name, reference]) => (
@@ -84,7 +84,7 @@ function ContactFacts({ contact }: { contact: Contact }) {
 
 /** A reference of a backend. Web addresses are links; everything else is text. */
 function Reference({ value }: { value: string }) {
-  if (!/^https?:\/\//i.test(value)) return <span dir="auto">{value}</span>;
+  if (!/^https?:\/\//i.test(value)) return <bdi>{value}</bdi>;
   return (
     <a href={value} target="_blank" rel="noopener noreferrer nofollow">
       {value}
@@ -104,7 +104,9 @@ export function Section({ title, children }: { title: string; children: Componen
 function Fact({ name, children }: { name: string; children: ComponentChildren }) {
   return (
     <>
-      <dt dir="auto">{name}</dt>
+      <dt>
+        <bdi>{name}</bdi>
+      </dt>
       <dd>{children}</dd>
     </>
   );

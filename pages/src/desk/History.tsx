@@ -1,7 +1,7 @@
 /** What happened in the conversation: who came and went, when it was passed on, and the chats before it. */
 import { useComputed } from "@preact/signals";
 import type { Conversation } from "../shared/chat/conversation";
-import { day, fullTime } from "../shared/chat/time";
+import { clock, day, fullTime } from "../shared/chat/time";
 import { EVENTS, type Item } from "../shared/chat/wire";
 
 const WORDS: Record<string, (name: string) => string> = {
@@ -22,9 +22,9 @@ export function History({ conversation }: { conversation: Conversation }) {
       <ol role="list" class="history">
         {entries.value.map((item) => (
           <li key={item.Id} class="small">
-            <span dir="auto">{wordsOf(item)}</span>
+            <span>{wordsOf(item)}</span>
             <time class="muted" dateTime={item.AbsoluteTime} title={fullTime(item.AbsoluteTime)}>
-              {day(item.AbsoluteTime)}, {new Date(item.AbsoluteTime).toLocaleTimeString(undefined, { timeStyle: "short" })}
+              {day(item.AbsoluteTime)}, {clock(item.AbsoluteTime)}
             </time>
           </li>
         ))}

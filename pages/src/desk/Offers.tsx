@@ -32,8 +32,8 @@ function OfferCard({ desk, offer, isFirst }: { desk: Desk; offer: Offer; isFirst
   return (
     <article class={`offer ${left <= 15 ? "offer-late" : ""}`} aria-label={`Offer: ${offer.customer}`}>
       <div class="offer-head">
-        <h3 class="offer-name" dir="auto">
-          {offer.customer}
+        <h3 class="offer-name">
+          <bdi>{offer.customer}</bdi>
         </h3>
         <span class="offer-time" role="timer" aria-label={`${left} seconds left`}>
           {duration(left)}
@@ -46,8 +46,8 @@ function OfferCard({ desk, offer, isFirst }: { desk: Desk; offer: Offer; isFirst
       {attributes.length > 0 && (
         <ul role="list" class="chips" aria-label="Attributes">
           {attributes.slice(0, 3).map(([name, value]) => (
-            <li key={name} class="chip" dir="auto" title={`${name}: ${value}`}>
-              {name}: {value}
+            <li key={name} class="chip" title={`${name}: ${value}`}>
+              <bdi>{name}</bdi>: <bdi>{value}</bdi>
             </li>
           ))}
         </ul>

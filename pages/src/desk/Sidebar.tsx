@@ -15,9 +15,9 @@ export function Sidebar({ desk, onShortcuts }: { desk: Desk; onShortcuts: () => 
       <header class="side-head">
         <div class="row">
           {me && <Avatar name={me.name} />}
-          <h1 class="side-name" dir="auto">
+          <h1 class="side-name">
             <span class="visually-hidden">Desk of </span>
-            {me?.name ?? "Desk"}
+            <bdi>{me?.name ?? "Desk"}</bdi>
           </h1>
           <div class="row push side-tools">
             <button

@@ -47,9 +47,7 @@ export function TransferDialog({ desk, contact, onClose }: { desk: Desk; contact
                 {targets.value.agents.map((agent) => (
                   <label key={agent.user} class="target">
                     <input type="radio" name="target" checked={chosen.value === `user:${agent.user}`} onChange={() => (chosen.value = `user:${agent.user}`)} />
-                    <span class="target-name" dir="auto">
-                      {agent.name}
-                    </span>
+                    <bdi class="target-name">{agent.name}</bdi>
                     <span class="row small muted">
                       <span class={`dot ${STATUSES[agent.status].dot}`} />
                       {STATUSES[agent.status].name}
@@ -64,9 +62,7 @@ export function TransferDialog({ desk, contact, onClose }: { desk: Desk; contact
                 {queues.map((queue) => (
                   <label key={queue} class="target">
                     <input type="radio" name="target" checked={chosen.value === `queue:${queue}`} onChange={() => (chosen.value = `queue:${queue}`)} />
-                    <span class="target-name" dir="auto">
-                      {queue}
-                    </span>
+                    <bdi class="target-name">{queue}</bdi>
                   </label>
                 ))}
               </fieldset>

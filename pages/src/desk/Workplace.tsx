@@ -43,6 +43,14 @@ function Nothing({ desk }: { desk: Desk }) {
     );
   }
   const takesOffers = me.status === "available" || me.status === "busy";
+  if (desk.offers.value.length) {
+    return (
+      <div class="empty desk-nothing">
+        <h2>A customer waits for you</h2>
+        <p>Accept the offer on the left, or decline it: then it goes to the next agent.</p>
+      </div>
+    );
+  }
   return (
     <div class="empty desk-nothing">
       <h2>{desk.contacts.value.length ? "Choose a conversation" : takesOffers ? "All is quiet" : "You get no offers"}</h2>

@@ -51,6 +51,8 @@ export class Desk {
 
   private readonly wanted = new Set<List>();
   private isLooking = false;
+  /** How many changes of the status the agent has asked for that have no answer. */
+  private statusChanges = 0;
   private readonly endings: (() => void)[] = [];
 
   begin(): void {
@@ -90,9 +92,15 @@ export class Desk {
   }
 
   async setStatus(status: Status, whenFree = false): Promise<void> {
-    await this.act("status", async () => {
+    this.statusChanges += 1;
+    try {
       this.me.value = await request<Agent>("PUT", "v1/agent/status", { status, when_free: whenFree });
-    });
+    } catch (error) {
+      tell(problemOf(error), { isProblem: true });
+    } finally {
+      this.statusChanges -= 1;
+      this.look(...ALL);
+    }
   }
 
   async accept(offer: Offer): Promise<void> {
@@ -243,7 +251,7 @@ export class Desk {
     const before = this.me.value;
     if (!before) return;
     this.me.value = { ...before, status, next_status: next };
-    if (before.status !== status && !this.busy.value.has("status")) tell(`Your status is ${STATUSES[status].name.toLowerCase()}.`);
+    if (before.status !== status && !this.statusChanges) tell(`Your status is ${STATUSES[status].name.toLowerCase()}.`);
   }
 
   private onMessage(contactId: string, item: Item): void {

@@ -3,6 +3,7 @@ import "../shared/styles/chat.css";
 import "../team/team.css";
 import "./desk.css";
 import { render } from "preact";
+import { speakEnglish } from "../team/language";
 import { beginSession, session } from "../team/session";
 import { SignIn } from "../team/SignIn";
 import { prepareSound } from "./alerts";
@@ -13,5 +14,6 @@ function Page() {
   return token ? <Workplace key={token} /> : <SignIn title="Agent’s desk" fits={() => true} />;
 }
 
+speakEnglish();
 prepareSound();
 void beginSession().then(() => render(<Page />, document.getElementById("page")!));

@@ -60,6 +60,7 @@ export const ENGLISH = {
   older: "Earlier messages",
   loadingOlder: "Loading earlier messages…",
   beginning: "This is where your chats begin",
+  beginningOfAll: "This is where the conversation begins",
 
   you: "You",
   system: "Automatic message",

@@ -43,7 +43,7 @@ function Row({ floor, agent }: { floor: Floor; agent: Agent }) {
   return (
     <tr>
       <th scope="row" data-label="Agent">
-        <span dir="auto">{agent.name}</span> <span class="small muted">{agent.user}</span>
+        <bdi>{agent.name}</bdi> <span class="small muted">{agent.user}</span>
       </th>
       <td data-label="Status">
         <span class="status-cell">

@@ -26,9 +26,7 @@ export function AssignDialog({ floor, contact, onClose }: { floor: Floor; contac
             {agents.map((agent) => (
               <label key={agent.user} class="target">
                 <input type="radio" name="agent" checked={chosen.value === agent.user} onChange={() => (chosen.value = agent.user)} />
-                <span class="target-name" dir="auto">
-                  {agent.name}
-                </span>
+                <bdi class="target-name">{agent.name}</bdi>
                 <span class="row small muted">
                   <span class={`dot ${STATUSES[agent.status].dot}`} />
                   {STATUSES[agent.status].name} · {agent.load} of {agent.capacity}

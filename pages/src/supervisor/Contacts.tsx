@@ -111,8 +111,8 @@ function Row({ floor, contact }: { floor: Floor; contact: OpenContact }) {
   );
   return (
     <tr>
-      <th scope="row" data-label="Customer" dir="auto">
-        {contact.customer}
+      <th scope="row" data-label="Customer">
+        <bdi>{contact.customer}</bdi>
       </th>
       <td data-label="State">
         <span class="row">
@@ -123,14 +123,16 @@ function Row({ floor, contact }: { floor: Floor; contact: OpenContact }) {
       <td data-label="For" class="number">
         {lasting(contact.since)}
       </td>
-      <td data-label="Queue" dir="auto">
-        {contact.queue}
+      <td data-label="Queue">
+        <bdi>{contact.queue}</bdi>
       </td>
-      <td data-label="Agent" dir="auto">
+      <td data-label="Agent">
         {contact.agent ? (
-          nameOf(contact.agent)
+          <bdi>{nameOf(contact.agent)}</bdi>
         ) : contact.offered_to ? (
-          <span class="muted">Offered to {nameOf(contact.offered_to)}</span>
+          <span class="muted">
+            Offered to <bdi>{nameOf(contact.offered_to)}</bdi>
+          </span>
         ) : (
           <span class="muted">–</span>
         )}
@@ -154,7 +156,9 @@ function Row({ floor, contact }: { floor: Floor; contact: OpenContact }) {
         )}
         {asked.value === "end" && (
           <Confirm title="End this chat?" action="End chat" isDanger onClose={close} onConfirm={() => floor.perform(contact, "end")}>
-            It ends for <strong dir="auto">{contact.customer}</strong>, and cannot be taken up again.
+            It ends for <strong>
+              <bdi>{contact.customer}</bdi>
+            </strong>, and cannot be taken up again.
           </Confirm>
         )}
         {asked.value === "close" && (

@@ -23,6 +23,7 @@ export function Queues({ floor }: { floor: Floor }) {
 function Tile({ floor, queue }: { floor: Floor; queue: Queue }) {
   const filter = floor.filter.value;
   const isChosen = filter.queue === queue.queue;
+  const offered = floor.contacts.value.filter((each) => each.queue === queue.queue && each.offered_to).length;
   const isAlone = queue.waiting > 0 && queue.present === 0;
   return (
     <button
@@ -31,13 +32,14 @@ function Tile({ floor, queue }: { floor: Floor; queue: Queue }) {
       aria-pressed={isChosen}
       onClick={() => (floor.filter.value = { ...filter, queue: isChosen ? "" : queue.queue })}
     >
-      <span class="tile-name" dir="auto">
-        {queue.queue}
-      </span>
+      <bdi class="tile-name">{queue.queue}</bdi>
       <span class="tile-number">
         {queue.waiting} <span class="small">waiting</span>
       </span>
-      <span class="small">{queue.longest_since ? `Longest ${lasting(queue.longest_since)}` : "Nobody waits"}</span>
+      <span class="small">
+        {queue.longest_since ? `Longest ${lasting(queue.longest_since)}` : "Nobody waits"}
+        {offered > 0 && `, ${offered} offered`}
+      </span>
       <span class={`small ${isAlone ? "tile-alone" : "muted"}`}>
         {queue.present} of {queue.agents} {queue.agents === 1 ? "agent" : "agents"} present
       </span>

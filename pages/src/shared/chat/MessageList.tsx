@@ -91,5 +91,5 @@ function Head({ conversation, isEmpty }: { conversation: Conversation; isEmpty: 
       </p>
     );
   }
-  return <p class="event-line">{text("beginning")}</p>;
+  return <p class="event-line">{text(conversation.party === "AGENT" ? "beginningOfAll" : "beginning")}</p>;
 }
