@@ -221,6 +221,16 @@ async def test_offer_is_declined_and_offline_is_asked_first(devices: Devices) ->
     await expect(desk.status).to_have_value("offline")
 
 
+async def test_agent_takes_the_next_of_a_queue(devices: Devices) -> None:
+    desk = await Desk.open(await devices(), status="Away")
+    customer = await (await devices()).customer()
+    await customer.start("Hello", name="Lars")
+    await desk.page.get_by_text("Queues", exact=True).click()
+    await desk.page.get_by_role("button", name="Take next of live").click()
+    await desk.sees("Hello")
+    await desk.finish("Lars")
+
+
 async def test_team_hands_the_token_over_in_the_fragment(device: Device, http: httpx.Client) -> None:
     body = {"instance": "demo", "user": "a1"}
     token = http.post("/v1/demo/sign-in", json=body).json()["token"]

@@ -33,7 +33,7 @@ export function ChatPanel({ desk, contact }: { desk: Desk; contact: Contact }) {
         </button>
       </header>
       {conversation ? (
-        <Words key={`${conversation.details.ParticipantToken}`} contact={contact} conversation={conversation} />
+        <Words key={desk.chats.keyOf(conversation)} contact={contact} conversation={conversation} />
       ) : (
         <p class="empty chat-nothing" role="status">
           {contact.state === "ACTIVE" ? "Joining the chat…" : "This tab has not joined the chat, so it cannot show what was said."}

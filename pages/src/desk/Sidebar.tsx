@@ -7,6 +7,7 @@ import { Contacts } from "./Contacts";
 import type { Desk } from "./desk";
 import { Offers } from "./Offers";
 import { Capacity, StatusPicker } from "./OwnState";
+import { Queues } from "./Queues";
 
 export function Sidebar({ desk, onShortcuts }: { desk: Desk; onShortcuts: () => void }) {
   const me = desk.me.value;
@@ -45,6 +46,7 @@ export function Sidebar({ desk, onShortcuts }: { desk: Desk; onShortcuts: () => 
       <div class="side-lists">
         <Offers desk={desk} />
         <Contacts desk={desk} />
+        <Queues desk={desk} />
       </div>
     </div>
   );

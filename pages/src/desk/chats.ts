@@ -17,6 +17,8 @@ export class Chats {
   /** By contact id. A contact that is not active has one if this tab can read its past. */
   readonly open = signal<ReadonlyMap<string, Conversation>>(new Map());
   private readonly joining = new Set<string>();
+  private readonly keys = new WeakMap<Conversation, number>();
+  private lastKey = 0;
 
   constructor(
     private readonly onIncoming: (contactId: string, item: Item) => void,
@@ -34,6 +36,16 @@ export class Chats {
       if (isActive && (!conversation || conversation.isClosed.peek())) void this.join(contact.contact_id);
       else if (!isActive && !conversation) void this.read(contact.contact_id);
     }
+  }
+
+  /** A key for the view of a conversation. Each session of a contact has another one. */
+  keyOf(conversation: Conversation): number {
+    let key = this.keys.get(conversation);
+    if (key === undefined) {
+      key = this.lastKey += 1;
+      this.keys.set(conversation, key);
+    }
+    return key;
   }
 
   stop(): void {

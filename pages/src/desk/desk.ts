@@ -119,6 +119,16 @@ export class Desk {
     });
   }
 
+  /** Take a contact without an offer. `pick`: null when there is none to take. */
+  async take(queue: string, pick: () => Promise<Contact | null>): Promise<void> {
+    await this.act(queue, async () => {
+      const contact = await pick();
+      if (!contact) return tell("Somebody else was faster: nobody waits there at the moment.");
+      this.put(contact);
+      this.select(contact.contact_id);
+    });
+  }
+
   /** Do something with a contact. Returns whether it was done; else the agent has been told why not. */
   async perform(contact: Contact, action: "end" | "close" | "park" | "resume" | "release"): Promise<boolean> {
     return this.act(contact.contact_id, () => request("POST", `v1/agent/contacts/${contact.contact_id}/${action}`));
@@ -182,10 +192,10 @@ export class Desk {
   private async read(list: List): Promise<void> {
     if (list === "me") this.me.value = await request<Agent>("GET", "v1/agent");
     if (list === "offers") this.offers.value = (await request<{ offers: Offer[] }>("GET", "v1/agent/offers")).offers;
-    if (list === "contacts") this.take((await request<{ contacts: Contact[] }>("GET", "v1/agent/contacts")).contacts);
+    if (list === "contacts") this.keep((await request<{ contacts: Contact[] }>("GET", "v1/agent/contacts")).contacts);
   }
 
-  private take(contacts: readonly Contact[]): void {
+  private keep(contacts: readonly Contact[]): void {
     this.contacts.value = contacts;
     const present = new Set(contacts.map((each) => each.contact_id));
     this.unread.value = new Map([...this.unread.value].filter(([id]) => present.has(id)));
@@ -194,7 +204,7 @@ export class Desk {
   }
 
   private put(contact: Contact): void {
-    this.take([...this.contacts.value.filter((each) => each.contact_id !== contact.contact_id), contact]);
+    this.keep([...this.contacts.value.filter((each) => each.contact_id !== contact.contact_id), contact]);
   }
 
   private onFrame(frame: Frame): void {
