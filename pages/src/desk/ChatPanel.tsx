@@ -16,8 +16,15 @@ export function ChatPanel({ desk, contact }: { desk: Desk; contact: Contact }) {
   return (
     <>
       <header class="chat-head">
-        <button type="button" class="button button-quiet button-icon only-narrow" aria-label="Back to the list" onClick={() => (desk.view.value = "list")}>
+        <button type="button" class="button button-quiet back only-narrow" onClick={() => (desk.view.value = "list")}>
           <Icon name="back" />
+          <span class="visually-hidden">Back to the list</span>
+          {desk.calls.value > 0 && (
+            <span class="count count-strong">
+              <span class="visually-hidden">Waiting for you: </span>
+              {desk.calls.value}
+            </span>
+          )}
         </button>
         <div class="chat-words">
           <h2 class="chat-title">
@@ -121,7 +128,7 @@ function Foot({ desk, contact }: { desk: Desk; contact: Contact }) {
         <button type="button" class="button" onClick={() => showNotes(desk)}>
           Write a note
         </button>
-        <button type="button" class="button button-primary" disabled={isBusy} onClick={() => void desk.perform(contact, "close")}>
+        <button type="button" class="button button-primary" disabled={isBusy} onClick={() => void desk.close(contact)}>
           Close
         </button>
       </footer>

@@ -39,7 +39,7 @@ function Group({ desk, title, contacts, empty }: { desk: Desk; title: string; co
 
 function Entry({ desk, contact }: { desk: Desk; contact: Contact }) {
   const conversation = desk.chats.open.value.get(contact.contact_id);
-  const unread = desk.unread.value.get(contact.contact_id) ?? 0;
+  const unread = desk.unread.of(contact.contact_id);
   const isSelected = desk.selectedId.value === contact.contact_id;
   return (
     <button type="button" class={`entry ${unread ? "entry-unread" : ""}`} aria-current={isSelected ? "true" : undefined} onClick={() => desk.select(contact.contact_id)}>

@@ -4,9 +4,10 @@ import { useEffect } from "preact/hooks";
 import { ago, fullTime } from "../shared/chat/time";
 import { announce } from "../shared/ui/announce";
 import type { Contact, Note } from "../team/records";
+import { problemOf } from "../team/problems";
 import { keptKey, request } from "../team/session";
 import { Section } from "./Details";
-import { problemOf, type Desk } from "./desk";
+import type { Desk } from "./desk";
 
 const LONGEST = 4096;
 

@@ -1,7 +1,8 @@
 /** The left column: the agent's own state, offers, and their conversations. */
-import { session, signOut } from "../team/session";
-import { Avatar } from "../team/SignIn";
+import { useSignal } from "@preact/signals";
 import { Icon } from "../shared/ui/Icon";
+import { Confirm } from "../team/Confirm";
+import { Avatar } from "../team/SignIn";
 import { hasSound, switchSound } from "./alerts";
 import { Contacts } from "./Contacts";
 import type { Desk } from "./desk";
@@ -34,9 +35,7 @@ export function Sidebar({ desk, onShortcuts }: { desk: Desk; onShortcuts: () => 
             <button type="button" class="button button-quiet button-icon" aria-label="Keyboard shortcuts" title="Keyboard shortcuts" onClick={onShortcuts}>
               <Icon name="keyboard" />
             </button>
-            <button type="button" class="button button-quiet button-icon" aria-label="Sign out" title="Sign out" onClick={() => session.value && signOut()}>
-              <Icon name="end" />
-            </button>
+            <SignOut desk={desk} />
           </div>
         </div>
         {me && <StatusPicker desk={desk} me={me} />}
@@ -49,6 +48,23 @@ export function Sidebar({ desk, onShortcuts }: { desk: Desk; onShortcuts: () => 
         <Queues desk={desk} />
       </div>
     </div>
+  );
+}
+
+function SignOut({ desk }: { desk: Desk }) {
+  const asks = useSignal(false);
+  const count = desk.active.value.length;
+  return (
+    <>
+      <button type="button" class="button button-quiet button-icon" aria-label="Sign out" title="Sign out" onClick={() => (count ? (asks.value = true) : void desk.leave())}>
+        <Icon name="end" />
+      </button>
+      {asks.value && (
+        <Confirm title="Sign out?" action="Sign out" isDanger onClose={() => (asks.value = false)} onConfirm={() => desk.leave()}>
+          You go offline, and {count === 1 ? "your active conversation goes" : `your ${count} active conversations go`} back to the queue.
+        </Confirm>
+      )}
+    </>
   );
 }
 

@@ -3,8 +3,9 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { Dialog } from "../shared/ui/Dialog";
 import { STATUSES, type Contact, type TransferTargets } from "../team/records";
+import { problemOf } from "../team/problems";
 import { request } from "../team/session";
-import { problemOf, type Desk } from "./desk";
+import type { Desk } from "./desk";
 
 export function TransferDialog({ desk, contact, onClose }: { desk: Desk; contact: Contact; onClose: () => void }) {
   const targets = useSignal<TransferTargets | null>(null);

@@ -4,10 +4,12 @@ import { ApiError } from "../shared/api";
 import type { Item } from "../shared/chat/wire";
 import { announce } from "../shared/ui/announce";
 import { STATUSES, type Agent, type Contact, type Offer, type Status } from "../team/records";
+import { problemOf } from "../team/problems";
 import { keptKey, request, signOut } from "../team/session";
 import { ring, tell } from "./alerts";
 import { Chats } from "./chats";
 import { AgentSocket, type Frame } from "./socket";
+import { Unread } from "./unread";
 
 /** Where a narrow screen is; a wide one shows all three. */
 export type View = "list" | "chat" | "details";
@@ -15,7 +17,6 @@ export type View = "list" | "chat" | "details";
 type List = "me" | "offers" | "contacts";
 
 const ALL: readonly List[] = ["me", "offers", "contacts"];
-const SELECTED_KEY = "selected";
 
 export class Desk {
   readonly me = signal<Agent | null>(null);
@@ -23,11 +24,10 @@ export class Desk {
   readonly contacts = signal<readonly Contact[]>([]);
   readonly isLoaded = signal(false);
   readonly view = signal<View>("list");
-  /** How many messages of each contact the agent has not seen. */
-  readonly unread = signal<ReadonlyMap<string, number>>(new Map());
+  readonly unread = new Unread();
   /** The actions that are under way, by contact or offer. */
   readonly busy = signal<ReadonlySet<string>>(new Set());
-  readonly selectedId = signal<string | null>(sessionStorage.getItem(keptKey(SELECTED_KEY)));
+  readonly selectedId = signal<string | null>(sessionStorage.getItem(keptKey("selected")));
   readonly selected = computed(() => this.contacts.value.find((each) => each.contact_id === this.selectedId.value) ?? null);
 
   readonly active = computed(() => this.contacts.value.filter((each) => each.state === "ACTIVE"));
@@ -37,7 +37,7 @@ export class Desk {
   readonly inOrder = computed(() => [...this.active.value, ...this.waiting.value, ...this.wrapUp.value]);
 
   /** What waits for the agent: offers, and contacts with messages that they have not seen. */
-  readonly calls = computed(() => this.offers.value.length + [...this.unread.value.values()].filter(Boolean).length);
+  readonly calls = computed(() => this.offers.value.length + this.unread.contacts.value);
 
   readonly chats = new Chats(
     (contactId, item) => this.onMessage(contactId, item),
@@ -76,7 +76,7 @@ export class Desk {
 
   select(contactId: string | null): void {
     this.selectedId.value = contactId;
-    sessionStorage.setItem(keptKey(SELECTED_KEY), contactId ?? "");
+    sessionStorage.setItem(keptKey("selected"), contactId ?? "");
     this.view.value = contactId ? "chat" : "list";
     this.see();
   }
@@ -101,6 +101,12 @@ export class Desk {
       this.statusChanges -= 1;
       this.look(...ALL);
     }
+  }
+
+  /** Go offline, which gives the active conversations back to their queues, and forget the sign-in. */
+  async leave(): Promise<void> {
+    await this.setStatus("offline");
+    signOut();
   }
 
   async accept(offer: Offer): Promise<void> {
@@ -130,8 +136,20 @@ export class Desk {
   }
 
   /** Do something with a contact. Returns whether it was done; else the agent has been told why not. */
-  async perform(contact: Contact, action: "end" | "close" | "park" | "resume" | "release"): Promise<boolean> {
+  async perform(contact: Contact, action: "end" | "park" | "resume" | "release"): Promise<boolean> {
     return this.act(contact.contact_id, () => request("POST", `v1/agent/contacts/${contact.contact_id}/${action}`));
+  }
+
+  /** Finish the wrap-up. A note that is not saved yet is saved before. */
+  async close(contact: Contact): Promise<void> {
+    const path = `v1/agent/contacts/${contact.contact_id}`;
+    const draftKey = keptKey(`note.${contact.contact_id}`);
+    const text = sessionStorage.getItem(draftKey)?.trim();
+    await this.act(contact.contact_id, async () => {
+      if (text) await request("POST", `${path}/notes`, { text });
+      sessionStorage.removeItem(draftKey);
+      await request("POST", `${path}/close`);
+    });
   }
 
   async transfer(contact: Contact, target: { user: string } | { queue: string }): Promise<boolean> {
@@ -176,8 +194,8 @@ export class Desk {
     try {
       await this.readLists(lists);
     } catch (error) {
-      // the next event, or the next socket, asks again; an answer that says "too many" does not come with one
-      if (error instanceof ApiError && error.status === 429) window.setTimeout(() => this.look(...lists), 1000 * (error.retryAfter ?? 1));
+      // the next event, or the next socket, asks again; after "too many requests" neither needs to come
+      if (error instanceof ApiError && error.retryAfter) window.setTimeout(() => this.look(...lists), 1000 * error.retryAfter);
     } finally {
       this.isLooking = false;
       if (this.wanted.size) this.look();
@@ -198,7 +216,7 @@ export class Desk {
   private keep(contacts: readonly Contact[]): void {
     this.contacts.value = contacts;
     const present = new Set(contacts.map((each) => each.contact_id));
-    this.unread.value = new Map([...this.unread.value].filter(([id]) => present.has(id)));
+    this.unread.keep((id) => present.has(id));
     if (this.selectedId.value && !present.has(this.selectedId.value)) this.select(null);
     this.chats.follow(contacts);
   }
@@ -217,7 +235,7 @@ export class Desk {
       case "offer-over":
         this.offers.value = this.offers.value.filter((each) => each.offer_id !== frame.offer_id);
         if (frame.outcome === "missed") tell("You missed an offer. It goes to the next agent.");
-        return this.look("me", "contacts");
+        return this.look("contacts", "me");
       case "assigned":
         return void this.onAssigned(frame.contact_id);
       case "returned":
@@ -253,7 +271,7 @@ export class Desk {
     const contact = this.contacts.value.find((each) => each.contact_id === contactId);
     if (!contact) return;
     ring();
-    this.count(contactId);
+    if (!this.isSeen(contactId)) this.unread.count(contactId);
     tell(`${contact.customer} has come back.`, { contact: contactId });
   }
 
@@ -269,7 +287,7 @@ export class Desk {
     const said = item.Content ?? item.Attachments?.[0]?.AttachmentName ?? "";
     announce(`${item.DisplayName ?? ""}: ${said.slice(0, 200)}`);
     if (this.isSeen(contactId)) return;
-    this.count(contactId);
+    this.unread.count(contactId);
     if (document.hidden) ring();
   }
 
@@ -277,23 +295,7 @@ export class Desk {
     return contactId === this.selectedId.value && !document.hidden;
   }
 
-  private count(contactId: string): void {
-    this.unread.value = new Map(this.unread.value).set(contactId, (this.unread.value.get(contactId) ?? 0) + 1);
-  }
-
   private see(): void {
-    const id = this.selectedId.value;
-    if (!id || document.hidden || !this.unread.value.get(id)) return;
-    const rest = new Map(this.unread.value);
-    rest.delete(id);
-    this.unread.value = rest;
+    this.unread.keep((contactId) => !this.isSeen(contactId));
   }
-}
-
-/** What went wrong, for people. */
-export function problemOf(error: unknown): string {
-  if (!(error instanceof ApiError)) return "That did not work.";
-  if (error.status === 0 || error.status >= 500) return "The server does not answer. Nothing has changed; try again in a moment.";
-  if (error.status === 429) return "That was too fast. Try again in a moment.";
-  return error.message.replace(/^\w+: /, "").replace(/^./, (first) => first.toUpperCase());
 }

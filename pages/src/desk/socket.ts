@@ -1,6 +1,6 @@
 /** The agent's socket: it opens again by itself, and continues after the last event that it has delivered. */
 import { signal } from "@preact/signals";
-import { API, ApiError } from "../shared/api";
+import { API } from "../shared/api";
 import { request } from "../team/session";
 import type { Status } from "../team/records";
 
@@ -56,9 +56,9 @@ export class AgentSocket {
       const { ticket } = await request<{ ticket: string }>("POST", "v1/agent/socket-ticket");
       if (this.isStopped || this.socket) return;
       this.connect(ticket);
-    } catch (error) {
-      // a sign-in that has ended is dealt with where the request is made
-      if (!(error instanceof ApiError && error.status === 403)) this.retry();
+    } catch {
+      // a sign-in that has ended stops this socket where the request is made
+      this.retry();
     }
   }
 
@@ -127,6 +127,7 @@ export class AgentSocket {
   }
 
   private retry(wait = Math.min(LONGEST_WAIT_MS, 500 * 2 ** this.attempt)): void {
+    if (this.isStopped) return;
     this.link.value = navigator.onLine ? "reconnecting" : "offline";
     this.attempt += 1;
     window.clearTimeout(this.timer);

@@ -3,6 +3,7 @@ import { computed, signal } from "@preact/signals";
 import { ApiError } from "../shared/api";
 import { announce } from "../shared/ui/announce";
 import type { Agent, OpenContact, Queue, State, Status } from "../team/records";
+import { problemOf } from "../team/problems";
 import { request } from "../team/session";
 
 const EVERY_MS = 3_000;
@@ -71,7 +72,7 @@ export class Floor {
     try {
       await request(method, `v1/supervision/${path}`, body);
     } catch (error) {
-      this.problem.value = wordsFor(error);
+      this.problem.value = problemOf(error);
     } finally {
       await this.look();
       const rest = new Set(this.busy.value);
@@ -124,10 +125,4 @@ function fits(contact: OpenContact, filter: Filter, names: ReadonlyMap<string, s
   const words = filter.words.trim().toLocaleLowerCase();
   const texts = [contact.customer, contact.queue, contact.workstream, contact.contact_id, ...people.map((user) => names.get(user ?? "") ?? "")];
   return !words || texts.some((each) => each.toLocaleLowerCase().includes(words));
-}
-
-function wordsFor(error: unknown): string {
-  if (!(error instanceof ApiError)) return "That did not work.";
-  if (error.status === 0 || error.status >= 500) return "The server does not answer. Try again in a moment.";
-  return error.message.replace(/^\w+: /, "").replace(/^./, (first) => first.toUpperCase());
 }
