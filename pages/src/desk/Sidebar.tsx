@@ -14,13 +14,12 @@ export function Sidebar({ desk, onShortcuts }: { desk: Desk; onShortcuts: () => 
   const me = desk.me.value;
   return (
     <div class="desk-side">
-      <header class="side-head">
+      <div class="side-head">
         <div class="row">
           {me && <Avatar name={me.name} />}
-          <h1 class="side-name">
-            <span class="visually-hidden">Desk of </span>
-            <bdi>{me?.name ?? "Desk"}</bdi>
-          </h1>
+          <p class="side-name" aria-hidden="true">
+            <bdi>{me?.name}</bdi>
+          </p>
           <div class="row push side-tools">
             <button
               type="button"
@@ -40,7 +39,7 @@ export function Sidebar({ desk, onShortcuts }: { desk: Desk; onShortcuts: () => 
         </div>
         {me && <StatusPicker desk={desk} me={me} />}
         {me && <Capacity me={me} />}
-      </header>
+      </div>
       <LinkState desk={desk} />
       <div class="side-lists">
         <Offers desk={desk} />

@@ -21,15 +21,18 @@ export function Workplace() {
   }, []);
   const contact = desk.selected.value;
   return (
-    <div class="desk" data-view={contact ? desk.view.value : "list"}>
+    <main class="desk" data-view={contact ? desk.view.value : "list"}>
+      <h1 class="visually-hidden">
+        Desk of <bdi>{desk.me.value?.name}</bdi>
+      </h1>
       <Sidebar desk={desk} onShortcuts={() => (showsShortcuts.value = true)} />
-      <main class="desk-chat">
+      <section class="desk-chat" aria-label="Conversation">
         {contact ? <ChatPanel key={contact.contact_id} desk={desk} contact={contact} /> : <Nothing desk={desk} />}
-      </main>
+      </section>
       {contact && <Details key={contact.contact_id} desk={desk} contact={contact} />}
       <Notices desk={desk} />
       {showsShortcuts.value && <Shortcuts onClose={() => (showsShortcuts.value = false)} />}
-    </div>
+    </main>
   );
 }
 

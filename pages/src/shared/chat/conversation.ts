@@ -98,12 +98,24 @@ export class Conversation {
   async send(content: string, contentType = "text/plain", token: string = crypto.randomUUID()): Promise<void> {
     this.transcript.begin({ token, content, contentType, at: new Date().toISOString(), problem: null, id: null });
     try {
+      await this.firstConnection();
       if (!this.session) throw new Error("not connected");
       const { data } = await this.session.sendMessage({ message: content, contentType, clientToken: token });
       this.transcript.change(token, { id: data.Id, at: data.AbsoluteTime });
     } catch (error) {
       this.transcript.change(token, { problem: reasonOf(error) });
     }
+  }
+
+  /** Settles once the first attempt to connect has come to something. */
+  private firstConnection(): Promise<void> {
+    return new Promise((resolve) => {
+      const stop = this.connection.subscribe((state) => {
+        if (state === "connecting") return;
+        resolve();
+        queueMicrotask(() => stop());
+      });
+    });
   }
 
   /** Send a message again that was refused. */
