@@ -7,12 +7,12 @@ from playwright.async_api import expect
 
 from tests.pages.accessibility import findings
 from tests.pages.conftest import Devices
-from tests.pages.desks import Desk, Supervisor
+from tests.pages.desks import WIDE, Desk, Supervisor
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_desk_and_supervisor_have_no_findings(devices: Devices, scheme: str) -> None:
-    device = await devices(color_scheme=scheme, viewport={"width": 1300, "height": 800})
+    device = await devices(**WIDE, color_scheme=scheme)
     desk = await Desk.open(device)
     view = await Supervisor.open(device)
     assert await findings(desk.page) == []

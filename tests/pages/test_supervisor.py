@@ -9,7 +9,7 @@ from playwright.async_api import expect
 
 from tests.pages.agents import Agent
 from tests.pages.conftest import Devices
-from tests.pages.desks import Desk, Supervisor
+from tests.pages.desks import WIDE, Desk, Supervisor
 
 
 async def test_supervisor_assigns_and_ends(devices: Devices, http: httpx.Client) -> None:
@@ -22,7 +22,7 @@ async def test_supervisor_assigns_and_ends(devices: Devices, http: httpx.Client)
         re.compile("1 waiting.*Longest 0:.*0 of 2 agents present", re.DOTALL)
     )
 
-    desk = await Desk.open(await devices(), status="Away")
+    desk = await Desk.open(await devices(**WIDE), status="Away")
     await expect(view.queue("persistent")).to_contain_text("0 of 2 agents present")
     await row.get_by_role("button", name="Assign Lena").click()
     await view.dialog.get_by_label(re.compile("Agent One")).check()

@@ -28,7 +28,7 @@ function parkOrResume(desk: Desk): void {
 /** Listen to the keys. Returns how to stop. */
 export function bindShortcuts(desk: Desk): () => void {
   const onKey = (event: KeyboardEvent) => {
-    if (!event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || document.querySelector("dialog[open]")) return;
+    if (!event.altKey || event.repeat || event.ctrlKey || event.metaKey || event.shiftKey || document.querySelector("dialog[open]")) return;
     // by the place of the key: with Alt some keyboards write other letters
     const shortcut = SHORTCUTS.find((each) => each.code === event.code);
     if (!shortcut) return;

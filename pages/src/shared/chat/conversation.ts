@@ -2,11 +2,9 @@
 import { computed, signal } from "@preact/signals";
 import { call } from "../api";
 import { createSession, type ChatJsSession } from "./chatjs";
+import { firstAttempt, type Connection } from "./connection";
 import { Transcript } from "./transcript";
 import { EVENTS, type ChatDetails, type Item, type TranscriptPage } from "./wire";
-
-/** `reconnecting`: the socket is lost, and ChatJS or this page opens another one. `closed`: nothing more can be sent. */
-export type Connection = "connecting" | "connected" | "reconnecting" | "offline" | "closed";
 
 export type Party = "CUSTOMER" | "AGENT";
 
@@ -98,24 +96,13 @@ export class Conversation {
   async send(content: string, contentType = "text/plain", token: string = crypto.randomUUID()): Promise<void> {
     this.transcript.begin({ token, content, contentType, at: new Date().toISOString(), problem: null, id: null });
     try {
-      await this.firstConnection();
+      await firstAttempt(this.connection);
       if (!this.session) throw new Error("not connected");
       const { data } = await this.session.sendMessage({ message: content, contentType, clientToken: token });
       this.transcript.change(token, { id: data.Id, at: data.AbsoluteTime });
     } catch (error) {
       this.transcript.change(token, { problem: reasonOf(error) });
     }
-  }
-
-  /** Settles once the first attempt to connect has come to something. */
-  private firstConnection(): Promise<void> {
-    return new Promise((resolve) => {
-      const stop = this.connection.subscribe((state) => {
-        if (state === "connecting") return;
-        resolve();
-        queueMicrotask(() => stop());
-      });
-    });
   }
 
   /** Send a message again that was refused. */
