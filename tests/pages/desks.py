@@ -8,7 +8,6 @@ from playwright.async_api import Locator, Page, expect
 
 from tests.pages.browser import Device
 
-
 WIDE = {"viewport": {"width": 1360, "height": 820}}
 """A screen that has room for all three columns of the desk."""
 
