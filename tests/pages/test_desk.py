@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -234,10 +235,12 @@ async def test_agent_takes_the_next_of_a_queue(devices: Devices) -> None:
 async def test_team_hands_the_token_over_in_the_fragment(device: Device, http: httpx.Client) -> None:
     body = {"instance": "demo", "user": "a1"}
     token = http.post("/v1/demo/sign-in", json=body).json()["token"]
-    page = await device.page(f"desk#token={token}&temporal_ui=https://temporal.example.org/namespaces/support")
+    temporal = "https://temporal.example.org/namespaces/support"
+    page = await device.page(f"desk#{urlencode({'token': token, 'temporal_ui': temporal})}")
     await expect(page.get_by_role("heading", level=1)).to_contain_text("Agent One")
     assert page.url.endswith("/desk")
     assert token not in await page.evaluate("JSON.stringify(localStorage)")
+    assert temporal in await page.evaluate("JSON.stringify(sessionStorage)")
     await page.reload()
     await expect(page.get_by_role("heading", level=1)).to_contain_text("Agent One")
     await page.get_by_role("button", name="Sign out").click()

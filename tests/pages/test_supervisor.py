@@ -90,5 +90,5 @@ async def test_hidden_page_does_not_ask_the_server(devices: Devices) -> None:
     view.page.on("request", lambda request: asked.append(request.url))
     await device.context.clock.run_for(60_000)
     assert asked == []
-    await view.page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
-    await view.page.wait_for_request("**/v1/supervision/contacts")
+    async with view.page.expect_request("**/v1/supervision/contacts"):
+        await view.page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
