@@ -48,8 +48,9 @@ class Desk:
     async def accept(self, customer: str) -> None:
         """Accept an offer, and wait until the agent has joined the chat."""
         await self.offer(customer).get_by_role("button", name="Accept").click()
-        await expect(self.group("Active").get_by_role("button", name=customer)).to_be_visible()
-        await expect(self.page.get_by_text("Connected", exact=True)).to_be_visible()
+        chat = self.page.get_by_role("region", name="Conversation", exact=True)
+        await expect(chat.get_by_role("heading", name=customer)).to_be_visible()
+        await expect(chat.get_by_text("Connected", exact=True)).to_be_visible()
 
     async def say(self, text: str) -> None:
         """Write a message and send it with the Enter key."""
