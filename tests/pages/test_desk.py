@@ -257,7 +257,7 @@ async def test_invalid_token_is_said(device: Device) -> None:
 async def test_desk_fits_a_phone(devices: Devices) -> None:
     desk = await Desk.open(await devices(**PHONE))
     customer = await (await devices()).customer()
-    name = "Wolfeschlegelsteinhausenbergerdorff" * 3
+    name = "Wolfeschlegelsteinhausenbergerdorff" * 2
     await customer.start("Donaudampfschifffahrtselektrizitätenhauptbetriebswerk" * 4, name=name)
     await desk.accept(name)
     assert await desk.page.evaluate("document.documentElement.scrollWidth - innerWidth") == 0

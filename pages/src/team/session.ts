@@ -42,15 +42,15 @@ export function signOut(problem: string | null = null): void {
 
 /** A request with the agent's token. When the token has ended, the agent is signed out. Throws `ApiError`. */
 export async function request<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const bearer = session.peek()?.token ?? "";
+  const bearer = session.peek()?.token;
+  if (!bearer) throw new ApiError(0, "SignedOut", "Nobody is signed in.");
   const send = (verb: string, to: string, content?: unknown) => call<T>(verb, to, { bearer, ...(content === undefined ? {} : { body: content }) });
   try {
     return await send(method, path, body);
   } catch (error) {
-    if (isDenied(error) && bearer === session.peek()?.token && path !== "v1/agent") {
-      // it may be this one request that the agent may not make
-      await send("GET", "v1/agent").catch(endIfDenied);
-    } else endIfDenied(error);
+    // it may be this one request that the agent may not make
+    const reason = isDenied(error) && path !== "v1/agent" ? await send("GET", "v1/agent").catch((denied: unknown) => denied) : error;
+    if (isDenied(reason) && bearer === session.peek()?.token) signOut("Your sign-in has ended. Please sign in again.");
     throw error;
   }
 }
@@ -64,10 +64,6 @@ export function keptKey(name: string): string {
 export function temporalAddress(conversationId: string): string | null {
   const base = session.value?.temporal;
   return base ? `${base}/workflows/${encodeURIComponent(conversationId)}` : null;
-}
-
-function endIfDenied(error: unknown): void {
-  if (isDenied(error)) signOut("Your sign-in has ended. Please sign in again.");
 }
 
 function isDenied(error: unknown): boolean {
