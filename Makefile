@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 SEED ?= 1
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --require-hashes
 
-.PHONY: help install run api-page test test-deployment test-postgres test-browser fuzz chaos chaos-long lint audit format lock histories bench bench-long day
+.PHONY: help install run pages api-page test test-deployment test-postgres test-browser test-pages fuzz chaos chaos-long lint audit format lock histories bench bench-long day
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -32,14 +32,27 @@ $(VENV)/dev.stamp: requirements-dev.lock
 install: $(VENV)/run.stamp  ## Set up .venv: Perennial, and boto3 for the examples
 	@echo "$(VENV) is ready: \`make run\` starts Perennial, $(BIN)/python runs the examples."
 
+PAGES := pages/dist/.built
+
+pages: $(PAGES)  ## Build the pages for browsers: the customer's widget, the agent's desk, the supervisor's view
+
+$(VENV)/pages.stamp: pages/requirements.lock
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) --quiet -r $< && touch $@
+
+$(PAGES): $(VENV)/pages.stamp pages/build.sh pages/package-lock.json $(wildcard pages/*.html pages/*.json pages/*.ts) $(shell find pages/src -type f)
+	@echo "Building the pages..."
+	@pages/build.sh $(abspath $(BIN)/python)
+
 run: $(VENV)/run.stamp  ## Run everything on this machine: Temporal server and UI, worker, API, SQLite
+	@$(MAKE) --no-print-directory --silent pages || echo "The pages are not built, so they are missing. \`make pages\` tries it again; it needs npm's registry."
 	@exec $(BIN)/python -m perennial
 
 api-page: $(VENV)/dev.stamp  ## Write docs/api.md from botocore's models and the routes
 	@$(BIN)/python -m api.reference > docs/api.md.new && mv docs/api.md.new docs/api.md
 
 test: $(VENV)/dev.stamp  ## Run the tests on real parts (ChatJS comes from npm; Node comes with the test dependencies)
-	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile -m "not chaos and not browser" --ignore tests/deployment
+	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile -m "not chaos and not browser" --ignore tests/deployment --ignore tests/pages
 
 test-deployment: $(VENV)/dev.stamp  ## Run the tests that start and stop whole deployments
 	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile -m "not chaos" tests/deployment
@@ -50,6 +63,9 @@ test-postgres: $(VENV)/dev.stamp  ## Run the tests of conversations on PostgreSQ
 
 test-browser: $(VENV)/dev.stamp  ## Run the tests with ChatJS in Chromium (install it before, such as Debian's package chromium)
 	@$(BIN)/python -m pytest -m browser
+
+test-pages: $(VENV)/dev.stamp $(PAGES)  ## Run the tests of the pages in Chromium (install it before, such as Debian's package chromium)
+	@$(BIN)/python -m pytest tests/pages
 
 chaos: $(VENV)/dev.stamp  ## Run the tests that kill, flood and crowd processes
 	@$(BIN)/python -m pytest --numprocesses 3 --dist load -m chaos
@@ -96,3 +112,4 @@ lock: $(VENV)/dev.stamp  ## Pin the dependencies of pyproject.toml again, and th
 	@$(COMPILE) --extra examples --output-file requirements.lock pyproject.toml
 	@$(COMPILE) --extra examples --extra dev --output-file requirements-dev.lock pyproject.toml
 	@$(COMPILE) --output-file $(RIVALS)/requirements.lock $(RIVALS)/requirements.in
+	@$(COMPILE) --output-file pages/requirements.lock pages/requirements.in

@@ -11,8 +11,10 @@ from pathlib import Path
 from time import monotonic
 
 from api.app import build_services, create_app
+from api.pages.files import are_built
 from api.server import API_EXIT, serve
 from bootstrap import opened_resources
+from configuration.schema.access_keys import digest_of
 from configuration.schema.instances import InstanceSettings
 from deployment_check import check_and_report
 from domain.errors import EngineUnavailable
@@ -75,7 +77,7 @@ async def run(settings: Settings) -> None:
                 client = await connect(settings, retries=False, sdk=sdk)
                 conversations = ConversationClient(client, settings, metrics)
                 services = build_services(settings, *resources, conversations, metrics)
-                app = create_app(services, _temporal_ui(settings), sdk)
+                app = create_app(services, _temporal_ui(settings), sdk, has_demo=_has_demo(settings))
                 worker = ReportedExit(ChildProcess("worker", bus, WORKER_RUNS), WORKER_EXIT)
                 async with run_in_background(bus), worker, ReportedExit(serve(app, settings), API_EXIT) as served:
                     report_progress(f"Ready in {monotonic() - began:.1f} s.")
@@ -88,8 +90,20 @@ async def run(settings: Settings) -> None:
                     report_progress("\nStopping...")
 
 
+def _has_demo(settings: Settings) -> bool:
+    """Whether agents sign in without a key. Who can reach an API with the published key, on loopback alone, can do so anyway."""
+    return any(key.digest == digest_of(DEMO_SECRET) for key in settings.access_keys.values())
+
+
 def _temporal_ui(settings: Settings) -> str:
     return f"http://127.0.0.1:{settings.ui_port}"
+
+
+def page_lines(api: str) -> list[str]:
+    """The lines of the start that say where the pages are."""
+    if not are_built():
+        return ["  pages        are not built; `make pages` builds them", ""]
+    return [f"  customer     {api}/chat", f"  desk         {api}/desk", ""]
 
 
 def welcome(settings: Settings, instances: Mapping[str, InstanceSettings], api: str) -> str:
@@ -106,6 +120,7 @@ def welcome(settings: Settings, instances: Mapping[str, InstanceSettings], api: 
         "",
         "Perennial is running. Ctrl-C stops it; after a restart every conversation continues.",
         "",
+        *page_lines(api),
         f"  API          {api}",
         f"  Temporal UI  {_temporal_ui(settings)}",
         f"  Temporal     {temporal}",

@@ -47,6 +47,8 @@ from api.head_requests import HeadRequests
 from api.key_sets import KeySets
 from api.known_hosts import KnownHosts
 from api.origins import Origins
+from api.pages import demo, public_chats
+from api.pages.files import page_routes
 from api.participant import attachments, connection, files, messages, socket, transcript
 from api.participant.arrival import MessagesInOrder
 from api.paths import EncodedSlashes
@@ -123,6 +125,7 @@ MODULES = (
     files,
     socket,
     *agent.MODULES,
+    public_chats,
     reconnections,
     contact_transcripts,
     feed,
@@ -212,13 +215,16 @@ def build_services(
     )
 
 
-def create_app(services: Services, temporal_ui: str | None = None, sdk: SdkMetrics | None = None) -> FastAPI:
+def create_app(
+    services: Services, temporal_ui: str | None = None, sdk: SdkMetrics | None = None, *, has_demo: bool = False
+) -> FastAPI:
     """Build the application. Its lifespan starts and stops the services with background work.
 
     Args:
         services: the services of the process.
         temporal_ui: base URL of the Temporal UI, for the start page; None when this process does not know it.
         sdk: the metrics of the SDK, for the page of the metrics; None without them.
+        has_demo: whether anybody on this machine may sign in as an agent.
     """
 
     @asynccontextmanager
@@ -261,7 +267,10 @@ def create_app(services: Services, temporal_ui: str | None = None, sdk: SdkMetri
     errors.install(app)
     for module in MODULES:
         app.include_router(module.router)
+    if has_demo:
+        app.include_router(demo.demo_router(temporal_ui))
     app.router.routes += [*probe_routes(services.readiness), _metrics_page(services, sdk).route]
+    app.router.routes += page_routes(services)
     browser_pages.install(app, temporal_ui)
     return app
 

@@ -20,7 +20,7 @@ from api.request_ids import HEADER
 from domain.errors import AccessDenied
 from runtime.settings import Settings
 
-PLANES = ("/participant/", "/v1/agent/", "/v1/supervision/")
+PLANES = ("/participant/", "/v1/agent/", "/v1/supervision/", "/v1/chat-pages/")
 OTHER_PATHS = frozenset({"/v1/agent", "/v1/agents/token"})
 """The agent itself, which has nothing after its path, and the exchange of a token for an agent token."""
 

@@ -45,6 +45,9 @@ CONTROL_RATES = {
 }
 """The rates of operations of backends that have one of their own, by method and path."""
 
+PUBLIC_RATES = ("public_starts", "public_reads")
+"""The rates of what anybody may call."""
+
 OWN_OPERATIONS = "/v1/"
 
 HOLD_SECONDS = 0.2
@@ -64,7 +67,7 @@ class RequestLimits:
     """The limits of one process."""
 
     def __init__(self, settings: LimitSettings, metrics: ApiMetrics) -> None:
-        names = {*PARTICIPANT_RATES.values(), *CONTROL_RATES.values(), "controls", "backends", "agents"}
+        names = {*PARTICIPANT_RATES.values(), *CONTROL_RATES.values(), "controls", "backends", "agents", *PUBLIC_RATES}
         self._rates = {name: RequestRate(getattr(settings, name)) for name in names}
         self._failures = Failures(number(settings.failed_authentications))
         self._throttled = metrics.throttled
@@ -94,6 +97,14 @@ class RequestLimits:
         """
         own = "backends" if route.startswith(OWN_OPERATIONS) else "controls"
         await self._take(CONTROL_RATES.get((method, route), own), (key_id, method, route), "This access key")
+
+    async def take_for_public(self, name: str, connection: HTTPConnection) -> None:
+        """Count a request of anybody, by address, under one of `PUBLIC_RATES`.
+
+        Raises:
+            TooFast: too many come from the address.
+        """
+        await self._take(name, address_of(connection), "This address")
 
     @asynccontextmanager
     async def checking_key(self, connection: HTTPConnection) -> AsyncGenerator[None]:

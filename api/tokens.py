@@ -38,6 +38,7 @@ class TokenKind(StrEnum):
     TICKET = "ticket"
     PAGE = "page"
     RECONNECT = "reconnect"
+    CONTINUE = "continue"
     UPLOAD = "upload"
     DOWNLOAD = "download"
 

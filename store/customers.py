@@ -45,6 +45,16 @@ async def customer_of(db: Database, conversation_id: str) -> StoredParticipant |
     return None if row is None else StoredParticipant(**row)
 
 
+async def customer_names(db: Database, conversation_ids: Collection[str]) -> dict[str, str]:
+    """The names of the customers of some conversations, by conversation id; unknown ids are missing."""
+    participant = schema.participants.c
+    query = select(participant.conversation_id, participant.name).where(
+        participant.conversation_id.in_(conversation_ids), participant.role == Role.CUSTOMER
+    )
+    rows = await db.rows(query) if conversation_ids else []
+    return {row[0]: row[1] for row in rows}
+
+
 class CustomerSummary(NamedTuple):
     """A customer's name, and the attributes of their conversation."""
 

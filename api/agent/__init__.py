@@ -7,11 +7,13 @@ from api.agent import (
     monitoring,
     notes,
     offers,
+    queue_overview,
     queue_transfers,
     queues,
     socket,
     supervision,
     token_exchange,
+    transfer_targets,
 )
 
 # notes before contacts: `POST /contacts/{contact_id}/{action}` would match `.../notes`
@@ -22,9 +24,11 @@ MODULES = (
     contacts,
     agent_status,
     offers,
+    transfer_targets,
     queues,
     supervision,
     monitoring,
+    queue_overview,
     queue_transfers,
     socket,
 )

@@ -35,6 +35,7 @@ _OPEN_CONTACT: dict[str, Any] = {
     **_CONTACT,
     "mode": "live",
     "state": "OPEN",
+    "customer": "Ada",
     "started_at": _AT,
     "since": _AT,
     "units": 1,
@@ -283,6 +284,7 @@ class OpenContactResponse(ResponseBody):
     queue: str
     mode: str
     state: str
+    customer: str
     started_at: Instant
     since: Instant
     units: int

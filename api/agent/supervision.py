@@ -35,6 +35,7 @@ from routing.agents import agent_states
 from routing.placement import remove_from_routing
 from routing.supervision import SupervisedContact, open_contacts
 from store import conversations
+from store.customers import customer_names
 from store.notes import contact_notes
 from store.records import StoredContact, StoredConversation
 from wire.models import ContactId
@@ -94,7 +95,9 @@ async def list_open_contacts(
     found = await open_contacts(
         services.db, supervisor.instance, state=state, queue=queue, agent=agent, limit=limit + 1
     )
-    return OpenContactsResponse(contacts=[_response(each) for each in found[:limit]], more=len(found) > limit)
+    names = await customer_names(services.db, [each.conversation_id for each in found[:limit]])
+    contacts = [_response(each, names.get(each.conversation_id, "")) for each in found[:limit]]
+    return OpenContactsResponse(contacts=contacts, more=len(found) > limit)
 
 
 @router.post("/contacts/{contact_id}/assign")
@@ -189,7 +192,7 @@ def actor_of(supervisor: SignedInAgent) -> str:
     return f"supervisor:{supervisor.user}"
 
 
-def _response(contact: SupervisedContact) -> OpenContactResponse:
+def _response(contact: SupervisedContact, customer: str) -> OpenContactResponse:
     return OpenContactResponse(
         contact_id=contact.contact_id,
         initial_contact_id=contact.conversation_id,
@@ -197,6 +200,7 @@ def _response(contact: SupervisedContact) -> OpenContactResponse:
         queue=contact.queue,
         mode=contact.mode,
         state=contact.state,
+        customer=customer,
         started_at=contact.started_at,
         since=contact.since,
         units=contact.units,

@@ -61,6 +61,28 @@ async def start_chat_contact(
     Another request under the token is refused; only `ConnectionTypes` may differ.
     """
     instance, settings = services.instance(body.instance_id, caller.instances)
+    return await start_chat(request, services, instance, settings, body)
+
+
+async def start_chat(
+    request: Request,
+    services: Services,
+    instance: str,
+    settings: InstanceSettings,
+    body: StartChatContact,
+    *,
+    by_browser: bool = False,
+) -> dict[str, Any]:
+    """Start a chat for a caller who may start it, and return the response of StartChatContact.
+
+    Args:
+        request: the request.
+        services: the services of the process.
+        instance: the instance of the chat.
+        settings: its configuration.
+        body: the request's body.
+        by_browser: whether nobody vouches for the caller. Their `ClientToken` is never one of a backend's.
+    """
     workstream_id = resource_id(body.contact_flow_id)
     workstream = settings.workstreams.get(workstream_id)
     if workstream is None:
@@ -72,6 +94,8 @@ async def start_chat_contact(
 
     # a repeat without the token that named the customer is another request
     scope = f"{instance}/signed" if customer.is_signed else instance
+    # the answer to a repeat makes its holder the customer
+    scope = f"{scope}/browser" if by_browser else scope
     repeatable = token_request(_NAMESPACE, body, body.client_token, scope=scope, without=_MAY_DIFFER)
     contact_id = earlier = await services.client_tokens.find(repeatable)
     if contact_id is None and workstream.one_chat_per_customer and body.customer_id:

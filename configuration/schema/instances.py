@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PlainSerializer, StringConstraints, ValidationInfo, field_validator
 
+from configuration.schema.chat_pages import ChatPagesSettings
 from configuration.schema.limits import InstanceLimits
 from configuration.schema.schedules import ScheduleSettings
 from configuration.schema.sections import Identifier, Number, SettingsSection
@@ -53,6 +54,8 @@ class InstanceSettings(SettingsSection):
     """Where events are sent."""
     topics: dict[TopicArn, Topic] = Field(default_factory=dict)
     """Where the items of streamed chats are sent."""
+    chat_pages: ChatPagesSettings | None = None
+    """Which chats browsers may start without a backend. None: none."""
     limits: InstanceLimits = InstanceLimits()
 
     @field_validator("queues")
@@ -74,6 +77,15 @@ class InstanceSettings(SettingsSection):
                 if workstream.needs_signed_customers:
                     raise ValueError(f"{name}.customer_identity: the instance has no table customer_identity")
         return workstreams
+
+    @field_validator("chat_pages")
+    @classmethod
+    def _workstreams_exist(cls, pages: ChatPagesSettings | None, info: ValidationInfo) -> ChatPagesSettings | None:
+        known = info.data.get("workstreams")
+        unknown = [name for name in pages.workstreams if name not in known] if pages and known is not None else []
+        if unknown:
+            raise ValueError(f"workstreams: there is no workstream {unknown[0]!r}")
+        return pages
 
     @property
     def queue_names(self) -> frozenset[str]:

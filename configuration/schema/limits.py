@@ -95,6 +95,10 @@ class LimitSettings(SettingsSection):
     agents: RateLimit = rate("10/15")
     """All requests of an agent together."""
     # for each address
+    public_starts: RateLimit = rate("0.2/10")
+    """Chats that browsers start without a backend."""
+    public_reads: RateLimit = rate("2/20")
+    """What browsers ask before they start a chat."""
     failed_authentications: CountLimit = 30
     """Failed authentications of a minute; then the address has to wait for a minute."""
     # for each instance

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 from api.tokens import TokenKind
 from configuration.schema.access_keys import KeyRole
-from tests.access.requests import Target, subject_of
+from tests.access.requests import Target, public_chat, subject_of
 from tests.access.tenants import (
     ALL_ROLES,
     OTHER_TENANT,
@@ -134,6 +135,21 @@ def _invalid_provider_tokens(tenants: Tenants, operation: str, role: str) -> Seq
 def _with_provider_token(instance: str, user: str) -> Callers:
     def callers(tenants: Tenants, operation: str, role: str) -> Sequence[Caller]:
         return _exchange(subject_of(operation, tenants), {f"{user} of {instance}": provider_token(instance, user)})
+
+    return callers
+
+
+def _browser(proof: str) -> Callers:
+    """A browser that continues an ended chat, with a proof: `own`, `another chat's`, or `none`."""
+
+    def callers(tenants: Tenants, operation: str, role: str) -> Sequence[Caller]:
+        target = Target(tenants, tenants.start(is_known=False))
+        tenants.end(target.chat)
+        contact = str(uuid4()) if proof == "another chat's" else target.chat.contact_id
+        token = tenants.api.tokens().make(TokenKind.CONTINUE, contact, timedelta(minutes=1), instance="one")
+        past = {"SourceContactId": target.chat.contact_id, "RehydrationType": "FROM_SEGMENT"}
+        proven = {} if proof == "none" else {"ContinuationToken": token}
+        return [Caller(proof, target, body=public_chat(target, PersistentChat=past, **proven))]
 
     return callers
 
@@ -339,6 +355,11 @@ PLANES: Mapping[str, Mapping[str, Callers]] = {
         "of another instance": _with_provider_token("two", "stranger"),
         "not configured": _with_provider_token("one", "nobody"),
         "agent": _with_provider_token("one", "holder"),
+    },
+    "Browsers": {
+        "without the proof": _browser("none"),
+        "with the proof of another chat": _browser("another chat's"),
+        "with the proof": _browser("own"),
     },
     "Agents": AGENTS_OF_CONTACTS,
     "Offers": {

@@ -43,6 +43,11 @@ def _ended_chat(target: Target) -> Any:
     return {"RehydrationType": "FROM_SEGMENT", "SourceContactId": source.contact_id}
 
 
+def public_chat(target: Target, **members: Any) -> dict[str, Any]:
+    """What a browser sends to start a chat."""
+    return {**INSTANCE, "ContactFlowId": WORKSTREAM, "ParticipantDetails": {"DisplayName": "Ada"}, **members}
+
+
 BODIES: Mapping[str, Body] = {
     "PUT /contact/chat": lambda _: {
         **INSTANCE,

@@ -75,6 +75,8 @@ supervisor = {{ name = "Supervisor", queues = [], supervisor = true }}
 hook = {{ url = "http://127.0.0.1:9/hook", secrets = ["{WEBHOOK_SECRET}"], types = ["survey"] }}
 [instances.one.topics]
 "{TOPIC}" = "http://127.0.0.1:9/sns"
+[instances.one.chat_pages]
+workstreams = ["given"]
 [instances.two.workstreams]
 given = {{ mode = "persistent", queue = "given", distribution = "pick" }}
 [instances.two.queues]
@@ -122,14 +124,18 @@ class Tenants:
         instance: str = "one",
         said: str = SAID,
         customer: str | None = None,
+        is_known: bool = True,
     ) -> Chat:
-        """Start a chat in which the customer has said something. Without `customer` it is a new one."""
+        """Start a chat in which the customer has said something. Without `customer` it is a new one.
+
+        `is_known`: whether the backend says who the customer is.
+        """
         customer = customer or f"customer-{uuid4()}"
         body = {
             "InstanceId": instance,
             "ContactFlowId": workstream,
             "ParticipantDetails": {"DisplayName": customer},
-            "CustomerId": customer,
+            **({"CustomerId": customer} if is_known else {}),
             "Attributes": {"customer": customer},
             "ConnectionTypes": ["CONNECTION_CREDENTIALS"],
         }

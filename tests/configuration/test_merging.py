@@ -13,6 +13,7 @@ import pytest
 from api.administration.openapi import EXAMPLES
 from configuration.errors import InvalidConfiguration
 from configuration.merging import SECTIONS, apply_changes, merge, section_as_json, sections_of
+from configuration.schema.chat_pages import ChatPagesSettings
 from configuration.schema.instances import InstanceSettings
 from configuration.schema.token_issuers import CustomerIdentitySettings, IdentityProviderSettings
 from configuration.schema.topics import TopicSettings
@@ -22,6 +23,12 @@ from store.configuration import ConfigurationChange
 from tests.stack import ROOT
 
 FULL_FILE = """
+[chat_pages]
+workstreams = ["full"]
+names = { full = { en = "Ask us", de = "Fragen Sie uns" } }
+origins = ["https://shop.example.org"]
+attributes = ["topic"]
+continue_within = "P30D"
 [identity_provider]
 issuer = "https://login.example.org"
 audience = "perennial"
@@ -165,6 +172,9 @@ def test_full_file_uses_every_key() -> None:
     assert customers
     assert provider.model_fields_set | {"keys"} == set(IdentityProviderSettings.model_fields)
     assert customers.model_fields_set | {"jwks_url"} == set(CustomerIdentitySettings.model_fields)
+    pages = instance().chat_pages
+    assert pages
+    assert pages.model_fields_set == set(ChatPagesSettings.model_fields)
     assert instance().webhooks["crm"].model_fields_set == set(WebhookSettings.model_fields)
     topic = instance().topics["arn:aws:sns:us-east-1:123456789012:chat"]
     assert topic.model_fields_set == set(TopicSettings.model_fields)

@@ -173,6 +173,7 @@ async def work_of_an_agent(db: Database) -> None:
     await conversations.survey_contacts(db, [CHAT, "closed-3"])
     await conversations.attributes_before_survey(db, CHAT)
     await customers.customer_of(db, CHAT)
+    await customers.customer_names(db, [CHAT, "closed-3"])
     await customers.customer_summaries(db, [conversation.id for _, conversation in found])
     note = ContactNote("note", CHAT, CHAT, ANN, datetime.now(UTC), "likes bees")
     await notes.count_notes(db, CHAT)
@@ -276,7 +277,7 @@ async def connections_of_participants(db: Database) -> None:
 async def absences_of_customers(db: Database) -> None:
     """Customers who are away: those to look at, and what becomes of each."""
     now = datetime.now(UTC)
-    for chat in (CHAT, "idle-4", "idle-5"):
+    for chat in ("parked-3", "parked-4", "parked-5"):
         await connections.add_connection(db, f"{chat}-customer", chat, PROCESS)
         await connections.mark_connection_lost(db, f"{chat}-customer", PROCESS, now)
     first, second, third = await absences.due_absences(db, now, 3)

@@ -17,7 +17,7 @@ SUPERVISION = "supervision/"
 def test_supervision_requires_a_supervisor(api: Api, a1: AgentClient) -> None:
     chat = start_waiting_chat(api, a1, "shelf", "shelf")
     contact_id = a1.pick(chat, "shelf").raise_for_status().json()["contact_id"]
-    answers = [a1.get(path, SUPERVISION) for path in ("agents", "contacts")]
+    answers = [a1.get(path, SUPERVISION) for path in ("agents", "contacts", "queues")]
     for action, body in (("assign", {"user": "a1"}), ("release", None), ("end", None), ("transfer", {"user": "a2"})):
         answers.append(a1.post(f"contacts/{contact_id}/{action}", body, SUPERVISION))
     answers.append(a1.put("agents/a1/status", {"status": "away"}, SUPERVISION))
@@ -91,6 +91,36 @@ def test_supervisor_lists_transfers_releases_and_ends_contacts(
         assert supervisor.post(f"contacts/{contact['contact_id']}/end", None, SUPERVISION).json() == {}
     assert list_contacts(queue="shelf") == []
     assert_refused(supervisor.post("contacts/nothing/end", None, SUPERVISION), *NOT_FOUND, "nothing")
+
+
+def test_supervisor_sees_who_waits_and_who_serves_a_queue(
+    api: Api, a1: AgentClient, a2: AgentClient, supervisor: AgentClient
+) -> None:
+    a1.set_status("busy-do-not-disturb")
+    a2.set_status("away")
+    chat = start_waiting_chat(api, a1, "shelf", "shelf")
+    (waiting,) = a1.waiting_contacts("shelf")
+    queues = {queue["queue"]: queue for queue in supervisor.get("queues", SUPERVISION).json()["queues"]}
+    assert list(queues) == ["live", "persistent", "shelf", "strict"]
+    assert queues["shelf"] == {
+        "queue": "shelf",
+        "waiting": 1,
+        "longest_since": waiting["since"],
+        "agents": 3,
+        "present": 1,
+    }
+    assert queues["strict"] == {"queue": "strict", "waiting": 0, "longest_since": None, "agents": 2, "present": 1}
+    (listed,) = supervisor.get("contacts", SUPERVISION, queue="shelf").json()["contacts"]
+    assert (listed["contact_id"], listed["customer"]) == (chat.contact_id, "Ada")
+
+
+def test_agent_sees_where_contacts_can_be_transferred(a1: AgentClient, a2: AgentClient) -> None:
+    a2.set_status("busy")
+    targets = a1.get("transfer-targets").json()
+    assert targets["queues"] == ["live", "persistent", "shelf", "strict"]
+    agents = {agent["user"]: agent for agent in targets["agents"]}
+    assert list(agents) == ["a2", "s", "unlucky"]
+    assert agents["a2"] == {"user": "a2", "name": "Agent Two", "status": "busy"}
 
 
 def test_supervisor_closes_wrap_up_and_reads_notes(api: Api, a1: AgentClient, supervisor: AgentClient) -> None:

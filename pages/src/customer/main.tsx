@@ -1,0 +1,13 @@
+import "../shared/styles/base.css";
+import "../shared/styles/chat.css";
+import "./customer.css";
+import { render } from "preact";
+import { App } from "./App";
+import { reloadWhenReplaced } from "../shared/replaced";
+import { readSettings } from "./settings";
+import { Store } from "./store";
+
+reloadWhenReplaced();
+const store = new Store(readSettings());
+render(<App store={store} />, document.getElementById("page")!);
+void store.begin();

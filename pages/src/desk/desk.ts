@@ -1,0 +1,301 @@
+/** The state of the desk. The lists of the API are the truth; the events of the socket say which of them to read again. */
+import { computed, effect, signal } from "@preact/signals";
+import { ApiError } from "../shared/api";
+import type { Item } from "../shared/chat/wire";
+import { announce } from "../shared/ui/announce";
+import { STATUSES, type Agent, type Contact, type Offer, type Status } from "../team/records";
+import { problemOf } from "../team/problems";
+import { keptKey, request, signOut } from "../team/session";
+import { ring, tell } from "./alerts";
+import { Chats } from "./chats";
+import { AgentSocket, type Frame } from "./socket";
+import { Unread } from "./unread";
+
+/** Where a narrow screen is; a wide one shows all three. */
+export type View = "list" | "chat" | "details";
+
+type List = "me" | "offers" | "contacts";
+
+const ALL: readonly List[] = ["me", "offers", "contacts"];
+
+export class Desk {
+  readonly me = signal<Agent | null>(null);
+  readonly offers = signal<readonly Offer[]>([]);
+  readonly contacts = signal<readonly Contact[]>([]);
+  readonly isLoaded = signal(false);
+  readonly view = signal<View>("list");
+  readonly unread = new Unread();
+  /** The actions that are under way, by contact or offer. */
+  readonly busy = signal<ReadonlySet<string>>(new Set());
+  readonly selectedId = signal<string | null>(sessionStorage.getItem(keptKey("selected")));
+  readonly selected = computed(() => this.contacts.value.find((each) => each.contact_id === this.selectedId.value) ?? null);
+
+  readonly active = computed(() => this.contacts.value.filter((each) => each.state === "ACTIVE"));
+  readonly waiting = computed(() => this.contacts.value.filter((each) => each.state === "WAITING" || each.state === "OPEN"));
+  readonly wrapUp = computed(() => this.contacts.value.filter((each) => each.state === "WRAP_UP"));
+  /** In the order of the page. */
+  readonly inOrder = computed(() => [...this.active.value, ...this.waiting.value, ...this.wrapUp.value]);
+
+  /** What waits for the agent: offers, and contacts with messages that they have not seen. */
+  readonly calls = computed(() => this.offers.value.length + this.unread.contacts.value);
+
+  readonly chats = new Chats(
+    (contactId, item) => this.onMessage(contactId, item),
+    () => this.look("contacts", "offers", "me"),
+  );
+  readonly socket = new AgentSocket(
+    (frame) => this.onFrame(frame),
+    () => this.look(...ALL),
+    () => signOut("Your sign-in has ended. Please sign in again."),
+  );
+
+  private readonly wanted = new Set<List>();
+  private isLooking = false;
+  /** How many changes of the status the agent has asked for that have no answer. */
+  private statusChanges = 0;
+  private readonly endings: (() => void)[] = [];
+
+  begin(): void {
+    this.look(...ALL);
+    void this.socket.open();
+    const seen = () => this.see();
+    document.addEventListener("visibilitychange", seen);
+    this.endings.push(
+      () => document.removeEventListener("visibilitychange", seen),
+      effect(() => {
+        document.title = `${this.calls.value ? `(${this.calls.value}) ` : ""}Desk`;
+      }),
+    );
+  }
+
+  stop(): void {
+    for (const end of this.endings) end();
+    this.socket.stop();
+    this.chats.stop();
+  }
+
+  select(contactId: string | null): void {
+    this.selectedId.value = contactId;
+    sessionStorage.setItem(keptKey("selected"), contactId ?? "");
+    this.view.value = contactId ? "chat" : "list";
+    this.see();
+  }
+
+  /** Select the contact before or after the selected one. */
+  step(by: 1 | -1): void {
+    const all = this.inOrder.value;
+    if (!all.length) return;
+    const index = all.findIndex((each) => each.contact_id === this.selectedId.value);
+    const next = all[index < 0 ? 0 : (index + by + all.length) % all.length]!;
+    this.select(next.contact_id);
+    announce(next.customer);
+  }
+
+  async setStatus(status: Status, whenFree = false): Promise<void> {
+    this.statusChanges += 1;
+    try {
+      this.me.value = await request<Agent>("PUT", "v1/agent/status", { status, when_free: whenFree });
+    } catch (error) {
+      tell(problemOf(error), { isProblem: true });
+    } finally {
+      this.statusChanges -= 1;
+      this.look(...ALL);
+    }
+  }
+
+  /** Go offline, which gives the active conversations back to their queues, and forget the sign-in. */
+  async leave(): Promise<void> {
+    await this.setStatus("offline");
+    signOut();
+  }
+
+  async accept(offer: Offer): Promise<void> {
+    await this.act(offer.offer_id, async () => {
+      const contact = await request<Contact>("POST", `v1/agent/offers/${offer.offer_id}/accept`);
+      this.offers.value = this.offers.value.filter((each) => each.offer_id !== offer.offer_id);
+      this.put(contact);
+      this.select(contact.contact_id);
+    });
+  }
+
+  async reject(offer: Offer): Promise<void> {
+    await this.act(offer.offer_id, async () => {
+      await request("POST", `v1/agent/offers/${offer.offer_id}/reject`);
+      this.offers.value = this.offers.value.filter((each) => each.offer_id !== offer.offer_id);
+    });
+  }
+
+  /** Take a contact without an offer. `pick`: null when there is none to take. */
+  async take(queue: string, pick: () => Promise<Contact | null>): Promise<void> {
+    await this.act(queue, async () => {
+      const contact = await pick();
+      if (!contact) return tell("Somebody else was faster: nobody waits there at the moment.");
+      this.put(contact);
+      this.select(contact.contact_id);
+    });
+  }
+
+  /** Do something with a contact. Returns whether it was done; else the agent has been told why not. */
+  async perform(contact: Contact, action: "end" | "park" | "resume" | "release"): Promise<boolean> {
+    return this.act(contact.contact_id, () => request("POST", `v1/agent/contacts/${contact.contact_id}/${action}`));
+  }
+
+  /** Finish the wrap-up. A note that is not saved yet is saved before. */
+  async close(contact: Contact): Promise<void> {
+    const path = `v1/agent/contacts/${contact.contact_id}`;
+    const draftKey = keptKey(`note.${contact.contact_id}`);
+    const text = sessionStorage.getItem(draftKey)?.trim();
+    await this.act(contact.contact_id, async () => {
+      if (text) await request("POST", `${path}/notes`, { text });
+      sessionStorage.removeItem(draftKey);
+      await request("POST", `${path}/close`);
+    });
+  }
+
+  async transfer(contact: Contact, target: { user: string } | { queue: string }): Promise<boolean> {
+    return this.act(contact.contact_id, () => request("POST", `v1/agent/contacts/${contact.contact_id}/transfer`, target));
+  }
+
+  /** Resume a parked contact. One that has returned and is offered is taken with its offer. */
+  async resume(contact: Contact): Promise<void> {
+    const offer = this.offers.value.find((each) => each.contact_id === contact.contact_id);
+    if (offer) await this.accept(offer);
+    else await this.perform(contact, "resume");
+  }
+
+  private async act(key: string, work: () => Promise<unknown>): Promise<boolean> {
+    if (this.busy.value.has(key)) return false;
+    this.busy.value = new Set(this.busy.value).add(key);
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      tell(problemOf(error), { isProblem: true });
+      return false;
+    } finally {
+      await this.readLists(ALL).catch(() => undefined);
+      const rest = new Set(this.busy.value);
+      rest.delete(key);
+      this.busy.value = rest;
+    }
+  }
+
+  /** Read lists again, soon and together. */
+  private look(...lists: readonly List[]): void {
+    for (const list of lists) this.wanted.add(list);
+    if (this.isLooking) return;
+    this.isLooking = true;
+    window.setTimeout(() => void this.readWanted(), 30);
+  }
+
+  private async readWanted(): Promise<void> {
+    const lists = [...this.wanted];
+    this.wanted.clear();
+    try {
+      await this.readLists(lists);
+    } catch (error) {
+      // the next event, or the next socket, asks again; after "too many requests" neither needs to come
+      if (error instanceof ApiError && error.retryAfter) window.setTimeout(() => this.look(...lists), 1000 * error.retryAfter);
+    } finally {
+      this.isLooking = false;
+      if (this.wanted.size) this.look();
+    }
+  }
+
+  private async readLists(lists: readonly List[]): Promise<void> {
+    await Promise.all(lists.map((list) => this.read(list)));
+    this.isLoaded.value = true;
+  }
+
+  private async read(list: List): Promise<void> {
+    if (list === "me") this.me.value = await request<Agent>("GET", "v1/agent");
+    if (list === "offers") this.offers.value = (await request<{ offers: Offer[] }>("GET", "v1/agent/offers")).offers;
+    if (list === "contacts") this.keep((await request<{ contacts: Contact[] }>("GET", "v1/agent/contacts")).contacts);
+  }
+
+  private keep(contacts: readonly Contact[]): void {
+    this.contacts.value = contacts;
+    const present = new Set(contacts.map((each) => each.contact_id));
+    this.unread.keep((id) => present.has(id));
+    if (this.selectedId.value && !present.has(this.selectedId.value)) this.select(null);
+    this.chats.follow(contacts);
+  }
+
+  private put(contact: Contact): void {
+    this.keep([...this.contacts.value.filter((each) => each.contact_id !== contact.contact_id), contact]);
+  }
+
+  private onFrame(frame: Frame): void {
+    switch (frame.type) {
+      case "hello":
+      case "reset":
+        return this.look(...ALL);
+      case "offer":
+        return void this.onOffer(frame);
+      case "offer-over":
+        this.offers.value = this.offers.value.filter((each) => each.offer_id !== frame.offer_id);
+        if (frame.outcome === "missed") tell("You missed an offer. It goes to the next agent.");
+        return this.look("contacts", "me");
+      case "assigned":
+        return void this.onAssigned(frame.contact_id);
+      case "returned":
+        return void this.onReturned(frame.contact_id);
+      case "state":
+        return this.look("contacts", "me");
+      case "status":
+        this.onStatus(frame.status, frame.next_status);
+        return this.look("me", "offers", "contacts");
+    }
+  }
+
+  private async onOffer(frame: Frame & { type: "offer" }): Promise<void> {
+    this.look("me");
+    if (frame.claimed) return;
+    ring();
+    await this.readLists(["offers"]).catch(() => this.look("offers"));
+    const offer = this.offers.value.find((each) => each.offer_id === frame.offer_id);
+    if (offer) announce(`Offer: ${offer.customer}, ${offer.queue}. Press Alt and A to accept.`);
+  }
+
+  private async onAssigned(contactId: string): Promise<void> {
+    const isKnown = this.contacts.value.some((each) => each.contact_id === contactId);
+    await this.readLists(["contacts", "me"]).catch(() => this.look("contacts", "me"));
+    const contact = this.contacts.value.find((each) => each.contact_id === contactId);
+    if (!contact || isKnown || this.busy.value.size) return;
+    ring();
+    tell(`You have a conversation with ${contact.customer}.`, { contact: contactId });
+  }
+
+  private async onReturned(contactId: string): Promise<void> {
+    await this.readLists(["contacts", "offers"]).catch(() => this.look("contacts", "offers"));
+    const contact = this.contacts.value.find((each) => each.contact_id === contactId);
+    if (!contact) return;
+    ring();
+    if (!this.isSeen(contactId)) this.unread.count(contactId);
+    tell(`${contact.customer} has come back.`, { contact: contactId });
+  }
+
+  private onStatus(status: Status, next: Status | null): void {
+    const before = this.me.value;
+    if (!before) return;
+    this.me.value = { ...before, status, next_status: next };
+    if (before.status !== status && !this.statusChanges) tell(`Your status is ${STATUSES[status].name.toLowerCase()}.`);
+  }
+
+  private onMessage(contactId: string, item: Item): void {
+    if (item.Type === "EVENT" || item.ParticipantRole === "SYSTEM") return;
+    const said = item.Content ?? item.Attachments?.[0]?.AttachmentName ?? "";
+    announce(`${item.DisplayName ?? ""}: ${said.slice(0, 200)}`);
+    if (this.isSeen(contactId)) return;
+    this.unread.count(contactId);
+    if (document.hidden) ring();
+  }
+
+  private isSeen(contactId: string): boolean {
+    return contactId === this.selectedId.value && !document.hidden;
+  }
+
+  private see(): void {
+    this.unread.keep((contactId) => !this.isSeen(contactId));
+  }
+}

@@ -1,0 +1,298 @@
+/** One conversation of one participant: ChatJS, the transcript, and the connection in words that people understand. */
+import { computed, signal } from "@preact/signals";
+import { call } from "../api";
+import { createSession, type ChatJsSession } from "./chatjs";
+import { firstAttempt, type Connection } from "./connection";
+import { Transcript } from "./transcript";
+import { EVENTS, type ChatDetails, type Item, type TranscriptPage } from "./wire";
+
+export type Party = "CUSTOMER" | "AGENT";
+
+const PAGE = 30;
+const TYPING_SHOWN_MS = 12_000;
+const LONGEST_WAIT_MS = 15_000;
+const AFTER_CHATJS_MS = 1_500;
+const OLDER_AGAIN_MS = 2_000;
+const MOST_PAGES_OF_A_GAP = 40;
+
+export class Conversation {
+  readonly transcript: Transcript;
+  readonly connection = signal<Connection>("connecting");
+  /** The name of somebody else who is writing; null when nobody is. */
+  readonly typing = signal<string | null>(null);
+  /** Whether there is more before the first item; null until the first page has arrived. */
+  readonly hasOlder = signal<boolean | null>(null);
+  readonly isLoadingOlder = signal(false);
+  readonly isClosed = computed(() => this.connection.value === "closed");
+
+  /** Called with each item of somebody else that has just arrived. */
+  onIncoming: (item: Item) => void = () => undefined;
+
+  private session: ChatJsSession | null = null;
+  /** Reads the transcript once ChatJS does not: after the end of the chat. */
+  private readerToken: string | null = null;
+  private olderToken: string | null = null;
+  private typingTimer = 0;
+  private attempt = 0;
+  private retryTimer = 0;
+  private isStopped = false;
+  private isSocketLost = true;
+  private readUntil = "";
+  private catchingUp: Promise<void> | null = null;
+
+  constructor(
+    readonly party: Party,
+    readonly details: ChatDetails,
+  ) {
+    this.transcript = new Transcript(details.ParticipantId);
+    window.addEventListener("online", this.onNetwork);
+    window.addEventListener("offline", this.onNetwork);
+  }
+
+  /** Connect, and connect again until the chat ends or `stop` is called. */
+  async open(): Promise<void> {
+    if (this.isStopped) return;
+    const session = await createSession(this.party, this.details);
+    this.session = session;
+    const isCurrent = () => this.session === session && !this.isStopped;
+    const on = <E>(handler: (event: E) => void) => (event: E) => {
+      if (isCurrent()) handler(event);
+    };
+    session.onConnectionEstablished(on(() => void this.onEstablished()));
+    session.onConnectionLost(on(() => this.onLost()));
+    session.onConnectionBroken(on(() => this.retry()));
+    session.onMessage(on<{ data: Item }>(({ data }) => this.take(data)));
+    session.onParticipantIdle(on<{ data: Item }>(({ data }) => this.take(data)));
+    session.onParticipantReturned(on<{ data: Item }>(({ data }) => this.take(data)));
+    session.onAutoDisconnection(on<{ data: Item }>(({ data }) => this.take(data)));
+    session.onTyping(on<{ data: Item }>(({ data }) => this.onTyping(data)));
+    session.onReadReceipt(on<{ data: Item }>(({ data }) => this.transcript.add([data])));
+    session.onDeliveredReceipt(on<{ data: Item }>(({ data }) => this.transcript.add([data])));
+    session.onChatRehydrated(on(() => void this.catchUp()));
+    session.onEnded(on(() => this.close()));
+    try {
+      await session.connect();
+      this.attempt = 0;
+    } catch (error) {
+      if (!isCurrent()) return;
+      if (isRefusal(error)) this.close();
+      else this.retry();
+    }
+  }
+
+  /** Show a chat that is over. Returns whether its transcript can be read with this connection token. */
+  async openEnded(token: string): Promise<boolean> {
+    this.readerToken = token;
+    this.connection.value = "closed";
+    try {
+      await this.readPage();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Send a text. It is in the list at once; a refused one stays there with the reason, and can be sent again. */
+  async send(content: string, contentType = "text/plain", token: string = crypto.randomUUID()): Promise<void> {
+    this.transcript.begin({ token, content, contentType, at: new Date().toISOString(), problem: null, id: null });
+    try {
+      await firstAttempt(this.connection);
+      if (!this.session) throw new Error("not connected");
+      const { data } = await this.session.sendMessage({ message: content, contentType, clientToken: token });
+      this.transcript.change(token, { id: data.Id, at: data.AbsoluteTime });
+    } catch (error) {
+      this.transcript.change(token, { problem: reasonOf(error) });
+    }
+  }
+
+  /** Send a message again that was refused. */
+  async resend(token: string): Promise<void> {
+    const message = this.transcript.outgoing.value.find((each) => each.token === token);
+    if (message) await this.send(message.content, message.contentType, token);
+  }
+
+  /** Send a file. Throws an error with a text for people. */
+  async sendFile(file: File): Promise<void> {
+    try {
+      await this.session?.sendAttachment({ attachment: file });
+    } catch (error) {
+      throw new Error(reasonOf(error));
+    }
+  }
+
+  /** An address under which a file can be read for a few minutes. */
+  async addressOf(attachmentId: string): Promise<string> {
+    if (this.readerToken) {
+      const headers = { "x-amz-bearer": this.readerToken };
+      return (await call<{ Url: string }>("POST", "participant/attachment", { headers, body: { AttachmentId: attachmentId } })).Url;
+    }
+    if (!this.session) throw new Error("not connected");
+    return this.session.getAttachmentURL({ attachmentId });
+  }
+
+  /** Tell the others that this person is writing. ChatJS sends it every ten seconds at most. */
+  isTyping(): void {
+    if (this.connection.value === "connected") {
+      void this.session?.sendEvent({ contentType: EVENTS.typing }).catch(() => undefined);
+    }
+  }
+
+  /** Tell the others that everything up to the latest message has been read. */
+  markRead(): void {
+    const latest = [...this.transcript.items.value].reverse().find((item) => this.needsReceipt(item));
+    if (!latest || latest.AbsoluteTime <= this.readUntil || this.connection.value !== "connected") return;
+    this.readUntil = latest.AbsoluteTime;
+    this.sendReceipt(EVENTS.read, latest);
+  }
+
+  /** Load a page of what came before. */
+  async loadOlder(): Promise<void> {
+    if (this.isLoadingOlder.value || !this.olderToken) return;
+    this.isLoadingOlder.value = true;
+    try {
+      await this.readPage(this.olderToken);
+    } catch {
+      // the list asks again as long as its start is in view
+      await new Promise((resolve) => window.setTimeout(resolve, OLDER_AGAIN_MS));
+    } finally {
+      this.isLoadingOlder.value = false;
+    }
+  }
+
+  /** Load all of the past, for a download. */
+  async loadAll(): Promise<void> {
+    while (this.olderToken) await this.readPage(this.olderToken);
+  }
+
+  /** End the chat as a customer, or leave it where the customer may not end it. */
+  async leave(): Promise<void> {
+    await this.session?.disconnectParticipant?.();
+  }
+
+  /** The token with which the transcript can be read, also after the end of the chat; null before the first connection. */
+  get connectionToken(): string | null {
+    return this.session?.getChatDetails().connectionDetails?.connectionToken ?? null;
+  }
+
+  /** Forget the session. The socket closes with the page. */
+  stop(): void {
+    this.isStopped = true;
+    window.clearTimeout(this.retryTimer);
+    window.clearTimeout(this.typingTimer);
+    window.removeEventListener("online", this.onNetwork);
+    window.removeEventListener("offline", this.onNetwork);
+  }
+
+  private async onEstablished(): Promise<void> {
+    this.attempt = 0;
+    this.isSocketLost = false;
+    window.clearTimeout(this.retryTimer);
+    this.connection.value = "connected";
+    await this.catchUp();
+  }
+
+  private onLost(): void {
+    this.isSocketLost = true;
+    if (this.connection.value !== "closed") this.connection.value = navigator.onLine ? "reconnecting" : "offline";
+  }
+
+  private readonly onNetwork = () => {
+    if (this.connection.value === "closed") return;
+    if (!navigator.onLine) this.connection.value = "offline";
+    else if (!this.isSocketLost) void this.onEstablished();
+    // ChatJS connects again by itself, unless it has given up before
+    else this.retry(AFTER_CHATJS_MS);
+  };
+
+  private retry(wait = Math.min(LONGEST_WAIT_MS, 500 * 2 ** this.attempt)): void {
+    this.onLost();
+    this.attempt += 1;
+    window.clearTimeout(this.retryTimer);
+    this.retryTimer = window.setTimeout(() => void this.open(), wait * (0.75 + Math.random() / 2));
+  }
+
+  private close(): void {
+    window.clearTimeout(this.retryTimer);
+    this.readerToken = this.connectionToken;
+    this.typing.value = null;
+    this.connection.value = "closed";
+  }
+
+  private take(item: Item): void {
+    if (item.ContentType === EVENTS.rehydrated) return;
+    const isNew = this.transcript.add([item]).length > 0;
+    if (!isNew || item.ParticipantId === this.details.ParticipantId) return;
+    if (item.Type !== "EVENT") this.typing.value = null;
+    if (this.needsReceipt(item)) this.sendReceipt(EVENTS.delivered, item);
+    this.onIncoming(item);
+  }
+
+  private onTyping(item: Item): void {
+    if (item.ParticipantId === this.details.ParticipantId) return;
+    this.typing.value = item.DisplayName ?? "";
+    window.clearTimeout(this.typingTimer);
+    this.typingTimer = window.setTimeout(() => (this.typing.value = null), TYPING_SHOWN_MS);
+  }
+
+  private needsReceipt(item: Item): boolean {
+    const isOfPeople = item.ParticipantRole === "AGENT" || item.ParticipantRole === "CUSTOMER";
+    const isOfThisChat = item.ContactId !== undefined;
+    return item.Type !== "EVENT" && isOfPeople && isOfThisChat && item.ParticipantId !== this.details.ParticipantId;
+  }
+
+  private sendReceipt(contentType: string, item: Item): void {
+    void this.session?.sendEvent({ contentType, content: JSON.stringify({ messageId: item.Id }) }).catch(() => undefined);
+  }
+
+  /** Read the latest page, and older ones until they meet what is known: what was said while this page was not connected. */
+  private catchUp(): Promise<void> {
+    // ChatJS says twice that it is connected
+    return (this.catchingUp ??= this.readGap()
+      .catch(() => undefined)
+      .finally(() => (this.catchingUp = null)));
+  }
+
+  private async readGap(): Promise<void> {
+    const knew = this.hasOlder.value !== null;
+    let token: string | undefined;
+    for (let pages = 0; pages < MOST_PAGES_OF_A_GAP; pages += 1) {
+      const { overlaps, next } = await this.readPage(token, knew);
+      if (!knew || overlaps || !next) return;
+      token = next;
+    }
+  }
+
+  private async readPage(token?: string, isGap = false): Promise<{ overlaps: boolean; next: string | undefined }> {
+    const data = await this.getTranscript(token);
+    const items = data.Transcript ?? [];
+    const overlaps = items.some((item) => this.transcript.has(item.Id));
+    this.transcript.add(items);
+    if (!isGap) {
+      this.olderToken = data.NextToken ?? null;
+      this.hasOlder.value = this.olderToken !== null;
+    }
+    return { overlaps, next: data.NextToken };
+  }
+
+  private async getTranscript(token?: string): Promise<TranscriptPage> {
+    if (this.readerToken) {
+      const body = { MaxResults: PAGE, ScanDirection: "BACKWARD", SortOrder: "ASCENDING", ...(token ? { NextToken: token } : {}) };
+      return call("POST", "participant/transcript", { headers: { "x-amz-bearer": this.readerToken }, body });
+    }
+    if (!this.session) throw new Error("not connected");
+    const page = { maxResults: PAGE, scanDirection: "BACKWARD", sortOrder: "ASCENDING", ...(token ? { nextToken: token } : {}) } as const;
+    return (await this.session.getTranscript(page)).data;
+  }
+}
+
+/** Whether the server has refused, and will refuse again: the chat has ended, or the token has. */
+function isRefusal(error: unknown): boolean {
+  const { statusCode, type } = (error ?? {}) as { statusCode?: number; type?: string };
+  return statusCode === 403 || type === "AccessDeniedException";
+}
+
+function reasonOf(error: unknown): string {
+  const { message, type } = (error ?? {}) as { message?: string; type?: string };
+  if (type === "ThrottlingException") return "That was too fast. Try again in a moment.";
+  return message && type ? message : "It could not be sent.";
+}

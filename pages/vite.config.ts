@@ -1,0 +1,28 @@
+import { defineConfig } from "vite";
+
+// One entry for each page. Addresses are relative, so the pages work under any base path of PERENNIAL_PUBLIC_URL.
+export default defineConfig({
+  base: "./",
+  build: {
+    target: "es2022",
+    cssTarget: ["chrome123", "firefox120", "safari17.5"], // they know light-dark()
+    assetsDir: "pages/assets",
+    assetsInlineLimit: 0, // no data: addresses, which the content security policy would have to allow
+    modulePreload: { polyfill: false },
+    sourcemap: false,
+    rolldownOptions: {
+      input: {
+        chat: "chat.html",
+        widget: "widget.html",
+        desk: "desk.html",
+        supervisor: "supervisor.html",
+        "perennial-chat": "src/widget/loader.ts",
+      },
+      output: {
+        // the widget's script has a name that sites can write down
+        entryFileNames: (chunk) =>
+          chunk.name === "perennial-chat" ? "pages/perennial-chat.js" : "pages/assets/[name]-[hash].js",
+      },
+    },
+  },
+});

@@ -1,0 +1,41 @@
+"""Axe finds nothing on the desk and the supervisor's view, light and dark."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import expect
+
+from tests.pages.accessibility import findings
+from tests.pages.conftest import Devices
+from tests.pages.desks import WIDE, Desk, Supervisor
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_desk_and_supervisor_have_no_findings(devices: Devices, scheme: str) -> None:
+    device = await devices(**WIDE, color_scheme=scheme)
+    desk = await Desk.open(device)
+    view = await Supervisor.open(device)
+    assert await findings(desk.page) == []
+    customer = await (await devices()).customer()
+    await customer.start("Hello", kind="Leave it open", name="Nora")
+    await expect(desk.offer("Nora")).to_be_visible()
+    assert await findings(desk.page) == []
+    await desk.accept("Nora")
+    await desk.say("Hello")
+    await expect(view.contact("Nora")).to_be_visible()
+    assert await findings(desk.page) == []
+    assert await findings(view.page) == []
+    await view.contact("Nora").get_by_role("button", name="Assign").click()
+    assert await findings(view.page) == []
+    await desk.act("Transfer")
+    await expect(desk.dialog).to_contain_text("Agent Two")
+    assert await findings(desk.page) == []
+    await desk.page.keyboard.press("Escape")
+    await desk.act("Park")
+    await expect(desk.page.get_by_role("button", name="Resume", exact=True)).to_be_visible()
+    assert await findings(desk.page) == []
+    await desk.page.get_by_role("button", name="Resume", exact=True).click()
+    await desk.act("End", "End chat")
+    await expect(desk.page.get_by_role("timer", name="Time in wrap-up")).to_be_visible()
+    assert await findings(desk.page) == []
+    await desk.page.get_by_role("button", name="Close", exact=True).click()
