@@ -184,6 +184,7 @@ async def test_closed_queue_says_when_it_opens(device: Device, served_pages: Api
 
 
 async def test_files_are_sent_and_read(device: Device, agent: Agent) -> None:
+    device.expected = ("400",)  # the refused file
     customer = await device.customer()
     participant = agent.take(await customer.start())
     files = customer.chat.locator("input[type=file]")

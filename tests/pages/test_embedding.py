@@ -32,7 +32,7 @@ def site(served_pages: Api) -> Iterator[str]:
             content = (page if is_page else STYLES if self.path == "/styles.css" else "").encode()
             self.send_response(200)
             self.send_header("content-type", "text/html; charset=utf-8" if is_page else "text/css")
-            policy = f"default-src 'none'; style-src 'self'; script-src {api}; frame-src {api}"
+            policy = f"default-src 'none'; style-src 'self'; script-src {api}; frame-src {api}; img-src 'self'"
             self.send_header("content-security-policy", policy)
             self.end_headers()
             self.wfile.write(content)

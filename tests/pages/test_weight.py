@@ -64,8 +64,12 @@ async def test_first_paint_is_quick(device: Device) -> None:
 async def test_long_history_takes_little_memory(device: Device, agent: Agent) -> None:
     customer = await device.customer()
     participant = agent.take(await customer.start("How many bees are there?"))
+
+    def say(number: int) -> None:
+        participant.say(f"Bee {number}: " + "it flies and hums. " * 5)
+
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: participant.say(f"Bee {number}: " + "it flies and hums. " * 5), range(MESSAGES)))
+        list(pool.map(say, range(MESSAGES)))
     await customer.log.evaluate(LOAD_ALL)
     cdp = await device.context.new_cdp_session(customer.page)
     await cdp.send("HeapProfiler.collectGarbage")

@@ -3,7 +3,15 @@ import DOMPurify from "dompurify";
 import { Marked } from "marked";
 import { useMemo } from "preact/hooks";
 
-const marked = new Marked({ gfm: true, breaks: true, async: false });
+const ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+
+const marked = new Marked({
+  gfm: true,
+  breaks: true,
+  async: false,
+  // HTML in a message is text: the browser would report each of its event handlers, although none of them runs
+  renderer: { html: ({ text }) => text.replace(/[&<>"']/g, (character) => ENTITIES[character]!) },
+});
 
 const TAGS = ["p", "br", "strong", "em", "del", "code", "pre", "blockquote", "ul", "ol", "li", "a", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td"];
 
