@@ -10,7 +10,21 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Boolean, Integer, and_, bindparam, case, func, insert, null, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Integer,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    null,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from domain.transcript import TranscriptItem
 from store import schema
@@ -81,18 +95,40 @@ _IS_NEXT = and_(
     _item.seq <= _stream.delivered_seq + ITEMS_OF_A_STREAM,
     or_(_stream.last_seq.is_(None), _item.seq <= _stream.last_seq),
 )
-_PAGE = (
-    select(
-        *(_stream.id.label("stream_id"), _stream.conversation_id, _stream.last_seq.is_(None).label("is_active")),
-        *columns(schema.items, TranscriptItem),
-    )
-    .join(schema.items, _IS_NEXT)
-    .where(
-        _stream.instance == bindparam("instance"), _stream.topic == bindparam("topic"), _stream.finished_at.is_(None)
-    )
-    .order_by(_stream.started_at, _stream.id, _item.seq)
-    .limit(bindparam("limit", type_=Integer))
+_STREAM_COLUMNS = (
+    _stream.id.label("stream_id"),
+    _stream.conversation_id,
+    _stream.last_seq.is_(None).label("is_active"),
 )
+_OF_TOPIC = (
+    _stream.instance == bindparam("instance"),
+    _stream.topic == bindparam("topic"),
+    _stream.finished_at.is_(None),
+)
+_LIMIT = bindparam("limit", type_=Integer)
+_PAGE = (
+    select(*_STREAM_COLUMNS, *columns(schema.items, TranscriptItem))
+    .join(schema.items, _IS_NEXT)
+    .where(*_OF_TOPIC)
+    .order_by(_stream.started_at, _stream.id, _item.seq)
+    .limit(_LIMIT)
+)
+_NEXT = (
+    select(*columns(schema.items, TranscriptItem))
+    .where(_IS_NEXT)
+    .order_by(_item.seq)
+    .limit(ITEMS_OF_A_STREAM)
+    .correlate(schema.streams)
+    .lateral("next")
+)
+_POSTGRES_PAGE = (
+    select(*_STREAM_COLUMNS, *_NEXT.c)
+    .join(_NEXT, true())
+    .where(*_OF_TOPIC)
+    .order_by(_stream.started_at, _stream.id, _NEXT.c.seq)
+    .limit(_LIMIT)
+)
+"""The same page. For a join PostgreSQL may read all items; a lateral query looks into their index for each stream."""
 _PAGE_OF_SOME = _PAGE.where(_stream.conversation_id.in_(bindparam("chats", expanding=True)))
 
 
@@ -157,7 +193,7 @@ async def next_items(
     """
     values: dict[str, Any] = {"instance": key.instance, "topic": key.name, "limit": limit}
     if chats is None:
-        found = await db.mappings(_PAGE, values)
+        found = await db.mappings(_POSTGRES_PAGE if db.is_postgres else _PAGE, values)
     else:
         found = await db.mappings(_PAGE_OF_SOME, {**values, "chats": list(chats)})
     return [
