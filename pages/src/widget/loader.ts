@@ -52,8 +52,10 @@ const SVG = "http://www.w3.org/2000/svg";
   };
 
   let movesFocus = false;
+  let isLoaded = false;
   const tellFrame = () => {
-    frame?.contentWindow?.postMessage({ perennial: { kind: "visibility", isOpen, movesFocus } }, new URL(options.address).origin);
+    // until it has loaded, the frame is an empty document of the site
+    if (isLoaded) frame?.contentWindow?.postMessage({ perennial: { kind: "visibility", isOpen, movesFocus } }, new URL(options.address).origin);
   };
 
   const load = () => {
@@ -61,7 +63,10 @@ const SVG = "http://www.w3.org/2000/svg";
     frame = document.createElement("iframe");
     frame.title = options.title;
     frame.src = options.address;
-    frame.addEventListener("load", tellFrame);
+    frame.addEventListener("load", () => {
+      isLoaded = true;
+      tellFrame();
+    });
     panel.append(frame);
   };
 
