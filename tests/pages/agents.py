@@ -28,6 +28,10 @@ class Agent:
         answer = self._http.request(method, path, headers=self._headers, json=body)
         return answer.raise_for_status().json()
 
+    def attempt(self, method: str, path: str) -> bool:
+        """Send a request of the desk that may be refused. Return whether it was accepted."""
+        return self._http.request(method, path, headers=self._headers).is_success
+
     def take(self, contact_id: str) -> Participant:
         """Pick a contact from its queue, and join it."""
         eventually(lambda: self._picks(contact_id), "contact in a queue")
@@ -51,13 +55,12 @@ class Agent:
         """Finish all contacts, and go."""
         for contact in self.call("GET", "/v1/agent/contacts")["contacts"]:
             for action in ("end", "close"):
-                path = f"/v1/agent/contacts/{contact['contact_id']}/{action}"
-                self._http.post(path, headers=self._headers)
+                self.attempt("POST", f"/v1/agent/contacts/{contact['contact_id']}/{action}")
         self.call("PUT", "/v1/agent/status", {"status": "offline"})
 
     def _picks(self, contact_id: str) -> bool:
         paths = (f"/v1/agent/queues/{queue}/contacts/{contact_id}/pick" for queue in QUEUES)
-        return any(self._http.post(path, headers=self._headers).is_success for path in paths)
+        return any(self.attempt("POST", path) for path in paths)
 
 
 class Participant:

@@ -112,6 +112,16 @@ async def device(devices: Devices) -> Device:
     return await devices()
 
 
+@pytest.fixture(autouse=True)
+def no_open_chats(http: httpx.Client) -> Iterator[None]:
+    """End all chats after a test. They would wait for the agents of the next one."""
+    yield
+    supervisor = Agent(http, "s1")
+    for contact in supervisor.call("GET", "/v1/supervision/contacts?limit=1000")["contacts"]:
+        for action in ("end", "close"):
+            supervisor.attempt("POST", f"/v1/supervision/contacts/{contact['contact_id']}/{action}")
+
+
 @pytest.fixture
 def agent(http: httpx.Client) -> Iterator[Agent]:
     agent = Agent(http)
