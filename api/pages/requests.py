@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from annotated_types import MaxLen, MinLen
+from pydantic import ConfigDict
 
 from api.connect.requests import StartChatContact
 from domain.errors import AccessDenied
@@ -18,6 +19,18 @@ class StartPublicChat(StartChatContact):
 
     `ContinuationToken` is ours: it proves that the browser was the customer of the source contact of `PersistentChat`.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "InstanceId": "demo",
+                "ContactFlowId": "persistent",
+                "ParticipantDetails": {"DisplayName": "Ada"},
+                "PersistentChat": {"SourceContactId": "3f0c...", "RehydrationType": "ENTIRE_PAST_SESSION"},
+                "ContinuationToken": "eyJ...",
+            }
+        }
+    )
 
     continuation_token: Token | None = None
 

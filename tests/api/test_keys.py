@@ -40,8 +40,12 @@ def send(tenants: Api, operation: str, instance: str, contact_id: str, secret: s
     return tenants.send(operation, body, chat=chat, token=secret, path=ids)
 
 
-EXPECTED_STATUS = {"TransferContact": 404, "CreatePersistentContactAssociation": 404, "GetCurrentMetricData": 404}
-"""Status of a request whose key was accepted. 404: the tenants lack the queue, and the source contact does not exist."""
+EXPECTED_STATUS = {
+    **dict.fromkeys(("TransferContact", "CreatePersistentContactAssociation", "GetCurrentMetricData"), 404),
+    **dict.fromkeys(("StartContactStreaming", "StopContactStreaming", "MonitorContact"), 404),
+}
+"""Status of a request whose key was accepted. 404: the tenants lack the queue, the topic and the supervisor, and neither the
+source contact nor the stream exists."""
 
 
 ABOUT_NO_CONTACT = {

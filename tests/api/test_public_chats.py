@@ -198,15 +198,3 @@ def test_starts_of_an_address_are_limited(tmp_path_factory: pytest.TempPathFacto
         reads = [api.http.get("/v1/chat-pages/shop") for _ in range(2)]
         assert [read.status_code for read in reads] == [200, 429]
         assert int(reads[1].headers["retry-after"]) > 1
-
-
-def test_widget_is_framed_by_its_origins_alone(shop: Api) -> None:
-    def ancestors(path: str) -> str:
-        policy = shop.http.get(path).headers["content-security-policy"]
-        return next(rule for rule in policy.split("; ") if rule.startswith("frame-ancestors"))
-
-    assert ancestors("/widget?instance=shop") == "frame-ancestors 'self' https://shop.example.org"
-    assert ancestors("/widget?instance=demo") == "frame-ancestors 'self'"
-    assert ancestors("/widget?instance=quiet") == ancestors("/widget") == "frame-ancestors 'self'"
-    for path in ("/chat", "/desk", "/supervisor"):
-        assert ancestors(f"{path}?instance=shop") == "frame-ancestors 'none'"

@@ -343,4 +343,5 @@ def test_demo_file_can_be_shown_and_read_again() -> None:
             kind: {name: section_as_json(section) for name, section in sections_of(complete, kind).items()}
             for kind in SECTIONS
         }
-        assert InstanceSettings.model_validate(tables) == complete
+        # what can be changed at run time
+        assert InstanceSettings.model_validate(tables) == complete.model_copy(update={"chat_pages": None})

@@ -28,6 +28,10 @@ WEBHOOK_PLACEHOLDER = '"whsec_your own"'
 """What a reader replaces in the example of an access key."""
 
 
+SHOWN = ("text", "html")
+"""Languages of blocks that nothing runs."""
+
+
 class Reader:
     """Runs blocks against a running Perennial. Only the default address of the API is replaced, by that of the stack."""
 
@@ -59,7 +63,7 @@ class Reader:
         elif block.language == "json":
             check_answers(block, self._latest)
         else:
-            assert block.language == "text", f"{block} has an unknown language"
+            assert block.language in SHOWN, f"{block} has an unknown language"
 
     def _run_python(self, block: Block, code: str) -> str:
         with redirect_stdout(io.StringIO()) as printed, _environment(self._terminal.environment):

@@ -20,9 +20,11 @@ NOT_RUN = {
     "docs/development.md": 2,  # runs of chaos and of fuzzing, which take minutes
     "docs/metrics.md": 1,  # a part of the configuration of Prometheus
     "docs/tracing.md": 1,  # the address of a collector
+    "docs/pages.md": 2,  # the policy of a site, and addresses of a desk
     "docs/privacy.md": 3,  # keys, and a Temporal UI elsewhere
     "docs/replaying.md": 1,  # the output for a history that differs
     "docs/settings.md": 1,  # a second Perennial on other ports
+    "docs/streaming.md": 1,  # what a topic gets
 }
 """Blocks of the language `text`, by page: pictures, and examples for machines and of failures that the tests do not have."""
 

@@ -104,3 +104,15 @@ async def test_token_of_the_chat_is_out_of_reach_of_the_site(devices: Devices, s
     kept = await page.evaluate("JSON.stringify([localStorage, sessionStorage])")
     assert "eyJ" not in kept
     assert await page.evaluate("typeof window.connect") == "undefined"
+
+
+def test_widget_is_framed_by_its_origins_alone(served_pages: Api) -> None:
+    def ancestors(path: str) -> str:
+        policy = served_pages.http.get(path).headers["content-security-policy"]
+        return next(rule for rule in policy.split("; ") if rule.startswith("frame-ancestors"))
+
+    assert ancestors("/widget?instance=elsewhere") == f"frame-ancestors 'self' http://shop.localhost:{SHOP_PORT}"
+    assert ancestors("/widget?instance=demo") == "frame-ancestors 'self'"
+    assert ancestors("/widget?instance=unknown") == ancestors("/widget") == "frame-ancestors 'self'"
+    for path in ("/chat", "/desk", "/supervisor"):
+        assert ancestors(f"{path}?instance=elsewhere") == "frame-ancestors 'none'"
