@@ -206,8 +206,8 @@ class Seat:
         return Caller(self.who, Target(tenants, self.chat), {"x-amz-bearer": token}, self.socket_url)
 
 
-def _seat(tenants: Tenants, who: str, chat: Chat, participant_token: str) -> Seat:
-    body = {"Type": ["WEBSOCKET", "CONNECTION_CREDENTIALS"], "ConnectParticipant": True}
+def _seat(tenants: Tenants, who: str, chat: Chat, participant_token: str, *, connects: bool = True) -> Seat:
+    body = {"Type": ["WEBSOCKET", "CONNECTION_CREDENTIALS"], "ConnectParticipant": connects}
     made = tenants.send("POST", "/participant/connection", {"x-amz-bearer": participant_token}, body)
     token = made["ConnectionCredentials"]["ConnectionToken"]
     return Seat(who, chat, participant_token, token, made["Websocket"]["Url"])
@@ -280,7 +280,7 @@ def _other_customer(tenants: Tenants, operation: str, role: str) -> Sequence[Cal
     target = subject_of(operation, tenants)
     callers: list[Caller] = []
     for who, chat in others:
-        own = _seat(tenants, who, chat, chat.participant_token).caller(tenants, operation)
+        own = _seat(tenants, who, chat, chat.participant_token, connects=False).caller(tenants, operation)
         callers.append(Caller(who, target, own.headers, own.socket_url, is_elsewhere=True))
     return callers
 
