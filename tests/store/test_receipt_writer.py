@@ -7,11 +7,11 @@ from collections.abc import Awaitable
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, insert
 from sqlalchemy.exc import NoResultFound
 
 from domain.errors import Throttled
-from store import group_writer, receipt_writer
+from store import group_writer, receipt_writer, schema
 from store.database import Database
 from store.receipt_writer import ReceiptRequest, ReceiptWriter, RecordedReceipt
 from store.receipts import receipts_of
@@ -28,6 +28,10 @@ async def writer(db: Database) -> ReceiptWriter:
         by_agent = {"participant_id": f"{chat}-agent", "role": "AGENT"}
         items = [item(seq, id=f"{chat}-{seq}", **by_agent) for seq in (1, 2)]
         await record(db, chat, opening=opening(chat), items=[*items, item(3, id=f"{chat}-3", type="EVENT", **by_agent)])
+    # as each chat of a workflow has one; without it no other transaction can be seen to write the chat
+    rows = [{"conversation_id": chat, "run_id": "run", "number": 1, "consumed": 0, "state": ""} for chat in CHATS]
+    async with db.write() as connection:
+        await connection.execute(insert(schema.checkpoints), rows)
     return ReceiptWriter(db)
 
 
