@@ -42,7 +42,7 @@ def film(size: int) -> bytes:
 def test_large_file_passes_the_front_in_both_directions(front: Api) -> None:
     chat, content = front.start(), film(20 * MEGABYTE)
     id, url = started(front, chat, "film.mp4", len(content), ContentType="video/mp4")
-    assert url.startswith(f"{front.http.base_url}participant/file")
+    assert url.startswith(f"{front.http.base_url}/participant/file")
     front.http.put(url, content=content).raise_for_status()
     complete(front, chat, id).raise_for_status()
     place = url_of(front, chat, id)
