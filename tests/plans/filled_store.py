@@ -66,7 +66,8 @@ def _rows(size: int, now: datetime) -> Iterator[Row]:
             "conversation_id": f"waiting-{n}",
             "contact_id": f"waiting-{n}",
             "may_barge": False,
-            "lost_at": now,
+            # later than the tests run: none of them is over, however long the store takes to fill
+            "lost_at": now + timedelta(hours=1),
         }
         yield schema.monitors, {"participant_id": f"waiting-{n}-customer", **monitored}
         yield schema.client_tokens, {"id": f"token-{n}", "digest": "d", "resource_id": f"waiting-{n}", "used_at": now}
