@@ -129,7 +129,8 @@ _POSTGRES_PAGE = (
     .limit(_LIMIT)
 )
 """The same page. For a join PostgreSQL may read all items; a lateral query looks into their index for each stream."""
-_PAGE_OF_SOME = _PAGE.where(_stream.conversation_id.in_(bindparam("chats", expanding=True)))
+_IS_OF_SOME = _stream.conversation_id.in_(bindparam("chats", expanding=True))
+_PAGE_OF_SOME, _POSTGRES_PAGE_OF_SOME = _PAGE.where(_IS_OF_SOME), _POSTGRES_PAGE.where(_IS_OF_SOME)
 
 
 async def start_stream(db: Database, new: NewStream, now: datetime) -> str | None:
@@ -193,9 +194,11 @@ async def next_items(
     """
     values: dict[str, Any] = {"instance": key.instance, "topic": key.name, "limit": limit}
     if chats is None:
-        found = await db.mappings(_POSTGRES_PAGE if db.is_postgres else _PAGE, values)
+        page = _POSTGRES_PAGE if db.is_postgres else _PAGE
+        found = await db.mappings(page, values)
     else:
-        found = await db.mappings(_PAGE_OF_SOME, {**values, "chats": list(chats)})
+        page = _POSTGRES_PAGE_OF_SOME if db.is_postgres else _PAGE_OF_SOME
+        found = await db.mappings(page, {**values, "chats": list(chats)})
     return [
         StreamedItem(row["stream_id"], row["conversation_id"], row["is_active"], TranscriptItem(**row)) for row in found
     ]

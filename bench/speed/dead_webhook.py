@@ -36,7 +36,8 @@ async def dead_webhook(bench: Bench) -> list[Row]:
         for _ in range(bench.rounds):
             found["without"].append(1000 * percentile(await _send_steadily(chats, seconds), 0.99))
             await http.call("PUT", HOOK, {"url": f"http://127.0.0.1:{port}/"}, **BACKEND)
-            await asyncio.sleep(5)  # all workers have taken it up
+            # by now every worker has read the change of the configuration
+            await asyncio.sleep(5)
             found["with"].append(1000 * percentile(await _send_steadily(chats, seconds), 0.99))
             await http.call("DELETE", HOOK, **BACKEND)
     silent.close()

@@ -39,7 +39,7 @@ def post(url: str, body: bytes, headers: dict[str, str]) -> int:
 
 @contextmanager
 def provider(told: list[dict[str, str]]) -> Generator[str]:
-    """Run a provider of a channel of texts, which notes what it is told. Yields its address."""
+    """Run a provider of a text channel, which keeps each request. Yields its address."""
 
     class Provider(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

@@ -1,4 +1,4 @@
-"""Customers who are away while words wait for them: who counts, when it is told, and what cancels it."""
+"""Customers who are away while messages wait for them: who counts, when the event is written, and what cancels it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A supervisor who monitors a contact: what their client is told, and what follows when it is gone."""
+"""A supervisor who monitors a contact: what their client gets, and how the monitor ends."""
 
 from __future__ import annotations
 
@@ -47,6 +47,7 @@ def test_supervisor_who_loses_the_connection_leaves_after_the_grace(agent_api: A
     monitor(agent_api, chat, "BARGE")
     with open_socket(socket_url(agent_api, as_supervisor(agent_api, sue, chat))) as socket:
         subscribe(socket)
+        # nobody leaves who is connected: there is nothing to wait for but the end of the grace and of a look
         time.sleep(GRACE_SECONDS + 6)
         assert departures(agent_api, chat) == []
     [left] = eventually(lambda: departures(agent_api, chat), "the departure", seconds=GRACE_SECONDS + 20)
