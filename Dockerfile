@@ -6,9 +6,8 @@ WORKDIR /app
 COPY requirements.lock .
 RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
 COPY . .
-RUN rm -rf pages
-# the file system of the container is read-only
-RUN /venv/bin/python -m compileall -q /venv/lib /app
+# The pages come from the next stage. The file system of the container is read-only, so it holds compiled code.
+RUN rm -rf pages && /venv/bin/python -m compileall -q /venv/lib /app
 
 # the pages for browsers, with the Node that `make pages` uses
 FROM ${PYTHON} AS pages

@@ -22,7 +22,8 @@ from tests.compat.chats import Chat, eventually
 from tests.deployment.metrics_pages import Page, read_page
 from tests.deployment.test_probes import worker_url
 from tests.docs.markdown import PAGES, table_rows
-from tests.stack import Stack
+from tests.stack import Stack, free_ports
+from tests.webhooks.receiver import SECRET
 
 DOCUMENTED = next(page for page in PAGES if page.name == "docs/metrics.md")
 
@@ -47,7 +48,11 @@ class Pages:
 
 @pytest.fixture(scope="module")
 def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    settings = {"PERENNIAL_INSTANCES__demo__workstreams__persistent__open_age": "PT1S"}
+    settings = {
+        "PERENNIAL_INSTANCES__demo__workstreams__persistent__open_age": "PT1S",
+        "PERENNIAL_INSTANCES__demo__webhooks__crm__url": f"http://127.0.0.1:{free_ports(1)[0]}/nobody-listens",
+        "PERENNIAL_INSTANCES__demo__webhooks__crm__secrets": json.dumps([SECRET]),
+    }
     running = Stack(tmp_path_factory.mktemp("metrics"), settings)
     running.start()
     yield running
@@ -140,6 +145,7 @@ MOVED = [
     ("perennial_timers_fired_total", {"timer": "open too long"}, 1),
     ("perennial_queue_length", {"tenant": "demo", "queue": "live"}, 2),
     ("perennial_agents", {"tenant": "demo", "status": "offline"}, 0),
+    ("perennial_webhook_lag_seconds", {"tenant": "demo", "webhook": "crm"}, 0.1),
     ("temporal_workflow_completed_total", {}, 1),
     ("temporal_local_activity_execution_latency_seconds_count", {}, 3),
 ]
