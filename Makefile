@@ -68,7 +68,8 @@ test-pages: $(VENV)/dev.stamp $(PAGES)  ## Run the tests of the pages in Chromiu
 	@$(BIN)/python -m pytest tests/pages
 
 chaos: $(VENV)/dev.stamp  ## Run the tests that kill, flood and crowd processes
-	@$(BIN)/python -m pytest --numprocesses 3 --dist load -m chaos
+	@$(BIN)/python -m pytest -m "chaos and alone"
+	@$(BIN)/python -m pytest --numprocesses 3 --dist load -m "chaos and not alone"
 
 fuzz: $(VENV)/dev.stamp  ## Send 20,000 hostile requests, frames and signals by seed (SEED=7 for another one; `make test` sends a few hundred)
 	@$(BIN)/python -m fuzz --seed $(SEED)

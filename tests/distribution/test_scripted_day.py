@@ -19,7 +19,7 @@ from tests.workflows.engine import Engine
 
 __all__ = ["fresh", "migrated", "url"]
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.alone]
 
 ROLES = ("worker", "dispatcher", "dispatcher")
 

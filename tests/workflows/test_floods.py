@@ -12,7 +12,7 @@ from temporalio.service import RPCError
 from runtime.devserver import MAX_SIGNALS
 from tests.workflows.engine import Chat, Engine, eventually
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.chaos, pytest.mark.alone, pytest.mark.timeout(300)]
 
 SENDERS = 20
 
