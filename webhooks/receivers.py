@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Collection, Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -12,9 +13,12 @@ import httpx
 
 from runtime.plain_reasons import plain_reason
 from store.webhooks import MAX_ANSWER
+from webhooks.lookups import Lookups
 
 ANSWER_SECONDS = 15.0
 """In this time a receiver answers."""
+
+DEFAULT_PORT, MAX_PORT = 443, 65_535
 
 UNSENT = (OSError, httpx.HTTPError, httpx.InvalidURL, UnicodeError)
 """The errors of requests without an answer."""
@@ -49,6 +53,7 @@ class Receivers:
             loopback: whether addresses of this machine are reached, too.
         """
         self._hosts, self._loopback = hosts, loopback
+        self._lookups = Lookups()
         self._client: httpx.AsyncClient | None = None
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
@@ -63,6 +68,7 @@ class Receivers:
 
     async def close(self) -> None:
         """Close all connections."""
+        self._lookups.close()
         if self._client:
             await self._client.aclose()
 
@@ -72,6 +78,8 @@ class Receivers:
             verify=await asyncio.to_thread(ssl.create_default_context),
             timeout=None,  # noqa: S113 - the whole request has a limit
             limits=httpx.Limits(keepalive_expiry=30),
+            # requests go to addresses, and receivers of several tenants can share one
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         )
         request = client.build_request(
             "POST",
@@ -99,21 +107,26 @@ class Receivers:
         """
         if self._hosts and url.host not in self._hosts:
             raise UnreachableAddress(f"the host {url.host!r} is not among PERENNIAL_WEBHOOK_HOSTS")
-        found = await asyncio.get_running_loop().getaddrinfo(url.host, url.port or 443, proto=6)
-        address = str(found[0][4][0])
+        port = url.port or DEFAULT_PORT
+        if port > MAX_PORT:
+            raise UnreachableAddress(f"there is no port {port}")
+        address = await self._lookups.address(url.host, port)
         if not self._may_reach(address):
             raise UnreachableAddress(f"{url.host} has the address {address}, which is of this machine or its link")
         return address
 
     def _may_reach(self, address: str) -> bool:
         ip = ip_address(address)
-        ip = getattr(ip, "ipv4_mapped", None) or ip
+        # the address of IPv4 that one of IPv6 stands for
+        ip = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None) or ip
         if ip.is_loopback:
             return self._loopback
-        return not (ip.is_link_local or ip.is_multicast or ip.is_unspecified or ip.is_reserved or address in _METADATA)
+        return not (ip.is_link_local or ip.is_multicast or ip.is_unspecified or ip.is_reserved or ip in _METADATA)
 
 
-_METADATA = frozenset({"fd00:ec2::254", "100.100.100.200", "168.63.129.16"})
+_METADATA = frozenset(
+    ip_address(each) for each in ("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16", "192.0.0.192")
+)
 """Where clouds tell a machine its secrets, besides the addresses of the link."""
 
 
