@@ -139,7 +139,9 @@ class WebhookSender(PeriodicTasks):
         await page.note({each.event_id for each in deliveries if each.is_done}, deliveries)
         await delete_old_deliveries(self._db, key)
         if failed:
-            logger.warning("the webhook %s of %s fails: %s", key.name, key.instance, failed.answer.split("\n")[0])
+            # an answer can quote the event, and so the words of a person
+            reason = f"it answers {failed.status}" if failed.status else failed.answer
+            logger.warning("the webhook %s of %s fails: %s", key.name, key.instance, reason)
             await self._hand_over(key)
             await set_webhook_state(self._db, key, WebhookState.FAILING, datetime.now(UTC))
         return not failed

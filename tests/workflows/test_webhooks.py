@@ -180,6 +180,16 @@ async def test_operator_sees_why_it_fails(engine: Engine) -> None:
         assert (latest.status, latest.answer, latest.event_id) == (500, "no room", receiver.attempts[0])
 
 
+async def test_log_has_the_status_of_an_answer_and_not_its_text(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A receiver can quote what it was sent."""
+    async with hooked(engine) as (receiver, key):
+        await fail(engine, receiver, key)
+        assert f"{key.name} of demo fails: it answers 500" in caplog.text
+        assert "no room" not in caplog.text
+
+
 async def test_paused_webhook_sends_nothing_until_it_resumes(engine: Engine) -> None:
     async with hooked(engine) as (receiver, key):
         id = await fail(engine, receiver, key)
