@@ -16,8 +16,12 @@ from store.checkpoints import Step
 from store.conversations import open_conversation, write_conversation
 from store.database import Database
 from store.feed import FeedPosition, StoredEvent, contents_of, page_of_feed, remove_old_events, start_of_feed
+from store.feed_derivation import event_of_presence
+from store.feed_writes import write_agent_event
 from store.item_writer import ItemWriter
 from store.personal_data import erase_conversation
+from store.transaction import Transaction
+from store.webhooks import WebhookKey, find_webhook, take_webhook
 from tests.store.sample_records import (
     AGENT,
     CUSTOMER,
@@ -252,10 +256,64 @@ async def test_recent_events_stay(db: Database) -> None:
     assert len(await feed(db)) == count
 
 
-async def test_events_of_a_closed_chat_go_altogether(db: Database) -> None:
+async def test_numbers_go_on_in_a_chat_that_is_closed(db: Database) -> None:
+    """A backend changes attributes also after the end."""
     await changes(db, {}, {"state": "CLOSED", "ended_at": after(100), "closed_at": after(120)})
+    count = len(await feed(db))
     await remove_old_events(db, INSTANCE, START + timedelta(days=4000))
-    assert await feed(db) == []
+    start = await start_of_feed(db, INSTANCE)
+    await merge_attributes(db, INSTANCE, "c", {"mood": "calm"}, limit=1_000)
+    assert [event.seq for event in await feed(db, start)] == [count + 1]
+
+
+async def test_webhook_that_is_behind_goes_on_from_the_start_of_the_feed(db: Database) -> None:
+    """It gets none of the events that only stay for their numbers. Those of other instances, and ahead, stay where they are."""
+    behind, ahead, other = (WebhookKey(*key) for key in ((INSTANCE, "behind"), (INSTANCE, "ahead"), ("other", "hook")))
+    for key in (behind, other):
+        assert await take_webhook(db, key, "process", after(1), START)
+    await open_conversation(db, opening())
+    await record(db, "c", items=[item(1), item(2)])
+    assert await take_webhook(db, ahead, "process", after(1), START)
+    await merge_attributes(db, INSTANCE, "c", {"mood": "calm"}, limit=1_000)  # it happens now
+    before = {key: await find_webhook(db, key) for key in (ahead, other)}
+    await remove_old_events(db, INSTANCE, START + timedelta(days=2))
+    found = await find_webhook(db, behind)
+    assert found
+    assert found.position == await start_of_feed(db, INSTANCE)
+    assert [event.type for event in await feed(db, found.position)] == ["contact.data_updated"]
+    assert {key: await find_webhook(db, key) for key in (ahead, other)} == before
+
+
+async def test_events_of_a_chat_stay_in_order_when_an_older_transaction_writes_last(db: Database) -> None:
+    """The older one has locked another chat before. SQLite has one transaction at a time."""
+    if not db.is_postgres:
+        return
+    for name in ("c", "another"):
+        await open_conversation(db, opening(name))
+    async with db.write() as older:
+        await write_conversation(db, older, "another", items=[item(1, contact_id="another", id="first")])
+        await merge_attributes(db, INSTANCE, "c", {"mood": "calm"}, limit=1_000)
+        await write_conversation(db, older, "c", items=[item(1, id="last")])
+    events = [event for event in await feed(db) if event.conversation_id == "c"]
+    assert [event.seq for event in events] == [1, 2, 3, 4]
+    assert events[-1].id == "last"
+
+
+async def test_events_of_an_agent_stay_in_order_when_an_older_transaction_writes_last(db: Database) -> None:
+    if not db.is_postgres:
+        return
+    await open_conversation(db, opening())
+
+    async def change(connection: Transaction, number: int) -> None:
+        event = event_of_presence(INSTANCE, "ann", number, "available", None, START)
+        await write_agent_event(connection, INSTANCE, "ann", event)
+
+    async with db.write() as older:
+        await write_conversation(db, older, "c", items=[item(1)])
+        async with db.write() as younger:
+            await change(younger, 1)
+        await change(older, 2)
+    assert [event.seq for event in await feed(db) if event.contact_id == "ann"] == [1, 2]
 
 
 async def test_erased_conversation_has_no_events(db: Database) -> None:
