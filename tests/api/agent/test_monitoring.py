@@ -6,11 +6,13 @@ import time
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.api.agent.socket_agent import GRACE_SECONDS, SocketAgent
 from tests.api.calls import Api
-from tests.api.test_websocket import open_socket, socket_url, subscribe
+from tests.api.test_websocket import TIMEOUT_SECONDS, open_socket, socket_url, subscribe
 from tests.compat.chats import EVENT, Chat, eventually
+from tests.stack import SECRET
 
 
 def monitor(api: Api, chat: Chat, *capabilities: str) -> None:
@@ -52,6 +54,24 @@ def test_supervisor_who_loses_the_connection_leaves_after_the_grace(agent_api: A
         assert departures(agent_api, chat) == []
     [left] = eventually(lambda: departures(agent_api, chat), "the departure", seconds=GRACE_SECONDS + 20)
     assert left["ParticipantRole"] == "SUPERVISOR"
+    assert session(agent_api, sue, chat).status_code == 404
+
+
+@pytest.mark.parametrize("capability", ["SILENT_MONITOR", "BARGE"])
+def test_agent_who_is_no_supervisor_any_more_monitors_nothing(agent_api: Api, capability: str) -> None:
+    sue, chat = SocketAgent(agent_api, "sue"), agent_api.start("bobs")
+    monitor(agent_api, chat, capability)
+    table, key = "/v1/instances/demo/agents/sue", {"authorization": f"Bearer {SECRET}"}
+    with open_socket(socket_url(agent_api, as_supervisor(agent_api, sue, chat))) as socket:
+        subscribe(socket)
+        agent_api.http.put(table, json={"name": "Sue", "queues": []}, headers=key).raise_for_status()
+        try:
+            frames = ""
+            while "chat.ended" not in frames:
+                frames = str(socket.recv(timeout=2 * TIMEOUT_SECONDS))
+        finally:
+            agent_api.http.post(f"{table}/reset", headers=key).raise_for_status()
+    assert len(departures(agent_api, chat)) == (capability == "BARGE")
     assert session(agent_api, sue, chat).status_code == 404
 
 
