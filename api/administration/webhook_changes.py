@@ -108,6 +108,8 @@ async def put_webhook(
     known = _webhooks(services, admin).get(name)
     if known:
         _refuse_of_file(services, admin, name)
+    else:
+        await _forget(services, admin, name)
     secret = None if known else _new_secret()
     secrets = list(known.secrets) if known else [secret]
     await _write(services, admin, name, {**body.model_dump(), "secrets": secrets})
@@ -121,8 +123,7 @@ async def delete_webhook(name: NameInPath, services: ServicesInRequest, admin: B
     """Deletes a webhook that was created here, its position and its deliveries. What is not delivered yet is not sent."""
     await _own(services, admin, name)
     await services.configuration.reset(admin.instance, KIND, name)
-    await _try_now(services, admin, name)
-    await remove_webhook(services.db, WebhookKey(admin.instance, name))
+    await _forget(services, admin, name)
     return EmptyResponse()
 
 
@@ -169,10 +170,22 @@ async def _write(services: Services, admin: InstanceAdministrator, name: str, va
         raise MalformedRequest(f"{problem}.") from None
 
 
+async def _forget(services: Services, admin: InstanceAdministrator, name: str) -> None:
+    """Delete what the store has of a webhook that the configuration does not have. If it fails, its workflow then ends."""
+    key = WebhookKey(admin.instance, name)
+    if found := await find_webhook(services.db, key):
+        await remove_webhook(services.db, key)
+        await _look(services, admin, name, found.state)
+
+
 async def _try_now(services: Services, admin: InstanceAdministrator, name: str) -> None:
     """Have the workflow of a webhook that fails look at the changed configuration. While the engine is away it looks later."""
-    found = await find_webhook(services.db, WebhookKey(admin.instance, name))
-    if found and found.state is not WebhookState.SENDING:
+    if found := await find_webhook(services.db, WebhookKey(admin.instance, name)):
+        await _look(services, admin, name, found.state)
+
+
+async def _look(services: Services, admin: InstanceAdministrator, name: str, state: WebhookState) -> None:
+    if state is not WebhookState.SENDING:
         with suppress(EngineUnavailable):
             await services.engine.signal_webhook(admin.instance, name, WebhookSignal.RETRY_NOW)
 

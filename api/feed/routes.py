@@ -56,12 +56,12 @@ class _Reader:
     def __init__(
         self, services: Services, instance: str, after: FeedPosition, types: Collection[FeedEventType], limit: int
     ) -> None:
-        self._services, self._instance, self.position = services, instance, after
+        self._services, self.instance, self.position = services, instance, after
         self._types, self._limit = types, limit
 
     async def page(self, *, with_content: bool) -> FeedResponse:
         """Return the next events. Those of other types are skipped."""
-        found = await page_of_feed(self._services.db, self._instance, self.position, self._limit)
+        found = await page_of_feed(self._services.db, self.instance, self.position, self._limit)
         if found:
             self.position = found[-1].position
         asked = [event for event in found if not self._types or event.type in self._types]
@@ -105,7 +105,7 @@ async def _next_events(services: Services, reader: _Reader, wait: float, *, with
     if wait == 0:
         return await reader.page(with_content=with_content)
     found = FeedResponse(events=[], next=str(reader.position))
-    async for _ in services.feed_waits.looks(wait):
+    async for _ in services.feed_waits.looks(reader.instance, wait):
         found = await reader.page(with_content=with_content)
         if found.events or services.stopping.is_set():
             break
@@ -113,12 +113,15 @@ async def _next_events(services: Services, reader: _Reader, wait: float, *, with
 
 
 async def _stream(services: Services, reader: _Reader, *, with_content: bool) -> AsyncIterator[bytes]:
-    yield b"retry: 1000\n\n"
-    silent = 0
-    async for _ in services.feed_waits.looks(STREAM_SECONDS):
+    beginning, silent = b"retry: 1000\n\n", 0
+    async for _ in services.feed_waits.looks(reader.instance, STREAM_SECONDS):
         while True:
             before = reader.position
-            for event in (await reader.page(with_content=with_content)).events:
+            events = (await reader.page(with_content=with_content)).events
+            if beginning:
+                yield beginning  # only now: what fails before it is an error response
+                beginning = b""
+            for event in events:
                 silent = 0
                 yield f"id: {event.position}\nevent: {event.type}\ndata: {event.model_dump_json()}\n\n".encode()
             if reader.position == before:
