@@ -41,6 +41,8 @@ class Lookups:
 
     def close(self) -> None:
         """End. Does not wait for lookups that are under way."""
+        for running in list(self._running.values()):
+            running.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _forget(self, key: tuple[str, int], done: asyncio.Future[Any]) -> None:
