@@ -81,3 +81,20 @@ def test_silent_supervisor_who_never_connects_is_forgotten(agent_api: Api) -> No
     assert session(agent_api, sue, chat).is_success
     eventually(lambda: session(agent_api, sue, chat).status_code == 404, "the end", seconds=GRACE_SECONDS + 20)
     assert departures(agent_api, chat) == []
+
+
+def test_supervisor_who_gets_the_contact_joins_as_its_agent(agent_api: Api) -> None:
+    sue, chat = SocketAgent(agent_api, "sue"), agent_api.start("bobs")
+    monitor(agent_api, chat)
+    watching = as_supervisor(agent_api, sue, chat)
+    headers = {"authorization": f"Bearer {sue.token}"}
+    route = f"/v1/supervision/contacts/{chat.contact_id}"
+    agent_api.http.post(f"{route}/assign", json={"user": "sue"}, headers=headers).raise_for_status()
+    serving = as_supervisor(agent_api, sue, chat)
+    assert serving.participant_id != watching.participant_id
+    body = {"Type": ["CONNECTION_CREDENTIALS"], "ConnectParticipant": True}
+    connection = agent_api.send("CreateParticipantConnection", body, chat=serving).raise_for_status().json()
+    token = connection["ConnectionCredentials"]["ConnectionToken"]
+    serving = Chat(chat.contact_id, serving.participant_id, serving.participant_token, token)
+    agent_api.send("SendMessage", {"ContentType": "text/plain", "Content": "hello"}, chat=serving).raise_for_status()
+    agent_api.http.post(f"{route}/end", headers=headers).raise_for_status()
