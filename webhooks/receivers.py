@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Collection, Mapping
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -13,6 +11,7 @@ import httpx
 
 from runtime.plain_reasons import plain_reason
 from store.webhooks import MAX_ANSWER
+from webhooks.host_clients import HostClients
 from webhooks.lookups import Lookups
 
 ANSWER_SECONDS = 15.0
@@ -53,8 +52,7 @@ class Receivers:
             loopback: whether addresses of this machine are reached, too.
         """
         self._hosts, self._loopback = hosts, loopback
-        self._lookups = Lookups()
-        self._client: httpx.AsyncClient | None = None
+        self._lookups, self._clients = Lookups(), HostClients()
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Send a request, and return the beginning of the answer. Raises nothing: a failure is an answer without status."""
@@ -69,35 +67,24 @@ class Receivers:
     async def close(self) -> None:
         """Close all connections."""
         self._lookups.close()
-        if self._client:
-            await self._client.aclose()
+        await self._clients.close()
 
     async def _post(self, url: httpx.URL, body: bytes, headers: Mapping[str, str]) -> Answer:
         address = await self._address(url)
-        client = self._client = self._client or httpx.AsyncClient(
-            verify=await asyncio.to_thread(ssl.create_default_context),
-            timeout=None,  # noqa: S113 - the whole request has a limit
-            limits=httpx.Limits(keepalive_expiry=30),
-            # requests go to addresses, and receivers of several tenants can share one
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-        )
-        request = client.build_request(
-            "POST",
-            url.copy_with(host=address),
-            content=body,
-            headers={
-                "content-type": "application/json",
-                "accept-encoding": "identity",
-                **headers,
-                "host": _host_of(url),
-            },
-            extensions={"sni_hostname": url.host},
-        )
-        response = await client.send(request, stream=True)
-        try:
-            return Answer(response.status_code, await _beginning(response), _retry_after(response))
-        finally:
-            await response.aclose()
+        sent = {"content-type": "application/json", "accept-encoding": "identity", **headers, "host": _host_of(url)}
+        async with self._clients.client(url.host) as client:
+            request = client.build_request(
+                "POST",
+                url.copy_with(host=address),
+                content=body,
+                headers=sent,
+                extensions={"sni_hostname": url.host},
+            )
+            response = await client.send(request, stream=True)
+            try:
+                return Answer(response.status_code, await _beginning(response), _retry_after(response))
+            finally:
+                await response.aclose()
 
     async def _address(self, url: httpx.URL) -> str:
         """Return the address of a host.
