@@ -26,6 +26,9 @@ STREAM = "text/event-stream"
 STREAM_SECONDS = 600.0
 """How long a stream lasts. Clients of server-sent events then come back with `Last-Event-ID`, and are authenticated again."""
 
+MOST_WITH_CONTENT = 100
+"""How many events are read at once if they have texts, which are as long as 16 KB each."""
+
 KEEP_ALIVE_LOOKS = 15
 """After so many looks without an event, a stream sends a comment. A look comes every second at least."""
 
@@ -61,7 +64,8 @@ class _Reader:
 
     async def page(self, *, with_content: bool) -> FeedResponse:
         """Return the next events. Those of other types are skipped."""
-        found = await page_of_feed(self._services.db, self.instance, self.position, self._limit)
+        limit = min(self._limit, MOST_WITH_CONTENT) if with_content else self._limit
+        found = await page_of_feed(self._services.db, self.instance, self.position, limit)
         if found:
             self.position = found[-1].position
         asked = [event for event in found if not self._types or event.type in self._types]

@@ -1,4 +1,4 @@
-"""Readers of the feed who wait: how many there may be, and what those beyond that get."""
+"""What readers of the feed can cost: how many wait, and how much one of them gets at once."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from realtime.feed_waits import FeedWaits
 from runtime.bus import LocalBus
 from tests.api.administration.test_webhook_changes import administered
 from tests.api.calls import assert_refused
+from tests.store.sample_records import item, opening, record
 
 TOO_MANY = (429, "LimitExceededException", "Only 1 readers can wait for the events of an instance at the same time.")
 
@@ -52,3 +53,21 @@ async def test_reader_beyond_the_limit_gets_an_error(
         await anext(waits)
         assert_refused(await hooks.http.get("/v1/events", params=query, headers=headers), *TOO_MANY)
         await waits.aclose()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+async def test_answer_with_texts_has_few_events(tmp_path: Path) -> None:
+    """A thousand of them would be as large as 16 MB."""
+    async with administered(tmp_path) as hooks:
+        items = [item(number) for number in range(1, 151)]
+        await record(hooks.db, "c", opening=opening(instance="i"), items=items)
+        seen: list[str] = []
+        query = {"instance": "i", "limit": "1000", "types": "message"}
+        for content, sizes in (("false", [150]), ("true", [98, 52])):  # two events come before the messages
+            after = "0-0"
+            for size in sizes:
+                found = await hooks.http.get("/v1/events", params={**query, "content": content, "after": after})
+                answer = found.raise_for_status().json()
+                assert len(answer["events"]) == size
+                after = answer["next"]
+                seen += [event["data"].get("content") for event in answer["events"]]
+        assert seen == [None] * 150 + [each.content for each in items]
