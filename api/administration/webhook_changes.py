@@ -6,6 +6,7 @@ Their secrets are made here, and shown once. A webhook of the file is changed in
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from secrets import token_bytes
@@ -110,12 +111,16 @@ async def put_webhook(
         _refuse_of_file(services, admin, name)
     else:
         await _forget(services, admin, name)
-    secret = None if known else _new_secret()
-    secrets = list(known.secrets) if known else [secret]
-    await _write(services, admin, name, {**body.model_dump(), "secrets": secrets})
+    secret = _new_secret()
+
+    def table(now: WebhookSettings | None) -> dict[str, Any]:
+        return {**body.model_dump(), "secrets": list(now.secrets) if now else [secret]}
+
+    written = await _write(services, admin, name, table)
     if known:
         await _try_now(services, admin, name)
-    return CreatedWebhookResponse(**_shown(services, admin, name), secret=secret)
+    is_new = written["secrets"] == [secret]
+    return CreatedWebhookResponse(**_shown(services, admin, name), secret=secret if is_new else None)
 
 
 @router.delete("/{webhook}")
@@ -130,8 +135,15 @@ async def delete_webhook(name: NameInPath, services: ServicesInRequest, admin: B
 @router.post("/{webhook}/secrets")
 async def replace_secret(name: NameInPath, services: ServicesInRequest, admin: ByAdministrator) -> SecretResponse:
     """Makes another secret. The last one signs beside it, until this operation is called again."""
-    known, secret = await _own(services, admin, name), _new_secret()
-    await _write(services, admin, name, {**section_as_json(known), "secrets": [secret, known.secrets[0]]})
+    secret = _new_secret()
+    await _own(services, admin, name)
+
+    def table(now: WebhookSettings | None) -> dict[str, Any]:
+        if now is None:
+            raise _unknown(admin, name)
+        return {**section_as_json(now), "secrets": [secret, now.secrets[0]]}
+
+    await _write(services, admin, name, table)
     return SecretResponse(secret=secret)
 
 
@@ -163,11 +175,20 @@ async def _own(services: Services, admin: InstanceAdministrator, name: str) -> W
     return found
 
 
-async def _write(services: Services, admin: InstanceAdministrator, name: str, value: dict[str, Any]) -> None:
+async def _write(
+    services: Services,
+    admin: InstanceAdministrator,
+    name: str,
+    table: Callable[[WebhookSettings | None], dict[str, Any]],
+) -> dict[str, Any]:
+    """Write the table that is made of the present one; None: there is none. So two requests at once lose no secret."""
     try:
-        await services.configuration.change(admin.instance, KIND, name, value, by=admin.key_id)
+        written = await services.configuration.change(
+            admin.instance, KIND, name, lambda instance: table(instance.webhooks.get(name)), by=admin.key_id
+        )
     except InvalidConfiguration as problem:
         raise MalformedRequest(f"{problem}.") from None
+    return written or {}
 
 
 async def _forget(services: Services, admin: InstanceAdministrator, name: str) -> None:

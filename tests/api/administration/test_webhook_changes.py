@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -120,6 +121,40 @@ async def test_secret_is_shown_once_and_two_sign_while_one_is_replaced(
         Webhook(secret).verify(body, headers)
     with pytest.raises(WebhookVerificationError):
         Webhook(secrets[0]).verify(body, headers)
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two requests go on only when both have looked at the configuration."""
+    together, refresh, waited = asyncio.Barrier(2), Configuration.refresh, set[Any]()
+
+    async def refresh_together(configuration: Configuration) -> None:
+        await refresh(configuration)
+        if (task := asyncio.current_task()) not in waited:
+            waited.add(task)
+            async with asyncio.timeout(10):
+                await together.wait()
+
+    monkeypatch.setattr(Configuration, "refresh", refresh_together)
+
+
+async def test_requests_at_once_lose_no_secret(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    async with administered(tmp_path) as hooks:
+        await hooks.put()
+        request.getfixturevalue("at_once")
+        answers = await asyncio.gather(*(hooks.send("POST", "/shop/secrets") for _ in range(2)))
+        shown = {answer.raise_for_status().json()["secret"] for answer in answers}
+        assert set(hooks.configuration.instances["i"].webhooks["shop"].secrets) == shown
+
+
+async def test_webhook_that_two_requests_create_at_once_has_one_secret(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    async with administered(tmp_path) as hooks:
+        request.getfixturevalue("at_once")
+        created = await asyncio.gather(*(hooks.put() for _ in range(2)))
+        [secret] = hooks.configuration.instances["i"].webhooks["shop"].secrets
+        assert {each["secret"] for each in created} == {secret, None}
 
 
 async def test_changed_webhook_keeps_its_secret(tmp_path: Path) -> None:
