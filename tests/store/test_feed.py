@@ -16,11 +16,8 @@ from store.checkpoints import Step
 from store.conversations import open_conversation, write_conversation
 from store.database import Database
 from store.feed import FeedPosition, StoredEvent, contents_of, page_of_feed, remove_old_events, start_of_feed
-from store.feed_derivation import event_of_presence
-from store.feed_writes import write_agent_event
 from store.item_writer import ItemWriter
 from store.personal_data import erase_conversation
-from store.transaction import Transaction
 from store.webhooks import WebhookKey, find_webhook, take_webhook
 from tests.store.sample_records import (
     AGENT,
@@ -205,36 +202,6 @@ async def test_page_goes_on_after_a_position_and_knows_only_its_instance(db: Dat
     assert {event.conversation_id for event in found} == {"c"}
 
 
-async def test_event_is_not_read_before_those_of_an_older_transaction(db: Database) -> None:
-    """The older transaction ends later, so its events become visible later. SQLite has one transaction at a time."""
-    if not db.is_postgres:
-        return
-    for name in ("slow", "quick"):
-        await open_conversation(db, opening(name))
-    position = await last_position(db)
-    async with db.write() as slow:
-        await write_conversation(db, slow, "slow", items=[item(1, contact_id="slow", id="slow")])
-        await record(db, "quick", items=[item(1, contact_id="quick", id="quick")])
-        assert await feed(db, position) == []
-    assert [event.id for event in await feed(db, position)] == ["slow", "quick"]
-
-
-async def test_writers_at_once_number_without_gaps(db: Database) -> None:
-    await open_conversation(db, opening())
-    async with db.write() as connection:
-        await write_conversation(db, connection, "c", step=step(1))
-
-    async def write(number: int) -> None:
-        async with db.write() as connection:
-            await write_conversation(db, connection, "c", items=[item(number)])
-
-    async def change(number: int) -> None:
-        await merge_attributes(db, INSTANCE, "c", {"mood": str(number)}, limit=1_000)
-
-    await asyncio.gather(*(each(number) for number in range(1, 15) for each in (write, change)))
-    assert sorted(event.seq for event in await feed(db)) == list(range(1, 31))
-
-
 async def test_old_events_are_removed_and_the_numbers_go_on(db: Database) -> None:
     await record_chat(db, 1, 2, 3)
     await record(db, "c", items=[item(90_000)])
@@ -282,38 +249,6 @@ async def test_webhook_that_is_behind_goes_on_from_the_start_of_the_feed(db: Dat
     assert found.position == await start_of_feed(db, INSTANCE)
     assert [event.type for event in await feed(db, found.position)] == ["contact.data_updated"]
     assert {key: await find_webhook(db, key) for key in (ahead, other)} == before
-
-
-async def test_events_of_a_chat_stay_in_order_when_an_older_transaction_writes_last(db: Database) -> None:
-    """The older one has locked another chat before. SQLite has one transaction at a time."""
-    if not db.is_postgres:
-        return
-    for name in ("c", "another"):
-        await open_conversation(db, opening(name))
-    async with db.write() as older:
-        await write_conversation(db, older, "another", items=[item(1, contact_id="another", id="first")])
-        await merge_attributes(db, INSTANCE, "c", {"mood": "calm"}, limit=1_000)
-        await write_conversation(db, older, "c", items=[item(1, id="last")])
-    events = [event for event in await feed(db) if event.conversation_id == "c"]
-    assert [event.seq for event in events] == [1, 2, 3, 4]
-    assert events[-1].id == "last"
-
-
-async def test_events_of_an_agent_stay_in_order_when_an_older_transaction_writes_last(db: Database) -> None:
-    if not db.is_postgres:
-        return
-    await open_conversation(db, opening())
-
-    async def change(connection: Transaction, number: int) -> None:
-        event = event_of_presence(INSTANCE, "ann", number, "available", None, START)
-        await write_agent_event(connection, INSTANCE, "ann", event)
-
-    async with db.write() as older:
-        await write_conversation(db, older, "c", items=[item(1)])
-        async with db.write() as younger:
-            await change(younger, 1)
-        await change(older, 2)
-    assert [event.seq for event in await feed(db) if event.contact_id == "ann"] == [1, 2]
 
 
 async def test_erased_conversation_has_no_events(db: Database) -> None:
