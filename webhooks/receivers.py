@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from socket import AF_INET, AF_INET6, SOCK_DGRAM, socket
 from typing import NamedTuple
 
 import httpx
@@ -108,7 +109,19 @@ class Receivers:
         ip = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None) or ip
         if ip.is_loopback:
             return self._loopback
-        return not (ip.is_link_local or ip.is_multicast or ip.is_unspecified or ip.is_reserved or ip in _METADATA)
+        if ip.is_link_local or ip.is_multicast or ip.is_unspecified or ip.is_reserved or ip in _METADATA:
+            return False
+        return self._loopback or not _is_of_this_machine(ip)
+
+
+def _is_of_this_machine(ip: IPv4Address | IPv6Address) -> bool:
+    """Whether a socket of this machine can have an address."""
+    try:
+        with socket(AF_INET if ip.version == 4 else AF_INET6, SOCK_DGRAM) as probe:
+            probe.bind((str(ip), 0))
+    except OSError:
+        return False
+    return True
 
 
 _METADATA = frozenset(

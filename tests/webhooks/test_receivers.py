@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import UTC, datetime
-from socket import SOCK_STREAM, socket
+from socket import AF_INET, AF_INET6, SOCK_STREAM, socket
 from threading import Event
 from typing import Any
 
+import psutil
 import pytest
 from aiohttp import web
 from standardwebhooks import Webhook
@@ -21,6 +22,8 @@ from webhooks.receivers import Receivers
 from webhooks.signatures import signed_headers
 
 BODY = json.dumps({"id": "e1", "text": "Grüße"}).encode()
+
+FAMILIES = (AF_INET, AF_INET6)
 
 FORBIDDEN = [
     "http://127.0.0.1:9/x",
@@ -50,6 +53,22 @@ async def test_addresses_of_the_machine_and_its_link_are_not_reached(url: str) -
     answer = await Receivers(hosts=(), loopback=False).post(url, BODY, {})
     assert answer.status is None
     assert "which is of this machine or its link" in answer.text
+
+
+def own_addresses() -> list[str]:
+    """The addresses of this machine in its networks."""
+    found = (each for addresses in psutil.net_if_addrs().values() for each in addresses)
+    hosts = [(each.family, each.address) for each in found if each.family in FAMILIES and "%" not in each.address]
+    return [f"[{address}]" if family is AF_INET6 else address for family, address in hosts]
+
+
+async def test_no_network_of_the_machine_leads_back_to_it() -> None:
+    sender = Receivers(hosts=(), loopback=False)
+    for host in own_addresses():
+        answer = await sender.post(f"https://{host}:9/x", BODY, {})
+        assert "which is of this machine or its link" in answer.text, host
+    allowed = await Receivers(hosts=(), loopback=True).post(f"https://{own_addresses()[0]}:9/x", BODY, {})
+    assert allowed.text == "its server does not answer"
 
 
 async def test_only_listed_hosts_are_reached() -> None:
