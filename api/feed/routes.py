@@ -16,7 +16,7 @@ from api.feed.positions import known_position
 from api.feed.responses import FeedEventResponse, FeedResponse
 from api.openapi import ACCESS_KEY, DescribedRoute, error_responses
 from configuration.schema.access_keys import KeyRole
-from domain.errors import AccessDenied, InvalidValue
+from domain.errors import AccessDenied, InvalidValue, Unavailable
 from domain.feed import FeedEventType, types_named
 from runtime.streams import prepend_chunk
 from store.feed import FeedPosition, page_of_feed
@@ -121,7 +121,12 @@ async def _stream(services: Services, reader: _Reader, *, with_content: bool) ->
     async for _ in services.feed_waits.looks(reader.instance, STREAM_SECONDS):
         while True:
             before = reader.position
-            events = (await reader.page(with_content=with_content)).events
+            try:
+                events = (await reader.page(with_content=with_content)).events
+            except Unavailable:
+                if beginning:
+                    raise
+                return  # the client comes back with its last position, and then gets the error
             if beginning:
                 yield beginning  # only now: what fails before it is an error response
                 beginning = b""

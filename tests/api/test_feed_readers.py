@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from domain.errors import LimitReached
+from api.feed import routes
+from domain.errors import LimitReached, StoreUnavailable
 from realtime import feed_waits
 from realtime.feed_waits import FeedWaits
 from runtime.bus import LocalBus
+from store.feed import StoredEvent, page_of_feed
 from tests.api.administration.test_webhook_changes import administered
 from tests.api.calls import assert_refused
 from tests.store.sample_records import item, opening, record
@@ -71,3 +74,22 @@ async def test_answer_with_texts_has_few_events(tmp_path: Path) -> None:
                 after = answer["next"]
                 seen += [event["data"].get("content") for event in answer["events"]]
         assert seen == [None] * 150 + [each.content for each in items]
+
+
+@pytest.mark.parametrize(("pages", "status"), [(0, 503), (1, 200)])
+async def test_stream_ends_when_the_store_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pages: int, status: int
+) -> None:
+    """It can say so only before it has begun. The client comes back, and is told then."""
+    left = [page_of_feed] * pages
+
+    async def page(*args: Any) -> list[StoredEvent]:
+        if not left:
+            raise StoreUnavailable
+        return await left.pop()(*args)
+
+    async with administered(tmp_path) as hooks:
+        monkeypatch.setattr(routes, "page_of_feed", page)
+        headers = {"accept": "text/event-stream"}
+        answer = await hooks.http.get("/v1/events", params={"instance": "i"}, headers=headers)
+        assert (answer.status_code, "retry: 1000" in answer.text) == (status, status == 200)
