@@ -25,7 +25,8 @@ from api.dependencies import Services
 from api.tokens import TokenKind
 from configuration.current import Configuration
 from configuration.schema.limits import LimitSettings
-from domain.transcript import TranscriptItem
+from domain.attachments import Attachment
+from domain.transcript import ItemType, TranscriptItem
 from engine.client import ConversationClient
 from runtime.bus import LocalBus
 from runtime.settings import Settings
@@ -43,6 +44,8 @@ TARGET = 1.3
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ONE, LAST = "one", f"chat-{CHATS:04}"
 """The chat with all items, and the latest chat of the chain, which has the others as its past."""
+FILES = {f"chat-{number:04}" for number in range(11, 21)}
+"""The chats of the chain in which each fifth item is a file."""
 BATCH = 2_000
 
 Reader = Callable[[], Awaitable[int | None]]
@@ -58,7 +61,7 @@ class Measured(NamedTuple):
 
 
 async def fill(db: Database) -> None:
-    """Write one chat of 20,000 messages, and a chain of 1,000 chats of 20 messages."""
+    """Write one chat of 20,000 messages, and a chain of 1,000 chats of 20 items."""
     chats = [(ONE, CHATS * ITEMS, None), *((f"chat-{n:04}", ITEMS, n - 1 or None) for n in range(1, CHATS + 1))]
     await write(db, schema.conversations, (_conversation(chat, before) for chat, _, before in chats))
     contact = {"instance": "demo", "initiation_method": "API", "initiated_at": START}
@@ -109,15 +112,18 @@ def _conversation(chat: str, before: int | None) -> dict[str, Any]:
 
 
 def _item(chat: str, seq: int) -> dict[str, Any]:
+    file = Attachment(id=f"{chat}-{seq}", name="order.pdf", content_type="application/pdf", size=40_000)
+    has_file = chat in FILES and seq % 5 == 0
     return {
         "conversation_id": chat,
         "seq": seq,
         "id": f"{chat}-{seq}",
         "contact_id": chat,
         "at": START + timedelta(seconds=seq),
-        "type": "MESSAGE",
-        "content_type": "text/plain",
-        "content": f"This is message number {seq} of {chat}.",
+        "type": ItemType.ATTACHMENT if has_file else ItemType.MESSAGE,
+        "content_type": file.content_type if has_file else "text/plain",
+        "content": None if has_file else f"This is message number {seq} of {chat}.",
+        "attachment": file.model_dump() if has_file else None,
         "participant_id": _customer(chat),
         "role": "CUSTOMER",
         "name": "Ada",

@@ -16,6 +16,7 @@ import uvloop
 from chaos.deployment import APART, DEFAULT, EMBEDDED, POWER
 from chaos.figures import recoveries, report
 from chaos.journal import Journal
+from chaos.pace import Pace
 from chaos.run import Plan, Result, run
 
 PLACES = 50
@@ -28,7 +29,14 @@ def main() -> int:
     journals: list[Journal] = []
     failed: list[str] = []
     for seed in arguments.seeds:
-        plan = Plan(seed, arguments.seconds, arguments.shape, arguments.durability, arguments.places, arguments.talk)
+        plan = Plan(
+            seed,
+            arguments.seconds,
+            arguments.shape,
+            arguments.durability,
+            arguments.places,
+            Pace(arguments.talk, arguments.haste),
+        )
         command = f"python -m chaos {_options(plan)}"
         _tell(f"== {command}")
         folder = Path(tempfile.mkdtemp(prefix="chaos-"))
@@ -70,7 +78,7 @@ def _tell(line: str) -> None:
 
 def _options(plan: Plan) -> str:
     values = f"--seed {plan.seed} --seconds {plan.seconds:g} --shape {plan.shape}"
-    return f"{values} --durability {plan.durability} --places {plan.places} --talk {plan.talk}"
+    return f"{values} --durability {plan.durability} --places {plan.places} --talk {plan.pace.talk} --haste {plan.pace.haste:g}"
 
 
 def _seeds(text: str) -> list[int]:
@@ -90,6 +98,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--places", type=int, default=PLACES, help=f"customers at a time (default: {PLACES})")
     parser.add_argument("--talk", type=int, default=1, help="how many times the usual messages a chat has (default: 1)")
+    parser.add_argument("--haste", type=float, default=1, help="how many times faster people write (default: 1)")
     return parser.parse_args()
 
 

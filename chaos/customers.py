@@ -10,12 +10,15 @@ from uuid import UUID
 
 from chaos.calls import BACKEND, Caller, Seated
 from chaos.journal import ChatRecord, Journal, Outcome, SentMessage
+from chaos.pace import Pace
 from chaos.settings import INSTANCE, LIVE, PERSISTENT, SILENCE
 from chaos.sockets import StayingSocket
 
 THINK = (0.3, 1.1)
 """Seconds between the answer to a message and the next message."""
 MESSAGES = (4, 24)
+LOSSES = 0.01
+"""The share of messages after which a customer loses the connection, at the usual pace."""
 LATE_AGENT_SECONDS = 12.0
 """How long a customer waits for the end of the chat once everything is said."""
 EXITS = {
@@ -65,9 +68,9 @@ class Line:
 class Customer:
     """A customer in one chat."""
 
-    def __init__(self, caller: Caller, record: ChatRecord, journal: Journal, talk: int) -> None:
+    def __init__(self, caller: Caller, record: ChatRecord, journal: Journal, pace: Pace) -> None:
         self.record = record
-        self._random, self._journal, self._talk = caller.random, journal, talk
+        self._random, self._journal, self._pace = caller.random, journal, pace
         self.seat = Seated(caller, record.participant_token)
         self.socket = StayingSocket(self.seat, record.id, record.participant, "CUSTOMER", journal)
         self.line = Line(self.seat, record.id, f"{record.participant}/c", journal)
@@ -76,14 +79,14 @@ class Customer:
         """Write until everything is said, then leave the chat in one of several ways."""
         await self.socket.opened.wait()
         self.record.past = self.socket.past
-        for _ in range(self._random.randint(*MESSAGES) * self._talk):
+        for _ in range(self._pace.messages(self._random, *MESSAGES)):
             if self.socket.over.is_set():
                 return
             message = await self.line.say()
             if message.outcome is Outcome.REFUSED:
                 return
-            await asyncio.sleep(self._random.uniform(*THINK))
-            if self._random.random() < 0.01:
+            await self._pace.think(self._random, *THINK)
+            if self._random.random() < LOSSES / self._pace.talk:
                 await self._lose_connection()
         await self._exit()
 
@@ -127,9 +130,9 @@ class Customer:
 class Customers:
     """All customers: some places, on each of which one customer follows another."""
 
-    def __init__(self, callers: list[Caller], journal: Journal, talk: int) -> None:
+    def __init__(self, callers: list[Caller], journal: Journal, pace: Pace) -> None:
         self.customers: list[Customer] = []
-        self._callers, self._journal, self._talk = callers, journal, talk
+        self._callers, self._journal, self._pace = callers, journal, pace
         self._tasks: list[asyncio.Task[None]] = []
 
     def begin(self) -> None:
@@ -160,7 +163,7 @@ class Customers:
                 await asyncio.sleep(1.0)
                 source = ""
                 continue
-            customer = Customer(caller, record, self._journal, self._talk)
+            customer = Customer(caller, record, self._journal, self._pace)
             self.customers.append(customer)
             self._journal.done["rehydrations" if source else "chats"] += 1
             await customer.take_part()

@@ -12,6 +12,7 @@ import aiohttp
 from chaos.calls import BACKEND, Caller, Seated
 from chaos.customers import Line
 from chaos.journal import Journal, Outcome
+from chaos.pace import Pace
 from chaos.settings import INSTANCE, LIVE, OFFER_WITHIN, PERSISTENT
 from chaos.sockets import FAILED, StayingSocket
 
@@ -25,9 +26,9 @@ ENDINGS = {"end": 54, "park": 18, "transfer": 10, "release": 7, "vanish": 4, "wa
 class Desk:
     """An agent at work."""
 
-    def __init__(self, user: str, caller: Caller, journal: Journal, talk: int) -> None:
+    def __init__(self, user: str, caller: Caller, journal: Journal, pace: Pace) -> None:
         self.user = user
-        self._caller, self._random, self._journal, self._factor = caller, caller.random, journal, talk
+        self._caller, self._random, self._journal, self._pace = caller, caller.random, journal, pace
         self._numbers = journal.numbers.setdefault(user, [])
         self._bearer: dict[str, str] = {}
         self._busy: dict[str, asyncio.Task[None]] = {}
@@ -128,8 +129,8 @@ class Desk:
             return
         try:
             await self._until(socket, socket.opened)
-            for _ in range(self._random.randint(*MESSAGES) * self._factor):
-                await asyncio.sleep(self._random.uniform(*THINK))
+            for _ in range(self._pace.messages(self._random, *MESSAGES)):
+                await self._pace.think(self._random, *THINK)
                 if socket.over.is_set() or (await line.say()).outcome is Outcome.REFUSED:
                     break
             else:

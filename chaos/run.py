@@ -23,6 +23,7 @@ from chaos.desks import Desk
 from chaos.faults import Schedule
 from chaos.followers import FeedReader, WebhookReceiver
 from chaos.journal import Journal
+from chaos.pace import Pace
 from chaos.settings import DEATH, DESKS, RECONNECT_WINDOW
 
 SETTLE_SECONDS = 75.0
@@ -40,7 +41,7 @@ class Plan:
     Attributes:
         seconds: how long faults are injected.
         places: customers at a time.
-        talk: how many times the usual messages everybody writes in a chat.
+        pace: how much everybody writes in a chat, and how fast.
     """
 
     seed: int
@@ -48,7 +49,7 @@ class Plan:
     shape: str
     durability: str
     places: int
-    talk: int
+    pace: Pace
 
 
 @dataclass
@@ -90,10 +91,10 @@ class _People:
             return Caller(session, deployment.doors, Random(f"{plan.seed} {name}"), journal)
 
         callers = [caller(f"customer {number}") for number in range(plan.places)]
-        self.customers = Customers(callers, journal, plan.talk)
+        self.customers = Customers(callers, journal, plan.pace)
         self._reader = FeedReader(caller("reader"), journal)
         self._receiver = WebhookReceiver(deployment.receiver, journal)
-        self._desks = [Desk(user, caller(user), journal, plan.talk) for user in DESKS]
+        self._desks = [Desk(user, caller(user), journal, plan.pace) for user in DESKS]
         self._schedule = Schedule(deployment, plan.shape, Random(f"{plan.seed} faults"), journal)
         self._deployment, self._journal = deployment, journal
 

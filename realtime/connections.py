@@ -12,6 +12,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol
 from uuid import uuid4
@@ -35,6 +36,9 @@ CONNECTS_AT_ONCE = 4
 WRITES_AT_ONCE = 3
 """The same for writes to the store, those of connects and all others: other requests, and the lease itself, need its connections,
 too. Connects do not wait for the others, because a customer who is not on record as connected can be taken for lost."""
+
+RECORD_SECONDS = 3.0
+"""How long a client waits at most for its connection to be on record. Not longer, because chats go on while the store is away."""
 
 LEASE_GRACE = timedelta(seconds=5)
 """Time after the end of its lease and the debounce after which a process counts as dead."""
@@ -84,6 +88,7 @@ class ConnectionTracker(PeriodicTasks):
         self._leased_until = datetime.now(UTC)
         self._trusts_leases_from = self._leased_until
         self._sockets: dict[ParticipantKey, int] = {}
+        self._recorded: dict[ParticipantKey, asyncio.Event] = {}
         self._lost_at: dict[ParticipantKey, datetime] = {}
         self._seen_at: dict[ParticipantKey, datetime] = {}
         self._locks: WeakValueDictionary[ParticipantKey, asyncio.Lock] = WeakValueDictionary()
@@ -122,7 +127,18 @@ class ConnectionTracker(PeriodicTasks):
         self._seen_at[participant] = now = datetime.now(UTC)
         self._sockets[participant] = self._sockets.get(participant, 0) + 1
         if self._sockets[participant] == 1:
+            self._recorded[participant] = asyncio.Event()
             self._spawn(self._report_connect(participant, now))
+
+    async def until_recorded(self, participant_id: str, conversation_id: str) -> None:
+        """Wait until an open socket of a participant is on record, but at most `RECORD_SECONDS`.
+
+        From then on no time limit finds them absent, so a client is told only then that it is connected. After the limit it is
+        told all the same, and the record follows.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RECORD_SECONDS):
+                await self._recorded[ParticipantKey(participant_id, conversation_id)].wait()
 
     def closed(self, participant_id: str, conversation_id: str, *, silent_since: datetime | None = None) -> None:
         """Count a socket that a participant has lost. Each call follows a call of `opened`.
@@ -136,7 +152,7 @@ class ConnectionTracker(PeriodicTasks):
         if self._sockets[participant]:
             self._seen_at[participant] = seen_at
             return
-        del self._sockets[participant]
+        del self._sockets[participant], self._recorded[participant]
         self._lost_at[participant] = now
         self._spawn(self._report_disconnect(participant, now, seen_at if seen_at < now else None))
 
@@ -154,7 +170,10 @@ class ConnectionTracker(PeriodicTasks):
     async def _add_connection(self, participant: ParticipantKey) -> bool:
         id, conversation = participant
         async with self._connects:
-            return await connections.add_connection(self._db, id, conversation, self._process)
+            is_new = await connections.add_connection(self._db, id, conversation, self._process)
+        if participant in self._recorded:
+            self._recorded[participant].set()
+        return is_new
 
     async def _report_disconnect(
         self, participant: ParticipantKey, at: datetime, since: datetime | None = None

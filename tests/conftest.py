@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import traceback
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -21,6 +22,8 @@ MARKER = "shared-fixture-failed"
 
 def pytest_configure(config: pytest.Config) -> None:
     """End the run with one error when the product cannot be imported; else every test module fails with it."""
+    # containers often set it; each of a hundred processes of the product would compile its own code
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if hasattr(config, "workerinput"):
         return
     try:

@@ -84,7 +84,7 @@ class _ParticipantSocket:
         self._subscriber = TranscriptSubscriber(
             participant_id, conversation_id, self._frames, _welcome, session.agent_identity
         )
-        self._is_subscribed = False
+        self._is_counted = self._is_subscribed = False
 
     async def serve(self) -> None:
         """Serve until either side closes the socket."""
@@ -101,6 +101,7 @@ class _ParticipantSocket:
                     end.cancel()
                 if self._is_subscribed:
                     self._parts.transcripts.leave(self._subscriber)
+                if self._is_counted:
                     self._parts.connections.closed(
                         self._subscriber.participant_id, self._counted_in, silent_since=self._socket.silent_since
                     )
@@ -140,11 +141,19 @@ class _ParticipantSocket:
             await self._frames.reply(NOT_SUBSCRIBED)
         elif self._is_subscribed:
             await self._frames.reply(SUBSCRIBED)
-        elif await self._parts.transcripts.join(self._subscriber):
-            self._is_subscribed = True
-            self._parts.connections.opened(self._subscriber.participant_id, self._counted_in)
         else:
-            self._socket.close()  # the client then requests another socket, and the error response gives the reason
+            await self._count()
+            self._is_subscribed = await self._parts.transcripts.join(self._subscriber)
+            if not self._is_subscribed:
+                self._socket.close()  # the client then requests another socket, and the error response gives the reason
+
+    async def _count(self) -> None:
+        """Count the participant as connected, before the client hears that it is."""
+        connection = self._subscriber.participant_id, self._counted_in
+        if not self._is_counted:
+            self._is_counted = True
+            self._parts.connections.opened(*connection)
+        await self._parts.connections.until_recorded(*connection)
 
 
 def _welcome(conversation: StoredConversation, contact_id: str) -> list[Frame]:

@@ -4,111 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 
 from api.errors import Unavailable
 from realtime import connections as tracking
-from realtime.connections import ConnectionTracker
-from store import connections, schema
+from store import connections
 from store.database import Database
+from tests.realtime.trackers import (
+    BLINK,
+    SHORT,
+    Observer,
+    Open,
+    leases,
+    observer,
+    open,
+    wait_for_connection,
+)
 from tests.store.conftest import db, fresh, migrated, url
 from tests.workflows.engine import eventually
 
-__all__ = ["db", "fresh", "migrated", "url"]
-
-BLINK = timedelta(milliseconds=1)
-SHORT = timedelta(milliseconds=150)
-LONG = timedelta(hours=1)
-"""A process with this lease runs no check during a test."""
-
-Open = Callable[..., Awaitable[ConnectionTracker]]
-
-
-class Observer:
-    """Notes the reports, unless it has a fault."""
-
-    def __init__(self) -> None:
-        self.reports: list[str] = []
-        self.lost_at: list[datetime] = []
-        self.silent_since: list[datetime | None] = []
-        self.fault: Exception | None = None
-        self.has_failed = asyncio.Event()
-
-    async def connected(self, conversation_id: str, participant_id: str, at: datetime) -> None:
-        self._note("connected")
-
-    async def disconnected(
-        self, conversation_id: str, participant_id: str, at: datetime, since: datetime | None = None
-    ) -> None:
-        self._note("disconnected")
-        self.lost_at.append(at)
-        self.silent_since.append(since)
-
-    def _note(self, report: str) -> None:
-        if self.fault:
-            self.has_failed.set()
-            raise self.fault
-        self.reports.append(report)
-
-    async def wait_for_reports(self, *reports: str) -> None:
-        """Wait for as many reports, and assert that they are these."""
-
-        async def enough() -> bool | None:
-            return len(self.reports) >= len(reports) or None
-
-        await eventually(enough, f"{reports} are reported")
-        assert self.reports == [*reports]
-
-    async def wait_for_failure(self) -> None:
-        """Wait for a report that fails."""
-        async with asyncio.timeout(10):
-            await self.has_failed.wait()
-
-
-@pytest.fixture
-def observer() -> Observer:
-    return Observer()
-
-
-@pytest.fixture
-async def open(db: Database, observer: Observer, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Open]:
-    """Start processes with the same observer."""
-    monkeypatch.setattr(tracking, "RETRY_SECONDS", 0.01)
-    running: list[ConnectionTracker] = []
-
-    async def start(*, lease: timedelta = LONG) -> ConnectionTracker:
-        running.append(ConnectionTracker(db, observer, debounce=BLINK, lease=lease))
-        await running[-1].start()
-        return running[-1]
-
-    yield start
-    for process in running:
-        await process.stop()
-
-
-async def wait_for_connection(db: Database, processes: int = 1) -> str:
-    """Wait until this many processes have a reported connection. Return one of them."""
-    columns = schema.connections.c
-    query = select(columns.process_id).where(columns.disconnected_at.is_(None), columns.connect_reported)
-
-    async def enough() -> str | None:
-        async with db.read() as connection:
-            found = (await connection.execute(query)).scalars().all()
-        return found[0] if len(found) == processes else None
-
-    return await eventually(enough, f"there are connections to {processes} processes")
-
-
-async def leases(db: Database) -> dict[str, datetime]:
-    async with db.read() as connection:
-        rows = await connection.execute(select(schema.processes.c.id, schema.processes.c.lease_until))
-        return {row[0]: row[1] for row in rows}
+__all__ = ["db", "fresh", "migrated", "observer", "open", "url"]
 
 
 async def test_connect_and_disconnect_are_reported_once(db: Database, observer: Observer, open: Open) -> None:
@@ -334,11 +253,15 @@ async def test_reports_after_an_outage_are_few_at_a_time(
     db: Database, observer: Observer, open: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_once, most = 0, 0
+    all_are_used = asyncio.Event()
 
     async def connected(conversation_id: str, participant_id: str, at: datetime) -> None:
         nonlocal at_once, most
         at_once += 1
         most = max(most, at_once)
+        if at_once == tracking.CALLS_AT_ONCE:
+            all_are_used.set()
+        await all_are_used.wait()
         await asyncio.sleep(0.001)
         at_once -= 1
         observer.reports.append(participant_id)
@@ -381,76 +304,6 @@ async def test_failed_reports_are_repeated_ever_more_rarely_and_not_in_step(
         assert times[-1] - times[-2] > 4 * (times[1] - times[0])
     gaps = [[round(later - earlier, 4) for earlier, later in pairwise(times)] for times in calls.values()]
     assert gaps[0] != gaps[1]
-
-
-async def open_connections(db: Database) -> list[str]:
-    query = select(schema.connections.c.participant_id).where(schema.connections.c.disconnected_at.is_(None))
-    return [id for (id,) in await db.rows(query)]
-
-
-async def wait_for_open_connections(db: Database, count: int = 1) -> None:
-    async def are_open() -> bool | None:
-        return len(await open_connections(db)) >= count or None
-
-    await eventually(are_open, f"the store has {count} connections")
-
-
-async def test_store_knows_a_return_while_the_report_of_the_loss_waits(
-    db: Database, observer: Observer, open: Open
-) -> None:
-    process = await open()
-    process.opened("ann", "c")
-    await wait_for_connection(db)
-    observer.fault = Unavailable("the engine is away")
-    process.closed("ann", "c")
-    await observer.wait_for_failure()
-    process.opened("ann", "c")
-    await wait_for_open_connections(db)
-    observer.fault = None
-    await observer.wait_for_reports("connected", "disconnected", "connected")
-
-
-async def test_store_knows_a_return_while_many_losses_wait_to_be_written(
-    db: Database, open: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    process = await open()
-    leaving = [f"customer {number}" for number in range(2 * tracking.WRITES_AT_ONCE)]
-    for customer in leaving:
-        process.opened(customer, "c")
-    await wait_for_open_connections(db, len(leaving))
-    writing, may_write = asyncio.Semaphore(0), asyncio.Event()
-    mark_connection_lost = connections.mark_connection_lost
-
-    async def mark_slowly(*args: Any, **options: Any) -> bool:
-        writing.release()
-        await may_write.wait()
-        return await mark_connection_lost(*args, **options)
-
-    monkeypatch.setattr(connections, "mark_connection_lost", mark_slowly)
-    for customer in leaving:
-        process.closed(customer, "c")
-    async with asyncio.timeout(10):
-        for _ in range(tracking.WRITES_AT_ONCE):
-            await writing.acquire()
-    process.opened("ann", "another chat")
-    await wait_for_open_connections(db, len(leaving) + 1)
-    may_write.set()
-
-
-async def test_process_taken_for_dead_restores_its_connection_while_a_report_waits(
-    db: Database, observer: Observer, open: Open
-) -> None:
-    observer.fault = Unavailable("the engine is away")
-    process = await open(lease=SHORT)
-    process.opened("ann", "c")
-    await observer.wait_for_failure()
-    [connection] = await connections.connections_of_dead_processes(db, datetime.now(UTC) + LONG)
-    at = datetime.now(UTC)
-    await connections.mark_connection_lost(db, "ann", connection.process_id, at)
-    await connections.remove_disconnected(db, "ann", at)
-    await wait_for_open_connections(db)
-    observer.fault = None
-    await wait_for_connection(db)
 
 
 async def test_silence_counts_from_the_last_sign_of_life_on_any_socket(

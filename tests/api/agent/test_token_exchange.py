@@ -8,7 +8,6 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,7 +16,7 @@ import pytest
 from websockets.sync.client import connect
 
 from api.foreign_tokens import MAX_HEADER_LENGTH, MAX_LENGTH, NOT_VALID
-from runtime.log_limits import INTERVAL_SECONDS
+from tests.api.agent.token_exchanges import DENIED, PATH, configuration, exchange, issuer
 from tests.api.calls import Api, assert_refused, served
 from tests.api.test_right_to_read import frames_until_closed
 from tests.api.test_websocket import subscribe
@@ -25,53 +24,10 @@ from tests.api.token_issuer import AUDIENCE, ISSUER, PublishedKeys, claims, priv
 from tests.compat.chats import eventually
 from tests.stack import SECRET
 
-PATH = "/v1/agents/token"
-DENIED = (403, "AccessDeniedException")
+__all__ = ["issuer"]
+
 HOURS_12 = 43_200
 YEAR = 365 * 86_400
-
-
-def configuration(keys: PublishedKeys) -> str:
-    return f"""
-    [access_keys.perennial]
-    secret = "{SECRET}"
-    [instances.demo.workstreams.live]
-    mode = "live"
-    queue = "queue"
-    [instances.demo.identity_provider]
-    issuer = "{ISSUER}"
-    audience = "{AUDIENCE}"
-    jwks_url = "{keys.url}"
-    [instances.demo.agents.a1]
-    name = "Agent One"
-    [instances.demo.agents.a2]
-    name = "Agent Two"
-    [instances.demo.agents.s1]
-    name = "Supervisor One"
-    supervisor = true
-    [instances.fixed.workstreams.live]
-    mode = "live"
-    queue = "queue"
-    [instances.fixed.identity_provider]
-    issuer = "{ISSUER}/fixed"
-    audience = "{AUDIENCE}"
-    user_claim = "employee"
-    [instances.fixed.identity_provider.keys]
-    fixed = '''{public_pem("ec")}'''
-    [instances.fixed.agents.a1]
-    name = "Agent of Fixed"
-    [instances.closed.workstreams.live]
-    mode = "live"
-    queue = "queue"
-    [instances.closed.agents.a1]
-    name = "Agent of Closed"
-    """
-
-
-@pytest.fixture(scope="module")
-def issuer() -> Iterator[PublishedKeys]:
-    with PublishedKeys().served() as issuer:
-        yield issuer
 
 
 @pytest.fixture(scope="module")
@@ -80,10 +36,6 @@ def team(tmp_path_factory: pytest.TempPathFactory, issuer: PublishedKeys) -> Ite
         yield api
         # whatever the tests have sent
         assert "eyJ" not in api.stack.log()
-
-
-def exchange(api: Api, token: Any, instance: str = "demo") -> httpx.Response:
-    return api.http.post(PATH, json={"instance": instance, "token": token})
 
 
 def desk(api: Api, response: httpx.Response, path: str = "/v1/agent") -> httpx.Response:
@@ -326,32 +278,6 @@ def test_new_key_works_without_a_restart(team: Api, issuer: PublishedKeys) -> No
     assert exchange(team, signed(claims())).is_success
 
 
-def test_provider_that_is_away_takes_no_sign_in_down(tmp_path: Path) -> None:
-    issuer = PublishedKeys()
-    with issuer.served():
-        pass
-    with served(tmp_path, configuration(issuer)) as team:
-        # it has never been there
-        assert_refused(exchange(team, signed(claims())), 503, "InternalServiceException", "Try again")
-        with issuer.served():
-            eventually(lambda: exchange(team, signed(claims())).is_success, "the keys")
-        assert exchange(team, signed(claims())).is_success
-        assert_refused(exchange(team, signed(claims(), kid="unknown")), *DENIED, NOT_VALID)
-        assert f"the keys at {issuer.url} cannot be read" in team.stack.log()
-
-
-def test_wrong_tokens_are_limited_and_valid_ones_are_not(tmp_path: Path, issuer: PublishedKeys) -> None:
-    limits = '{"failed_authentications": 5}'
-    with served(tmp_path, configuration(issuer), PERENNIAL_LIMITS=limits) as team:
-        answers = [exchange(team, signed(claims(), kid="unknown")) for _ in range(8)]
-        assert [answer.status_code for answer in answers] == [403] * 5 + [429] * 3
-        assert exchange(team, signed(claims())).is_success
-        # who is nobody here is no guess
-        assert_refused(exchange(team, signed(claims("nobody"))), *DENIED)
-        answers = [exchange(team, signed(claims("a2"))) for _ in range(40)]
-        assert {answer.status_code for answer in answers} == {200, 429}
-
-
 def test_agent_token_ends_with_the_agents_identity(team: Api) -> None:
     key = {"authorization": f"Bearer {SECRET}"}
     path = "/v1/instances/demo/agents/leaving"
@@ -378,22 +304,6 @@ def test_exchange_is_in_the_audit_log(team: Api) -> None:
     assert (latest["actor"], latest["action"], latest["target"]) == ("agent:a2", "exchange_token", "agents/a2")
 
 
-def test_reason_of_a_refusal_is_in_the_log_alone(tmp_path: Path, issuer: PublishedKeys) -> None:
-    with served(tmp_path, configuration(issuer), PERENNIAL_LOG_LEVEL="info") as team:
-        token = signed(claims(aud="another application"))
-        assert_refused(exchange(team, token), *DENIED, NOT_VALID)
-        eventually(lambda: f"a token for {ISSUER} is refused: InvalidAudienceError" in team.stack.log(), "the reason")
-        assert token not in team.stack.log()
-        assert "HTTP Request" not in team.stack.log()
-
-
-def test_log_has_nothing_of_a_token_that_its_sender_can_choose(tmp_path: Path, issuer: PublishedKeys) -> None:
-    with served(tmp_path, configuration(issuer), PERENNIAL_LOG_LEVEL="info") as team:
-        assert_refused(exchange(team, signed(claims(), crit=["\nchosen"])), *DENIED, NOT_VALID)
-        eventually(lambda: f"a token for {ISSUER} is refused" in team.stack.log(), "the reason")
-        assert "chosen" not in team.stack.log()
-
-
 def test_agent_does_nothing_in_chats_after_the_end_of_the_agent_token(team: Api) -> None:
     chat, end = team.start("live"), int(time.time()) + 6
     signed_in = exchange(team, signed(claims(exp=end))).raise_for_status().json()
@@ -410,12 +320,3 @@ def test_agent_does_nothing_in_chats_after_the_end_of_the_agent_token(team: Api)
         frames_until_closed(socket)
     assert time.time() >= end - 1
     assert_refused(team.send("GetTranscript", {}, token=connection), *DENIED, "expired")
-
-
-def test_refusals_without_end_fill_no_log(tmp_path: Path, issuer: PublishedKeys) -> None:
-    with served(tmp_path, configuration(issuer), PERENNIAL_LOG_LEVEL="info") as team:
-        began = time.monotonic()
-        for _ in range(40):
-            assert exchange(team, signed(claims(), kid="unknown")).is_error
-        lines = team.stack.log().count(f"a token for {ISSUER} is refused")
-        assert 1 <= lines <= 1 + (time.monotonic() - began) / INTERVAL_SECONDS
