@@ -9,7 +9,7 @@ from store import connections
 from store.connections import is_connected
 from store.database import Database
 from store.streams import NewStream, start_stream, stop_stream
-from tests.realtime.test_connections import Observer
+from tests.realtime.trackers import Observer
 from tests.store.sample_records import CUSTOMER, INSTANCE, after, record_chat
 
 SOCKETS = "a process with sockets"
