@@ -182,7 +182,7 @@ def build_services(
         feed_waits=FeedWaits(bus),
         receivers=Receivers(hosts=settings.webhook_hosts, loopback=settings.webhook_loopback),
         connection_reports=connection_reports,
-        monitoring=Monitoring(db, bus, engine, grace=settings.agent_disconnect_grace),
+        monitoring=Monitoring(db, bus, engine, configuration, grace=settings.agent_disconnect_grace),
         connections=ConnectionTracker(
             db, connection_reports, debounce=settings.presence_debounce, lease=settings.presence_lease
         ),

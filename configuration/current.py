@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping, Set
+from collections.abc import AsyncGenerator, Callable, Mapping, Set
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -29,6 +29,10 @@ POLL_INTERVAL = timedelta(seconds=2)
 
 CHANGED = "configuration"
 """The topic of announcements of a change."""
+
+
+TableMaker = Callable[[InstanceSettings], dict[str, Any]]
+"""Makes a table of the instance as it is. It is called again when another process makes a change at the same time."""
 
 
 class LoadedInstance(NamedTuple):
@@ -96,7 +100,7 @@ class Configuration(PeriodicTasks):
         return self._loaded[instance].revision
 
     async def change(
-        self, instance: str, kind: str, name: str, value: dict[str, Any] | None, *, by: str
+        self, instance: str, kind: str, name: str, value: dict[str, Any] | TableMaker | None, *, by: str
     ) -> dict[str, Any] | None:
         """Create, replace or delete a table of an instance, for all processes.
 
@@ -104,7 +108,7 @@ class Configuration(PeriodicTasks):
             instance: the name of a configured instance.
             kind: one of `SECTIONS`.
             name: the table's name.
-            value: the table as JSON; None deletes it.
+            value: the table as JSON, or what makes it of the instance before the change; None deletes it.
             by: the access key that makes the change.
 
         Returns:
@@ -119,9 +123,10 @@ class Configuration(PeriodicTasks):
         while True:
             await self.refresh()
             loaded = self._loaded[instance]
-            new = ConfigurationChange(kind, name, value, loaded.revision + 1, datetime.now(UTC), by)
+            table = value(loaded.merged.instance) if callable(value) else value
+            new = ConfigurationChange(kind, name, table, loaded.revision + 1, datetime.now(UTC), by)
             after = self._apply(instance, [*loaded.without(kind, name), new])
-            stored = None if value is None else section_as_json(sections_of(after, kind)[name])
+            stored = None if table is None else section_as_json(sections_of(after, kind)[name])
             others = loaded.merged.instance.agents.keys() ^ after.agents.keys()
             if await store.save_change(self._db, instance, replace(new, value=stored), other_agents=others):
                 break

@@ -52,23 +52,27 @@ class AttachmentFiles:
 
     async def head(self, attachment: StoredAttachment, upload: str) -> bytes | None:
         """Return the first bytes of an upload; None when there is none of the right size."""
-        return await self._head_of(attachment, staged_path(attachment, upload))
-
-    async def kept_head(self, attachment: StoredAttachment) -> bytes | None:
-        """Return the first bytes of the file in its place; None when there is none of the right size."""
-        return await self._head_of(attachment, attachment_path(attachment))
-
-    async def _head_of(self, attachment: StoredAttachment, path: str) -> bytes | None:
+        path = staged_path(attachment, upload)
         with archive_may_be_away():
             if await self._opened.size_of(path) != attachment.size:
                 return None
             return b"".join([piece async for piece in self._opened.read(path, 0, min(HEAD_BYTES, attachment.size))])
 
+    async def copy_upload(self, attachment: StoredAttachment, upload: str) -> str | None:
+        """Copy an upload to a place that its client does not know. Returns the id of the copy; None when there is no upload."""
+        copy = uuid4().hex
+        with archive_may_be_away():
+            is_copied = await self._opened.copy(staged_path(attachment, upload), staged_path(attachment, copy))
+        return copy if is_copied else None
+
     async def keep(self, attachment: StoredAttachment) -> bool:
-        """Move the accepted upload to its place. Idempotent. Returns whether the file is there."""
+        """Move the accepted upload to its place, once. Idempotent. Returns whether the file is there."""
         path, upload = attachment_path(attachment), attachment.upload
         with archive_may_be_away():
+            if await self._opened.size_of(path) is not None:
+                return True
             moved = upload is not None and await self._opened.move(staged_path(attachment, upload), path)
+            # another process can have moved it meanwhile
             return moved or await self._opened.size_of(path) is not None
 
     async def read(self, attachment: StoredAttachment, start: int, end: int) -> AsyncIterator[bytes] | None:

@@ -74,7 +74,7 @@ class Attachments(PeriodicTasks):
     async def signed_url(self, attachment: StoredAttachment, life: timedelta) -> str | None:
         """Return a URL with which the client writes the upload to the archive; None when uploads pass through the API.
 
-        A later PUT replaces an earlier one until the completion. What it then writes is not looked at, and deleted after a day.
+        A later PUT replaces an earlier one until the completion, which takes a copy. What comes then is deleted after a day.
 
         Raises:
             Unavailable: there are no credentials of the archive.
@@ -110,16 +110,13 @@ class Attachments(PeriodicTasks):
             UploadChanged: another upload has just arrived.
             Unavailable: the archive does not answer.
         """
+        is_direct = attachment.upload == DIRECT
         if attachment.accepted_at is None:
-            upload = await self._checked_upload(attachment)
-            if not await attachments.accept(self._db, attachment.id, upload, datetime.now(UTC)):
-                raise UploadChanged
+            attachment = await self._accepted(attachment)
         if not await self.files.keep(attachment):
             raise InvalidValue(f"AttachmentIds: nothing was uploaded for {attachment.name!r}.")
-        # its client can have replaced it between the check and the move, and cannot write to its place
-        if attachment.upload == DIRECT and not _is_as_announced(attachment, await self.files.kept_head(attachment)):
-            await self._discard(attachment)
-            raise InvalidValue(f"AttachmentIds: {attachment.name!r} was replaced by something else. Send it again.")
+        if is_direct:
+            await self.files.discard_upload(attachment, DIRECT)
 
     async def stands(self, attachment: StoredAttachment) -> bool:
         """Whether the item of an attachment stands in the transcript."""
@@ -177,25 +174,34 @@ class Attachments(PeriodicTasks):
         except ConversationEnded:
             logger.info("%s: an upload was accepted and never sent; its file is deleted", attachment.conversation_id)
 
-    async def _checked_upload(self, attachment: StoredAttachment) -> str:
-        name, upload = attachment.name, attachment.upload
+    async def _accepted(self, attachment: StoredAttachment) -> StoredAttachment:
+        """Accept the present upload. Of one that its client can still replace, a copy is looked at and accepted."""
+        noted = attachment.upload
         if attachment.started_at < datetime.now(UTC) - RESERVED:
-            raise InvalidValue(f"AttachmentIds: the upload of {name!r} began too long ago. Begin it again.")
-        head = await self.files.head(attachment, upload) if upload else None
-        if upload is None or head is None:
+            raise InvalidValue(f"AttachmentIds: the upload of {attachment.name!r} began too long ago. Begin it again.")
+        upload = await self.files.copy_upload(attachment, DIRECT) if noted == DIRECT else noted
+        if noted is None or upload is None:
+            raise InvalidValue(f"AttachmentIds: nothing was uploaded for {attachment.name!r}.")
+        try:
+            await self._check(attachment, upload)
+            if not await attachments.accept(self._db, attachment.id, noted, datetime.now(UTC), kept_as=upload):
+                raise UploadChanged
+        except (InvalidValue, UploadChanged):
+            if upload != noted:
+                await self.files.discard_upload(attachment, upload)
+            raise
+        return attachment.kept_as(upload)
+
+    async def _check(self, attachment: StoredAttachment, upload: str) -> None:
+        name, head = attachment.name, await self.files.head(attachment, upload)
+        if head is None:
             raise InvalidValue(f"AttachmentIds: nothing was uploaded for {name!r}.")
-        if not _is_as_announced(attachment, head):
+        if not KINDS[extension_of(name)].fits(head):
             raise InvalidValue(f"AttachmentIds: {name!r} is not a {extension_of(name)} file inside.")
-        return upload
 
     async def _discard(self, attachment: StoredAttachment) -> None:
         await self.files.discard(attachment)
         await attachments.forget(self._db, attachment.id)
-
-
-def _is_as_announced(attachment: StoredAttachment, head: bytes | None) -> bool:
-    """Whether the first bytes of a file of the announced size, None without one, are those of its kind."""
-    return head is not None and KINDS[extension_of(attachment.name)].fits(head)
 
 
 def _message(attachment: StoredAttachment, sender: StoredParticipant) -> Message:

@@ -17,24 +17,29 @@ GATHER_SECONDS = 0.2
 MAX_READERS = 200
 """How many readers wait in a process."""
 
+MAX_READERS_OF_AN_INSTANCE = 50
+"""How many of them read the feed of one instance, so that it leaves room for others."""
+
 
 class FeedWaits:
     """The readers of the feed that wait in a process. Any write of a conversation wakes them."""
 
     def __init__(self, bus: Bus) -> None:
-        self._woken: set[asyncio.Event] = set()
+        self._woken: dict[asyncio.Event, str] = {}
         bus.subscribe(self._wake)
 
-    async def looks(self, seconds: float) -> AsyncIterator[None]:
-        """Yield at once, and then whenever there can be new events, until the time is over.
+    async def looks(self, instance: str, seconds: float) -> AsyncIterator[None]:
+        """Yield at once, and then whenever there can be new events of an instance, until the time is over.
 
         Raises:
-            LimitReached: `MAX_READERS` wait already.
+            LimitReached: as many wait already as may.
         """
-        if len(self._woken) >= MAX_READERS:
-            raise LimitReached(f"Only {MAX_READERS} readers can wait for events at the same time.")
+        own = sum(each == instance for each in self._woken.values())
+        if own >= MAX_READERS_OF_AN_INSTANCE or len(self._woken) >= MAX_READERS:
+            most = min(MAX_READERS_OF_AN_INSTANCE, MAX_READERS)
+            raise LimitReached(f"Only {most} readers can wait for the events of an instance at the same time.")
         woken = asyncio.Event()
-        self._woken.add(woken)
+        self._woken[woken] = instance
         ends = asyncio.get_running_loop().time() + seconds
         try:
             yield
@@ -48,7 +53,7 @@ class FeedWaits:
                 woken.clear()
                 yield
         finally:
-            self._woken.discard(woken)
+            del self._woken[woken]
 
     def _wake(self, announcement: Announcement) -> None:
         if announcement.transcript_has_grown or announcement.record_changed:

@@ -1,7 +1,8 @@
 """Supervisors who monitor a contact. They read along silently, and may join visibly, until they leave or the contact ends.
 
 A silent supervisor is known to the store alone; one who has joined also to the conversation. A supervisor who has no connection
-for longer than the grace period leaves. Routing itself does not count them: they hold no capacity.
+for longer than the grace period leaves, and so does one who is no supervisor any more. Routing itself does not count them: they
+hold no capacity.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
 
+from configuration.current import Configuration
 from domain.errors import ConversationEnded, MalformedRequest, QuotaExceeded, Unavailable
 from domain.events import Barge, Leave
 from domain.refusals import Refusal
@@ -19,12 +21,23 @@ from runtime.bus import AGENT_EVENTS_WRITTEN, Announcement, Bus
 from runtime.periodic import PeriodicTask, PeriodicTasks
 from store.conversations import find_participant
 from store.database import Database
-from store.monitors import Begun, Monitor, begin_monitor, end_monitor, find_monitor, monitors_lost_before
+from store.monitors import (
+    Begun,
+    Monitor,
+    begin_monitor,
+    end_monitor,
+    find_monitor,
+    monitors_after,
+    monitors_lost_before,
+)
 
 MAX_MONITORS = 5
 """How many supervisors can monitor a contact at once."""
 
 CHECK_INTERVAL = timedelta(seconds=5)
+
+MONITORS_AT_ONCE = 20
+"""Of how many monitors a look asks whether they are still those of supervisors. The next look goes on after them."""
 
 _NAMESPACE = UUID("5f7cf0f2-3c1d-4b51-9b1e-5d2f3f6f6c1a")
 
@@ -35,14 +48,24 @@ def supervisor_id(conversation_id: str, user: str) -> str:
 
 
 class Monitoring(PeriodicTasks):
-    """The monitors of contacts. In the background it ends those of supervisors who have lost their connection."""
+    """The monitors of contacts.
 
-    def __init__(self, db: Database, bus: Bus, engine: ConversationClient, *, grace: timedelta) -> None:
+    In the background it ends those of supervisors who have lost their connection, and of agents who are no supervisors any more.
+    """
+
+    def __init__(
+        self, db: Database, bus: Bus, engine: ConversationClient, configuration: Configuration, *, grace: timedelta
+    ) -> None:
         self._db = db
         self._bus = bus
         self._engine = engine
+        self._configuration = configuration
         self._grace = grace
-        super().__init__(PeriodicTask("end monitors without a connection", self._end_lost, CHECK_INTERVAL))
+        self._asked_until = ""
+        super().__init__(
+            PeriodicTask("end monitors without a connection", self._end_lost, CHECK_INTERVAL),
+            PeriodicTask("end monitors of former supervisors", self._end_of_former_supervisors, CHECK_INTERVAL),
+        )
 
     async def begin(self, instance: str, monitor: Monitor) -> None:
         """Let a supervisor monitor a contact silently, and tell their client by the event `monitor`. Idempotent.
@@ -102,6 +125,19 @@ class Monitoring(PeriodicTasks):
         for participant_id, conversation_id in await monitors_lost_before(self._db, datetime.now(UTC) - self._grace):
             with suppress(Unavailable):  # the next look tries again, and the others do not wait for this one
                 await self.leave(participant_id, conversation_id)
+
+    async def _end_of_former_supervisors(self) -> None:
+        page = await monitors_after(self._db, self._asked_until, MONITORS_AT_ONCE)
+        self._asked_until = page[-1][0].participant_id if len(page) == MONITORS_AT_ONCE else ""
+        for monitor, instance in page:
+            if not self._is_of_supervisor(monitor, instance):
+                with suppress(Unavailable):
+                    await self.leave(monitor.participant_id, monitor.conversation_id)
+
+    def _is_of_supervisor(self, monitor: Monitor, instance: str) -> bool:
+        settings = self._configuration.instances.get(instance)
+        agent = settings.agents.get(monitor.user) if settings else None
+        return agent is not None and agent.supervisor
 
     async def _announce(self, conversation_id: str) -> None:
         """Have all processes read the participants anew, and end the sockets of those who have left."""

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote, urlsplit
 from uuid import uuid4
 
 import obstore
-from obstore import delete_async, get_async, put_async, rename_async
+from obstore import copy_async, delete_async, get_async, put_async, rename_async
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
@@ -113,6 +113,18 @@ class Archive:
             return (await obstore.head_async(self._store, path))["size"]
         except FileNotFoundError:
             return None
+
+    async def copy(self, source: str, target: str) -> bool:
+        """Copy a file, which replaces an existing one. Returns whether there was a file to copy.
+
+        Raises:
+            obstore.exceptions.BaseError, OSError: the file could not be copied.
+        """
+        try:
+            await copy_async(self._store, source, target)
+        except FileNotFoundError:
+            return False
+        return True
 
     async def move(self, source: str, target: str) -> bool:
         """Move a file, which replaces an existing one. Returns whether there was a file to move.

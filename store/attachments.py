@@ -41,6 +41,10 @@ class StoredAttachment(Value):
     upload: str | None = None
     accepted_at: datetime | None = None
 
+    def kept_as(self, upload: str) -> StoredAttachment:
+        """The attachment with another upload, the one that was accepted."""
+        return self._with_fields({"upload": upload})
+
 
 _ATTACHMENT = select(*columns(schema.attachments, StoredAttachment))
 
@@ -95,14 +99,23 @@ async def note_upload(db: Database, id: str, upload: str) -> StoredAttachment | 
     return found
 
 
-async def accept(db: Database, id: str, upload: str, at: datetime) -> bool:
-    """Accepts an upload. Returns False when another one is noted or accepted. Repeated calls return the same."""
+async def accept(db: Database, id: str, upload: str, at: datetime, *, kept_as: str | None = None) -> bool:
+    """Accepts an upload. Returns False when another one is noted or accepted. Repeated calls return the same.
+
+    Args:
+        db: the store.
+        id: the row.
+        upload: the one that must be noted.
+        at: the instant of the acceptance.
+        kept_as: the copy of it that was looked at, and counts from now on; None: itself.
+    """
     async with db.write() as connection:
         found = await _find(connection, id)
         if found is None or found.upload != upload:
             return False
         if found.accepted_at is None:
-            await connection.execute(update(schema.attachments).where(_attachments.id == id).values(accepted_at=at))
+            change = update(schema.attachments).where(_attachments.id == id)
+            await connection.execute(change.values(accepted_at=at, upload=kept_as or upload))
     return True
 
 

@@ -106,6 +106,12 @@ async def streaming_participant(db: Database, conversation_id: str) -> str | Non
     return rows[0][0] if rows else None
 
 
+async def is_connected(db: Database, participant_id: str) -> bool:
+    """Whether a participant has a connection to any process."""
+    these = (_connections.participant_id == participant_id, _connections.disconnected_at.is_(None))
+    return bool(await db.rows(select(_connections.process_id).where(*these).limit(1)))
+
+
 async def connected_among(transaction: Transaction, participant_ids: Sequence[str]) -> tuple[str, ...]:
     """Those of the participants who have a connection, also one that is not reported to the conversation yet.
 

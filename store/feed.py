@@ -12,7 +12,7 @@ from functools import cache
 from itertools import takewhile
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import RowMapping, Select, bindparam, case, delete, exists, func, literal_column, select, tuple_
+from sqlalchemy import RowMapping, Select, bindparam, delete, func, literal_column, select, tuple_, update
 
 from domain.feed import FeedEventType
 from store import schema
@@ -81,19 +81,24 @@ _END = (
     .limit(1)
 )
 _END_ON_POSTGRES = _END.where(_event.transaction_id < _OLDEST_RUNNING)
-_IS_CLOSED = exists().where(
-    schema.conversations.c.id == _event.conversation_id, schema.conversations.c.closed_at.is_not(None)
-)
-# up to which number the events of each conversation may go: before the last one, or after it if it is closed
-_ENDS = (
-    select(_event.conversation_id, func.max(_event.seq) + case((_IS_CLOSED, 1), else_=0))
+_LAST_NUMBERS = (
+    select(_event.conversation_id, func.max(_event.seq))
     .where(_event.conversation_id.in_(bindparam("chats", expanding=True)))
     .group_by(_event.conversation_id)
 )
 _REMOVE = delete(schema.feed_events).where(
     _event.conversation_id == bindparam("chat"),
-    _event.seq < bindparam("end"),
+    _event.seq < bindparam("last"),
     tuple_(bindparam("transaction_id"), bindparam("number")) >= _POSITION,
+)
+_webhook = schema.webhooks.c
+_MOVE_WEBHOOKS = (
+    update(schema.webhooks)
+    .where(
+        _webhook.instance == bindparam("of"),
+        tuple_(_webhook.transaction_id, _webhook.number) < tuple_(bindparam("transaction_id"), bindparam("number")),
+    )
+    .values(transaction_id=bindparam("transaction_id"), number=bindparam("number"))
 )
 _CONTACTS = select_contacts().where(schema.contacts.c.id.in_(bindparam("ids", expanding=True)))
 _HIDDEN = select(func.min(_event.at)).where(
@@ -165,17 +170,17 @@ async def contacts_of(
 async def remove_old_events(db: Database, instance: str, before: datetime, at_once: int = REMOVED_AT_ONCE) -> None:
     """Delete the events of an instance that are older than an instant. Idempotent.
 
-    The last event of a conversation that is not closed stays, because the next one is numbered after it. It is before the start
-    of the feed, so nobody reads it.
+    The last event of a conversation stays, because the next one is numbered after it: attributes change also after the end. It is
+    before the start of the feed, so nobody reads it. A webhook that is further behind goes on from there.
     """
     while old := await _next_old_events(db, instance, before, at_once):
         last = old[-1].position
         chats = {event.conversation_id for event in old}
         async with db.write(limited=False) as connection:
-            start = {"instance": instance, "transaction_id": last.transaction_id, "number": last.number}
-            await db.upsert(connection, schema.feed_starts, [start])
-            ends = {row[0]: row[1] for row in await connection.execute(_ENDS, {"chats": list(chats)})}
-            removed = [{"chat": chat, "end": end, **last._asdict()} for chat, end in ends.items()]
+            await db.upsert(connection, schema.feed_starts, [{"instance": instance, **last._asdict()}])
+            await connection.execute(_MOVE_WEBHOOKS, {"of": instance, **last._asdict()})
+            numbers = await connection.execute(_LAST_NUMBERS, {"chats": list(chats)})
+            removed = [{"chat": chat, "last": number, **last._asdict()} for chat, number in numbers]
             await connection.execute(_REMOVE, removed)
 
 

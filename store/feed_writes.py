@@ -2,6 +2,10 @@
 
 The events of a conversation are numbered from 1 without gaps. Who writes some has locked the checkpoint of the conversation, so
 that nobody else numbers at the same time. Those about an agent are numbered likewise, under the lock of the agent.
+
+A transaction gets its id before it gets all of its locks. So one with a smaller id can write after one with a larger id, and its
+events then have the place of the larger one: behind those that were written before. Readers see no event of either before both
+have ended.
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ from collections.abc import Collection, Sequence, Set
 from typing import Any
 
 from pydantic_core import to_json
-from sqlalchemy import BigInteger, ColumnElement, String, bindparam, func, insert, select, text
+from sqlalchemy import BigInteger, ColumnElement, String, bindparam, case, func, insert, select, text
 from sqlalchemy.ext.compiler import compiles
 
 from domain.feed import FeedEvent
@@ -26,15 +30,18 @@ _INSERT_ON_SQLITE = text(
     f" SELECT c.id, {_LAST} + 1, c.instance, 0, :id, :type, :contact_id, :at, :item, :data"
     " FROM conversations AS c WHERE c.id = :conversation_id"
 )
+_TRANSACTION = "CAST(CAST(pg_current_xact_id() AS text) AS bigint)"
 # one statement for all, because each costs the way to the server and back. It sees none of its own rows
 _INSERT_ON_POSTGRES = text(
     f"INSERT INTO feed_events ({_COLUMNS})"  # noqa: S608 - constants
-    f" SELECT c.id, {_LAST} + v.place, c.instance, CAST(CAST(pg_current_xact_id() AS text) AS bigint),"
+    f" SELECT c.id, coalesce(last.seq, 0) + v.place, c.instance, greatest({_TRANSACTION}, last.transaction_id),"
     " v.id, v.type, v.contact_id, v.at, v.item, CAST(v.data AS json)"
     " FROM unnest(CAST(:conversation_id AS text[]), CAST(:place AS bigint[]), CAST(:id AS text[]), CAST(:type AS text[]),"
     " CAST(:contact_id AS text[]), CAST(:at AS bigint[]), CAST(:item AS bigint[]), CAST(:data AS text[]))"
     " WITH ORDINALITY AS v (conversation_id, place, id, type, contact_id, at, item, data, position)"
-    " JOIN conversations AS c ON c.id = v.conversation_id ORDER BY v.position"
+    " JOIN conversations AS c ON c.id = v.conversation_id"
+    " LEFT JOIN LATERAL (SELECT e.seq, e.transaction_id FROM feed_events AS e WHERE e.conversation_id = c.id"
+    " ORDER BY e.seq DESC LIMIT 1) AS last ON true ORDER BY v.position"
 )
 _LOCK = (
     select(schema.checkpoints.c.number)
@@ -74,19 +81,27 @@ def _no_transaction_id(*_: Any, **__: Any) -> str:
 
 @compiles(_TransactionId, "postgresql")
 def _transaction_id(*_: Any, **__: Any) -> str:
-    return "CAST(CAST(pg_current_xact_id() AS text) AS bigint)"
+    return _TRANSACTION
 
 
 _event = schema.feed_events.c
 _STREAM = bindparam("stream", type_=String)
 _LAST_OF_STREAM = select(func.coalesce(func.max(_event.seq), 0)).where(_event.conversation_id == _STREAM)
+_LAST_TRANSACTION = (
+    select(_event.transaction_id)
+    .where(_event.conversation_id == _STREAM)
+    .order_by(_event.seq.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_PLACE = case((_TransactionId() < _LAST_TRANSACTION, _LAST_TRANSACTION), else_=_TransactionId())
 _GIVEN = ("instance", "id", "type", "contact_id", "at", "data")
 _INSERT_OF_AGENT = insert(schema.feed_events).from_select(
     ["conversation_id", "seq", "transaction_id", *_GIVEN],
     select(
         _STREAM,
         _LAST_OF_STREAM.scalar_subquery() + 1,
-        _TransactionId(),
+        _PLACE,
         *(bindparam(name, type_=_event[name].type) for name in _GIVEN),
     ),
 )

@@ -144,6 +144,20 @@ async def monitors_lost_before(db: Database, before: datetime, limit: int = 100)
     return [(participant, conversation) for participant, conversation in await db.rows(query)]
 
 
+async def monitors_after(db: Database, participant_id: str, limit: int) -> list[tuple[Monitor, str]]:
+    """The next monitors after that of a participant, in the order of their ids, each with its instance. Empty: from the first."""
+    columns = (_monitors.participant_id, _monitors.conversation_id, _monitors.contact_id)
+    query = (
+        select(*columns, _participants.user, _participants.name, _monitors.may_barge, schema.conversations.c.instance)
+        .join(schema.participants, _participants.id == _monitors.participant_id)
+        .join(schema.conversations, schema.conversations.c.id == _monitors.conversation_id)
+        .where(_monitors.participant_id > participant_id)
+        .order_by(_monitors.participant_id)
+        .limit(limit)
+    )
+    return [(Monitor(*values), instance) for *values, instance in await db.rows(query)]
+
+
 async def _end(transaction: Transaction, participant_ids: Sequence[str], at: datetime) -> None:
     # participants first, as in commits
     present = update(schema.participants).where(_participants.id.in_(participant_ids), _participants.left_at.is_(None))

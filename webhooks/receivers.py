@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Collection, Mapping
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from socket import AF_INET, AF_INET6, SOCK_DGRAM, socket
 from typing import NamedTuple
 
 import httpx
 
 from runtime.plain_reasons import plain_reason
 from store.webhooks import MAX_ANSWER
+from webhooks.host_clients import HostClients
+from webhooks.lookups import Lookups
 
 ANSWER_SECONDS = 15.0
 """In this time a receiver answers."""
+
+DEFAULT_PORT, MAX_PORT = 443, 65_535
 
 UNSENT = (OSError, httpx.HTTPError, httpx.InvalidURL, UnicodeError)
 """The errors of requests without an answer."""
@@ -49,7 +53,7 @@ class Receivers:
             loopback: whether addresses of this machine are reached, too.
         """
         self._hosts, self._loopback = hosts, loopback
-        self._client: httpx.AsyncClient | None = None
+        self._lookups, self._clients = Lookups(), HostClients()
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Send a request, and return the beginning of the answer. Raises nothing: a failure is an answer without status."""
@@ -63,33 +67,25 @@ class Receivers:
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._client:
-            await self._client.aclose()
+        self._lookups.close()
+        await self._clients.close()
 
     async def _post(self, url: httpx.URL, body: bytes, headers: Mapping[str, str]) -> Answer:
         address = await self._address(url)
-        client = self._client = self._client or httpx.AsyncClient(
-            verify=await asyncio.to_thread(ssl.create_default_context),
-            timeout=None,  # noqa: S113 - the whole request has a limit
-            limits=httpx.Limits(keepalive_expiry=30),
-        )
-        request = client.build_request(
-            "POST",
-            url.copy_with(host=address),
-            content=body,
-            headers={
-                "content-type": "application/json",
-                "accept-encoding": "identity",
-                **headers,
-                "host": _host_of(url),
-            },
-            extensions={"sni_hostname": url.host},
-        )
-        response = await client.send(request, stream=True)
-        try:
-            return Answer(response.status_code, await _beginning(response), _retry_after(response))
-        finally:
-            await response.aclose()
+        sent = {"content-type": "application/json", "accept-encoding": "identity", **headers, "host": _host_of(url)}
+        async with self._clients.client(url.host) as client:
+            request = client.build_request(
+                "POST",
+                url.copy_with(host=address),
+                content=body,
+                headers=sent,
+                extensions={"sni_hostname": url.host},
+            )
+            response = await client.send(request, stream=True)
+            try:
+                return Answer(response.status_code, await _beginning(response), _retry_after(response))
+            finally:
+                await response.aclose()
 
     async def _address(self, url: httpx.URL) -> str:
         """Return the address of a host.
@@ -99,21 +95,38 @@ class Receivers:
         """
         if self._hosts and url.host not in self._hosts:
             raise UnreachableAddress(f"the host {url.host!r} is not among PERENNIAL_WEBHOOK_HOSTS")
-        found = await asyncio.get_running_loop().getaddrinfo(url.host, url.port or 443, proto=6)
-        address = str(found[0][4][0])
+        port = url.port or DEFAULT_PORT
+        if port > MAX_PORT:
+            raise UnreachableAddress(f"there is no port {port}")
+        address = await self._lookups.address(url.host, port)
         if not self._may_reach(address):
             raise UnreachableAddress(f"{url.host} has the address {address}, which is of this machine or its link")
         return address
 
     def _may_reach(self, address: str) -> bool:
         ip = ip_address(address)
-        ip = getattr(ip, "ipv4_mapped", None) or ip
+        # the address of IPv4 that one of IPv6 stands for
+        ip = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None) or ip
         if ip.is_loopback:
             return self._loopback
-        return not (ip.is_link_local or ip.is_multicast or ip.is_unspecified or ip.is_reserved or address in _METADATA)
+        if ip.is_link_local or ip.is_multicast or ip.is_unspecified or ip.is_reserved or ip in _METADATA:
+            return False
+        return self._loopback or not _is_of_this_machine(ip)
 
 
-_METADATA = frozenset({"fd00:ec2::254", "100.100.100.200", "168.63.129.16"})
+def _is_of_this_machine(ip: IPv4Address | IPv6Address) -> bool:
+    """Whether a socket of this machine can have an address."""
+    try:
+        with socket(AF_INET if ip.version == 4 else AF_INET6, SOCK_DGRAM) as probe:
+            probe.bind((str(ip), 0))
+    except OSError:
+        return False
+    return True
+
+
+_METADATA = frozenset(
+    ip_address(each) for each in ("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16", "192.0.0.192")
+)
 """Where clouds tell a machine its secrets, besides the addresses of the link."""
 
 

@@ -11,6 +11,7 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from uuid import uuid4
 
 from configuration.schema.webhooks import ReceiverSettings
@@ -61,6 +62,9 @@ MAX_PAUSE = 10.0
 
 LOOK_EVERY = timedelta(seconds=1)
 
+REST_SECONDS = 0.05
+"""How long an endpoint without anything to send is not looked at. Each message of any chat asks for a look at all endpoints."""
+
 HandOver = Callable[[WebhookKey], Awaitable[None]]
 """Starts the workflow of a webhook that fails. Idempotent."""
 
@@ -87,25 +91,41 @@ class WebhookSender(PeriodicTasks):
         """Until when this process may send."""
         self._handed_over: dict[WebhookKey, datetime] = {}
         """When the workflow of a webhook was last started, or found to run."""
+        self._rests_until: dict[WebhookKey, float] = {}
+        self._alarm: asyncio.TimerHandle | None = None
+        """The look after the rest of some endpoints."""
         self._look = PeriodicTask("look for events to send to webhooks", self.look, LOOK_EVERY)
         super().__init__(self._look)
         bus.subscribe(self._wake)
 
     async def look(self) -> None:
         """Begin to send to each endpoint to which this process does not send yet."""
+        now, rests = monotonic(), 0.0
         for key in self._endpoints:
-            if key not in self._running:
+            if key in self._running:
+                continue
+            if (rest := self._rests_until.get(key, now) - now) > 0:
+                rests = max(rests, rest)
+            else:
                 self._running[key] = asyncio.create_task(self._run(key), name=f"webhook {key.name}")
+        if rests and self._alarm is None:
+            self._alarm = asyncio.get_running_loop().call_later(rests, self._end_rest)
 
     async def stop(self) -> None:
         """Stop sending, and let other workers send. A delivery that is under way is broken off, and comes again."""
         await super().stop()
+        if self._alarm:
+            self._alarm.cancel()
         tasks = list(self._running.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         with suppress(StoreUnavailable):
             await release_webhooks(self._db, self._process, datetime.now(UTC))
+
+    def _end_rest(self) -> None:
+        self._alarm = None
+        self._look.wake()
 
     def _wake(self, announcement: Announcement) -> None:
         self._chats.receive(announcement)
@@ -121,6 +141,7 @@ class WebhookSender(PeriodicTasks):
         except Exception:
             logger.exception("cannot send to the webhook %s of %s now", key.name, key.instance)
         finally:
+            self._rests_until[key] = monotonic() + REST_SECONDS
             del self._running[key]
 
     async def _send_page(self, key: WebhookKey, endpoint: Endpoint) -> bool:
@@ -139,7 +160,9 @@ class WebhookSender(PeriodicTasks):
         await page.note({each.event_id for each in deliveries if each.is_done}, deliveries)
         await delete_old_deliveries(self._db, key)
         if failed:
-            logger.warning("the webhook %s of %s fails: %s", key.name, key.instance, failed.answer.split("\n")[0])
+            # an answer can quote the event, and so the words of a person
+            reason = f"it answers {failed.status}" if failed.status else failed.answer
+            logger.warning("the webhook %s of %s fails: %s", key.name, key.instance, reason)
             await self._hand_over(key)
             await set_webhook_state(self._db, key, WebhookState.FAILING, datetime.now(UTC))
         return not failed

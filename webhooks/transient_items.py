@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -29,7 +30,7 @@ from wire.notifications import Notification, Visibility
 logger = logging.getLogger(__name__)
 
 MAX_IN_FLIGHT = 50
-"""How many of them a process sends at the same time. The others are dropped."""
+"""How many of them a process sends to a topic at the same time. The others are dropped."""
 
 ASK_EVERY = timedelta(seconds=5)
 """How long the answer to the question counts whether this process may send."""
@@ -46,7 +47,7 @@ class TransientItems:
     ) -> None:
         self._db, self._endpoints, self._chats = db, endpoints, chats
         self._receivers, self._take = receivers, take
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: defaultdict[WebhookKey, set[asyncio.Task[None]]] = defaultdict(set)
         self._may_send: dict[WebhookKey, tuple[datetime, bool]] = {}
         bus.subscribe(self._receive)
 
@@ -55,9 +56,10 @@ class TransientItems:
 
     async def stop(self) -> None:
         """Break off what is under way."""
-        for task in self._tasks:
+        tasks = [task for own in self._tasks.values() for task in own]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _receive(self, announcement: Announcement) -> None:
         frame = announcement.frame
@@ -65,10 +67,11 @@ class TransientItems:
         if frame is None or frame.get("ContentType") == CHAT_ENDED:
             return
         for key, stream_id in self._chats.streams_of(announcement.conversation_id).items():
-            if len(self._tasks) < MAX_IN_FLIGHT:
+            own = self._tasks[key]
+            if len(own) < MAX_IN_FLIGHT:
                 task = asyncio.create_task(self._send(key, stream_id, frame, announcement.only_to))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                own.add(task)
+                task.add_done_callback(own.discard)
 
     async def _send(self, key: WebhookKey, stream_id: str, item: Mapping[str, Any], only_to: str | None) -> None:
         try:

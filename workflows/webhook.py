@@ -59,13 +59,16 @@ class Webhook:
         await self._ask(WebhookState.FAILING, sends=False)
         while self._last.outcome not in _OVER:
             await self._wait()
-            self._is_hurried, skips, self._skips = False, self._skips, False
+            self._is_hurried = False
             if self._state is WebhookState.PAUSED:
                 await self._ask(WebhookState.PAUSED, sends=False)
                 continue
+            skips, self._skips = self._skips, False
             await self._ask(WebhookState.FAILING, skips=skips)
             self._attempts += 1
-            if self._has_given_up():
+            if self._is_paused_since_try():
+                self._last = TryResult(outcome=TryOutcome.NOTED)
+            elif self._has_given_up():
                 self._state, self._next_try = WebhookState.DISABLED, None
                 await self._ask(WebhookState.DISABLED, sends=False)
         return self._last.outcome
@@ -90,7 +93,7 @@ class Webhook:
 
     @workflow.signal
     def skip(self, *_: Any) -> None:
-        """Pass over the event that cannot be delivered, and try the next one at once."""
+        """Pass over the event that cannot be delivered, and try the next one at once, or after `resume` if it is paused."""
         self._skips = self._is_hurried = True
 
     @workflow.query
@@ -120,6 +123,10 @@ class Webhook:
         self._tell()
         with suppress(TimeoutError):
             await workflow.wait_condition(lambda: self._is_hurried, timeout=delay, timeout_summary="the next try")
+
+    def _is_paused_since_try(self) -> bool:
+        """Whether it was paused while an event was delivered. The workers are not to send the next one."""
+        return self._state is WebhookState.PAUSED and self._last.outcome is TryOutcome.DELIVERED
 
     def _has_given_up(self) -> bool:
         is_last = self._attempts >= len(SCHEDULE)

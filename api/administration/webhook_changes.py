@@ -6,6 +6,7 @@ Their secrets are made here, and shown once. A webhook of the file is changed in
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from secrets import token_bytes
@@ -108,12 +109,18 @@ async def put_webhook(
     known = _webhooks(services, admin).get(name)
     if known:
         _refuse_of_file(services, admin, name)
-    secret = None if known else _new_secret()
-    secrets = list(known.secrets) if known else [secret]
-    await _write(services, admin, name, {**body.model_dump(), "secrets": secrets})
+    else:
+        await _forget(services, admin, name)
+    secret = _new_secret()
+
+    def table(now: WebhookSettings | None) -> dict[str, Any]:
+        return {**body.model_dump(), "secrets": list(now.secrets) if now else [secret]}
+
+    written = await _write(services, admin, name, table)
     if known:
         await _try_now(services, admin, name)
-    return CreatedWebhookResponse(**_shown(services, admin, name), secret=secret)
+    is_new = written["secrets"] == [secret]
+    return CreatedWebhookResponse(**_shown(services, admin, name), secret=secret if is_new else None)
 
 
 @router.delete("/{webhook}")
@@ -121,16 +128,22 @@ async def delete_webhook(name: NameInPath, services: ServicesInRequest, admin: B
     """Deletes a webhook that was created here, its position and its deliveries. What is not delivered yet is not sent."""
     await _own(services, admin, name)
     await services.configuration.reset(admin.instance, KIND, name)
-    await _try_now(services, admin, name)
-    await remove_webhook(services.db, WebhookKey(admin.instance, name))
+    await _forget(services, admin, name)
     return EmptyResponse()
 
 
 @router.post("/{webhook}/secrets")
 async def replace_secret(name: NameInPath, services: ServicesInRequest, admin: ByAdministrator) -> SecretResponse:
     """Makes another secret. The last one signs beside it, until this operation is called again."""
-    known, secret = await _own(services, admin, name), _new_secret()
-    await _write(services, admin, name, {**section_as_json(known), "secrets": [secret, known.secrets[0]]})
+    secret = _new_secret()
+    await _own(services, admin, name)
+
+    def table(now: WebhookSettings | None) -> dict[str, Any]:
+        if now is None:
+            raise _unknown(admin, name)
+        return {**section_as_json(now), "secrets": [secret, now.secrets[0]]}
+
+    await _write(services, admin, name, table)
     return SecretResponse(secret=secret)
 
 
@@ -162,17 +175,38 @@ async def _own(services: Services, admin: InstanceAdministrator, name: str) -> W
     return found
 
 
-async def _write(services: Services, admin: InstanceAdministrator, name: str, value: dict[str, Any]) -> None:
+async def _write(
+    services: Services,
+    admin: InstanceAdministrator,
+    name: str,
+    table: Callable[[WebhookSettings | None], dict[str, Any]],
+) -> dict[str, Any]:
+    """Write the table that is made of the present one; None: there is none. So two requests at once lose no secret."""
     try:
-        await services.configuration.change(admin.instance, KIND, name, value, by=admin.key_id)
+        written = await services.configuration.change(
+            admin.instance, KIND, name, lambda instance: table(instance.webhooks.get(name)), by=admin.key_id
+        )
     except InvalidConfiguration as problem:
         raise MalformedRequest(f"{problem}.") from None
+    return written or {}
+
+
+async def _forget(services: Services, admin: InstanceAdministrator, name: str) -> None:
+    """Delete what the store has of a webhook that the configuration does not have. If it fails, its workflow then ends."""
+    key = WebhookKey(admin.instance, name)
+    if found := await find_webhook(services.db, key):
+        await remove_webhook(services.db, key)
+        await _look(services, admin, name, found.state)
 
 
 async def _try_now(services: Services, admin: InstanceAdministrator, name: str) -> None:
     """Have the workflow of a webhook that fails look at the changed configuration. While the engine is away it looks later."""
-    found = await find_webhook(services.db, WebhookKey(admin.instance, name))
-    if found and found.state is not WebhookState.SENDING:
+    if found := await find_webhook(services.db, WebhookKey(admin.instance, name)):
+        await _look(services, admin, name, found.state)
+
+
+async def _look(services: Services, admin: InstanceAdministrator, name: str, state: WebhookState) -> None:
+    if state is not WebhookState.SENDING:
         with suppress(EngineUnavailable):
             await services.engine.signal_webhook(admin.instance, name, WebhookSignal.RETRY_NOW)
 

@@ -58,9 +58,10 @@ async def list_contacts(services: ServicesInRequest, agent: ByAgentToken) -> Con
 async def join_chat(contact_id: ContactId, services: ServicesInRequest, agent: ByAgentToken) -> ChatDetailsResponse:
     """Returns the `chatDetails` with which ChatJS joins the chat: `ChatSession.create({type: "AGENT", chatDetails})`.
 
-    A supervisor gets those of a contact that they monitor, too.
+    A supervisor gets those of a contact that they monitor, too, unless it is their own by now.
     """
-    if monitor := await find_own_monitor(services, agent, contact_id):
+    monitor = await find_own_monitor(services, agent, contact_id)
+    if monitor and not await _is_own(services, agent, contact_id):
         return _chat_details(services, agent, contact_id, monitor.conversation_id, monitor.participant_id)
     contact, conversation, me = await find_own_contact(services, agent, contact_id)
     if contact.ended_at is not None:
@@ -68,6 +69,11 @@ async def join_chat(contact_id: ContactId, services: ServicesInRequest, agent: B
     if me.left_at is not None:
         raise MalformedRequest("contact_id: you have left the chat; resume it first.")
     return _chat_details(services, agent, contact_id, conversation.id, me.id)
+
+
+async def _is_own(services: Services, agent: SignedInAgent, contact_id: str) -> bool:
+    found = await conversations.find_contact(services.db, agent.instance, contact_id)
+    return found is not None and found[0].agent_user == agent.user
 
 
 def _chat_details(

@@ -100,6 +100,10 @@ async def begin(services: Services, new: NewStream) -> str:
     stream_id = await streams.start_stream(services.db, new, datetime.now(UTC))
     if stream_id is None:
         raise LimitReached(f"A chat can be streamed to {MAX_STREAMS} topics at the same time. Stop one of them first.")
+    conversation = await conversations.find_conversation(services.db, new.conversation_id)
+    if conversation is None or conversation.ended_at is not None:
+        # it ended meanwhile, and its end can have come before the stream: then nothing would ever end that
+        await streams.stop_stream(services.db, new.conversation_id, stream_id, datetime.now(UTC))
     await services.bus.announce(stream_has_changed(new.instance, new.topic, new.conversation_id, stream_id))
     return stream_id
 

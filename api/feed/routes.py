@@ -16,7 +16,7 @@ from api.feed.positions import known_position
 from api.feed.responses import FeedEventResponse, FeedResponse
 from api.openapi import ACCESS_KEY, DescribedRoute, error_responses
 from configuration.schema.access_keys import KeyRole
-from domain.errors import AccessDenied, InvalidValue
+from domain.errors import AccessDenied, InvalidValue, Unavailable
 from domain.feed import FeedEventType, types_named
 from runtime.streams import prepend_chunk
 from store.feed import FeedPosition, page_of_feed
@@ -25,6 +25,9 @@ from wire.cloud_events import cloud_events
 STREAM = "text/event-stream"
 STREAM_SECONDS = 600.0
 """How long a stream lasts. Clients of server-sent events then come back with `Last-Event-ID`, and are authenticated again."""
+
+MOST_WITH_CONTENT = 100
+"""How many events are read at once if they have texts, which are as long as 16 KB each."""
 
 KEEP_ALIVE_LOOKS = 15
 """After so many looks without an event, a stream sends a comment. A look comes every second at least."""
@@ -56,12 +59,13 @@ class _Reader:
     def __init__(
         self, services: Services, instance: str, after: FeedPosition, types: Collection[FeedEventType], limit: int
     ) -> None:
-        self._services, self._instance, self.position = services, instance, after
+        self._services, self.instance, self.position = services, instance, after
         self._types, self._limit = types, limit
 
     async def page(self, *, with_content: bool) -> FeedResponse:
         """Return the next events. Those of other types are skipped."""
-        found = await page_of_feed(self._services.db, self._instance, self.position, self._limit)
+        limit = min(self._limit, MOST_WITH_CONTENT) if with_content else self._limit
+        found = await page_of_feed(self._services.db, self.instance, self.position, limit)
         if found:
             self.position = found[-1].position
         asked = [event for event in found if not self._types or event.type in self._types]
@@ -105,7 +109,7 @@ async def _next_events(services: Services, reader: _Reader, wait: float, *, with
     if wait == 0:
         return await reader.page(with_content=with_content)
     found = FeedResponse(events=[], next=str(reader.position))
-    async for _ in services.feed_waits.looks(wait):
+    async for _ in services.feed_waits.looks(reader.instance, wait):
         found = await reader.page(with_content=with_content)
         if found.events or services.stopping.is_set():
             break
@@ -113,12 +117,20 @@ async def _next_events(services: Services, reader: _Reader, wait: float, *, with
 
 
 async def _stream(services: Services, reader: _Reader, *, with_content: bool) -> AsyncIterator[bytes]:
-    yield b"retry: 1000\n\n"
-    silent = 0
-    async for _ in services.feed_waits.looks(STREAM_SECONDS):
+    beginning, silent = b"retry: 1000\n\n", 0
+    async for _ in services.feed_waits.looks(reader.instance, STREAM_SECONDS):
         while True:
             before = reader.position
-            for event in (await reader.page(with_content=with_content)).events:
+            try:
+                events = (await reader.page(with_content=with_content)).events
+            except Unavailable:
+                if beginning:
+                    raise
+                return  # the client comes back with its last position, and then gets the error
+            if beginning:
+                yield beginning  # only now: what fails before it is an error response
+                beginning = b""
+            for event in events:
                 silent = 0
                 yield f"id: {event.position}\nevent: {event.type}\ndata: {event.model_dump_json()}\n\n".encode()
             if reader.position == before:

@@ -103,9 +103,10 @@ class IdleRuleSettings(SettingsSection):
 def _is_web_address(url: str) -> str:
     try:
         parts = urlsplit(url)
-    except ValueError:
-        parts = None
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        is_address = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # also of a port that is no number, or too large a one
+        is_address = False
+    if not is_address:
         raise ValueError("must be http://... or https://...")
     return url
 

@@ -28,7 +28,6 @@ from store.conversations import find_participant
 from tests.workflows.both_stores import engine_on_each_store
 from tests.workflows.conftest import environment
 from tests.workflows.engine import Chat, Engine, eventually
-from wire.attachment_files import DIRECT, staged_path
 
 __all__ = ["engine_on_each_store", "environment"]
 
@@ -289,20 +288,3 @@ async def test_without_a_working_scanner_a_file_is_rejected(engine: Engine, tmp_
         assert desk.files() == []
         description = await engine.client.get_workflow_handle(f"attachment-{row.id}").describe()
         assert description.workflow_type == "AttachmentCheck"
-
-
-async def test_direct_upload_that_is_replaced_before_the_move_is_refused(engine: Engine, tmp_path: Path) -> None:
-    """A client that writes to the archive by itself can write between the check and the move."""
-    async with engine.worker():
-        desk = await desk_of(engine, tmp_path)
-        row = await desk.begin()
-        await rows.note_upload(engine.db, row.id, DIRECT)
-        staged = tmp_path / staged_path(row, DIRECT)
-        staged.parent.mkdir(parents=True)
-        staged.write_bytes(CONTENT)
-        assert await rows.accept(engine.db, row.id, DIRECT, datetime.now(UTC))
-        staged.write_bytes(bytes(len(CONTENT)))
-        with pytest.raises(InvalidValue, match="replaced by something else"):
-            await desk.attachments.accept(await desk.found(row))
-        assert await rows.find_attachment(engine.db, row.id) is None
-        assert desk.files() == []

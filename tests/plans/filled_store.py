@@ -63,13 +63,13 @@ def _rows(size: int, now: datetime) -> Iterator[Row]:
         yield schema.sent_positions, {"contact_id": f"waiting-{n}", "position": size - n, "at": now}
         yield schema.audit, _audit_entry(n, now)
         monitored = {
-            "conversation_id": f"waiting-{n}",
-            "contact_id": f"waiting-{n}",
+            "conversation_id": f"idle-{n}",
+            "contact_id": f"idle-{n}",
             "may_barge": False,
             # later than the tests run: none of them is over, however long the store takes to fill
             "lost_at": now + timedelta(hours=1),
         }
-        yield schema.monitors, {"participant_id": f"waiting-{n}-customer", **monitored}
+        yield schema.monitors, {"participant_id": f"idle-{n}-agent", **monitored}
         yield schema.client_tokens, {"id": f"token-{n}", "digest": "d", "resource_id": f"waiting-{n}", "used_at": now}
         yield schema.feed_events, _event(n, now - timedelta(hours=10) + timedelta(seconds=n))
         yield schema.webhook_deliveries, _delivery(n, began)

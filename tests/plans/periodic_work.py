@@ -98,9 +98,9 @@ async def periodic_tasks(db: Database) -> AsyncGenerator[Tasks]:
 
 
 async def _settings(db: Database) -> Settings:
-    """The configuration of the agents in the store. Their customers get their positions."""
+    """The configuration of the agents in the store, who are supervisors, too. Their customers get their positions."""
     agents = {
-        state.user: {"name": state.name, "capacity": state.capacity, "queues": [SUPPORT]}
+        state.user: {"name": state.name, "capacity": state.capacity, "queues": [SUPPORT], "supervisor": True}
         for state in await agent_states(db, INSTANCE, datetime.now(UTC))
     }
     workstream = {

@@ -266,6 +266,7 @@ async def connections_of_participants(db: Database) -> None:
     await connections.mark_connect_reported(db, "idle-3-customer", PROCESS)
     await connections.connections_of(db, PROCESS)
     await connections.has_other_process(db, PROCESS, now)
+    assert await connections.is_connected(db, "idle-3-customer")
     await connections.mark_connection_lost(db, "idle-3-customer", PROCESS, now)
     await connections.add_connection(db, "own-parked-customer", "own-parked", DEAD_PROCESS)
     assert await connections.connections_of_dead_processes(db, now)
@@ -362,6 +363,7 @@ async def supervisors_of_a_chat(db: Database) -> None:
     async with db.write() as connection:
         assert await monitors.begin_monitor(connection, monitor, 5, now) is Begun.PRESENT
     assert await monitors.find_monitor(db, CHAT, "new") == monitor
+    assert len(await monitors.monitors_after(db, "", PAGE)) == PAGE
     await monitors.note_monitor_connected(db, monitor.participant_id)
     await monitors.note_monitor_lost(db, monitor.participant_id, now - timedelta(days=1))
     assert len(await monitors.monitors_lost_before(db, now - timedelta(hours=1))) == 1

@@ -18,6 +18,7 @@ from store.database import Database
 from store.feed import FeedPosition, StoredEvent, contents_of, page_of_feed, remove_old_events, start_of_feed
 from store.item_writer import ItemWriter
 from store.personal_data import erase_conversation
+from store.webhooks import WebhookKey, find_webhook, take_webhook
 from tests.store.sample_records import (
     AGENT,
     CUSTOMER,
@@ -201,36 +202,6 @@ async def test_page_goes_on_after_a_position_and_knows_only_its_instance(db: Dat
     assert {event.conversation_id for event in found} == {"c"}
 
 
-async def test_event_is_not_read_before_those_of_an_older_transaction(db: Database) -> None:
-    """The older transaction ends later, so its events become visible later. SQLite has one transaction at a time."""
-    if not db.is_postgres:
-        return
-    for name in ("slow", "quick"):
-        await open_conversation(db, opening(name))
-    position = await last_position(db)
-    async with db.write() as slow:
-        await write_conversation(db, slow, "slow", items=[item(1, contact_id="slow", id="slow")])
-        await record(db, "quick", items=[item(1, contact_id="quick", id="quick")])
-        assert await feed(db, position) == []
-    assert [event.id for event in await feed(db, position)] == ["slow", "quick"]
-
-
-async def test_writers_at_once_number_without_gaps(db: Database) -> None:
-    await open_conversation(db, opening())
-    async with db.write() as connection:
-        await write_conversation(db, connection, "c", step=step(1))
-
-    async def write(number: int) -> None:
-        async with db.write() as connection:
-            await write_conversation(db, connection, "c", items=[item(number)])
-
-    async def change(number: int) -> None:
-        await merge_attributes(db, INSTANCE, "c", {"mood": str(number)}, limit=1_000)
-
-    await asyncio.gather(*(each(number) for number in range(1, 15) for each in (write, change)))
-    assert sorted(event.seq for event in await feed(db)) == list(range(1, 31))
-
-
 async def test_old_events_are_removed_and_the_numbers_go_on(db: Database) -> None:
     await record_chat(db, 1, 2, 3)
     await record(db, "c", items=[item(90_000)])
@@ -252,10 +223,32 @@ async def test_recent_events_stay(db: Database) -> None:
     assert len(await feed(db)) == count
 
 
-async def test_events_of_a_closed_chat_go_altogether(db: Database) -> None:
+async def test_numbers_go_on_in_a_chat_that_is_closed(db: Database) -> None:
+    """A backend changes attributes also after the end."""
     await changes(db, {}, {"state": "CLOSED", "ended_at": after(100), "closed_at": after(120)})
+    count = len(await feed(db))
     await remove_old_events(db, INSTANCE, START + timedelta(days=4000))
-    assert await feed(db) == []
+    start = await start_of_feed(db, INSTANCE)
+    await merge_attributes(db, INSTANCE, "c", {"mood": "calm"}, limit=1_000)
+    assert [event.seq for event in await feed(db, start)] == [count + 1]
+
+
+async def test_webhook_that_is_behind_goes_on_from_the_start_of_the_feed(db: Database) -> None:
+    """It gets none of the events that only stay for their numbers. Those of other instances, and ahead, stay where they are."""
+    behind, ahead, other = (WebhookKey(*key) for key in ((INSTANCE, "behind"), (INSTANCE, "ahead"), ("other", "hook")))
+    for key in (behind, other):
+        assert await take_webhook(db, key, "process", after(1), START)
+    await open_conversation(db, opening())
+    await record(db, "c", items=[item(1), item(2)])
+    assert await take_webhook(db, ahead, "process", after(1), START)
+    await merge_attributes(db, INSTANCE, "c", {"mood": "calm"}, limit=1_000)  # it happens now
+    before = {key: await find_webhook(db, key) for key in (ahead, other)}
+    await remove_old_events(db, INSTANCE, START + timedelta(days=2))
+    found = await find_webhook(db, behind)
+    assert found
+    assert found.position == await start_of_feed(db, INSTANCE)
+    assert [event.type for event in await feed(db, found.position)] == ["contact.data_updated"]
+    assert {key: await find_webhook(db, key) for key in (ahead, other)} == before
 
 
 async def test_erased_conversation_has_no_events(db: Database) -> None:

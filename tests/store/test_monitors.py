@@ -15,11 +15,12 @@ from store.monitors import (
     begin_monitor,
     end_monitor,
     find_monitor,
+    monitors_after,
     monitors_lost_before,
     note_monitor_connected,
     note_monitor_lost,
 )
-from tests.store.sample_records import AGENT, CUSTOMER, after, contact, record, record_chat, snapshot
+from tests.store.sample_records import AGENT, CUSTOMER, INSTANCE, after, contact, record, record_chat, snapshot
 
 SUE = Monitor("c-sue", "c", "c", "sue", "Sue", may_barge=False)
 NOW, LATER = after(100), after(200)
@@ -117,6 +118,17 @@ async def test_no_monitor_outlives_a_contact_that_ends_at_the_same_moment(db: Da
         )
         assert await find_monitor(db, "c", "sue") is None
         assert not await is_present(db)
+
+
+async def test_all_monitors_are_read_in_pages(db: Database) -> None:
+    await record_chat(db)
+    tom = SUE._replace(participant_id="c-tom", user="tom", name="Tom")
+    for monitor in (tom, SUE):
+        await begin(db, monitor)
+    assert await monitors_after(db, "", 5) == [(SUE, INSTANCE), (tom, INSTANCE)]
+    assert await monitors_after(db, "", 1) == [(SUE, INSTANCE)]
+    assert await monitors_after(db, SUE.participant_id, 5) == [(tom, INSTANCE)]
+    assert await monitors_after(db, tom.participant_id, 5) == []
 
 
 async def test_lost_supervisors_are_found(db: Database) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64encode
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ class Receiver:
         attempts: all requests, by the id of the event.
         status: of the answers.
         headers: of the answers.
+        released: when an answer is given; None: at once.
     """
 
     def __init__(self, url: str) -> None:
@@ -30,6 +32,7 @@ class Receiver:
         self.status = 200
         self.headers: dict[str, str] = {}
         self.answer = ""
+        self.released: asyncio.Event | None = None
 
     async def receive(self, request: web.Request) -> web.Response:
         """Verify a request, and answer it."""
@@ -37,6 +40,8 @@ class Receiver:
         event = Webhook(SECRET).verify(body, dict(request.headers))
         assert request.headers["webhook-id"] == event["id"]
         self.attempts.append(event["id"])
+        if self.released:
+            await self.released.wait()
         if self.status < 300:
             self.events.append(event)
         return web.Response(status=self.status, headers=self.headers, text=self.answer)

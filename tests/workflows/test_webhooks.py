@@ -180,6 +180,16 @@ async def test_operator_sees_why_it_fails(engine: Engine) -> None:
         assert (latest.status, latest.answer, latest.event_id) == (500, "no room", receiver.attempts[0])
 
 
+async def test_log_has_the_status_of_an_answer_and_not_its_text(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A receiver can quote what it was sent."""
+    async with hooked(engine) as (receiver, key):
+        await fail(engine, receiver, key)
+        assert f"{key.name} of demo fails: it answers 500" in caplog.text
+        assert "no room" not in caplog.text
+
+
 async def test_paused_webhook_sends_nothing_until_it_resumes(engine: Engine) -> None:
     async with hooked(engine) as (receiver, key):
         id = await fail(engine, receiver, key)
@@ -191,6 +201,42 @@ async def test_paused_webhook_sends_nothing_until_it_resumes(engine: Engine) -> 
         assert len(receiver.attempts) == attempts
         await workflow_of(engine, key).signal("resume")
         await arrived(receiver, id, "message.created")
+
+
+async def test_webhook_that_is_paused_while_an_event_is_delivered_stays_paused(engine: Engine) -> None:
+    async with hooked(engine) as (receiver, key):
+        id = await fail(engine, receiver, key)
+        receiver.status, receiver.released, attempts = 200, asyncio.Event(), len(receiver.attempts)
+        await workflow_of(engine, key).signal("retry_now")
+
+        async def is_tried() -> bool | None:
+            return True if len(receiver.attempts) > attempts else None
+
+        await eventually(is_tried, "the event is on its way")
+        await workflow_of(engine, key).signal("pause")
+        await status_of(engine, key, "paused")
+        receiver.released.set()
+
+        async def is_paused() -> bool | None:
+            found = await find_webhook(engine.db, key)
+            return True if found and found.state is WebhookState.PAUSED else None
+
+        await eventually(is_paused, "the workers send nothing")
+        assert (await status_of(engine, key, "paused")).attempts == 1
+        await workflow_of(engine, key).signal("resume")
+        await arrived(receiver, id, "message.created")
+
+
+async def test_event_that_is_skipped_while_the_webhook_is_paused_is_passed_over(engine: Engine) -> None:
+    async with hooked(engine) as (receiver, key):
+        id = await fail(engine, receiver, key)
+        for signal in ("pause", "skip"):
+            await workflow_of(engine, key).signal(signal)
+        await status_of(engine, key, "paused")
+        receiver.status = 200
+        await workflow_of(engine, key).signal("resume")
+        events = await arrived(receiver, id, "message.created")
+        assert [event["seq"] for event in events] == list(range(2, len(events) + 2))
 
 
 async def test_skipped_event_is_passed_over(engine: Engine) -> None:
