@@ -9,6 +9,8 @@ from tests.pages.accessibility import findings
 from tests.pages.conftest import Devices
 from tests.pages.desks import WIDE, Desk, Supervisor
 
+pytestmark = pytest.mark.usefixtures("quiet_floor")
+
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -65,7 +65,10 @@ async function load(): Promise<ChatJs> {
 
 /** Create a session of the customer or of an agent. */
 export async function createSession(type: "CUSTOMER" | "AGENT", details: ChatDetails): Promise<ChatJsSession> {
-  const connect = await (loading ??= load());
+  const connect = await (loading ??= load().catch((error: unknown) => {
+    loading = null; // the next attempt loads it again
+    throw error;
+  }));
   const chatDetails =
     type === "CUSTOMER"
       ? details

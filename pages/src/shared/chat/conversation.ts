@@ -2,8 +2,9 @@
 import { computed, signal } from "@preact/signals";
 import { call } from "../api";
 import { createSession, type ChatJsSession } from "./chatjs";
-import { firstAttempt, type Connection } from "./connection";
-import { Transcript } from "./transcript";
+import type { Connection } from "./connection";
+import { Outbox, reasonOf, type Receipt } from "./outbox";
+import { Transcript, type Outgoing } from "./transcript";
 import { EVENTS, type ChatDetails, type Item, type TranscriptPage } from "./wire";
 
 export type Party = "CUSTOMER" | "AGENT";
@@ -28,6 +29,7 @@ export class Conversation {
   /** Called with each item of somebody else that has just arrived. */
   onIncoming: (item: Item) => void = () => undefined;
 
+  private readonly outbox: Outbox;
   private session: ChatJsSession | null = null;
   /** Reads the transcript once ChatJS does not: after the end of the chat. */
   private readerToken: string | null = null;
@@ -45,6 +47,7 @@ export class Conversation {
     readonly details: ChatDetails,
   ) {
     this.transcript = new Transcript(details.ParticipantId);
+    this.outbox = new Outbox(this.transcript, this.connection, (message) => this.deliver(message));
     window.addEventListener("online", this.onNetwork);
     window.addEventListener("offline", this.onNetwork);
   }
@@ -52,7 +55,13 @@ export class Conversation {
   /** Connect, and connect again until the chat ends or `stop` is called. */
   async open(): Promise<void> {
     if (this.isStopped) return;
-    const session = await createSession(this.party, this.details);
+    let session: ChatJsSession;
+    try {
+      session = await createSession(this.party, this.details);
+    } catch {
+      // ChatJS itself could not be loaded
+      return this.retry();
+    }
     this.session = session;
     const isCurrent = () => this.session === session && !this.isStopped;
     const on = <E>(handler: (event: E) => void) => (event: E) => {
@@ -92,23 +101,20 @@ export class Conversation {
     }
   }
 
-  /** Send a text. It is in the list at once; a refused one stays there with the reason, and can be sent again. */
-  async send(content: string, contentType = "text/plain", token: string = crypto.randomUUID()): Promise<void> {
-    this.transcript.begin({ token, content, contentType, at: new Date().toISOString(), problem: null, id: null });
-    try {
-      await firstAttempt(this.connection);
-      if (!this.session) throw new Error("not connected");
-      const { data } = await this.session.sendMessage({ message: content, contentType, clientToken: token });
-      this.transcript.change(token, { id: data.Id, at: data.AbsoluteTime });
-    } catch (error) {
-      this.transcript.change(token, { problem: reasonOf(error) });
-    }
+  /** Send a text, now or once there is a connection. A refused one can be sent again. */
+  send(content: string, contentType = "text/plain"): void {
+    this.outbox.put(content, contentType);
   }
 
   /** Send a message again that was refused. */
-  async resend(token: string): Promise<void> {
+  resend(token: string): void {
     const message = this.transcript.outgoing.value.find((each) => each.token === token);
-    if (message) await this.send(message.content, message.contentType, token);
+    if (message) this.outbox.put(message.content, message.contentType, token);
+  }
+
+  private async deliver({ content, contentType, token }: Outgoing): Promise<Receipt> {
+    if (!this.session) throw new Error("not connected");
+    return (await this.session.sendMessage({ message: content, contentType, clientToken: token })).data;
   }
 
   /** Send a file. Throws an error with a text for people. */
@@ -289,10 +295,4 @@ export class Conversation {
 function isRefusal(error: unknown): boolean {
   const { statusCode, type } = (error ?? {}) as { statusCode?: number; type?: string };
   return statusCode === 403 || type === "AccessDeniedException";
-}
-
-function reasonOf(error: unknown): string {
-  const { message, type } = (error ?? {}) as { message?: string; type?: string };
-  if (type === "ThrottlingException") return "That was too fast. Try again in a moment.";
-  return message && type ? message : "It could not be sent.";
 }
