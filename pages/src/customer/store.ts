@@ -180,7 +180,7 @@ export class Store {
       this.memory.change(saved.details.ContactId, { endedAt: new Date(serverNow()).toISOString() });
     }
     // the chat was over before this page could read it
-    if (conversation.hasOlder.peek() === null) await this.showEnded(conversation, saved);
+    if (conversation.reader.hasOlder.peek() === null) await this.showEnded(conversation, saved);
   }
 
   private async showEnded(conversation: Conversation, saved: SavedChat): Promise<void> {

@@ -61,7 +61,7 @@ export function MessageList({ conversation }: { conversation: Conversation }) {
         rows={rows.value}
         render={render}
         label={text("messages")}
-        onNearStart={() => void conversation.loadOlder()}
+        onNearStart={() => void conversation.reader.loadOlder()}
         onAtEnd={(value) => (isAtEnd.value = value)}
         control={toEnd}
         head={<Head conversation={conversation} isEmpty={rows.value.length === 0} />}
@@ -81,12 +81,12 @@ function lastMessageKey(rows: readonly Row[]): string | undefined {
 }
 
 function Head({ conversation, isEmpty }: { conversation: Conversation; isEmpty: boolean }) {
-  if (conversation.hasOlder.value === null || isEmpty) return null;
-  if (conversation.hasOlder.value) {
+  if (conversation.reader.hasOlder.value === null || isEmpty) return null;
+  if (conversation.reader.hasOlder.value) {
     return (
       <p class="event-line">
-        <button type="button" class="link-button" onClick={() => void conversation.loadOlder()}>
-          {conversation.isLoadingOlder.value ? text("loadingOlder") : text("older")}
+        <button type="button" class="link-button" onClick={() => void conversation.reader.loadOlder()}>
+          {conversation.reader.isLoadingOlder.value ? text("loadingOlder") : text("older")}
         </button>
       </p>
     );

@@ -4,17 +4,13 @@
  */
 import type { ReadonlySignal } from "@preact/signals";
 import { text } from "../texts";
-import { until, type Connection } from "./connection";
+import { MOST_ATTEMPTS, pauseAfter, unlessLost, until, type Connection } from "./connection";
 import type { Outgoing, Transcript } from "./transcript";
 
 /** What the server answers when it has recorded a message. */
 export interface Receipt {
   Id: string;
 }
-
-/** Attempts with a connection after which a message stays unsent; so the others do not wait for it forever. */
-const MOST_ATTEMPTS = 5;
-const AGAIN_MS = 1_000;
 
 export class Outbox {
   private isRunning = false;
@@ -44,34 +40,23 @@ export class Outbox {
 
   private async deliver(message: Outgoing): Promise<void> {
     const change = (part: Partial<Outgoing>) => this.transcript.change(message.token, part);
-    for (let attempts = 1; ; attempts += 1) {
+    for (let attempt = 1; ; attempt += 1) {
       if (this.connection.peek() !== "connected") {
         await until(this.connection, (state) => state === "connected" || state === "closed");
-        attempts = 1;
+        attempt = 1;
       }
       if (!this.isPending(message)) return;
       if (this.connection.peek() === "closed") return change({ problem: `${text("closed")}.` });
       change({ wasSent: true });
       try {
-        const { Id } = await this.attempt(message);
+        const { Id } = await unlessLost(this.connection, this.send(message));
         return change({ id: Id });
       } catch (error) {
-        if (isRefusal(error) || (attempts >= MOST_ATTEMPTS && this.connection.peek() === "connected")) {
-          return change({ problem: reasonOf(error) });
-        }
-        await new Promise((resolve) => window.setTimeout(resolve, AGAIN_MS * attempts));
+        // the messages behind this one do not wait for it forever
+        if (isRefusal(error) || attempt >= MOST_ATTEMPTS) return change({ problem: reasonOf(error) });
+        await pauseAfter(attempt);
       }
     }
-  }
-
-  /** Send a message. It also fails when the connection is lost: then a request can hang for minutes. */
-  private attempt(message: Outgoing): Promise<Receipt> {
-    return new Promise((resolve, reject) => {
-      const stop = this.connection.subscribe((state) => {
-        if (state !== "connected") reject(new Error("the connection is lost"));
-      });
-      void this.send(message).then(resolve, reject).finally(stop);
-    });
   }
 
   /** Whether a message still has to be sent: nobody has discarded it, and it has not arrived by the socket. */
