@@ -17,6 +17,8 @@ export function MessageList({ conversation }: { conversation: Conversation }) {
   const unseen = useSignal(0);
   const toEnd = useRef<(() => void) | null>(null);
   const lastKey = rows.value.at(-1)?.key;
+  // the desk has the heading of the chat above it, the customer's page only its own
+  const Heading = conversation.party === "AGENT" ? "h3" : "h2";
 
   useEffect(() => {
     unseen.value = isAtEnd.value ? 0 : unseen.value + 1;
@@ -42,9 +44,9 @@ export function MessageList({ conversation }: { conversation: Conversation }) {
         return <OutgoingMessage row={row} conversation={conversation} />;
       case "divider":
         return (
-          <h3 class="divider">
+          <Heading class="divider">
             <span>{row.text}</span>
-          </h3>
+          </Heading>
         );
       default:
         return (
