@@ -36,6 +36,9 @@ LATE_RECEIPT = "403 (Forbidden) ({url}/participant/event)"
 MESSAGES = ".message .plain-text"
 """The texts of people's messages in a list, in its order; also of those that are on their way."""
 
+ON_THEIR_WAY = ".message-sending"
+"""The messages in a list that have not arrived yet."""
+
 WAITS = "Waiting for the connection. It is sent by itself."
 """What the page says below a message that is written without a connection."""
 

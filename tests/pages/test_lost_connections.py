@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Route, expect
 
 from tests.pages.agents import Agent
-from tests.pages.browser import WAITS, Device
+from tests.pages.browser import ON_THEIR_WAY, WAITS, Device
 from tests.pages.conftest import Devices, Networks
 from tests.pages.desks import WIDE, Desk
 
@@ -34,14 +34,14 @@ async def test_customer_without_a_network(networks: Networks, agent: Agent) -> N
 
     await network.come_back()
     await expect(customer.words).to_have_text(["Before", "Are you there?", *WRITTEN])
-    await expect(customer.log.get_by_text(WAITS)).to_have_count(0)
+    await expect(customer.log.locator(ON_THEIR_WAY)).to_have_count(0)
     await expect(customer.is_connected).to_be_visible()
     assert participant.said() == ["Before", "Are you there?", *WRITTEN]
     participant.say("There you are")
     await customer.say("Yes")
     everything = ["Before", "Are you there?", *WRITTEN, "There you are", "Yes"]
     await expect(customer.words).to_have_text(everything)
-    await expect(customer.log.locator(".message-own").last).to_contain_text("Sent")
+    await expect(customer.log.locator(ON_THEIR_WAY)).to_have_count(0)
     assert participant.said() == everything
 
 
@@ -69,7 +69,7 @@ async def test_agent_without_a_network(networks: Networks, devices: Devices) -> 
     await expect(customer.words).to_have_text(everything)
     await expect(notice).to_have_count(0)
     await expect(desk.is_connected).to_be_visible()
-    await expect(desk.log.get_by_text(WAITS)).to_have_count(0)
+    await expect(desk.log.locator(ON_THEIR_WAY)).to_have_count(0)
     await expect(desk.status).to_have_value("available")
     # what has come meanwhile for the agent is there, too
     await desk.accept("Ida")
@@ -88,7 +88,7 @@ async def test_connection_that_breaks_while_the_browser_is_online(networks: Netw
     await expect(customer.log.get_by_text(WAITS)).to_have_count(len(WRITTEN))
     network.heal()
     await expect(customer.is_connected).to_be_visible()
-    await expect(customer.log.get_by_text(WAITS)).to_have_count(0)
+    await expect(customer.log.locator(ON_THEIR_WAY)).to_have_count(0)
     await expect(customer.words).to_have_text(["Before", *WRITTEN])
     await expect(customer.log.locator(".message-own").last).to_contain_text("Sent")
     assert participant.said() == ["Before", *WRITTEN]

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.api.calls import Api
-from tests.pages.browser import WAITS
+from tests.pages.browser import ON_THEIR_WAY, WAITS
 from tests.pages.conftest import Devices
 from tests.pages.desks import WIDE, Desk
 from tests.stack import Stack
@@ -58,7 +58,7 @@ async def test_both_pages_go_on_after_a_restart(
     await asyncio.to_thread(served_pages.stack.start)
     for page in (customer, desk):
         await expect(page.is_connected).to_be_visible(timeout=BACK_MS)
-        await expect(page.log.get_by_text(WAITS)).to_have_count(0)
+        await expect(page.log.locator(ON_THEIR_WAY)).to_have_count(0)
         await expect(page.words).to_have_count(4)
     await expect(lost).to_have_count(0)
     await desk.say("After")

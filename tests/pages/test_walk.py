@@ -154,6 +154,7 @@ async def test_first_walk(devices: Devices, served_pages: Api) -> None:
         for text in words:
             await side.sees(text)
     await desk.say("Nobody knows.")
+    await customer.chat.get_by_role("button", name="New messages").click()
     await customer.sees("Nobody knows.")
     continued = (await customer.saved())["details"]["ContactId"]
     assert continued != contact
