@@ -114,8 +114,7 @@ async def test_customer_reads_all_directions(
 
 @pytest.mark.parametrize("screen", SCREENS, ids=["phone", "wide"])
 async def test_agent_and_supervisor_read_all_directions(devices: Devices, screen: dict[str, Any]) -> None:
-    device = await devices(**screen)
-    desk, view = await Desk.open(device), await Supervisor.open(device)
+    desk, view = await Desk.open(await devices(**screen)), await Supervisor.open(await devices(**screen))
     customer = await (await devices()).customer()
     await customer.start(ARABIC_WORD, kind="Leave it open", name=ARABIC_NAME)
     await expect(desk.offer(ARABIC_NAME)).to_be_visible()

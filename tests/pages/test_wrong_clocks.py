@@ -56,8 +56,8 @@ LOCAL_TIMES = """() => [-120, -60, 0].map((seconds) =>
 
 @pytest.mark.parametrize("hours", [1, -1], ids=["ahead", "behind"])
 async def test_clocks_of_both_sides_are_an_hour_off(devices: Devices, hours: int) -> None:
-    agents = await with_clock_off(await devices(**WIDE), hours)
-    desk, view = await Desk.open(agents), await Supervisor.open(agents)
+    desk = await Desk.open(await with_clock_off(await devices(**WIDE), hours))
+    view = await Supervisor.open(await with_clock_off(await devices(**WIDE), hours))
     off = await desk.page.evaluate("Date.now()") / 1000 - datetime.now(UTC).timestamp()
     assert abs(off - 3600 * hours) < 60
     customer = await (await with_clock_off(await devices(), -hours)).customer()
