@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import TimeoutError, expect
 
 from tests.pages.agents import Agent
 from tests.pages.browser import Device
@@ -14,6 +14,9 @@ pytestmark = pytest.mark.usefixtures("quiet_floor")
 
 OVER = "the server responded with a status of 403"
 """The server refuses to connect to a chat that is over."""
+
+AGAIN_MS = 3_000
+"""Longer than a page waits after a change of the network until it connects."""
 
 
 async def test_customer_comes_back_to_a_chat_that_is_over(device: Device, agent: Agent) -> None:
@@ -73,6 +76,10 @@ async def test_chat_ends_while_the_agent_has_no_network(networks: Networks, devi
     await expect(desk.group("Wrap-up").get_by_role("button", name="Tom")).to_be_visible()
     await expect(desk.words).to_have_text(["Before", "I have to go"])
     await expect(desk.message).to_have_count(0)
+    # nobody asks again for a chat that is over, also when the network changes
+    with pytest.raises(TimeoutError):
+        async with desk.page.expect_request("**/participant/connection", timeout=AGAIN_MS):
+            await desk.page.evaluate("window.dispatchEvent(new Event('online'))")
     await desk.page.get_by_role("button", name="Close", exact=True).click()
     await expect(desk.page.get_by_text("Nothing to finish")).to_be_visible()
 
