@@ -64,11 +64,17 @@ class Agent:
 
 
 class Participant:
-    """The agent in a chat."""
+    """A participant of a chat, who writes over HTTP alone.
 
-    def __init__(self, http: httpx.Client, participant_token: str) -> None:
+    Args:
+        http: a client of the API.
+        participant_token: who it is.
+        connects: whether the participant counts as connected by this. That of a page already does.
+    """
+
+    def __init__(self, http: httpx.Client, participant_token: str, *, connects: bool = True) -> None:
         self._http = http
-        body = {"Type": ["WEBSOCKET", "CONNECTION_CREDENTIALS"], "ConnectParticipant": True}
+        body = {"Type": ["WEBSOCKET", "CONNECTION_CREDENTIALS"], "ConnectParticipant": connects}
         answer = self._post("connection", participant_token, body)
         self._token = answer["ConnectionCredentials"]["ConnectionToken"]
 
@@ -81,6 +87,12 @@ class Participant:
         """Send an event, such as `typing`."""
         body = {"ContentType": f"{EVENT}{name}", **({"Content": content} if content else {})}
         self._post("event", self._token, body)
+
+    def said(self) -> list[str]:
+        """The texts of people, oldest first."""
+        people = ("CUSTOMER", "AGENT")
+        items = (item for item in self.transcript() if item["Type"] == "MESSAGE" and item["ParticipantRole"] in people)
+        return [item["Content"] for item in items]
 
     def transcript(self) -> list[Any]:
         """The latest items, oldest first."""

@@ -16,6 +16,7 @@ from playwright.async_api import (
     FrameLocator,
     Locator,
     Page,
+    WebError,
     async_playwright,
 )
 
@@ -31,6 +32,15 @@ OPTIONS = (
 
 LATE_RECEIPT = "403 (Forbidden) ({url}/participant/event)"
 """ChatJS sends receipts up to a second late. Then the chat can be over."""
+
+MESSAGES = ".message .plain-text"
+"""The texts of people's messages in a list, in its order; also of those that are on their way."""
+
+ON_THEIR_WAY = ".message-sending"
+"""The messages in a list that have not arrived yet."""
+
+WAITS = "Waiting for the connection. It is sent by itself."
+"""What the page says below a message that is written without a connection."""
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
 
@@ -57,12 +67,21 @@ class Device:
         self.errors: list[str] = []
         self.expected: tuple[str, ...] = ()
         """Parts of errors that a test causes itself, such as a lost connection."""
-        context.on("console", self._note)
-        context.on("weberror", lambda error: self.errors.append(str(error.error)))
+        self.foreign: tuple[str, ...] = ()
+        """Where the addresses of pages begin that are not of Perennial. Their errors are none of it."""
+        context.on("console", self._note_message)
+        context.on("weberror", self._note_exception)
 
-    def _note(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
+    def _note_message(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not self._is_foreign(message.page):
             self.errors.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
+
+    def _note_exception(self, error: WebError) -> None:
+        if not self._is_foreign(error.page):
+            self.errors.append(str(error.error))
+
+    def _is_foreign(self, page: Page | None) -> bool:
+        return page is not None and page.url.startswith(self.foreign)
 
     @property
     def unexpected(self) -> list[str]:
@@ -93,7 +112,10 @@ class Customer:
         self.launcher: Locator = page.locator("button.launcher")
         self.chat: FrameLocator = page.frame_locator("iframe")
         self.log: Locator = self.chat.get_by_role("log")
+        self.words: Locator = self.log.locator(MESSAGES)
         self.message: Locator = self.chat.get_by_role("textbox", name="Message", exact=True)
+        self.is_connected: Locator = self.chat.get_by_text("Connected", exact=True)
+        self.has_ended: Locator = self.chat.get_by_role("heading", name="This chat has ended")
 
     async def start(self, message: str = "Do bees sleep?", kind: str | None = None, name: str = "Ada") -> str:
         """Start a chat, and return its contact id."""
@@ -114,6 +136,12 @@ class Customer:
         """Wait until a text is in the list."""
         await self.log.get_by_text(text, exact=True).first.wait_for()
 
+    async def end(self) -> None:
+        """End a live chat."""
+        await self.chat.get_by_role("button", name="More").click()
+        await self.chat.get_by_role("button", name="End chat").click()
+        await self.chat.get_by_role("dialog").get_by_role("button", name="End chat").click()
+
     async def saved(self, instance: str = "demo") -> Any:
         """What the browser keeps of the chat."""
         text = await self.frame.evaluate(f"localStorage.getItem('perennial.chat.{instance}') ?? 'null'")
@@ -123,7 +151,3 @@ class Customer:
     def frame(self) -> Frame:
         """The frame with the chat."""
         return self.page.frames[1]
-
-    async def rows(self) -> list[str]:
-        """The texts of the rows that are in the document."""
-        return await self.log.locator(".virtual-row").all_inner_texts()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from playwright.async_api import Browser, expect
 from tests.api.calls import Api, served
 from tests.pages.agents import Agent
 from tests.pages.browser import Device, running_chromium
+from tests.pages.networks import Network
 from tests.stack import ROOT, free_ports
 
 [SHOP_PORT] = free_ports(1)
@@ -87,7 +89,8 @@ async def chromium() -> AsyncIterator[Browser]:
         yield browser
 
 
-Devices = Callable[..., Any]
+Devices = Callable[..., Awaitable[Device]]
+Networks = Callable[..., Awaitable[Network]]
 
 
 @pytest.fixture
@@ -112,6 +115,17 @@ async def device(devices: Devices) -> Device:
     return await devices()
 
 
+@pytest.fixture
+async def networks(devices: Devices, served_pages: Api) -> AsyncIterator[Networks]:
+    """Makes devices, each on a network of its own."""
+    async with AsyncExitStack() as stack:
+
+        async def make(**options: Any) -> Network:
+            return await stack.enter_async_context(Network.of(await devices(**options), served_pages.stack.api_port))
+
+        yield make
+
+
 @pytest.fixture(autouse=True)
 def no_open_chats(http: httpx.Client) -> Iterator[None]:
     """End all chats after a test. They would wait for the agents of the next one."""
@@ -120,6 +134,22 @@ def no_open_chats(http: httpx.Client) -> Iterator[None]:
     for contact in supervisor.call("GET", "/v1/supervision/contacts?limit=1000")["contacts"]:
         for action in ("end", "close"):
             supervisor.attempt("POST", f"/v1/supervision/contacts/{contact['contact_id']}/{action}")
+
+
+@pytest.fixture
+def quiet_floor(http: httpx.Client) -> Iterator[None]:
+    """After a test no agent is at work, and none has a contact."""
+    yield
+    for user in ("a1", "a2"):
+        agent = Agent(http, user)
+        for contact in agent.call("GET", "/v1/agent/contacts")["contacts"]:
+            id = contact["contact_id"]
+            if contact["state"] in ("WAITING", "OPEN"):
+                agent.act(id, "resume")
+            if contact["state"] != "WRAP_UP":
+                agent.act(id, "end")
+            agent.act(id, "close")
+        agent.call("PUT", "/v1/agent/status", {"status": "offline"})
 
 
 @pytest.fixture

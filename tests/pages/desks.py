@@ -6,7 +6,7 @@ import re
 
 from playwright.async_api import Locator, Page, expect
 
-from tests.pages.browser import Device
+from tests.pages.browser import MESSAGES, Device
 
 WIDE = {"viewport": {"width": 1360, "height": 820}}
 """A screen that has room for all three columns of the desk."""
@@ -17,7 +17,10 @@ class Desk:
 
     def __init__(self, page: Page) -> None:
         self.page = page
+        self.chat: Locator = page.get_by_role("region", name="Conversation", exact=True)
         self.log: Locator = page.get_by_role("log")
+        self.words: Locator = self.log.locator(MESSAGES)
+        self.is_connected: Locator = self.chat.get_by_text("Connected", exact=True)
         self.message: Locator = page.get_by_role("textbox", name="Message", exact=True)
         self.status: Locator = page.get_by_label("Your status")
         self.actions: Locator = page.get_by_role("group", name="Actions")
@@ -26,8 +29,12 @@ class Desk:
 
     @classmethod
     async def open(cls, device: Device, name: str = "Agent One", status: str = "Available") -> Desk:
-        """Sign in as an agent of the demo, and choose a status."""
-        page = await device.page("desk")
+        """Open a desk, sign in as an agent of the demo, and choose a status."""
+        return await cls.sign_in(await device.page("desk"), name, status)
+
+    @classmethod
+    async def sign_in(cls, page: Page, name: str = "Agent One", status: str = "Available") -> Desk:
+        """The same with a desk that is open."""
         await page.get_by_role("button", name=name).click()
         desk = cls(page)
         await expect(page.get_by_role("heading", level=1)).to_contain_text(name)
@@ -46,9 +53,8 @@ class Desk:
     async def accept(self, customer: str) -> None:
         """Accept an offer, and wait until the agent has joined the chat."""
         await self.offer(customer).get_by_role("button", name="Accept").click()
-        chat = self.page.get_by_role("region", name="Conversation", exact=True)
-        await expect(chat.get_by_role("heading", name=customer)).to_be_visible()
-        await expect(chat.get_by_text("Connected", exact=True)).to_be_visible()
+        await expect(self.chat.get_by_role("heading", name=customer)).to_be_visible()
+        await expect(self.is_connected).to_be_visible()
 
     async def say(self, text: str) -> None:
         """Write a message and send it with the Enter key."""

@@ -1,19 +1,16 @@
-"""Accessibility: axe finds nothing serious in any state, and everything can be done with the keyboard."""
+"""Accessibility: axe finds nothing in any state, and everything can be done with the keyboard."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from playwright.async_api import Frame, Page, expect
+from playwright.async_api import expect
 
+from tests.pages.accessibility import findings
 from tests.pages.agents import Agent
 from tests.pages.browser import PHONE, Customer
 from tests.pages.conftest import Devices
-from tests.stack import ROOT
-
-AXE = (ROOT / "pages/node_modules/axe-core/axe.min.js").resolve()
-SERIOUS = ("serious", "critical")
 
 LOOKS: list[dict[str, Any]] = [
     {"color_scheme": "light"},
@@ -22,23 +19,14 @@ LOOKS: list[dict[str, Any]] = [
 ]
 
 
-async def serious_findings(page: Page | Frame) -> list[str]:
-    """What axe finds in a document, with the elements that it is about."""
-    await page.evaluate(AXE.read_text())
-    found = await page.evaluate("async () => (await axe.run(document, {iframes: false})).violations")
-    return [
-        f"{each['id']}: {[node['html'][:200] for node in each['nodes']]}" for each in found if each["impact"] in SERIOUS
-    ]
-
-
 @pytest.mark.parametrize("look", LOOKS, ids=["light", "dark", "phone"])
-async def test_axe_finds_nothing_serious(devices: Devices, agent: Agent, look: dict[str, Any]) -> None:
+async def test_axe_finds_nothing(devices: Devices, agent: Agent, look: dict[str, Any]) -> None:
     device = await devices(**look)
     customer = await device.customer()
 
     async def check(state: str) -> None:
-        assert await serious_findings(customer.page) == [], state
-        assert await serious_findings(customer.frame) == [], state
+        assert await findings(customer.page) == [], state
+        assert await findings(customer.frame) == [], state
 
     await expect(customer.chat.get_by_role("button", name="Start chat")).to_be_visible()
     await check("start")
@@ -65,12 +53,12 @@ async def test_axe_finds_nothing_serious(devices: Devices, agent: Agent, look: d
 
 
 @pytest.mark.parametrize("path", ["widget?instance=closed", "widget?instance=nothing"])
-async def test_axe_finds_nothing_serious_in_other_states(devices: Devices, path: str) -> None:
+async def test_axe_finds_nothing_in_other_states(devices: Devices, path: str) -> None:
     device = await devices()
     device.expected = ("404",)
     page = await device.page(path)
     await expect(page.get_by_role("status").or_(page.get_by_role("alert")).first).to_be_visible()
-    assert await serious_findings(page) == []
+    assert await findings(page) == []
 
 
 async def test_whole_chat_by_keyboard(devices: Devices, agent: Agent) -> None:

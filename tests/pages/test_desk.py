@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from urllib.parse import urlencode
 
 import httpx
 import pytest
 from playwright.async_api import expect
 
-from tests.pages.agents import Agent
 from tests.pages.browser import PHONE, Device
 from tests.pages.conftest import Devices
 from tests.pages.desks import WIDE, Desk
 
-
-@pytest.fixture(autouse=True)
-def quiet_floor(http: httpx.Client) -> Iterator[None]:
-    """No agent is at work before a test and after it, and none has a contact."""
-    yield
-    for user in ("a1", "a2"):
-        agent = Agent(http, user)
-        for contact in agent.call("GET", "/v1/agent/contacts")["contacts"]:
-            id = contact["contact_id"]
-            if contact["state"] in ("WAITING", "OPEN"):
-                agent.act(id, "resume")
-            if contact["state"] != "WRAP_UP":
-                agent.act(id, "end")
-            agent.act(id, "close")
-        agent.call("PUT", "/v1/agent/status", {"status": "offline"})
+pytestmark = pytest.mark.usefixtures("quiet_floor")
 
 
 async def test_agent_accepts_an_offer_and_both_sides_talk(devices: Devices) -> None:
@@ -160,7 +144,7 @@ async def test_ended_chat_is_wrapped_up(devices: Devices) -> None:
     await customer.start("Hello", name="Gerd")
     await desk.accept("Gerd")
     await desk.act("End", "End chat")
-    await expect(customer.chat.get_by_role("heading", name="This chat has ended")).to_be_visible()
+    await expect(customer.has_ended).to_be_visible()
     await expect(desk.group("Wrap-up").get_by_role("button", name="Gerd")).to_be_visible()
     await expect(desk.page.get_by_role("timer", name="Time in wrap-up")).to_have_text(re.compile(r"^0:\d\d$"))
     await desk.page.reload()
@@ -172,37 +156,6 @@ async def test_ended_chat_is_wrapped_up(devices: Devices) -> None:
     await desk.page.get_by_role("button", name="Close", exact=True).click()
     await expect(desk.page.get_by_text("Nothing to finish")).to_be_visible()
     await expect(desk.capacity).to_have_attribute("aria-valuetext", "0 of 4 in use")
-
-
-async def test_desk_is_complete_after_a_reload(devices: Devices) -> None:
-    desk = await Desk.open(await devices(**WIDE))
-    customer = await (await devices()).customer()
-    await customer.start("Before the reload", name="Hans")
-    await desk.accept("Hans")
-    await desk.message.fill("A draft")
-    await desk.page.reload()
-    await desk.sees("Before the reload")
-    await expect(desk.message).to_have_value("A draft")
-    await expect(desk.status).to_have_value("available")
-    await customer.say("Still there?")
-    await desk.sees("Still there?")
-    await desk.say("Yes")
-    await customer.sees("Yes")
-    await desk.finish("Hans")
-
-
-async def test_lost_socket_is_said_and_comes_back(devices: Devices) -> None:
-    device = await devices()
-    device.expected = ("ERR_INTERNET_DISCONNECTED",)
-    desk = await Desk.open(device)
-    await device.context.set_offline(True)
-    await expect(desk.page.get_by_text("You are offline.", exact=False)).to_be_visible()
-    customer = await (await devices()).customer()
-    await customer.start("Hello", name="Ida")
-    await device.context.set_offline(False)
-    await expect(desk.page.get_by_text("You are offline.", exact=False)).to_have_count(0)
-    await desk.accept("Ida")
-    await desk.finish("Ida")
 
 
 async def test_offer_is_declined_and_offline_is_asked_first(devices: Devices) -> None:

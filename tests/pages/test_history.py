@@ -27,7 +27,7 @@ async def past_chat(customer: Customer, agent: Agent, first: str, count: int = 1
     for number in range(1, count + 1):
         participant.say(f"{first}: answer {number}")
     agent.finish(contact)
-    await expect(customer.chat.get_by_role("heading", name="This chat has ended")).to_be_visible()
+    await expect(customer.has_ended).to_be_visible()
 
 
 async def test_continued_chat_shows_all_past_ones_with_dividers(device: Device, agent: Agent) -> None:

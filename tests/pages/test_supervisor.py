@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 
 import httpx
+import pytest
 from playwright.async_api import expect
 
 from tests.pages.agents import Agent
 from tests.pages.conftest import Devices
 from tests.pages.desks import WIDE, Desk, Supervisor
+
+pytestmark = pytest.mark.usefixtures("quiet_floor")
 
 
 async def test_supervisor_assigns_and_ends(devices: Devices, http: httpx.Client) -> None:

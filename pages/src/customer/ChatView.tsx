@@ -44,7 +44,7 @@ export function ChatView({ store, conversation }: { store: Store; conversation: 
         <Menu conversation={conversation} canEnd={canEnd} onEnd={() => (isEnding.value = true)} />
         <CloseButton />
       </header>
-      {!isClosed && conversation.hasOlder.value !== null && isWaiting && (
+      {!isClosed && conversation.reader.hasOlder.value !== null && isWaiting && (
         <Waiting isPersistent={workstream?.mode === "persistent"} />
       )}
       <MessageList conversation={conversation} />

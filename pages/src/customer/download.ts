@@ -7,7 +7,12 @@ import { INTERACTIVE, type Item } from "../shared/chat/wire";
 import { text } from "../shared/texts";
 
 export async function downloadTranscript(conversation: Conversation): Promise<void> {
-  await conversation.loadAll();
+  try {
+    await conversation.reader.loadAll();
+  } catch {
+    // a transcript without its beginning would look like a whole one
+    return window.alert(text("unavailable"));
+  }
   const address = URL.createObjectURL(new Blob([transcriptText(conversation)], { type: "text/plain;charset=utf-8" }));
   const link = document.createElement("a");
   link.href = address;

@@ -4,6 +4,7 @@ import { ApiError, call } from "../shared/api";
 import { Conversation } from "../shared/chat/conversation";
 import { readTemplate } from "../shared/chat/Interactive";
 import { CONTENT_TYPES, EVENTS, INTERACTIVE, type ChatDetails, type Item } from "../shared/chat/wire";
+import { serverNow } from "../shared/serverTime";
 import { text } from "../shared/texts";
 import { announce } from "../shared/ui/announce";
 import { onHost, tellHost, isFramed } from "./host";
@@ -136,7 +137,7 @@ export class Store {
       const saved: SavedChat = {
         details: { ContactId, ParticipantId, ParticipantToken },
         workstream,
-        startedAt: new Date().toISOString(),
+        startedAt: new Date(serverNow()).toISOString(),
         endedAt: null,
         continuationToken: ContinuationToken,
         connectionToken: null,
@@ -176,10 +177,10 @@ export class Store {
   private async onClosed(conversation: Conversation, saved: SavedChat): Promise<void> {
     const present = this.memory.chat.peek();
     if (present?.details.ContactId === saved.details.ContactId && !present.endedAt) {
-      this.memory.change(saved.details.ContactId, { endedAt: new Date().toISOString() });
+      this.memory.change(saved.details.ContactId, { endedAt: new Date(serverNow()).toISOString() });
     }
     // the chat was over before this page could read it
-    if (conversation.hasOlder.peek() === null) await this.showEnded(conversation, saved);
+    if (conversation.reader.hasOlder.peek() === null) await this.showEnded(conversation, saved);
   }
 
   private async showEnded(conversation: Conversation, saved: SavedChat): Promise<void> {

@@ -29,8 +29,8 @@ export function History({ conversation }: { conversation: Conversation }) {
           </li>
         ))}
       </ol>
-      {conversation.hasOlder.value && (
-        <button type="button" class="link-button small" onClick={() => void conversation.loadAll()}>
+      {conversation.reader.hasOlder.value && (
+        <button type="button" class="link-button small" onClick={() => void conversation.reader.loadAll().catch(() => undefined)}>
           Show everything
         </button>
       )}

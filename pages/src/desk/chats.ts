@@ -35,6 +35,7 @@ export class Chats {
       const isActive = contact.state === "ACTIVE";
       if (isActive && (!conversation || conversation.isClosed.peek())) void this.join(contact.contact_id);
       else if (!isActive && !conversation) void this.read(contact.contact_id);
+      else if (!isActive && conversation?.connection.peek() !== "connected") conversation?.close();
     }
   }
 

@@ -194,7 +194,7 @@ export class Desk {
     try {
       await this.readLists(lists);
     } catch (error) {
-      // the next event, or the next socket, asks again; after "too many requests" neither needs to come
+      // the next event, or the next socket, asks again; while the server is busy or starts, neither needs to come
       if (error instanceof ApiError && error.retryAfter) window.setTimeout(() => this.look(...lists), 1000 * error.retryAfter);
     } finally {
       this.isLooking = false;

@@ -1,7 +1,10 @@
 /** Requests to the API of the page's own origin. */
+import { noteServerTime } from "./serverTime";
 
 /** The base URL of the API, with a slash at its end. Pages stand directly under it. */
 export const API = new URL("./", document.baseURI).href;
+
+const FAILED_AGAIN_S = 3;
 
 /** An answer that is a refusal, or no answer at all (`status` 0). */
 export class ApiError extends Error {
@@ -9,7 +12,7 @@ export class ApiError extends Error {
     readonly status: number,
     readonly type: string,
     message: string,
-    /** Seconds after which a refused client may try again; null when the answer does not say. */
+    /** Seconds after which the same request may succeed; null when nothing says so. */
     readonly retryAfter: number | null = null,
   ) {
     super(message);
@@ -44,15 +47,18 @@ export async function call<T>(method: string, path: string, { bearer, body, head
       response.status,
       String(parsed.__type ?? response.status),
       String(parsed.Message ?? response.statusText),
-      wait > 0 ? wait : null,
+      wait > 0 ? wait : response.status >= 500 ? FAILED_AGAIN_S : null,
     );
   }
   return parsed as T;
 }
 
 async function answer(method: string, path: string, request: RequestInit): Promise<Response> {
+  const sentAt = Date.now();
   try {
-    return await fetch(new URL(path.replace(/^\//, ""), API), { ...request, credentials: "omit", cache: "no-store" });
+    const response = await fetch(new URL(path.replace(/^\//, ""), API), { ...request, credentials: "omit", cache: "no-store" });
+    noteServerTime(response.headers.get("date"), sentAt);
+    return response;
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new ApiError(0, "NoAnswer", `${method} ${path}: there is no answer.`);

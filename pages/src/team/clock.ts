@@ -1,13 +1,14 @@
 /** The present second, and durations as people read them. */
 import { signal } from "@preact/signals";
+import { serverNow } from "../shared/serverTime";
 
-/** Milliseconds since 1970, at each second. What reads it is drawn each second. */
-export const now = signal(Date.now());
+/** Milliseconds since 1970 by the server's clock, at each second. What reads it is drawn each second. */
+export const now = signal(serverNow());
 
 window.setInterval(() => {
-  if (!document.hidden) now.value = Date.now();
+  if (!document.hidden) now.value = serverNow();
 }, 1000);
-document.addEventListener("visibilitychange", () => (now.value = Date.now()));
+document.addEventListener("visibilitychange", () => (now.value = serverNow()));
 
 /** Whole seconds until an instant, at least 0. */
 export function secondsUntil(at: string): number {

@@ -19,6 +19,9 @@ const SVG = "http://www.w3.org/2000/svg";
 
   const host = document.createElement("div");
   host.dataset.theme = options.theme;
+  // a landmark of the site, so that people find it
+  host.setAttribute("role", "region");
+  host.setAttribute("aria-label", options.title);
   const root = host.attachShadow({ mode: "open" });
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(styles);

@@ -34,7 +34,7 @@ export function Composer({ conversation, files = false, draftKey }: Props) {
     const message = draft.value.trim();
     if (!message || problem.value) return;
     write("");
-    void conversation.send(message);
+    conversation.send(message);
     area.current?.focus();
   };
 

@@ -52,8 +52,9 @@ function Content({ item, conversation, isLatest }: { item: Item; conversation: C
   if (item.ContentType === INTERACTIVE) {
     const template = readTemplate(content);
     if (template) {
-      const canAnswer = isLatest && conversation.party === "CUSTOMER" && !conversation.isClosed.value;
-      return <Interactive template={template} onAnswer={canAnswer ? (answer) => void conversation.send(answer) : null} />;
+      const isAnswered = conversation.transcript.outgoing.value.some((each) => each.problem === null);
+      const canAnswer = isLatest && conversation.party === "CUSTOMER" && !conversation.isClosed.value && !isAnswered;
+      return <Interactive template={template} onAnswer={canAnswer ? (answer) => conversation.send(answer) : null} />;
     }
   }
   if (item.ContentType === INTERACTIVE_RESPONSE) return <RichText text={answerOf(content)} markdown={false} />;
@@ -112,13 +113,15 @@ export function OutgoingMessage({ row, conversation }: { row: OutgoingRow; conve
         <RichText text={message.content} markdown={message.contentType === "text/markdown"} />
       </div>
       {message.problem === null ? (
-        <p class="message-foot">{text("sending")}</p>
+        <p class="message-foot">{text(conversation.connection.value === "connected" ? "sending" : "waitingToSend")}</p>
       ) : (
         <p class="message-foot message-problem" role="alert">
           {text("failed")} {message.problem}{" "}
-          <button type="button" class="link-button" onClick={() => void conversation.resend(message.token)}>
-            {text("tryAgain")}
-          </button>{" "}
+          {!conversation.isClosed.value && (
+            <button type="button" class="link-button" onClick={() => conversation.resend(message.token)}>
+              {text("tryAgain")}
+            </button>
+          )}{" "}
           <button type="button" class="link-button" onClick={() => conversation.transcript.drop(message.token)}>
             {text("discard")}
           </button>

@@ -17,6 +17,8 @@ export function MessageList({ conversation }: { conversation: Conversation }) {
   const unseen = useSignal(0);
   const toEnd = useRef<(() => void) | null>(null);
   const lastKey = rows.value.at(-1)?.key;
+  // the desk has the heading of the chat above it, the customer's page only its own
+  const Heading = conversation.party === "AGENT" ? "h3" : "h2";
 
   useEffect(() => {
     unseen.value = isAtEnd.value ? 0 : unseen.value + 1;
@@ -42,9 +44,9 @@ export function MessageList({ conversation }: { conversation: Conversation }) {
         return <OutgoingMessage row={row} conversation={conversation} />;
       case "divider":
         return (
-          <h3 class="divider">
+          <Heading class="divider">
             <span>{row.text}</span>
-          </h3>
+          </Heading>
         );
       default:
         return (
@@ -61,7 +63,7 @@ export function MessageList({ conversation }: { conversation: Conversation }) {
         rows={rows.value}
         render={render}
         label={text("messages")}
-        onNearStart={() => void conversation.loadOlder()}
+        onNearStart={() => void conversation.reader.loadOlder()}
         onAtEnd={(value) => (isAtEnd.value = value)}
         control={toEnd}
         head={<Head conversation={conversation} isEmpty={rows.value.length === 0} />}
@@ -81,12 +83,12 @@ function lastMessageKey(rows: readonly Row[]): string | undefined {
 }
 
 function Head({ conversation, isEmpty }: { conversation: Conversation; isEmpty: boolean }) {
-  if (conversation.hasOlder.value === null || isEmpty) return null;
-  if (conversation.hasOlder.value) {
+  if (conversation.reader.hasOlder.value === null || isEmpty) return null;
+  if (conversation.reader.hasOlder.value) {
     return (
       <p class="event-line">
-        <button type="button" class="link-button" onClick={() => void conversation.loadOlder()}>
-          {conversation.isLoadingOlder.value ? text("loadingOlder") : text("older")}
+        <button type="button" class="link-button" onClick={() => void conversation.reader.loadOlder()}>
+          {conversation.reader.isLoadingOlder.value ? text("loadingOlder") : text("older")}
         </button>
       </p>
     );

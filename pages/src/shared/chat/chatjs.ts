@@ -63,9 +63,26 @@ async function load(): Promise<ChatJs> {
   return connect;
 }
 
+interface Failure {
+  statusCode?: number;
+  type?: string;
+  /** What was answered: ChatJS wraps it, once for each of its layers. */
+  _debug?: Failure;
+}
+
+/** Whether the server has refused to connect, and will refuse again: the chat has ended, or the token has. */
+export function isRefused(error: unknown): boolean {
+  let failure = error as Failure | undefined;
+  while (failure?._debug) failure = failure._debug;
+  return failure?.statusCode === 403 || failure?.type === "AccessDeniedException";
+}
+
 /** Create a session of the customer or of an agent. */
 export async function createSession(type: "CUSTOMER" | "AGENT", details: ChatDetails): Promise<ChatJsSession> {
-  const connect = await (loading ??= load());
+  const connect = await (loading ??= load().catch((error: unknown) => {
+    loading = null; // the next attempt loads it again
+    throw error;
+  }));
   const chatDetails =
     type === "CUSTOMER"
       ? details

@@ -1,9 +1,11 @@
 /** One conversation of one participant: ChatJS, the transcript, and the connection in words that people understand. */
 import { computed, signal } from "@preact/signals";
 import { call } from "../api";
-import { createSession, type ChatJsSession } from "./chatjs";
-import { firstAttempt, type Connection } from "./connection";
-import { Transcript } from "./transcript";
+import { createSession, isRefused, type ChatJsSession } from "./chatjs";
+import type { Connection } from "./connection";
+import { Outbox, reasonOf, type Receipt } from "./outbox";
+import { Reader } from "./reader";
+import { Transcript, type Outgoing } from "./transcript";
 import { EVENTS, type ChatDetails, type Item, type TranscriptPage } from "./wire";
 
 export type Party = "CUSTOMER" | "AGENT";
@@ -12,39 +14,43 @@ const PAGE = 30;
 const TYPING_SHOWN_MS = 12_000;
 const LONGEST_WAIT_MS = 15_000;
 const AFTER_CHATJS_MS = 1_500;
-const OLDER_AGAIN_MS = 2_000;
-const MOST_PAGES_OF_A_GAP = 40;
 
 export class Conversation {
   readonly transcript: Transcript;
+  readonly reader: Reader;
   readonly connection = signal<Connection>("connecting");
   /** The name of somebody else who is writing; null when nobody is. */
   readonly typing = signal<string | null>(null);
-  /** Whether there is more before the first item; null until the first page has arrived. */
-  readonly hasOlder = signal<boolean | null>(null);
-  readonly isLoadingOlder = signal(false);
   readonly isClosed = computed(() => this.connection.value === "closed");
 
   /** Called with each item of somebody else that has just arrived. */
   onIncoming: (item: Item) => void = () => undefined;
 
+  private readonly outbox: Outbox;
   private session: ChatJsSession | null = null;
   /** Reads the transcript once ChatJS does not: after the end of the chat. */
   private readerToken: string | null = null;
-  private olderToken: string | null = null;
+  /** That of the latest session that was connected. */
+  private lastToken: string | null = null;
   private typingTimer = 0;
   private attempt = 0;
   private retryTimer = 0;
   private isStopped = false;
   private isSocketLost = true;
   private readUntil = "";
-  private catchingUp: Promise<void> | null = null;
 
   constructor(
     readonly party: Party,
     readonly details: ChatDetails,
   ) {
     this.transcript = new Transcript(details.ParticipantId);
+    this.reader = new Reader(
+      this.transcript,
+      this.connection,
+      (token) => this.getTranscript(token),
+      (item) => this.arrive(item),
+    );
+    this.outbox = new Outbox(this.transcript, this.connection, (message) => this.deliver(message));
     window.addEventListener("online", this.onNetwork);
     window.addEventListener("offline", this.onNetwork);
   }
@@ -52,7 +58,13 @@ export class Conversation {
   /** Connect, and connect again until the chat ends or `stop` is called. */
   async open(): Promise<void> {
     if (this.isStopped) return;
-    const session = await createSession(this.party, this.details);
+    let session: ChatJsSession;
+    try {
+      session = await createSession(this.party, this.details);
+    } catch {
+      // ChatJS itself could not be loaded
+      return this.retry();
+    }
     this.session = session;
     const isCurrent = () => this.session === session && !this.isStopped;
     const on = <E>(handler: (event: E) => void) => (event: E) => {
@@ -68,14 +80,14 @@ export class Conversation {
     session.onTyping(on<{ data: Item }>(({ data }) => this.onTyping(data)));
     session.onReadReceipt(on<{ data: Item }>(({ data }) => this.transcript.add([data])));
     session.onDeliveredReceipt(on<{ data: Item }>(({ data }) => this.transcript.add([data])));
-    session.onChatRehydrated(on(() => void this.catchUp()));
+    session.onChatRehydrated(on(() => void this.reader.catchUp()));
     session.onEnded(on(() => this.close()));
     try {
       await session.connect();
       this.attempt = 0;
     } catch (error) {
       if (!isCurrent()) return;
-      if (isRefusal(error)) this.close();
+      if (isRefused(error)) this.close();
       else this.retry();
     }
   }
@@ -85,30 +97,27 @@ export class Conversation {
     this.readerToken = token;
     this.connection.value = "closed";
     try {
-      await this.readPage();
+      await this.reader.readPage();
       return true;
     } catch {
       return false;
     }
   }
 
-  /** Send a text. It is in the list at once; a refused one stays there with the reason, and can be sent again. */
-  async send(content: string, contentType = "text/plain", token: string = crypto.randomUUID()): Promise<void> {
-    this.transcript.begin({ token, content, contentType, at: new Date().toISOString(), problem: null, id: null });
-    try {
-      await firstAttempt(this.connection);
-      if (!this.session) throw new Error("not connected");
-      const { data } = await this.session.sendMessage({ message: content, contentType, clientToken: token });
-      this.transcript.change(token, { id: data.Id, at: data.AbsoluteTime });
-    } catch (error) {
-      this.transcript.change(token, { problem: reasonOf(error) });
-    }
+  /** Send a text, now or once there is a connection. A refused one can be sent again. */
+  send(content: string, contentType = "text/plain"): void {
+    this.outbox.put(content, contentType);
   }
 
   /** Send a message again that was refused. */
-  async resend(token: string): Promise<void> {
+  resend(token: string): void {
     const message = this.transcript.outgoing.value.find((each) => each.token === token);
-    if (message) await this.send(message.content, message.contentType, token);
+    if (message) this.outbox.put(message.content, message.contentType, token);
+  }
+
+  private async deliver({ content, contentType, token }: Outgoing): Promise<Receipt> {
+    if (!this.session) throw new Error("not connected");
+    return (await this.session.sendMessage({ message: content, contentType, clientToken: token })).data;
   }
 
   /** Send a file. Throws an error with a text for people. */
@@ -145,25 +154,6 @@ export class Conversation {
     this.sendReceipt(EVENTS.read, latest);
   }
 
-  /** Load a page of what came before. */
-  async loadOlder(): Promise<void> {
-    if (this.isLoadingOlder.value || !this.olderToken) return;
-    this.isLoadingOlder.value = true;
-    try {
-      await this.readPage(this.olderToken);
-    } catch {
-      // the list asks again as long as its start is in view
-      await new Promise((resolve) => window.setTimeout(resolve, OLDER_AGAIN_MS));
-    } finally {
-      this.isLoadingOlder.value = false;
-    }
-  }
-
-  /** Load all of the past, for a download. */
-  async loadAll(): Promise<void> {
-    while (this.olderToken) await this.readPage(this.olderToken);
-  }
-
   /** End the chat as a customer, or leave it where the customer may not end it. */
   async leave(): Promise<void> {
     await this.session?.disconnectParticipant?.();
@@ -171,7 +161,7 @@ export class Conversation {
 
   /** The token with which the transcript can be read, also after the end of the chat; null before the first connection. */
   get connectionToken(): string | null {
-    return this.session?.getChatDetails().connectionDetails?.connectionToken ?? null;
+    return this.session?.getChatDetails().connectionDetails?.connectionToken ?? this.lastToken;
   }
 
   /** Forget the session. The socket closes with the page. */
@@ -184,11 +174,13 @@ export class Conversation {
   }
 
   private async onEstablished(): Promise<void> {
+    if (this.isClosed.peek()) return;
     this.attempt = 0;
     this.isSocketLost = false;
+    this.lastToken = this.connectionToken;
     window.clearTimeout(this.retryTimer);
     this.connection.value = "connected";
-    await this.catchUp();
+    await this.reader.catchUp();
   }
 
   private onLost(): void {
@@ -205,23 +197,32 @@ export class Conversation {
   };
 
   private retry(wait = Math.min(LONGEST_WAIT_MS, 500 * 2 ** this.attempt)): void {
+    if (this.isStopped || this.isClosed.peek()) return;
     this.onLost();
     this.attempt += 1;
     window.clearTimeout(this.retryTimer);
     this.retryTimer = window.setTimeout(() => void this.open(), wait * (0.75 + Math.random() / 2));
   }
 
-  private close(): void {
+  /** Take it that the chat is over for this participant, also where no socket has said so. */
+  close(): void {
     window.clearTimeout(this.retryTimer);
     this.readerToken = this.connectionToken;
     this.typing.value = null;
+    if (this.isClosed.peek()) return;
     this.connection.value = "closed";
+    // what was said since the connection was lost
+    if (this.isSocketLost && this.readerToken) void this.reader.catchUp();
   }
 
   private take(item: Item): void {
     if (item.ContentType === EVENTS.rehydrated) return;
-    const isNew = this.transcript.add([item]).length > 0;
-    if (!isNew || item.ParticipantId === this.details.ParticipantId) return;
+    if (this.transcript.add([item]).length > 0) this.arrive(item);
+  }
+
+  /** An item that was unknown until now. */
+  private arrive(item: Item): void {
+    if (item.ParticipantId === this.details.ParticipantId) return;
     if (item.Type !== "EVENT") this.typing.value = null;
     if (this.needsReceipt(item)) this.sendReceipt(EVENTS.delivered, item);
     this.onIncoming(item);
@@ -237,41 +238,12 @@ export class Conversation {
   private needsReceipt(item: Item): boolean {
     const isOfPeople = item.ParticipantRole === "AGENT" || item.ParticipantRole === "CUSTOMER";
     const isOfThisChat = item.ContactId !== undefined;
-    return item.Type !== "EVENT" && isOfPeople && isOfThisChat && item.ParticipantId !== this.details.ParticipantId;
+    const isOfOthers = item.ParticipantId !== this.details.ParticipantId;
+    return item.Type !== "EVENT" && isOfPeople && isOfThisChat && isOfOthers && !this.isClosed.peek();
   }
 
   private sendReceipt(contentType: string, item: Item): void {
     void this.session?.sendEvent({ contentType, content: JSON.stringify({ messageId: item.Id }) }).catch(() => undefined);
-  }
-
-  /** Read the latest page, and older ones until they meet what is known: what was said while this page was not connected. */
-  private catchUp(): Promise<void> {
-    // ChatJS says twice that it is connected
-    return (this.catchingUp ??= this.readGap()
-      .catch(() => undefined)
-      .finally(() => (this.catchingUp = null)));
-  }
-
-  private async readGap(): Promise<void> {
-    const knew = this.hasOlder.value !== null;
-    let token: string | undefined;
-    for (let pages = 0; pages < MOST_PAGES_OF_A_GAP; pages += 1) {
-      const { overlaps, next } = await this.readPage(token, knew);
-      if (!knew || overlaps || !next) return;
-      token = next;
-    }
-  }
-
-  private async readPage(token?: string, isGap = false): Promise<{ overlaps: boolean; next: string | undefined }> {
-    const data = await this.getTranscript(token);
-    const items = data.Transcript ?? [];
-    const overlaps = items.some((item) => this.transcript.has(item.Id));
-    this.transcript.add(items);
-    if (!isGap) {
-      this.olderToken = data.NextToken ?? null;
-      this.hasOlder.value = this.olderToken !== null;
-    }
-    return { overlaps, next: data.NextToken };
   }
 
   private async getTranscript(token?: string): Promise<TranscriptPage> {
@@ -283,16 +255,4 @@ export class Conversation {
     const page = { maxResults: PAGE, scanDirection: "BACKWARD", sortOrder: "ASCENDING", ...(token ? { nextToken: token } : {}) } as const;
     return (await this.session.getTranscript(page)).data;
   }
-}
-
-/** Whether the server has refused, and will refuse again: the chat has ended, or the token has. */
-function isRefusal(error: unknown): boolean {
-  const { statusCode, type } = (error ?? {}) as { statusCode?: number; type?: string };
-  return statusCode === 403 || type === "AccessDeniedException";
-}
-
-function reasonOf(error: unknown): string {
-  const { message, type } = (error ?? {}) as { message?: string; type?: string };
-  if (type === "ThrottlingException") return "That was too fast. Try again in a moment.";
-  return message && type ? message : "It could not be sent.";
 }

@@ -10,10 +10,11 @@ export interface Outgoing {
   token: string;
   content: string;
   contentType: string;
-  at: string;
   problem: string | null;
   /** The id of the recorded message, once the answer has it. */
   id: string | null;
+  /** Whether there was an attempt: it may have arrived although there is no answer. */
+  wasSent: boolean;
 }
 
 export class Transcript {
@@ -61,7 +62,9 @@ export class Transcript {
   /** An own message can come by the socket before its answer has said its id. */
   private recognise(item: Item): void {
     if (item.ParticipantId !== this.ownId) return;
-    const message = this.outgoing.value.find((each) => each.id === null && each.problem === null && each.content === item.Content);
+    const message = this.outgoing.value.find(
+      (each) => each.wasSent && each.id === null && each.problem === null && each.content === item.Content,
+    );
     if (message) this.outgoing.value = this.outgoing.value.map((each) => (each === message ? { ...each, id: item.Id } : each));
   }
 

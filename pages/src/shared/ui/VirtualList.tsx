@@ -30,6 +30,7 @@ export function VirtualList<T extends { key: string }>({ rows, render, label, on
   const top = useRef<HTMLDivElement>(null);
   const heights = useRef(new Map<string, number>());
   const isAtEnd = useRef(true);
+  const lastTop = useRef(0);
   const anchor = useRef<{ key: string; within: number } | null>(null);
 
   const offsets = new Float64Array(rows.length + 1);
@@ -75,13 +76,17 @@ export function VirtualList<T extends { key: string }>({ rows, render, label, on
         if (Math.abs(element.scrollTop - wanted) > 1) element.scrollTop = wanted;
       }
     }
+    lastTop.current = element.scrollTop;
   });
 
   const onScroll = () => {
     const element = view.current;
     if (!element) return;
     const wasAtEnd = isAtEnd.current;
-    isAtEnd.current = element.scrollHeight - element.scrollTop - element.clientHeight < AT_END;
+    // rows that grow move the end away; only who goes up leaves it
+    const stays = wasAtEnd && element.scrollTop >= lastTop.current;
+    isAtEnd.current = stays || element.scrollHeight - element.scrollTop - element.clientHeight < AT_END;
+    lastTop.current = element.scrollTop;
     const at = Math.max(0, element.scrollTop - headHeight());
     const index = Math.min(rows.length - 1, indexAt(offsets, rows.length, at));
     const row = rows[index];
