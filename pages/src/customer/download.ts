@@ -4,6 +4,7 @@ import { readTemplate } from "../shared/chat/Interactive";
 import { buildRows } from "../shared/chat/rows";
 import { fullTime } from "../shared/chat/time";
 import { INTERACTIVE, type Item } from "../shared/chat/wire";
+import { wordsOf } from "../shared/chat/words";
 import { text } from "../shared/texts";
 
 export async function downloadTranscript(conversation: Conversation): Promise<void> {
@@ -37,8 +38,8 @@ function nameOf(item: Item, isOwn: boolean): string {
 }
 
 function contentOf(item: Item): string {
-  if (item.Attachments?.length) return item.Attachments.map((file) => file.AttachmentName).join(", ");
-  const content = item.Content ?? "";
-  const template = item.ContentType === INTERACTIVE ? readTemplate(content) : null;
-  return template ? `${template.title} (${template.answers.map((answer) => answer.title).join(" / ")})` : content;
+  const template = item.ContentType === INTERACTIVE ? readTemplate(item.Content ?? "") : null;
+  const words = template ? `${template.title} (${template.answers.map((answer) => answer.title).join(" / ")})` : wordsOf(item);
+  // a line of a message does not look like another message
+  return words.replaceAll("\n", "\n    ");
 }
