@@ -33,9 +33,7 @@ export function signIn(token: string, temporal: string | null): void {
 
 /** Forget the token, and what else this tab has kept of the agent's work. */
 export function signOut(problem: string | null = null): void {
-  for (const key of Object.keys(sessionStorage)) {
-    if (key.startsWith(KEY)) sessionStorage.removeItem(key);
-  }
+  forgetKept(KEY);
   session.value = null;
   signInProblem.value = problem;
 }
@@ -52,6 +50,20 @@ export async function request<T>(method: string, path: string, body?: unknown): 
     const reason = isDenied(error) && path !== "v1/agent" ? await send("GET", "v1/agent").catch((denied: unknown) => denied) : error;
     if (isDenied(reason) && bearer === session.peek()?.token) signOut("Your sign-in has ended. Please sign in again.");
     throw error;
+  }
+}
+
+/** Forget what this tab has kept for another agent, who was signed in before without signing out. */
+export function keepOnlyFor(user: string): void {
+  const key = keptKey("user");
+  const before = sessionStorage.getItem(key);
+  if (before !== null && before !== user) forgetKept(keptKey(""));
+  sessionStorage.setItem(key, user);
+}
+
+function forgetKept(prefix: string): void {
+  for (const key of Object.keys(sessionStorage)) {
+    if (key.startsWith(prefix)) sessionStorage.removeItem(key);
   }
 }
 
