@@ -5,6 +5,8 @@ import { useEffect, useId, useRef } from "preact/hooks";
 export function Dialog(props: { title: string; onClose: () => void; children: ComponentChildren }) {
   const element = useRef<HTMLDialogElement>(null);
   const title = useId();
+  /** Whether the click has begun beside the dialog: a text that is selected in it can end there. */
+  const beganBeside = useRef(false);
   useEffect(() => {
     const dialog = element.current;
     dialog?.showModal();
@@ -19,11 +21,12 @@ export function Dialog(props: { title: string; onClose: () => void; children: Co
         event.preventDefault();
         props.onClose();
       }}
+      onPointerDown={(event) => (beganBeside.current = event.target === element.current)}
       onClick={(event) => {
-        if (event.target === element.current) props.onClose();
+        if (beganBeside.current && event.target === element.current) props.onClose();
       }}
     >
-      <div class="stack">
+      <div class="dialog-content stack">
         <h2 id={title}>{props.title}</h2>
         {props.children}
       </div>
