@@ -147,6 +147,9 @@ async def test_ended_chat_is_wrapped_up(devices: Devices) -> None:
     await expect(customer.has_ended).to_be_visible()
     await expect(desk.group("Wrap-up").get_by_role("button", name="Gerd")).to_be_visible()
     await expect(desk.page.get_by_role("timer", name="Time in wrap-up")).to_have_text(re.compile(r"^0:\d\d$"))
+    await expect(desk.page.get_by_role("timer", name="Time until it closes")).to_have_text(
+        re.compile(r"^closes in 1[45]:\d\d$")
+    )
     await desk.page.reload()
     await desk.sees("Hello")
     await desk.page.keyboard.press("Alt+N")
