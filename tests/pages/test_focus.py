@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.async_api import expect
 
 from tests.pages.agents import Agent
 from tests.pages.browser import Device
 from tests.pages.conftest import Devices
 from tests.pages.desks import WIDE, Desk
+
+pytestmark = pytest.mark.usefixtures("quiet_floor")
 
 
 async def test_focus_goes_on_when_what_had_it_is_gone(devices: Devices) -> None:

@@ -16,6 +16,8 @@ from tests.pages.browser import Customer, Device
 from tests.pages.conftest import Devices
 from tests.pages.desks import WIDE, Desk
 
+pytestmark = pytest.mark.usefixtures("quiet_floor")
+
 MARKDOWN = "text/markdown"
 INTERACTIVE = "application/vnd.amazonaws.connect.message.interactive"
 RESPONSE = f"{INTERACTIVE}.response"

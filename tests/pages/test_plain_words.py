@@ -13,6 +13,8 @@ from tests.pages.conftest import Devices
 from tests.pages.desks import WIDE, Desk
 from tests.pages.test_history import past_chat
 
+pytestmark = pytest.mark.usefixtures("quiet_floor")
+
 REFUSAL = '{"__type": "AccessDeniedException", "Message": "Attributes.vip: chat_pages.attributes does not name it."}'
 
 

@@ -6,11 +6,14 @@ import asyncio
 from collections.abc import Callable
 
 import httpx
+import pytest
 from playwright.async_api import WebSocket, expect
 
 from tests.pages.agents import Agent
 from tests.pages.conftest import Devices
 from tests.pages.desks import Desk
+
+pytestmark = pytest.mark.usefixtures("quiet_floor")
 
 NO_STORAGE = """for (const name of ["localStorage", "sessionStorage"]) {
   Object.defineProperty(window, name, { configurable: true, get() { throw new DOMException("denied", "SecurityError") } });
