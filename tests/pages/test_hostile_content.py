@@ -180,7 +180,7 @@ async def test_language_that_is_none_breaks_no_date(device: Device, language: st
     assert await page.evaluate("document.documentElement.lang") == shown
     await page.get_by_label("Your message").fill("Hello")
     await page.get_by_role("button", name="Start chat").click()
-    await expect(page.get_by_role("log").locator("time")).to_be_visible()
+    await expect(page.get_by_role("log").locator("time").first).to_be_visible()
 
 
 async def test_site_and_chat_do_not_listen_to_others(device: Device) -> None:

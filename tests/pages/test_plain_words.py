@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import httpx
 import pytest
 from playwright.async_api import Route, expect
 
@@ -47,6 +48,29 @@ async def test_chat_that_cannot_be_continued_any_more(device: Device, agent: Age
     await customer.start("Something new")
 
 
+async def test_customer_returns_to_a_chat_whose_token_has_ended(device: Device, agent: Agent) -> None:
+    """Participant tokens last for seven days, and chats for longer. The proof of the start gives a new one."""
+    device.expected = ("403",)
+    customer = await device.customer()
+    contact = await customer.start("A week ago", kind="Leave it open")
+    agent.take(contact).say("We are looking for it.")
+    await customer.sees("We are looking for it.")
+    await customer.frame.evaluate(
+        """key => {
+          const chat = JSON.parse(localStorage[key]);
+          chat.details.ParticipantToken = "old";
+          localStorage[key] = JSON.stringify(chat);
+        }""",
+        "perennial.chat.demo",
+    )
+    await customer.page.reload()
+    await customer.chat.get_by_role("button", name="Continue").click()
+    await customer.sees("We are looking for it.")
+    await customer.say("Have you found it?")
+    await customer.sees("Have you found it?")
+    assert (await customer.saved())["details"]["ContactId"] == contact
+
+
 async def test_chat_that_could_not_be_ended(device: Device, agent: Agent) -> None:
     device.expected = ("503",)
     customer = await device.customer()
@@ -67,6 +91,34 @@ async def test_customer_has_the_browser_forget_a_chat_that_is_over(device: Devic
     await customer.chat.get_by_role("button", name="Forget my chats").click()
     await expect(customer.chat.get_by_label("Your name")).to_have_value("")
     assert await customer.saved() is None
+
+
+async def test_draft_outlives_the_end_of_the_sign_in(devices: Devices, http: httpx.Client) -> None:
+    device = await devices(**WIDE)
+    device.expected = ("403",)
+    desk = await Desk.open(device)
+    customer = await (await devices()).customer()
+    await customer.start("Hello", name="Nora")
+    await desk.accept("Nora")
+    await desk.message.fill("A long answer")
+    denied = "**/v1/agent*"
+    await desk.page.route(denied, lambda route: route.fulfill(status=403, body=REFUSAL))
+    await desk.page.route(f"{denied}/**", lambda route: route.fulfill(status=403, body=REFUSAL))
+    await desk.actions.get_by_role("button", name="Release").click()
+    await desk.dialog.get_by_role("button", name="Release").click()
+    await expect(desk.page.get_by_role("alert")).to_contain_text("Your sign-in has ended")
+    await desk.page.unroute_all()
+
+    async def sign_in(user: str) -> None:
+        token = http.post("/v1/demo/sign-in", json={"instance": "demo", "user": user}).json()["token"]
+        await desk.page.goto(f"{device.url}/desk#token={token}")
+
+    await sign_in("a1")
+    await expect(desk.message).to_have_value("A long answer")
+    # the tab has nothing of it for another agent
+    await sign_in("a2")
+    await expect(desk.page.get_by_role("heading", level=1)).to_contain_text("Agent Two")
+    assert "A long answer" not in await desk.page.evaluate("JSON.stringify(sessionStorage)")
 
 
 async def test_note_that_is_written_during_a_save_stays(devices: Devices) -> None:

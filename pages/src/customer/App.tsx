@@ -30,7 +30,8 @@ function View({ store }: { store: Store }) {
   const conversation = store.conversation.value;
   switch (store.view.value) {
     case "chat":
-      return conversation && <ChatView key={conversation.details.ContactId} store={store} conversation={conversation} />;
+      // a new token is another conversation of the page, also in the same chat
+      return conversation && <ChatView key={conversation.details.ParticipantToken} store={store} conversation={conversation} />;
     case "start":
       return (
         <Plain>

@@ -6,7 +6,7 @@ import { announce } from "../shared/ui/announce";
 import { STATUSES, type Agent, type Contact, type Offer, type Status } from "../team/records";
 import { rememberFocus } from "../team/focus";
 import { problemOf } from "../team/problems";
-import { keptKey, request, signOut } from "../team/session";
+import { endSession, keptKey, request, signOut } from "../team/session";
 import { ring, tell } from "./alerts";
 import { Chats } from "./chats";
 import { Lists } from "./lists";
@@ -48,7 +48,7 @@ export class Desk {
   readonly socket = new AgentSocket(
     (frame) => this.onFrame(frame),
     () => this.lists.look(),
-    () => signOut("Your sign-in has ended. Please sign in again."),
+    () => endSession("Your sign-in has ended. Please sign in again."),
   );
 
   /** How many changes of the status the agent has asked for that have no answer. */
