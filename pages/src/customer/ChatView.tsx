@@ -42,7 +42,8 @@ export function ChatView({ store, conversation }: { store: Store; conversation: 
           <h1 class="bar-title" dir="auto">
             {presence.value.agent && !isClosed ? presence.value.agent : text("title")}
           </h1>
-          <State conversation={conversation} isWaiting={isWaiting} />
+          {/* the foot says that it is over */}
+          {!isClosed && <State conversation={conversation} isWaiting={isWaiting} />}
         </div>
         <Menu
           onEnd={canEnd ? () => (isEnding.value = true) : null}
