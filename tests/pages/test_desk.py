@@ -85,6 +85,9 @@ async def test_parked_customer_returns_and_the_chat_is_resumed(devices: Devices)
     await desk.say("Here is the answer.")
     await customer.sees("Here is the answer.")
 
+    history = desk.page.get_by_role("region", name="History")
+    await expect(history.get_by_text("Agent One joined", exact=True)).to_have_count(2)
+
     # without a return of the customer, and by keys
     await desk.page.keyboard.press("Alt+P")
     await expect(desk.page.get_by_role("button", name="Resume", exact=True)).to_be_enabled()
