@@ -8,12 +8,8 @@ import { wordsOf } from "../shared/chat/words";
 import { text } from "../shared/texts";
 
 export async function downloadTranscript(conversation: Conversation): Promise<void> {
-  try {
-    await conversation.reader.loadAll();
-  } catch {
-    // a transcript without its beginning would look like a whole one
-    return window.alert(text("unavailable"));
-  }
+  // throws: a transcript without its beginning would look like a whole one
+  await conversation.reader.loadAll();
   const address = URL.createObjectURL(new Blob([transcriptText(conversation)], { type: "text/plain;charset=utf-8" }));
   const link = document.createElement("a");
   link.href = address;
