@@ -12,7 +12,7 @@ from tests.pages.agents import Agent
 from tests.pages.browser import Device
 from tests.pages.conftest import Devices
 from tests.pages.desks import WIDE, Desk
-from tests.pages.test_history import past_chat
+from tests.pages.test_history import FEW, past_chat
 
 pytestmark = pytest.mark.usefixtures("quiet_floor")
 
@@ -82,6 +82,20 @@ async def test_chat_that_could_not_be_ended(device: Device, agent: Agent) -> Non
     await expect(customer.chat.get_by_role("alert")).to_contain_text("The chat could not be ended.")
     await customer.chat.get_by_role("button", name="Dismiss").click()
     await expect(customer.message).to_be_visible()
+
+
+async def test_transcript_that_cannot_be_loaded(device: Device, agent: Agent) -> None:
+    device.expected = ("503",)
+    customer = await device.customer()
+    participant = agent.take(await customer.start())
+    for number in range(FEW):
+        participant.say(f"Answer {number}")
+    await customer.page.reload()
+    await customer.sees(f"Answer {FEW - 1}")
+    await customer.page.route("**/participant/transcript", lambda route: route.fulfill(status=503, body="{}"))
+    await customer.chat.get_by_role("button", name="More").click()
+    await customer.chat.get_by_role("button", name="Download transcript").click()
+    await expect(customer.chat.get_by_role("alert")).to_contain_text("The transcript could not be loaded.")
 
 
 async def test_customer_has_the_browser_forget_a_chat_that_is_over(device: Device, agent: Agent) -> None:
