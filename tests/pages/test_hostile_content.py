@@ -112,12 +112,20 @@ async def test_link_shows_where_it_leads(device: Device, agent: Agent) -> None:
     participant = agent.take(await customer.start())
     participant.say(
         "[https://bank.example](https://evil.example/login), [bank.example](https://evil.example), "
+        "[bank.example](https://bank.example@evil.example), "
         "[shop.example](https://shop.example/help), [our shop](https://shop.example), [you](mailto:first.last@shop.example)",
         MARKDOWN,
     )
     links = customer.log.locator(".rich-text").get_by_role("link")
     await expect(links).to_have_text(
-        ["https://evil.example/login", "https://evil.example", "shop.example", "our shop", "you"]
+        [
+            "https://evil.example/login",
+            "https://evil.example",
+            "https://bank.example@evil.example",
+            "shop.example",
+            "our shop",
+            "you",
+        ]
     )
     participant.say("See https://shop.example/\u202egnp.exe (and https://shop.example/a_(b)).")
     plain = customer.log.locator(".plain-text").last.get_by_role("link")

@@ -6,7 +6,7 @@ import { htmlOf } from "./markdown";
 
 const TAGS = ["p", "br", "strong", "em", "del", "code", "pre", "blockquote", "ul", "ol", "li", "a", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td"];
 
-const HOST = /^\s*(?:https?:\/\/)?(?:www\.)?((?:[\w-]+\.)+[a-z]{2,})/i;
+const ADDRESS = /^(?:https?:\/\/\S|(?:[\p{L}\p{N}_-]+\.)+\p{L}{2,}(?:[/?#:@]|$))/iu;
 
 const purifier = DOMPurify(window);
 purifier.addHook("afterSanitizeAttributes", (node) => {
@@ -19,9 +19,13 @@ purifier.addHook("afterSanitizeAttributes", (node) => {
 
 /** Whether the words of a link look like an address, and it leads to another one. */
 function isPretence(words: string, address: string): boolean {
-  const shown = HOST.exec(words)?.[1];
-  const real = /^https?:/i.test(address) ? HOST.exec(address)?.[1] : undefined;
-  return shown !== undefined && real !== undefined && shown.toLowerCase() !== real.toLowerCase();
+  const [shown = ""] = words.trim().split(/\s/);
+  if (!/^https?:/i.test(address) || !ADDRESS.test(shown)) return false;
+  return hostOf(/^https?:/i.test(shown) ? shown : `https://${shown}`) !== hostOf(address);
+}
+
+function hostOf(address: string): string {
+  return URL.canParse(address) ? new URL(address).hostname.replace(/^www\./, "") : "";
 }
 
 /** `children`: what is shown until the HTML is there. */
