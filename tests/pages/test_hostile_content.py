@@ -119,9 +119,9 @@ async def test_link_shows_where_it_leads(device: Device, agent: Agent) -> None:
     links = customer.log.locator(".rich-text").get_by_role("link")
     await expect(links).to_have_text(
         [
-            "https://evil.example/login",
-            "https://evil.example",
-            "https://bank.example@evil.example",
+            "https://bank.example (evil.example)",
+            "bank.example (evil.example)",
+            "bank.example (evil.example)",
             "shop.example",
             "our shop",
             "you",

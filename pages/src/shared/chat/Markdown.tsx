@@ -14,7 +14,7 @@ purifier.addHook("afterSanitizeAttributes", (node) => {
   node.setAttribute("target", "_blank");
   node.setAttribute("rel", "noopener noreferrer nofollow ugc");
   const address = node.getAttribute("href") ?? "";
-  if (isPretence(node.textContent ?? "", address)) node.textContent = address;
+  if (isPretence(node.textContent ?? "", address)) node.append(` (${hostOf(address) || address})`);
 });
 
 /** Whether the words of a link look like an address, and it leads to another one. */
