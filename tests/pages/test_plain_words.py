@@ -109,7 +109,8 @@ async def test_customer_has_the_browser_forget_a_chat_that_is_over(device: Devic
 
 async def test_draft_outlives_the_end_of_the_sign_in(devices: Devices, http: httpx.Client) -> None:
     device = await devices(**WIDE)
-    device.expected = ("403",)
+    # the last desk may go while its chat is connecting
+    device.expected = ("403", "is closed before the connection is established")
     desk = await Desk.open(device)
     customer = await (await devices()).customer()
     await customer.start("Hello", name="Nora")

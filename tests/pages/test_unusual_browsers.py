@@ -60,7 +60,7 @@ async def test_desk_in_a_hidden_tab_stays_connected(devices: Devices, http: http
     device = await devices()
     await device.context.clock.install()
     sockets: list[WebSocket] = []
-    device.context.on("page", lambda page: page.on("websocket", sockets.append))
+    device.context.on("page", lambda page: page.on("websocket", lambda socket: sockets.append(socket)))
     desk = await Desk.open(device)
     [socket] = sockets
     for _ in range(3):

@@ -93,6 +93,10 @@ export async function createSession(type: "CUSTOMER" | "AGENT", details: ChatDet
 
 /** Close the socket of a session that this page does not need any more. In public, ChatJS does so only for those who leave the chat. */
 export function closeSocket(session: ChatJsSession): void {
-  const { controller } = session as { controller?: { breakConnection?: () => Promise<unknown> } };
-  void controller?.breakConnection?.().catch(() => undefined);
+  const { controller } = session as { controller?: { breakConnection?: () => unknown } };
+  try {
+    controller?.breakConnection?.();
+  } catch {
+    // it is closed already
+  }
 }

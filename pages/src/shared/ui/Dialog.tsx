@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 
-/** A modal dialog. The browser keeps the focus inside and gives it back at the end; Escape closes. */
+/** A modal dialog. The focus stays inside, and goes back to where it was at the end; Escape closes. */
 export function Dialog(props: { title: string; onClose: () => void; children: ComponentChildren }) {
   const element = useRef<HTMLDialogElement>(null);
   const title = useId();
@@ -9,8 +9,15 @@ export function Dialog(props: { title: string; onClose: () => void; children: Co
   const beganBeside = useRef(false);
   useEffect(() => {
     const dialog = element.current;
+    const before = document.activeElement;
     dialog?.showModal();
-    return () => dialog?.close();
+    return () => {
+      dialog?.close();
+      // the dialog has left the page by then, and so the browser gives nothing back
+      window.setTimeout(() => {
+        if (document.activeElement === document.body && before instanceof HTMLElement) before.focus({ preventScroll: true });
+      });
+    };
   }, []);
   return (
     <dialog
