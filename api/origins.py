@@ -3,6 +3,9 @@
 The participant plane and the desk of agents are for browsers, so pages of the configured origins may call them, with any method
 and header: tokens protect the chats, there are no cookies, and tracing libraries add headers of their own. The control plane
 takes the keys of backends. No page has one, so no page of another origin may call it.
+
+A browser hides an answer from other pages, but sends the request all the same. Starting a chat needs no token, so its origin is
+looked at before: a page could else start chats from the address of each of its visitors.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from api.errors import refuse_socket
+from api.errors import refuse_socket, render
 from api.request_ids import HEADER
 from domain.errors import AccessDenied
 from runtime.settings import Settings
@@ -23,6 +26,9 @@ from runtime.settings import Settings
 PLANES = ("/participant/", "/v1/agent/", "/v1/supervision/", "/v1/chat-pages/")
 OTHER_PATHS = frozenset({"/v1/agent", "/v1/agents/token"})
 """The agent itself, which has nothing after its path, and the exchange of a token for an agent token."""
+
+STARTS = "/v1/chat-pages/chats"
+"""Starts a chat for anybody."""
 
 ANY = "*"
 
@@ -55,18 +61,21 @@ class Origins:
         """Forward the request, or answer what a browser asks before it sends one."""
         if scope["type"] == "lifespan" or not _is_for_browsers(scope["path"]):
             await self._app(scope, receive, send)
+        elif scope["type"] == "http" and (origin := self._refused_start(scope)) is not None:
+            await render(_refusal(origin, "start chats"), scope["path"])(scope, receive, send)
         elif scope["type"] == "http":
             await self._cors(scope, receive, send)
         elif (origin := self._refused(scope)) is not None:
-            fault = AccessDenied(
-                f"Pages of {origin} may not open this socket; PERENNIAL_ALLOWED_ORIGINS names those that may."
-            )
-            await refuse_socket(WebSocket(scope, receive, send), fault)
+            await refuse_socket(WebSocket(scope, receive, send), _refusal(origin, "open this socket"))
         else:
             await self._app(scope, receive, send)
 
+    def _refused_start(self, scope: Scope) -> str | None:
+        """Return the origin of a page that must not start a chat; None for all other requests."""
+        return self._refused(scope) if (scope["method"], scope["path"]) == ("POST", STARTS) else None
+
     def _refused(self, scope: Scope) -> str | None:
-        """Return the origin of a socket that must not open; None if it may. Only browsers send one."""
+        """Return the origin of a request that is refused for it; None if it is not. Only browsers send one."""
         headers = Headers(scope=scope)
         origin = headers.get("origin")
         if origin is None or ANY in self._origins or origin in self._origins:
@@ -76,6 +85,10 @@ class Origins:
         own = (headers.get("host"), self._own_host)
         # not `urlsplit`, which raises an error for some texts
         return None if origin.partition("://")[2] in own else origin
+
+
+def _refusal(origin: str, action: str) -> AccessDenied:
+    return AccessDenied(f"Pages of {origin} may not {action}; PERENNIAL_ALLOWED_ORIGINS names those that may.")
 
 
 def _is_for_browsers(path: str) -> bool:

@@ -1,8 +1,21 @@
-import { defineConfig } from "vite";
+import { defineConfig, type Plugin } from "vite";
+
+/** What the pages have in their heads beside a title. */
+const HEAD = `
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1, interactive-widget=resizes-content">
+    <meta name="color-scheme" content="light dark">
+    <link rel="icon" href="/src/shared/icon.svg" type="image/svg+xml">`;
+
+const heads: Plugin = {
+  name: "heads",
+  transformIndexHtml: { order: "pre", handler: (html) => html.replace("<head>", `<head>${HEAD}`) },
+};
 
 // One entry for each page. Addresses are relative, so the pages work under any base path of PERENNIAL_PUBLIC_URL.
 export default defineConfig({
   base: "./",
+  plugins: [heads],
   build: {
     target: "es2022",
     cssTarget: ["chrome123", "firefox120", "safari17.5"], // they know light-dark()

@@ -22,16 +22,31 @@ from runtime.settings import Settings
 DEFAULT_REGION = "us-east-1"
 
 
+def upload_origin(settings: Settings) -> str | None:
+    """Return the origin to which clients send uploads (`https://minio.example.org:9000`); None when it is the API itself."""
+    if settings.attachment_uploads != "s3":
+        return None
+    parts = urlsplit(_endpoint(settings))
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _endpoint(settings: Settings) -> str:
+    return settings.archive_endpoint or f"https://s3.{_region()}.amazonaws.com"
+
+
+def _region() -> str:
+    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or DEFAULT_REGION
+
+
 class SignedUploads:
     """Makes the URLs, with the credentials that the archive uses (`AWS_*` variables, or those of the machine)."""
 
     def __init__(self, settings: Settings) -> None:
         """Prepare, without any request. The archive must be in S3."""
         parts = urlsplit(settings.archive_address or "")
-        self._region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or DEFAULT_REGION
-        endpoint = settings.archive_endpoint or f"https://s3.{self._region}.amazonaws.com"
-        folder = "/".join(filter(None, (endpoint.rstrip("/"), parts.netloc, parts.path.strip("/"))))
-        self._folder = folder
+        self._region = _region()
+        endpoint = _endpoint(settings).rstrip("/")
+        self._folder = "/".join(filter(None, (endpoint, parts.netloc, parts.path.strip("/"))))
         self._credentials: Any = None
 
     async def url(self, path: str, headers: Mapping[str, str], life: timedelta) -> str:

@@ -13,6 +13,7 @@ from api.agent.responses import AgentResponse
 from api.bodies import JsonBody
 from api.dependencies import Services, ServicesInRequest
 from api.openapi import DescribedRoute, error_responses
+from configuration.schema.instances import InstanceSettings
 from domain.errors import ConversationEnded, EngineUnavailable, Unavailable
 from domain.events import Release
 from domain.routing import AgentStatus
@@ -40,7 +41,7 @@ AGENT_TIMEOUT = 3.0
 @router.get("")
 async def get_agent(services: ServicesInRequest, agent: ByAgentToken) -> AgentResponse:
     """Returns the agent's status, next status, capacity and load. Capacity and load are in units."""
-    return agent_response(await agent_state(services, agent.instance, agent.user))
+    return agent_response(await agent_state(services, agent.instance, agent.user), agent.instance_settings)
 
 
 @router.put("/status")
@@ -53,7 +54,7 @@ async def set_own_status(
     become offline at once, their active contacts return to the queues too. Parked contacts stay with the agent.
     """
     state = await change_agent_status(services, agent.instance, agent.user, body.status, when_free=body.when_free)
-    return agent_response(state)
+    return agent_response(state, agent.instance_settings)
 
 
 async def change_agent_status(
@@ -124,8 +125,14 @@ async def _release_contacts(services: Services, instance: str, user: str) -> Non
         raise failed
 
 
-def agent_response(state: AgentState) -> AgentResponse:
-    """Convert an agent's state to its response for agents and supervisors."""
+def agent_response(state: AgentState, instance: InstanceSettings) -> AgentResponse:
+    """Convert an agent's state to its response for agents and supervisors.
+
+    Args:
+        state: the state.
+        instance: the agent's instance. An agent who has just been taken out of it is no supervisor.
+    """
+    configured = instance.agents.get(state.user)
     return AgentResponse(
         user=state.user,
         name=state.name,
@@ -135,4 +142,5 @@ def agent_response(state: AgentState) -> AgentResponse:
         capacity=state.capacity,
         load=state.load,
         over_capacity=state.load > state.capacity,
+        supervisor=configured is not None and configured.supervisor,
     )

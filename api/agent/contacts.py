@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Literal
 from uuid import uuid4
 
@@ -19,7 +20,9 @@ from api.openapi import DescribedRoute, EmptyResponse, error_responses
 from api.participant.authentication import participant_token
 from api.reconnections import LinkResponse, reconnect_link
 from api.refusals import refusal_error, try_command
+from configuration.policies import workstream_policy
 from domain.contacts import EndReason
+from domain.conversation import State
 from domain.errors import ConversationEnded, MalformedRequest, NotFound
 from domain.events import Close, End, Park, Release, Resume
 from domain.refusals import Refusal, RefusalCode, refusal
@@ -205,10 +208,12 @@ async def _responses(
     services: Services, found: Sequence[tuple[StoredContact, StoredConversation]]
 ) -> list[ContactResponse]:
     customers = await customer_summaries(services.db, [conversation.id for _, conversation in found])
-    return [_response(contact, conversation, customers[conversation.id]) for contact, conversation in found]
+    return [_response(services, contact, conversation, customers[conversation.id]) for contact, conversation in found]
 
 
-def _response(contact: StoredContact, conversation: StoredConversation, customer: CustomerSummary) -> ContactResponse:
+def _response(
+    services: Services, contact: StoredContact, conversation: StoredConversation, customer: CustomerSummary
+) -> ContactResponse:
     return ContactResponse(
         contact_id=contact.id,
         initial_contact_id=conversation.id,
@@ -219,9 +224,22 @@ def _response(contact: StoredContact, conversation: StoredConversation, customer
         customer=customer.name,
         started_at=conversation.started_at,
         ended_at=contact.ended_at,
+        wrap_up_until=_wrap_up_until(services, contact, conversation),
         # later attributes are of a contact that is not the agent's: the answers of a survey about them, for example
         attributes=dict(customer.attributes if contact.attributes is None else contact.attributes),
         name=contact.name,
         description=contact.description,
         references=dict(contact.references or {}),
     )
+
+
+def _wrap_up_until(services: Services, contact: StoredContact, conversation: StoredConversation) -> datetime | None:
+    """Return when the wrap-up of a contact ends by itself, as its workstream is configured; None before it."""
+    instance = services.configuration.instances.get(conversation.instance)
+    workstream = instance.workstreams.get(conversation.workstream) if instance else None
+    if instance is None or workstream is None or contact.ended_at is None or conversation.state != State.WRAP_UP:
+        return None
+    try:
+        return contact.ended_at + workstream_policy(instance, workstream, None).wrap_up
+    except OverflowError:  # a limit beyond the calendar never comes
+        return None

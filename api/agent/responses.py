@@ -26,6 +26,7 @@ _AGENT_CONTACT: dict[str, Any] = {
     "customer": "Ada",
     "started_at": _AT,
     "ended_at": None,
+    "wrap_up_until": None,
     "attributes": {"tier": "gold"},
     "name": "Order 7",
     "description": None,
@@ -60,6 +61,7 @@ _AGENT: dict[str, Any] = {
     "capacity": 4,
     "load": 1,
     "over_capacity": False,
+    "supervisor": False,
 }
 _QUEUE = {"queue": "live", "waiting": 3, "longest_since": _AT}
 _WAITING_CONTACT: dict[str, Any] = {
@@ -109,6 +111,7 @@ class AgentResponse(ResponseBody):
     capacity: int
     load: int
     over_capacity: bool
+    supervisor: bool
 
 
 class AgentsResponse(ResponseBody):
@@ -120,7 +123,10 @@ class AgentsResponse(ResponseBody):
 
 
 class ContactResponse(ResponseBody):
-    """A contact of an agent. `state` is that of its conversation: ACTIVE, WAITING, OPEN (it has returned) or WRAP_UP."""
+    """A contact of an agent. `state` is that of its conversation: ACTIVE, WAITING, OPEN (it has returned) or WRAP_UP.
+
+    `wrap_up_until`: when its wrap-up ends by itself; None before it.
+    """
 
     model_config = example(_AGENT_CONTACT)
 
@@ -133,6 +139,7 @@ class ContactResponse(ResponseBody):
     customer: str
     started_at: Instant
     ended_at: Instant | None
+    wrap_up_until: Instant | None
     attributes: dict[str, str]
     name: str | None
     description: str | None

@@ -66,7 +66,7 @@ BySupervisor = Annotated[SignedInAgent, Depends(_supervisor)]
 async def list_agents(services: ServicesInRequest, supervisor: BySupervisor) -> AgentsResponse:
     """Returns the state of every agent of the instance, by user."""
     found = await agent_states(services.db, supervisor.instance, datetime.now(UTC))
-    return AgentsResponse(agents=[agent_response(state) for state in found])
+    return AgentsResponse(agents=[agent_response(state, supervisor.instance_settings) for state in found])
 
 
 @router.put("/agents/{user}/status")
@@ -76,7 +76,7 @@ async def set_status(
     """Sets the status of an agent, with the same effects as when the agent sets it."""
     _agent_name(supervisor, user)
     state = await change_agent_status(services, supervisor.instance, user, body.status, when_free=body.when_free)
-    return agent_response(state)
+    return agent_response(state, supervisor.instance_settings)
 
 
 @router.get("/contacts")

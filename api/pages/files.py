@@ -12,6 +12,7 @@ from starlette.types import Scope
 
 from api.dependencies import Services
 from api.security_headers import CONTENT_SECURITY_POLICY
+from runtime.signed_uploads import upload_origin
 
 BUILT = Path(__file__).parents[2] / "pages" / "dist"
 """The folder of the built pages."""
@@ -23,10 +24,10 @@ PAGES = ("chat", WIDGET, "desk", "supervisor")
 _FILES = "/pages"
 
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' {sockets}; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' {others}; "
     "frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors {ancestors}"
 )
-"""What a page may load: its own files, the API, and its sockets. No script and no style stands in a page."""
+"""What a page may load: its own files, the API, its sockets, and where its files go. No script and no style stands in a page."""
 
 _MISSING = """\
 <!doctype html>
@@ -66,7 +67,8 @@ def page_routes(services: Services) -> list[BaseRoute]:
         path = BUILT / f"{name}.html"
         if not path.is_file():
             return HTMLResponse(_MISSING, 503)
-        policy = _POLICY.format(sockets=_sockets(request, services), ancestors=_ancestors(request, services, name))
+        others = " ".join(filter(None, (_sockets(request, services), upload_origin(services.settings))))
+        policy = _POLICY.format(others=others, ancestors=_ancestors(request, services, name))
         headers = {CONTENT_SECURITY_POLICY: policy, "cache-control": _ASKED_EACH_TIME}
         if name == WIDGET:
             # the policy says more, and wins; this header cannot name origins

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -162,6 +162,8 @@ def test_end_starts_wrap_up_and_close_finishes_it(api: Api, a1: AgentTokenClient
     shown = a1.contacts()[chat.contact_id]
     assert shown["state"] == "WRAP_UP"
     assert shown["ended_at"].endswith("Z")
+    ended_at, until = (datetime.fromisoformat(shown[name]) for name in ("ended_at", "wrap_up_until"))
+    assert until - ended_at == timedelta(minutes=15)
     assert_refused(a1.act("session", chat), *DENIED, "ended")
     assert a1.act("end", chat).json() == {}
     assert_refused(api.send("SendMessage", valid_body("SendMessage", chat), chat=chat), *DENIED, "ended")

@@ -198,3 +198,16 @@ def test_starts_of_an_address_are_limited(tmp_path_factory: pytest.TempPathFacto
         reads = [api.http.get("/v1/chat-pages/shop") for _ in range(2)]
         assert [read.status_code for read in reads] == [200, 429]
         assert int(reads[1].headers["retry-after"]) > 1
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "https://shop.example.org", "null", ""])
+def test_page_of_another_origin_starts_no_chat(shop: Api, origin: str) -> None:
+    """Not in vain: a browser sends such a request without asking first, and only hides the answer from the page."""
+    content = httpx.Request("POST", "http://x", json=body(ClientToken=f"of {origin}")).content
+    headers = {"content-type": "text/plain", "origin": origin}
+    assert_refused(shop.http.post(PATH, content=content, headers=headers), 403, "PERENNIAL_ALLOWED_ORIGINS")
+
+
+def test_own_pages_and_those_of_allowed_origins_start_chats(shop: Api) -> None:
+    for origin in (shop.stack.url, "http://localhost:3000"):
+        assert shop.http.post(PATH, json=body(), headers={"origin": origin}).status_code == 200

@@ -85,6 +85,9 @@ async def test_parked_customer_returns_and_the_chat_is_resumed(devices: Devices)
     await desk.say("Here is the answer.")
     await customer.sees("Here is the answer.")
 
+    history = desk.page.get_by_role("region", name="History")
+    await expect(history.get_by_text("Agent One joined", exact=True)).to_have_count(2)
+
     # without a return of the customer, and by keys
     await desk.page.keyboard.press("Alt+P")
     await expect(desk.page.get_by_role("button", name="Resume", exact=True)).to_be_enabled()
@@ -147,6 +150,9 @@ async def test_ended_chat_is_wrapped_up(devices: Devices) -> None:
     await expect(customer.has_ended).to_be_visible()
     await expect(desk.group("Wrap-up").get_by_role("button", name="Gerd")).to_be_visible()
     await expect(desk.page.get_by_role("timer", name="Time in wrap-up")).to_have_text(re.compile(r"^0:\d\d$"))
+    await expect(desk.page.get_by_role("timer", name="Time until it closes")).to_have_text(
+        re.compile(r"^closes in 1[45]:\d\d$")
+    )
     await desk.page.reload()
     await desk.sees("Hello")
     await desk.page.keyboard.press("Alt+N")

@@ -20,7 +20,7 @@ from tests.pages.desks import WIDE, Desk
 pytestmark = pytest.mark.usefixtures("quiet_floor")
 
 FROZEN_SECONDS = 60
-"""Longer than the 15 s after which the server takes a socket without heartbeats for dead, and the 45 s of the desk."""
+"""Longer than the 15 s after which the server takes a socket without heartbeats for dead, and the 20 s of the desk."""
 
 NOTE_PAUSES = """() => {
   let last = performance.now();

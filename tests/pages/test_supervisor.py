@@ -14,6 +14,8 @@ from tests.pages.desks import WIDE, Desk, Supervisor
 
 pytestmark = pytest.mark.usefixtures("quiet_floor")
 
+VIEW = re.compile("^Supervisor.s view$")
+
 
 async def test_supervisor_assigns_and_ends(devices: Devices, http: httpx.Client) -> None:
     view = await Supervisor.open(await devices())
@@ -71,6 +73,42 @@ async def test_supervisor_releases_filters_and_sets_a_status(
     await row.get_by_role("button", name="End Mona").click()
     await view.dialog.get_by_role("button", name="End chat").click()
     await expect(row).to_have_count(0)
+
+
+async def test_supervisor_transfers_a_whole_queue(devices: Devices, http: httpx.Client) -> None:
+    view = await Supervisor.open(await devices())
+    for name in ("Nils", "Olga"):
+        await (await (await devices()).customer()).start("Hello", name=name)
+    await expect(view.queue("live")).to_contain_text("2 waiting")
+    await view.page.get_by_role("button", name="Transfer all of live").click()
+    await view.dialog.get_by_label("persistent", exact=True).check()
+    await view.dialog.get_by_role("button", name="Transfer all", exact=True).click()
+    await expect(view.page.get_by_text("2 contacts were transferred.", exact=True).first).to_be_visible()
+    await expect(view.queue("live")).to_contain_text("0 waiting")
+    for name in ("Nils", "Olga"):
+        await expect(view.contact(name)).to_contain_text("persistent")
+
+
+async def test_supervisor_moves_a_contact_to_another_queue(devices: Devices, http: httpx.Client) -> None:
+    view = await Supervisor.open(await devices())
+    await (await (await devices()).customer()).start("Hello", name="Pia")
+    await view.contact("Pia").get_by_role("button", name="Assign Pia").click()
+    await expect(view.dialog.get_by_label("live", exact=True)).to_have_count(0)
+    await view.dialog.get_by_label("persistent", exact=True).check()
+    await view.dialog.get_by_role("button", name="Assign", exact=True).click()
+    await expect(view.contact("Pia")).to_contain_text("persistent")
+
+
+async def test_desk_of_a_supervisor_leads_to_the_view_and_stays_open(devices: Devices) -> None:
+    device = await devices(**WIDE)
+    desk = await Desk.open(device, "Supervisor One", "Away")
+    async with device.context.expect_page() as opened:
+        await desk.page.get_by_role("link", name=VIEW).click()
+    view = await opened.value
+    await expect(view.get_by_text("Live", exact=True)).to_be_visible()
+    await expect(desk.status).to_have_value("away")
+    other = await Desk.open(await devices(**WIDE), "Agent One", "Away")
+    await expect(other.page.get_by_role("link", name=VIEW)).to_have_count(0)
 
 
 async def test_agents_are_told_that_only_supervisors_see_it(devices: Devices, http: httpx.Client) -> None:

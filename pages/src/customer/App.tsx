@@ -1,6 +1,7 @@
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect } from "preact/hooks";
 import { text } from "../shared/texts";
 import { Icon } from "../shared/ui/Icon";
+import { isComposing } from "../shared/ui/keys";
 import { ChatView } from "./ChatView";
 import { isFramed, tellHost } from "./host";
 import { StartForm } from "./StartForm";
@@ -11,7 +12,7 @@ export function App({ store }: { store: Store }) {
   useEffect(() => {
     document.title = text("title");
     const onKey = (event: KeyboardEvent) => {
-      if (event.key === "Escape" && !event.defaultPrevented && !document.querySelector("dialog[open], [popover]:popover-open")) {
+      if (event.key === "Escape" && !event.defaultPrevented && !isComposing(event) && !document.querySelector("dialog[open], [popover]:popover-open")) {
         tellHost({ kind: "close" });
       }
     };
@@ -29,7 +30,8 @@ function View({ store }: { store: Store }) {
   const conversation = store.conversation.value;
   switch (store.view.value) {
     case "chat":
-      return conversation && <ChatView key={conversation.details.ContactId} store={store} conversation={conversation} />;
+      // a new token is another conversation of the page, also in the same chat
+      return conversation && <ChatView key={conversation.details.ParticipantToken} store={store} conversation={conversation} />;
     case "start":
       return (
         <Plain>
@@ -78,10 +80,9 @@ function Plain({ children }: { children: preact.ComponentChildren }) {
 
 /** Closes the frame; a page of its own has nothing to close. */
 export function CloseButton() {
-  const button = useRef<HTMLButtonElement>(null);
   if (!isFramed) return null;
   return (
-    <button ref={button} type="button" class="button button-quiet button-icon" aria-label={text("close")} title={text("close")} onClick={() => tellHost({ kind: "close" })}>
+    <button type="button" class="button button-quiet button-icon" aria-label={text("close")} title={text("close")} onClick={() => tellHost({ kind: "close" })}>
       <Icon name="down" />
     </button>
   );

@@ -1,14 +1,16 @@
 /** A chat: with whom, the messages, and where to write. */
-import { useComputed, useSignal } from "@preact/signals";
+import { useComputed, useSignal, type Signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { Composer } from "../shared/chat/Composer";
 import type { Conversation } from "../shared/chat/conversation";
 import { MessageList } from "../shared/chat/MessageList";
 import { TypingLine } from "../shared/chat/TypingLine";
-import { text } from "../shared/texts";
+import { text, type Texts } from "../shared/texts";
 import { announce } from "../shared/ui/announce";
 import { Dialog } from "../shared/ui/Dialog";
+import { Icon } from "../shared/ui/Icon";
 import { CloseButton } from "./App";
+import { downloadTranscript } from "./download";
 import { Menu } from "./Menu";
 import { presenceOf } from "./presence";
 import type { Store } from "./store";
@@ -17,6 +19,7 @@ import { ContinueOrNew } from "./WelcomeBack";
 export function ChatView({ store, conversation }: { store: Store; conversation: Conversation }) {
   const presence = useComputed(() => presenceOf(conversation.transcript.items.value));
   const isEnding = useSignal(false);
+  const problem = useSignal<string | null>(null);
   const box = useRef<HTMLDivElement>(null);
   const isClosed = conversation.isClosed.value;
   const workstream = store.workstream;
@@ -39,24 +42,34 @@ export function ChatView({ store, conversation }: { store: Store; conversation: 
           <h1 class="bar-title" dir="auto">
             {presence.value.agent && !isClosed ? presence.value.agent : text("title")}
           </h1>
-          <State conversation={conversation} isWaiting={isWaiting} />
+          {/* the foot says that it is over */}
+          {!isClosed && <State conversation={conversation} isWaiting={isWaiting} />}
         </div>
-        <Menu conversation={conversation} canEnd={canEnd} onEnd={() => (isEnding.value = true)} />
+        <Menu
+          onEnd={canEnd ? () => (isEnding.value = true) : null}
+          onForget={isClosed ? () => store.forget() : null}
+          onDownload={() => attempt(problem, "transcriptFailed", downloadTranscript(conversation))}
+        />
         <CloseButton />
       </header>
       {!isClosed && conversation.reader.hasOlder.value !== null && isWaiting && (
         <Waiting isPersistent={workstream?.mode === "persistent"} />
       )}
+      {problem.value && (
+        <p class="notice notice-danger notice-bar row" role="alert">
+          <span>{problem.value}</span>
+          <button type="button" class="button button-quiet button-icon push" aria-label={text("dismiss")} onClick={() => (problem.value = null)}>
+            <Icon name="close" />
+          </button>
+        </p>
+      )}
       <MessageList conversation={conversation} />
       {isClosed ? (
-        <footer class="ended">
-          <h2>{text("closed")}</h2>
-          <ContinueOrNew store={store} />
-        </footer>
+        <Ended store={store} />
       ) : (
         <>
           <TypingLine conversation={conversation} />
-          <Composer conversation={conversation} files={(workstream?.files.length ?? 0) > 0} draftKey={`draft ${conversation.details.ContactId}`} />
+          <Composer conversation={conversation} files={workstream?.files ?? []} draftKey={`draft ${conversation.details.ContactId}`} />
         </>
       )}
       {isEnding.value && (
@@ -68,7 +81,7 @@ export function ChatView({ store, conversation }: { store: Store; conversation: 
               class="button button-primary"
               onClick={() => {
                 isEnding.value = false;
-                void conversation.leave();
+                void attempt(problem, "endFailed", conversation.leave());
               }}
             >
               {text("end")}
@@ -80,6 +93,32 @@ export function ChatView({ store, conversation }: { store: Store; conversation: 
         </Dialog>
       )}
     </div>
+  );
+}
+
+/** Do something that needs the server, and say in plain words if it fails. */
+async function attempt(problem: Signal<string | null>, failure: keyof Texts, work: Promise<void>): Promise<void> {
+  problem.value = null;
+  try {
+    await work;
+  } catch {
+    problem.value = text(failure);
+  }
+}
+
+/** Stands in place of the composer. Whoever was writing there goes on here. */
+function Ended({ store }: { store: Store }) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    if (document.hasFocus() && document.activeElement === document.body) heading.current?.focus({ preventScroll: true });
+  }, []);
+  return (
+    <footer class="ended">
+      <h2 ref={heading} tabIndex={-1}>
+        {text("closed")}
+      </h2>
+      <ContinueOrNew store={store} />
+    </footer>
   );
 }
 

@@ -1,44 +1,41 @@
 /** What can be done with a chat besides writing. */
 import { useId, useRef } from "preact/hooks";
-import type { Conversation } from "../shared/chat/conversation";
 import { text } from "../shared/texts";
-import { Icon } from "../shared/ui/Icon";
-import { downloadTranscript } from "./download";
+import { Icon, type IconName } from "../shared/ui/Icon";
 
-export function Menu({ conversation, canEnd, onEnd }: { conversation: Conversation; canEnd: boolean; onEnd: () => void }) {
+interface Props {
+  onDownload: () => unknown;
+  /** Null when the customer may not end the chat, or it is over. */
+  onEnd: (() => unknown) | null;
+  /** Null while the chat goes on. */
+  onForget: (() => unknown) | null;
+}
+
+export function Menu({ onDownload, onEnd, onForget }: Props) {
   const id = useId();
   const menu = useRef<HTMLDivElement>(null);
-  const close = () => menu.current?.hidePopover();
+  const item = (icon: IconName, words: string, run: () => unknown) => (
+    <button
+      type="button"
+      class="menu-item"
+      onClick={() => {
+        menu.current?.hidePopover();
+        void run();
+      }}
+    >
+      <Icon name={icon} />
+      {words}
+    </button>
+  );
   return (
     <div class="menu-place">
       <button type="button" class="button button-quiet button-icon" popovertarget={id} aria-label={text("more")} title={text("more")}>
         <Icon name="more" />
       </button>
       <div ref={menu} id={id} popover="auto" class="menu">
-        <button
-          type="button"
-          class="menu-item"
-          onClick={() => {
-            close();
-            void downloadTranscript(conversation);
-          }}
-        >
-          <Icon name="download" />
-          {text("transcript")}
-        </button>
-        {canEnd && (
-          <button
-            type="button"
-            class="menu-item"
-            onClick={() => {
-              close();
-              onEnd();
-            }}
-          >
-            <Icon name="end" />
-            {text("end")}
-          </button>
-        )}
+        {item("download", text("transcript"), onDownload)}
+        {onEnd && item("end", text("end"), onEnd)}
+        {onForget && item("forget", text("forget"), onForget)}
       </div>
     </div>
   );

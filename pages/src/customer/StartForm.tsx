@@ -4,6 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { fullTime } from "../shared/chat/time";
 import { text } from "../shared/texts";
 import { Icon } from "../shared/ui/Icon";
+import { sends } from "../shared/ui/keys";
 import type { Store, Workstream } from "./store";
 
 export function StartForm({ store }: { store: Store }) {
@@ -65,7 +66,7 @@ export function StartForm({ store }: { store: Store }) {
           value={message.value}
           onInput={(event) => (message.value = event.currentTarget.value)}
           onKeyDown={(event) => {
-            if (event.key === "Enter" && !event.shiftKey && !event.isComposing && message.value.trim()) {
+            if (sends(event) && message.value.trim()) {
               event.preventDefault();
               start();
             }

@@ -4,15 +4,12 @@ import { readTemplate } from "../shared/chat/Interactive";
 import { buildRows } from "../shared/chat/rows";
 import { fullTime } from "../shared/chat/time";
 import { INTERACTIVE, type Item } from "../shared/chat/wire";
+import { wordsOf } from "../shared/chat/words";
 import { text } from "../shared/texts";
 
 export async function downloadTranscript(conversation: Conversation): Promise<void> {
-  try {
-    await conversation.reader.loadAll();
-  } catch {
-    // a transcript without its beginning would look like a whole one
-    return window.alert(text("unavailable"));
-  }
+  // throws: a transcript without its beginning would look like a whole one
+  await conversation.reader.loadAll();
   const address = URL.createObjectURL(new Blob([transcriptText(conversation)], { type: "text/plain;charset=utf-8" }));
   const link = document.createElement("a");
   link.href = address;
@@ -37,8 +34,8 @@ function nameOf(item: Item, isOwn: boolean): string {
 }
 
 function contentOf(item: Item): string {
-  if (item.Attachments?.length) return item.Attachments.map((file) => file.AttachmentName).join(", ");
-  const content = item.Content ?? "";
-  const template = item.ContentType === INTERACTIVE ? readTemplate(content) : null;
-  return template ? `${template.title} (${template.answers.map((answer) => answer.title).join(" / ")})` : content;
+  const template = item.ContentType === INTERACTIVE ? readTemplate(item.Content ?? "") : null;
+  const words = template ? `${template.title} (${template.answers.map((answer) => answer.title).join(" / ")})` : wordsOf(item);
+  // a line of a message does not look like another message
+  return words.replaceAll("\n", "\n    ");
 }

@@ -1,5 +1,7 @@
 /** What the site says about the widget: the instance in the address, the rest in its fragment, which no log has. */
+import { browserLanguage, languageTag } from "../shared/language";
 import { replaceTexts } from "../shared/texts";
+import { isFramed } from "./host";
 
 export interface Settings {
   instance: string;
@@ -13,40 +15,54 @@ export interface Settings {
   attributes: Record<string, string>;
 }
 
-interface Options extends Partial<Omit<Settings, "instance">> {
-  direction?: string;
-  theme?: string;
-  texts?: Record<string, unknown>;
-}
+type Options = Record<string, unknown>;
 
 /** Read the settings, and give the document its language, direction and words. */
 export function readSettings(): Settings {
   const options = readFragment();
-  const language = languageOf(options.language ?? "");
+  // the policy says whose pages may show the frame. A page by itself can be opened by anybody's link, which says nothing about
+  // its reader: somebody could hand over a token of their own, and read what is written under it
+  const trusted = isFramed ? options : {};
+  const language = languageOf(textOf(options.language));
+  const theme = textOf(options.theme);
   document.documentElement.lang = language;
   document.documentElement.dir = options.direction === "rtl" ? "rtl" : "ltr";
-  if (options.theme) document.documentElement.dataset.theme = options.theme;
-  replaceTexts(options.texts ?? {});
+  if (theme) document.documentElement.dataset.theme = theme;
+  replaceTexts(objectOf(options.texts));
   return {
     instance: new URLSearchParams(location.search).get("instance") || "demo",
-    workstreams: options.workstreams ?? [],
-    name: options.name ?? "",
+    workstreams: Array.isArray(options.workstreams) ? options.workstreams.map(textOf).filter(Boolean) : [],
+    name: textOf(trusted.name),
     language,
-    customerToken: options.customerToken ?? "",
-    attributes: options.attributes ?? {},
+    customerToken: textOf(trusted.customerToken),
+    attributes: Object.fromEntries(Object.entries(objectOf(trusted.attributes)).map(([name, value]) => [name, attributeOf(value)])),
   };
 }
 
 /** The site's language. Where it names no country, the browser's tag of the same language does: it decides on dates. */
 function languageOf(wanted: string): string {
-  const own = navigator.language;
-  return wanted && !own.toLowerCase().startsWith(wanted.toLowerCase()) ? wanted : own;
+  const own = browserLanguage();
+  const tag = languageTag(wanted);
+  return tag && !`${own}-`.startsWith(`${tag}-`) ? tag : own;
 }
 
 function readFragment(): Options {
   try {
-    return JSON.parse(decodeURIComponent(location.hash.slice(1)) || "{}") as Options;
+    return objectOf(JSON.parse(decodeURIComponent(location.hash.slice(1)) || "{}"));
   } catch {
     return {};
   }
+}
+
+function objectOf(value: unknown): Options {
+  return typeof value === "object" && value !== null ? (value as Options) : {};
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+/** Attributes of contacts are texts. A site may write numbers, too. */
+function attributeOf(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
 }

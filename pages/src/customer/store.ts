@@ -2,10 +2,11 @@
 import { effect, signal } from "@preact/signals";
 import { ApiError, call } from "../shared/api";
 import { Conversation } from "../shared/chat/conversation";
-import { readTemplate } from "../shared/chat/Interactive";
-import { CONTENT_TYPES, EVENTS, INTERACTIVE, type ChatDetails, type Item } from "../shared/chat/wire";
+import { CONTENT_TYPES, EVENTS, type ChatDetails, type Item } from "../shared/chat/wire";
+import { wordsOf } from "../shared/chat/words";
 import { serverNow } from "../shared/serverTime";
 import { text } from "../shared/texts";
+import { randomToken } from "../shared/token";
 import { announce } from "../shared/ui/announce";
 import { onHost, tellHost, isFramed } from "./host";
 import { Memory, type SavedChat } from "./memory";
@@ -43,7 +44,7 @@ export class Store {
   /** Counts how often a person has asked for a view to write in; a page that comes back by itself takes no focus. */
   readonly focusRequests = signal(0);
   readonly memory: Memory;
-  private clientToken: string = crypto.randomUUID();
+  private clientToken = randomToken();
   private unread = 0;
   private stopWatching: () => void = () => undefined;
 
@@ -66,9 +67,7 @@ export class Store {
   /** Read what the instance offers, and return to the latest chat. */
   async begin(): Promise<void> {
     try {
-      const { instance, workstreams } = this.settings;
-      const pages = await call<{ workstreams: Workstream[] }>("GET", `v1/chat-pages/${encodeURIComponent(instance)}`);
-      this.workstreams.value = pages.workstreams.filter((each) => !workstreams.length || workstreams.includes(each.workstream));
+      await this.readWorkstreams();
     } catch (error) {
       const isMissing = error instanceof ApiError && error.status === 404;
       this.view.value = isMissing ? "not-served" : "unavailable";
@@ -76,9 +75,17 @@ export class Store {
       return;
     }
     const saved = this.memory.chat.value;
-    if (!this.workstreams.value.length) this.view.value = "not-served";
-    else if (saved) await this.open(saved);
+    if (this.view.value === "not-served") return;
+    if (saved) await this.open(saved);
     else this.view.value = "start";
+  }
+
+  private async readWorkstreams(): Promise<void> {
+    const { instance, workstreams } = this.settings;
+    const pages = await call<{ workstreams: Workstream[] }>("GET", `v1/chat-pages/${encodeURIComponent(instance)}`);
+    const offered = pages.workstreams.filter((each) => !workstreams.length || workstreams.includes(each.workstream));
+    if (!offered.length) this.view.value = "not-served";
+    this.workstreams.value = offered;
   }
 
   async start(start: Start): Promise<void> {
@@ -142,13 +149,18 @@ export class Store {
         continuationToken: ContinuationToken,
         connectionToken: null,
       };
-      this.clientToken = crypto.randomUUID();
+      this.clientToken = randomToken();
       this.memory.save(saved);
       this.focusRequests.value += 1;
       await this.open(saved);
     } catch (error) {
-      if (error instanceof ApiError && error.status > 0 && error.status < 500) this.clientToken = crypto.randomUUID();
-      this.problem.value = problemOf(error);
+      this.problem.value = problemOf(error, source !== undefined);
+      if (!(error instanceof ApiError) || error.status === 0 || error.status >= 500) return;
+      this.clientToken = randomToken();
+      // for whoever has made the site: what of the request is wrong
+      console.info("The chat was refused:", error.message);
+      // a queue may have closed since the page has asked
+      await this.readWorkstreams().catch(() => undefined);
     } finally {
       this.isStarting.value = false;
     }
@@ -201,8 +213,7 @@ export class Store {
       return;
     }
     if (!this.isVisible.value) this.countUnread(this.unread + 1);
-    const words = item.ContentType === INTERACTIVE ? readTemplate(item.Content ?? "")?.title : item.Content;
-    announce(`${item.ParticipantRole === "SYSTEM" ? "" : `${item.DisplayName}: `}${words ?? item.Attachments?.[0]?.AttachmentName ?? ""}`);
+    announce(`${item.ParticipantRole === "SYSTEM" ? "" : `${item.DisplayName}: `}${wordsOf(item)}`);
   }
 
   /** Another tab has begun a chat, or has seen the end of this one. */
@@ -219,8 +230,8 @@ export class Store {
   }
 }
 
-function problemOf(error: unknown): string {
-  if (!(error instanceof ApiError) || error.status === 0) return text("unavailable");
+function problemOf(error: unknown, isContinuation: boolean): string {
+  if (!(error instanceof ApiError) || error.status === 0 || error.status >= 500) return text("unavailable");
   if (error.status === 429) return text("tooMany");
-  return error.status >= 500 ? text("unavailable") : error.message;
+  return text(isContinuation ? "cannotContinue" : "notStarted");
 }

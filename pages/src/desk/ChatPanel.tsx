@@ -5,7 +5,7 @@ import type { Conversation } from "../shared/chat/conversation";
 import { MessageList } from "../shared/chat/MessageList";
 import { TypingLine } from "../shared/chat/TypingLine";
 import { Icon } from "../shared/ui/Icon";
-import { lasting } from "../team/clock";
+import { duration, lasting, secondsUntil } from "../team/clock";
 import type { Contact } from "../team/records";
 import { keptKey } from "../team/session";
 import { Actions } from "./Actions";
@@ -63,7 +63,7 @@ function Words({ contact, conversation }: { contact: Contact; conversation: Conv
       {canWrite && (
         <>
           <TypingLine conversation={conversation} />
-          <Composer conversation={conversation} files draftKey={keptKey(`draft.${contact.contact_id}`)} />
+          <Composer conversation={conversation} files="any" draftKey={keptKey(`draft.${contact.contact_id}`)} />
         </>
       )}
     </div>
@@ -105,6 +105,7 @@ function StateWords({ contact, conversation }: { contact: Contact; conversation:
               {lasting(contact.ended_at)}
             </span>
           )}
+          {contact.wrap_up_until && <TimeLeft until={contact.wrap_up_until} />}
         </>
       );
     default: {
@@ -116,6 +117,18 @@ function StateWords({ contact, conversation }: { contact: Contact; conversation:
       );
     }
   }
+}
+
+const SOON_S = 60;
+
+/** A wrap-up ends by itself. What is not saved until then is lost. */
+function TimeLeft({ until }: { until: string }) {
+  const left = secondsUntil(until);
+  return (
+    <span class={left <= SOON_S ? "chat-state-late" : ""} role="timer" aria-label="Time until it closes">
+      closes in {duration(left)}
+    </span>
+  );
 }
 
 /** What stands in place of the composer while the agent cannot write. */

@@ -3,6 +3,7 @@ import { lasting } from "../team/clock";
 import type { Contact } from "../team/records";
 import type { Conversation } from "../shared/chat/conversation";
 import { ago } from "../shared/chat/time";
+import { wordsOf } from "../shared/chat/words";
 import type { Desk } from "./desk";
 
 export function Contacts({ desk }: { desk: Desk }) {
@@ -81,11 +82,10 @@ function Latest({ conversation }: { conversation: Conversation }) {
   if (conversation.typing.value !== null) return <em>Writing…</em>;
   const last = lastMessage(conversation);
   if (!last) return <>No messages yet</>;
-  const said = last.Content ?? last.Attachments?.[0]?.AttachmentName ?? "";
   return (
     <>
       {last.ParticipantId === conversation.details.ParticipantId && "You: "}
-      <bdi>{said.slice(0, 160)}</bdi>
+      <bdi>{wordsOf(last).slice(0, 160)}</bdi>
     </>
   );
 }

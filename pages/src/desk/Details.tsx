@@ -42,7 +42,7 @@ export function Details({ desk, contact }: { desk: Desk; contact: Contact }) {
         </Section>
         {conversation && (
           <Section title="History">
-            <History conversation={conversation} />
+            <History key={desk.chats.keyOf(conversation)} conversation={conversation} />
           </Section>
         )}
       </div>

@@ -3,6 +3,8 @@ import { useComputed } from "@preact/signals";
 import type { Conversation } from "../shared/chat/conversation";
 import { clock, day, fullTime } from "../shared/chat/time";
 import { EVENTS, type Item } from "../shared/chat/wire";
+import { problemOf } from "../team/problems";
+import { tell } from "./alerts";
 
 const WORDS: Record<string, (name: string) => string> = {
   [EVENTS.joined]: (name) => `${name} joined`,
@@ -30,7 +32,7 @@ export function History({ conversation }: { conversation: Conversation }) {
         ))}
       </ol>
       {conversation.reader.hasOlder.value && (
-        <button type="button" class="link-button small" onClick={() => void conversation.reader.loadAll().catch(() => undefined)}>
+        <button type="button" class="link-button small" onClick={() => void conversation.reader.loadAll().catch((error: unknown) => tell(problemOf(error), { isProblem: true }))}>
           Show everything
         </button>
       )}

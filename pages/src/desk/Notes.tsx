@@ -30,7 +30,8 @@ export function Notes({ desk, contact }: { desk: Desk; contact: Contact }) {
 
   const write = (value: string) => {
     draft.value = value;
-    sessionStorage.setItem(draftKey, value);
+    if (value) sessionStorage.setItem(draftKey, value);
+    else sessionStorage.removeItem(draftKey);
   };
   const save = async () => {
     const text = draft.value.trim();
@@ -40,7 +41,8 @@ export function Notes({ desk, contact }: { desk: Desk; contact: Contact }) {
     try {
       const note = await request<Note>("POST", path, { text });
       notes.value = [...(notes.value ?? []), note];
-      write("");
+      // what was written meanwhile stays
+      write(draft.value.trim().startsWith(text) ? draft.value.trim().slice(text.length).trimStart() : draft.value);
       announce("The note is saved.");
     } catch (error) {
       problem.value = problemOf(error);

@@ -29,8 +29,9 @@ function parkOrResume(desk: Desk): void {
 export function bindShortcuts(desk: Desk): () => void {
   const onKey = (event: KeyboardEvent) => {
     if (!event.altKey || event.repeat || event.ctrlKey || event.metaKey || event.shiftKey || document.querySelector("dialog[open]")) return;
-    // by the place of the key: with Alt some keyboards write other letters
-    const shortcut = SHORTCUTS.find((each) => each.code === event.code);
+    // by the letter, which stands elsewhere on some keyboards; where Alt writes another character, by the place of the key
+    const code = /^[a-z]$/i.test(event.key) ? `Key${event.key.toUpperCase()}` : event.code;
+    const shortcut = SHORTCUTS.find((each) => each.code === code);
     if (!shortcut) return;
     event.preventDefault();
     shortcut.run(desk);

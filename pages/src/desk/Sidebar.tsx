@@ -1,5 +1,6 @@
 /** The left column: the agent's own state, offers, and their conversations. */
 import { useSignal } from "@preact/signals";
+import { API } from "../shared/api";
 import { Icon } from "../shared/ui/Icon";
 import { Confirm } from "../team/Confirm";
 import { Avatar } from "../team/SignIn";
@@ -34,6 +35,12 @@ export function Sidebar({ desk, onShortcuts }: { desk: Desk; onShortcuts: () => 
             <button type="button" class="button button-quiet button-icon" aria-label="Keyboard shortcuts" title="Keyboard shortcuts" onClick={onShortcuts}>
               <Icon name="keyboard" />
             </button>
+            {me?.supervisor && (
+              // in a tab of its own: the desk stays connected. With an opener the new tab has the sign-in of this one
+              <a class="button button-quiet button-icon" href={`${API}supervisor`} target="_blank" rel="opener" aria-label="Supervisor’s view" title="Supervisor’s view">
+                <Icon name="people" />
+              </a>
+            )}
             <SignOut desk={desk} />
           </div>
         </div>

@@ -26,7 +26,7 @@ export function Workplace() {
         Desk of <bdi>{desk.me.value?.name}</bdi>
       </h1>
       <Sidebar desk={desk} onShortcuts={() => (showsShortcuts.value = true)} />
-      <section class="desk-chat" aria-label="Conversation">
+      <section class="desk-chat" aria-label="Conversation" tabIndex={-1}>
         {contact ? <ChatPanel key={contact.contact_id} desk={desk} contact={contact} /> : <Nothing desk={desk} />}
       </section>
       {contact && <Details key={contact.contact_id} desk={desk} contact={contact} />}

@@ -12,12 +12,14 @@ export interface Notice {
 
 const SOUND_KEY = "perennial.desk.sound";
 const SHOWN_MS = 12_000;
+const PAUSE_S = 2;
 
 export const notices = signal<readonly Notice[]>([]);
 export const hasSound = signal(localStorage.getItem(SOUND_KEY) !== "off");
 
 let lastId = 0;
 let audio: AudioContext | null = null;
+let rungAt = -PAUSE_S;
 
 /** Browsers let a page sound after somebody has touched it. */
 export function prepareSound(): void {
@@ -35,10 +37,10 @@ export function switchSound(): void {
   if (hasSound.value) ring();
 }
 
-/** Two soft tones. Silent when the agent has switched them off, or has not touched the page yet. */
+/** Two soft tones. Silent when the agent has switched them off, or has not touched the page yet, and just after the last ones. */
 export function ring(): void {
-  if (!hasSound.value || audio?.state !== "running") return;
-  const start = audio.currentTime;
+  if (!hasSound.value || audio?.state !== "running" || audio.currentTime - rungAt < PAUSE_S) return;
+  const start = (rungAt = audio.currentTime);
   for (const [index, frequency] of [659, 880].entries()) {
     const tone = audio.createOscillator();
     const volume = audio.createGain();

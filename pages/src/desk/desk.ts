@@ -1,28 +1,30 @@
 /** The state of the desk. The lists of the API are the truth; the events of the socket say which of them to read again. */
 import { computed, effect, signal } from "@preact/signals";
-import { ApiError } from "../shared/api";
 import type { Item } from "../shared/chat/wire";
+import { wordsOf } from "../shared/chat/words";
 import { announce } from "../shared/ui/announce";
 import { STATUSES, type Agent, type Contact, type Offer, type Status } from "../team/records";
+import { rememberFocus } from "../team/focus";
 import { problemOf } from "../team/problems";
-import { keptKey, request, signOut } from "../team/session";
+import { endSession, keptKey, request, signOut } from "../team/session";
 import { ring, tell } from "./alerts";
 import { Chats } from "./chats";
+import { Lists } from "./lists";
 import { AgentSocket, type Frame } from "./socket";
 import { Unread } from "./unread";
 
 /** Where a narrow screen is; a wide one shows all three. */
 export type View = "list" | "chat" | "details";
 
-type List = "me" | "offers" | "contacts";
-
-const ALL: readonly List[] = ["me", "offers", "contacts"];
+/** The place in the page where the focus goes on when what had it is gone. */
+const HOME = ".desk-chat";
 
 export class Desk {
-  readonly me = signal<Agent | null>(null);
-  readonly offers = signal<readonly Offer[]>([]);
-  readonly contacts = signal<readonly Contact[]>([]);
-  readonly isLoaded = signal(false);
+  private readonly lists = new Lists((contacts) => this.follow(contacts));
+  readonly me = this.lists.me;
+  readonly offers = this.lists.offers;
+  readonly contacts = this.lists.contacts;
+  readonly isLoaded = this.lists.isLoaded;
   readonly view = signal<View>("list");
   readonly unread = new Unread();
   /** The actions that are under way, by contact or offer. */
@@ -41,22 +43,20 @@ export class Desk {
 
   readonly chats = new Chats(
     (contactId, item) => this.onMessage(contactId, item),
-    () => this.look("contacts", "offers", "me"),
+    () => this.lists.look(),
   );
   readonly socket = new AgentSocket(
     (frame) => this.onFrame(frame),
-    () => this.look(...ALL),
-    () => signOut("Your sign-in has ended. Please sign in again."),
+    () => this.lists.look(),
+    () => endSession("Your sign-in has ended. Please sign in again."),
   );
 
-  private readonly wanted = new Set<List>();
-  private isLooking = false;
   /** How many changes of the status the agent has asked for that have no answer. */
   private statusChanges = 0;
   private readonly endings: (() => void)[] = [];
 
   begin(): void {
-    this.look(...ALL);
+    this.lists.look();
     void this.socket.open();
     const seen = () => this.see();
     document.addEventListener("visibilitychange", seen);
@@ -94,12 +94,12 @@ export class Desk {
   async setStatus(status: Status, whenFree = false): Promise<void> {
     this.statusChanges += 1;
     try {
-      this.me.value = await request<Agent>("PUT", "v1/agent/status", { status, when_free: whenFree });
+      this.lists.setMe(await request<Agent>("PUT", "v1/agent/status", { status, when_free: whenFree }));
     } catch (error) {
       tell(problemOf(error), { isProblem: true });
     } finally {
       this.statusChanges -= 1;
-      this.look(...ALL);
+      this.lists.look();
     }
   }
 
@@ -112,8 +112,8 @@ export class Desk {
   async accept(offer: Offer): Promise<void> {
     await this.act(offer.offer_id, async () => {
       const contact = await request<Contact>("POST", `v1/agent/offers/${offer.offer_id}/accept`);
-      this.offers.value = this.offers.value.filter((each) => each.offer_id !== offer.offer_id);
-      this.put(contact);
+      this.lists.dropOffer(offer.offer_id);
+      this.lists.put(contact);
       this.select(contact.contact_id);
     });
   }
@@ -121,7 +121,7 @@ export class Desk {
   async reject(offer: Offer): Promise<void> {
     await this.act(offer.offer_id, async () => {
       await request("POST", `v1/agent/offers/${offer.offer_id}/reject`);
-      this.offers.value = this.offers.value.filter((each) => each.offer_id !== offer.offer_id);
+      this.lists.dropOffer(offer.offer_id);
     });
   }
 
@@ -130,7 +130,7 @@ export class Desk {
     await this.act(queue, async () => {
       const contact = await pick();
       if (!contact) return tell("Somebody else was faster: nobody waits there at the moment.");
-      this.put(contact);
+      this.lists.put(contact);
       this.select(contact.contact_id);
     });
   }
@@ -166,6 +166,7 @@ export class Desk {
   private async act(key: string, work: () => Promise<unknown>): Promise<boolean> {
     if (this.busy.value.has(key)) return false;
     this.busy.value = new Set(this.busy.value).add(key);
+    const restoreFocus = rememberFocus();
     try {
       await work();
       return true;
@@ -173,93 +174,56 @@ export class Desk {
       tell(problemOf(error), { isProblem: true });
       return false;
     } finally {
-      await this.readLists(ALL).catch(() => undefined);
+      await this.lists.read().catch(() => undefined);
       const rest = new Set(this.busy.value);
       rest.delete(key);
       this.busy.value = rest;
+      restoreFocus(HOME);
     }
   }
 
-  /** Read lists again, soon and together. */
-  private look(...lists: readonly List[]): void {
-    for (const list of lists) this.wanted.add(list);
-    if (this.isLooking) return;
-    this.isLooking = true;
-    window.setTimeout(() => void this.readWanted(), 30);
-  }
-
-  private async readWanted(): Promise<void> {
-    const lists = [...this.wanted];
-    this.wanted.clear();
-    try {
-      await this.readLists(lists);
-    } catch (error) {
-      // the next event, or the next socket, asks again; while the server is busy or starts, neither needs to come
-      if (error instanceof ApiError && error.retryAfter) window.setTimeout(() => this.look(...lists), 1000 * error.retryAfter);
-    } finally {
-      this.isLooking = false;
-      if (this.wanted.size) this.look();
-    }
-  }
-
-  private async readLists(lists: readonly List[]): Promise<void> {
-    await Promise.all(lists.map((list) => this.read(list)));
-    this.isLoaded.value = true;
-  }
-
-  private async read(list: List): Promise<void> {
-    if (list === "me") this.me.value = await request<Agent>("GET", "v1/agent");
-    if (list === "offers") this.offers.value = (await request<{ offers: Offer[] }>("GET", "v1/agent/offers")).offers;
-    if (list === "contacts") this.keep((await request<{ contacts: Contact[] }>("GET", "v1/agent/contacts")).contacts);
-  }
-
-  private keep(contacts: readonly Contact[]): void {
-    this.contacts.value = contacts;
+  private follow(contacts: readonly Contact[]): void {
     const present = new Set(contacts.map((each) => each.contact_id));
     this.unread.keep((id) => present.has(id));
     if (this.selectedId.value && !present.has(this.selectedId.value)) this.select(null);
     this.chats.follow(contacts);
   }
 
-  private put(contact: Contact): void {
-    this.keep([...this.contacts.value.filter((each) => each.contact_id !== contact.contact_id), contact]);
-  }
-
   private onFrame(frame: Frame): void {
     switch (frame.type) {
       case "hello":
       case "reset":
-        return this.look(...ALL);
+        return this.lists.look();
       case "offer":
         return void this.onOffer(frame);
       case "offer-over":
-        this.offers.value = this.offers.value.filter((each) => each.offer_id !== frame.offer_id);
+        this.lists.dropOffer(frame.offer_id);
         if (frame.outcome === "missed") tell("You missed an offer. It goes to the next agent.");
-        return this.look("contacts", "me");
+        return this.lists.look();
       case "assigned":
         return void this.onAssigned(frame.contact_id);
       case "returned":
         return void this.onReturned(frame.contact_id);
       case "state":
-        return this.look("contacts", "me");
+        return this.lists.look("contacts", "me");
       case "status":
         this.onStatus(frame.status, frame.next_status);
-        return this.look("me", "offers", "contacts");
+        return this.lists.look();
     }
   }
 
   private async onOffer(frame: Frame & { type: "offer" }): Promise<void> {
-    this.look("me");
+    this.lists.look("me");
     if (frame.claimed) return;
     ring();
-    await this.readLists(["offers"]).catch(() => this.look("offers"));
+    await this.lists.read("offers").catch(() => this.lists.look("offers"));
     const offer = this.offers.value.find((each) => each.offer_id === frame.offer_id);
     if (offer) announce(`Offer: ${offer.customer}, ${offer.queue}. Press Alt and A to accept.`);
   }
 
   private async onAssigned(contactId: string): Promise<void> {
     const isKnown = this.contacts.value.some((each) => each.contact_id === contactId);
-    await this.readLists(["contacts", "me"]).catch(() => this.look("contacts", "me"));
+    await this.lists.read("contacts", "me").catch(() => this.lists.look("contacts", "me"));
     const contact = this.contacts.value.find((each) => each.contact_id === contactId);
     if (!contact || isKnown || this.busy.value.size) return;
     ring();
@@ -267,7 +231,7 @@ export class Desk {
   }
 
   private async onReturned(contactId: string): Promise<void> {
-    await this.readLists(["contacts", "offers"]).catch(() => this.look("contacts", "offers"));
+    await this.lists.read("contacts", "offers").catch(() => this.lists.look("contacts", "offers"));
     const contact = this.contacts.value.find((each) => each.contact_id === contactId);
     if (!contact) return;
     ring();
@@ -278,14 +242,13 @@ export class Desk {
   private onStatus(status: Status, next: Status | null): void {
     const before = this.me.value;
     if (!before) return;
-    this.me.value = { ...before, status, next_status: next };
+    this.lists.setMe({ ...before, status, next_status: next });
     if (before.status !== status && !this.statusChanges) tell(`Your status is ${STATUSES[status].name.toLowerCase()}.`);
   }
 
   private onMessage(contactId: string, item: Item): void {
     if (item.Type === "EVENT" || item.ParticipantRole === "SYSTEM") return;
-    const said = item.Content ?? item.Attachments?.[0]?.AttachmentName ?? "";
-    announce(`${item.DisplayName ?? ""}: ${said.slice(0, 200)}`);
+    announce(`${item.DisplayName ?? ""}: ${wordsOf(item).slice(0, 200)}`);
     if (this.isSeen(contactId)) return;
     this.unread.count(contactId);
     if (document.hidden) ring();

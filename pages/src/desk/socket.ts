@@ -20,7 +20,9 @@ export type Link = "connecting" | "connected" | "reconnecting" | "offline";
 
 const LONGEST_WAIT_MS = 15_000;
 const PING_MS = 20_000;
-const SILENCE_MS = 45_000;
+const ANSWER_MS = 20_000;
+/** After a sleep, or in another network, a socket that is gone is to be noticed soon. */
+const SOON_MS = 10_000;
 const STOPPING = 1012;
 const SIGN_IN_ENDED = [4001, 4003];
 
@@ -33,7 +35,8 @@ export class AgentSocket {
   private isStopped = false;
   private timer = 0;
   private pings = 0;
-  private heardAt = 0;
+  /** How many frames have come. */
+  private heard = 0;
 
   /**
    * `onFrame`: called with each event, once and in order, and with the beginning of each socket. `onGap`: events are missing, so
@@ -70,6 +73,7 @@ export class AgentSocket {
     window.removeEventListener("offline", this.onNetwork);
     document.removeEventListener("visibilitychange", this.onNetwork);
     this.socket?.close();
+    this.socket = null;
   }
 
   private connect(ticket: string): void {
@@ -82,14 +86,14 @@ export class AgentSocket {
     this.socket = socket;
     socket.onmessage = ({ data }) => this.receive(socket, String(data));
     socket.onclose = ({ code }) => this.onClose(socket, code);
-    this.heardAt = Date.now();
+    this.expectFrame(socket, ANSWER_MS);
     window.clearInterval(this.pings);
     this.pings = window.setInterval(() => this.ping(socket), PING_MS);
   }
 
   private receive(socket: WebSocket, text: string): void {
     if (socket !== this.socket) return;
-    this.heardAt = Date.now();
+    this.heard += 1;
     const frame = JSON.parse(text) as Frame | { type: "pong" };
     if (frame.type === "pong") return;
     if (frame.type === "hello") {
@@ -103,10 +107,19 @@ export class AgentSocket {
     this.onFrame(frame);
   }
 
-  /** A socket whose network is gone does not close by itself for minutes. */
-  private ping(socket: WebSocket): void {
-    if (Date.now() - this.heardAt > SILENCE_MS) this.drop();
-    else if (socket.readyState === WebSocket.OPEN) socket.send('{"type": "ping"}');
+  /** A socket whose network is gone does not close by itself for minutes. In a hidden tab this comes once a minute only. */
+  private ping(socket: WebSocket, within = ANSWER_MS): void {
+    if (socket.readyState !== WebSocket.OPEN) return;
+    socket.send('{"type": "ping"}');
+    this.expectFrame(socket, within);
+  }
+
+  /** Drop the socket unless it brings something in time. */
+  private expectFrame(socket: WebSocket, within: number): void {
+    const heard = this.heard;
+    window.setTimeout(() => {
+      if (socket === this.socket && heard === this.heard) this.drop();
+    }, within);
   }
 
   private drop(): void {
@@ -138,6 +151,6 @@ export class AgentSocket {
     if (this.isStopped) return;
     if (!navigator.onLine) this.drop();
     else if (!this.socket) this.retry(0);
-    else this.ping(this.socket);
+    else this.ping(this.socket, SOON_MS);
   };
 }

@@ -21,7 +21,7 @@ export function Contacts({ floor }: { floor: Floor }) {
   return (
     <section aria-labelledby="contacts">
       <div class="section-head">
-        <h2 id="contacts" class="section-title">
+        <h2 id="contacts" class="section-title" tabIndex={-1}>
           Open contacts <span class="count">{shown.length === all ? all : `${shown.length} of ${all}`}</span>
         </h2>
         <Filters floor={floor} />

@@ -78,6 +78,14 @@ function Content({ floor }: { floor: Floor }) {
           </button>
         </p>
       )}
+      {floor.notice.value && (
+        <p class="notice row">
+          <span>{floor.notice.value}</span>
+          <button type="button" class="button button-quiet button-icon push" aria-label="Dismiss" onClick={() => (floor.notice.value = null)}>
+            <Icon name="close" />
+          </button>
+        </p>
+      )}
       <Queues floor={floor} />
       <Agents floor={floor} />
       <Contacts floor={floor} />

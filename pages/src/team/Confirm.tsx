@@ -26,7 +26,7 @@ export function Confirm({ title, action, isDanger = false, onClose, onConfirm, c
         >
           {action}
         </button>
-        <button type="button" class="button button-quiet" onClick={onClose}>
+        <button type="button" class="button button-quiet" autofocus={isDanger} onClick={onClose}>
           Cancel
         </button>
       </div>

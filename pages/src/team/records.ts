@@ -18,6 +18,7 @@ export interface Agent {
   capacity: number;
   load: number;
   over_capacity: boolean;
+  supervisor: boolean;
 }
 
 export interface Offer {
@@ -44,6 +45,8 @@ export interface Contact {
   customer: string;
   started_at: string;
   ended_at: string | null;
+  /** When the wrap-up ends by itself; null before it. */
+  wrap_up_until: string | null;
   attributes: Record<string, string>;
   name: string | null;
   description: string | null;

@@ -32,10 +32,15 @@ export function signIn(token: string, temporal: string | null): void {
 }
 
 /** Forget the token, and what else this tab has kept of the agent's work. */
-export function signOut(problem: string | null = null): void {
-  for (const key of Object.keys(sessionStorage)) {
-    if (key.startsWith(KEY)) sessionStorage.removeItem(key);
-  }
+export function signOut(): void {
+  forgetKept(KEY);
+  session.value = null;
+  signInProblem.value = null;
+}
+
+/** Forget a token that is not good any more. What the agent has written stays for when they are back. */
+export function endSession(problem: string): void {
+  sessionStorage.removeItem(KEY);
   session.value = null;
   signInProblem.value = problem;
 }
@@ -50,8 +55,22 @@ export async function request<T>(method: string, path: string, body?: unknown): 
   } catch (error) {
     // it may be this one request that the agent may not make
     const reason = isDenied(error) && path !== "v1/agent" ? await send("GET", "v1/agent").catch((denied: unknown) => denied) : error;
-    if (isDenied(reason) && bearer === session.peek()?.token) signOut("Your sign-in has ended. Please sign in again.");
+    if (isDenied(reason) && bearer === session.peek()?.token) endSession("Your sign-in has ended. Please sign in again.");
     throw error;
+  }
+}
+
+/** Forget what this tab has kept for another agent, who was signed in before without signing out. */
+export function keepOnlyFor(user: string): void {
+  const key = keptKey("user");
+  const before = sessionStorage.getItem(key);
+  if (before !== null && before !== user) forgetKept(keptKey(""));
+  sessionStorage.setItem(key, user);
+}
+
+function forgetKept(prefix: string): void {
+  for (const key of Object.keys(sessionStorage)) {
+    if (key.startsWith(prefix)) sessionStorage.removeItem(key);
   }
 }
 
@@ -81,7 +100,7 @@ async function takeHandedOver(): Promise<boolean> {
     signIn(token ?? (await exchange(handed.get("instance") ?? "", providerToken ?? "")), temporal);
   } catch (error) {
     const isAway = error instanceof ApiError && (error.status === 0 || error.status >= 500);
-    signOut(isAway ? "The server cannot be reached. Please sign in again in a moment." : "This sign-in is not valid. Please sign in again.");
+    endSession(isAway ? "The server cannot be reached. Please sign in again in a moment." : "This sign-in is not valid. Please sign in again.");
   }
   return true;
 }

@@ -12,12 +12,14 @@ const SVG = "http://www.w3.org/2000/svg";
 
 (() => {
   const script = document.currentScript;
-  if (!(script instanceof HTMLScriptElement)) return;
+  if (!(script instanceof HTMLScriptElement)) return console.error("perennial-chat.js: include it with a script tag that is no module.");
   const options = readOptions(script);
+  const origin = new URL(options.address).origin;
   const keptOpen = `perennial.open.${options.instance}`;
   const keptChat = `perennial.has-chat.${options.instance}`;
 
   const host = document.createElement("div");
+  host.dataset.perennialChat = options.instance;
   host.dataset.theme = options.theme;
   // a landmark of the site, so that people find it
   host.setAttribute("role", "region");
@@ -58,7 +60,7 @@ const SVG = "http://www.w3.org/2000/svg";
   let isLoaded = false;
   const tellFrame = () => {
     // until it has loaded, the frame is an empty document of the site
-    if (isLoaded) frame?.contentWindow?.postMessage({ perennial: { kind: "visibility", isOpen, movesFocus } }, new URL(options.address).origin);
+    if (isLoaded) frame?.contentWindow?.postMessage({ perennial: { kind: "visibility", isOpen, movesFocus } }, origin);
   };
 
   const load = () => {
@@ -78,7 +80,7 @@ const SVG = "http://www.w3.org/2000/svg";
     if (open) load();
     isOpen = open;
     panel.hidden = !open;
-    remember(sessionStorage, keptOpen, open);
+    remember("sessionStorage", keptOpen, open);
     if (open) unread = 0;
     label();
     tellFrame();
@@ -87,10 +89,10 @@ const SVG = "http://www.w3.org/2000/svg";
 
   button.addEventListener("click", () => show(!isOpen));
   window.addEventListener("message", (event: MessageEvent<{ perennial?: Notice }>) => {
-    if (!frame || event.source !== frame.contentWindow) return;
+    if (!frame || event.source !== frame.contentWindow || event.origin !== origin) return;
     const notice = event.data?.perennial;
     if (notice?.kind === "close") show(false);
-    if (notice?.kind === "chat") remember(localStorage, keptChat, notice.hasChat);
+    if (notice?.kind === "chat") remember("localStorage", keptChat, notice.hasChat);
     if (notice?.kind === "unread") {
       unread = isOpen ? 0 : notice.count;
       label();
@@ -101,15 +103,17 @@ const SVG = "http://www.w3.org/2000/svg";
   });
 
   const begin = () => {
+    // another tag has put one there, such as in a page that loads its parts again
+    if (document.querySelector("[data-perennial-chat]")) return;
+    Object.assign(window, { PerennialChat: { open: () => show(true), close: () => show(false) } });
     document.body.append(host);
-    const wasOpen = remembered(sessionStorage, keptOpen);
+    const wasOpen = remembered("sessionStorage", keptOpen);
     if (wasOpen ?? options.isOpen) show(true, false);
     // a chat that goes on is loaded at once, so that the button can tell of new messages
-    else if (remembered(localStorage, keptChat)) load();
+    else if (remembered("localStorage", keptChat)) load();
     label();
   };
 
-  Object.assign(window, { PerennialChat: { open: () => show(true), close: () => show(false) } });
   if (document.body) begin();
   else document.addEventListener("DOMContentLoaded", begin);
 })();
@@ -124,17 +128,20 @@ function icon(): SVGElement {
   return svg;
 }
 
-function remember(storage: Storage, key: string, value: boolean): void {
+type StorageName = "localStorage" | "sessionStorage";
+
+function remember(storage: StorageName, key: string, value: boolean): void {
   try {
-    storage.setItem(key, value ? "1" : "0");
+    // a browser that denies the storage denies its name, too
+    window[storage].setItem(key, value ? "1" : "0");
   } catch {
     // a page without storage begins with a closed chat each time
   }
 }
 
-function remembered(storage: Storage, key: string): boolean | null {
+function remembered(storage: StorageName, key: string): boolean | null {
   try {
-    const value = storage.getItem(key);
+    const value = window[storage].getItem(key);
     return value === null ? null : value === "1";
   } catch {
     return null;

@@ -39,6 +39,8 @@ def test_supervisor_assigns_over_capacity_and_despite_an_open_offer(
     assert a2.contacts()[chat.contact_id]["state"] == "ACTIVE"
     agents = {agent["user"]: agent for agent in supervisor.get("agents", SUPERVISION).json()["agents"]}
     assert list(agents) == ["a1", "a2", "s", "unlucky"]
+    assert [user for user, agent in agents.items() if agent["supervisor"]] == ["s"]
+    assert (a1.me()["supervisor"], supervisor.me()["supervisor"]) == (False, True)
     assert (agents["a2"]["load"], agents["a2"]["over_capacity"]) == (2, True)
     assert (agents["a1"]["load"], agents["a1"]["status"]) == (0, "available")
     assert_refused(a1.post(f"offers/{offer}/accept"), *REFUSED, "the offer is over")

@@ -4,20 +4,21 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import { text } from "../texts";
 import { announce } from "../ui/announce";
 import { Icon } from "../ui/Icon";
+import { sends } from "../ui/keys";
 import type { Conversation } from "./conversation";
 import { MAX_MESSAGE_BYTES } from "./wire";
 
 interface Props {
   conversation: Conversation;
-  /** Whether files can be sent. */
-  files?: boolean;
+  /** The extensions of the files that can be sent; `any`: the server knows which. */
+  files: readonly string[] | "any";
   /** Under which name the draft is kept in the tab; none: it is not kept. */
   draftKey?: string;
 }
 
 const encoder = new TextEncoder();
 
-export function Composer({ conversation, files = false, draftKey }: Props) {
+export function Composer({ conversation, files, draftKey }: Props) {
   const draft = useSignal(draftKey ? (sessionStorage.getItem(draftKey) ?? "") : "");
   const problem = useSignal<string | null>(null);
   const area = useRef<HTMLTextAreaElement>(null);
@@ -25,7 +26,8 @@ export function Composer({ conversation, files = false, draftKey }: Props) {
 
   const write = (value: string) => {
     draft.value = value;
-    if (draftKey) sessionStorage.setItem(draftKey, value);
+    if (draftKey && value) sessionStorage.setItem(draftKey, value);
+    else if (draftKey) sessionStorage.removeItem(draftKey);
     const excess = encoder.encode(value).length - MAX_MESSAGE_BYTES;
     problem.value = excess > 0 ? text("tooLong", { count: excess }) : null;
   };
@@ -39,8 +41,12 @@ export function Composer({ conversation, files = false, draftKey }: Props) {
   };
 
   const sendFile = async (file: File) => {
-    announce(text("sendingFile", { name: file.name }));
     problem.value = null;
+    if (files !== "any" && !files.includes(file.name.split(".").at(-1)!.toLowerCase())) {
+      problem.value = text("fileFailed", { name: file.name, reason: text("fileKinds", { kinds: files.join(", ") }) });
+      return;
+    }
+    announce(text("sendingFile", { name: file.name }));
     try {
       await conversation.sendFile(file);
     } catch (error) {
@@ -70,7 +76,7 @@ export function Composer({ conversation, files = false, draftKey }: Props) {
         </p>
       )}
       <div class="composer-row">
-        {files && (
+        {files.length > 0 && (
           <>
             <button type="button" class="button button-quiet button-icon" aria-label={text("attach")} title={text("attach")} onClick={() => picker.current?.click()}>
               <Icon name="attach" />
@@ -79,6 +85,7 @@ export function Composer({ conversation, files = false, draftKey }: Props) {
               ref={picker}
               type="file"
               hidden
+              accept={files === "any" ? undefined : files.map((extension) => `.${extension}`).join(",")}
               onChange={(event) => {
                 const file = event.currentTarget.files?.[0];
                 event.currentTarget.value = "";
@@ -100,7 +107,7 @@ export function Composer({ conversation, files = false, draftKey }: Props) {
             if (draft.value) conversation.isTyping();
           }}
           onKeyDown={(event) => {
-            if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+            if (sends(event)) {
               event.preventDefault();
               send();
             }

@@ -27,6 +27,19 @@ export function readTemplate(content: string): Template | null {
   }
 }
 
+/** What a person has chosen: the titles of their answers. A content that is none of these is shown as it is. */
+export function readAnswer(content: string): string {
+  try {
+    const { data } = JSON.parse(content) as { data?: { selectedOptions?: unknown; title?: unknown } };
+    const chosen = Array.isArray(data?.selectedOptions) ? (data.selectedOptions as Content[]) : [];
+    const titles = chosen.map((each) => textOf(each.title)).filter(Boolean);
+    return titles.join(", ") || textOf(data?.title) || content;
+  } catch {
+    return content;
+  }
+}
+
+/** People choose what stands in a message. A member can be of any type. */
 function textOf(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
@@ -45,8 +58,8 @@ export function Interactive({ template, onAnswer }: { template: Template; onAnsw
       )}
       {onAnswer && template.answers.length > 0 && (
         <div class="answers" role="group" aria-label={text("answerPick")}>
-          {template.answers.map((answer) => (
-            <button key={answer.title} type="button" class="button answer" onClick={() => onAnswer(answer.title)}>
+          {template.answers.map((answer, index) => (
+            <button key={index} type="button" class="button answer" onClick={() => onAnswer(answer.title)}>
               <span dir="auto">{answer.title}</span>
               {answer.subtitle && <span class="small muted">{answer.subtitle}</span>}
             </button>

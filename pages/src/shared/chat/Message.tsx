@@ -1,9 +1,10 @@
 /** One message: its text or file, who wrote it, when, and what became of it. */
+import { Component, type ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { text } from "../texts";
 import { Icon } from "../ui/Icon";
 import type { Conversation } from "./conversation";
-import { Interactive, readTemplate } from "./Interactive";
+import { Interactive, readAnswer, readTemplate } from "./Interactive";
 import { RichText } from "./RichText";
 import type { MessageRow, OutgoingRow } from "./rows";
 import { clock, fullTime } from "./time";
@@ -57,18 +58,8 @@ function Content({ item, conversation, isLatest }: { item: Item; conversation: C
       return <Interactive template={template} onAnswer={canAnswer ? (answer) => conversation.send(answer) : null} />;
     }
   }
-  if (item.ContentType === INTERACTIVE_RESPONSE) return <RichText text={answerOf(content)} markdown={false} />;
+  if (item.ContentType === INTERACTIVE_RESPONSE) return <RichText text={readAnswer(content)} markdown={false} />;
   return <RichText text={content} markdown={item.ContentType === "text/markdown"} />;
-}
-
-function answerOf(content: string): string {
-  try {
-    const parsed = JSON.parse(content) as { data?: { selectedOptions?: { title?: string }[]; title?: string } };
-    const titles = parsed.data?.selectedOptions?.map((each) => each.title).filter(Boolean) ?? [];
-    return titles.length ? titles.join(", ") : (parsed.data?.title ?? content);
-  } catch {
-    return content;
-  }
 }
 
 function File({ file, conversation }: { file: Attachment; conversation: Conversation }) {
@@ -104,12 +95,25 @@ function File({ file, conversation }: { file: Attachment; conversation: Conversa
   );
 }
 
+/** Stands in for a message that the page has not understood: what one person has sent takes the page from nobody. */
+export class MessageGuard extends Component<{ children: ComponentChildren }, { hasFailed: boolean }> {
+  override state = { hasFailed: false };
+
+  static override getDerivedStateFromError() {
+    return { hasFailed: true };
+  }
+
+  override render() {
+    return this.state.hasFailed ? <p class="event-line">{text("cannotBeShown")}</p> : this.props.children;
+  }
+}
+
 /** A message that is on its way, or was refused. */
 export function OutgoingMessage({ row, conversation }: { row: OutgoingRow; conversation: Conversation }) {
   const { message, follows } = row;
   return (
     <article class={`message message-own ${follows ? "message-follows" : ""}`} aria-label={text("you")}>
-      <div class={`message-body ${message.problem ? "message-failed" : "message-sending"}`}>
+      <div class={`message-body ${message.problem === null ? "message-sending" : "message-failed"}`}>
         <RichText text={message.content} markdown={message.contentType === "text/markdown"} />
       </div>
       {message.problem === null ? (

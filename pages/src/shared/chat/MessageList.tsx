@@ -5,7 +5,7 @@ import { text } from "../texts";
 import { Icon } from "../ui/Icon";
 import { VirtualList } from "../ui/VirtualList";
 import type { Conversation } from "./conversation";
-import { Message, OutgoingMessage } from "./Message";
+import { Message, MessageGuard, OutgoingMessage } from "./Message";
 import { buildRows, type Row } from "./rows";
 
 export function MessageList({ conversation }: { conversation: Conversation }) {
@@ -39,7 +39,11 @@ export function MessageList({ conversation }: { conversation: Conversation }) {
   const render = (row: Row) => {
     switch (row.kind) {
       case "message":
-        return <Message row={row} conversation={conversation} isLatest={row.key === lastMessageKey(rows.value)} />;
+        return (
+          <MessageGuard>
+            <Message row={row} conversation={conversation} isLatest={row.key === lastMessageKey(rows.value)} />
+          </MessageGuard>
+        );
       case "outgoing":
         return <OutgoingMessage row={row} conversation={conversation} />;
       case "divider":

@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import type { ComponentChildren, ComponentType } from "preact";
 
-const markdownView = signal<ComponentType<{ text: string }> | null>(null);
+const markdownView = signal<ComponentType<{ text: string; children: ComponentChildren }> | null>(null);
 let isLoading = false;
 
 async function loadMarkdown(): Promise<void> {
@@ -18,11 +18,13 @@ async function loadMarkdown(): Promise<void> {
 export function RichText({ text, markdown }: { text: string; markdown: boolean }) {
   const View = markdownView.value;
   if (markdown && !View) void loadMarkdown();
-  return markdown && View ? <View text={text} /> : <PlainText text={text} />;
+  const plain = <PlainText text={text} />;
+  return markdown && View ? <View text={text}>{plain}</View> : plain;
 }
 
-const LINK = /https?:\/\/[^\s<>"']+/g;
-const TRAILING = /[.,;:!?)\]}»”’]+$/;
+/** Web addresses, without the invisible characters that would show one in another order. */
+const LINK = /https?:\/\/[^\s<>"'\u202a-\u202e\u2066-\u2069]+/g;
+const TRAILING = new Set(".,;:!?)]}»”’");
 
 function PlainText({ text }: { text: string }) {
   const parts: ComponentChildren[] = [];
@@ -50,7 +52,8 @@ function Link({ address }: { address: string }) {
 
 /** Without the punctuation that ends a sentence. A closing bracket stays when the address has the opening one. */
 function withoutTrailing(address: string): string {
-  const trailing = TRAILING.exec(address)?.[0] ?? "";
-  if (trailing.startsWith(")") && address.includes("(")) return address.slice(0, address.length - trailing.length + 1);
-  return address.slice(0, address.length - trailing.length);
+  let end = address.length;
+  while (TRAILING.has(address[end - 1]!)) end -= 1;
+  if (address[end] === ")" && address.includes("(")) end += 1;
+  return address.slice(0, end);
 }

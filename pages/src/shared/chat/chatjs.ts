@@ -90,3 +90,13 @@ export async function createSession(type: "CUSTOMER" | "AGENT", details: ChatDet
         { ...details, getConnectionToken: () => Promise.reject(new Error("the participant token is used")) };
   return connect.ChatSession.create({ chatDetails, type, options: { region: REGION }, disableCSM: true });
 }
+
+/** Close the socket of a session that this page does not need any more. In public, ChatJS does so only for those who leave the chat. */
+export function closeSocket(session: ChatJsSession): void {
+  const { controller } = session as { controller?: { breakConnection?: () => unknown } };
+  try {
+    controller?.breakConnection?.();
+  } catch {
+    // it is closed already
+  }
+}

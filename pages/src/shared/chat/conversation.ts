@@ -1,7 +1,7 @@
 /** One conversation of one participant: ChatJS, the transcript, and the connection in words that people understand. */
 import { computed, signal } from "@preact/signals";
 import { call } from "../api";
-import { createSession, isRefused, type ChatJsSession } from "./chatjs";
+import { closeSocket, createSession, isRefused, type ChatJsSession } from "./chatjs";
 import type { Connection } from "./connection";
 import { Outbox, reasonOf, type Receipt } from "./outbox";
 import { Reader } from "./reader";
@@ -65,6 +65,8 @@ export class Conversation {
       // ChatJS itself could not be loaded
       return this.retry();
     }
+    if (this.isStopped) return;
+    if (this.session) closeSocket(this.session);
     this.session = session;
     const isCurrent = () => this.session === session && !this.isStopped;
     const on = <E>(handler: (event: E) => void) => (event: E) => {
@@ -84,6 +86,7 @@ export class Conversation {
     session.onEnded(on(() => this.close()));
     try {
       await session.connect();
+      if (!isCurrent()) return closeSocket(session);
       this.attempt = 0;
     } catch (error) {
       if (!isCurrent()) return;
@@ -164,9 +167,10 @@ export class Conversation {
     return this.session?.getChatDetails().connectionDetails?.connectionToken ?? this.lastToken;
   }
 
-  /** Forget the session. The socket closes with the page. */
+  /** Forget the session, and close its socket. */
   stop(): void {
     this.isStopped = true;
+    if (this.session) closeSocket(this.session);
     window.clearTimeout(this.retryTimer);
     window.clearTimeout(this.typingTimer);
     window.removeEventListener("online", this.onNetwork);

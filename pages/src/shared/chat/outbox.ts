@@ -4,8 +4,10 @@
  */
 import type { ReadonlySignal } from "@preact/signals";
 import { text } from "../texts";
+import { randomToken } from "../token";
 import { MOST_ATTEMPTS, pauseAfter, unlessLost, until, type Connection } from "./connection";
 import type { Outgoing, Transcript } from "./transcript";
+import { plainReason } from "./words";
 
 /** What the server answers when it has recorded a message. */
 export interface Receipt {
@@ -22,7 +24,7 @@ export class Outbox {
   ) {}
 
   /** Take a message. It is in the list at once; one that was refused stays there with the reason. */
-  put(content: string, contentType: string, token: string = crypto.randomUUID()): void {
+  put(content: string, contentType: string, token: string = randomToken()): void {
     this.transcript.begin({ token, content, contentType, problem: null, id: null, wasSent: false });
     void this.run();
   }
@@ -75,9 +77,9 @@ function isRefusal(error: unknown): boolean {
   return statusCode !== undefined && statusCode >= 400 && statusCode < 500;
 }
 
-/** Why something could not be sent, for people. */
+/** Why something could not be sent, for people; empty when there is nothing to say about it. */
 export function reasonOf(error: unknown): string {
   const { message, type, statusCode } = (error ?? {}) as { message?: string; type?: string; statusCode?: number };
-  if (type === "ThrottlingException" || statusCode === 429) return "That was too fast. Try again in a moment.";
-  return message && type && statusCode ? message : "It could not be sent.";
+  if (type === "ThrottlingException" || statusCode === 429) return text("tooFast");
+  return message && type && statusCode ? plainReason(message) : "";
 }
