@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from routing import queue_positions
+from routing import monitoring, queue_positions
 from store.database import Database
 from tests.plans.attachment_work import attachments_of_a_chat
 from tests.plans.conftest import LARGE, SMALL
@@ -110,7 +110,8 @@ async def observe_periodic_tasks(url: str) -> tuple[Observation, Tasks]:
 async def test_periodic_tasks_cost_the_same_in_a_full_store_and_write_only_leases(
     stores: dict[int, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue_positions, "MAX_POSITIONS", SMALL)  # so that both stores have so many
+    for module, limit in ((queue_positions, "MAX_POSITIONS"), (monitoring, "MONITORS_AT_ONCE")):
+        monkeypatch.setattr(module, limit, SMALL)  # so that both stores have so many
     found = {size: (await observe_periodic_tasks(url))[0] for size, url in stores.items()}
     assert more_expensive(found, MORE_PAGES) == []
     assert [statement for statement in found[LARGE].writes if "lease_until" not in statement] == []
