@@ -208,4 +208,5 @@ async def test_attempt_that_ends_early_leaves_the_lookup_to_others(
     later = asyncio.create_task(sender.post("https://slow.example/", BODY, {}))
     name_server.released.set()
     assert "slow.example has the address 127.0.0.1" in (await later).text
+    assert name_server.asked == ["slow.example"]
     await sender.close()
