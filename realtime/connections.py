@@ -133,8 +133,8 @@ class ConnectionTracker(PeriodicTasks):
     async def until_recorded(self, participant_id: str, conversation_id: str) -> None:
         """Wait until an open socket of a participant is on record, but at most `RECORD_SECONDS`.
 
-        From then on no time limit finds them absent, so a client is told only then that it is connected. After the limit it is
-        told all the same, and the record follows.
+        From then on no time limit finds them absent, so a client hears only then that it is connected. After the limit it hears
+        it all the same, and the record follows.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(RECORD_SECONDS):
