@@ -130,8 +130,6 @@ async def desk_picture(browser: Browser, stack: Stack, http: httpx.Client) -> No
     await expect(desk.offer("Dmitri")).to_be_visible()
     await expect(desk.group("Active").get_by_role("button", name="Berta")).to_contain_text("Hive Lane 7")
     await desk.message.focus()
-    await customer.message.press_sequentially("Do")
-    await expect(desk.page.get_by_text("Ada is writing…")).to_be_visible()
     await take(desk.page, "desk")
 
 
