@@ -115,6 +115,7 @@ def test_assigned_contact_is_listed_for_its_agent_only(api: Api, a1: AgentTokenC
         "customer": "Ada",
         "started_at": shown["started_at"],
         "ended_at": None,
+        "wrap_up_until": None,
         "attributes": {"topic": "bees"},
         "name": None,
         "description": None,
@@ -163,7 +164,7 @@ def test_end_starts_wrap_up_and_close_finishes_it(api: Api, a1: AgentTokenClient
     assert shown["state"] == "WRAP_UP"
     assert shown["ended_at"].endswith("Z")
     ended_at, until = (datetime.fromisoformat(shown[name]) for name in ("ended_at", "wrap_up_until"))
-    assert until - ended_at == timedelta(minutes=15)
+    assert until - ended_at == timedelta(days=1)
     assert_refused(a1.act("session", chat), *DENIED, "ended")
     assert a1.act("end", chat).json() == {}
     assert_refused(api.send("SendMessage", valid_body("SendMessage", chat), chat=chat), *DENIED, "ended")
