@@ -35,6 +35,8 @@ async def test_supervisor_assigns_and_ends(devices: Devices, http: httpx.Client)
     await desk.is_told("You have a conversation with Lena.")
     await expect(row).to_contain_text(re.compile("Active.*Agent One", re.DOTALL))
     await expect(view.agent("Agent One")).to_contain_text("1 of 4")
+    # the desk has connected: else its socket would be refused after the end
+    await customer.sees("Agent One has joined")
 
     await row.get_by_role("button", name="End Lena").click()
     await view.dialog.get_by_role("button", name="End chat").click()
