@@ -51,9 +51,11 @@ class HostClients:
 
     async def _close_unused(self) -> None:
         unused = [host for host in self._clients if not self._uses[host]]
-        for host in unused[: max(0, len(self._clients) - self._most)]:
-            del self._uses[host]
-            await self._clients.pop(host).aclose()
+        # taken out before anything waits: meanwhile another request can use a host, or close it
+        taken = [self._clients.pop(host) for host in unused[: max(0, len(self._clients) - self._most)]]
+        self._uses = +self._uses
+        for client in taken:
+            await client.aclose()
 
     def _new(self, certificates: ssl.SSLContext) -> httpx.AsyncClient:
         return httpx.AsyncClient(

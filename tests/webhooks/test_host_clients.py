@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from socket import SOCK_STREAM
 from typing import Any
 
+import httpx
 import pytest
 from aiohttp import web
 from cryptography import x509
@@ -99,4 +101,24 @@ async def test_client_in_use_is_not_closed(port: int) -> None:
             await asyncio.sleep(0)
         assert not a.is_closed
     assert [a.is_closed, b.is_closed].count(True) == 1
+    await clients.close()
+
+
+async def test_host_that_is_used_again_while_another_one_is_closed_stays_open(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clients, again = HostClients(most=2), AsyncExitStack()
+    async with clients.client("a") as a, clients.client("b"):
+        close_a = a.aclose
+    used: list[httpx.AsyncClient] = []
+
+    async def close_while_b_is_used() -> None:
+        await close_a()
+        used.append(await again.enter_async_context(clients.client("b")))
+
+    monkeypatch.setattr(a, "aclose", close_while_b_is_used)
+    async with clients.client("c"), clients.client("d"):
+        pass
+    assert [client.is_closed for client in used] == [False]
+    await again.aclose()
     await clients.close()
