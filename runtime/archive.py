@@ -6,7 +6,7 @@ and needs no other package. boto3 would need a thread and a temporary file for t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -120,11 +120,7 @@ class Archive:
         Raises:
             obstore.exceptions.BaseError, OSError: the file could not be copied.
         """
-        try:
-            await copy_async(self._store, source, target)
-        except FileNotFoundError:
-            return False
-        return True
+        return await _finds_file(copy_async(self._store, source, target))
 
     async def move(self, source: str, target: str) -> bool:
         """Move a file, which replaces an existing one. Returns whether there was a file to move.
@@ -132,11 +128,7 @@ class Archive:
         Raises:
             obstore.exceptions.BaseError, OSError: the file could not be moved.
         """
-        try:
-            await rename_async(self._store, source, target)
-        except FileNotFoundError:
-            return False
-        return True
+        return await _finds_file(rename_async(self._store, source, target))
 
     async def files_before(self, folder: str, before: datetime) -> AsyncIterator[str]:
         """Yield the paths of the files in a folder that were last written before an instant.
@@ -182,6 +174,15 @@ def opened_archive(settings: Settings) -> Archive | None:
         return Archive(_store(address, settings.archive_endpoint), address)
     except (BaseError, OSError, ValueError) as error:
         raise StartupError(f"the archive {address} cannot be used: {plain_reason(error)}") from error
+
+
+async def _finds_file(change: Awaitable[object]) -> bool:
+    """Make a change of a file. Returns whether there was one."""
+    try:
+        await change
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _store(address: str, endpoint: str | None) -> LocalStore | S3Store:
