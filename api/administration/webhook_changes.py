@@ -196,16 +196,17 @@ async def _forget(services: Services, admin: InstanceAdministrator, name: str) -
     key = WebhookKey(admin.instance, name)
     if found := await find_webhook(services.db, key):
         await remove_webhook(services.db, key)
-        await _look(services, admin, name, found.state)
+        await _wake_workflow(services, admin, name, found.state)
 
 
 async def _try_now(services: Services, admin: InstanceAdministrator, name: str) -> None:
-    """Have the workflow of a webhook that fails look at the changed configuration. While the engine is away it looks later."""
+    """Have a webhook that fails be tried with the changed configuration."""
     if found := await find_webhook(services.db, WebhookKey(admin.instance, name)):
-        await _look(services, admin, name, found.state)
+        await _wake_workflow(services, admin, name, found.state)
 
 
-async def _look(services: Services, admin: InstanceAdministrator, name: str, state: WebhookState) -> None:
+async def _wake_workflow(services: Services, admin: InstanceAdministrator, name: str, state: WebhookState) -> None:
+    """Have the workflow of a webhook that fails try again at once. While the engine is away it does so later."""
     if state is not WebhookState.SENDING:
         with suppress(EngineUnavailable):
             await services.engine.signal_webhook(admin.instance, name, WebhookSignal.RETRY_NOW)

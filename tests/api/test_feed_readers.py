@@ -80,7 +80,7 @@ async def test_answer_with_texts_has_few_events(tmp_path: Path) -> None:
 async def test_stream_ends_when_the_store_is_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pages: int, status: int
 ) -> None:
-    """It can say so only before it has begun. The client comes back, and is told then."""
+    """A stream that has begun has no error response. Its client comes back, and gets one."""
     left = [page_of_feed] * pages
 
     async def page(*args: Any) -> list[StoredEvent]:
