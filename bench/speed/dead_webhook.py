@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from time import perf_counter
 from uuid import uuid4
 
@@ -29,7 +30,8 @@ async def dead_webhook(bench: Bench) -> list[Row]:
     chats = await concurrently(STARTS_AT_ONCE, [bench.backend.start_with_agent for _ in range(CHATS)])
     await _send_steadily(chats, WARM_UP_SECONDS, reads=False)
     found: dict[str, list[float]] = {"with": [], "without": []}
-    silent = await asyncio.start_server(_never_answer, "127.0.0.1", 0)
+    reached = asyncio.Event()
+    silent = await asyncio.start_server(partial(_never_answer, reached), "127.0.0.1", 0)
     port = silent.sockets[0].getsockname()[1]
     http = chats[0].customer.http
     async with AsyncExitStack() as sockets:
@@ -39,8 +41,9 @@ async def dead_webhook(bench: Bench) -> list[Row]:
         for _ in range(bench.rounds):
             found["without"].append(1000 * percentile(await _send_steadily(chats, seconds), 0.99))
             await http.call("PUT", HOOK, {"url": f"http://127.0.0.1:{port}/"}, **BACKEND)
-            # by now every worker has read the change of the configuration
-            await asyncio.sleep(5)
+            reached.clear()
+            while not reached.is_set():  # until a worker knows the webhook
+                await _send_steadily(chats, 1, reads=False)
             found["with"].append(1000 * percentile(await _send_steadily(chats, seconds), 0.99))
             await http.call("DELETE", HOOK, **BACKEND)
     silent.close()
@@ -78,7 +81,8 @@ async def _send_steadily(chats: list[Chat], seconds: int, *, reads: bool = True)
     return taken
 
 
-async def _never_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _never_answer(reached: asyncio.Event, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    reached.set()
     while await reader.read(65_536):
         pass
     writer.close()
