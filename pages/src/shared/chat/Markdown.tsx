@@ -2,7 +2,7 @@
 import DOMPurify from "dompurify";
 import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
-import { htmlOf } from "./markdown";
+import { htmlOf } from "./markdownHtml";
 
 const TAGS = ["p", "br", "strong", "em", "del", "code", "pre", "blockquote", "ul", "ol", "li", "a", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td"];
 
