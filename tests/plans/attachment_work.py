@@ -8,8 +8,8 @@ from store import attachments, past
 from store.attachments import StoredAttachment
 from store.database import Database
 from store.past import PastPosition
+from tests.plans.conversation_work import CHAT_CUSTOMER, PAGE
 from tests.plans.filled_store import CHAT
-from tests.plans.store_work import CHAT_CUSTOMER, PAGE
 from tests.store.sample_records import INSTANCE
 
 

@@ -1,20 +1,15 @@
-"""What the store does for a chat, its participants, its agents and backends, and for connections and the configuration."""
+"""What the store does beside commits: for participants, agents and backends, the feed, connections and the configuration."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from domain.checkpoints import Checkpoint, ConflictKind
-from domain.participants import Participant, Role
-from domain.transcript import TranscriptItem
 from domain.webhooks import WebhookState
-from routing.placement import write_placement
 from store import (
     absences,
     agent_identities,
     audit,
-    client_tokens,
     configuration,
     connections,
     conversations,
@@ -33,8 +28,6 @@ from store import (
 )
 from store.attributes import merge_attributes
 from store.audit import AuditEntry
-from store.checkpoints import Step, find_checkpoint
-from store.client_tokens import TokenUse
 from store.configuration import ConfigurationChange
 from store.contact_details import change_details
 from store.contact_search import (
@@ -51,16 +44,11 @@ from store.feed_writes import write_event_once
 from store.item_writer import ItemWriter
 from store.monitors import Begun, Monitor
 from store.notes import ContactNote
-from store.open_records import count_active, open_records, recorded_state
 from store.past import PastPosition
-from store.receipts import Acknowledgement
 from store.transcript import PageStart
+from tests.plans.conversation_work import CHAT_CUSTOMER, PAGE, chat_item
 from tests.plans.filled_store import ANN, BOB, CHAT, CUSTOMER, DEAD_PROCESS, PROCESS, SUPPORT, TOPIC, WORKSTREAM
-from tests.store.sample_records import CONNECTED, INSTANCE, contact, item, opening, record, snapshot
-
-CHAT_CUSTOMER = f"{CHAT}-customer"
-PAGE = 5
-"""The size of a page. Also a store that holds little has several pages."""
+from tests.store.sample_records import INSTANCE
 
 LATER = 10**9
 """Greater than the number of any item."""
@@ -71,67 +59,6 @@ async def check_of_the_store(db: Database) -> None:
     await inspection.server_version(db)
     await inspection.clock_difference(db)
     assert await inspection.applied_migration(db) == inspection.known_migrations()[-1]
-
-
-async def start_of_a_chat(db: Database) -> None:
-    """StartChatContact, its repetition, the first commit, and the end."""
-    now = datetime.now(UTC)
-    since, use = now - timedelta(days=7), TokenUse("digest", "new")
-    await client_tokens.find_use(db, "token", since)
-    for _ in range(2):
-        assert await client_tokens.claim(db, "token", use, now, since) == use
-    await client_tokens.release(db, "token", use)
-    await conversations.find_conversation(db, "new")
-    await conversations.open_conversation(db, opening("new"))
-    customer = Participant(id="new-customer", role=Role.CUSTOMER, name="Ada", presence=CONNECTED)
-    answered = snapshot(1, "new", participants=(customer,), contacts=(contact("new"),), answers={"rating": "5"})
-    await record(db, "new", opening=opening("new"), snapshot=answered, items=[_item("new", 1)])
-    contacts = tuple(contact(id, ended_at=now, wrapped_up_at=now) for id in ("new", "new-survey"))
-    ended = snapshot(2, "new", participants=(), contacts=contacts)
-    async with db.write() as connection:
-        await conversations.write_conversation(db, connection, "new", snapshot=ended, absent=(customer.id,))
-        await write_placement(db, connection, ended.placement, now)
-
-
-async def messages_of_a_chat(db: Database) -> None:
-    """SendMessage with a ClientToken, the commit, its repetition, and a commit with a number that is taken."""
-    await conversations.find_participant(db, CHAT_CUSTOMER)
-    await transcript.find_item(db, CHAT, "new-item")
-    await transcript.stored_items(db, [(CHAT, "new-item"), ("idle-1", "item-1")])
-    head = (await transcript.heads(db, [CHAT, "idle-1", "closed-1"]))[CHAT]
-    writer, new = ItemWriter(db), _item(CHAT, head + 1, id="new-item")
-    await writer.append(CHAT, [new])
-    await writer.append(CHAT, [new])
-    await writer.append(CHAT, [_item(CHAT, head + 1, id="another-item")])
-    await transcript.find_items(db, [(CHAT, "new-item"), ("idle-1", "item-1")])
-    for read in (False, True):
-        message = Acknowledgement(CHAT, f"{CHAT}-agent", head + 2, "new-item", CHAT, read=read, at=datetime.now(UTC))
-        assert await receipts.acknowledge(db, [message]) == [True]
-
-
-async def commits_of_a_chat(db: Database) -> None:
-    """Commits with checkpoints: the first, a direct one, a repeated one, and those with which the store conflicts."""
-    conflicts = [await _conflict(db, number) for number in (1, 2, 2, 1, 5)]
-    assert conflicts == [None, None, None, ConflictKind.TAKEN, ConflictKind.INCOMPLETE]
-    assert await _conflict(db, 9, whole=True) is None
-    await ItemWriter(db).append(CHAT, [], _step(10))
-
-
-async def commit_of_a_reset_run(db: Database) -> None:
-    """The conflict of a run that was reset. It lists the latest items."""
-    assert await _conflict(db, 2, "reset") is ConflictKind.BEHIND
-
-
-async def reconciliation(db: Database) -> None:
-    """All open conversations, one of them, and what a workflow needs to start once more."""
-    assert await open_records(db)
-    assert await recorded_state(db, CHAT)
-    assert await find_checkpoint(db, CHAT)
-
-
-async def start_within_the_limit(db: Database) -> None:
-    """The chats that an instance has, up to its limit."""
-    assert await count_active(db, INSTANCE, PAGE) == PAGE
 
 
 async def transcript_of_a_chat(db: Database) -> None:
@@ -226,7 +153,7 @@ async def streams_of_a_chat(db: Database) -> None:
         new = streams.NewStream(f"new-{topic}", CHAT, INSTANCE, topic, whole)
         assert await streams.start_stream(db, new, now) == new.id
     head = (await transcript.heads(db, [CHAT]))[CHAT]
-    await ItemWriter(db).append(CHAT, [_item(CHAT, head + 1, id="streamed-item")])
+    await ItemWriter(db).append(CHAT, [chat_item(CHAT, head + 1, id="streamed-item")])
     assert await streams.is_streamed(db, CHAT)
     [first, *_] = await streams.next_items(db, key, PAGE)
     assert await streams.next_items(db, key, PAGE, [CHAT])
@@ -325,23 +252,6 @@ async def entries_of_the_audit_log(db: Database) -> None:
     await audit.delete_entries(db, now - timedelta(days=365))
 
 
-def _step(number: int, run: str = "run", *, whole: bool = False) -> Step:
-    checkpoint = Checkpoint(run_id=run, number=number, consumed=number, state=f"{number} of {run}")
-    return Step(CHAT, checkpoint, whole=whole)
-
-
-async def _conflict(db: Database, number: int, run: str = "run", *, whole: bool = False) -> ConflictKind | None:
-    step = _step(number, run, whole=whole)
-    async with db.write() as connection:
-        written = await conversations.write_conversation(db, connection, CHAT, step=step)
-    return written.conflict.kind if written.conflict else None
-
-
-def _item(conversation_id: str, seq: int, **changes: str) -> TranscriptItem:
-    sender = f"{conversation_id}-customer"
-    return item(seq, contact_id=conversation_id, participant_id=sender, at=datetime.now(UTC), **changes)
-
-
 async def credentials(db: Database) -> None:
     """The identity of an agent, from the sign-in to its end, and what is good once."""
     now, agents = datetime.now(UTC), [(INSTANCE, "new"), (INSTANCE, ANN)]
@@ -376,10 +286,6 @@ STORE_WORK = (
     supervisors_of_a_chat,
     credentials,
     check_of_the_store,
-    start_within_the_limit,
-    start_of_a_chat,
-    messages_of_a_chat,
-    commits_of_a_chat,
     transcript_of_a_chat,
     end_of_a_contact,
     work_of_an_agent,

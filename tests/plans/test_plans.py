@@ -10,10 +10,11 @@ from routing import monitoring, queue_positions
 from store.database import Database
 from tests.plans.attachment_work import attachments_of_a_chat
 from tests.plans.conftest import LARGE, SMALL
+from tests.plans.conversation_work import CONVERSATION_WORK, commit_of_a_reset_run, reconciliation
 from tests.plans.observation import Observation, Place, all_places, observed
 from tests.plans.periodic_work import Tasks, all_sites, periodic_tasks
 from tests.plans.routing_work import ROUTING_WORK, lists_of_all
-from tests.plans.store_work import STORE_WORK, commit_of_a_reset_run, deletion_of_traces, reconciliation
+from tests.plans.store_work import STORE_WORK, deletion_of_traces
 
 pytestmark = pytest.mark.timeout(600)  # a store with 10,000 of everything takes its time
 
@@ -52,7 +53,10 @@ async def observe(url: str, *works: Work) -> Observation:
 @pytest.fixture(scope="session")
 async def observations(stores: dict[int, str]) -> dict[int, Observation]:
     """The costs of all statements by the size of the store."""
-    return {size: await observe(url, *STORE_WORK, attachments_of_a_chat, *ROUTING_WORK) for size, url in stores.items()}
+    return {
+        size: await observe(url, *CONVERSATION_WORK, *STORE_WORK, attachments_of_a_chat, *ROUTING_WORK)
+        for size, url in stores.items()
+    }
 
 
 @pytest.fixture(scope="session")
