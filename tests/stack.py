@@ -32,11 +32,11 @@ TOPIC = "arn:aws:sns:us-east-1:123456789012:chat"
 READY_SECONDS = 90
 LOG_LINES = 15
 
-QUIET = {
-    "PERENNIAL_POSITIONS_EVERY": "P1D",
-    "PERENNIAL_LIMITS": json.dumps(dict.fromkeys(LimitSettings.model_fields, "off")),
-}
-"""No queue positions: a transcript holds only what its test causes. No limits: tests call faster than people."""
+NO_LIMITS = dict.fromkeys(LimitSettings.model_fields, "off")
+"""The setting `limits` for tests, which call faster than people."""
+
+QUIET = {"PERENNIAL_POSITIONS_EVERY": "P1D", "PERENNIAL_LIMITS": json.dumps(NO_LIMITS)}
+"""No queue positions: a transcript holds only what its test causes. No limits."""
 
 
 class NotStarted(Exception):

@@ -26,6 +26,7 @@ from runtime.settings import Settings
 from store.webhooks import WebhookKey, find_webhook, set_webhook_state, take_webhook
 from tests import sqlite
 from tests.api.calls import assert_refused
+from tests.stack import NO_LIMITS
 from webhooks.receivers import Answer, Receivers
 
 SECRET = "secret of the backend that administers"
@@ -35,6 +36,7 @@ SETTINGS = Settings.model_validate(
     {
         "access_keys": {"key": {"secret": SECRET}},
         "token_keys": ["a key of at least 32 characters ..."],
+        "limits": NO_LIMITS,
         "instances": {"i": {"workstreams": {"w": {"mode": "live", "queue": "q"}}, "webhooks": {"crm": FILE_HOOK}}},
     }
 )
