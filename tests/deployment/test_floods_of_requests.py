@@ -32,7 +32,7 @@ from tests.deployment.flooders import KINDS
 from tests.stack import ROOT
 from tests.workflows.engine import eventually
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.chaos, pytest.mark.alone, pytest.mark.timeout(300)]
 
 MESSAGES = 40
 """How many messages the other chat sends to measure: before the flood, and during it."""
