@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from temporalio.client import Client
 
 from tests.compat import chat_client
-from tests.compat.chats import INSTANCE, eventually, join_as_agent, send_message, start_chat
+from tests.compat.chats import INSTANCE, eventually, join_as_agent, send_message, start_chat, wait_for_transcript
 from tests.stack import SECRET, Stack
 
 
@@ -21,7 +21,7 @@ async def terminate(stack: Stack, contact_id: str) -> None:
 async def test_terminated_chat_is_over_for_everybody(stack: Stack, connect: Any, participant: Any) -> None:
     chat = start_chat(connect, "persistent", CustomerId="terminated")
     agent = join_as_agent(stack, connect, participant, chat)
-    send_message(participant, chat, "hello")
+    wait_for_transcript(participant, chat, item=send_message(participant, chat, "hello"))
     await terminate(stack, chat.contact_id)
     with pytest.raises(ClientError) as error:
         send_message(participant, agent, "is anybody there?")

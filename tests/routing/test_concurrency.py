@@ -200,7 +200,7 @@ async def test_offers_from_one_queue_are_made_one_at_a_time(db: Database, url: s
 
 async def test_killed_process_leaves_no_partial_offers(db: Database, url: str) -> None:
     await staff(db, *(agent(user, 200, *QUEUES) for user in USERS))
-    async with db.write() as connection:
+    async with db.write(limited=False) as connection:
         for n in range(1_000):
             contact = placement(f"c{n:03}", queue=QUEUES[n % 2], enqueued_at=after(n))
             await write_placement(db, connection, contact, START)

@@ -106,14 +106,13 @@ def test_an_attachment_arrives(streaming: Stack, connect: Any, participant: Any,
 
 def test_a_stream_has_the_items_between_start_and_stop(connect: Any, participant: Any, subscriber: Subscriber) -> None:
     chat = start_chat(connect)
-    send_message(participant, chat, "before")
     wait_for_transcript(participant, chat, event="participant.joined")
-    eventually(lambda: [i for i in read_transcript(participant, chat) if i.get("Content") == "before"], "the message")
+    wait_for_transcript(participant, chat, item=send_message(participant, chat, "before"))
     stream = start_streaming(connect, chat)
     send_message(participant, chat, "between")
     arrived(subscriber, chat, has_text("between"))
     stop_streaming(connect, chat, stream)
-    send_message(participant, chat, "after")
+    wait_for_transcript(participant, chat, item=send_message(participant, chat, "after"))
     other = start_streaming(connect, chat, TOPICS[1])
     assert other != stream
     send_message(participant, chat, "later")

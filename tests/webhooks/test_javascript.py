@@ -17,7 +17,6 @@ from wire.cloud_events import cloud_event_of_test
 from wire.contact_events import contact_event_of_test
 
 FOLDER = Path(__file__).parent / "javascript"
-NOW = datetime.now(UTC)
 OTHER_SECRET = "whsec_" + "A" * 44
 
 
@@ -40,8 +39,9 @@ def body_of(event: dict[str, Any]) -> bytes:
 
 @pytest.mark.parametrize("event_of_test", [cloud_event_of_test, contact_event_of_test])
 def test_request_is_verified_and_a_changed_byte_is_not(event_of_test: Any) -> None:
-    body = body_of(event_of_test("demo", "e1", NOW))
-    headers = signed_headers([SECRET], "e1", NOW, body)
+    now = datetime.now(UTC)
+    body = body_of(event_of_test("demo", "e1", now))
+    headers = signed_headers([SECRET], "e1", now, body)
     at = body.index(b"e1")
     changed = body[:at] + b"e2" + body[at + 2 :]
     later = {**headers, "webhook-timestamp": str(int(headers["webhook-timestamp"]) + 1)}
@@ -55,6 +55,7 @@ def test_request_is_verified_and_a_changed_byte_is_not(event_of_test: Any) -> No
 
 
 def test_each_secret_verifies_while_one_is_replaced() -> None:
-    body = body_of(cloud_event_of_test("demo", "e1", NOW))
-    headers = signed_headers([OTHER_SECRET, SECRET], "e1", NOW, body)
+    now = datetime.now(UTC)
+    body = body_of(cloud_event_of_test("demo", "e1", now))
+    headers = signed_headers([OTHER_SECRET, SECRET], "e1", now, body)
     assert None not in verified((SECRET, body, headers), (OTHER_SECRET, body, headers))
