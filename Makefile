@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 SEED ?= 1
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --require-hashes
 
-.PHONY: help install run pages api-page test test-deployment test-postgres test-browser test-pages fuzz chaos chaos-long lint audit format lock histories bench bench-long day
+.PHONY: help install run pages api-page test test-slow test-deployment test-postgres test-browser test-pages fuzz chaos chaos-long lint audit format lock histories bench bench-long day
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -52,7 +52,10 @@ api-page: $(VENV)/dev.stamp  ## Write docs/api.md from botocore's models and the
 	@$(BIN)/python -m api.reference > docs/api.md.new && mv docs/api.md.new docs/api.md
 
 test: $(VENV)/dev.stamp  ## Run the tests on real parts (ChatJS comes from npm; Node comes with the test dependencies)
-	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile -m "not chaos and not browser" --ignore tests/deployment --ignore tests/pages
+	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile -m "not chaos and not browser and not slow" --ignore tests/deployment --ignore tests/pages
+
+test-slow: $(VENV)/dev.stamp  ## Run the tests that start several servers, fill a store or play many variants
+	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile -m "slow and not chaos"
 
 test-deployment: $(VENV)/dev.stamp  ## Run the tests that start and stop whole deployments
 	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile -m "not chaos" tests/deployment
@@ -71,7 +74,7 @@ chaos: $(VENV)/dev.stamp  ## Run the tests that kill, flood and crowd processes
 	@$(BIN)/python -m pytest -m "chaos and alone"
 	@$(BIN)/python -m pytest --numprocesses 3 --dist load -m "chaos and not alone"
 
-fuzz: $(VENV)/dev.stamp  ## Send 20,000 hostile requests, frames and signals by seed (SEED=7 for another one; `make test` sends a few hundred)
+fuzz: $(VENV)/dev.stamp  ## Send 20,000 hostile requests, frames and signals by seed (SEED=7 for another one; `make test-slow` sends a few hundred)
 	@$(BIN)/python -m fuzz --seed $(SEED)
 
 chaos-long: $(VENV)/dev.stamp  ## Ten seeds of faults under load, with a checker apart from the product, in about an hour

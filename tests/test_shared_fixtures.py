@@ -12,6 +12,8 @@ import pytest
 
 from tests.stack import ROOT
 
+pytestmark = pytest.mark.slow
+
 CONFTEST = """
 import pytest
 from tests.conftest import pytest_configure, pytest_fixture_setup

@@ -21,6 +21,8 @@ from tests.access.tenants import CONFIGURATION, SAID_LATER, Tenants
 from tests.api.calls import served
 from tests.compat.chats import Chat
 
+pytestmark = pytest.mark.slow
+
 CELLS = read_cells()
 AGENT_SOCKET = "GET /v1/agent/socket"
 OWN_AFFAIRS = ("GET /instance", "GET /v1/agent", "PUT /v1/agent/status", "POST /v1/agent/socket-ticket", AGENT_SOCKET)

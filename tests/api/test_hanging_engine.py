@@ -14,6 +14,8 @@ from tests.api.calls import Api, assert_refused, served
 from tests.compat.chats import eventually
 from tests.stack import KEY_ID, SECRET
 
+pytestmark = pytest.mark.slow
+
 CONFIGURATION = f"""
     access_keys.{KEY_ID}.secret = "{SECRET}"
     [instances.demo.workstreams.live]

@@ -20,6 +20,8 @@ from tests.api.calls import PARTICIPANT_OPERATIONS, ROUTES, Api, assert_refused,
 from tests.compat.chats import eventually
 from tests.stack import SECRET
 
+pytestmark = pytest.mark.slow
+
 DEFAULTS = "{}"
 """`PERENNIAL_LIMITS` with nothing in it; the tests' own has no limits."""
 

@@ -19,6 +19,8 @@ from tests.api.token_issuer import AUDIENCE, ISSUER, PublishedKeys, claims, publ
 from tests.compat.chats import Chat
 from tests.stack import SECRET
 
+pytestmark = pytest.mark.slow
+
 DENIED = (403, "AccessDeniedException")
 NOT_FOUND = (404, "ResourceNotFoundException")
 NOBODY = Chat("", "", "", "")

@@ -9,6 +9,8 @@ import pytest
 from tests.api.calls import Api, served
 from tests.stack import KEY_ID, SECRET
 
+pytestmark = pytest.mark.slow
+
 CONFIGURATION = f"""
 access_keys.{KEY_ID}.secret = "{SECRET}"
 instances.demo.workstreams.persistent = {{ mode = "persistent", queue = "queue" }}

@@ -13,6 +13,8 @@ from tests.chatjs.conftest import Tabs
 from tests.chatjs.proxy import Proxy
 from tests.stack import Stack
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def own_stack(tmp_path: Path) -> AsyncIterator[Stack]:

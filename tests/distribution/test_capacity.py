@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
+import pytest
+
 from domain.conversation import State
 from domain.events import Close, End, Park, Transfer
 from domain.routing import AgentStatus
 from tests.distribution.contact_centre import LIVE, PERSISTENT, open_contact_centre
 from tests.workflows.engine import Engine
+
+pytestmark = pytest.mark.slow
 
 ONE = {"a1": {"capacity": 1}}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from temporalio.testing import WorkflowEnvironment
 
 from domain.contacts import EndReason, InitiationMethod
@@ -11,6 +12,8 @@ from domain.routing import AgentStatus
 from tests.distribution.contact_centre import LIVE, ContactCentre, open_contact_centre
 from tests.workflows.engine import Chat, Engine
 from tests.workflows.time_skipping import advance
+
+pytestmark = pytest.mark.slow
 
 TWO = {"a1": {"capacity": 1}, "a2": {"capacity": 1}}
 LONG_OFFERS = {**LIVE, "offer_within": "PT1H"}

@@ -21,6 +21,8 @@ from tests.workflows.engine import Engine, eventually, refusal_code
 from tests.workflows.time_skipping import advance_to_timer
 from workflows.timers import Timer
 
+pytestmark = pytest.mark.slow
+
 TWO = {"a1": {"capacity": 1}, "a2": {"capacity": 1}}
 ONE = {"a1": {"capacity": 1}}
 SHORT = {**LIVE, "offer_within": "PT1S"}

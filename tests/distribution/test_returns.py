@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from domain.conversation import State
 from domain.events import Park
 from domain.routing import AgentStatus
 from tests.distribution.contact_centre import LIVE, PERSISTENT, ContactCentre, open_contact_centre
 from tests.workflows.engine import Chat, Engine
+
+pytestmark = pytest.mark.slow
 
 ONE = {"a1": {"capacity": 1}}
 TWO = {"a1": {"capacity": 1}, "a2": {"capacity": 1}}

@@ -12,6 +12,8 @@ from configuration.schema.sections import mistakes
 from tests.docs.markdown import PAGES, Page
 from tests.docs.reader import PLACEHOLDER, Reader, check_configuration
 
+pytestmark = pytest.mark.slow
+
 NOT_RUN = {
     "docs/agents.md": 1,  # a token of an identity provider, see test_tokens.py
     "docs/architecture.md": 2,  # the map, and the processes of the all-in-one start

@@ -8,6 +8,8 @@ import pytest
 
 from tests.stack import ROOT, Stack, free_ports
 
+pytestmark = pytest.mark.slow
+
 OFFERS = '{"offers": [{"offer_id": "o1"}]}'
 
 

@@ -14,6 +14,8 @@ from tests.docs.reader import tables_with
 from tests.docs.shell import Terminal
 from tests.stack import Stack
 
+pytestmark = pytest.mark.slow
+
 PEM = re.compile(r"-----BEGIN PUBLIC KEY-----.*?-----END PUBLIC KEY-----\n", re.DOTALL)
 KEY_ID = "2026-11"
 

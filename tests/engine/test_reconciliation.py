@@ -26,6 +26,8 @@ from tests.workflows.engine import UNCONFIGURED, Chat, Engine, eventually
 from tests.workflows.random_chats import wait_until_idle
 from tests.workflows.test_abandoned_tasks import assert_record_equals_run
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["engine", "environment"]
 
 RECORD = (schema.checkpoints, schema.items, schema.contacts, schema.participants, schema.routing)

@@ -17,11 +17,14 @@ from threading import Thread
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.compat.chats import Chat, eventually, join_as_agent, send_message, wait_for_transcript
 from tests.stack import ROOT, TOPIC, Stack, free_ports
 from tests.webhooks.receiver import SECRET
 from webhooks.signatures import signed_headers
+
+pytestmark = pytest.mark.slow
 
 EVENT = {"id": "e1", "conversation": "c", "seq": 4, "type": "message.created", "data": {"role": "CUSTOMER"}}
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from fuzz.__main__ import report
 from fuzz.run import SHARES, run
+
+pytestmark = pytest.mark.slow
 
 SEED = 1
 ATTEMPTS = 300

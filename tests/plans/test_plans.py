@@ -16,7 +16,7 @@ from tests.plans.periodic_work import Tasks, all_sites, periodic_tasks
 from tests.plans.routing_work import ROUTING_WORK, lists_of_all
 from tests.plans.store_work import STORE_WORK, deletion_of_traces
 
-pytestmark = pytest.mark.timeout(600)  # a store with 10,000 of everything takes its time
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # a store with 10,000 of everything takes its time
 
 MORE_PAGES = 60
 """Steps, or rows and pages, that a statement may cost more: an index of 10,000 entries is some pages deeper than one of 10, and

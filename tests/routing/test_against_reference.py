@@ -20,6 +20,8 @@ from tests.routing.reference_model import ReferenceAgent, ReferenceContact, Refe
 from tests.routing.routing_records import ROUTING_OUTCOMES, load_by_agent, next_offer, placement, put, routing_row
 from tests.store.sample_records import INSTANCE, START
 
+pytestmark = pytest.mark.slow
+
 QUEUES = ("north", "south")
 USERS = ("ann", "bob", "cid", "dan")
 MISS_LIMIT = 2

@@ -26,6 +26,8 @@ from tests.routing.routing_records import agent, load_by_agent, placement, put, 
 from tests.stack import ROOT
 from tests.store.sample_records import INSTANCE, START, after
 
+pytestmark = pytest.mark.slow
+
 Check = Callable[[ReferenceRouting, datetime], None]
 
 

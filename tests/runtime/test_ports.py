@@ -11,6 +11,8 @@ from api.server import serve
 from runtime.errors import StartupError
 from runtime.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 
 async def test_port_that_is_taken_when_the_api_starts_to_listen_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -17,6 +17,8 @@ from runtime.periodic import run_in_background
 from runtime.postgres_bus import MAX_BATCH, MAX_PAYLOAD_BYTES, PostgresBus
 from tests import postgres
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:

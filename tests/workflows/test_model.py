@@ -18,6 +18,8 @@ from tests.workflows.model import Model
 from tests.workflows.random_steps import HoursAnswer, Step, hours_answers, policies, steps
 from tests.workflows.simulated_chat import new_state
 
+pytestmark = pytest.mark.slow
+
 RANDOM_EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "0"))
 settings.register_profile(
     "machine",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.testing import WorkflowEnvironment
 
@@ -15,6 +16,8 @@ from tests.workflows.test_idle_rules import idle_rule
 from tests.workflows.time_skipping import advance_to, advance_to_timer, current_time
 from workflows.run_length import QUIET_SHARE
 from workflows.timers import Timer
+
+pytestmark = pytest.mark.slow
 
 MONTHS = 36
 MONTH = timedelta(days=365.25) / 12

@@ -15,6 +15,8 @@ from tests.api.calls import Api, assert_refused, served
 from tests.api.token_issuer import ISSUER, PublishedKeys, claims, signed
 from tests.compat.chats import eventually
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["issuer"]
 
 REFUSED = f"a token for {ISSUER} is refused"
