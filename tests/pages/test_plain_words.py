@@ -136,6 +136,36 @@ async def test_draft_outlives_the_end_of_the_sign_in(devices: Devices, http: htt
     assert "A long answer" not in await desk.page.evaluate("JSON.stringify(sessionStorage)")
 
 
+async def test_chat_of_an_agent_does_not_begin_in_the_tab_of_the_next_one(devices: Devices, http: httpx.Client) -> None:
+    device = await devices(**WIDE)
+    device.expected = ("is closed before the connection is established",)
+    desk = await Desk.open(device)
+    customer = await (await devices()).customer()
+    await customer.start("Hello", name="Rosa")
+    await desk.accept("Rosa")
+    is_asked, may_go_on, connections = asyncio.Event(), asyncio.Event(), list[str]()
+
+    async def hold(route: Route) -> None:
+        is_asked.set()
+        await may_go_on.wait()
+        await route.continue_()
+
+    async def sign_in(user: str) -> None:
+        token = http.post("/v1/demo/sign-in", json={"instance": "demo", "user": user}).json()["token"]
+        await desk.page.goto(f"{device.url}/desk#token={token}")
+
+    await desk.page.route("**/v1/agent/contacts/*/session", hold)
+    await sign_in("a1")
+    await is_asked.wait()
+    await sign_in("a2")
+    await expect(desk.page.get_by_role("heading", level=1)).to_contain_text("Agent Two")
+    desk.page.on("request", lambda request: connections.append(request.url))
+    async with desk.page.expect_response("**/v1/agent/contacts/*/session"):
+        may_go_on.set()
+    await desk.page.evaluate("fetch('/readyz')")  # by its answer the page has done what follows from the first one
+    assert [url for url in connections if url.endswith("/participant/connection")] == []
+
+
 async def test_note_that_is_written_during_a_save_stays(devices: Devices) -> None:
     desk = await Desk.open(await devices(**WIDE))
     customer = await (await devices()).customer()

@@ -19,6 +19,8 @@ export class Chats {
   private readonly joining = new Set<string>();
   private readonly keys = new WeakMap<Conversation, number>();
   private lastKey = 0;
+  /** After the end nothing is opened any more: another agent may be signed in by then. */
+  private isStopped = false;
 
   constructor(
     private readonly onIncoming: (contactId: string, item: Item) => void,
@@ -28,6 +30,7 @@ export class Chats {
 
   /** Open and close chats so that they fit the agent's contacts. */
   follow(contacts: readonly Contact[]): void {
+    if (this.isStopped) return;
     const present = new Set(contacts.map((contact) => contact.contact_id));
     for (const id of this.open.value.keys()) if (!present.has(id)) this.forget(id);
     for (const contact of contacts) {
@@ -50,6 +53,7 @@ export class Chats {
   }
 
   stop(): void {
+    this.isStopped = true;
     for (const conversation of this.open.value.values()) conversation.stop();
     this.open.value = new Map();
   }
@@ -60,6 +64,7 @@ export class Chats {
     this.joining.add(id);
     try {
       const details = await request<ChatDetails>("POST", `v1/agent/contacts/${id}/session`);
+      if (this.isStopped) return;
       this.open.value.get(id)?.stop();
       const conversation = new Conversation("AGENT", details);
       conversation.onIncoming = (item) => this.onIncoming(id, item);
@@ -85,7 +90,7 @@ export class Chats {
     if (!kept || this.joining.has(id)) return;
     this.joining.add(id);
     const conversation = new Conversation("AGENT", kept.details);
-    if (await conversation.openEnded(kept.connectionToken)) this.open.value = new Map(this.open.value).set(id, conversation);
+    if ((await conversation.openEnded(kept.connectionToken)) && !this.isStopped) this.open.value = new Map(this.open.value).set(id, conversation);
     else conversation.stop();
     this.joining.delete(id);
   }
