@@ -130,7 +130,7 @@ async def _start_embedded(deployment: Deployment, durability: str, environment: 
 
 
 def _temporal(folder: Path, port: int, durability: str, environment: Mapping[str, str]) -> Part:
-    """A Temporal server on a file, with the options that docs/performance.md names."""
+    """A Temporal server on a file, with the options that docs/performance.md and docs/deployment.md name."""
     beside = Path(sys.executable).with_name("temporal")
     binary = str(beside) if beside.exists() else shutil.which("temporal") or "temporal"
     command = [
@@ -139,6 +139,8 @@ def _temporal(folder: Path, port: int, durability: str, environment: Mapping[str
         *("--db-filename", str(folder / "temporal.db")),
         *("--sqlite-pragma", "journal_mode=WAL"),
         *("--sqlite-pragma", f"synchronous={'FULL' if durability == POWER else 'NORMAL'}"),
+        *("--dynamic-config-value", "history.maximumBufferedEventsBatch=1000"),
+        *("--dynamic-config-value", 'history.workflowTaskRetryMaxInterval="10s"'),
         *("--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000"),
         *("--dynamic-config-value", 'history.workflowIdReuseMinimalInterval="0s"'),
     ]

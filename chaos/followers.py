@@ -1,4 +1,4 @@
-"""Followers of the events: a reader of the feed, and a receiver of the webhook, whose first answer to each third event fails."""
+"""Followers of the events: a reader of the feed, and a receiver of the webhook, which refuses some events at first."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from aiohttp import web
 
 from chaos.calls import BACKEND, Caller
 from chaos.journal import FollowedEvent, Journal
+from chaos.pace import Pace
 from chaos.proxy import HOST
 from chaos.settings import INSTANCE
 
@@ -62,10 +63,12 @@ class FeedReader:
 
 
 class WebhookReceiver:
-    """Receives the webhook on a port of this machine, without a link."""
+    """Receives the webhook on a port of this machine, without a link. At the usual pace it first refuses each third event."""
 
-    def __init__(self, port: int, journal: Journal) -> None:
+    def __init__(self, port: int, journal: Journal, pace: Pace) -> None:
         self._port, self._journal = port, journal
+        # a chat waits for each refused event: people who write faster would leave the webhook behind
+        self._refused_of = round(3 * pace.haste)
         self._failed: set[str] = set()
         self._missing: set[FollowedEvent] = set()
         self._complete = asyncio.Event()
@@ -97,7 +100,7 @@ class WebhookReceiver:
         except ConnectionError:  # its worker was killed
             return web.Response(status=503)
         key = f"{event.chat} {event.seq}"
-        if crc32(key.encode()) % 3 == 0 and key not in self._failed:
+        if crc32(key.encode()) % self._refused_of == 0 and key not in self._failed:
             self._failed.add(key)
             return web.Response(status=503)
         self._journal.received.append(event)

@@ -93,7 +93,7 @@ class _People:
         callers = [caller(f"customer {number}") for number in range(plan.places)]
         self.customers = Customers(callers, journal, plan.pace)
         self._reader = FeedReader(caller("reader"), journal)
-        self._receiver = WebhookReceiver(deployment.receiver, journal)
+        self._receiver = WebhookReceiver(deployment.receiver, journal, plan.pace)
         self._desks = [Desk(user, caller(user), journal, plan.pace) for user in DESKS]
         self._schedule = Schedule(deployment, plan.shape, Random(f"{plan.seed} faults"), journal)
         self._deployment, self._journal = deployment, journal
@@ -107,7 +107,8 @@ class _People:
         schedule = asyncio.create_task(self._schedule.run(seconds))
         while not schedule.done():
             await asyncio.wait((schedule,), timeout=10)
-            tell(f"{time() - self._journal.began:4.0f} s: {len(self._journal.acknowledged)} messages accepted")
+            messages, events = len(self._journal.acknowledged), len(self._journal.received)
+            tell(f"{time() - self._journal.began:4.0f} s: {messages} messages accepted, {events} events delivered")
         await schedule
 
     async def come_to_rest(self, tell: Callable[[str], None]) -> None:
@@ -119,7 +120,7 @@ class _People:
         await self._within(SETTLE_SECONDS, "wrap-ups or waiting chats do not end", self._until_settled())
         await asyncio.sleep(max(0.0, began + REST_SECONDS - time()))
         await asyncio.sleep(max(0.0, self._last_departure() + RECONNECT_WINDOW + DEATH - time()))
-        tell(f"at rest after {time() - began:.0f} s")
+        tell(f"at rest after {time() - began:.0f} s, {len(self._journal.received)} events delivered")
         await asyncio.gather(*map(self._last_words, self.customers.customers))
         await self._within(SETTLE_SECONDS, "waiting chats do not end", self._until_settled())
         await asyncio.sleep(REST_SECONDS)
