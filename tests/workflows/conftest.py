@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from store.migrate import open_store
 from tests import postgres, sqlite
 from tests.workflows.engine import Engine
 from tests.workflows.server import time_skipping_server
+from webhooks import sender
+from workflows import webhook
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +50,11 @@ async def new_store(backend: str, folder: Path) -> AsyncGenerator[Database]:
     with postgres.server() as server:
         async with postgres.database(server) as url, open_store(url, pool_size=10, durable=False) as db:
             yield db
+
+
+@pytest.fixture
+def quick_webhooks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers try a webhook again at once, and its workflow waits for operators only."""
+    monkeypatch.setattr(sender, "PAUSES", (0.01, 0.02))
+    monkeypatch.setattr(sender, "LOOK_EVERY", timedelta(seconds=0.1))
+    monkeypatch.setattr(webhook, "SCHEDULE", (timedelta(days=1), timedelta(days=1)))
