@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, delete, insert, or_, select, update
 
+from domain.feed import WITHOUT_CONVERSATION
 from domain.webhooks import WebhookState
 from store import schema
 from store.database import Database
@@ -16,6 +17,13 @@ from store.transaction import Transaction
 
 _webhook = schema.webhooks.c
 _delivery = schema.webhook_deliveries.c
+_conversation = schema.conversations.c
+_PRESENT = (
+    select(_conversation.id)
+    .where(_conversation.id.in_(bindparam("ids", expanding=True)))
+    .with_for_update(read=True, key_share=True)
+)
+"""Of some conversations those that are not deleted, and will not be within the transaction."""
 
 KEPT_DELIVERIES = 1_000
 """How many deliveries of a webhook are kept for people."""
@@ -146,10 +154,16 @@ async def move_webhook(
 
 
 async def write_deliveries(connection: Transaction, key: WebhookKey, deliveries: Sequence[Delivery]) -> None:
-    """Keep deliveries for people."""
-    if deliveries:
-        rows = [{**key._asdict(), **each._asdict()} for each in deliveries]
-        await connection.execute(insert(schema.webhook_deliveries), rows)
+    """Keep deliveries for people, without those of a conversation that is deleted meanwhile: an answer can quote a message."""
+    if not deliveries:
+        return
+    found = await connection.execute(_PRESENT, {"ids": sorted({each.conversation_id for each in deliveries})})
+    present = {row[0] for row in found}
+    kept = [each for each in deliveries if each.conversation_id in present or each.type in WITHOUT_CONVERSATION]
+    if kept:
+        await connection.execute(
+            insert(schema.webhook_deliveries), [{**key._asdict(), **each._asdict()} for each in kept]
+        )
 
 
 async def set_webhook_state(db: Database, key: WebhookKey, state: WebhookState, now: datetime) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from store.database import Database
+from store.personal_data import erase_conversation
 from store.streams import (
     ITEMS_OF_A_STREAM,
     NewStream,
@@ -109,3 +110,13 @@ async def test_deliveries_are_kept_for_people(db: Database) -> None:
     delivery = Delivery("c", "e1", "MESSAGE", after(1), 500, 7, "no")
     await advance_streams(db, KEY, (), [delivery], after(1))
     assert await last_deliveries(db, KEY, 5) == [delivery]
+
+
+async def test_delivery_that_ends_after_an_erasure_is_not_kept(db: Database) -> None:
+    await record(db, "c", opening=opening())
+    about_agent = Delivery("agent/one/ann", "e2", "agent.presence", after(2), 500, 7, "no")
+    await erase_conversation(db, "c")
+    await advance_streams(
+        db, KEY, (), [Delivery("c", "e1", "message.created", after(1), 500, 7, "Ada"), about_agent], after(2)
+    )
+    assert await last_deliveries(db, KEY, 5) == [about_agent]
