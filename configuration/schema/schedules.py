@@ -6,13 +6,15 @@ import re
 from collections.abc import Iterable
 from datetime import date, timedelta
 from functools import cache
-from typing import Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-import holidays
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, WithJsonSchema, field_validator
 
 from configuration.schema.sections import SettingsSection
+
+if TYPE_CHECKING:
+    from holidays import HolidayBase
 
 _TIMES = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(([01]\d|2[0-3]):([0-5]\d)|24:00)")
 
@@ -134,11 +136,18 @@ class ScheduleSettings(SettingsSection):
         return tuple(sorted(intervals))
 
 
+# `holidays` takes a third of a second to import at the start of each process, and few configurations need it
+
+
 @cache
 def _countries() -> frozenset[str]:
+    import holidays
+
     return frozenset(holidays.list_supported_countries())
 
 
 @cache
-def _calendar(country: str, subdivision: str | None) -> holidays.HolidayBase:
+def _calendar(country: str, subdivision: str | None) -> HolidayBase:
+    import holidays
+
     return holidays.country_holidays(country, subdiv=subdivision)
