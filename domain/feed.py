@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -67,10 +67,10 @@ class FeedEventType(StrEnum):
     """The customer has answered questions of the survey."""
 
 
-WITHOUT_CONVERSATION = frozenset({FeedEventType.AGENT_PRESENCE})
+WITHOUT_CONVERSATION = frozenset[str]({FeedEventType.AGENT_PRESENCE})
 """The types that are about an agent. Their events are numbered for each agent."""
 
-CONTACT_EVENTS: Mapping[FeedEventType, str] = {
+CONTACT_EVENTS: Mapping[str, str] = {
     FeedEventType.CONTACT_INITIATED: "INITIATED",
     FeedEventType.CONTACT_CONNECTED: "CONNECTED_TO_SYSTEM",
     FeedEventType.CONTACT_DATA_UPDATED: "CONTACT_DATA_UPDATED",
@@ -103,6 +103,11 @@ class FeedEvent(NamedTuple):
     item: int | None = None
 
 
+def is_named(type: str, names: Collection[str]) -> bool:
+    """Whether one of the names is that of a type, or its beginning up to a dot. Without names: whatever the type is."""
+    return not names or any(type == name or type.startswith(f"{name}.") for name in names)
+
+
 def types_named(name: str) -> frozenset[FeedEventType]:
-    """Return the types with a name, or that begin with it and a dot; none for an unknown one."""
-    return frozenset(kind for kind in FeedEventType if kind == name or kind.startswith(f"{name}."))
+    """Return the types that this version knows of a name; none for an unknown one."""
+    return frozenset(kind for kind in FeedEventType if is_named(kind, (name,)))

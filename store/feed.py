@@ -14,7 +14,6 @@ from typing import Any, NamedTuple, Self
 
 from sqlalchemy import RowMapping, Select, bindparam, delete, func, literal_column, select, tuple_, update
 
-from domain.feed import FeedEventType
 from store import schema
 from store.database import Database
 from store.pairs import PAIRS, among_pairs
@@ -47,14 +46,19 @@ class FeedPosition(NamedTuple):
 
 
 class StoredEvent(NamedTuple):
-    """An event of the feed. `seq`: its number in its conversation, from 1."""
+    """An event of the feed.
+
+    Attributes:
+        seq: its number in its conversation, from 1.
+        type: a `FeedEventType`, or one of a newer version of Perennial that writes to the same store.
+    """
 
     position: FeedPosition
     instance: str
     conversation_id: str
     seq: int
     id: str
-    type: FeedEventType
+    type: str
     contact_id: str
     at: datetime
     item: int | None
@@ -129,7 +133,6 @@ async def page_of_feed(db: Database, instance: str, after: FeedPosition, limit: 
 
 def _event_of(row: RowMapping) -> StoredEvent:
     facts = {name: row[name] for name in StoredEvent._fields if name != "position"}
-    facts["type"] = FeedEventType(row["type"])
     return StoredEvent(FeedPosition(row["transaction_id"], row["number"]), **facts)
 
 

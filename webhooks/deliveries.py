@@ -47,7 +47,7 @@ class Attempt(NamedTuple):
 
 async def outgoing(db: Database, settings: WebhookSettings, events: Sequence[StoredEvent]) -> list[Outgoing]:
     """Return those events that a webhook wants, with their bodies."""
-    wanted = [event for event in events if event.type in settings.wanted]
+    wanted = [event for event in events if settings.wants(event.type)]
     shapes_of = contact_events if settings.format is WebhookFormat.EVENTBRIDGE else cloud_events
     shapes = await shapes_of(db, wanted, with_content=settings.content)
     return [

@@ -48,7 +48,7 @@ def _cloud_event(event: StoredEvent, contents: dict[tuple[str, int], tuple[str |
         "specversion": "1.0",
         "id": event.id,
         "source": f"/instances/{event.instance}",
-        "type": event.type.value,
+        "type": event.type,
         "subject": event.contact_id,
         "time": iso(event.at),
         "datacontenttype": "application/json",

@@ -51,7 +51,7 @@ def _contact_event(
         "instanceArn": instance_arn(event.instance),
         "channel": "CHAT",
     }
-    if event.type is FeedEventType.CONTACT_DATA_UPDATED:
+    if event.type == FeedEventType.CONTACT_DATA_UPDATED:
         detail["updatedProperties"] = ["UserDefinedAttributes"]
     if found:
         contact, conversation = found
@@ -68,7 +68,7 @@ def _members(event: StoredEvent, contact: StoredContact) -> dict[str, Any]:
     def by_then(instant: datetime | None) -> str | None:
         return iso(instant) if instant and instant <= event.at else None
 
-    is_new = event.type is FeedEventType.CONTACT_INITIATED
+    is_new = event.type == FeedEventType.CONTACT_INITIATED
     enqueued_at = None if is_new else by_then(contact.enqueued_at)
     connected_at, ended_at = by_then(contact.agent_connected_at), by_then(contact.ended_at)
     return without_none(

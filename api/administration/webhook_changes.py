@@ -192,7 +192,7 @@ async def _write(
 
 
 async def _forget(services: Services, admin: InstanceAdministrator, name: str) -> None:
-    """Delete what the store has of a webhook that the configuration does not have. If it fails, its workflow then ends."""
+    """Delete what the store has of a webhook that the configuration does not have. The workflow of one that fails then ends."""
     key = WebhookKey(admin.instance, name)
     if found := await find_webhook(services.db, key):
         await remove_webhook(services.db, key)

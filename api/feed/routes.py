@@ -17,7 +17,7 @@ from api.feed.responses import FeedEventResponse, FeedResponse
 from api.openapi import ACCESS_KEY, DescribedRoute, error_responses
 from configuration.schema.access_keys import KeyRole
 from domain.errors import AccessDenied, InvalidValue, Unavailable
-from domain.feed import FeedEventType, types_named
+from domain.feed import is_named, types_named
 from runtime.streams import prepend_chunk
 from store.feed import FeedPosition, page_of_feed
 from wire.cloud_events import cloud_events
@@ -57,7 +57,7 @@ class _Reader:
     """Reads events after a position, which it moves on."""
 
     def __init__(
-        self, services: Services, instance: str, after: FeedPosition, types: Collection[FeedEventType], limit: int
+        self, services: Services, instance: str, after: FeedPosition, types: Collection[str], limit: int
     ) -> None:
         self._services, self.instance, self.position = services, instance, after
         self._types, self._limit = types, limit
@@ -68,7 +68,7 @@ class _Reader:
         found = await page_of_feed(self._services.db, self.instance, self.position, limit)
         if found:
             self.position = found[-1].position
-        asked = [event for event in found if not self._types or event.type in self._types]
+        asked = [event for event in found if is_named(event.type, self._types)]
         shown = await cloud_events(self._services.db, asked, with_content=with_content)
         return FeedResponse(events=[FeedEventResponse(**each) for each in shown], next=str(self.position))
 
@@ -149,11 +149,10 @@ def _check_content(caller: AuthenticatedBackend, content: bool) -> None:
         )
 
 
-def _types(text: str | None) -> frozenset[FeedEventType]:
-    """Return the types that a list names, whole or by their beginnings."""
-    found = frozenset[FeedEventType]()
-    for name in map(str.strip, text.split(",")) if text else ():
-        if not (named := types_named(name)):
+def _types(text: str | None) -> list[str]:
+    """Return the names of a list, of types or their beginnings."""
+    names = [name.strip() for name in text.split(",")] if text else []
+    for name in names:
+        if not types_named(name):
             raise InvalidValue(f"types: there are no events of the type {name[:100]!r}.")
-        found |= named
-    return found
+    return names

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from sqlalchemy import update
 
 from configuration.schema.webhooks import WebhookSettings
 from domain.contacts import EndReason
 from domain.feed import CONTACT_EVENTS
 from domain.participants import ParticipantPresence
+from store import schema
 from store.attributes import merge_attributes
 from store.conversations import open_conversation
 from store.database import Database
@@ -133,3 +135,21 @@ async def test_only_wanted_contact_events_are_sent(db: Database) -> None:
 def test_format_without_any_event_is_a_mistake() -> None:
     with pytest.raises(ValidationError, match="none of them is an event of Amazon Connect"):
         hook(types=["message", "contact.parked"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_sent"),
+    [
+        ({"format": "cloudevents"}, True),
+        ({"format": "cloudevents", "types": ["contact"]}, True),
+        ({"format": "cloudevents", "types": ["contact.queued"]}, False),
+        ({}, False),
+    ],
+)
+async def test_type_of_a_newer_version_is_passed_on(db: Database, settings: dict[str, Any], is_sent: bool) -> None:
+    await open_conversation(db, opening())
+    async with db.write() as connection:
+        newer = update(schema.feed_events).where(schema.feed_events.c.type == "contact.initiated").values(type="contact.praised")
+        await connection.execute(newer)
+    events = await sent(db, hook(**settings))
+    assert ("contact.praised" in [event.get("type") for event in events]) is is_sent
