@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 INSTANCE = "demo"
 EVENT = "application/vnd.amazonaws.connect.event."
-DEADLINE_SECONDS = 15
+DEADLINE_SECONDS = 45
 
 
 @dataclass(frozen=True)

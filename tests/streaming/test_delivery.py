@@ -106,8 +106,8 @@ def test_an_attachment_arrives(streaming: Stack, connect: Any, participant: Any,
 
 def test_a_stream_has_the_items_between_start_and_stop(connect: Any, participant: Any, subscriber: Subscriber) -> None:
     chat = start_chat(connect)
-    wait_for_transcript(participant, chat, event="participant.joined")
     wait_for_transcript(participant, chat, item=send_message(participant, chat, "before"))
+    wait_for_transcript(participant, chat, event="participant.joined")
     stream = start_streaming(connect, chat)
     send_message(participant, chat, "between")
     arrived(subscriber, chat, has_text("between"))

@@ -36,7 +36,7 @@ UNCONFIGURED = "unconfigured"
 """A workstream that no configuration has. Its conversations keep the policy of their start."""
 
 
-async def eventually(find: Callable[[], Awaitable[T | None]], what: str, seconds: float = 20) -> T:
+async def eventually(find: Callable[[], Awaitable[T | None]], what: str, seconds: float = 60) -> T:
     """Call `find` until it returns a value, and return that value. `what` describes it in the failure message."""
     deadline = asyncio.get_running_loop().time() + seconds
     while (found := await find()) is None:
