@@ -18,7 +18,7 @@ from chaos.settings import INSTANCE
 
 PAGE = 500
 WAIT_SECONDS = 3
-CAUGHT_UP_SECONDS = 60.0
+CAUGHT_UP_SECONDS = 240.0
 
 
 class FeedReader:
