@@ -130,6 +130,12 @@ class ConversationClient:
         )
         await self._start(start, opening_of(state), WorkflowIDReusePolicy.ALLOW_DUPLICATE)
 
+    async def begin_again(self, opening: ConversationOpening, policy: Policy, inbox: Sequence[AnyEvent]) -> None:
+        """Start the workflow of a conversation again that has no commit yet. Idempotent: no effect while it runs."""
+        recycle_after = self._settings.recycle_after
+        start = StartConversation(opening=opening, policy=policy, recycle_after=recycle_after, inbox=tuple(inbox))
+        await self._start(start, opening, WorkflowIDReusePolicy.ALLOW_DUPLICATE)
+
     async def _start(
         self, start: StartConversation, opening: ConversationOpening, reuse: WorkflowIDReusePolicy
     ) -> None:

@@ -19,9 +19,10 @@ from engine.client import ConversationClient
 from store.checkpoints import find_checkpoint
 from store.conversations import find_conversation
 from store.database import Database
+from store.open_records import recorded_opening
 from store.records import StoredConversation
 from workflows.checkpoint_states import stored_state
-from workflows.contract import Predecessor
+from workflows.contract import Predecessor, StartConversation, initial_state
 from workflows.state import ConversationState
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ class LostConversations:
         self._engine = engine
 
     async def end(self, conversation_id: str) -> None:
-        """End a conversation whose workflow is gone. Idempotent; no effect on one that is closed, or not yet started.
+        """End a conversation whose workflow is gone. Idempotent; no effect on one that is closed or unknown.
 
         Returns once the workflow is started. Logs when the engine is unavailable; the next caller tries again.
         """
@@ -58,11 +59,16 @@ class LostConversations:
         self, conversation_id: str, first_events: Callable[[ConversationState], Sequence[AnyEvent]]
     ) -> bool:
         record = await find_conversation(self._db, conversation_id)
-        found = await find_checkpoint(self._db, conversation_id)
-        if record is None or record.state is State.CLOSED or found is None:
+        if record is None or record.state is State.CLOSED:
             return False
+        policy, found = self._policy(record), await find_checkpoint(self._db, conversation_id)
+        if found is None:  # its workflow ended before the first commit
+            opening = await recorded_opening(self._db, record)
+            state = initial_state(StartConversation(opening=opening, policy=policy))
+            await self._engine.begin_again(opening, policy, first_events(state))
+            return True
         checkpoint, item_ids = found
-        state = stored_state(checkpoint.state, self._policy(record), item_ids)
+        state = stored_state(checkpoint.state, policy, item_ids)
         predecessor = Predecessor(run_id=checkpoint.run_id, consumed=checkpoint.consumed)
         await self._engine.start_again(state, predecessor, first_events(state))
         return True

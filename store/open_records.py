@@ -1,4 +1,4 @@
-"""Which conversations are open according to the store: to compare them with what runs, and to count them."""
+"""Which conversations are open according to the store: to compare them with what runs, to count them, and to begin one again."""
 
 from __future__ import annotations
 
@@ -6,14 +6,22 @@ from typing import NamedTuple
 
 from sqlalchemy import bindparam, func, literal, select
 
-from domain.conversation import State
+from domain.conversation import ConversationOpening, State
+from domain.participants import Role
 from store import schema
 from store.database import Database
+from store.records import StoredConversation
 
 _table = schema.conversations.c
 _RECORDS = select(_table.id, _table.state, _table.revision)
 _OPEN = _RECORDS.where(_table.closed_at.is_(None))
 _ONE = _RECORDS.where(_table.id == bindparam("conversation_id"))
+_participant = schema.participants.c
+_CUSTOMER = select(_participant.id, _participant.name).where(
+    _participant.conversation_id == bindparam("conversation_id"), _participant.role == Role.CUSTOMER
+)
+_OF_BOTH = ConversationOpening.model_fields.keys() & StoredConversation.model_fields.keys()
+"""What an opening says and the record keeps under the same name."""
 
 
 class RecordedState(NamedTuple):
@@ -46,3 +54,11 @@ async def count_active(db: Database, instance: str, most: int) -> int:
         .subquery()
     )
     return (await db.rows(select(func.count()).select_from(active)))[0][0]
+
+
+async def recorded_opening(db: Database, record: StoredConversation) -> ConversationOpening:
+    """The opening of a conversation that has nothing but its first record. The record keeps its past, the opening lacks it."""
+    [(customer_id, customer_name)] = await db.rows(_CUSTOMER, {"conversation_id": record.id})
+    customer = {"customer_participant_id": customer_id, "customer_name": customer_name}
+    known = {name: getattr(record, name) for name in _OF_BOTH}
+    return ConversationOpening.model_validate({"contact_id": record.id, **customer, **known})

@@ -18,7 +18,7 @@ from store.checkpoints import Step, find_checkpoint
 from store.client_tokens import TokenUse
 from store.database import Database
 from store.item_writer import ItemWriter
-from store.open_records import count_active, open_records, recorded_state
+from store.open_records import count_active, open_records, recorded_opening, recorded_state
 from store.receipts import Acknowledgement
 from tests.plans.filled_store import CHAT
 from tests.store.sample_records import CONNECTED, INSTANCE, contact, item, opening, record, snapshot
@@ -82,6 +82,9 @@ async def reconciliation(db: Database) -> None:
     assert await open_records(db)
     assert await recorded_state(db, CHAT)
     assert await find_checkpoint(db, CHAT)
+    found = await conversations.find_conversation(db, CHAT)
+    assert found
+    assert (await recorded_opening(db, found)).customer_participant_id == CHAT_CUSTOMER
 
 
 async def start_within_the_limit(db: Database) -> None:

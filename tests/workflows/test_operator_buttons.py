@@ -18,7 +18,7 @@ from temporalio.exceptions import ActivityError
 from configuration.current import Configuration
 from configuration.schema.instances import InstanceSettings
 from domain.contacts import EndReason
-from domain.conversation import Mode, State
+from domain.conversation import ConversationOpening, Mode, State
 from domain.errors import ConversationEnded
 from domain.events import Connect, End, Park, Resume
 from domain.refusals import RefusalCode
@@ -28,7 +28,7 @@ from engine.lost_conversations import LostConversations
 from runtime.bus import LocalBus
 from runtime.settings import Settings
 from store import schema
-from store.conversations import find_conversation
+from store.conversations import find_conversation, open_conversation
 from store.records import StoredConversation
 from tests.routing.routing_records import routing_row
 from tests.workflows.engine import UNCONFIGURED, Chat, Engine, eventually
@@ -139,6 +139,35 @@ async def test_terminated_conversation_ends_in_order(engine: Engine, stage: str)
         assert (await chat.items())[-1].content_type == f"{EVENT_PREFIX}chat.ended"
         assert await routing_row(engine.db, chat.id) is None
         await wait_until_idle(chat)
+        await assert_record_equals_run(chat)
+
+
+@pytest.mark.parametrize("resume", [True, False])
+async def test_conversation_that_is_terminated_before_its_first_task_ends_or_begins(
+    engine: Engine, resume: bool
+) -> None:
+    attributes = {"topic": "bees"}
+    chat = await engine.start(greeting="hello", attributes=attributes, customer_id="ada")
+    first = (await first_input(chat))["opening"]
+    await open_conversation(engine.db, ConversationOpening.model_validate(first))
+    await engine.client.get_workflow_handle(chat.id).terminate()
+    conversations = ConversationClient(engine.client, Settings())
+    lost = LostConversations(engine.db, Configuration({}, engine.db, LocalBus()), conversations)
+    if resume:
+        assert await lost.resume(chat.id)
+    else:
+        await lost.end(chat.id)
+    async with engine.worker():
+        if resume:
+            await chat.send("is anybody there?")
+        else:
+            await engine.client.get_workflow_handle(chat.id).result()
+        await wait_until_idle(chat)
+        record = await find_conversation(engine.db, chat.id)
+        assert record
+        assert (record.state, record.attributes) == (State.OPEN if resume else State.CLOSED, attributes)
+        again = (await first_input(chat))["opening"]
+        assert {**again, "started_at": ""} == {**first, "started_at": ""}  # the store has milliseconds
         await assert_record_equals_run(chat)
 
 
