@@ -52,10 +52,10 @@ api-page: $(VENV)/dev.stamp  ## Write docs/api.md from botocore's models and the
 	@$(BIN)/python -m api.reference > docs/api.md.new && mv docs/api.md.new docs/api.md
 
 test: $(VENV)/dev.stamp  ## Run the tests on real parts (ChatJS comes from npm; Node comes with the test dependencies)
-	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile -m "not chaos and not browser and not slow" --ignore tests/deployment --ignore tests/pages
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile -m "not chaos and not browser and not slow" --ignore tests/deployment --ignore tests/pages
 
 test-slow: $(VENV)/dev.stamp  ## Run the tests that start several servers, fill a store or play many variants
-	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile -m "slow and not chaos"
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile -m "slow and not chaos"
 
 test-deployment: $(VENV)/dev.stamp  ## Run the tests that start and stop whole deployments
 	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile -m "not chaos" tests/deployment
