@@ -86,6 +86,7 @@ class WebhookReceiver:
         """Wait until all events that the feed has shown are received."""
         self._missing = {*self._journal.followed} - {*self._journal.received}
         if self._missing:
+            self._complete.clear()  # until now none was known to be missing
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._complete.wait(), CAUGHT_UP_SECONDS)
 
