@@ -149,7 +149,11 @@ def test_format_without_any_event_is_a_mistake() -> None:
 async def test_type_of_a_newer_version_is_passed_on(db: Database, settings: dict[str, Any], is_sent: bool) -> None:
     await open_conversation(db, opening())
     async with db.write() as connection:
-        newer = update(schema.feed_events).where(schema.feed_events.c.type == "contact.initiated").values(type="contact.praised")
+        newer = (
+            update(schema.feed_events)
+            .where(schema.feed_events.c.type == "contact.initiated")
+            .values(type="contact.praised")
+        )
         await connection.execute(newer)
     events = await sent(db, hook(**settings))
     assert ("contact.praised" in [event.get("type") for event in events]) is is_sent
