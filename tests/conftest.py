@@ -6,12 +6,14 @@ import importlib
 import json
 import os
 import traceback
-from collections.abc import Generator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests import postgres
+from tests.fresh_stores import Fresh, migrated_store, postgresql_databases, sqlite_files
 from tests.stack import TOPIC, Stack
 
 pytest_plugins = ["workflows.replay_plugin"]
@@ -75,3 +77,44 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     running.start()
     yield running
     assert running.stop() == 0, running.log()
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def kind_of_store(request: pytest.FixtureRequest) -> str:
+    """Each kind in turn. A process of the tests comes back to it with each file, so nothing that takes time depends on it."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """The URL of a PostgreSQL server for all tests that do not stop it."""
+    with postgres.server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def fresh(kind_of_store: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Fresh:
+    """Makes new stores."""
+    if kind_of_store == "sqlite":
+        return sqlite_files(tmp_path_factory.mktemp("stores"))
+    return postgresql_databases(request.getfixturevalue("postgresql_server"))
+
+
+@pytest.fixture(scope="session")
+async def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[str]:
+    """The URL of a migrated store on SQLite, to copy."""
+    async with migrated_store(sqlite_files(tmp_path_factory.mktemp("template"))) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+async def postgresql_template(postgresql_server: str) -> AsyncGenerator[str]:
+    """The URL of a migrated store on PostgreSQL, to copy."""
+    async with migrated_store(postgresql_databases(postgresql_server)) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def migrated(kind_of_store: str, request: pytest.FixtureRequest) -> str:
+    """The URL of a migrated store to copy."""
+    return request.getfixturevalue(f"{kind_of_store}_template")

@@ -11,10 +11,9 @@ from domain.refusals import RefusalCode
 from domain.routing import AgentStatus
 from tests.distribution.crash_scene import TIMEOUT, CrashScene, site, wait_for_crash
 from tests.distribution.crashing_process import Step
-from tests.store.conftest import fresh
 from tests.workflows.engine import eventually, refusal_code
 
-__all__ = ["fresh", "site"]
+__all__ = ["site"]
 
 pytestmark = pytest.mark.chaos
 

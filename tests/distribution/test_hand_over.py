@@ -12,9 +12,8 @@ from routing.leases import leases
 from routing.served_instances import LEASE, LOOK_INTERVAL
 from runtime.periodic import JITTER
 from tests.distribution.crash_scene import NAME, CrashScene, site
-from tests.store.conftest import fresh
 
-__all__ = ["fresh", "site"]
+__all__ = ["site"]
 
 pytestmark = pytest.mark.chaos
 

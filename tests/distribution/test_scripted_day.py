@@ -14,10 +14,10 @@ from bench.day import SMALL, simulate_day
 from store.database import Database
 from tests.distribution.contact_centre import ContactCentre
 from tests.stack import run_process
-from tests.store.conftest import fresh, migrated, url
+from tests.store.conftest import url
 from tests.workflows.engine import Engine
 
-__all__ = ["fresh", "migrated", "url"]
+__all__ = ["url"]
 
 pytestmark = [pytest.mark.chaos, pytest.mark.alone]
 

@@ -8,10 +8,8 @@ from contextlib import AsyncExitStack
 import pytest
 
 from store.database import Database
+from tests.fresh_stores import Fresh
 from tests.plans.filled_store import fill
-from tests.store.conftest import Fresh, fresh, migrated
-
-__all__ = ["fresh", "migrated"]
 
 SMALL, LARGE = 10, 10_000
 

@@ -23,10 +23,10 @@ from store import schema
 from store.agent_identities import end_identities
 from store.database import Database
 from tests.routing.routing_records import agent, staff
-from tests.store.conftest import db, fresh, migrated, url
+from tests.store.conftest import db, url
 from tests.store.sample_records import INSTANCE, START
 
-__all__ = ["db", "fresh", "migrated", "url"]
+__all__ = ["db", "url"]
 
 ANN = AgentId(INSTANCE, "ann")
 WAIT = 5

@@ -24,10 +24,10 @@ from tests.realtime.trackers import (
     open,
     wait_for_connection,
 )
-from tests.store.conftest import db, fresh, migrated, url
+from tests.store.conftest import db, url
 from tests.workflows.engine import eventually
 
-__all__ = ["db", "fresh", "migrated", "observer", "open", "url"]
+__all__ = ["db", "observer", "open", "url"]
 
 
 async def test_connect_and_disconnect_are_reported_once(db: Database, observer: Observer, open: Open) -> None:

@@ -25,9 +25,9 @@ from tests.realtime.trackers import (
     wait_for_connection,
     wait_for_open_connections,
 )
-from tests.store.conftest import db, fresh, migrated, url
+from tests.store.conftest import db, url
 
-__all__ = ["db", "fresh", "migrated", "observer", "open", "url"]
+__all__ = ["db", "observer", "open", "url"]
 
 
 @asynccontextmanager

@@ -13,10 +13,10 @@ from realtime import connections as tracking
 from realtime.connections import ConnectionTracker
 from store import schema
 from store.database import Database
-from tests.store.conftest import db, fresh, migrated, url
+from tests.store.conftest import db, url
 from tests.workflows.engine import eventually
 
-__all__ = ["db", "fresh", "migrated", "url"]
+__all__ = ["db", "url"]
 
 BLINK = timedelta(milliseconds=1)
 SHORT = timedelta(milliseconds=150)

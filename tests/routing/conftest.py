@@ -1,5 +1,5 @@
 """The store fixtures, for the tests of routing."""
 
-from tests.store.conftest import db, empty, fresh, migrated, url
+from tests.store.conftest import db, empty, url
 
-__all__ = ["db", "empty", "fresh", "migrated", "url"]
+__all__ = ["db", "empty", "url"]

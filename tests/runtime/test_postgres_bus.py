@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any, NoReturn
 
@@ -20,18 +20,12 @@ from tests import postgres
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with postgres.server() as url:
-        yield url
-
-
 @pytest.fixture
-async def buses(server: str) -> AsyncIterator[tuple[Bus, asyncio.Queue[Announcement]]]:
+async def buses(postgresql_server: str) -> AsyncIterator[tuple[Bus, asyncio.Queue[Announcement]]]:
     """A bus to announce on, and the announcements that another bus receives once it is connected."""
     received: asyncio.Queue[Announcement] = asyncio.Queue()
     async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(postgres.database(server))
+        url = await stack.enter_async_context(postgres.database(postgresql_server))
         sender, receiver = PostgresBus(url), PostgresBus(url)
         await stack.enter_async_context(run_in_background(sender, receiver))
         receiver.subscribe(received.put_nowait)
@@ -138,7 +132,9 @@ class FailingConnection:
 @pytest.mark.parametrize(
     "error", [ConnectionError("lost"), asyncpg.InternalClientError("lost"), asyncpg.AdminShutdownError("lost")]
 )
-async def test_announcement_is_sent_over_the_next_connection(method: str, error: Exception) -> None:
+async def test_announcement_is_sent_over_the_next_connection(
+    postgresql_server: str, method: str, error: Exception
+) -> None:
     """Whatever error the driver raises when the first one is lost."""
     received: asyncio.Queue[Announcement] = asyncio.Queue()
     errors = [error]
@@ -146,12 +142,11 @@ async def test_announcement_is_sent_over_the_next_connection(method: str, error:
     async def connect(*arguments: Any, **options: Any) -> FailingConnection:
         return FailingConnection(await asyncpg.connect(*arguments, **options), method, errors)
 
-    with postgres.server() as server:
-        async with postgres.database(server) as url:
-            sender, receiver = PostgresBus(url, connect), PostgresBus(url)
-            receiver.subscribe(received.put_nowait)
-            async with run_in_background(sender, receiver):
-                assert await next_announcements(received, 1) == [LOOK_INTO_THE_STORE]
-                await sender.announce(Announcement("once"))
-                assert await next_announcements(received, 1) == [Announcement("once")]
-                assert errors == []
+    async with postgres.database(postgresql_server) as url:
+        sender, receiver = PostgresBus(url, connect), PostgresBus(url)
+        receiver.subscribe(received.put_nowait)
+        async with run_in_background(sender, receiver):
+            assert await next_announcements(received, 1) == [LOOK_INTO_THE_STORE]
+            await sender.announce(Announcement("once"))
+            assert await next_announcements(received, 1) == [Announcement("once")]
+            assert errors == []

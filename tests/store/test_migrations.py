@@ -19,7 +19,7 @@ from store import schema
 from store.conversations import find_conversation, open_conversation
 from store.database import Database
 from store.migrate import migrate
-from tests.store.conftest import Fresh
+from tests.fresh_stores import Fresh
 from tests.store.sample_records import opening
 
 

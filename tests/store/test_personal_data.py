@@ -22,7 +22,7 @@ from store.personal_data import (
     exported_conversation,
     ids_within,
 )
-from tests.store.conftest import Fresh
+from tests.fresh_stores import Fresh
 from tests.store.sample_records import INSTANCE
 
 NOW = datetime(2026, 11, 27, 3, tzinfo=UTC)

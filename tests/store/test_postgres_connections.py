@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from sqlalchemy import URL, make_url
 
 from store.postgres_connections import connect
-from tests import postgres
 
 
 @asynccontextmanager
@@ -36,19 +35,18 @@ async def over_tcp(url: URL) -> AsyncGenerator[tuple[str, int]]:
         yield server.sockets[0].getsockname()[:2]
 
 
-async def test_kernel_finds_a_silent_host_within_seconds() -> None:
-    with postgres.server() as server:
-        url = make_url(server)
-        async with over_tcp(url) as (host, port):
-            connection = await connect(
-                host=host, port=port, user=url.username, password=url.password, database=url.database
-            )
-            connected: socket.socket = connection._transport.get_extra_info("socket")
-            idle, interval, count = (
-                connected.getsockopt(socket.IPPROTO_TCP, option)
-                for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
-            )
-            assert connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-            assert idle + interval * count <= 15
-            assert 0 < connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) <= 15_000
-            await connection.close()
+async def test_kernel_finds_a_silent_host_within_seconds(postgresql_server: str) -> None:
+    url = make_url(postgresql_server)
+    async with over_tcp(url) as (host, port):
+        connection = await connect(
+            host=host, port=port, user=url.username, password=url.password, database=url.database
+        )
+        connected: socket.socket = connection._transport.get_extra_info("socket")
+        idle, interval, count = (
+            connected.getsockopt(socket.IPPROTO_TCP, option)
+            for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+        )
+        assert connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert idle + interval * count <= 15
+        assert 0 < connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) <= 15_000
+        await connection.close()

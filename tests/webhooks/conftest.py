@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.store.conftest import db, fresh, migrated, url
+from tests.store.conftest import db, url
 
-__all__ = ["db", "fresh", "migrated", "url"]
+__all__ = ["db", "url"]

@@ -7,14 +7,13 @@ from collections.abc import AsyncGenerator
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
+from tests.fresh_stores import Fresh
 from tests.workflows.conftest import new_store
 from tests.workflows.engine import Engine
 
 
-@pytest.fixture(name="engine", scope="module", params=["sqlite", "postgresql"])
-async def engine_on_each_store(
-    request: pytest.FixtureRequest, environment: WorkflowEnvironment, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncGenerator[Engine]:
+@pytest.fixture(name="engine", scope="module")
+async def engine_on_each_store(environment: WorkflowEnvironment, fresh: Fresh) -> AsyncGenerator[Engine]:
     """The Temporal server with a new store. A module that imports this has it as `engine`."""
-    async with new_store(request.param, tmp_path_factory.mktemp("store")) as db:
+    async with new_store(fresh) as db:
         yield Engine(environment.client, db)

@@ -6,14 +6,13 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
 from store.database import Database
 from store.migrate import open_store
-from tests import postgres, sqlite
+from tests.fresh_stores import Fresh, postgresql_databases, sqlite_files
 from tests.workflows.engine import Engine
 from tests.workflows.server import time_skipping_server
 from webhooks import sender
@@ -32,24 +31,27 @@ BACKEND_VARIABLE = "PERENNIAL_TEST_ENGINE_STORE"
 
 
 @pytest.fixture(scope="session")
-async def engine(environment: WorkflowEnvironment, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engine]:
+async def engine(environment: WorkflowEnvironment, suite_store: Fresh) -> AsyncIterator[Engine]:
     """The Temporal server with a new store."""
-    backend = os.environ.get(BACKEND_VARIABLE, "sqlite")
-    async with new_store(backend, tmp_path_factory.mktemp("store")) as db:
+    async with new_store(suite_store) as db:
         yield Engine(environment.client, db)
 
 
+@pytest.fixture(scope="session")
+def suite_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Fresh:
+    """Makes new stores of the kind that the environment names."""
+    kind = os.environ.get(BACKEND_VARIABLE, "sqlite")
+    if kind == "sqlite":
+        return sqlite_files(tmp_path_factory.mktemp("store"))
+    assert kind == "postgresql", f"{BACKEND_VARIABLE} must be sqlite or postgresql"
+    return postgresql_databases(request.getfixturevalue("postgresql_server"))
+
+
 @asynccontextmanager
-async def new_store(backend: str, folder: Path) -> AsyncGenerator[Database]:
-    """Provide a migrated store without rows. SQLite keeps it in `folder`."""
-    if backend == "sqlite":
-        async with sqlite.store(folder) as db:
-            yield db
-        return
-    assert backend == "postgresql", f"{BACKEND_VARIABLE} must be sqlite or postgresql"
-    with postgres.server() as server:
-        async with postgres.database(server) as url, open_store(url, pool_size=10, durable=False) as db:
-            yield db
+async def new_store(fresh: Fresh) -> AsyncGenerator[Database]:
+    """Provide a migrated store without rows."""
+    async with fresh() as url, open_store(url, pool_size=10, durable=False) as db:
+        yield db
 
 
 @pytest.fixture

@@ -18,16 +18,14 @@ from temporalio.testing import WorkflowEnvironment
 
 from domain.events import Close, End
 from store.migrate import open_store
+from tests.fresh_stores import Fresh
 from tests.stack import run_process
-from tests.store.conftest import Fresh, fresh
 from tests.workflows.engine import Chat, Engine, eventually
 from tests.workflows.killed_worker import KILLED, MODULE
 from tests.workflows.random_chats import ChatDriver, assert_store_agrees
 from tests.workflows.random_steps import Step, all_events
 from tests.workflows.test_abandoned_tasks import SEEDS_VARIABLE, assert_record_equals_run
 from tests.workflows.test_model_engine import Play, as_json, assert_replay, random_chats
-
-__all__ = ["fresh"]
 
 AT_ONCE = 12
 KILLS = 15

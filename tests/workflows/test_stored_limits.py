@@ -29,6 +29,7 @@ from domain.transcript import TranscriptItem
 from domain.value import MAX_NAME
 from runtime.bus import LocalBus
 from store import schema
+from tests.fresh_stores import postgresql_databases
 from tests.workflows.conftest import new_store
 from tests.workflows.sample_states import SAMPLE_STATES, sample_chat
 from workflows.contract import Commit, StartConversation, initial_state, snapshot_of
@@ -183,10 +184,11 @@ def largest_decisions() -> Iterator[tuple[str, Decision]]:
                 yield f"{mode} {name} {event.__name__} {sender}", decide(chat.state, given, chat.now)
 
 
-async def test_largest_events_can_be_stored(tmp_path_factory: pytest.TempPathFactory) -> None:
+@pytest.mark.slow
+async def test_largest_events_can_be_stored(postgresql_server: str) -> None:
     opening: dict[str, Any] = largest(ConversationOpening) | {"mode": Mode.LIVE, "started_at": datetime.now(UTC)}
     opening |= {"attributes": {"a\x00b": "\x00" * 30_000}}
-    async with new_store("postgresql", tmp_path_factory.mktemp("store")) as db:
+    async with new_store(postgresql_databases(postgresql_server)) as db:
         bus = LocalBus()
         recorder = Recorder(db, bus, Configuration({}, db, bus))
         for number, (name, decision) in enumerate(largest_decisions()):
