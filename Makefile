@@ -54,7 +54,7 @@ api-page: $(VENV)/dev.stamp  ## Write docs/api.md from botocore's models and the
 test: $(VENV)/dev.stamp  ## Run the tests on real parts (ChatJS comes from npm; Node comes with the test dependencies)
 	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile -m "not chaos and not browser and not slow" --ignore tests/deployment --ignore tests/pages
 
-test-slow: $(VENV)/dev.stamp  ## Run the tests that start several servers, fill a store or play many variants
+test-slow: $(VENV)/dev.stamp  ## Run the tests that start servers of their own, fill a store or play many variants
 	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile -m "slow and not chaos"
 
 test-deployment: $(VENV)/dev.stamp  ## Run the tests that start and stop whole deployments

@@ -12,7 +12,7 @@ from api.connect.authentication import ByTranscriptsKey
 from api.contact_lookup import contact_in_path
 from api.dependencies import ServicesInRequest
 from api.openapi import ACCESS_KEY, DescribedRoute, error_responses
-from runtime.streams import prepend_chunk
+from runtime.streams import prepended
 from store.conversations import participants_of_contact
 from store.transcript import pages_of_contact
 from wire.models import ContactId, Text
@@ -54,4 +54,4 @@ async def get_contact_transcript(
     render, media_type = _RENDERERS[format]
     content = render(subject, pages_of_contact(services.db, contact))
     # read the first chunk now: until the response starts, a failure can still become an error response
-    return StreamingResponse(prepend_chunk(await anext(content), content), media_type=media_type)
+    return StreamingResponse(prepended(await anext(content), content), media_type=media_type)

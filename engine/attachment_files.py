@@ -19,7 +19,7 @@ from domain.attachments import HEAD_BYTES
 from domain.errors import InvalidValue, MalformedRequest, Unavailable
 from runtime.archive import CHUNK_BYTES, Archive
 from runtime.errors import StartupError
-from runtime.streams import prepend_chunk
+from runtime.streams import prepended
 from store.attachments import StoredAttachment
 from wire.attachment_files import attachment_path, staged_path
 
@@ -81,7 +81,7 @@ class AttachmentFiles:
         with archive_may_be_away():
             try:
                 # read the first piece now: until the response starts, a failure can still become an error
-                return prepend_chunk(await anext(content), content)
+                return prepended(await anext(content), content)
             except FileNotFoundError:
                 return None
 

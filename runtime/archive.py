@@ -21,7 +21,7 @@ from obstore.store import LocalStore, S3Store
 from runtime.errors import StartupError
 from runtime.plain_reasons import plain_reason
 from runtime.settings import Settings
-from runtime.streams import prepend_chunk
+from runtime.streams import prepended
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig, S3Config
@@ -70,7 +70,7 @@ class Archive:
         await put_async(
             self._store,
             path,
-            bytes(head) if short else prepend_chunk(bytes(head), content),
+            bytes(head) if short else prepended(bytes(head), content),
             attributes={"Content-Type": content_type} if isinstance(self._store, S3Store) else None,
             use_multipart=not short,
             chunk_size=PART_BYTES,

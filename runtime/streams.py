@@ -1,12 +1,15 @@
-"""Byte streams: a first chunk is put back in front of the rest."""
+"""Streams: what was taken from one first is put back in front of the rest."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import TypeVar
+
+Item = TypeVar("Item")
 
 
-async def prepend_chunk(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Yields a chunk that was already taken from a stream, then the rest of the stream."""
+async def prepended(first: Item, rest: AsyncIterator[Item]) -> AsyncIterator[Item]:
+    """Yields an item that was already taken from a stream, then the rest of the stream."""
     yield first
-    async for chunk in rest:
-        yield chunk
+    async for item in rest:
+        yield item

@@ -16,6 +16,8 @@ from runtime.devserver import temporal_binary
 from tests.stack import ROOT, Stack
 from workflows.search_attributes import KEYS
 
+pytestmark = pytest.mark.slow
+
 PAGE = (ROOT / "docs" / "operations.md").read_text()
 UPGRADING = (ROOT / "docs" / "upgrading.md").read_text()
 FILTERS = re.findall(r"^\| [^|`]+ \| `([^`]+)` \|$", PAGE, re.MULTILINE)

@@ -20,7 +20,7 @@ from api.paths import decoded_slashes
 from domain.customers import customer_hash
 from domain.errors import NotFound
 from domain.instants import iso
-from runtime.streams import prepend_chunk
+from runtime.streams import prepended
 from store.conversations import find_contact
 from store.personal_data import conversations_of_customer, exported_conversation
 from wire.models import ContactId, Text
@@ -80,7 +80,7 @@ async def export_customer(
     admin.audited.counts["conversations"] = len(ids)
     content = _export(services, admin.instance, customer_id, ids)
     # read the first chunk now: until the response starts, a failure can still become an error response
-    return StreamingResponse(prepend_chunk(await anext(content), content), media_type="application/json")
+    return StreamingResponse(prepended(await anext(content), content), media_type="application/json")
 
 
 @router.delete("/customers/{customer_id}")

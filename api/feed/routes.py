@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import suppress
 from typing import Annotated, Any
 
 from annotated_types import Interval, MaxLen
@@ -18,7 +19,7 @@ from api.openapi import ACCESS_KEY, DescribedRoute, error_responses
 from configuration.schema.access_keys import KeyRole
 from domain.errors import AccessDenied, InvalidValue, Unavailable
 from domain.feed import is_named, types_named
-from runtime.streams import prepend_chunk
+from runtime.streams import prepended
 from store.feed import FeedPosition, page_of_feed
 from wire.cloud_events import cloud_events
 
@@ -99,9 +100,9 @@ async def get_events(
     start = await known_position(services.db, name, last_event_id if is_stream and last_event_id else after)
     reader = _Reader(services, name, start, _types(types), limit)
     if is_stream:
-        stream = _stream(services, reader, with_content=content)
-        # read the first chunk now: until the response starts, a failure can still become an error response
-        return StreamingResponse(prepend_chunk(await anext(stream), stream), media_type=STREAM)
+        pages = _pages(services, reader, with_content=content)
+        # read the first page now: until the response starts, a failure can still become an error response
+        return StreamingResponse(_server_sent(prepended(await anext(pages), pages)), media_type=STREAM)
     return await _next_events(services, reader, wait, with_content=content)
 
 
@@ -116,30 +117,31 @@ async def _next_events(services: Services, reader: _Reader, wait: float, *, with
     return found
 
 
-async def _stream(services: Services, reader: _Reader, *, with_content: bool) -> AsyncIterator[bytes]:
-    beginning, silent = b"retry: 1000\n\n", 0
+async def _pages(
+    services: Services, reader: _Reader, *, with_content: bool
+) -> AsyncIterator[Sequence[FeedEventResponse]]:
+    """The pages of a stream. Each look for new events ends with an empty one."""
     async for _ in services.feed_waits.looks(reader.instance, STREAM_SECONDS):
-        while True:
+        is_at_end = False
+        while not is_at_end:
             before = reader.position
-            try:
-                events = (await reader.page(with_content=with_content)).events
-            except Unavailable:
-                if beginning:
-                    raise
-                return  # the client comes back with its last position, and then gets the error
-            if beginning:
-                yield beginning  # only now: what fails before it is an error response
-                beginning = b""
-            for event in events:
-                silent = 0
-                yield f"id: {event.position}\nevent: {event.type}\ndata: {event.model_dump_json()}\n\n".encode()
-            if reader.position == before:
-                break
+            yield (await reader.page(with_content=with_content)).events
+            is_at_end = reader.position == before
         if services.stopping.is_set():
             return
-        silent += 1
-        if silent % KEEP_ALIVE_LOOKS == 0:
-            yield b": \n\n"
+
+
+async def _server_sent(pages: AsyncIterator[Sequence[FeedEventResponse]]) -> AsyncIterator[bytes]:
+    yield b"retry: 1000\n\n"
+    silent = 0
+    with suppress(Unavailable):  # the client comes back with its last position, and then gets the error
+        async for page in pages:
+            for event in page:
+                yield f"id: {event.position}\nevent: {event.type}\ndata: {event.model_dump_json()}\n\n".encode()
+            silent = 0 if page else silent + 1
+            if silent == KEEP_ALIVE_LOOKS:
+                silent = 0
+                yield b": \n\n"
 
 
 def _check_content(caller: AuthenticatedBackend, content: bool) -> None:

@@ -14,7 +14,7 @@ from tests.stack import SECRET, Stack
 
 AT_ONCE = 150
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 @pytest.fixture

@@ -119,6 +119,7 @@ def test_pages_on_this_machine_may_open_sockets(api: Api, chat: Chat, origin: st
     assert socket_answer(api, socket_url(api, chat), origin=origin) == 101
 
 
+@pytest.mark.slow
 def test_configured_origins_take_the_place_of_those_on_this_machine(tmp_path: Path) -> None:
     settings = {
         "PERENNIAL_PUBLIC_URL": "https://chat.example.org",

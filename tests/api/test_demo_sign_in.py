@@ -7,6 +7,8 @@ import pytest
 from tests.api.calls import Api, served
 from tests.stack import ROOT, SECRET
 
+pytestmark = pytest.mark.slow
+
 AGENT = {"instance": "demo", "user": "a1"}
 
 

@@ -11,6 +11,8 @@ from websockets.sync.client import connect
 
 from tests.api.calls import Api, assert_refused, served
 
+pytestmark = pytest.mark.slow
+
 DENIED = (403, "AccessDeniedException")
 OWN_SECRET = "a secret that is not published"
 UNKNOWN = [

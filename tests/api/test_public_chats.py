@@ -12,6 +12,8 @@ from tests.api.calls import Api, served
 from tests.compat.chats import eventually
 from tests.stack import ROOT, SECRET
 
+pytestmark = pytest.mark.slow
+
 CONFIGURATION = (
     (ROOT / "perennial.toml").read_text()
     + """

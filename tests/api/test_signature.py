@@ -201,6 +201,7 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
         yield api
 
 
+@pytest.mark.slow
 class TestBehindProxy:
     """A request is signed for the host that the client sees, and a proxy sends another one."""
 

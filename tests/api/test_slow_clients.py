@@ -31,6 +31,8 @@ from tests.api.raw_connections import (
     unread_request,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:

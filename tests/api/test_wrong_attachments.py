@@ -185,6 +185,7 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
         yield api
 
 
+@pytest.mark.slow
 def test_a_workstream_takes_few_files(strict: Api) -> None:
     chat = strict.start()
     type, content = SAMPLES["png"]
@@ -194,10 +195,12 @@ def test_a_workstream_takes_few_files(strict: Api) -> None:
     assert_refused(large, *V, "at most 200 bytes")
 
 
+@pytest.mark.slow
 def test_a_workstream_takes_no_files(strict: Api) -> None:
     assert_refused(start_upload(strict, strict.start("off")), *V, "takes no attachments")
 
 
+@pytest.mark.slow
 def test_bots_read_files_where_they_may(strict: Api) -> None:
     chat = strict.start("bots")
     id = send_file(strict, chat)
@@ -214,6 +217,7 @@ def test_bots_read_files_where_they_may(strict: Api) -> None:
     assert httpx.get(url).content == TEXT
 
 
+@pytest.mark.slow
 def test_without_an_archive_there_are_no_attachments(tmp_path: Path) -> None:
     configuration = """
     access_keys.all = { secret = "perennial-demo-secret" }

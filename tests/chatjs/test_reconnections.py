@@ -12,6 +12,8 @@ from tests.chatjs.engine import wait_until_customer_is_away
 from tests.chatjs.session import CallRejected
 from tests.stack import ROOT, Stack
 
+pytestmark = pytest.mark.slow
+
 WORKSTREAMS = """
 [instances.demo.workstreams.reconnecting]
 mode = "live"

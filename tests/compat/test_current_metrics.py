@@ -15,6 +15,8 @@ from tests.compat.chats import Chat, eventually
 from tests.compat.shapes import validate_responses
 from tests.stack import SECRET
 
+pytestmark = pytest.mark.slow
+
 ARN = "arn:aws:connect:local:000000000000:instance/demo"
 CONFIGURATION = f"""
 [access_keys.perennial]

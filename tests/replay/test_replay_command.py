@@ -26,6 +26,8 @@ from workflows.decision import Decision
 from workflows.replay import ADVICE, history_files, replay_all, report
 from workflows.replay_plugin import ReplayHistories
 
+pytestmark = pytest.mark.slow
+
 HISTORIES = Path(__file__).parent / "histories"
 EXPORTED = Path(__file__).parent / "exported"
 """Histories exported from a cluster. See docs/upgrading.md."""

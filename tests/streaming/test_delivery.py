@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import pytest
 
 from tests.compat.chats import (
     EVENT,
@@ -32,6 +33,8 @@ from tests.streaming.calls import (
     streamed_chat,
 )
 from tests.webhooks.subscriber import Subscriber
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_notification_has_every_member(

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from api.connect.streaming import begin
 from domain.contacts import EndReason
 from store.streams import NewStream, is_streamed, next_items
 from store.webhooks import WebhookKey
 from tests.api.administration.test_webhook_changes import administered
 from tests.store.sample_records import INSTANCE, after, item, opening, record, snapshot
+
+pytestmark = pytest.mark.slow
 
 
 async def test_a_stream_that_begins_after_the_end_is_over(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ from tests.streaming.calls import (
 )
 from tests.webhooks.subscriber import Subscriber
 
+pytestmark = pytest.mark.slow
+
 
 def test_operations_are_idempotent(connect: Any) -> None:
     chat = start_chat(connect)

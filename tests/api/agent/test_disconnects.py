@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from tests.api.agent.socket_agent import GRACE_SECONDS, SocketAgent, end_and_close
 from tests.api.calls import Api
 from tests.compat.chats import eventually
+
+pytestmark = pytest.mark.slow
 
 
 def test_agent_who_reconnects_within_grace_period_stays_available(agent_api: Api, ann: SocketAgent) -> None:

@@ -14,6 +14,8 @@ from tests.api.test_websocket import TIMEOUT_SECONDS, open_socket, socket_url, s
 from tests.compat.chats import EVENT, Chat, eventually
 from tests.stack import SECRET
 
+pytestmark = pytest.mark.slow
+
 
 def monitor(api: Api, chat: Chat, *capabilities: str) -> None:
     members = {"UserId": "sue", "AllowedMonitorCapabilities": capabilities}

@@ -24,6 +24,8 @@ from tests.api.token_issuer import AUDIENCE, ISSUER, PublishedKeys, claims, priv
 from tests.compat.chats import eventually
 from tests.stack import SECRET
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["issuer"]
 
 HOURS_12 = 43_200
