@@ -47,8 +47,8 @@ from runtime.temporal import ask_for_namespace, connect, register_search_attribu
 from runtime.waiting import Patience
 from runtime.worker_port import DEFAULT_WORKER_PORT, serve_worker_port
 from store.database import Database
+from webhooks.configured_endpoints import ConfiguredEndpoints
 from webhooks.hand_over import hand_over
-from webhooks.known_endpoints import KnownEndpoints
 from webhooks.receivers import Receivers
 from webhooks.sender import WebhookSender
 from webhooks.streamed_chats import StreamedChats
@@ -57,7 +57,7 @@ from webhooks.tries import WebhookTries
 from workflows.attachment_check import AttachmentCheck
 from workflows.conversation import Conversation
 from workflows.details_on_request import DetailsOnRequest
-from workflows.payloads import reads_signals
+from workflows.payloads import with_unreadable_payloads
 from workflows.runner import ConversationRunner
 from workflows.search_attributes import KEYS
 from workflows.trace_headers import TraceHeaders
@@ -93,7 +93,7 @@ async def build_worker(
         StartupError: the transcript archive cannot be used.
     """
     config = client.config()
-    config["data_converter"] = reads_signals(client.data_converter)
+    config["data_converter"] = with_unreadable_payloads(client.data_converter)
     client = Client(**config)
     recorder, hours_reader = Recorder(db, bus, configuration, metrics), OpeningHoursReader(configuration)
     archive = opened_archive(settings)
@@ -104,7 +104,7 @@ async def build_worker(
     receivers = Receivers(hosts=settings.webhook_hosts, loopback=settings.webhook_loopback)
     tries = WebhookTries(db, configuration, receivers)
     chats = StreamedChats(db)
-    endpoints = KnownEndpoints(db, configuration, chats)
+    endpoints = ConfiguredEndpoints(db, configuration, chats)
     hands_over = partial(hand_over, client, settings.temporal_task_queue)
     sender = WebhookSender(db, bus, endpoints, chats, receivers, hands_over, metrics)
     transient = TransientItems(db, bus, endpoints, chats, receivers, sender.take)

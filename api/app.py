@@ -76,7 +76,7 @@ from realtime.sessions import Sessions
 from realtime.transcript_feed import TranscriptFeed
 from routing.connection_reports import ConnectionReports
 from routing.dispatcher import Dispatcher
-from routing.figures import RoutingFigures
+from routing.metrics_collector import RoutingMetricsCollector
 from routing.monitoring import Monitoring
 from routing.queue_positions import QueuePositions
 from runtime import tracing
@@ -93,7 +93,7 @@ from runtime.signed_uploads import SignedUploads
 from runtime.version import VERSION
 from store.database import Database
 from store.receipt_writer import ReceiptWriter
-from webhooks.figures import FeedFigures
+from webhooks.metrics_collector import FeedMetricsCollector
 from webhooks.receivers import Receivers
 
 MODULES = (
@@ -276,8 +276,8 @@ def create_app(
 
 
 def _metrics_page(services: Services, sdk: SdkMetrics | None) -> MetricsPage:
-    registry, figures = services.metrics.registry, RoutingFigures(services.db, services.configuration)
-    feed = FeedFigures(services.db, services.configuration)
+    registry, figures = services.metrics.registry, RoutingMetricsCollector(services.db, services.configuration)
+    feed = FeedMetricsCollector(services.db, services.configuration)
     registry.register(figures)
     registry.register(feed)
     registry.register(StateCollector(services.readiness))
@@ -287,6 +287,6 @@ def _metrics_page(services: Services, sdk: SdkMetrics | None) -> MetricsPage:
 def _checks(services: Services) -> dict[str, Check]:
     return {
         "store": answers(services.db.answer),
-        "engine": answers(services.engine.answer),
+        "engine": answers(services.engine.check_connection),
         "bus": is_listening(services.bus),
     }

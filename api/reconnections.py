@@ -76,8 +76,8 @@ class LinkResponse(ResponseBody):
     model_config = example(
         {
             "reconnect_id": "eyJhbGciOi...",
-            "url": "https://example.org/chat?reconnectid=eyJhbGciOi...",
-            "expires_in": 86_400,
+            "url": "https://example.org/chat?reconnect_id=eyJhbGciOi...",
+            "expires_in": 2_592_000,
         }
     )
 

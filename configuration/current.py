@@ -15,7 +15,7 @@ from configuration.errors import InvalidConfiguration
 from configuration.merging import MergedInstance, merge, section_as_json, sections_of
 from configuration.policies import check_policies
 from configuration.schema.instances import InstanceSettings
-from runtime.bus import LOOK_INTO_THE_STORE, Announcement, Bus
+from runtime.bus import ANNOUNCEMENTS_LOST, Announcement, Bus
 from runtime.errors import StartupError
 from runtime.periodic import PeriodicTask, PeriodicTasks, run_in_background
 from store import configuration as store
@@ -188,7 +188,7 @@ class Configuration(PeriodicTasks):
         await self._bus.announce(Announcement(CHANGED))
 
     def _receive(self, announcement: Announcement) -> None:
-        if announcement.conversation_id in (CHANGED, LOOK_INTO_THE_STORE.conversation_id):
+        if announcement.conversation_id in (CHANGED, ANNOUNCEMENTS_LOST.conversation_id):
             self._updates.wake()
 
 

@@ -40,7 +40,7 @@ class FeedEventType(StrEnum):
     CONTACT_COMPLETED = "contact.completed"
     """The wrap-up of the contact has ended (Amazon Connect: COMPLETED)."""
     CONTACT_DATA_UPDATED = "contact.data_updated"
-    """Attributes have changed."""
+    """Attributes of the chat, or a name, a description, references or tags of the contact have changed."""
     CONVERSATION_REHYDRATED = "conversation.rehydrated"
     """The chat continues an earlier one."""
     CONVERSATION_CLOSED = "conversation.closed"

@@ -11,28 +11,30 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from domain.errors import EngineUnavailable
-from engine.calls import repeated
+from engine.calls import with_retries
 from workflows.attachment_check import AttachmentCheck, CheckAttachment, check_id
 
 VERDICT_SECONDS = 10.0
-"""How long a client waits for the verdict at most. The check goes on without it."""
+"""How long a client waits for the verdict. The check goes on without it."""
 
 
-async def check(client: Client, task_queue: str, job: CheckAttachment, limit: timedelta) -> bool:
-    """Have an attachment checked. Idempotent: a second call joins the first check. Returns whether there is a verdict already.
+async def check(client: Client, task_queue: str, job: CheckAttachment, limit: timedelta, verdict_within: float) -> bool:
+    """Have an attachment checked. Idempotent: a second call joins the first check, unless an operator has ended that.
+
+    Returns whether there is a verdict within some seconds.
 
     Raises:
         EngineUnavailable: the check could not be started.
     """
     id = check_id(job.message.id or "")
     try:
-        await repeated(
+        await with_retries(
             lambda: client.start_workflow(
                 AttachmentCheck.run,
                 job,
                 id=id,
                 task_queue=task_queue,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
                 static_summary="attachment",
                 rpc_timeout=limit,
             )
@@ -42,7 +44,7 @@ async def check(client: Client, task_queue: str, job: CheckAttachment, limit: ti
     except RPCError as error:
         raise EngineUnavailable from error
     try:
-        async with asyncio.timeout(VERDICT_SECONDS):
+        async with asyncio.timeout(verdict_within):
             await client.get_workflow_handle(id).result()
     except (TimeoutError, RPCError, WorkflowFailureError):
         return False

@@ -17,6 +17,7 @@ from obstore.exceptions import BaseError
 
 from domain.attachments import HEAD_BYTES
 from domain.errors import InvalidValue, MalformedRequest, Unavailable
+from engine.arriving_uploads import ArrivingUploads
 from runtime.archive import CHUNK_BYTES, Archive
 from runtime.errors import StartupError
 from runtime.streams import prepended
@@ -36,15 +37,17 @@ class AttachmentFiles:
         """Use the archive that `archive` returns; None: there is none, and so there are no attachments."""
         self._archive = archive
         self._slots = asyncio.Semaphore(STAGED_AT_ONCE)
+        self._arriving = ArrivingUploads()
 
     async def stage(self, attachment: StoredAttachment, body: AsyncIterator[bytes]) -> str:
         """Write a body as an upload, and return the id of the upload. Reads no further than the announced size.
 
         Raises:
             InvalidValue: the body has more or fewer bytes than the attachment.
+            TooFast, Unavailable: too many uploads arrive. See `ArrivingUploads`.
         """
         upload = uuid4().hex
-        with archive_may_be_away(), TemporaryFile() as file:
+        with self._arriving.counted(attachment), archive_may_be_away(), TemporaryFile() as file:
             await _fill(file, body, attachment.size)
             async with self._slots:
                 await self._opened.put(staged_path(attachment, upload), _content(file), attachment.content_type)

@@ -14,6 +14,7 @@ from domain.attachments import KINDS, Attachment, extension_of
 from domain.errors import AccessDenied, ConversationEnded, InvalidValue, UploadChanged
 from domain.events import Message
 from domain.instants import epoch_milliseconds
+from engine.attachment_checks import VERDICT_SECONDS
 from engine.attachment_files import AttachmentFiles, archive_may_be_away
 from engine.client import ConversationClient
 from runtime.archive import Archive
@@ -34,7 +35,10 @@ RESERVED = timedelta(hours=1)
 LEFTOVER_AGE = timedelta(days=1)
 """After this time an upload that came to nothing is deleted."""
 
-AT_ONCE = 500
+SETTLED_SECONDS = 0.5
+"""How long the deletion of leftovers waits for a verdict. That of a check that has ended comes at once."""
+
+PAGE_SIZE = 500
 
 
 class Attachments(PeriodicTasks):
@@ -92,7 +96,8 @@ class Attachments(PeriodicTasks):
         Raises:
             InvalidValue: it does not have the announced size.
             AccessDenied: an earlier one was accepted meanwhile, or the conversation is deleted.
-            Unavailable: the archive does not answer.
+            TooFast: too many uploads of the participant arrive.
+            Unavailable: the archive does not answer, or too many uploads arrive.
         """
         upload = await self.files.stage(attachment, body)
         before = await attachments.note_upload(self._db, attachment.id, upload)
@@ -118,15 +123,17 @@ class Attachments(PeriodicTasks):
         if is_direct:
             await self.files.discard_upload(attachment, DIRECT)
 
-    async def stands(self, attachment: StoredAttachment) -> bool:
-        """Whether the item of an attachment stands in the transcript."""
+    async def is_in_transcript(self, attachment: StoredAttachment) -> bool:
+        """Whether the transcript has the item of an attachment."""
         if await transcript.find_item(self._db, attachment.conversation_id, attachment.id) is None:
             return False
         await attachments.mark_recorded(self._db, attachment.id, datetime.now(UTC))
         return True
 
-    async def send(self, attachment: StoredAttachment, sender: StoredParticipant) -> None:
-        """Send an accepted attachment, or have it checked first. Idempotent. Once it returns, the item is sure to stand.
+    async def send(
+        self, attachment: StoredAttachment, sender: StoredParticipant, verdict_within: float = VERDICT_SECONDS
+    ) -> None:
+        """Send an accepted attachment, or have it checked first. Idempotent. Once it returns, the item will be in the transcript.
 
         Raises:
             ConversationEnded: the conversation's workflow has ended. The file is deleted.
@@ -141,7 +148,7 @@ class Attachments(PeriodicTasks):
                 began_at=epoch_milliseconds(attachment.started_at),
                 message=message,
             )
-            if not await self._engine.check_attachment(job):
+            if not await self._engine.check_attachment(job, verdict_within):
                 return
         else:
             try:
@@ -156,21 +163,21 @@ class Attachments(PeriodicTasks):
         archive, before = self._archive(), datetime.now(UTC) - LEFTOVER_AGE
         if archive is None:
             return
-        for attachment in await attachments.unrecorded_before(self._db, before, AT_ONCE):
+        for attachment in await attachments.unrecorded_before(self._db, before, PAGE_SIZE):
             await self._settle(attachment)
         for instance in self._configuration.instances:
             async for path in archive.files_before(staging_folder(instance), before):
                 await archive.delete(path)
 
     async def _settle(self, attachment: StoredAttachment) -> None:
-        if await self.stands(attachment):
+        if await self.is_in_transcript(attachment):
             return
         sender = await conversations.find_participant(self._db, attachment.participant_id)
         if attachment.accepted_at is None or sender is None or not await self.files.keep(attachment):
             await self._discard(attachment)
             return
         try:
-            await self.send(attachment, sender[0])
+            await self.send(attachment, sender[0], SETTLED_SECONDS)
         except ConversationEnded:
             logger.info("%s: an upload was accepted and never sent; its file is deleted", attachment.conversation_id)
 

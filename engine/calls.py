@@ -24,7 +24,7 @@ REPEAT_SECONDS = 15.0
 """A call is repeated this long. A workflow task that the SDK has dropped is given out again after ten seconds, and Temporal
 refuses signals until then. The SDK (1.35) drops it when a query and the task wait while the run leaves the cache."""
 
-PASSING = frozenset(
+TRANSIENT = frozenset(
     {
         RPCStatusCode.RESOURCE_EXHAUSTED,
         RPCStatusCode.UNAVAILABLE,
@@ -38,7 +38,9 @@ PASSING = frozenset(
 """Errors that pass, as the SDK sees it."""
 
 
-async def repeated(call: Callable[[], Awaitable[_Result]], passing: frozenset[RPCStatusCode] = PASSING) -> _Result:
+async def with_retries(
+    call: Callable[[], Awaitable[_Result]], passing: frozenset[RPCStatusCode] = TRANSIENT
+) -> _Result:
     """Make a call, and repeat it while it fails with an error that passes. What was sent must be idempotent.
 
     Raises:
@@ -63,7 +65,7 @@ def delays() -> Iterator[float]:
         delay = min(delay * DELAY_GROWTH, MAX_DELAY)
 
 
-def fault_of(error: RPCError) -> ConversationEnded | EngineUnavailable:
+def domain_error_of(error: RPCError) -> ConversationEnded | EngineUnavailable:
     """The error of a request to one workflow. A missing namespace is `NOT_FOUND`, too, and says nothing about the workflow."""
     lacks_namespace = any(detail.Is(NamespaceNotFoundFailure.DESCRIPTOR) for detail in error.grpc_status.details)
     if error.status is RPCStatusCode.NOT_FOUND and not lacks_namespace:

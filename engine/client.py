@@ -27,8 +27,8 @@ from domain.events import AnyEvent, Command, Message, Messages
 from domain.policy import Policy
 from domain.refusals import Refusal
 from domain.webhooks import WebhookSignal
-from engine import attachment_checks, ended_runs
-from engine.calls import PASSING, fault_of, repeated
+from engine import attachment_checks, workflow_runs
+from engine.calls import TRANSIENT, domain_error_of, with_retries
 from engine.command_turns import CommandTurns
 from engine.message_batches import MessageBatches
 from engine.message_traces import MessageTraces
@@ -45,7 +45,7 @@ from workflows.contract import ASK, STATUS, WORKFLOW, CommandRequest, CommandRes
 from workflows.state import ConversationState
 
 RPC_TIMEOUT = timedelta(seconds=10)
-DROPPED = PASSING | {RPCStatusCode.FAILED_PRECONDITION}
+TRANSIENT_FOR_UPDATES = TRANSIENT | {RPCStatusCode.FAILED_PRECONDITION}
 """Errors of an update that passes. Temporal drops it when it repeats the workflow task, for example after a signal meanwhile."""
 
 
@@ -113,7 +113,9 @@ class ConversationClient:
         """Whether the transcripts of conversations that start now are archived."""
         return self._settings.archive_address is not None
 
-    async def start_again(self, state: ConversationState, predecessor: Predecessor, inbox: Sequence[AnyEvent]) -> None:
+    async def restart_from_state(
+        self, state: ConversationState, predecessor: Predecessor, inbox: Sequence[AnyEvent]
+    ) -> None:
         """Start the workflow of a conversation once more. Idempotent: no effect while it runs.
 
         Args:
@@ -130,7 +132,9 @@ class ConversationClient:
         )
         await self._start(start, opening_of(state), WorkflowIDReusePolicy.ALLOW_DUPLICATE)
 
-    async def begin_again(self, opening: ConversationOpening, policy: Policy, inbox: Sequence[AnyEvent]) -> None:
+    async def restart_from_opening(
+        self, opening: ConversationOpening, policy: Policy, inbox: Sequence[AnyEvent]
+    ) -> None:
         """Start the workflow of a conversation again that has no commit yet. Idempotent: no effect while it runs."""
         recycle_after = self._settings.recycle_after
         start = StartConversation(opening=opening, policy=policy, recycle_after=recycle_after, inbox=tuple(inbox))
@@ -140,7 +144,7 @@ class ConversationClient:
         self, start: StartConversation, opening: ConversationOpening, reuse: WorkflowIDReusePolicy
     ) -> None:
         try:
-            await repeated(
+            await with_retries(
                 lambda: self._client.start_workflow(
                     WORKFLOW,
                     start,
@@ -163,9 +167,11 @@ class ConversationClient:
         with self._traces.sending(conversation_id, message):
             await self._batches.add(conversation_id, message)
 
-    async def check_attachment(self, job: CheckAttachment) -> bool:
+    async def check_attachment(self, job: CheckAttachment, verdict_within: float) -> bool:
         """Have an attachment checked, and the conversation told the verdict. See `attachment_checks.check`."""
-        return await attachment_checks.check(self._client, self._settings.temporal_task_queue, job, RPC_TIMEOUT)
+        return await attachment_checks.check(
+            self._client, self._settings.temporal_task_queue, job, RPC_TIMEOUT, verdict_within
+        )
 
     async def signal_webhook(self, instance: str, name: str, signal: WebhookSignal) -> bool:
         """Signal the workflow of a webhook. Returns False when the webhook does not fail. See `webhook_signals`."""
@@ -211,8 +217,12 @@ class ConversationClient:
         """Have a conversation continue as new, and write its whole record. Returns once Temporal has stored the signal."""
         await self._signal(conversation_id, "renew")
 
-    async def answer(self) -> None:
-        """Return once Temporal answers; raise `EngineUnavailable` when it does not within a second."""
+    async def check_connection(self) -> None:
+        """Return once Temporal answers.
+
+        Raises:
+            EngineUnavailable: it does not answer within a second.
+        """
         try:
             await ask_for_namespace(self._client, timedelta(seconds=1))
         except RPCError as error:
@@ -242,17 +252,17 @@ class ConversationClient:
         except WorkflowQueryRejectedError:
             return None
         except RPCError as error:
-            if isinstance(fault_of(error), ConversationEnded):
+            if isinstance(domain_error_of(error), ConversationEnded):
                 return None
             raise EngineUnavailable from error
 
     async def is_running(self, conversation_id: str) -> bool:
         """Whether the workflow of a conversation runs."""
-        return await ended_runs.is_running(self._client, conversation_id, RPC_TIMEOUT)
+        return await workflow_runs.is_running(self._client, conversation_id, RPC_TIMEOUT)
 
     async def delete_runs(self, conversation_id: str) -> int | None:
-        """Have Temporal delete what it has about a conversation that has ended, see `ended_runs.delete_runs`."""
-        return await ended_runs.delete_runs(self._client, conversation_id, RPC_TIMEOUT)
+        """Have Temporal delete what it has about a conversation that has ended, see `workflow_runs.delete_runs`."""
+        return await workflow_runs.delete_runs(self._client, conversation_id, RPC_TIMEOUT)
 
     async def _send_messages(self, conversation_id: str, messages: Messages) -> None:
         await self._signal(conversation_id, "message", messages)
@@ -261,7 +271,7 @@ class ConversationClient:
         began = monotonic()
         try:
             handle = self._client.get_workflow_handle(conversation_id)
-            await repeated(lambda: handle.signal(name, args=body, rpc_timeout=RPC_TIMEOUT))
+            await with_retries(lambda: handle.signal(name, args=body, rpc_timeout=RPC_TIMEOUT))
         except RPCError as error:
             fault = await self._fault(conversation_id, error)
             if isinstance(fault, EngineUnavailable):
@@ -270,7 +280,7 @@ class ConversationClient:
         self._metrics.signal_seconds.labels(name).observe(monotonic() - began)
 
     async def _fault(self, conversation_id: str, error: RPCError) -> ConversationEnded | EngineUnavailable:
-        fault = fault_of(error)
+        fault = domain_error_of(error)
         for listener in self._lost_listeners if isinstance(fault, ConversationEnded) else ():
             await listener(conversation_id)
         return fault
@@ -285,7 +295,7 @@ class ConversationClient:
             return await handle.execute_update(ASK, request, id=id, result_type=CommandResult, rpc_timeout=RPC_TIMEOUT)
 
         try:
-            return await repeated(attempt, DROPPED)
+            return await with_retries(attempt, TRANSIENT_FOR_UPDATES)
         except RPCError as error:
             # the store kept the effect of an attempt that Temporal dropped, and the workflow has ended by it
             if attempts > 1 and error.status is RPCStatusCode.NOT_FOUND and (result := await _decided(handle, id)):

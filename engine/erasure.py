@@ -19,7 +19,7 @@ from runtime.errors import StartupError
 from store.attachments import attachments_of
 from store.conversations import find_conversation
 from store.database import Database
-from store.personal_data import contacts_of, erase_conversation, erase_traces, ids_within
+from store.personal_data import contacts_of, erase_conversation, erase_short_lived_rows, ids_within
 from wire.transcript_paths import transcript_path
 from workflows.attachment_check import check_id
 
@@ -29,7 +29,7 @@ END_SECONDS = 20.0
 """How long a deletion waits for running conversations to end, with their files written."""
 
 LOOK_SECONDS = 0.1
-AT_ONCE = 10
+MAX_CONCURRENT = 10
 """Conversations that are ended at the same time."""
 
 BATCH = 100
@@ -91,7 +91,7 @@ class Erasure:
             StillEnding: one of them does not end in time.
             Unavailable: store, archive or Temporal do not answer.
         """
-        slots = asyncio.Semaphore(AT_ONCE)
+        slots = asyncio.Semaphore(MAX_CONCURRENT)
 
         async def end(id: str) -> None:
             async with slots:
@@ -127,7 +127,9 @@ class Erasure:
         total = Deleted()
         for start in range(0, len(ids), BATCH):
             batch = ids[start : start + BATCH]
-            await erase_traces(self._db, instance, [each for id in batch for each in await ids_within(self._db, id)])
+            await erase_short_lived_rows(
+                self._db, instance, [each for id in batch for each in await ids_within(self._db, id)]
+            )
             for id in batch:
                 total += await self._delete_ended(instance, id)
         if ids:

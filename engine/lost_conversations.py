@@ -64,13 +64,15 @@ class LostConversations:
         policy, found = self._policy(record), await find_checkpoint(self._db, conversation_id)
         if found is None:  # its workflow ended before the first commit
             opening = await recorded_opening(self._db, record)
+            if opening is None:
+                return False
             state = initial_state(StartConversation(opening=opening, policy=policy))
-            await self._engine.begin_again(opening, policy, first_events(state))
+            await self._engine.restart_from_opening(opening, policy, first_events(state))
             return True
         checkpoint, item_ids = found
         state = stored_state(checkpoint.state, policy, item_ids)
         predecessor = Predecessor(run_id=checkpoint.run_id, consumed=checkpoint.consumed)
-        await self._engine.start_again(state, predecessor, first_events(state))
+        await self._engine.restart_from_state(state, predecessor, first_events(state))
         return True
 
     def _policy(self, record: StoredConversation) -> Policy:

@@ -16,7 +16,7 @@ from engine.lost_conversations import LostConversations
 from store.database import Database
 from store.open_records import RecordedState, open_records, recorded_state
 
-AT_ONCE = 10
+MAX_CONCURRENT = 10
 """Conversations that are looked at or mended at the same time."""
 
 LOOKS = 5
@@ -49,7 +49,7 @@ class Reconciliation:
         self._db = db
         self._engine = engine
         self._lost = lost
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._slots = asyncio.Semaphore(MAX_CONCURRENT)
 
     async def differences(self, *, thorough: bool = False) -> list[Difference]:
         """The conversations that differ, in the order of their ids.

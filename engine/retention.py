@@ -15,7 +15,7 @@ from store.feed import remove_old_events
 from store.personal_data import ended_conversations
 
 EVERY = timedelta(hours=1)
-AT_ONCE = 100
+PAGE_SIZE = 100
 
 ACTOR = "retention"
 """The actor of deletions in the audit log."""
@@ -54,7 +54,7 @@ class Retention(PeriodicTasks):
                     await self._delete_of(instance, workstream, datetime.now(UTC) - rules.retention)
 
     async def _delete_of(self, instance: str, workstream: str, before: datetime) -> None:
-        while ids := await ended_conversations(self._db, instance, workstream, before, AT_ONCE):
+        while ids := await ended_conversations(self._db, instance, workstream, before, PAGE_SIZE):
             deleted = await self._erasure.delete_ended(instance, ids)
             if not deleted.conversations:
                 return  # their files are still being written, or another process has deleted them

@@ -14,7 +14,7 @@ from store.database import Database
 from store.feed_derivation import event_of_unreached
 
 EVERY = timedelta(seconds=5)
-AT_ONCE = 200
+PAGE_SIZE = 200
 
 LATER = timedelta(hours=1)
 """When an absence is looked at again whose workstream wants no event. The configuration can change."""
@@ -44,14 +44,14 @@ class UnreachedCustomers(PeriodicTasks):
         if not self._is_used():
             return
         now = datetime.now(UTC)
-        while page := await due_absences(self._db, now, AT_ONCE):
+        while page := await due_absences(self._db, now, PAGE_SIZE):
             over = [absence for absence in page if absence.is_over]
             await forget(self._db, over)
             due = [(absence, self._due_at(absence, now)) for absence in page if not absence.is_over]
             await check_later(self._db, [(absence, at) for absence, at in due if at > now])
             for absence, at in due:
                 if at <= now:
-                    await self._tell(absence, now)
+                    await self._write_event(absence, now)
 
     def _is_used(self) -> bool:
         return any(
@@ -71,7 +71,7 @@ class UnreachedCustomers(PeriodicTasks):
             return now + LATER
         return (absence.waiting_since or now) + workstream.unreached_after
 
-    async def _tell(self, absence: Absence, now: datetime) -> None:
+    async def _write_event(self, absence: Absence, now: datetime) -> None:
         message = await waiting_message(self._db, absence)
         if message is None:
             await check_later(self._db, [(absence, now + EVERY)])

@@ -7,7 +7,7 @@ from temporalio.service import RPCError
 
 from domain.errors import ConversationEnded, EngineUnavailable
 from domain.webhooks import WebhookSignal
-from engine.calls import fault_of, repeated
+from engine.calls import domain_error_of, with_retries
 from workflows.webhook_contract import workflow_id
 
 
@@ -19,9 +19,9 @@ async def signal_webhook(client: Client, instance: str, name: str, signal: Webho
     """
     handle = client.get_workflow_handle(workflow_id(instance, name))
     try:
-        await repeated(lambda: handle.signal(signal))
+        await with_retries(lambda: handle.signal(signal))
     except RPCError as error:
-        fault = fault_of(error)
+        fault = domain_error_of(error)
         if isinstance(fault, ConversationEnded):
             return False
         raise EngineUnavailable from error

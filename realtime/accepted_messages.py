@@ -61,7 +61,7 @@ class AcceptedMessages:
     def __init__(self, db: Database, bus: Bus, limit: int, metrics: ApiMetrics | None = None) -> None:
         metrics = metrics or ApiMetrics()
         metrics.unrecorded.set_function(self._count_recent)
-        metrics.waiting_for_room.set_function(lambda: len(self._for_room))
+        metrics.waiting_for_room.set_function(lambda: len(self._slot_waiters))
         self._accepted = metrics.accepted
         self._refused = metrics.refused_for_load.labels("message")
         self._late = metrics.recorded_late
@@ -70,7 +70,7 @@ class AcceptedMessages:
         self._unrecorded: dict[str, dict[str, _Accepted]] = {}
         self._by_age: deque[tuple[float, str, str]] = deque()
         self._waiting: dict[str, set[asyncio.Event]] = {}
-        self._for_room: deque[asyncio.Future[None]] = deque()
+        self._slot_waiters: deque[asyncio.Future[None]] = deque()
         self._waiting_bytes = WaitingBytes(self._look_for_recorded)
         self._look: asyncio.Task[None] | None = None
         self.count = 0
@@ -82,7 +82,7 @@ class AcceptedMessages:
         Raises:
             Throttled: as many wait as may.
         """
-        if len(self._for_room) >= self._limit:
+        if len(self._slot_waiters) >= self._limit:
             self._refused.inc()
             raise Throttled(TOO_MANY)
 
@@ -98,7 +98,7 @@ class AcceptedMessages:
         self._remove_old()
         is_new = await self._take_bytes(conversation_id, item_id, content)
         try:
-            await self._take_room()
+            await self._take_slot()
         except BaseException:
             if is_new:
                 self._waiting_bytes.release(conversation_id, item_id)
@@ -115,9 +115,9 @@ class AcceptedMessages:
     def remove(self, conversation_id: str, item_id: str) -> None:
         """Remove a message that is recorded, or not accepted after all. Repeated calls do nothing."""
         self._waiting_bytes.release(conversation_id, item_id)
-        self._discount(conversation_id, item_id)
+        self._forget(conversation_id, item_id)
 
-    def _discount(self, conversation_id: str, item_id: str) -> None:
+    def _forget(self, conversation_id: str, item_id: str) -> None:
         items = self._unrecorded.get(conversation_id)
         if items and items.pop(item_id, None) is not None:
             if not items:
@@ -193,8 +193,8 @@ class AcceptedMessages:
             self._refused.inc()
             raise
 
-    async def _take_room(self) -> None:
-        if self.count < self._limit and not self._for_room:
+    async def _take_slot(self) -> None:
+        if self.count < self._limit and not self._slot_waiters:
             self.count += 1
         else:
             await self._wait_for_room()
@@ -202,7 +202,7 @@ class AcceptedMessages:
     async def _wait_for_room(self) -> None:
         self.require_short_wait()
         room = asyncio.get_running_loop().create_future()
-        self._for_room.append(room)
+        self._slot_waiters.append(room)
         self._look_for_recorded()
         try:
             await turn_within(room, ROOM_WAIT_SECONDS, TOO_MANY)
@@ -217,17 +217,17 @@ class AcceptedMessages:
     def _leave_queue(self, room: asyncio.Future[None]) -> None:
         if is_given(room):
             self._release()
-        elif room in self._for_room:
-            self._for_room.remove(room)
+        elif room in self._slot_waiters:
+            self._slot_waiters.remove(room)
 
     def _look_for_recorded(self) -> None:
         if self._look is None or self._look.done():
             self._look = asyncio.create_task(self._look_while_messages_wait())
 
     async def _look_while_messages_wait(self) -> None:
-        while self._for_room or self._waiting_bytes.has_waiting:
+        while self._slot_waiters or self._waiting_bytes.has_waiting:
             waiting = self._waiting_bytes.items()
-            if self._for_room:
+            if self._slot_waiters:
                 waiting += [(conversation, item) for conversation, items in self._unrecorded.items() for item in items]
             for conversation_id, item_id in await transcript.stored_items(self._db, waiting):
                 self.remove(conversation_id, item_id)
@@ -235,8 +235,8 @@ class AcceptedMessages:
 
     def _release(self) -> None:
         """Free the room of a message, or give it to the next one that waits."""
-        while self._for_room:
-            room = self._for_room.popleft()
+        while self._slot_waiters:
+            room = self._slot_waiters.popleft()
             if not room.cancelled():  # else its time is over, and it has not left the queue yet
                 room.set_result(None)
                 return
@@ -252,4 +252,4 @@ class AcceptedMessages:
             accepted = self._unrecorded.get(conversation_id, {}).get(item_id)
             if accepted and accepted.at == at:  # else it was recorded, and perhaps sent again
                 self._late.inc()
-                self._discount(conversation_id, item_id)
+                self._forget(conversation_id, item_id)

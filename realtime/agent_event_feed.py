@@ -13,7 +13,7 @@ from realtime.feed import POLL_INTERVAL, Feed
 from realtime.socket import AGENT_REMOVED, CloseReason, Frame, FrameQueue
 from routing import agent_events
 from routing.agent_events import AgentEvent, AgentId
-from runtime.bus import AGENT_EVENTS, LOOK_INTO_THE_STORE, ROUTING, Announcement, Bus
+from runtime.bus import AGENT_EVENTS, ANNOUNCEMENTS_LOST, ROUTING, Announcement, Bus
 from store.agent_identities import find_identities
 from store.database import Database
 
@@ -101,5 +101,5 @@ class AgentEventFeed(Feed[DeskId, AgentEvent, AgentEventSubscriber]):
 
     def _receive(self, announcement: Announcement) -> None:
         # changes of routing come with agent events, too
-        if announcement.conversation_id in (ROUTING, AGENT_EVENTS, LOOK_INTO_THE_STORE.conversation_id):
+        if announcement.conversation_id in (ROUTING, AGENT_EVENTS, ANNOUNCEMENTS_LOST.conversation_id):
             self.poll_soon()

@@ -13,7 +13,7 @@ from typing import Protocol
 from domain.errors import TooFast, Unavailable
 
 HEAD_START_SECONDS = 0.05
-"""How long before the close of a socket the other processes get to know where its client resumes. It is back after 5 ms."""
+"""How long before a socket is closed the other processes learn where its client resumes. It reconnects within about 5 ms."""
 
 STEP_SECONDS = 0.1
 FEWEST_IN_A_STEP = 5
@@ -31,31 +31,31 @@ class HeldSocket(Protocol):
 class OpenSockets:
     """The sockets that are open in this process."""
 
-    def __init__(self, most: int | None = None) -> None:
-        """Begin without sockets. `most`: how many there may be; None: any number."""
+    def __init__(self, limit: int | None = None) -> None:
+        """Begin without sockets. `limit`: how many there may be; None: any number."""
         self._sockets: set[HeldSocket] = set()
         self._by_client: Counter[Hashable] = Counter()
         self._counted = 0
-        self._most = most
+        self._limit = limit
 
     def __len__(self) -> int:
         return len(self._sockets)
 
-    def of(self, client: Hashable) -> int:
+    def count_of(self, client: Hashable) -> int:
         """The number of sockets of a client, also of those that are not open yet."""
         return self._by_client[client]
 
     @contextmanager
-    def counted(self, client: Hashable, most: int) -> Generator[None]:
-        """Count a socket from its handshake to its end. `most`: how many the client may have.
+    def counted(self, client: Hashable, limit: int) -> Generator[None]:
+        """Count a socket from its handshake to its end. `limit`: how many the client may have.
 
         Raises:
             TooFast: the client has as many.
             Unavailable: the process has as many as it may have.
         """
-        if self._by_client[client] >= most:
-            raise TooFast(f"The client has {most} WebSockets, which is the limit.")
-        if self._most is not None and self._counted >= self._most:
+        if self._by_client[client] >= limit:
+            raise TooFast(f"The client has {limit} WebSockets, which is the limit.")
+        if self._limit is not None and self._counted >= self._limit:
             raise Unavailable("This process has as many WebSockets as it may have. Try again later.")
         self._by_client[client] += 1
         self._counted += 1

@@ -10,7 +10,7 @@ from time import monotonic
 from domain.errors import AccessDenied, ConversationEnded
 from domain.participants import Role
 from engine.client import ConversationClient
-from runtime.bus import LOOK_INTO_THE_STORE, Announcement, Bus
+from runtime.bus import ANNOUNCEMENTS_LOST, Announcement, Bus
 from runtime.metrics import ApiMetrics
 from store import conversations
 from store.database import Database
@@ -54,7 +54,7 @@ class Session:
         """Whether the participant is a supervisor, silent or not."""
         return self.participant.role is Role.SUPERVISOR
 
-    def require_voice(self) -> None:
+    def require_may_send(self) -> None:
         """Check that the participant may send something.
 
         Raises:
@@ -141,7 +141,7 @@ class Sessions:
                 read.is_outdated = True
 
     def _receive(self, announcement: Announcement) -> None:
-        if announcement == LOOK_INTO_THE_STORE:
+        if announcement == ANNOUNCEMENTS_LOST:
             for conversation_id in self._conversations:
                 self.forget(conversation_id)
         elif announcement.record_changed:

@@ -13,7 +13,7 @@ from domain.transcript import ItemType, TranscriptItem
 from realtime.feed import Feed
 from realtime.frame_traces import FrameTraces
 from realtime.socket import Frame, FrameQueue
-from runtime.bus import HANDED_OVER, LOOK_INTO_THE_STORE, Announcement, Bus, handed_over
+from runtime.bus import ANNOUNCEMENTS_LOST, HANDED_OVER, Announcement, Bus, handed_over
 from runtime.metrics import ApiMetrics
 from store import conversations, transcript
 from store.database import Database
@@ -213,7 +213,7 @@ class TranscriptFeed(Feed[str, TranscriptItem, TranscriptSubscriber]):
         return max(known, default=head)
 
     def _receive(self, announcement: Announcement) -> None:
-        if announcement == LOOK_INTO_THE_STORE:
+        if announcement == ANNOUNCEMENTS_LOST:
             self.poll_soon()
             return
         if announcement.conversation_id == HANDED_OVER and announcement.frame:

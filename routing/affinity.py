@@ -5,7 +5,7 @@ conversation, or does not receive offers of the workstream: the agent status is 
 follows, or the agent's client has no connection.
 
 An affinity without an end is a requirement. It ends only when its agent no longer serves the queue, or has had a status that is
-not among the workstream's for longer than `OfferRules.patience`. So no conversation waits for an absent agent for ever.
+not among the workstream's for longer than `OfferRules.required_agent_timeout`. So no conversation waits for ever.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def _latest_ended(queue: QueueView, kind: FirstOfKind) -> datetime:
         return FOREVER
     if is_available(agent, rules):
         return queue.now
-    patience_over = agent.status not in rules.statuses and agent.status_since <= queue.now - rules.patience
-    return FOREVER if patience_over else FOREVER - MILLISECOND
+    is_over = agent.status not in rules.statuses and agent.status_since <= queue.now - rules.required_agent_timeout
+    return FOREVER if is_over else FOREVER - MILLISECOND
 
 
 async def affinity_of(connection: Transaction, placement: Placement, now: datetime) -> tuple[str, datetime | None]:

@@ -19,7 +19,7 @@ CONFIGURE_INTERVAL = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
-class _Staff:
+class _ConfiguredAgents:
     """The agents of an instance, as the store must have them."""
 
     instance: InstanceSettings
@@ -35,7 +35,7 @@ class AgentConfiguration:
     def __init__(self, db: Database, configuration: Configuration) -> None:
         self._db = db
         self._configuration = configuration
-        self._written: dict[str, _Staff] = {}
+        self._written: dict[str, _ConfiguredAgents] = {}
 
     async def write(self, name: str, queues_with_work: Iterable[str], served: ServedInstances) -> None:
         """Write the agents of an instance if they have changed. Compare them with the store after `CONFIGURE_INTERVAL`.
@@ -49,7 +49,7 @@ class AgentConfiguration:
         staff = self._written.get(name)
         if staff is None or staff.instance is not instance or staff.queues != queues:
             agents = _agents(instance, queues)
-            staff = _Staff(instance, queues, agents, fingerprint_of(agents), clock)
+            staff = _ConfiguredAgents(instance, queues, agents, fingerprint_of(agents), clock)
         if clock < staff.compare_at:
             return
         if not await are_configured(self._db, name, staff.fingerprint):
@@ -58,7 +58,7 @@ class AgentConfiguration:
             if not removes:
                 return
         compare_at = clock + CONFIGURE_INTERVAL.total_seconds()
-        self._written[name] = _Staff(instance, queues, staff.agents, staff.fingerprint, compare_at)
+        self._written[name] = _ConfiguredAgents(instance, queues, staff.agents, staff.fingerprint, compare_at)
 
 
 def _agents(instance: InstanceSettings, all_queues: frozenset[str]) -> list[RoutedAgent]:

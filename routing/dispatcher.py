@@ -27,7 +27,7 @@ from routing.offer_withdrawal import withdraw_offers
 from routing.placement import remove_from_routing
 from routing.records import OfferRules, RoutingMethod
 from routing.served_instances import ServedInstances
-from runtime.bus import AGENT_EVENTS_WRITTEN, LOOK_INTO_THE_STORE, ROUTING, Announcement, Bus
+from runtime.bus import AGENT_EVENTS_WRITTEN, ANNOUNCEMENTS_LOST, ROUTING, Announcement, Bus
 from runtime.metrics import ApiMetrics
 from runtime.periodic import PeriodicTask, PeriodicTasks
 from store.database import Database
@@ -108,7 +108,7 @@ class Dispatcher(PeriodicTasks):
             logger.warning("cannot notify %s of an offer; a later check tries again", offer.conversation_id)
 
     def _receive(self, announcement: Announcement) -> None:
-        if announcement == LOOK_INTO_THE_STORE:
+        if announcement == ANNOUNCEMENTS_LOST:
             self._checks.wake()
         if announcement.conversation_id != ROUTING or announcement.frame is None:
             return

@@ -37,7 +37,7 @@ MAX_MONITORS = 5
 CHECK_INTERVAL = timedelta(seconds=5)
 
 MONITORS_AT_ONCE = 20
-"""Of how many monitors a look asks whether they are still those of supervisors. The next look goes on after them."""
+"""How many monitors one check examines. The next check continues after them."""
 
 _NAMESPACE = UUID("5f7cf0f2-3c1d-4b51-9b1e-5d2f3f6f6c1a")
 

@@ -67,7 +67,7 @@ class OfferRules:
         method: which of these agents receives the offer.
         offer_duration: the time in which an agent can accept an offer.
         pause: the time until an agent who rejected or missed a conversation may be offered it again.
-        patience: how long a required affinity lasts while its agent has a status that is not among `statuses`.
+        required_agent_timeout: how long a required affinity lasts while its agent has a status that is not among `statuses`.
         open: whether conversations may be offered now; False outside the operating hours.
     """
 
@@ -75,7 +75,7 @@ class OfferRules:
     method: RoutingMethod = RoutingMethod.MOST_FREE
     offer_duration: timedelta = OFFER_DURATION
     pause: timedelta = timedelta(minutes=5)
-    patience: timedelta = timedelta(minutes=15)
+    required_agent_timeout: timedelta = timedelta(minutes=15)
     open: bool = True
 
 

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from configuration.current import Configuration
 from routing.leases import Lease, end_leases, leases, take_lease
-from runtime.bus import DISPATCHER_STOPPED, LOOK_INTO_THE_STORE, Announcement, Bus
+from runtime.bus import ANNOUNCEMENTS_LOST, DISPATCHER_STOPPED, Announcement, Bus
 from runtime.periodic import PeriodicTask, PeriodicTasks
 from store.database import Database
 
@@ -103,5 +103,5 @@ class ServedInstances(PeriodicTasks):
             self._until.pop(instance, None)
 
     def _receive(self, announcement: Announcement) -> None:
-        if announcement in (DISPATCHER_STOPPED, LOOK_INTO_THE_STORE):
+        if announcement in (DISPATCHER_STOPPED, ANNOUNCEMENTS_LOST):
             self._looks.wake()

@@ -80,7 +80,7 @@ def stream_has_changed(instance: str, topic: str, conversation_id: str, stream_i
     return Announcement(STREAMS, {"key": [instance, topic], "conversation": conversation_id, "stream": stream_id})
 
 
-LOOK_INTO_THE_STORE = Announcement("look_into_the_store")
+ANNOUNCEMENTS_LOST = Announcement("look_into_the_store")
 """Announcements were lost: whatever is kept or awaited must be read anew."""
 
 

@@ -7,7 +7,7 @@ from collections import deque
 from contextlib import suppress
 from time import monotonic
 
-from runtime.bus import LOOK_INTO_THE_STORE, Announcement
+from runtime.bus import ANNOUNCEMENTS_LOST, Announcement
 
 MAX_WAITING = 10_000
 """How many announcements wait. Beyond that the oldest are dropped."""
@@ -61,7 +61,7 @@ class Outbox:
                 self._has_dropped = True
         if self._has_dropped:
             self._has_dropped = False
-            self._taken.append((now, LOOK_INTO_THE_STORE))
+            self._taken.append((now, ANNOUNCEMENTS_LOST))
         return [announcement for _, announcement in self._taken]
 
 

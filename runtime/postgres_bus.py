@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy.engine import make_url
 
-from runtime.bus import LOOK_INTO_THE_STORE, Announcement, Listener, decoded, encoded
+from runtime.bus import ANNOUNCEMENTS_LOST, Announcement, Listener, decoded, encoded
 from runtime.outbox import Outbox
 
 logger = logging.getLogger(__name__)
@@ -112,7 +112,7 @@ class PostgresBus:
             await connection.add_listener(CHANNEL, self._receive)
         self._failures = 0
         self.is_listening = True
-        self._pass_on(LOOK_INTO_THE_STORE)
+        self._pass_on(ANNOUNCEMENTS_LOST)
         while True:
             batch = await self._outbox.next_batch(MAX_BATCH, PING_SECONDS)
             try:

@@ -131,7 +131,7 @@ class Settings(BaseSettings):
     event_retention: Positive = timedelta(days=7)
     """How long the feed keeps its events."""
     webhook_hosts: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = ()
-    """The only hosts to which webhooks are sent. None: all, but for addresses of this machine and of its link."""
+    """The only hosts to which webhooks are sent. None: all but loopback, link-local and metadata addresses."""
     webhook_loopback: bool = False
     """Whether webhooks may reach addresses of this machine. The all-in-one start allows it."""
     retention_every: Positive = timedelta(hours=1)

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, select, update
 
 from store import schema
 from store.database import Database
-from store.feed_derivation import event_of_attributes
+from store.feed_derivation import event_of_data
 from store.feed_writes import lock_numbers, write_events
 from store.rows import latest_contact_first
 from store.transaction import Transaction
@@ -71,7 +71,7 @@ async def merge_attributes(
         change = update(table).where(table.c.id == conversation_id)
         await connection.execute(change.values(attributes=merged, updated_at=now))
         latest = (await connection.execute(_LATEST_CONTACT, {"conversation_id": conversation_id})).scalar_one()
-        changed = event_of_attributes(latest, now, list(attributes))
+        changed = event_of_data(latest, now, {"attributes": list(attributes)})
         await write_events(db, connection, [(conversation_id, [changed])])
     return True
 

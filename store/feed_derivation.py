@@ -148,9 +148,10 @@ def event_of_archive(conversation_id: str, contact_id: str, location: str, at: d
     return _event(conversation_id, FeedEventType.ARCHIVE_WRITTEN, contact_id, at, {"location": location})
 
 
-def event_of_attributes(contact_id: str, at: datetime, names: Sequence[str]) -> FeedEvent:
-    """Return the event of changed attributes."""
-    return FeedEvent(str(uuid4()), FeedEventType.CONTACT_DATA_UPDATED, contact_id, at, {"attributes": sorted(names)})
+def event_of_data(contact_id: str, at: datetime, changes: Mapping[str, Sequence[str]]) -> FeedEvent:
+    """Return the event of changed attributes or details: the names of what has changed, by kind."""
+    facts = {kind: sorted(names) for kind, names in changes.items() if names}
+    return FeedEvent(str(uuid4()), FeedEventType.CONTACT_DATA_UPDATED, contact_id, at, facts)
 
 
 def _of_contacts(subject: str, before: RecordBefore, snapshot: ConversationSnapshot) -> Iterator[FeedEvent]:

@@ -56,9 +56,15 @@ async def count_active(db: Database, instance: str, most: int) -> int:
     return (await db.rows(select(func.count()).select_from(active)))[0][0]
 
 
-async def recorded_opening(db: Database, record: StoredConversation) -> ConversationOpening:
-    """The opening of a conversation that has nothing but its first record. The record keeps its past, the opening lacks it."""
-    [(customer_id, customer_name)] = await db.rows(_CUSTOMER, {"conversation_id": record.id})
+async def recorded_opening(db: Database, record: StoredConversation) -> ConversationOpening | None:
+    """The opening of a conversation that has nothing but its first record; None: it is deleted meanwhile.
+
+    The record keeps its past, the opening lacks it.
+    """
+    found = await db.rows(_CUSTOMER, {"conversation_id": record.id})
+    if not found:
+        return None
+    [(customer_id, customer_name)] = found
     customer = {"customer_participant_id": customer_id, "customer_name": customer_name}
     known = {name: getattr(record, name) for name in _OF_BOTH}
     return ConversationOpening.model_validate({"contact_id": record.id, **customer, **known})

@@ -10,6 +10,7 @@ from sqlalchemy import Table, and_, delete, func, or_, select, update
 
 from store import schema
 from store.database import Database
+from store.feed_writes import lock_numbers
 from store.records import StoredContact
 from store.rows import columns
 from store.transaction import Transaction
@@ -105,9 +106,10 @@ async def erase_conversation(db: Database, conversation_id: str) -> Erased:
     """Delete all that the store has about a conversation, in one transaction. Idempotent.
 
     A conversation that continues it continues what comes before it instead. Its workflow must have ended, else it would write
-    its record again. What `erase_traces` deletes stays.
+    its record again. What `erase_short_lived_rows` deletes stays.
     """
     async with db.write(limited=False) as connection:
+        await lock_numbers(connection, conversation_id)
         lock = select(_conversations.past_id, _conversations.past_seq, _conversations.past_items)
         record = (
             (await connection.execute(lock.where(_conversations.id == conversation_id).with_for_update()))
@@ -129,7 +131,7 @@ async def erase_conversation(db: Database, conversation_id: str) -> Erased:
     return Erased(1, items, notes)
 
 
-async def erase_traces(db: Database, instance: str, ids: Collection[str]) -> None:
+async def erase_short_lived_rows(db: Database, instance: str, ids: Collection[str]) -> None:
     """Delete the rows that name conversations only for some days: events for agents, waits, and uses of client tokens.
 
     Reads these tables as a whole.

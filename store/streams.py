@@ -210,6 +210,7 @@ async def advance_streams(
     """Note how far streams of a topic have come, and what the deliveries were. No stream goes back."""
     rows = [{**each._asdict(), "now": now} for each in progress]
     async with db.write() as connection:
+        # first: it locks the conversations, and an erasure locks a conversation before its streams
+        await write_deliveries(connection, key, deliveries)
         if rows:
             await connection.execute(_ADVANCE, rows)
-        await write_deliveries(connection, key, deliveries)

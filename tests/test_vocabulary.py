@@ -27,6 +27,7 @@ ROOMS = (
         "runtime",
         "scans",
         "store",
+        "webhooks",
         "wire",
     ),
     "workflows",

@@ -23,7 +23,7 @@ GONE = 410
 """With this status a receiver wants no more events (Standard Webhooks)."""
 
 
-class Outgoing(NamedTuple):
+class OutgoingRequest(NamedTuple):
     """Something that is sent. `id`: the same for each attempt. `headers`: those besides the ones of the signature."""
 
     conversation_id: str
@@ -33,7 +33,7 @@ class Outgoing(NamedTuple):
     headers: Mapping[str, str] = MappingProxyType({})
 
 
-class Attempt(NamedTuple):
+class DeliveryAttempt(NamedTuple):
     """An attempt to deliver. `retry_after`: for how many seconds the receiver asks; None when it does not."""
 
     delivery: Delivery
@@ -45,25 +45,27 @@ class Attempt(NamedTuple):
         return self.delivery.status == GONE
 
 
-async def outgoing(db: Database, settings: WebhookSettings, events: Sequence[StoredEvent]) -> list[Outgoing]:
+async def outgoing_requests(
+    db: Database, settings: WebhookSettings, events: Sequence[StoredEvent]
+) -> list[OutgoingRequest]:
     """Return those events that a webhook wants, with their bodies."""
     wanted = [event for event in events if settings.wants(event.type)]
     shapes_of = contact_events if settings.format is WebhookFormat.EVENTBRIDGE else cloud_events
     shapes = await shapes_of(db, wanted, with_content=settings.content)
     return [
-        Outgoing(event.conversation_id, event.id, event.type, _json(shape))
+        OutgoingRequest(event.conversation_id, event.id, event.type, _json(shape))
         for event, shape in zip(wanted, shapes, strict=True)
     ]
 
 
-async def deliver(receivers: Receivers, settings: ReceiverSettings, sent: Outgoing) -> Attempt:
+async def deliver(receivers: Receivers, settings: ReceiverSettings, sent: OutgoingRequest) -> DeliveryAttempt:
     """Try once to deliver something. Raises nothing."""
     now, began = datetime.now(UTC), perf_counter()
     headers = {**sent.headers, **signed_headers(settings.secrets, sent.id, now, sent.body)}
     answer = await receivers.post(settings.url, sent.body, headers)
     milliseconds = int((perf_counter() - began) * 1_000)
     subject = sent.conversation_id, sent.id, sent.type
-    return Attempt(Delivery(*subject, now, answer.status, milliseconds, answer.text), answer.retry_after)
+    return DeliveryAttempt(Delivery(*subject, now, answer.status, milliseconds, answer.text), answer.retry_after)
 
 
 async def deliver_test(
@@ -72,7 +74,7 @@ async def deliver_test(
     """Try once to deliver an event that says nothing. Raises nothing."""
     shape_of = contact_event_of_test if settings.format is WebhookFormat.EVENTBRIDGE else cloud_event_of_test
     shape = shape_of(instance, event_id, at)
-    return (await deliver(receivers, settings, Outgoing("", event_id, TEST, _json(shape)))).delivery
+    return (await deliver(receivers, settings, OutgoingRequest("", event_id, TEST, _json(shape)))).delivery
 
 
 def _json(shape: dict[str, Any]) -> bytes:

@@ -10,18 +10,18 @@ from typing import Protocol
 
 from configuration.schema.webhooks import ReceiverSettings
 from store.webhooks import Delivery, StoredWebhook
-from webhooks.deliveries import Outgoing
+from webhooks.deliveries import OutgoingRequest
 
 
 class Page(Protocol):
     """What comes next. It can have nothing to send: what there was is not wanted."""
 
     @property
-    def sent(self) -> Sequence[Outgoing]:
-        """What is sent. That of each conversation is in order."""
+    def to_send(self) -> Sequence[OutgoingRequest]:
+        """The requests to send, in order for each conversation."""
         ...
 
-    async def note(self, done: Collection[str], deliveries: Sequence[Delivery]) -> None:
+    async def record_progress(self, done: Collection[str], deliveries: Sequence[Delivery]) -> None:
         """Store which of it, by id, needs no delivery any more, and what the deliveries were. The rest is in the next page."""
         ...
 

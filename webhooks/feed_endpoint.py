@@ -9,7 +9,7 @@ from configuration.schema.webhooks import WebhookSettings
 from store.database import Database
 from store.feed import FeedPosition, StoredEvent, page_of_feed
 from store.webhooks import Delivery, StoredWebhook, WebhookKey, move_webhook
-from webhooks.deliveries import Outgoing, outgoing
+from webhooks.deliveries import OutgoingRequest, outgoing_requests
 
 Remembered = dict[WebhookKey, tuple[FeedPosition, frozenset[str]]]
 """Positions of webhooks, and the events after them that are delivered already."""
@@ -22,13 +22,13 @@ class FeedPage(NamedTuple):
     key: WebhookKey
     start: FeedPosition
     events: Sequence[StoredEvent]
-    sent: Sequence[Outgoing]
+    to_send: Sequence[OutgoingRequest]
     known: frozenset[str]
     remembered: Remembered
 
-    async def note(self, done: Collection[str], deliveries: Sequence[Delivery]) -> None:
+    async def record_progress(self, done: Collection[str], deliveries: Sequence[Delivery]) -> None:
         """Move the webhook to the last event before all that are missing, and remember those that are done after it."""
-        missing = {each.id for each in self.sent} - set(done)
+        missing = {each.id for each in self.to_send} - set(done)
         left = [event.position for event in self.events if event.id in missing]
         before = [event.position for event in self.events if not left or event.position < left[0]]
         end = before[-1] if before else self.start
@@ -56,5 +56,5 @@ class FeedEndpoint(NamedTuple):
             return None
         at, known = self.remembered.get(self.key, (start, frozenset[str]()))
         known = known if at == start else frozenset[str]()
-        sent = [each for each in await outgoing(self.db, self.settings, events) if each.id not in known]
+        sent = [each for each in await outgoing_requests(self.db, self.settings, events) if each.id not in known]
         return FeedPage(self.db, self.key, start, events, sent, known, self.remembered)

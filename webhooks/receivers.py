@@ -20,11 +20,11 @@ ANSWER_SECONDS = 15.0
 
 DEFAULT_PORT, MAX_PORT = 443, 65_535
 
-UNSENT = (OSError, httpx.HTTPError, httpx.InvalidURL, UnicodeError)
+REQUEST_ERRORS = (OSError, httpx.HTTPError, httpx.InvalidURL, UnicodeError)
 """The errors of requests without an answer."""
 
 
-class Answer(NamedTuple):
+class ReceiverAnswer(NamedTuple):
     """What a receiver answers.
 
     Attributes:
@@ -49,28 +49,28 @@ class Receivers:
         """Prepare.
 
         Args:
-            hosts: the only hosts that are reached; none: all.
+            hosts: the only hosts that are reached; empty: all.
             loopback: whether addresses of this machine are reached, too.
         """
         self._hosts, self._loopback = hosts, loopback
         self._lookups, self._clients = Lookups(), HostClients()
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> ReceiverAnswer:
         """Send a request, and return the beginning of the answer. Raises nothing: a failure is an answer without status."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 return await self._post(httpx.URL(url), body, headers)
         except TimeoutError:
-            return Answer(None, f"no answer within {ANSWER_SECONDS:.0f} s")
-        except UNSENT as problem:
-            return Answer(None, plain_reason(problem)[:MAX_ANSWER])
+            return ReceiverAnswer(None, f"no answer within {ANSWER_SECONDS:.0f} s")
+        except REQUEST_ERRORS as problem:
+            return ReceiverAnswer(None, plain_reason(problem)[:MAX_ANSWER])
 
     async def close(self) -> None:
         """Close all connections."""
         self._lookups.close()
         await self._clients.close()
 
-    async def _post(self, url: httpx.URL, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def _post(self, url: httpx.URL, body: bytes, headers: Mapping[str, str]) -> ReceiverAnswer:
         address = await self._address(url)
         sent = {"content-type": "application/json", "accept-encoding": "identity", **headers, "host": _host_of(url)}
         async with self._clients.client(url.host) as client:
@@ -83,7 +83,7 @@ class Receivers:
             )
             response = await client.send(request, stream=True)
             try:
-                return Answer(response.status_code, await _beginning(response), _retry_after(response))
+                return ReceiverAnswer(response.status_code, await _beginning(response), _retry_after(response))
             finally:
                 await response.aclose()
 
@@ -100,7 +100,9 @@ class Receivers:
             raise UnreachableAddress(f"there is no port {port}")
         address = await self._lookups.address(url.host, port)
         if not self._may_reach(address):
-            raise UnreachableAddress(f"{url.host} has the address {address}, which is of this machine or its link")
+            raise UnreachableAddress(
+                f"{url.host} has the address {address}, which is of this machine, link-local or reserved"
+            )
         return address
 
     def _may_reach(self, address: str) -> bool:

@@ -31,9 +31,9 @@ from store.webhooks import (
     set_webhook_state,
     take_webhook,
 )
-from webhooks.deliveries import Outgoing, deliver
+from webhooks.configured_endpoints import ConfiguredEndpoints
+from webhooks.deliveries import OutgoingRequest, deliver
 from webhooks.endpoints import Endpoint
-from webhooks.known_endpoints import KnownEndpoints
 from webhooks.receivers import Receivers
 from webhooks.streamed_chats import StreamedChats
 
@@ -62,7 +62,7 @@ MAX_PAUSE = 10.0
 
 LOOK_EVERY = timedelta(seconds=1)
 
-REST_SECONDS = 0.05
+IDLE_PAUSE_SECONDS = 0.05
 """How long an endpoint without anything to send is not looked at. Each message of any chat asks for a look at all endpoints."""
 
 HandOver = Callable[[WebhookKey], Awaitable[None]]
@@ -76,7 +76,7 @@ class WebhookSender(PeriodicTasks):
         self,
         db: Database,
         bus: Bus,
-        endpoints: KnownEndpoints,
+        endpoints: ConfiguredEndpoints,
         chats: StreamedChats,
         receivers: Receivers,
         hand_over: HandOver,
@@ -91,8 +91,8 @@ class WebhookSender(PeriodicTasks):
         """Until when this process may send."""
         self._handed_over: dict[WebhookKey, datetime] = {}
         """When the workflow of a webhook was last started, or found to run."""
-        self._rests_until: dict[WebhookKey, float] = {}
-        self._alarm: asyncio.TimerHandle | None = None
+        self._paused_until: dict[WebhookKey, float] = {}
+        self._resume_timer: asyncio.TimerHandle | None = None
         """The look after the rest of some endpoints."""
         self._look = PeriodicTask("look for events to send to webhooks", self.look, LOOK_EVERY)
         super().__init__(self._look)
@@ -104,18 +104,18 @@ class WebhookSender(PeriodicTasks):
         for key in self._endpoints:
             if key in self._running:
                 continue
-            if (rest := self._rests_until.get(key, now) - now) > 0:
+            if (rest := self._paused_until.get(key, now) - now) > 0:
                 rests = max(rests, rest)
             else:
                 self._running[key] = asyncio.create_task(self._run(key), name=f"webhook {key.name}")
-        if rests and self._alarm is None:
-            self._alarm = asyncio.get_running_loop().call_later(rests, self._end_rest)
+        if rests and self._resume_timer is None:
+            self._resume_timer = asyncio.get_running_loop().call_later(rests, self._end_pause)
 
     async def stop(self) -> None:
         """Stop sending, and let other workers send. A delivery that is under way is broken off, and comes again."""
         await super().stop()
-        if self._alarm:
-            self._alarm.cancel()
+        if self._resume_timer:
+            self._resume_timer.cancel()
         tasks = list(self._running.values())
         for task in tasks:
             task.cancel()
@@ -123,8 +123,8 @@ class WebhookSender(PeriodicTasks):
         with suppress(StoreUnavailable):
             await release_webhooks(self._db, self._process, datetime.now(UTC))
 
-    def _end_rest(self) -> None:
-        self._alarm = None
+    def _end_pause(self) -> None:
+        self._resume_timer = None
         self._look.wake()
 
     def _wake(self, announcement: Announcement) -> None:
@@ -141,7 +141,7 @@ class WebhookSender(PeriodicTasks):
         except Exception:
             logger.exception("cannot send to the webhook %s of %s now", key.name, key.instance)
         finally:
-            self._rests_until[key] = monotonic() + REST_SECONDS
+            self._paused_until[key] = monotonic() + IDLE_PAUSE_SECONDS
             del self._running[key]
 
     async def _send_page(self, key: WebhookKey, endpoint: Endpoint) -> bool:
@@ -155,9 +155,9 @@ class WebhookSender(PeriodicTasks):
             return False
         async with self._renewed(key):
             deliveries, failed = await self._send_all(
-                endpoint.settings, page.sent, lambda: datetime.now(UTC) < min(now + PAGE_TIME, self._leases[key])
+                endpoint.settings, page.to_send, lambda: datetime.now(UTC) < min(now + PAGE_TIME, self._leases[key])
             )
-        await page.note({each.event_id for each in deliveries if each.is_done}, deliveries)
+        await page.record_progress({each.event_id for each in deliveries if each.is_done}, deliveries)
         await delete_old_deliveries(self._db, key)
         if failed:
             # an answer can quote the event, and so the words of a person
@@ -206,21 +206,21 @@ class WebhookSender(PeriodicTasks):
         return False
 
     async def _send_all(
-        self, settings: ReceiverSettings, sent: Sequence[Outgoing], may_send: Callable[[], bool]
+        self, settings: ReceiverSettings, sent: Sequence[OutgoingRequest], may_send: Callable[[], bool]
     ) -> tuple[list[Delivery], Delivery | None]:
         """Send events: those of a conversation one after the other, and of several at the same time, while `may_send` is true.
 
         Returns:
             All attempts, and one that failed for the last time; None when there is none.
         """
-        conversations: dict[str, list[Outgoing]] = {}
+        conversations: dict[str, list[OutgoingRequest]] = {}
         for each in sent:
             conversations.setdefault(each.conversation_id, []).append(each)
         free = asyncio.Semaphore(settings.max_in_flight)
         attempts: list[Delivery] = []
         failures: list[Delivery] = []
 
-        async def send(own: Sequence[Outgoing]) -> None:
+        async def send(own: Sequence[OutgoingRequest]) -> None:
             for each in own:
                 async with free:
                     if failures or not may_send():
@@ -232,7 +232,9 @@ class WebhookSender(PeriodicTasks):
         await asyncio.gather(*map(send, conversations.values()))
         return attempts, failures[0] if failures else None
 
-    async def _send(self, settings: ReceiverSettings, sent: Outgoing, attempts: list[Delivery]) -> Delivery | None:
+    async def _send(
+        self, settings: ReceiverSettings, sent: OutgoingRequest, attempts: list[Delivery]
+    ) -> Delivery | None:
         """Send one event, with three attempts. Returns the last one if it failed."""
         pauses = iter(PAUSES)
         while True:

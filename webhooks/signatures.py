@@ -15,7 +15,7 @@ def signed_headers(secrets: Sequence[str], event_id: str, at: datetime, body: by
     """Return the headers with which a receiver verifies a delivery. Each secret makes one signature.
 
     Args:
-        secrets: those of the endpoint. None: the delivery has no signature.
+        secrets: those of the endpoint; empty: the delivery has no signature.
         event_id: the id of the event, the same for each attempt.
         at: when this attempt is sent. Receivers refuse old ones.
         body: exactly what is sent.

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from math import inf
 from time import monotonic
 
-from runtime.bus import LOOK_INTO_THE_STORE, STREAMS, Announcement
+from runtime.bus import ANNOUNCEMENTS_LOST, STREAMS, Announcement
 from store.database import Database
 from store.streams import StreamedItem, next_items
 from store.webhooks import WebhookKey
@@ -39,7 +39,7 @@ class StreamedChats:
 
     def receive(self, announcement: Announcement) -> None:
         """Note what an announcement says of streamed chats."""
-        if announcement == LOOK_INTO_THE_STORE:
+        if announcement == ANNOUNCEMENTS_LOST:
             self._looked_at.clear()
         elif announcement.conversation_id == STREAMS and announcement.frame:
             changed = announcement.frame

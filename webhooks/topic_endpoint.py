@@ -12,7 +12,7 @@ from domain.transcript import ItemType, TranscriptItem
 from store.database import Database
 from store.streams import Progress, StreamedItem, advance_streams
 from store.webhooks import Delivery, StoredWebhook, WebhookKey
-from webhooks.deliveries import Outgoing
+from webhooks.deliveries import OutgoingRequest
 from webhooks.streamed_chats import StreamedChats
 from wire.frames import CHAT_ENDED
 from wire.items import item_with_contact
@@ -28,13 +28,13 @@ class TopicPage(NamedTuple):
     key: WebhookKey
     chats: StreamedChats
     items: Sequence[StreamedItem]
-    sent: Sequence[Outgoing]
+    to_send: Sequence[OutgoingRequest]
 
-    async def note(self, done: Collection[str], deliveries: Sequence[Delivery]) -> None:
+    async def record_progress(self, done: Collection[str], deliveries: Sequence[Delivery]) -> None:
         """Advance each stream to its last item before the first that is missing."""
         last: dict[str, Progress] = {}
         missing: set[str] = set()
-        for each, sent in zip(self.items, self.sent, strict=True):
+        for each, sent in zip(self.items, self.to_send, strict=True):
             if sent.id not in done:
                 missing.add(each.stream_id)
             if each.stream_id not in missing:
@@ -77,12 +77,12 @@ def _in_order(found: Sequence[StreamedItem]) -> Iterator[StreamedItem]:
         yield each
 
 
-def notified(conversation_id: str, kind: str, notification: Notification) -> Outgoing:
+def notified(conversation_id: str, kind: str, notification: Notification) -> OutgoingRequest:
     """Return a notification as it is sent. `kind`: what people read in the list of deliveries."""
-    return Outgoing(conversation_id, notification.id, kind, notification.body, notification.headers)
+    return OutgoingRequest(conversation_id, notification.id, kind, notification.body, notification.headers)
 
 
-def _outgoing(key: WebhookKey, each: StreamedItem) -> Outgoing:
+def _outgoing(key: WebhookKey, each: StreamedItem) -> OutgoingRequest:
     item = item_with_contact(each.item, each.conversation_id)
     id = str(uuid5(_NAMESPACE, f"{each.stream_id}/{each.item.id}"))
     return notified(

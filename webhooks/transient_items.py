@@ -19,8 +19,8 @@ from runtime.bus import Announcement, Bus
 from store.conversations import find_participant
 from store.database import Database
 from store.webhooks import StoredWebhook, WebhookKey
+from webhooks.configured_endpoints import ConfiguredEndpoints
 from webhooks.deliveries import deliver
-from webhooks.known_endpoints import KnownEndpoints
 from webhooks.receivers import Receivers
 from webhooks.streamed_chats import StreamedChats
 from webhooks.topic_endpoint import notified
@@ -43,7 +43,13 @@ class TransientItems:
     """Sends what the bus announces, until it is stopped."""
 
     def __init__(
-        self, db: Database, bus: Bus, endpoints: KnownEndpoints, chats: StreamedChats, receivers: Receivers, take: Take
+        self,
+        db: Database,
+        bus: Bus,
+        endpoints: ConfiguredEndpoints,
+        chats: StreamedChats,
+        receivers: Receivers,
+        take: Take,
     ) -> None:
         self._db, self._endpoints, self._chats = db, endpoints, chats
         self._receivers, self._take = receivers, take

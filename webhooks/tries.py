@@ -12,13 +12,13 @@ from domain.webhooks import WebhookState
 from runtime.logs import INSTANCE
 from store.database import Database
 from store.webhooks import WebhookKey, find_webhook, set_webhook_state
-from webhooks.deliveries import Attempt, deliver
+from webhooks.configured_endpoints import ConfiguredEndpoints
+from webhooks.deliveries import DeliveryAttempt, deliver
 from webhooks.endpoints import Endpoint, Page
-from webhooks.known_endpoints import KnownEndpoints
 from webhooks.receivers import Receivers
 from webhooks.sender import PAGE
 from webhooks.streamed_chats import StreamedChats
-from workflows.webhook_contract import Try, TryOutcome, TryResult, WebhookActivities
+from workflows.webhook_contract import TryOutcome, TryResult, WebhookActivities, WebhookStep
 
 
 class WebhookTries(WebhookActivities):
@@ -26,10 +26,10 @@ class WebhookTries(WebhookActivities):
 
     def __init__(self, db: Database, configuration: Configuration, receivers: Receivers) -> None:
         self._db, self._receivers = db, receivers
-        self._endpoints = KnownEndpoints(db, configuration, StreamedChats(db, look_seconds=0))
+        self._endpoints = ConfiguredEndpoints(db, configuration, StreamedChats(db, look_seconds=0))
 
     @activity.defn
-    async def try_webhook(self, wanted: Try) -> TryResult:
+    async def try_webhook(self, wanted: WebhookStep) -> TryResult:
         """Note the state of a webhook, and try to deliver its next event. After a success the workers send again.
 
         Raises:
@@ -39,7 +39,7 @@ class WebhookTries(WebhookActivities):
         with store_may_be_away():
             return await self._try(wanted, WebhookKey(wanted.instance, wanted.name))
 
-    async def _try(self, wanted: Try, key: WebhookKey) -> TryResult:
+    async def _try(self, wanted: WebhookStep, key: WebhookKey) -> TryResult:
         endpoint = self._endpoints.find(key)
         if endpoint is None or await find_webhook(self._db, key) is None:
             return TryResult(outcome=TryOutcome.REMOVED, reason="the configuration does not have it any more")
@@ -47,21 +47,21 @@ class WebhookTries(WebhookActivities):
         if not wanted.sends:
             return TryResult(outcome=TryOutcome.NOTED)
         if wanted.skips and (skipped := await self._next_page(key, endpoint)):
-            await skipped.note({skipped.sent[0].id}, ())
+            await skipped.record_progress({skipped.to_send[0].id}, ())
         page = await self._next_page(key, endpoint)
         if page is None:
             return await self._go_on(key)
-        attempt = await deliver(self._receivers, endpoint.settings, page.sent[0])
+        attempt = await deliver(self._receivers, endpoint.settings, page.to_send[0])
         is_done = attempt.delivery.is_done
-        await page.note({page.sent[0].id} if is_done else (), [attempt.delivery])
+        await page.record_progress({page.to_send[0].id} if is_done else (), [attempt.delivery])
         return await self._go_on(key) if is_done else _failed(attempt)
 
     async def _next_page(self, key: WebhookKey, endpoint: Endpoint) -> Page | None:
         """Return the next page that has something to send; None when there is none. Passes over what is not wanted."""
         while (webhook := await find_webhook(self._db, key)) and (page := await endpoint.page(webhook, PAGE)):
-            if page.sent:
+            if page.to_send:
                 return page
-            await page.note((), ())
+            await page.record_progress((), ())
         return None
 
     async def _go_on(self, key: WebhookKey) -> TryResult:
@@ -69,7 +69,7 @@ class WebhookTries(WebhookActivities):
         return TryResult(outcome=TryOutcome.DELIVERED)
 
 
-def _failed(attempt: Attempt) -> TryResult:
+def _failed(attempt: DeliveryAttempt) -> TryResult:
     delivery = attempt.delivery
     status = f"{delivery.status} " if delivery.status else ""
     return TryResult(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -52,7 +52,7 @@ def _contact_event(
         "channel": "CHAT",
     }
     if event.type == FeedEventType.CONTACT_DATA_UPDATED:
-        detail["updatedProperties"] = ["UserDefinedAttributes"]
+        detail["updatedProperties"] = _updated_properties(event.data)
     if found:
         contact, conversation = found
         detail |= _members(event, contact)
@@ -60,6 +60,15 @@ def _contact_event(
             detail |= without_none(tags=contact.tags, segmentAttributes=conversation.segment_attributes or None)
     resources = [contact_arn(event.instance, event.contact_id), instance_arn(event.instance)]
     return _envelope(event.id, DETAIL_TYPE, event.at, resources, detail)
+
+
+def _updated_properties(data: Mapping[str, Any]) -> list[str]:
+    """Amazon Connect documents attributes and tags. The others have the names that its Contact has."""
+    kinds = {"attributes": "UserDefinedAttributes", "references": "References", "tags": "Tags"}
+    return [
+        *(name for kind, name in kinds.items() if kind in data),
+        *(each.capitalize() for each in data.get("details", ())),
+    ]
 
 
 def _members(event: StoredEvent, contact: StoredContact) -> dict[str, Any]:

@@ -40,9 +40,11 @@ async def write(commit: Commit) -> CommitResult | None:
     return await _call(ConversationActivities.record, commit, _summary(commit))
 
 
-async def settle(conversation_id: str) -> None:
-    """Wait for an ordinary activity that writes nothing. Unlike that of a local activity, its result stands in the history."""
-    await _ordinary(ConversationActivities.record, Commit(conversation_id=conversation_id), "before the run ends")
+async def wait_for_regular_activity(conversation_id: str) -> None:
+    """Wait for a regular activity that writes nothing. Unlike that of a local activity, its result stands in the history."""
+    await _execute_regular_activity(
+        ConversationActivities.record, Commit(conversation_id=conversation_id), "before the run ends"
+    )
 
 
 async def opening_hours(question: OpeningHoursQuery) -> OpeningHours:
@@ -58,10 +60,10 @@ async def _call(
             activity, input, schedule_to_close_timeout=LOCAL_LIMIT, retry_policy=LOCAL_RETRIES, summary=summary
         )
     except FailureError:  # an ActivityError in the first run, its cause alone in a replay (SDK 1.35)
-        return await _ordinary(activity, input, summary)
+        return await _execute_regular_activity(activity, input, summary)
 
 
-async def _ordinary(
+async def _execute_regular_activity(
     activity: Callable[[ConversationActivities, _Input], Awaitable[_Output]], input: _Input, summary: str
 ) -> _Output:
     return await workflow.execute_activity_method(

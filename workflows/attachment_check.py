@@ -20,6 +20,9 @@ SCAN_TRIES = 3
 SCAN_LIMIT = timedelta(seconds=60)
 """A file on which there is no verdict after this time is rejected."""
 
+SCAN_PAUSE = timedelta(seconds=8)
+"""The pause after the first try; the next one is twice as long. Three tries outlast the restart of a scanner."""
+
 TRY_LIMIT = timedelta(seconds=30)
 
 
@@ -66,7 +69,7 @@ class AttachmentCheck:
     async def run(self, check: CheckAttachment) -> AttachmentStatus:
         """Has the file scanned, at most `SCAN_LIMIT`, sends the message, and has a rejected file deleted."""
         status = await self._verdict(check)
-        is_told = await self._tell(check, status)
+        is_told = await self._send_verdict(check, status)
         if status is AttachmentStatus.REJECTED or not is_told:
             await workflow.execute_activity_method(
                 AttachmentActivities.discard,
@@ -84,13 +87,13 @@ class AttachmentCheck:
                 check,
                 schedule_to_close_timeout=SCAN_LIMIT,
                 start_to_close_timeout=TRY_LIMIT,
-                retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=SCAN_TRIES),
+                retry_policy=RetryPolicy(initial_interval=SCAN_PAUSE, maximum_attempts=SCAN_TRIES),
                 summary="scan of the file",
             )
         except FailureError:
             return AttachmentStatus.REJECTED
 
-    async def _tell(self, check: CheckAttachment, status: AttachmentStatus) -> bool:
+    async def _send_verdict(self, check: CheckAttachment, status: AttachmentStatus) -> bool:
         """Send the conversation its message. Returns whether the conversation still runs."""
         conversation = workflow.get_external_workflow_handle(check.conversation_id)
         try:

@@ -21,7 +21,7 @@ def encode_state(state: ConversationState) -> str:
     return state.model_dump_json(exclude=_NOT_STORED, exclude_defaults=True)
 
 
-def standing_state(text: str, own: ConversationState, decided: Sequence[str]) -> ConversationState:
+def adopted_state(text: str, own: ConversationState, decided: Sequence[str]) -> ConversationState:
     """The state of the checkpoint that stands, for a run that goes on from it.
 
     Args:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from domain.audit import OperatorSignal
 from domain.checkpoints import Checkpoint, Conflict, ConflictKind
 from domain.conversation import ConversationSnapshot
-from workflows.checkpoint_states import encode_state, opening_of, standing_state, state_above, without_unrecorded
+from workflows.checkpoint_states import adopted_state, encode_state, opening_of, state_above, without_unrecorded
 from workflows.contract import (
     Commit,
     CommitResult,
@@ -59,7 +59,7 @@ class Commits:
         The commit contains the record only if it differs from that in the store.
         """
         items, notices = decided.decision.items, decided.decision.notices
-        signals = (*self._signals, *decided.by_hand)[-MAX_SIGNALS:]
+        signals = (*self._signals, *decided.operator_signals)[-MAX_SIGNALS:]
         state = state.replace(found_connected=())
         changed = None
         if snapshot_of(state) != self._recorded:
@@ -107,7 +107,7 @@ class Commits:
         """Count signalled events that are decided."""
         self._consumed += signalled
 
-    def standing(self, conflict: Conflict, before: ConversationState, signals: SignalHandlers) -> ConversationState:
+    def adopt_stored(self, conflict: Conflict, before: ConversationState, signals: SignalHandlers) -> ConversationState:
         """The state from which the run goes on, when the store has something else than its commit.
 
         Removes the events from the inbox on which the store's commit has decided.
@@ -125,10 +125,10 @@ class Commits:
                     decided += self._before.consumed
                 ids = signals.drop_signalled(standing.consumed - decided)
                 self._consumed += max(0, standing.consumed - decided)
-                state = standing_state(standing.state, before, ids)
+                state = adopted_state(standing.state, before, ids)
                 self._recorded = snapshot_of(state)
             case ConflictKind.BEHIND if standing:
-                state = standing_state(standing.state, before, conflict.recent_ids)
+                state = adopted_state(standing.state, before, conflict.recent_ids)
                 self._consumed += signals.drop_until(state.clock)
                 self._recorded = snapshot_of(state)
             case ConflictKind.OFFER_OVER if conflict.offer:

@@ -1,7 +1,7 @@
 """The contract of the workflow: its input, its results, and the signatures of the activities that it calls.
 
 Recorded histories hold all these values. A field is never renamed or removed, and a new field needs a default. A new field of
-`ConversationSnapshot` or `Placement` also needs a new rules version: see there.
+`ConversationSnapshot` or `Placement` also needs a new rules version (`workflows.rules_version`).
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.policy import Policy
     from domain.refusals import RefusalCode
     from workflows import operator_details, search_attributes
-    from workflows.activity_calls import ArchiveWriter, opening_hours, settle, write
+    from workflows.activity_calls import ArchiveWriter, opening_hours, wait_for_regular_activity, write
     from workflows.commits import Commits
     from workflows.contract import (
         WORKFLOW,
@@ -42,7 +42,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.machine import begin, catch_up, decide
     from workflows.metrics import count_refusals, count_timer
     from workflows.refusal_log import log_refusals
-    from workflows.refused_writes import decide_apart, not_storable, without_event, without_messages
+    from workflows.refused_writes import decide_first_alone, not_storable, without_event, without_messages
     from workflows.rounds import CANCELLATION, Round, decide_entries
     from workflows.rules_version import decide_rules_version
     from workflows.run_length import RunLength, fits_into_next_run
@@ -66,7 +66,7 @@ class Conversation(SignalHandlers):
         self._start = start
         self._state = before.replace(rules_version=decide_rules_version())
         self._commits = Commits(workflow.info().run_id, start, before)
-        self._suspects = 0
+        self._suspect_count = 0
         """How many events at the head of the inbox may cause a refused write. Each of them is decided and written alone."""
         self._length = RunLength(start.recycle_after, before.clock)
         self._archive = ArchiveWriter(self._mark_archived)
@@ -92,15 +92,15 @@ class Conversation(SignalHandlers):
         self._update_search_attributes()
         while not self._is_done():
             self._timer.set()
-            await workflow.wait_condition(lambda: self._has_work() or self._is_done() or self._timer.has_ended)
-            if self._timer.has_ended and not self._has_work():
+            await workflow.wait_condition(lambda: self._has_work() or self._is_done() or self._timer.has_fired)
+            if self._timer.has_fired and not self._has_work():
                 continue
             renews = self._wants_new_run()
             if renews and self._state.rules_version == 1:
                 self._continue_as_new()
             await self._work()
             if renews and self._state.rules_version > 1:
-                await settle(self._state.id)
+                await wait_for_regular_activity(self._state.id)
                 self._continue_as_new()
         return self._result()
 
@@ -166,11 +166,11 @@ class Conversation(SignalHandlers):
             if result is None or result.conflict is None:
                 break
             if result.conflict.kind is not ConflictKind.REFUSED:
-                self._state = self._commits.standing(result.conflict, before, self)
+                self._state = self._commits.adopt_stored(result.conflict, before, self)
             elif found := await self._without_refused(decided, before, result.conflict):
                 decided, result = found
                 break
-        self._suspects = max(0, self._suspects - decided.entries)
+        self._suspect_count = max(0, self._suspect_count - decided.entries)
         self._length.add_decided([self.inbox.popleft()[0] for _ in range(decided.entries)])
         self._commits.add_consumed(decided.signalled)
         if result and result.policy:
@@ -195,8 +195,8 @@ class Conversation(SignalHandlers):
 
     async def _decide_inbox(self) -> Round:
         now = workflow.now()
-        apart = self._suspects > 0 and len(self.inbox) > 0
-        decided = (decide_apart if apart else decide_entries)(self._state, self.inbox, now)
+        apart = self._suspect_count > 0 and len(self.inbox) > 0
+        decided = (decide_first_alone if apart else decide_entries)(self._state, self.inbox, now)
         batch, self._state = decided.decision, decided.decision.state
         if decided.entries == len(self.inbox) and self._timer.is_due() and not apart:
             batch = batch.followed_by(catch_up(self._state, now))
@@ -236,8 +236,8 @@ class Conversation(SignalHandlers):
             ApplicationError: the store can never take the conversation's beginning. The workflow fails.
         """
         self._state = before
-        if refused.entries and not self._suspects:
-            self._suspects = refused.entries
+        if refused.entries and not self._suspect_count:
+            self._suspect_count = refused.entries
             return None
         cause = not_storable(conflict.cause)
         if refused.entries:
@@ -253,7 +253,7 @@ class Conversation(SignalHandlers):
         if result is None or result.conflict is None:
             return found, result
         if result.conflict.kind is not ConflictKind.REFUSED:
-            self._state = self._commits.standing(result.conflict, before, self)
+            self._state = self._commits.adopt_stored(result.conflict, before, self)
             return None
         if before.commits == 0:
             raise ApplicationError(cause.text, type=cause.code, non_retryable=True)
@@ -294,10 +294,10 @@ class Conversation(SignalHandlers):
     def _continue_as_new(self) -> None:
         """Continue as new, unless something waits that the next run cannot take over.
 
-        Since version 2 of the rules only in the task that brings the result of an ordinary activity, for which the run has waited
-        alone (`settle`). A replay can deliver the result of a local activity one task early (SDK 1.35, see
+        Since version 2 of the rules only in the task that brings the result of a regular activity, for which the run has waited
+        alone (`wait_for_regular_activity`). A replay can deliver the result of a local activity one task early (SDK 1.35, see
         `workflows.deadline_timer`), and run on from there. It then ended the run before a signal that had made the server repeat
-        the task, and the signal was lost. The result of an ordinary activity stands in the history. No await may come between.
+        the task, and the signal was lost. The result of a regular activity stands in the history. No await may come between.
         """
         if self._may_continue_as_new():
             workflow.continue_as_new(

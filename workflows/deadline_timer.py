@@ -1,4 +1,4 @@
-"""The Temporal timers of a conversation. The next one ends at the nearest deadline or earlier, and is then set again.
+"""The Temporal timers of a conversation. The next one fires at the nearest deadline or earlier, and is then set again.
 
 To set a timer again with every message would add events to the history each time. A timer is set only when the nearest deadline
 becomes earlier than every timer. The later timers stay and are used in their turn.
@@ -9,8 +9,8 @@ once. A timer that was set in the first task and cancelled after the result is t
 command for its events. So the replay fails, and the conversation stands still. See `tests/workflows/test_queries.py`.
 
 Since version 6 of the rules only the loop of the workflow sets timers. A worker that takes a run over can receive tasks that led
-to nothing together with the task of a command. The end of a timer then comes after the command, but before it in a replay. So a
-timer that was set at once when another one ended had another place in the replay. See `tests/workflows/test_merged_tasks.py`.
+to nothing together with the task of a command. A timer then fires after the command, but before it in a replay. So a
+timer that was set at once when another one fired had another place in the replay. See `tests/workflows/test_merged_tasks.py`.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class DeadlineTimer:
     def __init__(self, nearest: Callable[[], Deadline | None], rules_version: int) -> None:
         self._nearest = nearest
         self._rules_version = rules_version
-        self.has_ended = False
-        """Whether a timer has ended since the last `set`."""
+        self.has_fired = False
+        """Whether a timer has fired since the last `set`."""
         self._sleeps: dict[Deadline, asyncio.Task[None]] = {}
 
     def is_due(self) -> bool:
@@ -45,8 +45,8 @@ class DeadlineTimer:
         return deadline is not None and deadline.due <= workflow.now()
 
     def set(self) -> None:
-        """Set a timer for the nearest deadline, unless one ends as early."""
-        self.has_ended = False
+        """Set a timer for the nearest deadline, unless one fires as early."""
+        self.has_fired = False
         deadline = self._nearest()
         if deadline is None or deadline.due <= workflow.now():
             return
@@ -60,4 +60,4 @@ class DeadlineTimer:
         if self._rules_version < 6:
             self.set()
         else:
-            self.has_ended = True
+            self.has_fired = True

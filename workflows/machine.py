@@ -223,7 +223,7 @@ def _agent_command(
     if (
         event.by in state.former_participants
         and trigger is not TransitionCause.RESUMED
-        and not _owner_moves(state, event)
+        and not _is_transfer_by_owner(state, event)
     ):
         return refuse(state, trigger, RefusalCode.PARTICIPANT_LEFT)
     if isinstance(event, Park) and state.state is State.WAITING:
@@ -231,7 +231,7 @@ def _agent_command(
     return _transition(state, trigger, event)
 
 
-def _owner_moves(state: ConversationState, event: Park | Release | Resume | Transfer) -> bool:
+def _is_transfer_by_owner(state: ConversationState, event: Park | Release | Resume | Transfer) -> bool:
     """Whether the agent who parked the conversation transfers it. Since version 3 of the rules."""
     owns = state.parked_by is not None and state.parked_by.id == event.by
     return owns and isinstance(event, Transfer) and state.rules_version >= 3

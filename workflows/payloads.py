@@ -39,7 +39,7 @@ class ConversationPayloadConverter(PydanticPayloadConverter):
         return value
 
 
-def reads_signals(converter: DataConverter) -> DataConverter:
+def with_unreadable_payloads(converter: DataConverter) -> DataConverter:
     """The data converter of workers and replays: as a client's, with its codec, but it reads what cannot be read as well."""
     return replace(converter, payload_converter_class=ConversationPayloadConverter)
 

@@ -22,7 +22,7 @@ from workflows.state import ConversationState
 from workflows.state_parts import DecidedCommand
 
 
-def decide_apart(
+def decide_first_alone(
     state: ConversationState, inbox: Collection[tuple[AnyEvent, PendingCommand | None]], now: datetime
 ) -> Round:
     """Decide on the first event of the inbox alone or, when deadlines precede it, on those alone."""

@@ -1,6 +1,6 @@
 """Replays exported workflow histories against the present code, without a server.
 
-A running conversation continues only if this code repeats the commands of its history. `docs/upgrading.md` describes how to
+A running conversation continues only if this code repeats the commands of its history. `docs/replaying.md` describes how to
 export histories, and what to do when one of them differs.
 """
 
@@ -24,7 +24,7 @@ from temporalio.worker import Replayer, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from workflows.conversation import Conversation
-from workflows.payloads import conversation_data_converter, reads_signals
+from workflows.payloads import conversation_data_converter, with_unreadable_payloads
 from workflows.replay_differences import Event, describe
 
 DECISIONS = ".decisions.json"
@@ -38,7 +38,7 @@ A running conversation with such a history stops at that point under this code, 
 Keep the old behaviour for runs that have begun (see docs/upgrading.md), then replay again. Do not edit a history."""
 
 
-class NoHistory(Exception):
+class NotAHistory(Exception):
     """A path does not contain a history of a conversation. The message is the reason, without the path."""
 
 
@@ -76,7 +76,7 @@ async def replay_all(
     """
     replayer = Replayer(
         workflows=[Conversation],
-        data_converter=reads_signals(converter),
+        data_converter=with_unreadable_payloads(converter),
         workflow_runner=runner or SandboxedWorkflowRunner(),
         # the core logs each difference in a line of a thousand characters
         runtime=Runtime(telemetry=TelemetryConfig(logging=None)),
@@ -89,7 +89,7 @@ async def _replay(replayer: Replayer, path: Path, converter: DataConverter) -> R
     try:
         events = _events(path)
         await _check_keys(events, converter)
-    except NoHistory as problem:
+    except NotAHistory as problem:
         return Replayed(path, 0, str(problem), is_history=False)
     history = WorkflowHistory.from_json(path.stem, {"events": events})
     failure = (await replayer.replay_workflow(history, raise_on_replay_failure=False)).replay_failure
@@ -140,26 +140,26 @@ def _conclusion(results: Sequence[Replayed]) -> list[str]:
 def _events(path: Path) -> list[Event]:
     """The events of an export: `{"events": [...]}`, or the list alone."""
     if path.is_dir():
-        raise NoHistory("there are no JSON files in this folder")
+        raise NotAHistory("there are no JSON files in this folder")
     try:
         exported: Any = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
-        raise NoHistory("there is no such file or folder") from None
+        raise NotAHistory("there is no such file or folder") from None
     except OSError as error:
-        raise NoHistory(f"it cannot be read ({error.strerror})") from None
+        raise NotAHistory(f"it cannot be read ({error.strerror})") from None
     except (ValueError, RecursionError) as error:
-        raise NoHistory(f"this is not JSON ({error})") from None
+        raise NotAHistory(f"this is not JSON ({error})") from None
     events: Any = exported.get("events") if isinstance(exported, dict) else exported
     if not (isinstance(events, list) and events and all(isinstance(event, dict) for event in events)):
-        raise NoHistory("this is not a workflow history; there are no events in it")
+        raise NotAHistory("this is not a workflow history; there are no events in it")
     started: Any = events[0].get("workflowExecutionStartedEventAttributes")
     if not isinstance(started, dict):
-        raise NoHistory("this history does not begin with the start of a workflow; export all of it")
+        raise NotAHistory("this history does not begin with the start of a workflow; export all of it")
     name = started.get("workflowType", {}).get("name")
     if name != Conversation.__name__:
-        raise NoHistory(f"this is the history of a workflow {name!r}, not of a {Conversation.__name__!r}")
+        raise NotAHistory(f"this is the history of a workflow {name!r}, not of a {Conversation.__name__!r}")
     if any("data" not in payload for payload in started.get("input", {}).get("payloads", [{}])):
-        raise NoHistory("its payloads are decoded; export it again without decoding the event history")
+        raise NotAHistory("its payloads are decoded; export it again without decoding the event history")
     return events
 
 
@@ -167,17 +167,17 @@ async def _check_keys(events: Sequence[Event], converter: DataConverter) -> None
     """Check that the converter can read the input of the workflow.
 
     Raises:
-        NoHistory: the input is encrypted, and the converter has no key, or not the right one.
+        NotAHistory: the input is encrypted, and the converter has no key, or not the right one.
     """
     sent = Parse(json.dumps(events[0]["workflowExecutionStartedEventAttributes"].get("input", {})), Payloads())
     if converter.payload_codec is None:
         if any(payload.metadata.get("encoding") == ENCRYPTED for payload in sent.payloads):
-            raise NoHistory("its payloads are encrypted; set PERENNIAL_ENCRYPTION_KEYS, as for a worker")
+            raise NotAHistory("its payloads are encrypted; set PERENNIAL_ENCRYPTION_KEYS, as for a worker")
         return
     try:
         await converter.payload_codec.decode(sent.payloads)
     except Exception as error:
-        raise NoHistory(f"its payloads cannot be decrypted: {error}") from None
+        raise NotAHistory(f"its payloads cannot be decrypted: {error}") from None
 
 
 @contextmanager

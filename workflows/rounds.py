@@ -27,7 +27,7 @@ from workflows.state import ConversationState
 from workflows.state_parts import DecidedCommand
 
 ROUND_ENTRIES = 500
-"""A round decides on no more entries of the inbox, so that no workflow task takes long. Not before version 5 of the rules."""
+"""The most entries of the inbox that one round decides on, so that no workflow task takes long. Since version 5 of the rules."""
 
 SIGNALLED = (Connect, Disconnect, MakeOffer, WithdrawOffer, QueuePosition, OpeningHours)
 """The events, beside messages, that the product itself sends as signals. All others it sends as commands."""
@@ -48,14 +48,14 @@ class Round(NamedTuple):
         entries: how many entries of the inbox it has decided on.
         signalled: how many of them are signalled events; the others are commands.
         results: the results of the commands.
-        by_hand: the operators' signals among the events.
+        operator_signals: the operators' signals among the events.
     """
 
     decision: Decision
     entries: int = 0
     signalled: int = 0
     results: tuple[tuple[PendingCommand, CommandResult], ...] = ()
-    by_hand: tuple[OperatorSignal, ...] = ()
+    operator_signals: tuple[OperatorSignal, ...] = ()
 
 
 def decide_entries(
@@ -67,7 +67,7 @@ def decide_entries(
     """
     batch, size, signalled, entries = Decision(state), 0, 0, 0
     results: list[tuple[PendingCommand, CommandResult]] = []
-    by_hand: list[OperatorSignal] = []
+    operator_signals: list[OperatorSignal] = []
     for event, pending in inbox:
         if len(batch.items) >= COMMIT_ITEMS or size >= COMMIT_BYTES:
             break
@@ -78,8 +78,8 @@ def decide_entries(
             results.append((pending, CommandResult(refused=known.refused, state=known.state)))
             continue
         decision = decide(batch.state, event, now)
-        if is_by_hand(event, pending):
-            by_hand.append(_operator_signal(batch.state, event, now, refused=decision.refused is not None))
+        if is_from_operator(event, pending):
+            operator_signals.append(_operator_signal(batch.state, event, now, refused=decision.refused is not None))
         size += sum(len(item.model_dump_json()) for item in decision.items)
         if pending:
             decided = DecidedCommand(id=pending.id, refused=decision.refused, state=decision.state.state)
@@ -88,10 +88,10 @@ def decide_entries(
         else:
             signalled += 1
         batch = batch.followed_by(decision)
-    return Round(batch, entries, signalled, tuple(results), tuple(by_hand))
+    return Round(batch, entries, signalled, tuple(results), tuple(operator_signals))
 
 
-def is_by_hand(event: AnyEvent, pending: PendingCommand | None) -> bool:
+def is_from_operator(event: AnyEvent, pending: PendingCommand | None) -> bool:
     """Whether a person has sent an event, as a signal or as a request to cancel. The product sends other events as signals."""
     if pending is not None:
         return event.by == CANCELLATION

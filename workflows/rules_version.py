@@ -6,7 +6,7 @@ next run, after continue-as-new, begins under the present version.
 | version | rule |
 |---|---|
 | 1 | a run continues as new before it works |
-| 2 | a run continues as new after it has worked, and after an ordinary activity (`Conversation._continue_as_new`) |
+| 2 | a run continues as new after it has worked, and after a regular activity (`Conversation._continue_as_new`) |
 | 3 | a survey understands punctuation around answers; a waiting conversation can be transferred; writes count (`RunLength`) |
 | 4 | an open socket outweighs a late report (`Commit.absent`); a connect has its own instant; `Timer.ASSIGNED` |
 | 5 | the bytes of signals count (`RunLength`); a run hands over up to 1 MB of events; a round has a limit (`ROUND_ENTRIES`) |

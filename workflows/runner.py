@@ -3,7 +3,7 @@
 The SDK's sandbox imports a workflow's module anew for each run. It enters itself for each task, and several times for each
 payload, and compiles the lines that do so each time. All this is slow, and none of it protects a conversation: its packages keep
 no state, and its data converter ignores the context of a payload. So the packages pass through, the lines are compiled once, and
-the questions about payloads are answered outside. Built-ins and imports stay restricted. ruff finds calls that are not
+the context is asked for outside of the sandbox. Built-ins and imports stay restricted. ruff finds calls that are not
 deterministic, such as `datetime.now`, in the packages (`banned-api` in `pyproject.toml`).
 """
 

@@ -110,7 +110,7 @@ class SignalHandlers:
 
     @workflow.signal
     def transfer(self, *inputs: Any) -> None:
-        """Body: `{"contact_id", "queue", "user"?, "name"?, "by"?}`."""
+        """Body: `{"queue", "contact_id"?, "user"?, "name"?, "by"?}`."""
         self._receive(Transfer, inputs)
 
     @workflow.signal

@@ -71,7 +71,7 @@ _NOT_ENDED = frozenset({State.OPEN, State.ACTIVE, State.WAITING})
 _WRAP_UP = frozenset({State.WRAP_UP})
 _CUSTOMER, _AGENT = Role.CUSTOMER, Role.AGENT
 _DISCONNECT = ParticipantTimer.DISCONNECT_NONCUSTOMER
-_AT_ONCE = timedelta(0)
+_IMMEDIATELY = timedelta(0)
 
 MAX_LIMIT = timedelta(days=365_000)
 """A timer with this limit or a longer one does not run: its deadline would be after the last instant of the calendar."""
@@ -129,8 +129,8 @@ TIMER_RULES = (
     TimerRule(Timer.WRAP_UP,             _ANY,        _WRAP_UP,   _agent_wraps_up,                         lambda s: s.policy.wrap_up),
     TimerRule(Timer.WAITING,             _PERSISTENT, _WAITING,   _last_activity,                          lambda s: s.policy.waiting_period),
     TimerRule(Timer.AGENT_GRACE,         _ANY,        _ACTIVE,    _agent_away,                             lambda s: s.policy.agent_grace),
-    TimerRule(Timer.HOURS,               _ANY,        _OPEN,      lambda s: s.hours.until if s.hours else None, lambda s: _AT_ONCE),
-    TimerRule(Timer.OFFER,               _ANY,        _OPEN,      lambda s: s.offer.until if s.offer else None, lambda s: _AT_ONCE),
+    TimerRule(Timer.HOURS,               _ANY,        _OPEN,      lambda s: s.hours.until if s.hours else None, lambda s: _IMMEDIATELY),
+    TimerRule(Timer.OFFER,               _ANY,        _OPEN,      lambda s: s.offer.until if s.offer else None, lambda s: _IMMEDIATELY),
     TimerRule(Timer.CUSTOMER_SILENT,     _ANY,        _NOT_ENDED, lambda s: silent_since(s, _CUSTOMER),     lambda s: silence_limit(s, _CUSTOMER)),
     TimerRule(Timer.AGENT_SILENT,        _ANY,        _ACTIVE,    lambda s: silent_since(s, _AGENT),        lambda s: silence_limit(s, _AGENT)),
     TimerRule(Timer.CUSTOMER_IDLE,       _ANY,        _TALKING,   lambda s: inactive_since(s, _CUSTOMER),   lambda s: idle_limit(s, _CUSTOMER)),

@@ -152,8 +152,8 @@ def end_chat(reason: EndReason) -> TransitionAction:
         decision = Decision(state)
         if reason is EndReason.CUSTOMER_LOST:
             decision = decision.then(lambda s: automated_message(s, "customer_disconnected"))
-        unheard = reason is EndReason.OPEN_TOO_LONG and state.policy.texts.nobody_available is not None
-        decision = decision.then(lambda s: automated_message(s, "nobody_available" if unheard else "ended"))
+        nobody_answered = reason is EndReason.OPEN_TOO_LONG and state.policy.texts.nobody_available is not None
+        decision = decision.then(lambda s: automated_message(s, "nobody_available" if nobody_answered else "ended"))
         first = Role.AGENT if reason in (EndReason.AGENT_ENDED, EndReason.AUTO_DISCONNECTED) else Role.CUSTOMER
         for participant in sorted(state.participants, key=lambda p: p.role is not first):
             decision = decision.then(lambda s, p=participant: _leave_with_end(s, p))
@@ -201,7 +201,7 @@ def end_by_agent(state: ConversationState, event: AnyEvent | None) -> Decision:
     return announced.then(lambda s: _end_or_begin_survey(s, event, EndReason.AGENT_ENDED))
 
 
-def disconnect_others(state: ConversationState, event: AnyEvent | None) -> Decision:
+def end_by_participant_timer(state: ConversationState, event: AnyEvent | None) -> Decision:
     """End the chat because a participant timer expired (Amazon Connect: disconnect flow).
 
     If a survey follows, only the agent leaves; otherwise all participants leave.

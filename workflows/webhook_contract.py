@@ -25,8 +25,8 @@ class FailingWebhook(Value):
     name: str
 
 
-class Try(Value):
-    """What the activity does.
+class WebhookStep(Value):
+    """One call of the activity. It sets the state, passes over the next event if `skips`, and tries to send if `sends`.
 
     Attributes:
         state: the state that the store gets first.
@@ -87,6 +87,6 @@ class WebhookActivities:
     """The signature of the activity; `webhooks/` implements it."""
 
     @activity.defn
-    async def try_webhook(self, wanted: Try) -> TryResult:
+    async def try_webhook(self, wanted: WebhookStep) -> TryResult:
         """Try to deliver the next event of a webhook, and note the state of the webhook. Can deliver an event twice."""
         raise NotImplementedError

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Collection
 from contextlib import suppress
 from typing import Annotated, Any
 
@@ -117,28 +118,31 @@ async def _next_events(services: Services, reader: _Reader, wait: float, *, with
     return found
 
 
-async def _pages(
-    services: Services, reader: _Reader, *, with_content: bool
-) -> AsyncIterator[Sequence[FeedEventResponse]]:
+async def _pages(services: Services, reader: _Reader, *, with_content: bool) -> AsyncIterator[FeedResponse]:
     """The pages of a stream. Each look for new events ends with an empty one."""
     async for _ in services.feed_waits.looks(reader.instance, STREAM_SECONDS):
         is_at_end = False
         while not is_at_end:
             before = reader.position
-            yield (await reader.page(with_content=with_content)).events
-            is_at_end = reader.position == before
+            yield await reader.page(with_content=with_content)
+            is_at_end = reader.position == before or services.stopping.is_set()
+            await asyncio.sleep(0)  # SQLite reads, and an empty page is sent, without a turn of the loop
         if services.stopping.is_set():
             return
 
 
-async def _server_sent(pages: AsyncIterator[Sequence[FeedEventResponse]]) -> AsyncIterator[bytes]:
+async def _server_sent(pages: AsyncIterator[FeedResponse]) -> AsyncIterator[bytes]:
     yield b"retry: 1000\n\n"
-    silent = 0
+    known, silent = "", 0
     with suppress(Unavailable):  # the client comes back with its last position, and then gets the error
         async for page in pages:
-            for event in page:
-                yield f"id: {event.position}\nevent: {event.type}\ndata: {event.model_dump_json()}\n\n".encode()
-            silent = 0 if page else silent + 1
+            for event in page.events:
+                known = event.position
+                yield f"id: {known}\nevent: {event.type}\ndata: {event.model_dump_json()}\n\n".encode()
+            if page.next != known:  # events of other types were skipped: the client goes on behind them
+                known = page.next
+                yield f"id: {known}\n\n".encode()
+            silent = 0 if page.events else silent + 1
             if silent == KEEP_ALIVE_LOOKS:
                 silent = 0
                 yield b": \n\n"

@@ -74,7 +74,7 @@ async def start_attachment_upload(
     request: Request, services: ServicesInRequest, session: ByConnectionToken, body: JsonBody[StartAttachmentUpload]
 ) -> dict[str, Any]:
     """StartAttachmentUpload. A repeat under the same ClientToken has the same id, and another URL."""
-    session.require_voice()
+    session.require_may_send()
     workstream = _workstream(services, session)
     rules = workstream.attachments if workstream else NO_FILES
     if not (rules.extensions and services.engine.archives):
@@ -113,12 +113,12 @@ async def complete_attachment_upload(
 
     With a scanner the item comes with its verdict. The response waits for it 10 seconds at most.
     """
-    session.require_voice()
+    session.require_may_send()
     [id] = body.attachment_ids
     found = await attachments.find_attachment(services.db, id)
     if found is None or found.participant_id != session.participant.id:
         raise _unknown("AttachmentIds", id)
-    if found.accepted_at is not None and await services.attachments.stands(found):
+    if found.accepted_at is not None and await services.attachments.is_in_transcript(found):
         return {}
     await services.attachments.accept(found)
     if services.attachments.are_checked:

@@ -114,9 +114,9 @@ def connection_data(
     now = datetime.now(UTC)
     data: dict[str, Any] = {}
     if "WEBSOCKET" in types:
-        present, most = services.open_sockets.of(participant_id), services.settings.sockets_per_participant
-        if present >= most:
-            raise TooFast(f"The participant has {present} open WebSockets; at most {most} are allowed.")
+        present, limit = services.open_sockets.count_of(participant_id), services.settings.sockets_per_participant
+        if present >= limit:
+            raise TooFast(f"The participant has {present} open WebSockets; at most {limit} are allowed.")
         end = {} if until is None else {"until": int(until.timestamp())}
         token = services.tokens.make(
             TokenKind.SOCKET, participant_id, SOCKET_URL_LIFE, jti=uuid4().hex, **of_agent(agent_identity), **end

@@ -1,6 +1,6 @@
 """The URLs of files: a client sends the bytes of an attachment with PUT, and gets them with GET.
 
-A URL has a token for one file and one of both. It needs no other credential, because clients send none.
+The token in a URL is for one file and one method: PUT or GET. It needs no other credential, because clients send none.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ async def send_message(
     request: Request, services: ServicesInRequest, session: ByConnectionToken, body: JsonBody[SendMessage]
 ) -> dict[str, Any]:
     """SendMessage. After a 200 response the transcript will contain the message exactly once, even if processes die."""
-    session.require_voice()
+    session.require_may_send()
     allowed = session.conversation.content_types
     if allowed and body.content_type not in allowed:
         raise InvalidValue(f"ContentType: this chat supports {', '.join(allowed)} only.")
@@ -101,7 +101,7 @@ async def send_event(
     services: ServicesInRequest, session: ByConnectionToken, body: JsonBody[SendEvent]
 ) -> dict[str, Any]:
     """SendEvent. Typing goes to sockets only. A receipt is stored with its message before the response."""
-    session.require_voice()
+    session.require_may_send()
     now = datetime.now(UTC)
     if body.content_type == TYPING:
         await _send_typing(services, session)

@@ -32,7 +32,7 @@ class TopicSettings(ReceiverSettings):
     """A topic: an address that gets the items of the chats that are streamed to it by POST, in the shape of SNS."""
 
     secrets: Annotated[Secrets, Field(max_length=2)] = ()
-    """The secrets that sign. None: requests have no signature."""
+    """The secrets that sign. Empty: requests have no signature."""
     max_in_flight: Annotated[int, Field(ge=1, le=50), Number] = 20
     """How many chats have a delivery at the same time. A person waits in each, so it is more than for a webhook."""
 

@@ -132,7 +132,7 @@ class QuestionSettings(SettingsSection):
 
 
 class SurveySettings(SettingsSection):
-    """The survey after an agent has ended a chat, and the time for all answers.
+    """The survey after an agent or a participant timer has ended a chat, and the time for all answers.
 
     Without questions, a bot that joins by CreateParticipant asks them; the survey is over when the bot leaves.
     """

@@ -76,6 +76,19 @@ async def test_answer_with_texts_has_few_events(tmp_path: Path) -> None:
         assert seen == [None] * 150 + [each.content for each in items]
 
 
+async def test_stream_names_the_position_behind_skipped_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that comes back does not read them again, and its position does not become too old."""
+    monkeypatch.setattr(routes, "STREAM_SECONDS", 0)
+    async with administered(tmp_path) as hooks:
+        await record(hooks.db, "c", opening=opening(instance="i"), items=[item(number) for number in range(1, 151)])
+        page = await hooks.http.get("/v1/events", params={"instance": "i", "limit": 1_000, "after": "0-0"})
+        query = {"instance": "i", "types": "survey.answered", "after": "0-0"}
+        answer = await hooks.http.get("/v1/events", params=query, headers={"accept": "text/event-stream"})
+        [*_, last] = [line for line in answer.text.splitlines() if line.startswith("id: ")]
+        assert last == f"id: {page.json()['next']}"
+        assert "data: " not in answer.text
+
+
 @pytest.mark.parametrize(("pages", "status"), [(0, 503), (1, 200)])
 async def test_stream_ends_when_the_store_is_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pages: int, status: int

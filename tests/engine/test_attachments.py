@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from temporalio.client import WorkflowExecutionStatus
 
 from configuration.current import Configuration
 from domain.attachments import AttachmentStatus
@@ -125,13 +126,13 @@ async def test_each_step_can_be_repeated(engine: Engine, tmp_path: Path) -> None
             await desk.attachments.accept(row)
             row = await desk.found(row)
         assert desk.files() == [f"{row.id}.txt"]
-        assert not await desk.attachments.stands(row)
+        assert not await desk.attachments.is_in_transcript(row)
         for _ in range(2):
             await desk.send(row)
         item = await desk.item(row)
         assert item.attachment
         assert (item.attachment.name, item.attachment.size) == ("bees.txt", len(CONTENT))
-        assert await desk.attachments.stands(row)
+        assert await desk.attachments.is_in_transcript(row)
 
 
 async def test_step_between_acceptance_and_move_is_repeated(engine: Engine, tmp_path: Path) -> None:
@@ -273,9 +274,31 @@ async def test_files_go_with_their_conversation(engine: Engine, tmp_path: Path) 
         assert await rows.attachments_of(engine.db, desk.chat.id) == []
 
 
-async def test_without_a_working_scanner_a_file_is_rejected(engine: Engine, tmp_path: Path) -> None:
-    """Nothing listens at the address of the scanner."""
-    scanner = "clamd://127.0.0.1:1"
+SCANNER = "clamd://127.0.0.1:1"
+"""Nothing listens there."""
+
+
+@pytest.mark.usefixtures("patient")
+async def test_a_check_that_an_operator_has_ended_begins_again(engine: Engine, tmp_path: Path) -> None:
+    """With the completion by the client, and with the look at what is left of old uploads."""
+    async with engine.worker():
+        desk = await desk_of(engine, tmp_path, attachment_scanner=SCANNER)
+        row = await desk.upload(await desk.begin(timedelta(days=2)))
+        await desk.attachments.accept(row)
+    await desk.attachments.delete_leftovers()  # no worker runs, so the check waits
+    check = engine.client.get_workflow_handle(f"attachment-{row.id}")
+    await check.terminate("by an operator")
+    await desk.attachments.delete_leftovers()
+    description = await check.describe()
+    assert description.status is WorkflowExecutionStatus.RUNNING
+    await check.terminate("the test is over")
+
+
+async def test_without_a_working_scanner_a_file_is_rejected(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workflows.attachment_check.SCAN_PAUSE", timedelta(milliseconds=100))
+    scanner = SCANNER
     async with engine.worker(archive=tmp_path.as_uri(), scanner=scanner):
         desk = await desk_of(engine, tmp_path, attachment_scanner=scanner)
         row = await desk.upload(await desk.begin())

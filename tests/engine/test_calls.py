@@ -8,7 +8,7 @@ import pytest
 from temporalio.service import RPCError, RPCStatusCode
 
 from engine import calls
-from engine.calls import delays, repeated
+from engine.calls import delays, with_retries
 
 
 class FailingCall:
@@ -27,27 +27,27 @@ class FailingCall:
 
 async def test_call_is_repeated_while_its_error_passes() -> None:
     call = FailingCall(RPCStatusCode.RESOURCE_EXHAUSTED, RPCStatusCode.UNAVAILABLE)
-    assert await repeated(call) == "done"
+    assert await with_retries(call) == "done"
     assert call.attempts == 3
 
 
 async def test_error_that_does_not_pass_is_raised_at_once() -> None:
     call = FailingCall(RPCStatusCode.NOT_FOUND)
     with pytest.raises(RPCError):
-        await repeated(call)
+        await with_retries(call)
     assert call.attempts == 1
 
 
 async def test_caller_adds_errors_that_pass() -> None:
     call = FailingCall(RPCStatusCode.FAILED_PRECONDITION)
-    assert await repeated(call, calls.PASSING | {RPCStatusCode.FAILED_PRECONDITION}) == "done"
+    assert await with_retries(call, calls.TRANSIENT | {RPCStatusCode.FAILED_PRECONDITION}) == "done"
 
 
 async def test_last_error_is_raised_when_the_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls, "REPEAT_SECONDS", 0.02)
     call = FailingCall(*[RPCStatusCode.UNAVAILABLE] * 10)
     with pytest.raises(RPCError):
-        await repeated(call)
+        await with_retries(call)
     assert 2 <= call.attempts < 10
 
 

@@ -84,7 +84,9 @@ async def reconciliation(db: Database) -> None:
     assert await find_checkpoint(db, CHAT)
     found = await conversations.find_conversation(db, CHAT)
     assert found
-    assert (await recorded_opening(db, found)).customer_participant_id == CHAT_CUSTOMER
+    again = await recorded_opening(db, found)
+    assert again
+    assert again.customer_participant_id == CHAT_CUSTOMER
 
 
 async def start_within_the_limit(db: Database) -> None:

@@ -32,7 +32,7 @@ from store.database import Database
 from tests.plans.filled_store import ANN, CHAT, SUPPORT, WORKSTREAM
 from tests.store.sample_records import INSTANCE
 from tests.test_vocabulary import SOURCES
-from webhooks.known_endpoints import KnownEndpoints
+from webhooks.configured_endpoints import ConfiguredEndpoints
 from webhooks.receivers import Receivers
 from webhooks.sender import WebhookSender
 from webhooks.streamed_chats import StreamedChats
@@ -82,7 +82,7 @@ async def periodic_tasks(db: Database) -> AsyncGenerator[Tasks]:
         engine = ConversationClient(await Client.connect("127.0.0.1:1", lazy=True), settings)
         services = build_services(settings, db, bus, configuration, engine)
         chats, receivers = StreamedChats(db), Receivers(hosts=(), loopback=False)
-        WebhookSender(db, bus, KnownEndpoints(db, configuration, chats), chats, receivers, AsyncMock())
+        WebhookSender(db, bus, ConfiguredEndpoints(db, configuration, chats), chats, receivers, AsyncMock())
         UnreachedCustomers(db, configuration, None)
     frames = FrameQueue(on_overflow=lambda: None)
     assert await services.transcripts.join(TranscriptSubscriber(f"{CHAT}-customer", CHAT, frames))

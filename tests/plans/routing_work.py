@@ -89,7 +89,7 @@ async def returns_to_an_agent(db: Database) -> None:
     await offers.claim_offer(db, "returned", BOB, now)
     await remove_from_routing(db, "returned", now)
     await put(db, placement("reserved", bound_to="agent-1", enqueued_at=now), now)
-    offer = await offers.offer_next(db, INSTANCE, SUPPORT, {}, now + RULES.patience + MINUTE)
+    offer = await offers.offer_next(db, INSTANCE, SUPPORT, {}, now + RULES.required_agent_timeout + MINUTE)
     assert offer
     absent = OfferOutcome.ABSENT
     await report_offer_end(db, offer, OfferOutcome.ACCEPTED, now)

@@ -240,7 +240,7 @@ async def deletion_of_a_conversation(db: Database) -> None:
 
 async def deletion_of_traces(db: Database) -> None:
     """The deletion of what names a conversation for some days. It reads these tables as a whole."""
-    await personal_data.erase_traces(db, INSTANCE, ["closed-4", "waiting-4"])
+    await personal_data.erase_short_lived_rows(db, INSTANCE, ["closed-4", "waiting-4"])
 
 
 async def entries_of_the_audit_log(db: Database) -> None:

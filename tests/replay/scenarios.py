@@ -189,7 +189,7 @@ async def assigned_to_absent_agents(engine: Engine, environment: WorkflowEnviron
 
 
 async def outage(engine: Engine, _: WorkflowEnvironment) -> Chat:
-    """The store cannot be written for a while: the write becomes an ordinary activity, and nothing is lost."""
+    """The store cannot be written for a while: the write becomes a regular activity, and nothing is lost."""
     chat = await engine.start(id=f"recorded-outage-{uuid4()}")
     await chat.signal("connect")
     await chat.wait_until(lambda s: s.seq == 1, "the customer has joined")
@@ -199,7 +199,7 @@ async def outage(engine: Engine, _: WorkflowEnvironment) -> Chat:
             await transaction.execute(text("LOCK TABLE checkpoints IN EXCLUSIVE MODE"))
         for number in range(3):
             await chat.signal("message", {"content": f"message {number}", "by": "customer"})
-        await eventually(chat.pending_activity, "an ordinary activity tries to write")
+        await eventually(chat.pending_activity, "a regular activity tries to write")
     await chat.assign()
     await chat.end()
     await chat.close()

@@ -106,7 +106,7 @@ class ReferenceRouting:
             return False
         if contact.bound_until is not None and contact.bound_until <= now:
             return False
-        if agent.status not in rule.statuses and agent.status_since <= now - rule.patience:
+        if agent.status not in rule.statuses and agent.status_since <= now - rule.required_agent_timeout:
             return False
         return contact.bound_until is None or (agent.status in rule.statuses and agent.next_status is None)
 

@@ -17,7 +17,7 @@ from tests.store.sample_records import INSTANCE
 
 QUEUES = ("north", "south", "west")
 USERS = tuple(f"a{n}" for n in range(8))
-RULES = {"flow-1": OfferRules(pause=timedelta(milliseconds=50), patience=timedelta(milliseconds=200))}
+RULES = {"flow-1": OfferRules(pause=timedelta(milliseconds=50), required_agent_timeout=timedelta(milliseconds=200))}
 
 
 def now() -> datetime:

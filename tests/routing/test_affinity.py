@@ -26,7 +26,7 @@ from tests.routing.routing_records import (
 )
 from tests.store.sample_records import INSTANCE, after
 
-RULES = {"flow-1": OfferRules(patience=timedelta(seconds=60), pause=timedelta(seconds=30))}
+RULES = {"flow-1": OfferRules(required_agent_timeout=timedelta(seconds=60), pause=timedelta(seconds=30))}
 PREFERRED: dict[str, Any] = {"bound_to": "ann", "bound_until": after(40)}
 REQUIRED: dict[str, Any] = {"bound_to": "ann"}
 both_kinds = pytest.mark.parametrize("binding", [PREFERRED, REQUIRED], ids=["preferred", "required"])

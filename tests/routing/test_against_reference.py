@@ -26,12 +26,12 @@ QUEUES = ("north", "south")
 USERS = ("ann", "bob", "cid", "dan")
 MISS_LIMIT = 2
 RULES = {
-    "free": OfferRules(pause=timedelta(seconds=40), patience=timedelta(seconds=90)),
+    "free": OfferRules(pause=timedelta(seconds=40), required_agent_timeout=timedelta(seconds=90)),
     "robin": OfferRules(
         frozenset({AgentStatus.AVAILABLE}),
         RoutingMethod.ROUND_ROBIN,
         pause=timedelta(seconds=20),
-        patience=timedelta(seconds=30),
+        required_agent_timeout=timedelta(seconds=30),
     ),
 }
 STEPS = 150

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runtime import outbox
-from runtime.bus import LOOK_INTO_THE_STORE, Announcement
+from runtime.bus import ANNOUNCEMENTS_LOST, Announcement
 from runtime.outbox import Outbox
 
 TYPING = Announcement("c", {"ContentType": "application/vnd.amazonaws.connect.event.typing"})
@@ -35,14 +35,14 @@ async def test_old_typing_is_dropped_and_a_farewell_is_kept(monkeypatch: pytest.
 async def test_everybody_looks_into_the_store_instead_of_old_announcements(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "MAX_AGE_SECONDS", -1)
     waiting = filled(GROWN, GROWN)
-    assert await waiting.next_batch(10, 0) == [LOOK_INTO_THE_STORE]
+    assert await waiting.next_batch(10, 0) == [ANNOUNCEMENTS_LOST]
     assert await waiting.next_batch(10, 0) == []
 
 
 async def test_only_the_latest_announcements_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "MAX_WAITING", 2)
     waiting = filled(GROWN, FAREWELL, GROWN)
-    assert await waiting.next_batch(10, 0) == [FAREWELL, GROWN, LOOK_INTO_THE_STORE]
+    assert await waiting.next_batch(10, 0) == [FAREWELL, GROWN, ANNOUNCEMENTS_LOST]
 
 
 async def test_batch_that_could_not_be_sent_comes_first_and_keeps_its_age(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,4 +55,4 @@ async def test_batch_that_could_not_be_sent_comes_first_and_keeps_its_age(monkey
     assert await waiting.next_batch(10, 0) == [GROWN, FAREWELL]
     waiting.put_back()
     monkeypatch.setattr(outbox, "monotonic", lambda: now + outbox.MAX_AGE_SECONDS)
-    assert await waiting.next_batch(10, 0) == [LOOK_INTO_THE_STORE]
+    assert await waiting.next_batch(10, 0) == [ANNOUNCEMENTS_LOST]

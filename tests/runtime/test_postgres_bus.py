@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from runtime import postgres_bus
-from runtime.bus import LOOK_INTO_THE_STORE, Announcement, Bus, encoded
+from runtime.bus import ANNOUNCEMENTS_LOST, Announcement, Bus, encoded
 from runtime.periodic import run_in_background
 from runtime.postgres_bus import MAX_BATCH, MAX_PAYLOAD_BYTES, PostgresBus
 from tests import postgres
@@ -31,7 +31,7 @@ async def buses(postgresql_server: str) -> AsyncIterator[tuple[Bus, asyncio.Queu
         receiver.subscribe(received.put_nowait)
         # a bus that receives its own announcement is connected
         await receiver.announce(Announcement("ready"))
-        assert await next_announcements(received, 2) == [LOOK_INTO_THE_STORE, Announcement("ready")]
+        assert await next_announcements(received, 2) == [ANNOUNCEMENTS_LOST, Announcement("ready")]
         yield sender, received
 
 
@@ -102,10 +102,10 @@ async def test_bus_listens_again_after_a_restart_before_anything_is_sent(monkeyp
             sender, receiver = PostgresBus(url), PostgresBus(url)
             receiver.subscribe(received.put_nowait)
             async with run_in_background(sender, receiver):
-                assert await next_announcements(received, 1) == [LOOK_INTO_THE_STORE]
+                assert await next_announcements(received, 1) == [ANNOUNCEMENTS_LOST]
                 server.stop()
                 await asyncio.to_thread(server.start)
-                assert await next_announcements(received, 1) == [LOOK_INTO_THE_STORE]
+                assert await next_announcements(received, 1) == [ANNOUNCEMENTS_LOST]
                 await sender.announce(Announcement("after"))
                 assert await next_announcements(received, 1) == [Announcement("after")]
 
@@ -146,7 +146,7 @@ async def test_announcement_is_sent_over_the_next_connection(
         sender, receiver = PostgresBus(url, connect), PostgresBus(url)
         receiver.subscribe(received.put_nowait)
         async with run_in_background(sender, receiver):
-            assert await next_announcements(received, 1) == [LOOK_INTO_THE_STORE]
+            assert await next_announcements(received, 1) == [ANNOUNCEMENTS_LOST]
             await sender.announce(Announcement("once"))
             assert await next_announcements(received, 1) == [Announcement("once")]
             assert errors == []

@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from domain.feed import FeedEventType
 from store.contact_details import ContactDetails, change_details
 from store.conversations import find_contact, open_conversation
 from store.database import Database
+from store.feed import FeedPosition, StoredEvent, page_of_feed
 from store.personal_data import erase_conversation, exported_conversation
 from store.records import ContactReference, StoredContact
 from tests.store.sample_records import INSTANCE, after, contact, opening, record, snapshot
@@ -21,6 +23,10 @@ async def stored(db: Database, id: str = "c") -> StoredContact:
     found = await find_contact(db, INSTANCE, id)
     assert found
     return found[0]
+
+
+async def feed(db: Database) -> list[StoredEvent]:
+    return list(await page_of_feed(db, INSTANCE, FeedPosition(), 1_000))
 
 
 def everything(_: ContactDetails) -> ContactDetails:
@@ -64,6 +70,22 @@ async def test_concurrent_changes_are_all_kept(db: Database) -> None:
 
     await asyncio.gather(*map(adding, "abcdef"))
     assert (await stored(db)).tags == {key: key for key in "abcdef"}
+
+
+async def test_feed_names_what_has_changed_once(db: Database) -> None:
+    await open_conversation(db, opening())
+    known = len(await feed(db))
+    for _ in range(2):  # as a client that sends its request again
+        await change_details(db, await stored(db), everything)
+    await change_details(db, await stored(db), lambda details: replace(details, tags={"team": "b", "level": "2"}))
+    await change_details(db, await stored(db), lambda details: replace(details, tags={"team": "b"}))
+    found = (await feed(db))[known:]
+    assert {(each.type, each.contact_id) for each in found} == {(FeedEventType.CONTACT_DATA_UPDATED, "c")}
+    assert [each.data for each in found] == [
+        {"details": ["description", "name"], "references": ["page"], "tags": ["team"]},
+        {"tags": ["level", "team"]},
+        {"tags": ["level"]},
+    ]
 
 
 async def test_details_are_exported_and_deleted_with_the_conversation(db: Database) -> None:

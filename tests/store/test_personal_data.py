@@ -18,7 +18,7 @@ from store.personal_data import (
     conversations_of_customer,
     ended_conversations,
     erase_conversation,
-    erase_traces,
+    erase_short_lived_rows,
     exported_conversation,
     ids_within,
 )
@@ -165,7 +165,7 @@ async def tables_with(db: Database, mark: str) -> set[str]:
 
 
 async def erase(db: Database, conversation_id: str) -> Erased:
-    await erase_traces(db, INSTANCE, await ids_within(db, conversation_id))
+    await erase_short_lived_rows(db, INSTANCE, await ids_within(db, conversation_id))
     return await erase_conversation(db, conversation_id)
 
 

@@ -15,9 +15,11 @@ from domain.feed import CONTACT_EVENTS
 from domain.participants import ParticipantPresence
 from store import schema
 from store.attributes import merge_attributes
-from store.conversations import open_conversation
+from store.contact_details import ContactDetails, change_details
+from store.conversations import find_contact, open_conversation
 from store.database import Database
 from store.feed import FeedPosition, page_of_feed
+from store.records import ContactReference
 from tests.store.sample_records import (
     AGENT,
     CUSTOMER,
@@ -31,7 +33,7 @@ from tests.store.sample_records import (
     snapshot,
 )
 from tests.webhooks.receiver import SECRET
-from webhooks.deliveries import outgoing
+from webhooks.deliveries import outgoing_requests
 
 ARN = f"arn:aws:connect:local:000000000000:instance/{INSTANCE}"
 
@@ -43,7 +45,7 @@ def hook(**changes: Any) -> WebhookSettings:
 
 async def sent(db: Database, settings: WebhookSettings) -> list[dict[str, Any]]:
     events = await page_of_feed(db, INSTANCE, FeedPosition(), 1_000)
-    return [json.loads(each.body) for each in await outgoing(db, settings, events)]
+    return [json.loads(each.body) for each in await outgoing_requests(db, settings, events)]
 
 
 async def whole_chat(db: Database) -> None:
@@ -116,6 +118,16 @@ async def test_event_tells_only_what_had_happened_by_then(db: Database) -> None:
     assert "disconnectTimestamp" not in details["CONNECTED_TO_AGENT"]
     assert "afterContactWorkEndTimestamp" not in details["DISCONNECTED"]["agentInfo"]
     assert details["CONTACT_DATA_UPDATED"]["updatedProperties"] == ["UserDefinedAttributes"]
+
+
+async def test_updated_details_are_named_as_in_a_contact(db: Database) -> None:
+    await open_conversation(db, opening())
+    found = await find_contact(db, INSTANCE, "c")
+    assert found
+    page = ContactReference(type="URL", value="https://shop.example/7")
+    await change_details(db, found[0], lambda _: ContactDetails("order", "It is late.", {"page": page}, {"team": "a"}))
+    *_, event = await sent(db, hook())
+    assert event["detail"]["updatedProperties"] == ["References", "Tags", "Description", "Name"]
 
 
 async def test_segment_attributes_come_on_request(db: Database) -> None:

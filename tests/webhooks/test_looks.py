@@ -16,9 +16,9 @@ from store.database import Database
 from store.webhooks import StoredWebhook, WebhookKey
 from tests.webhooks.receiver import SECRET
 from webhooks import sender
-from webhooks.known_endpoints import KnownEndpoints
+from webhooks.configured_endpoints import ConfiguredEndpoints
 from webhooks.receivers import Receivers
-from webhooks.sender import REST_SECONDS, WebhookSender
+from webhooks.sender import IDLE_PAUSE_SECONDS, WebhookSender
 from webhooks.streamed_chats import StreamedChats
 
 KEY = WebhookKey("demo", "crm")
@@ -65,7 +65,7 @@ async def test_messages_of_others_cost_an_idle_endpoint_few_looks(
 ) -> None:
     monkeypatch.setattr(sender, "LOOK_EVERY", timedelta(hours=1))
     endpoint, bus, chats = IdleEndpoint(), LocalBus(), StreamedChats(db)
-    endpoints, receivers = cast("KnownEndpoints", OneEndpoint(endpoint)), Receivers(hosts=(), loopback=False)
+    endpoints, receivers = cast("ConfiguredEndpoints", OneEndpoint(endpoint)), Receivers(hosts=(), loopback=False)
     running = WebhookSender(db, bus, endpoints, chats, receivers, no_workflow)
     await running.start()
     began = monotonic()
@@ -73,7 +73,7 @@ async def test_messages_of_others_cost_an_idle_endpoint_few_looks(
         await bus.announce(Announcement(f"chat {number}"))
         await asyncio.sleep(0.0005)
     seconds = monotonic() - began
-    assert 0 < endpoint.looks <= seconds / REST_SECONDS + 2
+    assert 0 < endpoint.looks <= seconds / IDLE_PAUSE_SECONDS + 2
     endpoint.has_something = True
     await bus.announce(Announcement("chat of the endpoint"))
     async with asyncio.timeout(10):

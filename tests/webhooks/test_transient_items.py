@@ -14,8 +14,8 @@ from store.database import Database
 from store.feed import FeedPosition
 from store.webhooks import StoredWebhook, WebhookKey
 from tests.webhooks.receiver import SECRET
-from webhooks.known_endpoints import KnownEndpoints
-from webhooks.receivers import Answer, Receivers
+from webhooks.configured_endpoints import ConfiguredEndpoints
+from webhooks.receivers import ReceiverAnswer, Receivers
 from webhooks.streamed_chats import StreamedChats
 from webhooks.transient_items import MAX_IN_FLIGHT, TransientItems
 from wire.frames import transient_event
@@ -34,13 +34,13 @@ class SlowReceivers(Receivers):
         self.released = asyncio.Event()
         self.quick_has_something = asyncio.Event()
 
-    async def post(self, url: str, body: bytes, headers: Any) -> Answer:
+    async def post(self, url: str, body: bytes, headers: Any) -> ReceiverAnswer:
         self.sent.append(url)
         if url == QUICK_URL:
             self.quick_has_something.set()
         else:
             await self.released.wait()
-        return Answer(200, "")
+        return ReceiverAnswer(200, "")
 
 
 async def take(key: WebhookKey, now: datetime) -> StoredWebhook:
@@ -54,7 +54,7 @@ async def test_slow_topic_takes_no_room_of_others(db: Database) -> None:
     instances = {"demo": InstanceSettings.model_validate(instance)}
     bus, chats, receivers = LocalBus(), StreamedChats(db), SlowReceivers()
     bus.subscribe(chats.receive)
-    endpoints = KnownEndpoints(db, Configuration(instances, db, bus), chats)
+    endpoints = ConfiguredEndpoints(db, Configuration(instances, db, bus), chats)
     items = TransientItems(db, bus, endpoints, chats, receivers, take)
 
     async def type_in(chat: str) -> None:

@@ -31,20 +31,18 @@ BACKEND_VARIABLE = "PERENNIAL_TEST_ENGINE_STORE"
 
 
 @pytest.fixture(scope="session")
-async def engine(environment: WorkflowEnvironment, suite_store: Fresh) -> AsyncIterator[Engine]:
-    """The Temporal server with a new store."""
-    async with new_store(suite_store) as db:
-        yield Engine(environment.client, db)
-
-
-@pytest.fixture(scope="session")
-def suite_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Fresh:
-    """Makes new stores of the kind that the environment names."""
+async def engine(
+    environment: WorkflowEnvironment, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Engine]:
+    """The Temporal server with a new store of the kind that the environment names."""
     kind = os.environ.get(BACKEND_VARIABLE, "sqlite")
+    assert kind in ("sqlite", "postgresql"), f"{BACKEND_VARIABLE} must be sqlite or postgresql"
     if kind == "sqlite":
-        return sqlite_files(tmp_path_factory.mktemp("store"))
-    assert kind == "postgresql", f"{BACKEND_VARIABLE} must be sqlite or postgresql"
-    return postgresql_databases(request.getfixturevalue("postgresql_server"))
+        fresh = sqlite_files(tmp_path_factory.mktemp("store"))
+    else:
+        fresh = postgresql_databases(request.getfixturevalue("postgresql_server"))
+    async with new_store(fresh) as db:
+        yield Engine(environment.client, db)
 
 
 @asynccontextmanager

@@ -243,7 +243,7 @@ class Chat:
         return await eventually(find, "the runs are listed")
 
     async def pending_activity(self) -> str | None:
-        """The name of the pending ordinary activity, if any."""
+        """The name of the pending regular activity, if any."""
         description = await self.engine.client.get_workflow_handle(self.id).describe()
         pending = description.raw_description.pending_activities
         return pending[0].activity_type.name if pending else None

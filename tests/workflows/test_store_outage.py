@@ -29,7 +29,7 @@ async def test_write_that_fails_at_once_becomes_an_ordinary_activity_too(engine:
         await chat.wait_until(lambda s: s.seq == 1, "the customer has joined")
         await rename("items", "items_away")
         await chat.signal("message", {"content": "hello", "by": "customer"})
-        await eventually(chat.pending_activity, "an ordinary activity tries to write")
+        await eventually(chat.pending_activity, "a regular activity tries to write")
         await rename("items_away", "items")
 
         async def stored() -> bool | None:

@@ -16,6 +16,8 @@ export interface SavedChat {
 
 export class Memory {
   readonly chat = signal<SavedChat | null>(null);
+  /** False when the browser has no room for the chat. */
+  private isKept = true;
 
   constructor(private readonly instance: string) {
     this.chat.value = this.read();
@@ -34,14 +36,16 @@ export class Memory {
     try {
       if (chat) localStorage.setItem(this.key, JSON.stringify(chat));
       else localStorage.removeItem(this.key);
+      this.isKept = true;
     } catch {
+      this.isKept = false;
       // the browser keeps nothing for this page; the chat works until the tab closes
     }
   }
 
-  /** Change the chat if it is still the latest one. */
+  /** Change the chat if it is still the latest one. Another tab may have forgotten it a moment ago. */
   change(contactId: string, change: Partial<SavedChat>): void {
-    const chat = this.read() ?? this.chat.value;
+    const chat = this.isKept ? this.read() : this.chat.peek();
     if (chat?.details.ContactId === contactId) this.save({ ...chat, ...change });
   }
 

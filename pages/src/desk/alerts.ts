@@ -63,6 +63,11 @@ export function tell(text: string, { contact = null, isProblem = false }: { cont
   if (!isProblem) window.setTimeout(() => dismiss(id), SHOWN_MS);
 }
 
+/** Close all notices: they name the customers of an agent who has gone. */
+export function dismissAll(): void {
+  notices.value = [];
+}
+
 export function dismiss(id: number): void {
   notices.value = notices.value.filter((each) => each.id !== id);
 }

@@ -17,6 +17,8 @@ export class Chats {
   /** By contact id. A contact that is not active has one if this tab can read its past. */
   readonly open = signal<ReadonlyMap<string, Conversation>>(new Map());
   private readonly joining = new Set<string>();
+  /** Chats that became active while they were read. */
+  private readonly lookAgain = new Set<string>();
   private readonly keys = new WeakMap<Conversation, number>();
   private lastKey = 0;
   /** After the end nothing is opened any more: another agent may be signed in by then. */
@@ -60,7 +62,10 @@ export class Chats {
 
   /** Join an active contact. Without this routing takes it away again. */
   private async join(id: string): Promise<void> {
-    if (this.joining.has(id)) return;
+    if (this.joining.has(id)) {
+      this.lookAgain.add(id);
+      return;
+    }
     this.joining.add(id);
     try {
       const details = await request<ChatDetails>("POST", `v1/agent/contacts/${id}/session`);
@@ -80,7 +85,7 @@ export class Chats {
       // the contact has just ended or gone, or the server is away: the next look at the contacts decides
       window.setTimeout(() => this.onClosed(), AGAIN_MS);
     } finally {
-      this.joining.delete(id);
+      this.endOf(id);
     }
   }
 
@@ -90,9 +95,18 @@ export class Chats {
     if (!kept || this.joining.has(id)) return;
     this.joining.add(id);
     const conversation = new Conversation("AGENT", kept.details);
-    if ((await conversation.openEnded(kept.connectionToken)) && !this.isStopped) this.open.value = new Map(this.open.value).set(id, conversation);
-    else conversation.stop();
+    try {
+      if ((await conversation.openEnded(kept.connectionToken)) && !this.isStopped) this.open.value = new Map(this.open.value).set(id, conversation);
+      else conversation.stop();
+    } finally {
+      this.endOf(id);
+    }
+  }
+
+  /** End the opening of a chat. The agent may have taken it while it was only read. */
+  private endOf(id: string): void {
     this.joining.delete(id);
+    if (this.lookAgain.delete(id)) this.onClosed();
   }
 
   private forget(id: string): void {

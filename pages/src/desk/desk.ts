@@ -7,7 +7,7 @@ import { STATUSES, type Agent, type Contact, type Offer, type Status } from "../
 import { rememberFocus } from "../team/focus";
 import { problemOf } from "../team/problems";
 import { endSession, keptKey, request, signOut } from "../team/session";
-import { ring, tell } from "./alerts";
+import { dismissAll, ring, tell } from "./alerts";
 import { Chats } from "./chats";
 import { Lists } from "./lists";
 import { AgentSocket, type Frame } from "./socket";
@@ -53,6 +53,7 @@ export class Desk {
 
   /** How many changes of the status the agent has asked for that have no answer. */
   private statusChanges = 0;
+  private isStopped = false;
   private readonly endings: (() => void)[] = [];
 
   begin(): void {
@@ -70,11 +71,15 @@ export class Desk {
 
   stop(): void {
     for (const end of this.endings) end();
+    this.isStopped = true;
     this.socket.stop();
+    this.lists.stop();
     this.chats.stop();
+    dismissAll();
   }
 
   select(contactId: string | null): void {
+    if (this.isStopped) return;
     this.selectedId.value = contactId;
     sessionStorage.setItem(keptKey("selected"), contactId ?? "");
     this.view.value = contactId ? "chat" : "list";
@@ -171,7 +176,7 @@ export class Desk {
       await work();
       return true;
     } catch (error) {
-      tell(problemOf(error), { isProblem: true });
+      if (!this.isStopped) tell(problemOf(error), { isProblem: true });
       return false;
     } finally {
       await this.lists.read().catch(() => undefined);

@@ -18,6 +18,7 @@ export class Lists {
 
   private readonly wanted = new Set<List>();
   private isLooking = false;
+  private isStopped = false;
   /** Requests and own changes of each list are counted: an answer is old when a later one, or a change, has come before it. */
   private readonly turns = { me: 0, offers: 0, contacts: 0 };
   private readonly shown = { me: 0, offers: 0, contacts: 0 };
@@ -28,7 +29,7 @@ export class Lists {
   /** Read lists again, soon and together; all of them without a name. */
   look(...lists: readonly List[]): void {
     for (const list of lists.length ? lists : ALL) this.wanted.add(list);
-    if (this.isLooking) return;
+    if (this.isLooking || this.isStopped) return;
     this.isLooking = true;
     window.setTimeout(() => void this.readWanted(), SOON_MS);
   }
@@ -37,6 +38,11 @@ export class Lists {
   async read(...lists: readonly List[]): Promise<void> {
     await Promise.all((lists.length ? lists : ALL).map((list) => this.readOne(list)));
     this.isLoaded.value = true;
+  }
+
+  /** Drop all later answers: another agent may be signed in by then. */
+  stop(): void {
+    this.isStopped = true;
   }
 
   setMe(me: Agent): void {
@@ -76,7 +82,7 @@ export class Lists {
   private async readOne(list: List): Promise<void> {
     const turn = (this.turns[list] += 1);
     const show = await this.ask(list);
-    if (turn < this.shown[list]) return;
+    if (this.isStopped || turn < this.shown[list]) return;
     this.shown[list] = turn;
     show();
   }
@@ -98,6 +104,7 @@ export class Lists {
   }
 
   private keep(contacts: readonly Contact[]): void {
+    if (this.isStopped) return;
     this.contacts.value = contacts;
     this.onContacts(contacts);
   }

@@ -5,6 +5,7 @@ import { noteServerTime } from "./serverTime";
 export const API = new URL("./", document.baseURI).href;
 
 const FAILED_AGAIN_S = 3;
+const LONGEST_MS = 60_000;
 
 /** An answer that is a refusal, or no answer at all (`status` 0). */
 export class ApiError extends Error {
@@ -37,7 +38,7 @@ export async function call<T>(method: string, path: string, { bearer, body, head
       ...headers,
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    ...(signal ? { signal } : {}),
+    signal: signal ?? AbortSignal.timeout(LONGEST_MS),
   });
   const text = await response.text();
   const parsed = parse(text);
@@ -61,7 +62,7 @@ async function answer(method: string, path: string, request: RequestInit): Promi
     return response;
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new ApiError(0, "NoAnswer", `${method} ${path}: there is no answer.`);
+    throw new ApiError(0, "NoAnswer", `${method} ${path}: there is no answer.`, FAILED_AGAIN_S);
   }
 }
 

@@ -28,11 +28,12 @@ class PageStorage implements Storage {
   }
 }
 
-/** Put a storage of the page in the place of each that the browser denies. Call it before anything uses one. */
+/** Put a storage of the page in the place of each that the browser denies or lacks. Call it before anything uses one. */
 export function replaceDeniedStorage(): void {
   for (const name of ["localStorage", "sessionStorage"] as const) {
     try {
-      void window[name];
+      // a web view without storage has null
+      if (!window[name]) throw new TypeError(name);
     } catch {
       Object.defineProperty(window, name, { value: new PageStorage() });
     }

@@ -27,7 +27,7 @@ from store.webhooks import WebhookKey, find_webhook, set_webhook_state, take_web
 from tests import sqlite
 from tests.api.calls import assert_refused
 from tests.stack import NO_LIMITS
-from webhooks.receivers import Answer, Receivers
+from webhooks.receivers import ReceiverAnswer, Receivers
 
 SECRET = "secret of the backend that administers"
 REFUSED, NOT_FOUND = (400, "InvalidRequestException"), (404, "ResourceNotFoundException")
@@ -105,9 +105,9 @@ async def test_secret_is_shown_once_and_two_sign_while_one_is_replaced(
 ) -> None:
     sent: list[tuple[bytes, Any]] = []
 
-    async def post(_: Receivers, __: str, body: bytes, headers: Any) -> Answer:
+    async def post(_: Receivers, __: str, body: bytes, headers: Any) -> ReceiverAnswer:
         sent.append((body, headers))
-        return Answer(204, "")
+        return ReceiverAnswer(204, "")
 
     monkeypatch.setattr(Receivers, "post", post)
     async with administered(tmp_path) as hooks:

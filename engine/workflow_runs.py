@@ -10,7 +10,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import ConversationEnded, EngineUnavailable
-from engine.calls import fault_of
+from engine.calls import domain_error_of
 
 _NOT_ALLOWED = {RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIMPLEMENTED, RPCStatusCode.UNAUTHENTICATED}
 
@@ -24,7 +24,7 @@ async def is_running(client: Client, conversation_id: str, limit: timedelta) -> 
     try:
         found = await client.get_workflow_handle(conversation_id).describe(rpc_timeout=limit)
     except RPCError as error:
-        if isinstance(fault_of(error), ConversationEnded):
+        if isinstance(domain_error_of(error), ConversationEnded):
             return False
         raise EngineUnavailable from error
     return found.status is WorkflowExecutionStatus.RUNNING

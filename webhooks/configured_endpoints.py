@@ -13,7 +13,7 @@ from webhooks.streamed_chats import StreamedChats
 from webhooks.topic_endpoint import TopicEndpoint
 
 
-class KnownEndpoints:
+class ConfiguredEndpoints:
     """The webhooks and topics of all instances."""
 
     def __init__(self, db: Database, configuration: Configuration, chats: StreamedChats) -> None:

@@ -20,7 +20,7 @@ LOOK_SECONDS = 5.0
 """How old the figures may be. So many scrapes cost as little as one."""
 
 
-class RoutingFigures(Collector):
+class RoutingMetricsCollector(Collector):
     """The figures of all instances. Every API process has the same, so a query takes their maximum, not their sum."""
 
     def __init__(self, db: Database, configuration: Configuration) -> None:

@@ -15,17 +15,19 @@ from store.feed import FeedPosition, page_of_feed
 from store.webhooks import WebhookKey, move_webhook, take_webhook
 from tests.store.sample_records import INSTANCE, opening
 from tests.webhooks.receiver import SECRET
-from webhooks.figures import FeedFigures
+from webhooks.metrics_collector import FeedMetricsCollector
 
 KEY = WebhookKey(INSTANCE, "crm")
 
 
-def figures(db: Database) -> FeedFigures:
+def figures(db: Database) -> FeedMetricsCollector:
     settings = {
         "workstreams": {"flow-1": {"mode": "live", "queue": "q"}},
         "webhooks": {"crm": {"url": "https://crm.example.org/", "secrets": [SECRET]}},
     }
-    return FeedFigures(db, Configuration({INSTANCE: InstanceSettings.model_validate(settings)}, db, LocalBus()))
+    return FeedMetricsCollector(
+        db, Configuration({INSTANCE: InstanceSettings.model_validate(settings)}, db, LocalBus())
+    )
 
 
 async def lags(db: Database) -> dict[str, float]:
