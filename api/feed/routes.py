@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Annotated, Any
 
 from annotated_types import Interval, MaxLen
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
 from api.connect.authentication import AuthenticatedBackend, ByEventsKey
@@ -16,6 +16,7 @@ from api.contact_transcripts import InstanceName
 from api.dependencies import Services, ServicesInRequest
 from api.feed.positions import known_position
 from api.feed.responses import FeedEventResponse, FeedResponse
+from api.head_requests import sent_method
 from api.openapi import ACCESS_KEY, DescribedRoute, error_responses
 from configuration.schema.access_keys import KeyRole
 from domain.errors import AccessDenied, InvalidValue, Unavailable
@@ -77,6 +78,7 @@ class _Reader:
 
 @router.get("/events", response_model=FeedResponse)
 async def get_events(
+    request: Request,
     services: ServicesInRequest,
     caller: ByEventsKey,
     instance: InstanceName,
@@ -97,7 +99,7 @@ async def get_events(
     """
     name, _ = services.instance(instance, caller.instances, "instance")
     _check_content(caller, content)
-    is_stream = STREAM in accept
+    is_stream = STREAM in accept and sent_method(request) == "GET"  # HEAD would take the place of a reader for nothing
     start = await known_position(services.db, name, last_event_id if is_stream and last_event_id else after)
     reader = _Reader(services, name, start, _types(types), limit)
     if is_stream:

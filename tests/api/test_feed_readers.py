@@ -76,6 +76,12 @@ async def test_answer_with_texts_has_few_events(tmp_path: Path) -> None:
         assert seen == [None] * 150 + [each.content for each in items]
 
 
+async def test_head_waits_for_no_events(tmp_path: Path) -> None:
+    async with administered(tmp_path) as hooks:
+        headers = {"accept": "text/event-stream"}
+        assert (await hooks.http.head("/v1/events", params={"instance": "i"}, headers=headers)).status_code == 200
+
+
 async def test_stream_names_the_position_behind_skipped_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that comes back does not read them again, and its position does not become too old."""
     monkeypatch.setattr(routes, "STREAM_SECONDS", 0)
