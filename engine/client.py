@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any
@@ -41,7 +41,7 @@ from store.records import StoredConversation
 from workflows import operator_details, search_attributes
 from workflows.attachment_check import CheckAttachment
 from workflows.checkpoint_states import opening_of
-from workflows.contract import ASK, STATUS, WORKFLOW, CommandRequest, CommandResult, Predecessor, StartConversation
+from workflows.contract import ASK, STATUS, WORKFLOW, CommandRequest, CommandResult, StartConversation
 from workflows.state import ConversationState
 
 RPC_TIMEOUT = timedelta(seconds=10)
@@ -113,32 +113,10 @@ class ConversationClient:
         """Whether the transcripts of conversations that start now are archived."""
         return self._settings.archive_address is not None
 
-    async def restart_from_state(
-        self, state: ConversationState, predecessor: Predecessor, inbox: Sequence[AnyEvent]
-    ) -> None:
-        """Start the workflow of a conversation once more. Idempotent: no effect while it runs.
-
-        Args:
-            state: the state from which it goes on.
-            predecessor: the run that led to this state.
-            inbox: the first events on which it decides.
-        """
-        start = StartConversation(
-            policy=state.policy,
-            recycle_after=self._settings.recycle_after,
-            state=state,
-            inbox=tuple(inbox),
-            predecessor=predecessor,
-        )
-        await self._start(start, opening_of(state), WorkflowIDReusePolicy.ALLOW_DUPLICATE)
-
-    async def restart_from_opening(
-        self, opening: ConversationOpening, policy: Policy, inbox: Sequence[AnyEvent]
-    ) -> None:
-        """Start the workflow of a conversation again that has no commit yet. Idempotent: no effect while it runs."""
-        recycle_after = self._settings.recycle_after
-        start = StartConversation(opening=opening, policy=policy, recycle_after=recycle_after, inbox=tuple(inbox))
-        await self._start(start, opening, WorkflowIDReusePolicy.ALLOW_DUPLICATE)
+    async def restart(self, start: StartConversation, state: ConversationState) -> None:
+        """Start the workflow of a conversation once more, from a state. Idempotent: no effect while it runs."""
+        start = start.model_copy(update={"recycle_after": self._settings.recycle_after})
+        await self._start(start, start.opening or opening_of(state), WorkflowIDReusePolicy.ALLOW_DUPLICATE)
 
     async def _start(
         self, start: StartConversation, opening: ConversationOpening, reuse: WorkflowIDReusePolicy

@@ -42,7 +42,7 @@ class LostConversations:
         Returns once the workflow is started. Logs when the engine is unavailable; the next caller tries again.
         """
         try:
-            if await self._start_again(conversation_id, _final_events):
+            if await self._restart(conversation_id, _final_events):
                 logger.warning("%s was open, but had no workflow: it ends", conversation_id)
         except Unavailable:
             logger.warning("%s has no workflow, and cannot be ended now", conversation_id)
@@ -53,27 +53,28 @@ class LostConversations:
         Raises:
             EngineUnavailable: the workflow cannot be started now.
         """
-        return await self._start_again(conversation_id, lambda _: ())
+        return await self._restart(conversation_id, lambda _: ())
 
-    async def _start_again(
+    async def _restart(
         self, conversation_id: str, first_events: Callable[[ConversationState], Sequence[AnyEvent]]
     ) -> bool:
         record = await find_conversation(self._db, conversation_id)
-        if record is None or record.state is State.CLOSED:
+        if record is None or record.state is State.CLOSED or (start := await self._start_of(record)) is None:
             return False
-        policy, found = self._policy(record), await find_checkpoint(self._db, conversation_id)
-        if found is None:  # its workflow ended before the first commit
+        state = start.state or initial_state(start)
+        await self._engine.restart(start.model_copy(update={"inbox": tuple(first_events(state))}), state)
+        return True
+
+    async def _start_of(self, record: StoredConversation) -> StartConversation | None:
+        """Return with what a workflow goes on: its latest commit, or its opening without one; None: it is deleted meanwhile."""
+        policy, found = self._policy(record), await find_checkpoint(self._db, record.id)
+        if found is None:
             opening = await recorded_opening(self._db, record)
-            if opening is None:
-                return False
-            state = initial_state(StartConversation(opening=opening, policy=policy))
-            await self._engine.restart_from_opening(opening, policy, first_events(state))
-            return True
+            return StartConversation(opening=opening, policy=policy) if opening else None
         checkpoint, item_ids = found
         state = stored_state(checkpoint.state, policy, item_ids)
         predecessor = Predecessor(run_id=checkpoint.run_id, consumed=checkpoint.consumed)
-        await self._engine.restart_from_state(state, predecessor, first_events(state))
-        return True
+        return StartConversation(policy=state.policy, state=state, predecessor=predecessor)
 
     def _policy(self, record: StoredConversation) -> Policy:
         """The present policy of the conversation's workstream, or the defaults of its mode when that is gone.
