@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 
 import httpx
@@ -31,7 +32,8 @@ async def test_widget_works_where_the_browser_denies_storage(devices: Devices, a
     await customer.chat.get_by_role("button", name="Start chat").click()
     await customer.sees("Hello")
     await customer.chat.get_by_role("button", name="Close chat").click()
-    await expect(customer.launcher).to_have_accessible_name("Open chat")
+    # the place in the queue can come just then, as a new message
+    await expect(customer.launcher).to_have_accessible_name(re.compile("^Open chat"))
 
 
 async def test_chat_starts_on_a_site_without_tls(devices: Devices) -> None:

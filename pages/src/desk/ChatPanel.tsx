@@ -165,5 +165,7 @@ function Foot({ desk, contact }: { desk: Desk; contact: Contact }) {
 /** Show the notes on a narrow screen too, and go to where they are written. */
 export function showNotes(desk: Desk): void {
   if (desk.selected.value) desk.view.value = "details";
-  window.setTimeout(() => document.querySelector<HTMLTextAreaElement>("#note")?.focus(), 0);
+  const focus = () => document.querySelector<HTMLTextAreaElement>("#note")?.focus();
+  focus(); // at once where it is in view: the agent may write on without a pause
+  window.setTimeout(focus, 0);
 }
