@@ -7,7 +7,10 @@ BIN := $(VENV)/bin
 SEED ?= 1
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --require-hashes
 
-.PHONY: help install run pages api-page test test-slow test-deployment test-postgres test-browser test-pages fuzz chaos chaos-long lint audit format lock histories bench bench-long day
+# Runs pytest with so many processes. With AGAIN=1 only the tests that failed, one after the other, up to the first that fails again.
+pytest = $(BIN)/python -m pytest $(if $(AGAIN),--last-failed --last-failed-no-failures none -x,--numprocesses $(1) --dist $(or $(2),loadfile))
+
+.PHONY: help install run pages api-page test test-slow test-deployment test-postgres test-browser test-pages fuzz chaos chaos-alone chaos-beside chaos-long lint audit format lock histories bench bench-long day
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -52,27 +55,30 @@ api-page: $(VENV)/dev.stamp  ## Write docs/api.md from botocore's models and the
 	@$(BIN)/python -m api.reference > docs/api.md.new && mv docs/api.md.new docs/api.md
 
 test: $(VENV)/dev.stamp  ## Run the tests on real parts (ChatJS comes from npm; Node comes with the test dependencies)
-	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile -m "not chaos and not browser and not slow" --ignore tests/deployment --ignore tests/pages
+	@$(call pytest,3) -m "not chaos and not browser and not slow" --ignore tests/deployment --ignore tests/pages
 
 test-slow: $(VENV)/dev.stamp  ## Run the tests that start servers of their own, fill a store or play many variants
-	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile -m "slow and not chaos"
+	@$(call pytest,3) -m "slow and not chaos"
 
 test-deployment: $(VENV)/dev.stamp  ## Run the tests that start and stop whole deployments
-	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile -m "not chaos" tests/deployment
+	@$(call pytest,3) -m "not chaos" tests/deployment
 
 test-postgres: $(VENV)/dev.stamp  ## Run the tests of conversations on PostgreSQL too (`make test` runs them on SQLite)
-	@PERENNIAL_TEST_ENGINE_STORE=postgresql $(BIN)/python -m pytest --numprocesses 4 --dist loadfile -m "not chaos and not browser" \
-		tests/workflows tests/distribution
+	@PERENNIAL_TEST_ENGINE_STORE=postgresql $(call pytest,3) -m "not chaos and not browser" tests/workflows tests/distribution
 
 test-browser: $(VENV)/dev.stamp  ## Run the tests with ChatJS in Chromium (install it before, such as Debian's package chromium)
-	@$(BIN)/python -m pytest -m browser
+	@$(call pytest,0) -m browser
 
 test-pages: $(VENV)/dev.stamp $(PAGES)  ## Run the tests of the pages in Chromium (install it before, such as Debian's package chromium)
-	@$(BIN)/python -m pytest tests/pages
+	@$(call pytest,0) tests/pages
 
-chaos: $(VENV)/dev.stamp  ## Run the tests that kill, flood and crowd processes
-	@$(BIN)/python -m pytest -m "chaos and alone"
-	@$(BIN)/python -m pytest --numprocesses 3 --dist load -m "chaos and not alone"
+chaos: chaos-alone chaos-beside  ## Run the tests that kill, flood and crowd processes
+
+chaos-alone: $(VENV)/dev.stamp
+	@$(call pytest,0) -m "chaos and alone"
+
+chaos-beside: $(VENV)/dev.stamp
+	@$(call pytest,3,load) -m "chaos and not alone"
 
 fuzz: $(VENV)/dev.stamp  ## Send 20,000 hostile requests, frames and signals by seed (SEED=7 for another one; `make test-slow` sends a few hundred)
 	@$(BIN)/python -m fuzz --seed $(SEED)
