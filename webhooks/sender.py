@@ -45,8 +45,9 @@ LEASE = timedelta(seconds=15)
 RENEWALS = 3
 """How often a lease is renewed in its time while a page is sent."""
 
-WORKFLOW_LOOK = timedelta(seconds=60)
-"""How often the workflow of a webhook that fails is looked for."""
+WORKFLOW_LOOK = timedelta(seconds=15)
+"""How often the workflow of a webhook that fails is started, unless it runs. It is gone when an operator has ended it, or when
+the hand-over met a run that was about to end."""
 
 PAGE = 300
 """How many events are sent before the position is noted. After the death of a worker at most so many are sent again."""
@@ -163,8 +164,9 @@ class WebhookSender(PeriodicTasks):
             # an answer can quote the event, and so the words of a person
             reason = f"it answers {failed.status}" if failed.status else failed.answer
             logger.warning("the webhook %s of %s fails: %s", key.name, key.instance, reason)
-            await self._hand_over(key)
+            # the state first: the workflow can succeed, and give the webhook back, at once
             await set_webhook_state(self._db, key, WebhookState.FAILING, datetime.now(UTC))
+            await self._hand_over(key)
         return not failed
 
     async def take(self, key: WebhookKey, now: datetime) -> StoredWebhook | None:
@@ -199,7 +201,7 @@ class WebhookSender(PeriodicTasks):
             return False
         if webhook.state is WebhookState.SENDING:
             return await endpoint.has_more(webhook)
-        # an operator can have ended its workflow
+        # its workflow can be gone
         if now - max(webhook.since, self._handed_over.get(key, webhook.since)) > WORKFLOW_LOOK:
             self._handed_over[key] = now
             await self._hand_over(key)
