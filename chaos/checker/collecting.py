@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from time import time
@@ -22,6 +22,7 @@ from chaos.deployment import Deployment
 from chaos.store import AWAY, Row, read
 
 AT_ONCE = 10
+COLLECTIONS = 3
 LOOKS = 8
 LOOK_SECONDS = 1.0
 OFFER_SECONDS = 10.0
@@ -53,8 +54,25 @@ async def read_board(store: str) -> Board:
     return Board(at, time(), **rows)
 
 
-async def collect(deployment: Deployment, customers: Iterable[Customer]) -> Evidence:
-    """Everything, once the deployment is at rest. What differs is looked at again for some seconds: it may just have changed."""
+async def collect(deployment: Deployment, customers: Sequence[Customer]) -> Evidence:
+    """Everything, once the deployment is at rest.
+
+    A timer can end meanwhile, so that what is read first and last do not fit together. Then all is read again.
+    """
+    for _ in range(COLLECTIONS - 1):
+        evidence = await _collect(deployment, customers)
+        if await _revisions(deployment.store) == {id: row["revision"] for id, row in evidence.conversations.items()}:
+            return evidence
+    return await _collect(deployment, customers)
+
+
+async def _revisions(store: str) -> dict[str, int]:
+    found = await read(store, conversations="SELECT id, revision FROM conversations")
+    return {row["id"]: row["revision"] for row in found["conversations"]}
+
+
+async def _collect(deployment: Deployment, customers: Iterable[Customer]) -> Evidence:
+    """What differs is looked at again for some seconds: it may just have changed."""
     evidence = Evidence()
     first_board = await read_board(deployment.store)
     client = await Client.connect(deployment.temporal)
