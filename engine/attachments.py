@@ -35,7 +35,7 @@ RESERVED = timedelta(hours=1)
 LEFTOVER_AGE = timedelta(days=1)
 """After this time an upload that came to nothing is deleted."""
 
-SETTLED_SECONDS = 0.5
+LEFTOVER_VERDICT_SECONDS = 0.5
 """How long the deletion of leftovers waits for a verdict. That of a check that has ended comes at once."""
 
 PAGE_SIZE = 500
@@ -177,7 +177,7 @@ class Attachments(PeriodicTasks):
             await self._discard(attachment)
             return
         try:
-            await self.send(attachment, sender[0], SETTLED_SECONDS)
+            await self.send(attachment, sender[0], LEFTOVER_VERDICT_SECONDS)
         except ConversationEnded:
             logger.info("%s: an upload was accepted and never sent; its file is deleted", attachment.conversation_id)
 
